@@ -1,0 +1,19 @@
+"""Real recorded market data, where the machine has it; a test that asks for it skips otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def real_data(name: str) -> Path:
+    """The file `name` (such as `trades/x.csv.gz`) of the folder TRADECTL_TEST_DATA, or skip."""
+    folder = Path(os.environ.get("TRADECTL_TEST_DATA", _BESIDE_THE_CHECKOUT))
+    path = folder / name
+    if not path.is_file():
+        pytest.skip(f"no recorded data here: {name} (set TRADECTL_TEST_DATA)")
+    return path

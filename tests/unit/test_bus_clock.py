@@ -1,0 +1,111 @@
+"""Clocks never go back, and the agenda gives back what was put in the order of time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.bus_desk import label, note, timer
+from tradectl.bus.agenda import NEVER, Agenda
+from tradectl.bus.clock import DataClock, WallClock
+from tradectl.domain.events import TimerEvent
+
+
+def test_the_wall_clock_is_the_computers() -> None:
+    before = time.time_ns()
+    assert before <= WallClock().now() <= time.time_ns()
+    assert WallClock().live
+
+
+def test_the_wall_clock_stands_still_while_the_computers_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hour = 3_600_000_000_000
+    readings = iter([5 * hour, 4 * hour, 4 * hour + 1, 5 * hour + 1])
+    monkeypatch.setattr(time, "time_ns", lambda: next(readings))
+    clock = WallClock()
+    assert [clock.now(), clock.stamp(1), clock.now(), clock.now()] == [
+        5 * hour,
+        5 * hour,
+        5 * hour,
+        5 * hour + 1,
+    ]
+
+
+@given(st.lists(st.integers(0, 1000)))
+def test_the_data_clock_stands_at_the_latest_moment_seen(stamps: list[int]) -> None:
+    clock = DataClock()
+    for index, ts in enumerate(stamps):
+        assert clock.stamp(ts) == clock.now() == max(stamps[: index + 1])
+    assert not clock.live
+
+
+def test_a_data_clock_may_start_in_the_middle_of_time() -> None:
+    assert DataClock(70).stamp(69) == 70
+
+
+# --- the agenda --------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 20), max_size=30))
+def test_entries_come_out_by_due_time_and_of_equal_times_the_first_put_first(
+    due_times: list[int],
+) -> None:
+    agenda = Agenda()
+    for index, due in enumerate(due_times):
+        agenda.put(note(str(index)), due)
+        assert agenda.next_due == min(due_times[: index + 1])
+    out = [agenda.pop() for _ in due_times]
+    expected = sorted(range(len(due_times)), key=lambda i: due_times[i])
+    assert [(due, label(event)) for due, event in out] == [(due_times[i], str(i)) for i in expected]
+    assert agenda.next_due == NEVER
+
+
+def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
+    agenda = Agenda()
+    assert agenda.next_due == NEVER
+    with pytest.raises(IndexError):
+        agenda.pop()
+
+
+@pytest.mark.parametrize(("now", "due"), [(0, 10), (1, 10), (9, 10), (10, 20), (57, 60)])
+def test_a_timer_is_set_to_the_next_multiple_after_now(now: int, due: int) -> None:
+    agenda = Agenda()
+    agenda.every(10, "risk")
+    agenda.set_timer("risk", now)
+    assert agenda.pop() == (due, TimerEvent(source_component="timer", name="risk"))
+
+
+def test_all_timers_can_be_set_at_once() -> None:
+    agenda = Agenda()
+    assert not agenda.has_timers()
+    agenda.every(10, "risk")
+    agenda.every(3, "fast")
+    assert agenda.has_timers()
+    agenda.set_timers(10)
+    assert [(due, label(event)) for due, event in (agenda.pop(), agenda.pop())] == [
+        (12, "fast"),
+        (20, "risk"),
+    ]
+
+
+def test_a_name_without_an_interval_is_not_set_again() -> None:
+    agenda = Agenda()
+    agenda.set_timer("once", 5)
+    assert agenda.next_due == NEVER
+
+
+def test_the_answers_come_out_in_order_and_the_timers_are_forgotten() -> None:
+    agenda = Agenda()
+    for due, event in [(9, note("c")), (5, note("a")), (7, timer("risk")), (5, note("b"))]:
+        agenda.put(event, due)
+    assert [(due, label(event)) for due, event in agenda.answers()] == [
+        (5, "a"),
+        (5, "b"),
+        (9, "c"),
+    ]
+    assert agenda.next_due == NEVER
+    assert agenda.answers() == []

@@ -1,0 +1,563 @@
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from tradectl.cli import panel_figures as figures
+from tradectl.cli import render
+from tradectl.cli.panel_lines import LineLog
+from tradectl.domain.events import (
+    AnyEvent,
+    CancelEvent,
+    Command,
+    CommandEvent,
+    EmergencyEvent,
+    ExecutionEvent,
+    FillEvent,
+    MarketDataEvent,
+    OrderApprovedEvent,
+    OrderDeniedEvent,
+    OrderEvent,
+    PortfolioEvent,
+    Record,
+    RiskEvent,
+    SignalAction,
+    StrategySignalEvent,
+    SystemEvent,
+    TimerEvent,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType, Trigger
+from tradectl.domain.text import harmless
+from tradectl.domain.time import SECOND
+
+AT = 1_795_377_662 * SECOND
+STAMP = "2026-11-22T20:01:02Z"
+EVIL = "\x1b[31mBTC\u202eUSDT\n[bold]x[/bold]"
+
+
+def shown(renderable: RenderableType, width: int = 120, *, colour: bool = False) -> str:
+    console = Console(width=width, file=io.StringIO(), force_terminal=colour, highlight=False)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spelled", "value", "text"),
+    [
+        (figures.money, "1234.5000", "1,234.50"),
+        (figures.money, "-0.5", "-0.50"),
+        (figures.money, "0.5199", "0.52"),
+        (figures.money, "0.012345", "0.01234"),
+        (figures.money, "0E-10", "0.00"),
+        (figures.money, None, "-"),
+        (figures.money, "NaN", "-"),
+        (figures.money, "soon", "-"),
+        (figures.money, True, "-"),
+        (figures.price, "60000", "60,000.00"),
+        (figures.price, "59890.123456789012345678901234", "59,890.12"),
+        (figures.price, "0.0000123450", "0.000012345"),
+        (figures.price, "2650.1250", "2,650.125"),
+        (figures.price, "0", "0.00"),
+        (figures.quantity, "0.0100", "0.01"),
+        (figures.quantity, "12500", "12,500"),
+        (figures.quantity, "-1E+3", "-1,000"),
+        (figures.short_quantity, "0.123456789", "0.123457"),
+        (figures.short_quantity, "1234567.89", "1,234,568"),
+        (figures.percent, 0.4, "0.40%"),
+        (figures.count, 1234567, "1,234,567"),
+        (figures.rate, 1239.4, "1,239/s"),
+        (figures.rate, 0.44, "0.4/s"),
+        (figures.rough, 62.4, "62"),
+        (figures.rough, 3.0, "3"),
+        (figures.micros, 84.2, "84 us"),
+        (figures.micros, 1234, "1.2 ms"),
+        (figures.micros, 2_500_000, "2.5 s"),
+        (figures.micros, -1, "-"),
+        (figures.duration, 42, "0:42"),
+        (figures.duration, 3723.9, "1:02:03"),
+        (figures.duration, 183_845, "2d 03:04:05"),
+        (figures.took, 0.84, "0.8 s"),
+        (figures.took, 125, "2:05"),
+        (figures.age, 0.21, "0.2s"),
+        (figures.age, 14, "14s"),
+        (figures.age, 200, "3m"),
+        (figures.age, 7_300, "2h"),
+        (figures.age, 86_399, "23h"),
+        (figures.age, 200_000, "2d"),
+        (figures.clock, "2024-08-08T23:54:15.342000Z", "23:54:15"),
+        (figures.clock, "yesterday, or so", "-"),
+        (figures.moment, "2024-08-08T23:54:15.342000Z", "2024-08-08 23:54:15"),
+        (figures.moment, None, "-"),
+    ],
+)
+def test_a_figure_is_spelled_for_people(
+    spelled: Callable[[Any], str], value: Any, text: str
+) -> None:
+    assert spelled(value) == text
+
+
+def test_a_gain_has_a_sign_and_nothing_has_none() -> None:
+    signed = [figures.money(value, signed=True) for value in ("1", "0", "-1")]
+    assert signed == ["+1.00", "0.00", "-1.00"]
+
+
+def test_net_profit_is_after_fees() -> None:
+    books = {"realized_pnl": "10", "unrealized_pnl": "-2.5", "fees": "0.5"}
+    assert figures.net(books) == Decimal("7.0")
+    assert figures.net({}) is None
+
+
+# --- harmless -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("BTCUSDT", "BTCUSDT"),
+        ("\x1b[31mred", "?[31mred"),
+        ("abc\u202ecba\u2066", "abc?cba?"),
+        ("two\nlines\tand\r", "two lines and "),
+        ("zero\u200bwidth", "zero?width"),
+        ("Zürich 東京", "Zürich 東京"),
+        ("a\u0301", "á"),
+        ("z\u0336\u0336\u0336", "z"),
+        ("\ud800", "?"),
+        ("\x9b2J", "?2J"),
+        (17, "17"),
+    ],
+)
+def test_texts_lose_what_a_terminal_would_obey(text: object, line: str) -> None:
+    assert harmless(text) == line
+
+
+@given(st.text(), st.integers(0, 40))
+def test_a_harmless_text_is_printable_short_and_stays_as_it_is(text: str, limit: int) -> None:
+    line = harmless(text, limit)
+    assert line.isprintable()
+    assert len(line) <= limit
+    assert harmless(line, limit) == line
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+POSITION = {
+    "symbol": "BTCUSDT",
+    "side": "long",
+    "size": "0.05",
+    "entry_price": "59890.12345678901234567",
+    "current_price": "60133.87",
+    "unrealized_pnl": "12.18",
+    "realized_pnl": "-3.5",
+}
+ORDER = {
+    "order_id": "20261122-200102-12-1",
+    "client_order_id": "20261122-200102-12-1",
+    "symbol": "ETHUSDT",
+    "side": "sell",
+    "type": "stop_limit",
+    "quantity": "1.50",
+    "filled": "0",
+    "price": "2650",
+    "status": "accepted",
+    "created_at": "2026-11-22T20:01:02.000000Z",
+}
+FILL = {
+    "trade_id": "t1",
+    "order_id": "20261122-200102-12-1",
+    "symbol": "BTCUSDT",
+    "side": "buy",
+    "quantity": "0.01",
+    "price": "60000.00",
+    "fee": "0.600",
+    "fee_currency": "USDT",
+    "liquidity": "taker",
+    "time": "2026-11-22T20:01:02.000000Z",
+}
+ALERT = {
+    "id": "7",
+    "type": "feed_stale",
+    "severity": "critical",
+    "message": "no data for 40 s",
+    "component": "feed",
+    "created_at": "2026-11-22T20:01:02.000000Z",
+    "status": "active",
+    "count": 3,
+}
+RUN = {
+    "run_id": "20261122-200102",
+    "mode": "paper",
+    "source": "recorded",
+    "started_at": "2026-11-22T20:01:02Z",
+    "ended_at": "2026-11-22T20:05:02Z",
+    "events": 200000,
+    "pnl": "-12.34",
+    "status": "clean",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "words"),
+    [
+        (render.positions, POSITION, "BTCUSDT long 0.05 59,890.12 60,133.87 +12.18 -3.50"),
+        (
+            render.orders,
+            ORDER,
+            "2026-11-22 20:01:02 ETHUSDT sell stop-limit 1.5 0 2,650.00 accepted"
+            " 20261122-200102-12-1",
+        ),
+        (
+            render.fills,
+            FILL,
+            "2026-11-22 20:01:02 BTCUSDT buy 0.01 60,000.00 0.6 USDT taker 20261122-200102-12-1",
+        ),
+        (
+            render.alerts,
+            ALERT,
+            "7 2026-11-22 20:01:02 critical feed active 3x no data for 40 s",
+        ),
+        (
+            render.runs,
+            RUN,
+            "20261122-200102 paper · recorded 2026-11-22 20:01:02 2026-11-22 20:05:02 200,000"
+            " -12.34 clean",
+        ),
+    ],
+)
+def test_a_row_shows_its_json(
+    table: Callable[[Any], RenderableType], row: dict[str, Any], words: str
+) -> None:
+    assert shown(table([row])).splitlines()[1].split() == words.split()
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (render.positions, "the account is flat"),
+        (render.orders, "no orders"),
+        (render.fills, "no fills yet"),
+        (render.alerts, "no alerts"),
+        (render.runs, "`tradectl run --paper`"),
+        (render.strategies, "no strategies"),
+    ],
+)
+def test_an_empty_table_says_what_that_means(
+    table: Callable[[Any], RenderableType], words: str
+) -> None:
+    assert words in shown(table([]))
+
+
+def test_a_narrow_terminal_drops_columns_but_cuts_no_figure() -> None:
+    lines = shown(render.fills([FILL]), width=50).splitlines()
+    assert lines[0].split() == ["symbol", "side", "quantity", "price"]
+    assert all(len(line) <= 50 for line in lines)
+    assert "60,000.00" in lines[1]
+
+
+@pytest.mark.parametrize("table", [render.positions, render.orders, render.fills, render.alerts])
+def test_rows_without_fields_are_rows_still(table: Callable[[Any], RenderableType]) -> None:
+    assert len(shown(table([{}])).splitlines()) == 2
+
+
+def test_texts_in_rows_are_shown_never_obeyed() -> None:
+    row = dict.fromkeys((*POSITION, *ORDER, *FILL, *ALERT, *RUN), EVIL)
+    for table in (render.positions, render.orders, render.fills, render.alerts, render.runs):
+        output = shown(table([row]), 1_000)
+        assert all(line.isprintable() for line in output.splitlines())
+    assert "[bold]x[/bold]" in shown(render.alerts([row]), 1_000)
+
+
+def test_a_profit_is_green_and_a_loss_is_red() -> None:
+    output = shown(render.positions([POSITION]), colour=True)
+    assert re.search(r"\x1b\[32m *\+12\.18", output)
+    assert re.search(r"\x1b\[31m *-3\.50", output)
+
+
+def test_no_colour_where_there_is_no_terminal() -> None:
+    assert "\x1b" not in shown(render.status({"state": "HALTED", "positions": [POSITION]}))
+
+
+def test_under_a_pipe_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    render.show(render.alerts([{**ALERT, "message": "word " * 60}]))
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_strategies_list_their_parameters() -> None:
+    row = {"name": "ema_cross", "description": "Fast above slow.", "parameters": {"fast": 12}}
+    assert shown(render.strategies([row])).splitlines() == [
+        "ema_cross  Fast above slow.",
+        "  fast = 12",
+    ]
+
+
+# --- status, summary, replay, receipt -------------------------------------------------------------
+
+BOOKS = {
+    "equity": "10006.06",
+    "cash": "7012.34",
+    "realized_pnl": "18.44",
+    "unrealized_pnl": "-8.18",
+    "fees": "4.2",
+    "drawdown_pct": "0.41",
+}
+
+
+def test_status_without_a_run_shows_the_last_durable_state_and_says_so() -> None:
+    output = shown(render.status({"running": False, "portfolio": BOOKS, "positions": [POSITION]}))
+    assert output.startswith("STOPPED")
+    assert "nothing is running: this is the last durable state" in output
+    assert "equity      10,006.06" in output
+    assert "+6.06  realised +18.44  unrealised -8.18  fees 4.20" in output
+
+
+def test_status_names_a_halt_and_the_way_out() -> None:
+    halt = {"reason": "operator", "since": "2026-11-22T20:01:02Z"}
+    output = shown(render.status({"state": "HALTED", "halt": halt}))
+    assert "HALTED since 2026-11-22 20:01:02 UTC: operator" in output
+    assert "clear-halt --confirm" in output
+
+
+def test_the_summary_tells_why_what_and_how_to_replay() -> None:
+    data = {
+        "run_id": "20261122-200102",
+        "mode": "paper",
+        "source": "recorded",
+        "state": "STOPPED",
+        "reason": "the data ended",
+        "elapsed_s": 5.7,
+        "events": 200000,
+        "rate": 35087.7,
+        "orders": 130,
+        "fills": 128,
+        "portfolio": BOOKS,
+        "bad_rows": 3,
+        "journal": "/var/tmp/my runs/20261122.jsonl",
+        "state_hash": "ab12",
+    }
+    lines = shown(render.summary(data)).splitlines()
+    assert lines[0] == "STOPPED  PAPER · RECORDED  run 20261122-200102"
+    assert lines[-1] == "tradectl replay '/var/tmp/my runs/20261122.jsonl'"
+    for line in (
+        "ended       the data ended",
+        "time        5.7 s",
+        "events      200,000 at 35,088/s",
+        "trades      130 orders, 128 fills",
+        "P&L net     +6.06  realised +18.44  unrealised -8.18  fees 4.20",
+        "bad rows    3, never traded on",
+        "state       ab12",
+    ):
+        assert line in [shown_line.rstrip() for shown_line in lines]
+
+
+def test_a_journal_below_home_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
+    output = shown(render.summary({"journal": "/home/ada/runs/1.jsonl"}))
+    assert "tradectl replay ~/runs/1.jsonl" in output
+
+
+def test_a_summary_of_nothing_is_no_error() -> None:
+    assert "equity      -" in shown(render.summary({}))
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"verified": True, "compared": 567}, "VERIFIED"),
+        ({"verified": False, "divergences": 2, "first_divergence": 17}, "DIVERGED: 2 decisions"),
+        ({"verified": False, "divergences": 1, "first_divergence": {"seq": 17}}, "seq         17"),
+        ({"verified": False, "divergences": 0}, "NOT VERIFIED"),
+        ({"verified": True, "truncated_tail": True}, "the last record is torn"),
+        ({"state_hash": "aa", "recorded_state_hash": "bb"}, "recorded    bb"),
+    ],
+)
+def test_a_replay_says_its_verdict(result: dict[str, Any], words: str) -> None:
+    assert words in shown(render.replay(result))
+
+
+def test_a_receipt_names_what_was_done_and_what_is_left() -> None:
+    output = shown(
+        render.receipt(
+            {
+                "latched": True,
+                "latched_ms": 2.34,
+                "confirmed": True,
+                "confirmed_ms": 120,
+                "method": "direct",
+                "cancelled": ["r-1", "r-2"],
+                "closed": [{"symbol": "BTCUSDT", "side": "sell", "quantity": "0.05"}],
+                "open_orders_left": [],
+                "positions_left": [],
+            }
+        )
+    )
+    assert "HALTED in 2.3 ms, confirmed by this command in 120 ms" in output
+    assert "cancelled   r-1, r-2" in output
+    assert "closed      sell 0.05 BTCUSDT" in output
+    assert "positions   none" in output
+
+
+def test_a_receipt_that_is_not_confirmed_says_so_aloud() -> None:
+    output = shown(render.receipt({"latched": True, "latched_ms": 2, "open_orders_left": ["r-3"]}))
+    assert "NOT CONFIRMED" in output
+    assert "orders left r-3" in output
+    assert "NOT LATCHED" in shown(render.receipt({}))
+
+
+# --- the line log ---------------------------------------------------------------------------------
+
+
+def order(order_id: str = "r-1-1") -> OrderEvent:
+    spec = OrderSpec(
+        order_id, "BTCUSDT", Side.BUY, Decimal("0.010"), OrderType.LIMIT, Decimal("60000.00")
+    )
+    return OrderEvent(order=spec)
+
+
+def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
+    return (log or LineLog()).line(Record(1, AT, event))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            FillEvent(
+                order_id="r-1-1",
+                symbol="BTCUSDT",
+                trade_id="t",
+                side=Side.BUY,
+                quantity=Decimal("0.010"),
+                price=Decimal("60000.00"),
+                fee=Decimal("0.600"),
+            ),
+            "FILL buy 0.01 BTCUSDT @ 60000.00 fee 0.6 (r-1-1)",
+        ),
+        (
+            StrategySignalEvent(
+                symbol="BTCUSDT",
+                action=SignalAction.BUY,
+                strategy="ema_cross",
+                strength=0.5,
+                reason="fast above slow",
+            ),
+            "SIGNAL buy BTCUSDT strength 0.5 by ema_cross: fast above slow",
+        ),
+        (
+            ExecutionEvent(
+                order_id="r-1-1", symbol="BTCUSDT", kind=Trigger.REJECT, reason="no funds"
+            ),
+            "ORDER rejected BTCUSDT: no funds (r-1-1)",
+        ),
+        (CancelEvent(order_id="r-1-1", symbol="BTCUSDT"), "ORDER cancel BTCUSDT (r-1-1)"),
+        (
+            RiskEvent(
+                code="drawdown", message="too deep", limit="0.2", actual="0.21", action="halt"
+            ),
+            "RISK halt drawdown: too deep [limit 0.2, actual 0.21]",
+        ),
+        (CommandEvent(command=Command.PAUSE, reason="lunch"), "COMMAND pause: lunch"),
+        (
+            EmergencyEvent(reason="fat finger", flatten=True),
+            "COMMAND emergency-stop, closing positions: fat finger",
+        ),
+        (
+            SystemEvent(kind="recovered", message="12 records", component="state"),
+            "SYSTEM recovered: 12 records (state)",
+        ),
+        (OrderApprovedEvent(order_id="r-1-1"), "ORDER approved (r-1-1)"),
+    ],
+)
+def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) -> None:
+    assert line(event) == f"{STAMP} {words}"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MarketDataEvent(symbol="BTCUSDT", price=Decimal(1), volume=Decimal(1)),
+        PortfolioEvent(symbol="B", target=Decimal(0), current=Decimal(0), change=Decimal(0)),
+        TimerEvent(name="risk"),
+        ExecutionEvent(order_id="r", symbol="B", kind=Trigger.ACCEPT),
+        order(),
+    ],
+)
+def test_what_is_not_worth_knowing_is_no_line(event: AnyEvent) -> None:
+    assert line(event) is None
+
+
+def test_an_order_is_told_once_with_the_verdict_of_risk() -> None:
+    log = LineLog()
+    assert line(order(), log) is None
+    approved = line(OrderApprovedEvent(order_id="r-1-1"), log)
+    assert approved == f"{STAMP} ORDER approved buy 0.01 BTCUSDT limit @ 60000.00 (r-1-1)"
+    line(order("r-2-1"), log)
+    denied = OrderDeniedEvent(
+        order_id="r-2-1",
+        symbol="BTCUSDT",
+        code="max_notional",
+        message="too large",
+        limit="500",
+        actual="600",
+    )
+    assert line(denied, log) == (
+        f"{STAMP} ORDER denied buy 0.01 BTCUSDT limit @ 60000.00"
+        " max_notional: too large [limit 500, actual 600] (r-2-1)"
+    )
+
+
+def test_intents_that_are_never_judged_do_not_pile_up() -> None:
+    log = LineLog()
+    for n in range(3_000):
+        line(order(f"r-{n}"), log)
+    assert line(OrderApprovedEvent(order_id="r-0"), log) == f"{STAMP} ORDER approved (r-0)"
+    assert "buy" in (line(OrderApprovedEvent(order_id="r-2999"), log) or "")
+
+
+def test_a_line_stays_one_line_whatever_is_in_it() -> None:
+    event = SystemEvent(kind=EVIL, message=EVIL, component=EVIL)
+    assert (line(event) or "").isprintable()
+
+
+def test_an_alert_is_a_line() -> None:
+    assert LineLog().alert(ALERT, AT) == (
+        f"{STAMP} ALERT CRITICAL no data for 40 s (3 times) (feed)"
+    )
+
+
+def test_the_heartbeat_says_how_the_run_is_doing() -> None:
+    view = {
+        "state": "RUNNING",
+        "mode": "paper",
+        "source": "recorded",
+        "portfolio": BOOKS,
+        "positions": [POSITION],
+        "open_orders": [],
+        "bus": {"processed": 129456, "rate": 1239.4},
+        "progress": {"fraction": 0.42, "eta_s": 43},
+        "alerts": [ALERT],
+    }
+    assert LineLog().heartbeat(view, AT) == (
+        f"{STAMP} STATUS RUNNING PAPER · RECORDED, equity 10,006.06, pnl +6.06, positions 1, "
+        "orders 0, events 129,456, 1,239/s, 42%, left 0:43, alerts 1"
+    )
+    assert LineLog().heartbeat({}, AT).startswith(f"{STAMP} STATUS -, equity -")
+
+
+def test_the_line_log_does_not_load_rich() -> None:
+    program = "import sys, tradectl.cli.panel_lines; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,83 @@
+"""Steps, limits and what is guessed about a symbol that nobody described."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind, Instruments
+from tradectl.domain.money import is_multiple
+
+COIN = Instrument("COINUSDT", "USDT", Decimal("0.05"), Decimal("0.001"), Decimal(5))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "quote", "min_notional"),
+    [
+        ("PEPEUSDT", "USDT", "5"),
+        ("pepeusdc", "USDC", "5"),
+        ("ETHBTC", "BTC", "0.0001"),
+        ("LINKETH", "ETH", "0.001"),
+        ("XFDUSD", "FDUSD", "5"),
+        ("BTCEUR", "EUR", "5"),
+        ("BTCUSDT_PERP", "USDT", "5"),
+        ("BTC", "USDT", "5"),
+        ("WHATEVER", "USDT", "5"),
+    ],
+)
+def test_the_quote_currency_is_read_from_the_end_of_the_symbol(
+    symbol: str, quote: str, min_notional: str
+) -> None:
+    guessed = Instrument.guess(symbol)
+    assert (guessed.symbol, guessed.quote) == (symbol, quote)
+    assert guessed.min_notional == Decimal(min_notional)
+
+
+def test_a_guessed_instrument_rounds_nothing_that_is_quoted_anywhere() -> None:
+    guessed = Instrument.guess("PEPEUSDT")
+    assert guessed.round_price(Decimal("0.00000123")) == Decimal("0.00000123")
+    assert guessed.floor_quantity(Decimal("0.00000001")) == Decimal("0.00000001")
+
+
+@pytest.mark.parametrize("kind", list(InstrumentKind))
+def test_one_can_be_short_in_a_perpetual_only(kind: InstrumentKind) -> None:
+    assert Instrument.guess("BTCUSDT", kind).can_short is (kind is InstrumentKind.PERPETUAL)
+
+
+@pytest.mark.parametrize("symbol", BUILT_IN)
+def test_built_in_instruments_are_spot_with_finer_steps_than_their_limits(symbol: str) -> None:
+    instrument = BUILT_IN[symbol]
+    assert instrument.symbol == symbol
+    assert not instrument.can_short
+    assert 0 < instrument.tick_size < instrument.min_notional
+
+
+@given(st.decimals("0.01", "100000", places=8), st.decimals("0.000001", "100000", places=8))
+def test_prices_and_quantities_land_on_their_steps(price: Decimal, quantity: Decimal) -> None:
+    assert is_multiple(COIN.round_price(price), COIN.tick_size)
+    assert is_multiple(COIN.floor_quantity(quantity), COIN.lot_size)
+    assert COIN.floor_quantity(quantity) <= quantity
+
+
+def test_a_described_instrument_is_taken_to_the_letter() -> None:
+    instruments = Instruments([COIN])
+    assert instruments["COINUSDT"] is COIN
+
+
+def test_an_undescribed_symbol_is_guessed_once_or_built_in() -> None:
+    instruments = Instruments()
+    assert "PEPEUSDT" in instruments
+    assert instruments["PEPEUSDT"] is instruments["PEPEUSDT"]
+    assert instruments["BTCUSDT"] is BUILT_IN["BTCUSDT"]
+    assert [i.symbol for i in instruments.all()] == ["PEPEUSDT", "BTCUSDT"]
+
+
+def test_a_run_limited_to_its_symbols_knows_no_other() -> None:
+    instruments = Instruments([COIN], known=True)
+    assert "BTCUSDT" not in instruments
+    with pytest.raises(UsageError, match=r"unknown symbol 'BTCUSDT': not among \['COINUSDT'\]"):
+        instruments["BTCUSDT"]

@@ -1,0 +1,184 @@
+"""The life of an order is a table, and these are the laws that the table keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradectl.domain.errors import CoreError, IllegalTransition
+from tradectl.domain.money import Side
+from tradectl.domain.orders import (
+    NEXT,
+    WORKING,
+    Order,
+    OrderSpec,
+    OrderStatus,
+    OrderType,
+    Trigger,
+    step,
+)
+
+S, T = OrderStatus, Trigger
+TERMINAL = [s for s in S if s not in WORKING and s is not S.INTENDED]
+ABSENT = [(s, t) for s in S for t in T if (s, t) not in NEXT]
+
+
+def reachable(start: Iterable[OrderStatus]) -> list[OrderStatus]:
+    found = list(start)
+    for status in found:
+        found += [new for (old, _), new in NEXT.items() if old is status and new not in found]
+    return found
+
+
+@pytest.mark.parametrize(("status", "trigger"), NEXT)
+def test_a_step_is_looked_up_in_the_table(status: OrderStatus, trigger: Trigger) -> None:
+    assert step(status, trigger) is NEXT[status, trigger]
+
+
+@pytest.mark.parametrize(("status", "trigger"), ABSENT)
+def test_what_the_table_does_not_have_raises(status: OrderStatus, trigger: Trigger) -> None:
+    with pytest.raises(IllegalTransition, match=f"is {status} cannot be {trigger}"):
+        step(status, trigger)
+
+
+def test_an_illegal_step_is_an_error_of_the_core_which_halts() -> None:
+    assert issubclass(IllegalTransition, CoreError)
+
+
+@pytest.mark.parametrize("status", TERMINAL)
+def test_an_order_that_is_over_never_works_again(status: OrderStatus) -> None:
+    assert not WORKING & set(reachable([status]))
+
+
+@pytest.mark.parametrize(("status", "trigger"), NEXT)
+def test_an_order_that_is_over_changes_to_nothing_but_filled(
+    status: OrderStatus, trigger: Trigger
+) -> None:
+    if status in TERMINAL:
+        assert NEXT[status, trigger] in (status, S.FILLED)
+
+
+def test_a_filled_order_stays_filled() -> None:
+    assert reachable([S.FILLED]) == [S.FILLED]
+
+
+@pytest.mark.parametrize("status", [S.DENIED, S.REJECTED])
+def test_an_order_that_never_was_at_the_exchange_cannot_be_filled(status: OrderStatus) -> None:
+    assert reachable([status]) == [status]
+
+
+@pytest.mark.parametrize("status", [S.INTENDED, *sorted(WORKING)])
+def test_every_order_that_is_not_over_can_come_to_an_end(status: OrderStatus) -> None:
+    assert set(reachable([status])) & set(TERMINAL)
+
+
+def test_every_status_is_reached_from_an_intent() -> None:
+    assert set(reachable([S.INTENDED])) == set(S)
+
+
+def test_an_order_works_only_after_risk_has_let_it_pass() -> None:
+    from_intended = {t: new for (old, t), new in NEXT.items() if old is S.INTENDED}
+    assert from_intended == {T.DENY: S.DENIED, T.APPROVE: S.APPROVED}
+    assert [old for (old, t) in NEXT if t is T.APPROVE] == [S.INTENDED]
+
+
+@pytest.mark.parametrize("trigger", [T.PARTIAL_FILL, T.FILL])
+@pytest.mark.parametrize("status", [*sorted(WORKING), S.CANCELED, S.EXPIRED])
+def test_a_fill_is_a_fact_wherever_the_exchange_may_have_worked_the_order(
+    status: OrderStatus, trigger: Trigger
+) -> None:
+    assert (status, trigger) in NEXT
+
+
+@pytest.mark.parametrize("status", sorted(WORKING))
+def test_asking_to_cancel_an_unknown_order_does_not_end_the_doubt(status: OrderStatus) -> None:
+    asked = step(status, T.REQUEST_CANCEL)
+    assert asked is (S.UNKNOWN if status is S.UNKNOWN else S.PENDING_CANCEL)
+
+
+@pytest.mark.parametrize(
+    "trigger", [T.ACCEPT, T.REJECT, T.PARTIAL_FILL, T.FILL, T.CANCEL, T.EXPIRE]
+)
+def test_the_exchanges_word_ends_the_doubt_about_an_unknown_order(trigger: Trigger) -> None:
+    assert step(S.UNKNOWN, trigger) is not S.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        T.CANCEL,
+        pytest.param(T.EXPIRE, marks=pytest.mark.xfail(strict=True, reason="no row")),
+        pytest.param(T.REJECT, marks=pytest.mark.xfail(strict=True, reason="no row")),
+    ],
+)
+def test_an_ending_that_is_reported_twice_changes_nothing(ending: Trigger) -> None:
+    over = step(S.ACCEPTED, ending)
+    assert step(over, ending) is over
+
+
+@pytest.mark.xfail(strict=True, reason="no row: a time-out that comes after the fill halts")
+@pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.EXPIRED])
+def test_a_lost_answer_about_an_order_that_is_over_changes_nothing(status: OrderStatus) -> None:
+    assert step(status, T.LOSE) is status
+
+
+@pytest.mark.xfail(strict=True, reason="no row: the second of two refused cancels halts")
+@pytest.mark.parametrize("status", [S.ACCEPTED, S.PARTIALLY_FILLED, S.UNKNOWN])
+def test_a_cancel_refused_after_the_order_moved_on_changes_nothing(status: OrderStatus) -> None:
+    assert step(status, T.CANCEL_REJECT) is status
+
+
+@given(st.lists(st.sampled_from(Trigger), max_size=30))
+def test_any_sequence_of_triggers_either_raises_or_obeys_the_laws(triggers: list[Trigger]) -> None:
+    status = S.INTENDED
+    for trigger in triggers:
+        before = status
+        try:
+            status = step(status, trigger)
+        except IllegalTransition:
+            continue
+        if before in TERMINAL:
+            assert status in (before, S.FILLED)
+
+
+# --- what an order answers ---------------------------------------------------------------------------
+
+SPEC = OrderSpec("o1", "BTCUSDT", Side.BUY, Decimal(3))
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_an_order_is_intended_working_or_over_and_only_one_of_them(status: OrderStatus) -> None:
+    order = Order(SPEC, 0, 0, status)
+    assert [status is S.INTENDED, order.is_working, order.is_over].count(True) == 1
+
+
+def test_an_order_knows_what_remains_and_what_it_paid_on_average() -> None:
+    order = Order(SPEC, 0, 0, filled=Decimal(2), cost=Decimal(201))
+    assert order.remaining == 1
+    assert order.average_price == Decimal("100.5")
+    assert Order(SPEC, 0, 0).average_price is None
+
+
+def test_orders_do_not_share_their_list_of_trades() -> None:
+    first, second = Order(SPEC, 0, 0), Order(SPEC, 0, 0)
+    first.trades.append("t1")
+    assert second.trades == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_stop", "has_limit"),
+    [
+        (OrderType.MARKET, False, False),
+        (OrderType.LIMIT, False, True),
+        (OrderType.STOP_MARKET, True, False),
+        (OrderType.STOP_LIMIT, True, True),
+    ],
+)
+def test_an_order_type_says_which_prices_it_needs(
+    kind: OrderType, is_stop: bool, has_limit: bool
+) -> None:
+    assert (kind.is_stop, kind.has_limit) == (is_stop, has_limit)

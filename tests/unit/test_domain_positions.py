@@ -1,0 +1,142 @@
+"""Whatever is traded, profit and open value add up to what was paid: exactly, not nearly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradectl.domain.money import ZERO
+from tradectl.domain.positions import Position
+
+Fill = tuple[Decimal, Decimal, Decimal]
+
+QUANTITIES = st.decimals("-1000", "1000", places=8).filter(bool)
+PRICES = st.decimals("0.00000001", "100000", places=8)
+FEES = st.decimals("-10", "100", places=10)
+FILLS = st.lists(st.tuples(QUANTITIES, PRICES, FEES), max_size=40)
+
+
+def after(fills: list[Fill]) -> Position:
+    position = Position("X")
+    for quantity, price, fee in fills:
+        position = position.after_fill(quantity, price, fee)
+    return position
+
+
+def traded(words: str) -> Position:
+    """A position after fills in words: `+2@100 -1@110`."""
+    fills = (word.split("@") for word in words.split())
+    return after([(Decimal(quantity), Decimal(price), ZERO) for quantity, price in fills])
+
+
+@given(FILLS, PRICES)
+def test_profit_is_exactly_what_the_fills_paid_and_the_mark_is_worth(
+    fills: list[Fill], mark: Decimal
+) -> None:
+    position = after(fills)
+    held = sum((quantity for quantity, _, _ in fills), ZERO)
+    received = sum((-quantity * price for quantity, price, _ in fills), ZERO)
+    assert position.quantity == held
+    assert position.realized + position.unrealized(mark) == received + held * mark
+
+
+@given(FILLS)
+def test_fees_add_up_and_touch_nothing_else(fills: list[Fill]) -> None:
+    position = after(fills)
+    free = after([(quantity, price, ZERO) for quantity, price, _ in fills])
+    assert position.fees == sum((fee for _, _, fee in fills), ZERO)
+    assert (position.quantity, position.cost, position.realized) == (
+        free.quantity,
+        free.cost,
+        free.realized,
+    )
+
+
+@given(FILLS)
+def test_short_is_the_mirror_image_of_long(fills: list[Fill]) -> None:
+    position = after(fills)
+    mirror = after([(-quantity, price, fee) for quantity, price, fee in fills])
+    assert mirror.quantity == -position.quantity
+    assert mirror.cost == -position.cost
+    assert mirror.realized == -position.realized
+
+
+@given(FILLS)
+def test_a_flat_position_has_no_cost_left(fills: list[Fill]) -> None:
+    position = after(fills)
+    closed = position.after_fill(-position.quantity, Decimal(7), ZERO)
+    assert (closed.quantity, closed.cost, closed.entry_price) == (ZERO, ZERO, ZERO)
+    assert closed.side == "flat"
+
+
+@given(FILLS.filter(bool))
+def test_the_cost_of_an_open_position_lies_on_its_own_side(fills: list[Fill]) -> None:
+    position = after(fills)
+    assert position.cost * position.quantity >= -Decimal("1e-6") * len(fills)
+
+
+@given(st.lists(st.tuples(QUANTITIES.map(abs), PRICES), min_size=1, max_size=10))
+def test_the_entry_price_is_the_average_of_what_was_paid(
+    bought: list[tuple[Decimal, Decimal]],
+) -> None:
+    position = after([(quantity, price, ZERO) for quantity, price in bought])
+    lowest, highest = min(p for _, p in bought), max(p for _, p in bought)
+    slack = Decimal("1e-20") * highest
+    assert lowest - slack <= position.entry_price <= highest + slack
+
+
+@given(QUANTITIES.map(abs), PRICES, PRICES, st.decimals("0.01", "0.99", places=2))
+def test_closing_a_part_leaves_the_entry_price(
+    quantity: Decimal, entry: Decimal, exit_price: Decimal, share: Decimal
+) -> None:
+    position = Position("X").after_fill(quantity, entry, ZERO)
+    part = (quantity * share).quantize(Decimal("1e-8"))
+    left = position.after_fill(-part, exit_price, ZERO)
+    if left.quantity:
+        assert abs(left.cost - left.quantity * entry) <= Decimal("1e-10")
+
+
+@pytest.mark.parametrize(
+    ("fills", "quantity", "entry", "realized"),
+    [
+        ("+2@100", "2", "100", "0"),
+        ("+2@100 +2@110", "4", "105", "0"),
+        ("+4@105 -1@115", "3", "105", "10"),
+        ("+2@100 -2@90", "0", "0", "-20"),
+        ("-2@100 +2@90", "0", "0", "20"),
+        ("-2@100 +1@110", "-1", "100", "-10"),
+        ("+2@100 -5@120", "-3", "120", "40"),
+        ("-2@100 +5@80", "3", "80", "40"),
+        ("+3@10 -1@10 -1@10 -1@10", "0", "0", "0"),
+    ],
+)
+def test_positions_by_example(fills: str, quantity: str, entry: str, realized: str) -> None:
+    position = traded(fills)
+    assert position.quantity == Decimal(quantity)
+    assert position.entry_price == Decimal(entry)
+    assert position.realized == Decimal(realized)
+
+
+def test_crossing_zero_is_the_same_as_closing_and_then_opening() -> None:
+    assert traded("+2@100 -5@120") == traded("+2@100 -2@120 -3@120")
+
+
+def test_a_third_is_rounded_once_and_the_rest_makes_up_for_it() -> None:
+    position = traded("+1@10 +2@10.01")
+    closed = position.after_fill(Decimal(-1), Decimal(10), ZERO)
+    assert closed.realized == Decimal(10) - Decimal("10.0066666667")
+    assert closed.cost == Decimal("20.0133333333")
+
+
+@pytest.mark.parametrize(("fills", "side"), [("", "flat"), ("+1@5", "long"), ("-1@5", "short")])
+def test_a_position_names_its_side(fills: str, side: str) -> None:
+    assert traded(fills).side == side
+
+
+def test_a_position_is_never_changed_in_place() -> None:
+    position = traded("+1@100")
+    with pytest.raises(AttributeError):
+        position.quantity = Decimal(5)  # type: ignore[misc]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.test_feeds_properties import assert_fit_to_trade_on, file_with, mutated, mutations
+from tradectl.domain.errors import DataError, UsageError
+from tradectl.domain.events import (
+    BarEvent,
+    MarketDataEvent,
+    QuoteEvent,
+    Record,
+    SignalAction,
+    StrategySignalEvent,
+    TimerEvent,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.time import SECOND
+from tradectl.feeds.recorded import RecordedFeed
+
+NOW = 1_750_000_000 * SECOND
+T0 = 1_723_161_255 * SECOND
+HEADER = b'{"journal":{"version":1,"run_id":"r1","state":{"cash":"100000"}}}'
+SEAL = b'{"seal":{"seq":3,"crc":"0badcafe"}}'
+
+
+def trade(ts: int, price: str = "100", symbol: str = "BTCUSDT") -> MarketDataEvent:
+    return MarketDataEvent(
+        source_component="simulated",
+        symbol=symbol,
+        price=Decimal(price),
+        volume=Decimal("0.5"),
+        side=Side.SELL,
+        ts=ts,
+    )
+
+
+def quote(ts: int, bid: str = "99", ask: str = "101") -> QuoteEvent:
+    return QuoteEvent(
+        symbol="BTCUSDT",
+        price=Decimal(100),
+        volume=Decimal(0),
+        bid=Decimal(bid),
+        ask=Decimal(ask),
+        bid_size=Decimal(1),
+        ask_size=Decimal(2),
+        ts=ts,
+    )
+
+
+def bar(ts: int, high: str = "102") -> BarEvent:
+    return BarEvent(
+        symbol="BTCUSDT",
+        price=Decimal(100),
+        volume=Decimal(7),
+        open=Decimal(100),
+        high=Decimal(high),
+        low=Decimal(98),
+        interval=60 * SECOND,
+        ts=ts,
+    )
+
+
+def line(event: MarketDataEvent | StrategySignalEvent | TimerEvent, at: int = T0) -> bytes:
+    return msgspec.json.encode(Record(seq=1, at=at, event=event))
+
+
+def journal(path: Path, *lines: bytes) -> Path:
+    path.write_bytes(b"\n".join((HEADER, *lines, SEAL)) + b"\n")
+    return path
+
+
+def play(path: Path, symbols: tuple[str, ...] = ()) -> tuple[list[MarketDataEvent], RecordedFeed]:
+    feed = RecordedFeed([path], symbols, now_ns=NOW)
+    return [event for batch in feed.batches() for event in batch], feed
+
+
+def test_the_market_data_of_a_journal_is_played_and_nothing_else(tmp_path: Path) -> None:
+    signal = StrategySignalEvent(
+        symbol="BTCUSDT", action=SignalAction.BUY, strategy="trade", reason='"quote" and "bar"'
+    )
+    wanted = [trade(T0), quote(T0 + 1), bar(T0 + 2), trade(T0 + 3)]
+    others = [line(signal), line(TimerEvent(name="trade"))]
+    lines = [line(wanted[0]), *others, *map(line, wanted[1:])]
+    events, feed = play(journal(tmp_path / "run.jsonl", *lines))
+    assert events == wanted
+    assert (feed.progress.rows, feed.progress.bad) == (4, {})
+    assert (feed.symbols, feed.simulated) == (("BTCUSDT",), False)
+
+
+def test_a_journal_is_known_by_its_content_and_may_be_gzipped(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.csv", line(trade(T0)))
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert play(path)[0] == [trade(T0)]
+
+
+def test_an_event_without_a_time_gets_that_of_its_record(tmp_path: Path) -> None:
+    events, _ = play(journal(tmp_path / "run.jsonl", line(trade(0), at=T0 + 5)))
+    assert events == [trade(T0 + 5)]
+
+
+def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.jsonl", line(trade(T0)), line(trade(T0 - 3 * SECOND, "101")))
+    events, feed = play(path)
+    assert events == [trade(T0), trade(T0, "101")]
+    assert feed.progress.bad == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "flaw"),
+    [
+        (line(trade(T0))[:-9], "not_an_event"),
+        (b'{"seq":1,"at":5,"event":{"type":"trade","symbol":"A"}}', "not_an_event"),
+        (b'{"seq":1,"event":{"type":"trade"}}' + b"[" * 5000, "not_an_event"),
+        (b'{"type":"trade","a":' + b"[" * 9000, "not_an_event"),
+        (line(trade(T0, "NaN")), "not_finite"),
+        (line(trade(T0, "Infinity")), "not_finite"),
+        (line(trade(T0, "1e400")), "not_finite"),
+        (line(trade(T0, "0")), "not_positive"),
+        (line(trade(T0, "-1")), "not_positive"),
+        (line(trade(T0, "5000")), "price_spike"),
+        (line(trade(T0, symbol="A\x1b[2J")), "bad_symbol"),
+        (line(quote(T0, "101", "99")), "crossed_quote"),
+        (line(quote(T0, "NaN", "99")), "not_finite"),
+        (line(quote(T0, "-1", "99")), "not_positive"),
+        (line(msgspec.structs.replace(trade(T0), bid=Decimal("NaN"))), "not_finite"),
+        (line(bar(T0, high="99")), "impossible_candle"),
+        (line(trade(T0 - 61 * SECOND)), "time_goes_back"),
+        (line(trade(NOW + 90_000 * SECOND)), "in_the_future"),
+        (line(trade(0), at=-4), "not_a_time"),
+    ],
+)
+def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, flaw: str) -> None:
+    path = journal(tmp_path / "run.jsonl", line(trade(T0)), bad, line(trade(T0 + 1)))
+    events, feed = play(path)
+    assert events == [trade(T0), trade(T0 + 1)]
+    assert feed.progress.bad == {flaw: 1}
+    assert feed.progress.bad_rows[0].line == 3
+    assert feed.progress.bad_rows[0].reason.isprintable()
+
+
+def test_a_torn_last_line_is_one_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(HEADER + b"\n" + line(trade(T0)) + b"\n" + line(trade(T0 + 1))[:-9])
+    events, feed = play(path)
+    assert events == [trade(T0)]
+    assert feed.progress.bad == {"not_an_event": 1}
+
+
+def test_a_broken_archive_is_played_up_to_the_break(tmp_path: Path) -> None:
+    lines = [line(trade(T0 + i, f"{100 + i % 7}.{i % 89:02d}")) for i in range(500)]
+    path = journal(tmp_path / "run.jsonl", *lines)
+    path.write_bytes(gzip.compress(path.read_bytes())[:-100])
+    events, feed = play(path)
+    assert 0 < len(events) < 500
+    assert feed.progress.bad == {"broken_off": 1}
+
+
+def test_too_many_bad_lines_stop_the_feed(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.jsonl", line(trade(T0)), *[line(trade(T0, "NaN"))] * 5)
+    with pytest.raises(DataError, match=r"5 of 6 rows are bad .* line 3, not_finite"):
+        play(path)
+
+
+def test_a_journal_without_market_data_cannot_be_played(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no row that can be played; there are none"):
+        play(journal(tmp_path / "run.jsonl", line(TimerEvent(name="risk"))))
+
+
+def test_only_the_symbols_asked_for_are_played(tmp_path: Path) -> None:
+    lines = [line(trade(T0 + i, symbol=s)) for i, s in enumerate(("AUSDT", "BUSDT", "AUSDT"))]
+    path = journal(tmp_path / "run.jsonl", *lines)
+    assert [event.symbol for event in play(path, ("AUSDT",))[0]] == ["AUSDT", "AUSDT"]
+    with pytest.raises(UsageError, match="no CUSDT in the data: it has AUSDT, BUSDT"):
+        play(path, ("CUSDT",))
+
+
+EVENTS: list[MarketDataEvent] = [
+    kind(T0 + i * SECOND) for i in range(10) for kind in (trade, quote, bar)
+]
+GOOD = b"\n".join((HEADER, *map(line, EVENTS))) + b"\n"
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=mutations, flip=st.integers(0, 8 * len(GOOD) - 1))
+def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
+    changes: list[tuple[int, int, bytes]], flip: int
+) -> None:
+    content = bytearray(mutated(GOOD, changes))
+    content[flip // 8 % len(content)] ^= 1 << flip % 8
+    with file_with(bytes(content)) as path:
+        events: list[MarketDataEvent] = []
+        try:
+            for batch in RecordedFeed([path], max_bad_share=0.2, now_ns=NOW).batches():
+                events += batch
+        except DataError:
+            pass
+        assert_fit_to_trade_on(events)

@@ -1,0 +1,159 @@
+"""Which events become alerts, and how severe."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import (
+    Command,
+    CommandEvent,
+    EmergencyEvent,
+    Event,
+    MarketDataEvent,
+    OrderApprovedEvent,
+    OrderDeniedEvent,
+    RiskEvent,
+    SystemEvent,
+    TimerEvent,
+)
+from tradectl.monitoring.alert import Alert, AlertSeverity
+from tradectl.monitoring.alert_rules import SEVERITY_OF_KIND, Cleared, Raised, finding_of
+
+
+def system(kind: str, component: str = "part", message: str = "words") -> SystemEvent:
+    return SystemEvent(source_component="me", kind=kind, component=component, message=message)
+
+
+def denied(code: str) -> OrderDeniedEvent:
+    return OrderDeniedEvent(
+        source_component="risk", order_id="o1", symbol="X", code=code, message="too much"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"),
+    [
+        ("strategy_failed", "warning"),
+        ("strategy_quarantined", "error"),
+        ("strategy_throttled", "warning"),
+        ("component_failed", "error"),
+        ("handler_failed", "error"),
+        ("projection_stalled", "error"),
+        ("feed_stale", "warning"),
+        ("feed_bad_rows", "warning"),
+        ("slow_step", "warning"),
+        ("loop_stalled", "error"),
+        ("recovered", "info"),
+        ("inconsistent", "critical"),
+    ],
+)
+def test_system_events_are_as_severe_as_the_table_says(kind: str, severity: str) -> None:
+    assert finding_of(system(kind)) == Raised(kind, "words", AlertSeverity(severity), "part")
+
+
+def test_every_kind_has_a_message_even_when_its_event_has_none() -> None:
+    for kind in SEVERITY_OF_KIND:
+        finding = finding_of(system(kind, message=""))
+        assert isinstance(finding, Raised)
+        assert finding.message
+    recovered = finding_of(system("recovered", message=""))
+    assert isinstance(recovered, Raised)
+    assert recovered.message == "recovered after a crash"
+
+
+@pytest.mark.parametrize(
+    ("action", "severity"),
+    [("alert", "warning"), ("pause", "error"), ("halt", "critical"), ("sing", "warning")],
+)
+def test_a_risk_event_is_as_severe_as_its_action(action: str, severity: str) -> None:
+    event = RiskEvent(source_component="risk", code="DRAWDOWN", message="down", action=action)
+    assert finding_of(event) == Raised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
+
+
+def test_risk_events_of_two_symbols_are_two_conditions() -> None:
+    findings = [
+        finding_of(RiskEvent(source_component="risk", code="C", message="m", symbol=symbol))
+        for symbol in ("A", "B")
+    ]
+    assert [f.component for f in findings if f is not None] == ["risk:A", "risk:B"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "severity"),
+    [
+        ("MAX_POSITION", "denied_max_position", "warning"),
+        ("HALTED", "denied_halted", "info"),
+        ("PAUSED", "denied_paused", "info"),
+    ],
+)
+def test_a_denied_order_is_told_by_its_code(code: str, expected: str, severity: str) -> None:
+    assert finding_of(denied(code)) == Raised(
+        expected, "X: too much", AlertSeverity(severity), "risk"
+    )
+
+
+@pytest.mark.parametrize("reason", ["a fire", ""])
+def test_an_emergency_stop_is_critical_with_or_without_a_reason(reason: str) -> None:
+    finding = finding_of(EmergencyEvent(source_component="cli", reason=reason))
+    message = reason or "emergency stop"
+    assert finding == Raised("emergency_stop", message, AlertSeverity.CRITICAL, "cli")
+
+
+@pytest.mark.parametrize(
+    ("kind", "over"),
+    [("feed_fresh", "feed_stale"), ("strategy_released", "strategy_quarantined")],
+)
+def test_some_events_end_what_others_began(kind: str, over: str) -> None:
+    assert finding_of(system(kind, "feed:X")) == Cleared(over, "feed:X")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        system("started"),
+        system("stopped"),
+        CommandEvent(command=Command.PAUSE),
+        TimerEvent(name="risk"),
+        OrderApprovedEvent(order_id="o1"),
+        MarketDataEvent(symbol="X", price=Decimal(1), volume=Decimal(1)),
+    ],
+)
+def test_ordinary_events_alert_nobody(event: Event) -> None:
+    assert finding_of(event) is None
+
+
+def test_severities_are_ordered_by_weight_not_by_spelling() -> None:
+    info, warning, error, critical = AlertSeverity
+    assert sorted([critical, info, error, warning]) == [info, warning, error, critical]
+    assert max(AlertSeverity) is critical
+    assert info < warning <= error
+    assert critical > error >= warning
+    assert info < "warning", "spelled out it is the same severity"
+
+
+@pytest.mark.parametrize("text", ["critical", "CRITICAL", "Critical", AlertSeverity.CRITICAL])
+def test_a_severity_may_be_spelled_in_any_case(text: str) -> None:
+    assert AlertSeverity.parse(text) is AlertSeverity.CRITICAL
+
+
+def test_an_unknown_severity_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"'fatal'.*info, warning, error, critical"):
+        AlertSeverity.parse("fatal")
+
+
+def test_an_alert_as_a_document_has_plain_values_and_iso_times() -> None:
+    alert = Alert("r-a1", "t", AlertSeverity.ERROR, "m", "c", 1_500_000_000, 2_000_000_000)
+    assert alert.document() == {
+        "id": "r-a1",
+        "type": "t",
+        "severity": "error",
+        "message": "m",
+        "component": "c",
+        "created_at": "1970-01-01T00:00:01.500000Z",
+        "updated_at": "1970-01-01T00:00:02.000000Z",
+        "status": "active",
+        "count": 1,
+    }

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.events import SignalAction, StrategySignalEvent
+from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
+
+D = Decimal
+SHARES = st.decimals(0, 1, places=4)
+WISHES = st.builds(
+    Wish,
+    symbol=st.just("BTCUSDT"),
+    strategy=st.just("any"),
+    size=st.decimals(-1, 1, places=4),
+    confidence=SHARES,
+    allocation=SHARES,
+)
+
+
+def wish(size: str, confidence: str = "1", allocation: str = "1") -> Wish:
+    return Wish("BTCUSDT", "any", D(size), D(confidence), D(allocation))
+
+
+def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> StrategySignalEvent:
+    return StrategySignalEvent(
+        symbol="BTCUSDT", action=action, strategy="ema", strength=strength, confidence=confidence
+    )
+
+
+@pytest.mark.parametrize(
+    ("wishes", "net"),
+    [
+        ([], "0"),
+        ([wish("1")], "1"),
+        ([wish("-0.5")], "-0.5"),
+        ([wish("1", allocation="0.3")], "0.3"),
+        # alone, confidence means nothing, unless there is none of it
+        ([wish("1", confidence="0.1", allocation="0.3")], "0.3"),
+        ([wish("1", confidence="0")], "0"),
+        # as confident as each other: the sum of allocation x size
+        ([wish("1", allocation="0.5"), wish("-1", allocation="0.5")], "0"),
+        ([wish("1", allocation="0.5"), wish("0.5", allocation="0.25")], "0.625"),
+        ([wish("1", allocation="0.6"), wish("0", allocation="0.4")], "0.6"),
+        # the surer one gets the other's share
+        ([wish("1", "1", "0.5"), wish("-1", "0", "0.5")], "1"),
+        ([wish("1", "0.75", "0.5"), wish("-1", "0.25", "0.5")], "0.5"),
+        # more than everything cannot be allocated: the rest is a plain mean
+        ([wish("1"), wish("1"), wish("0"), wish("0")], "0.5"),
+    ],
+)
+def test_wishes_of_a_symbol_are_netted(wishes: list[Wish], net: str) -> None:
+    assert net_wish(wishes) == D(net)
+
+
+@given(st.lists(WISHES, max_size=6))
+def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(wishes: list[Wish]) -> None:
+    allocated = min(D(1), sum((w.allocation for w in wishes), D(0)))
+    assert abs(net_wish(wishes)) <= allocated
+
+
+@given(st.lists(WISHES, max_size=6))
+def test_opposite_wishes_give_the_opposite_net(wishes: list[Wish]) -> None:
+    opposite = [Wish(w.symbol, w.strategy, -w.size, w.confidence, w.allocation) for w in wishes]
+    assert net_wish(opposite) == -net_wish(wishes)
+
+
+@given(st.lists(WISHES.filter(lambda w: w.confidence > 0 < w.allocation), min_size=1, max_size=6))
+def test_strategies_that_agree_lose_nothing_to_rounding(wishes: list[Wish]) -> None:
+    agreed = [Wish(w.symbol, w.strategy, D(1), w.confidence, w.allocation) for w in wishes]
+    assert net_wish(agreed) == min(D(1), sum((w.allocation for w in wishes), D(0)))
+
+
+@pytest.mark.parametrize(
+    ("action", "size"),
+    [
+        (SignalAction.BUY, "0.5"),
+        (SignalAction.SELL, "-0.5"),
+        (SignalAction.CLOSE, "0"),
+        ("buy", "0.5"),
+        ("BUY", "0.5"),
+        ("Sell", "-0.5"),
+        ("close", "0"),
+    ],
+)
+def test_an_action_is_read_in_any_case(action: Any, size: str) -> None:
+    assert wish_of(signal(action, strength=0.5), D(1)).size == D(size)
+
+
+@pytest.mark.parametrize("action", ["hold", "", "long", None, 1])
+def test_an_action_that_is_none_is_refused(action: Any) -> None:
+    with pytest.raises(UsageError, match="is not one of buy, sell, close"):
+        wish_of(signal(action), D(1))
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, D("0.25"), "0.5"])
+def test_strength_is_taken_by_its_text(value: Any) -> None:
+    assert wish_of(signal(strength=value), D(1)).size == D(str(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"), float("inf"), -0.1, 1.1, D("NaN"), D("sNaN"), D("Infinity"),
+        "much", None, [],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["strength", "confidence"])
+def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
+        wish_of(signal(**{name: value}), D(1))
+
+
+def test_without_allocations_every_strategy_may_use_all() -> None:
+    assert Allocations({}).of("any") == 1
+
+
+def test_with_allocations_a_strategy_left_out_is_refused() -> None:
+    allocations = Allocations({"ema": D("0.4")})
+    assert allocations.of("ema") == D("0.4")
+    with pytest.raises(UsageError, match="'rsi' has no allocation"):
+        allocations.of("rsi")
+
+
+@pytest.mark.parametrize("share", [D("-0.1"), D("1.1"), D("NaN"), 0.5])
+def test_an_impossible_allocation_is_refused(share: Any) -> None:
+    with pytest.raises(ConfigError, match="allocation of 'ema'"):
+        Allocations({"ema": share})

@@ -1,0 +1,462 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tradectl.domain.events import (
+    CancelEvent,
+    Event,
+    OrderEvent,
+    PortfolioEvent,
+    StrategySignalEvent,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.views import TradingMode
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.settings import PortfolioSettings
+
+D = Decimal
+BTC, PERPETUAL = SPOT.symbol, PERP.symbol
+
+
+def engine(allocations: Mapping[str, D] | None = None, **settings: Any) -> PortfolioEngine:
+    ids = count(1)
+    return PortfolioEngine(
+        PortfolioSettings(**settings), allocations or {}, lambda: f"id-{next(ids)}"
+    )
+
+
+def account(symbol: str = BTC, mark: str = "100", held: str = "0") -> FakeAccount:
+    return FakeAccount().price(symbol, mark).hold(symbol, held, mark)
+
+
+def signal(
+    action: Any, symbol: str = BTC, strategy: str = "ema", **fields: Any
+) -> StrategySignalEvent:
+    return StrategySignalEvent(symbol=symbol, action=action, strategy=strategy, **fields)
+
+
+def answer(events: list[Event]) -> PortfolioEvent:
+    assert isinstance(events[0], PortfolioEvent)
+    return events[0]
+
+
+def reason(events: list[Event]) -> str:
+    """Why nothing is done: there is one answer, and no change in it."""
+    assert len(events) == 1
+    assert answer(events).change == 0
+    return answer(events).reason
+
+
+def orders(events: list[Event]) -> list[OrderSpec]:
+    return [event.order for event in events if isinstance(event, OrderEvent)]
+
+
+def brief(events: list[Event]) -> list[tuple[str, D, bool]]:
+    return [(order.side.value, order.quantity, order.reduce_only) for order in orders(events)]
+
+
+def work(view: FakeAccount, side: Side, quantity: str, **fields: Any) -> None:
+    status = fields.pop("status", OrderStatus.ACCEPTED)
+    spec = OrderSpec(
+        f"w-{len(view.orders)}", fields.pop("symbol", BTC), side, D(quantity), **fields
+    )
+    view.work(spec, status)
+
+
+LIMIT = {"type": OrderType.LIMIT, "price": D(99)}
+
+
+# --- from a signal to an order --------------------------------------------------------------------
+
+
+def test_a_signal_becomes_a_target_and_an_order() -> None:
+    events = engine().on_signal(signal("BUY", reason="fast over slow"), account())
+    assert events == [
+        PortfolioEvent(
+            source_component="portfolio",
+            symbol=BTC,
+            target=D(20),
+            current=D(0),
+            change=D(20),
+            reason="fast over slow",
+        ),
+        OrderEvent(
+            source_component="portfolio",
+            order=OrderSpec("id-1", BTC, Side.BUY, D(20), strategy="ema"),
+            reason="fast over slow",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "held", "action", "expected"),
+    [
+        (BTC, "0", "buy", [("buy", D(20), False)]),
+        (BTC, "5", "buy", [("buy", D(15), False)]),
+        (BTC, "60", "buy", [("sell", D(40), True)]),
+        (BTC, "5", "sell", [("sell", D(5), True)]),
+        (BTC, "5", "close", [("sell", D(5), True)]),
+        (PERPETUAL, "0", "sell", [("sell", D(20), False)]),
+        (PERPETUAL, "20", "sell", [("sell", D(40), False)]),
+        (PERPETUAL, "-20", "buy", [("buy", D(40), False)]),
+        (PERPETUAL, "-20", "close", [("buy", D(20), True)]),
+        (PERPETUAL, "-60", "sell", [("buy", D(40), True)]),
+    ],
+)
+def test_the_change_is_one_order(
+    symbol: str, held: str, action: str, expected: list[tuple[str, D, bool]]
+) -> None:
+    assert brief(engine().on_signal(signal(action, symbol), account(symbol, held=held))) == expected
+
+
+@pytest.mark.parametrize(
+    ("symbol", "held", "action"),
+    [(BTC, "20", "buy"), (BTC, "0", "sell"), (BTC, "0", "close"), (PERPETUAL, "-20", "sell")],
+)
+def test_on_target_there_is_nothing_to_do(symbol: str, held: str, action: str) -> None:
+    events = engine().on_signal(signal(action, symbol), account(symbol, held=held))
+    assert reason(events) == "on target"
+
+
+def test_quantities_are_cut_to_the_lot() -> None:
+    events = engine().on_signal(signal("buy", strength=0.333333333), account(mark="97.77"))
+    assert orders(events)[0].quantity == D("6.81872")
+    assert answer(events).target == D("6.81872")
+
+
+def test_a_fixed_quantity_needs_no_equity() -> None:
+    view = FakeAccount("0").price(PERPETUAL, "100")
+    chosen = engine(sizing="fixed_quantity", quantity=D("0.5"))
+    assert brief(chosen.on_signal(signal("sell", PERPETUAL), view)) == [("sell", D("0.5"), False)]
+
+
+def test_a_symbol_without_a_price_waits() -> None:
+    events = engine().on_signal(signal("buy"), FakeAccount().hold(BTC, "3"))
+    assert reason(events) == "no price yet"
+    assert answer(events).target == answer(events).current == 3
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (signal("hold"), "refused: action 'hold' is not one of buy, sell, close"),
+        (signal("buy", strength=2), "refused: strength 2 is not a number from 0 to 1"),
+        (signal("buy", confidence=float("nan")), "refused: confidence nan is not a number"),
+        (signal("buy", symbol="LUNA"), "refused: unknown symbol 'LUNA'"),
+        (signal("buy", strategy="rsi"), "refused: strategy 'rsi' has no allocation"),
+    ],
+)
+def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
+    asked: StrategySignalEvent, why: str
+) -> None:
+    view, chosen = account(held="3"), engine({"ema": D(1)})
+    events = chosen.on_signal(asked, view)
+    assert reason(events).startswith(why)
+    assert answer(events).target == answer(events).current == view.position(asked.symbol).quantity
+    assert chosen.wishes() == []
+
+
+# --- what is not worth an order -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "why"),
+    [
+        ("19.91", "buy", "below the minimum trade of 10 USDT"),
+        ("19.99", "buy", "below the exchange's minimum of 5 USDT"),
+        ("20.09", "buy", "below the minimum trade of 10 USDT"),
+        ("0.04", "close", "dust: below the exchange's minimum of 5 USDT"),
+        ("0.04", "sell", "dust: below the exchange's minimum of 5 USDT"),
+        ("0.000004", "close", "less than one lot from the target"),
+    ],
+)
+def test_a_change_that_is_too_small_is_explained(held: str, action: str, why: str) -> None:
+    assert reason(engine().on_signal(signal(action), account(held=held))) == why
+
+
+@pytest.mark.parametrize(
+    ("held", "quantity"), [("19.9", "0.1"), ("19.89999", "0.10001"), ("20.1", "0.1")]
+)
+def test_a_change_of_the_minimum_is_made(held: str, quantity: str) -> None:
+    events = engine().on_signal(signal("buy"), account(held=held))
+    assert orders(events)[0].quantity == D(quantity)
+
+
+def test_closing_is_worth_any_cost() -> None:
+    events = engine().on_signal(signal("close"), account(held="0.06"))
+    assert brief(events) == [("sell", D("0.06"), True)]
+
+
+def test_a_repeated_wish_does_not_chase_small_drifts() -> None:
+    chosen, view = engine(), account()
+    chosen.on_signal(signal("buy"), view)
+    view.hold(BTC, "17")
+    assert reason(chosen.on_signal(signal("buy"), view)) == "within the drift of 25% of the target"
+    assert brief(chosen.on_signal(signal("buy", strength=0.9), view)) == [("buy", D(1), False)]
+
+
+# --- orders on their way --------------------------------------------------------------------------
+
+
+def test_what_working_orders_bring_is_not_ordered_again() -> None:
+    view = account()
+    work(view, Side.BUY, "20", status=OrderStatus.APPROVED)
+    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+
+
+@pytest.mark.parametrize("status", [OrderStatus.APPROVED, OrderStatus.UNKNOWN])
+def test_only_the_rest_is_ordered(status: OrderStatus) -> None:
+    view = account(held="5")
+    work(view, Side.BUY, "10", status=status)
+    assert brief(engine().on_signal(signal("buy"), view)) == [("buy", D(5), False)]
+
+
+def test_a_flip_counts_an_entry_in_flight() -> None:
+    view = account(PERPETUAL)
+    work(view, Side.BUY, "20", symbol=PERPETUAL, status=OrderStatus.APPROVED)
+    events = engine().on_signal(signal("sell", PERPETUAL), view)
+    assert brief(events) == [("sell", D(40), False)]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "held", "expected"),
+    [
+        (BTC, "0", []),
+        (BTC, "8", [("sell", D(8), True)]),
+        (PERPETUAL, "0", []),
+        (PERPETUAL, "8", [("sell", D(8), True)]),
+        (PERPETUAL, "-8", [("buy", D(8), True)]),
+    ],
+)
+def test_what_has_not_arrived_is_not_closed(
+    symbol: str, held: str, expected: list[tuple[str, D, bool]]
+) -> None:
+    view = account(symbol, held=held)
+    side = Side.SELL if held.startswith("-") else Side.BUY
+    work(view, side, "20", symbol=symbol, status=OrderStatus.APPROVED)
+    assert brief(engine().on_signal(signal("close", symbol), view)) == expected
+
+
+def test_spot_in_flight_is_not_sold_before_it_is_there() -> None:
+    view = account()
+    work(view, Side.BUY, "30", status=OrderStatus.APPROVED)
+    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+
+
+def test_a_closing_order_in_flight_is_not_repeated() -> None:
+    view = account(held="8")
+    work(view, Side.SELL, "8", reduce_only=True, status=OrderStatus.APPROVED)
+    assert reason(engine().on_signal(signal("close"), view)) == "working orders come first"
+
+
+def test_a_resting_order_that_leads_away_is_cancelled() -> None:
+    view = account(held="8")
+    work(view, Side.BUY, "12", **LIMIT)
+    events = engine().on_signal(signal("close", reason="stop"), view)
+    assert answer(events).change == -8
+    assert events[1] == CancelEvent(
+        source_component="portfolio", order_id="w-0", symbol=BTC, reason="stop"
+    )
+    assert brief(events) == [("sell", D(8), True)]
+
+
+def test_a_resting_entry_is_cancelled_though_nothing_is_held() -> None:
+    view = account()
+    work(view, Side.BUY, "20", **LIMIT)
+    events = engine().on_signal(signal("close"), view)
+    assert [type(event) for event in events] == [PortfolioEvent, CancelEvent]
+
+
+def test_an_order_asked_to_go_is_expected_to_go() -> None:
+    view = account()
+    work(view, Side.BUY, "20", status=OrderStatus.PENDING_CANCEL, **LIMIT)
+    assert brief(engine().on_signal(signal("buy"), view)) == [("buy", D(20), False)]
+
+
+def test_a_protective_stop_is_no_step_toward_the_target() -> None:
+    view = account(held="20")
+    stop = {"type": OrderType.STOP_MARKET, "stop_price": D(90), "reduce_only": True}
+    work(view, Side.SELL, "20", **stop)
+    assert len(engine().on_signal(signal("buy"), view)) == 1
+    assert brief(engine().on_signal(signal("close"), view)) == [("sell", D(20), True)]
+
+
+# --- limit entries --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "offset", "price"),
+    [
+        ("0", "buy", "10", "99.90"),
+        ("0", "sell", "10", "100.10"),
+        ("10", "buy", "-10", "100.10"),
+        ("0", "buy", "0", "100"),
+        ("20", "sell", "10", None),
+        ("20", "close", "10", None),
+        ("60", "buy", "10", None),
+    ],
+)
+def test_only_entries_are_limit_orders(
+    held: str, action: str, offset: str, price: str | None
+) -> None:
+    chosen = engine(order_type="limit", limit_offset_bps=D(offset))
+    order = orders(chosen.on_signal(signal(action, PERPETUAL), account(PERPETUAL, held=held)))[0]
+    assert order.type is (OrderType.MARKET if price is None else OrderType.LIMIT)
+    assert order.price == (None if price is None else D(price))
+
+
+# --- modes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "expected"),
+    [
+        ("0", "buy", []),
+        ("5", "buy", []),
+        ("60", "buy", [("sell", D(40), True)]),
+        ("20", "close", [("sell", D(20), True)]),
+        ("20", "sell", [("sell", D(20), True)]),
+        ("-20", "buy", [("buy", D(20), True)]),
+    ],
+)
+def test_paused_only_what_reduces_is_done(
+    held: str, action: str, expected: list[tuple[str, D, bool]]
+) -> None:
+    view = account(PERPETUAL, held=held)
+    view.mode = TradingMode.PAUSED
+    events = engine().on_signal(signal(action, PERPETUAL), view)
+    assert brief(events) == expected
+    if not expected:
+        assert reason(events).startswith("paused")
+
+
+def test_paused_a_resting_entry_is_cancelled() -> None:
+    view = account()
+    work(view, Side.BUY, "5", **LIMIT)
+    view.mode = TradingMode.PAUSED
+    events = engine().on_signal(signal("buy"), view)
+    assert [type(event) for event in events] == [PortfolioEvent, CancelEvent]
+
+
+def test_halted_nothing_is_done_but_the_wish_is_kept() -> None:
+    view, chosen = account(held="5"), engine()
+    view.mode = TradingMode.HALTED
+    assert reason(chosen.on_signal(signal("close"), view)) == "halted"
+    assert chosen.rebalance(view, "schedule") == []
+    view.mode = TradingMode.RUNNING
+    assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(5), True)]
+
+
+# --- several strategies ---------------------------------------------------------------------------
+
+
+def test_strategies_are_netted_and_remembered() -> None:
+    chosen, view = engine({"ema": D("0.5"), "rsi": D("0.5")}), account(PERPETUAL)
+    first = chosen.on_signal(signal("buy", PERPETUAL), view)
+    assert brief(first) == [("buy", D(10), False)]
+    view.hold(PERPETUAL, "10")
+    second = chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view)
+    assert brief(second) == [("sell", D(10), True)]
+    assert [(w.strategy, w.symbol, w.size) for w in chosen.wishes()] == [
+        ("ema", PERPETUAL, D(1)),
+        ("rsi", PERPETUAL, D(-1)),
+    ]
+
+
+# --- rebalancing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ("20", []),
+        ("15", []),
+        ("14.9", [("buy", D("5.1"), False)]),
+        ("25", []),
+        ("25.1", [("sell", D("5.1"), True)]),
+        ("0", [("buy", D(20), False)]),
+    ],
+)
+def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, bool]]) -> None:
+    chosen = engine(sizing="fixed_quantity", quantity=D(20))
+    chosen.on_signal(signal("buy"), account())
+    events = chosen.rebalance(account(held=held), "schedule")
+    assert brief(events) == expected
+    assert all(e.reason == "schedule" for e in events if isinstance(e, PortfolioEvent))
+    assert all(order.strategy == "ema" for order in orders(events))
+
+
+def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
+    assert engine().rebalance(account(held="5"), "schedule") == []
+
+
+def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
+    chosen, view = engine(), account()
+    work(view, Side.BUY, "20", status=OrderStatus.APPROVED)
+    chosen.on_signal(signal("close"), view)
+    view.fill("w-0", "100")
+    assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(20), True)]
+
+
+# --- the emergency stop ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(TradingMode))
+def test_every_position_is_closed_in_any_mode(mode: TradingMode) -> None:
+    view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, "-2")
+    view.mode = mode
+    events = engine().close_all(view, "emergency stop")
+    assert brief(events) == [("sell", D(3), True), ("buy", D(2), True)]
+    assert all(order.type is OrderType.MARKET for order in orders(events))
+    assert answer(events).target == 0
+
+
+def test_closing_all_twice_sends_nothing_twice() -> None:
+    view, chosen = account(held="3"), engine()
+    for order in orders(chosen.close_all(view, "stop")):
+        view.work(order, OrderStatus.APPROVED)
+    assert reason(chosen.close_all(view, "stop")) == "stop (already closing)"
+
+
+def test_a_close_that_was_cancelled_is_sent_again() -> None:
+    view, chosen = account(held="3"), engine()
+    for order in orders(chosen.close_all(view, "stop")):
+        view.work(order, OrderStatus.PENDING_CANCEL)
+    assert len(orders(chosen.close_all(view, "stop"))) == 1
+
+
+def test_closing_needs_no_price() -> None:
+    view = FakeAccount().hold(BTC, "3")
+    assert brief(engine().close_all(view, "stop")) == [("sell", D(3), True)]
+
+
+def test_dust_is_reported_and_left() -> None:
+    assert reason(engine().close_all(account(held="0.04"), "stop")) == (
+        "stop (dust: below the exchange's minimum)"
+    )
+
+
+def test_one_symbol_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
+    view = FakeAccount(known=False).hold("DELISTED", "1").hold(BTC, "3").price(BTC, "100")
+    view.instruments = FakeAccount().instruments
+    events = engine().close_all(view, "stop")
+    assert answer(events).reason.startswith("cannot be closed: unknown symbol 'DELISTED'")
+    assert brief(events) == [("sell", D(3), True)]
+
+
+def test_after_closing_all_nothing_is_bought_back() -> None:
+    chosen, view = engine(), account()
+    chosen.on_signal(signal("buy"), view)
+    chosen.close_all(view, "stop")
+    assert chosen.wishes() == []
+    assert chosen.rebalance(view, "schedule") == []

@@ -1,0 +1,145 @@
+"""Whatever strategies say and in whatever state orders are, some things never happen."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tradectl.domain.events import Event, OrderEvent, PortfolioEvent, StrategySignalEvent
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.views import TradingMode
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.settings import PortfolioSettings
+
+D = Decimal
+INSTRUMENTS = st.sampled_from([SPOT, PERP])
+ACTIONS = st.sampled_from(["buy", "sell", "close"])
+MARKS = st.decimals("0.5", "500", places=2)
+LOTS = st.integers(1, 40_000).map(lambda n: D(n) / 1000)
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
+    """One symbol with a price, a position, and up to four working orders, in a random mode."""
+    instrument = draw(INSTRUMENTS)
+    symbol = instrument.symbol
+    view = FakeAccount("100000").price(symbol, draw(MARKS))
+    held = draw(LOTS) * draw(st.sampled_from([0, 1, -1] if instrument.can_short else [0, 1]))
+    view.hold(symbol, held, view.marks[symbol])
+    for n in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET]))
+        spec = OrderSpec(
+            f"w-{n}",
+            symbol,
+            draw(st.sampled_from(Side)),
+            draw(LOTS),
+            kind,
+            price=D(1) if kind.has_limit else None,
+            stop_price=D(1) if kind.is_stop else None,
+            reduce_only=draw(st.booleans()),
+        )
+        view.work(spec, draw(st.sampled_from([OrderStatus.APPROVED, OrderStatus.UNKNOWN])))
+    view.mode = draw(st.sampled_from(TradingMode))
+    return view, instrument
+
+
+def decide(view: FakeAccount, symbol: str, action: str, strength: float) -> list[Event]:
+    ids = count(1)
+    engine = PortfolioEngine(PortfolioSettings(), {}, lambda: f"id-{next(ids)}")
+    return engine.on_signal(
+        StrategySignalEvent(symbol=symbol, action=action, strategy="s", strength=strength),  # type: ignore[arg-type]
+        view,
+    )
+
+
+def orders(events: list[Event]) -> list[OrderSpec]:
+    return [event.order for event in events if isinstance(event, OrderEvent)]
+
+
+@given(accounts(), ACTIONS, st.floats(0, 1))
+def test_every_signal_has_one_answer_and_at_most_one_order_that_matches_it(
+    account: tuple[FakeAccount, Instrument], action: str, strength: float
+) -> None:
+    view, instrument = account
+    events = decide(view, instrument.symbol, action, strength)
+    answers = [event for event in events if isinstance(event, PortfolioEvent)]
+    assert answers == events[:1]
+    ordered = [order.side.signed(order.quantity) for order in orders(events)]
+    assert sum(ordered, D(0)) == answers[0].change
+    assert len(ordered) == bool(answers[0].change)
+
+
+@given(accounts(), ACTIONS, st.floats(0, 1))
+def test_an_order_is_whole_lots_worth_sending(
+    account: tuple[FakeAccount, Instrument], action: str, strength: float
+) -> None:
+    view, instrument = account
+    for order in orders(decide(view, instrument.symbol, action, strength)):
+        assert order.quantity > 0
+        assert order.quantity % instrument.lot_size == 0
+        assert order.quantity * view.marks[instrument.symbol] >= instrument.min_notional
+
+
+@given(accounts(), ACTIONS, st.floats(0, 1))
+def test_spot_never_sells_what_it_does_not_hold(
+    account: tuple[FakeAccount, Instrument], action: str, strength: float
+) -> None:
+    view, instrument = account
+    if instrument.can_short:
+        return
+    for order in orders(decide(view, instrument.symbol, action, strength)):
+        if order.side is Side.SELL:
+            assert order.quantity <= view.position(instrument.symbol).quantity
+
+
+@given(accounts(), ACTIONS, st.floats(0, 1))
+def test_not_running_nothing_is_opened(
+    account: tuple[FakeAccount, Instrument], action: str, strength: float
+) -> None:
+    view, instrument = account
+    made = orders(decide(view, instrument.symbol, action, strength))
+    if view.mode is TradingMode.HALTED:
+        assert made == []
+    if view.mode is TradingMode.PAUSED:
+        assert all(order.reduce_only for order in made)
+
+
+@given(accounts(), ACTIONS, st.floats(0, 1))
+def test_a_reduce_only_order_reduces(
+    account: tuple[FakeAccount, Instrument], action: str, strength: float
+) -> None:
+    view, instrument = account
+    held = view.position(instrument.symbol).quantity
+    for order in orders(decide(view, instrument.symbol, action, strength)):
+        after = held + order.side.signed(order.quantity)
+        assert order.reduce_only == (abs(after) < abs(held) and held * after >= 0)
+
+
+@given(INSTRUMENTS, MARKS, st.lists(st.tuples(ACTIONS, st.floats(0, 1)), max_size=8))
+def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing(
+    instrument: Instrument, mark: D, said: list[tuple[str, float]]
+) -> None:
+    view = FakeAccount("100000").price(instrument.symbol, mark)
+    ids = count(1)
+    engine = PortfolioEngine(PortfolioSettings(), {}, lambda: f"id-{next(ids)}")
+    for action, strength in said:
+        signal = StrategySignalEvent(
+            symbol=instrument.symbol,
+            action=action,  # type: ignore[arg-type]
+            strategy="s",
+            strength=strength,
+        )
+        events = engine.on_signal(signal, view)
+        for order in orders(events):
+            view.work(order, OrderStatus.APPROVED)
+            view.fill(order.order_id, mark)
+            answer = events[0]
+            assert isinstance(answer, PortfolioEvent)
+            assert view.position(instrument.symbol).quantity == answer.target
+        assert orders(engine.on_signal(signal, view)) == []

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from math import exp, log, sqrt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.fake_account import FakeAccount
+from tradectl.domain.errors import ConfigError
+from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.sizing import InverseVolatility, sizer_for
+from tradectl.portfolio.volatility import DECAY, ENOUGH, Volatility
+
+D = Decimal
+
+
+def quantity(wishes: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any) -> D:
+    """What is held of the first symbol."""
+    sizer = sizer_for(PortfolioSettings(**settings))
+    decimals = {symbol: D(wish) for symbol, wish in wishes.items()}
+    return sizer.quantity(next(iter(wishes)), decimals, D(mark), FakeAccount(cash))
+
+
+@pytest.mark.parametrize(
+    ("settings", "wishes", "expected"),
+    [
+        ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "1"}, "0.5"),
+        ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "-0.5"}, "-0.25"),
+        ({}, {"A": "1"}, "20"),
+        ({}, {"A": "-0.5"}, "-10"),
+        ({"fraction": D("0.1")}, {"A": "1", "B": "1"}, "10"),
+        ({"fraction": D("0.5")}, {"A": "1"}, "30"),
+        ({"fraction": D("0.5")}, {"A": "-1"}, "-30"),
+        ({"sizing": "equal_weight"}, {"A": "1"}, "30"),
+        ({"sizing": "equal_weight"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "25"),
+        ({"sizing": "equal_weight"}, {"A": "-0.5", "B": "1"}, "-25"),
+        ({"sizing": "inverse_volatility"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "25"),
+    ],
+)
+def test_a_wish_becomes_a_quantity(
+    settings: dict[str, Any], wishes: dict[str, str], expected: str
+) -> None:
+    assert quantity(wishes, **settings) == D(expected)
+
+
+@pytest.mark.parametrize("sizing", ["fixed_fraction", "equal_weight", "inverse_volatility"])
+@pytest.mark.parametrize("cash", ["0", "-50"])
+def test_without_equity_nothing_is_held(sizing: str, cash: str) -> None:
+    assert quantity({"A": "1"}, cash=cash, sizing=sizing) == 0
+
+
+@given(st.decimals(-1, 1, places=3).filter(bool), st.decimals("0.01", "3", places=2))
+def test_a_weight_never_passes_its_cap(wish: D, fraction: D) -> None:
+    held = quantity({"A": str(wish)}, mark="7", fraction=fraction)
+    assert abs(held * 7) <= D(3000) + D("1e-20")
+    assert (held > 0) == (wish > 0)
+
+
+def test_the_calmer_symbol_gets_more() -> None:
+    sizer = InverseVolatility(D(1))
+    for i in range(ENOUGH + 1):
+        sizer.sample("calm", D(100 + i % 2))
+        sizer.sample("wild", D(100 + 3 * (i % 2)))
+    wishes = {"calm": D(1), "wild": D(-1)}
+    calm, wild = (sizer.weight(symbol, wishes) for symbol in wishes)
+    ratio = log(1.03) / log(1.01)
+    assert float(calm / -wild) == pytest.approx(ratio, rel=1e-6)
+    assert calm - wild == pytest.approx(D(1), abs=D("1e-8"))
+
+
+def test_a_symbol_not_yet_measured_counts_as_average() -> None:
+    sizer = InverseVolatility(D(1))
+    for i in range(ENOUGH + 1):
+        sizer.sample("known", D(100 + i % 2))
+    assert sizer.weight("new", {"known": D(1), "new": D(1)}) == D("0.5")
+
+
+def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:
+    sizer = InverseVolatility(D(1))
+    for _ in range(ENOUGH + 1):
+        sizer.sample("still", D(100))
+    assert sizer.weight("still", {"still": D(1)}) == 1
+
+
+def test_volatility_is_none_before_there_is_enough() -> None:
+    volatility = Volatility()
+    for _ in range(ENOUGH):
+        volatility.sample("A", 100.0)
+    assert volatility.of("A") is None
+    volatility.sample("A", 100.0)
+    assert volatility.of("A") is not None
+
+
+def test_volatility_is_a_mean_first_and_then_decays() -> None:
+    volatility, mark = Volatility(), 100.0
+    returns = [0.01 * (-1) ** i * (1 + i % 3) for i in range(ENOUGH + 2)]
+    volatility.sample("A", mark)
+    for r in returns:
+        mark *= exp(r)
+        volatility.sample("A", mark)
+    variance = sum(r * r for r in returns[:ENOUGH]) / ENOUGH
+    for r in returns[ENOUGH:]:
+        variance = DECAY * variance + (1 - DECAY) * r * r
+    assert volatility.of("A") == pytest.approx(sqrt(variance))
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"sizing": "martingale"}, "sizing: expected one of fixed_quantity, fixed_fraction"),
+        ({"order_type": "twap"}, "order_type: expected one of market, limit"),
+        ({"fraction": D(0)}, "fraction: expected a share above 0"),
+        ({"fraction": 0.2}, "fraction: expected a finite Decimal"),
+        ({"fraction": D("NaN")}, "fraction: expected a finite Decimal"),
+        ({"max_weight": D("-0.1")}, "max_weight: expected a share above 0"),
+        ({"drift": D("-0.1")}, "drift: expected 0 or more"),
+        ({"min_trade_notional": D(-1)}, "min_trade_notional: expected 0 or more"),
+        ({"limit_offset_bps": D(10000)}, "limit_offset_bps: expected less than 10000"),
+        ({"sizing": "fixed_quantity"}, "quantity: sizing 'fixed_quantity' needs"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"portfolio\.{complaint}"):
+        PortfolioSettings(**settings)

@@ -1,0 +1,6 @@
+"""`python -m tradectl`."""
+
+from tradectl.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Execution on the bus: approved orders go out through the gate, reports come back as inputs."""
+
+from __future__ import annotations
+
+from tradectl.adapters.links import ExchangeLink, PaperLink
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import (
+    CancelEvent,
+    Command,
+    CommandEvent,
+    Event,
+    FillEvent,
+    OrderApprovedEvent,
+    Record,
+    RiskEvent,
+)
+from tradectl.exchange.gate import ExchangeGate
+from tradectl.execution.engine import ExecutionEngine
+from tradectl.state.latch import HaltLatch
+from tradectl.state.manager import StateManager
+
+CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
+
+
+class ExecutionAdapter:
+    """Binds an ExecutionEngine to the bus, and a linked exchange to both; by default on paper."""
+
+    name = "execution"
+
+    def __init__(
+        self,
+        bus: EventBus,
+        state: StateManager,
+        link: ExchangeLink | None = None,
+        *,
+        latch: HaltLatch | None = None,
+    ) -> None:
+        self.engine = ExecutionEngine()
+        self._bus = bus
+        self._state = state
+        self._link = link or PaperLink(bus, state.books.instruments)
+        self._gate = ExchangeGate(self._link, bus.schedule, latch)
+
+    async def start(self) -> None:
+        attach = self._bus.attach
+        attach(OrderApprovedEvent, self._on_approved, Stage.EXECUTION)
+        attach(CancelEvent, self._on_cancel, Stage.EXECUTION)
+        attach(CommandEvent, self._on_command, Stage.EXECUTION)
+        attach(RiskEvent, self._on_risk, Stage.EXECUTION)
+        attach(FillEvent, self._on_fill, Stage.EXECUTION)
+        await self._link.start()
+        if self._link.connected:
+            self._bus.sender = self._gate.send
+            self._bus.sends_outside = self._link.outside
+            books = self._state.books
+            held = {p.symbol: p.quantity for p in books.positions()}
+            self._link.restore(books.working_orders(), held)
+
+    async def stop(self) -> None:
+        self._bus.sender = None
+        await self._link.stop()
+        for handler in (self._on_approved, self._on_cancel, self._on_fill):
+            self._bus.detach(handler)
+        self._bus.detach(self._on_command)
+        self._bus.detach(self._on_risk)
+
+    def _on_approved(self, record: Record) -> None:
+        event: OrderApprovedEvent = record.event  # type: ignore[assignment]
+        self._bus.send(self.engine.submit(event, self._state.books))
+
+    def _on_cancel(self, record: Record) -> None:
+        event: CancelEvent = record.event  # type: ignore[assignment]
+        self._bus.send(self.engine.cancel(event, self._state.books))
+
+    def _on_command(self, record: Record) -> list[Event]:
+        command: CommandEvent = record.event  # type: ignore[assignment]
+        if command.command in CANCELLING:
+            return [*self.engine.cancel_all(self._state.books, command.reason)]
+        return []
+
+    def _on_risk(self, record: Record) -> list[Event]:
+        event: RiskEvent = record.event  # type: ignore[assignment]
+        if event.action == "halt":
+            return [*self.engine.cancel_all(self._state.books, event.message)]
+        return []
+
+    def _on_fill(self, record: Record) -> None:
+        self.engine.on_fill(record.event)  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""How an exchange hangs on the bus: what it hears of the market, and where its reports go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.events import MarketDataEvent, Record, TimerEvent
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order
+from tradectl.exchange.paper import PaperExchange
+from tradectl.exchange.settings import PaperSettings
+
+PAPER_TIMER = "paper"
+
+
+class ExchangeLink(Protocol):
+    """An exchange with its place on the bus.
+
+    `connected` is False where nothing can be sent; `outside` is True for an exchange that outlives this
+    process, and so must hear of nothing that is not durable.
+    """
+
+    connected: bool
+    outside: bool
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def send(self, command: OutboundCommand, at: int) -> None: ...
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None: ...
+
+
+class PaperLink:
+    """The paper exchange: sees the market just before the strategies do, and is woken by timers."""
+
+    connected = True
+    outside = False
+
+    def __init__(
+        self,
+        bus: EventBus,
+        instruments: Instruments,
+        settings: PaperSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._bus = bus
+        self._exchange = PaperExchange(
+            settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
+        )
+
+    async def start(self) -> None:
+        self._bus.attach(MarketDataEvent, self._on_market, Stage.EXCHANGE)
+        self._bus.attach(TimerEvent, self._on_timer, Stage.EXCHANGE)
+
+    async def stop(self) -> None:
+        self._bus.detach(self._on_market)
+        self._bus.detach(self._on_timer)
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        self._exchange.send(command, at)
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        self._exchange.restore(orders, positions)
+
+    def _on_market(self, record: Record) -> None:
+        self._exchange.on_market(record.event, record.at)  # type: ignore[arg-type]
+
+    def _on_timer(self, record: Record) -> None:
+        if record.event.name == PAPER_TIMER:  # type: ignore[union-attr]
+            self._exchange.wake(record.at)
+
+    def _wake_at(self, due: int) -> None:
+        self._bus.schedule(TimerEvent(source_component="paper", name=PAPER_TIMER), due)
+
+
+class NoLink:
+    """No exchange: a replay, where the journal holds every report that there was."""
+
+    connected = False
+    outside = False
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        pass
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        pass

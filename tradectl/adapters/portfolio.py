@@ -1,0 +1,69 @@
+"""The portfolio on the bus: signals and timers in, targets and intended orders out."""
+
+from __future__ import annotations
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import (
+    EmergencyEvent,
+    Event,
+    ExecutionEvent,
+    Record,
+    StrategySignalEvent,
+    TimerEvent,
+)
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.state.manager import StateManager
+
+REBALANCE_TIMER = "rebalance"
+CLOSING_ATTEMPTS = 5
+
+
+class PortfolioAdapter:
+    """Binds a PortfolioEngine to the bus and the books; without one, the default sizing."""
+
+    name = "portfolio"
+
+    def __init__(
+        self, bus: EventBus, state: StateManager, engine: PortfolioEngine | None = None
+    ) -> None:
+        self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
+        self._bus = bus
+        self._state = state
+        self._closings = 0
+
+    async def start(self) -> None:
+        self._bus.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
+        self._bus.attach(TimerEvent, self._on_timer, Stage.PORTFOLIO)
+        self._bus.attach(EmergencyEvent, self._on_emergency, Stage.PORTFOLIO)
+        self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+
+    async def stop(self) -> None:
+        for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
+            self._bus.detach(handler)
+
+    def _on_signal(self, record: Record) -> list[Event]:
+        return self.engine.on_signal(record.event, self._state.books)  # type: ignore[arg-type]
+
+    def _on_timer(self, record: Record) -> list[Event]:
+        if record.event.name == REBALANCE_TIMER:  # type: ignore[union-attr]
+            return self.engine.rebalance(self._state.books, "scheduled rebalance")
+        return []
+
+    def _on_emergency(self, record: Record) -> list[Event]:
+        self._closings = 0
+        return self._close_all() if self._state.books.flattening else []
+
+    def _on_execution(self, record: Record) -> list[Event]:
+        """While flattening: what a cancel that lost its race left open is closed as well."""
+        books = self._state.books
+        if not books.flattening or books.working_orders() or not books.positions():
+            return []
+        return self._close_all()
+
+    def _close_all(self) -> list[Event]:
+        self._closings += 1
+        if self._closings > CLOSING_ATTEMPTS:
+            return []
+        return self.engine.close_all(self._state.books, "emergency stop")

@@ -1,0 +1,41 @@
+"""Risk on the bus: every intended order is judged, the account is reviewed on a timer."""
+
+from __future__ import annotations
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import Event, OrderEvent, Record, TimerEvent
+from tradectl.risk.engine import RiskEngine
+from tradectl.risk.limits import RiskLimits
+from tradectl.state.books import RISK_TIMER
+from tradectl.state.manager import StateManager
+
+
+class RiskAdapter:
+    """Binds a RiskEngine to the bus and the books; without one, the default limits."""
+
+    name = "risk"
+
+    def __init__(
+        self, bus: EventBus, state: StateManager, engine: RiskEngine | None = None
+    ) -> None:
+        self.engine = engine or RiskEngine(RiskLimits())
+        self._bus = bus
+        self._state = state
+
+    async def start(self) -> None:
+        self._bus.attach(OrderEvent, self._on_order, Stage.RISK)
+        self._bus.attach(TimerEvent, self._on_timer, Stage.RISK)
+
+    async def stop(self) -> None:
+        self._bus.detach(self._on_order)
+        self._bus.detach(self._on_timer)
+
+    def _on_order(self, record: Record) -> list[Event]:
+        order: OrderEvent = record.event  # type: ignore[assignment]
+        return [self.engine.judge(order.order, self._state.books, record.at)]
+
+    def _on_timer(self, record: Record) -> list[Event]:
+        if record.event.name == RISK_TIMER:  # type: ignore[union-attr]
+            return list(self.engine.review(self._state.books, record.at))
+        return []

@@ -1,0 +1,38 @@
+"""Strategies on the bus: market data in, signals out."""
+
+from __future__ import annotations
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import Command, CommandEvent, Event, MarketDataEvent, Record
+from tradectl.strategy.engine import StrategyEngine
+from tradectl.strategy.roster import StrategyInstance
+
+DEFAULT = StrategyInstance(name="ema-cross", strategy="ema-cross")
+
+
+class StrategyAdapter:
+    """Binds a StrategyEngine to the bus; without one, the default strategy on every symbol."""
+
+    name = "strategy"
+
+    def __init__(self, bus: EventBus, engine: StrategyEngine | None = None) -> None:
+        self.engine = engine or StrategyEngine([DEFAULT])
+        self._bus = bus
+
+    async def start(self) -> None:
+        self._bus.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
+        self._bus.attach(CommandEvent, self._on_command, Stage.STRATEGY)
+
+    async def stop(self) -> None:
+        self._bus.detach(self._on_market)
+        self._bus.detach(self._on_command)
+
+    def _on_market(self, record: Record) -> list[Event] | None:
+        return self.engine.on_market(record.event, record.at)  # type: ignore[arg-type]
+
+    def _on_command(self, record: Record) -> list[Event]:
+        command: CommandEvent = record.event  # type: ignore[assignment]
+        if command.command is Command.QUARANTINE:
+            return self.engine.quarantine(command.target, command.reason)
+        return []

@@ -1,0 +1,140 @@
+"""The deterministic core: one input runs to completion before the next.
+
+A step takes one input, gives it the next sequence number, and calls the handlers attached to its kind
+in the order of their stages. The events they return join a first-in-first-out cascade, each with the
+record that caused it, and are handled in the same way until none is left. Nothing here waits, reads a
+clock or knows where inputs come from; that is why a journal of the inputs is enough to do it all again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.errors import CoreError, RunawayCascade
+from tradectl.domain.events import Event, Record, RiskEvent, SystemEvent
+from tradectl.domain.text import harmless
+
+Handler = Callable[[Record], "Iterable[Event] | None"]
+
+MAX_CASCADE = 10_000
+
+
+class Stage(IntEnum):
+    """Who sees an event first: the books, so that everyone else asks them about the present."""
+
+    STATE = 0
+    EXCHANGE = 1
+    STRATEGY = 2
+    RISK = 3
+    EXECUTION = 4
+    PORTFOLIO = 5
+
+
+class HandlersByKind(dict[type[Event], tuple[Handler, ...]]):
+    """The handlers of each concrete kind of event, resolved at first sight, in order of stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attached: list[tuple[Stage, type[Event], Handler]] = []
+
+    def __missing__(self, kind: type[Event]) -> tuple[Handler, ...]:
+        found = tuple(handler for _, wanted, handler in self.attached if issubclass(kind, wanted))
+        self[kind] = found
+        return found
+
+
+class Core:
+    """Handlers by kind of event, and the step that runs them.
+
+    `seq` is the last sequence number given, `at` the time (ns) of the step, and `outbox` what the step
+    asked of exchanges: whoever drives the core empties it once the step is durable.
+    """
+
+    def __init__(self, run_id: str = "run") -> None:
+        self.run_id = run_id
+        self.seq = 0
+        self.at = 0
+        self.outbox: list[OutboundCommand] = []
+        self._handlers = HandlersByKind()
+        self._ids_given = 0
+
+    def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
+        """Call `handler` with every record whose event is a `kind`, subclasses included."""
+        self._handlers.attached.append((stage, kind, handler))
+        self._handlers.attached.sort(key=lambda entry: entry[0])
+        self._handlers.clear()
+
+    def detach(self, handler: Handler) -> None:
+        kept = [entry for entry in self._handlers.attached if entry[2] != handler]
+        self._handlers.attached[:] = kept
+        self._handlers.clear()
+
+    def new_id(self) -> str:
+        """An id that no other run, step or call gives: made of (run, seq, n), the same in a replay."""
+        self._ids_given += 1
+        return f"{self.run_id}-{self.seq}-{self._ids_given}"
+
+    def step(self, event: Event, at: int, records: list[Record]) -> None:
+        """Handle one input at time `at` (ns), and all that follows; append every record made."""
+        self.at = at
+        self._ids_given = 0
+        self.seq = seq = self.seq + 1
+        record = Record(seq, at, event)  # type: ignore[arg-type]
+        records.append(record)
+        caused: deque[tuple[int, Event]] | None = None
+        for handler in self._handlers[event.__class__]:
+            try:
+                emitted = handler(record)
+            except Exception as error:  # a component's bug must not stop the others: _failure tells
+                emitted = _failure(handler, error)
+            if emitted:
+                if caused is None:
+                    caused = deque()
+                caused.extend([(seq, e) for e in emitted])
+        if caused:
+            self._cascade(caused, records)
+
+    def _cascade(self, caused: deque[tuple[int, Event]], records: list[Record]) -> None:
+        last_allowed = self.seq + MAX_CASCADE
+        while caused:
+            cause, event = caused.popleft()
+            emitted = self._derive(event, cause, records)
+            caused.extend(emitted)
+            if self.seq >= last_allowed:
+                self.outbox.clear()
+                runaway = RunawayCascade(f"one input caused more than {MAX_CASCADE:,} events")
+                self._derive(_halt("runaway_cascade", str(runaway)), cause, records)
+                return
+
+    def _derive(self, event: Event, cause: int, records: list[Record]) -> list[tuple[int, Event]]:
+        self.seq = seq = self.seq + 1
+        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]
+        records.append(record)
+        following: list[tuple[int, Event]] = []
+        for handler in self._handlers[event.__class__]:
+            try:
+                emitted = handler(record)
+            except Exception as error:  # as in step
+                emitted = _failure(handler, error)
+            if emitted:
+                following.extend([(seq, e) for e in emitted])
+        return following
+
+
+def _failure(handler: Handler, error: Exception) -> list[Event]:
+    name = getattr(handler, "__qualname__", repr(handler))
+    message = harmless(f"{name}: {type(error).__name__}: {error}")
+    if isinstance(error, CoreError):
+        return [_halt("core_error", message)]
+    return [
+        SystemEvent(
+            source_component="core", kind="component_failed", component=name, message=message
+        )
+    ]
+
+
+def _halt(code: str, message: str) -> RiskEvent:
+    return RiskEvent(source_component="core", code=code, message=message, action="halt")

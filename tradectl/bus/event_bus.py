@@ -1,0 +1,431 @@
+"""The event bus: what comes in waits by priority, is decided once, written down, then shown.
+
+Edges post inputs. Each turn takes the waiting ones, highest class first, through the core's step; the
+journal gets a turn's records in one write; only then do observers hear of them, and only once a step is
+durable do its commands leave for an exchange. So nothing is ever seen, or sent, that a crash could undo.
+
+Time moves with the inputs. Scheduled inputs (timers, an exchange's delayed answer) come when a live
+clock reaches them, or, on recorded data, just before the first event that lies after them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from tradectl.bus.agenda import NEVER, Agenda
+from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.core import Core, Handler, Stage
+from tradectl.bus.mailbox import DeadLetter, Observer
+from tradectl.bus.observers import Kind, Observers
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.errors import JournalFailed
+from tradectl.domain.events import (
+    Event,
+    EventPriority,
+    EventType,
+    MarketDataEvent,
+    Record,
+    SystemEvent,
+    TimerEvent,
+)
+from tradectl.domain.time import SECOND
+
+SLICE_NS = 5_000_000
+LATENCY_SAMPLES = 4_096
+YIELD_EVERY = 256
+SLOW_STEP_NS = 250_000_000
+
+Sender = Callable[[OutboundCommand, int], None]
+
+
+class Journal(Protocol):
+    """Where a turn's records are made durable. `strict` journals are synced before a command leaves."""
+
+    strict: bool
+
+    def write(self, records: list[Record]) -> None:
+        """Hand the records to the operating system. Raises JournalFailed."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written survive a power loss; may block. Raises JournalFailed."""
+        ...
+
+
+class EventBus:
+    """Priority classes in, one deterministic core, observers out.
+
+    At most `max_queue_size` inputs wait in each of the two kinds: market data beyond it is shed, oldest
+    first, and counted; for everything else the publisher waits.
+    """
+
+    def __init__(
+        self,
+        max_queue_size: int = 10_000,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        core: Core | None = None,
+        history: int = 1_000,
+    ) -> None:
+        self.clock: Clock = clock or WallClock()
+        self.core = core or Core()
+        self.journal = journal
+        self.sender: Sender | None = None
+        self.sends_outside = True
+        self.failure: JournalFailed | None = None
+        self.failed = asyncio.Event()
+        self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
+        self._max = max_queue_size
+        self._market: deque[MarketDataEvent] = deque()
+        self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
+        self._urgent_waiting = 0
+        self._agenda = Agenda()
+        self._observers = Observers(max_queue_size, history, self._observer_fails)
+        self._turn_task: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._quiet.set()
+        self._held: list[OutboundCommand] = []
+        self._sync_task: asyncio.Task[None] | None = None
+        self._history: deque[Record] = deque(maxlen=history)
+        self._latency: deque[int] = deque(maxlen=LATENCY_SAMPLES)
+        self._unyielded = 0
+        self._published = self._dropped = 0
+
+    # --- inputs ------------------------------------------------------------------------------------
+
+    def post(self, event: Event) -> None:
+        """Queue one input, now: for edges that cannot wait. Market data may be shed to make room."""
+        if event.priority is EventPriority.MARKET_DATA:
+            self.post_market([event])  # type: ignore[list-item]
+            return
+        self._published += 1
+        self._urgent[event.priority].append(event)
+        self._urgent_waiting += 1
+        self._awake()
+
+    def post_market(self, events: list[MarketDataEvent]) -> None:
+        """Queue market data in order; what does not fit pushes the oldest out, counted as dropped."""
+        self._published += len(events)
+        self._market.extend(events)
+        while len(self._market) > self._max:
+            self._market.popleft()
+            self._dropped += 1
+        self._awake()
+
+    async def publish(self, event: Event) -> None:
+        """Queue one input; waits while there is no room for it.
+
+        Market data waits for a turn of the loop or two and is shed after that, never the rest.
+        """
+        if event.priority is EventPriority.MARKET_DATA:
+            self._unyielded += 1
+            if self._unyielded >= YIELD_EVERY:
+                self._unyielded = 0
+                await asyncio.sleep(0)
+        else:
+            while self._urgent_waiting >= self._max and self._turn_task is not None:
+                self._room.clear()
+                await self._room.wait()
+        self.post(event)
+
+    def schedule(self, event: Event, due: int) -> None:
+        """Queue an input that comes at `due` (ns), or now if that has passed."""
+        if due <= self.clock.now():
+            self.post(event)
+            return
+        self._agenda.put(event, due)
+        self._set_alarm()
+
+    def every(self, interval: int, name: str) -> None:
+        """A TimerEvent `name` at every multiple of `interval` ns; times passed over are not made up.
+
+        On recorded data time begins with the first event, and the timers with it.
+        """
+        self._agenda.every(interval, name)
+        if self.clock.now():
+            self._agenda.set_timer(name, self.clock.now())
+            self._set_alarm()
+        else:
+            self._agenda.next_due = 0
+
+    def settle(self) -> None:
+        """Recorded data has ended: let the answers that are still under way arrive."""
+        for due, event in self._agenda.answers():
+            self.clock.stamp(due)
+            self.post(event)
+
+    # --- the core ----------------------------------------------------------------------------------
+
+    def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
+        """Make `handler` part of the core: called in the step, its returned events are derived."""
+        self.core.attach(kind, handler, stage)
+
+    def detach(self, handler: Handler) -> None:
+        self.core.detach(handler)
+
+    def send(self, command: OutboundCommand) -> None:
+        """From a core handler: ask the exchange for this once the step is durable."""
+        self.core.outbox.append(command)
+
+    def turn(self) -> None:
+        """Take waiting inputs through the core for a few milliseconds, then write and show them."""
+        if self.failure is not None:
+            return
+        records: list[Record] = []
+        written = 0
+        try:
+            core, market, agenda = self.core, self._market, self._agenda
+            stamp, note_latency = self.clock.stamp, self._latency.append
+            on_recorded_time = not self.clock.live
+            started = time.perf_counter_ns()
+            turn_end = started + SLICE_NS
+            while True:
+                if self._urgent_waiting:
+                    core.step(self._take_urgent(), self.clock.now(), records)
+                elif not market:
+                    break
+                elif on_recorded_time and market[0].ts >= agenda.next_due:
+                    self._step_due(market[0].ts, records)
+                else:
+                    event = market.popleft()
+                    core.step(event, stamp(event.ts), records)
+                if core.outbox:
+                    written = self._release(records, written)
+                now = time.perf_counter_ns()
+                note_latency(now - started)
+                if now - started > SLOW_STEP_NS:
+                    self.slow_steps.append((core.seq, now - started))
+                if now > turn_end:
+                    break
+                started = now
+            self._write(records[written:])
+        except JournalFailed as error:
+            del records[written:]
+            self._fail(error)
+        self._history.extend(records)
+        self._observers.show(records)
+
+    def _take_urgent(self) -> Event:
+        self._urgent_waiting -= 1
+        event = next(queue for queue in self._urgent if queue).popleft()
+        self._set_again(event, self.clock.now())
+        return event
+
+    def _step_due(self, now: int, records: list[Record]) -> None:
+        """Recorded time has come to a scheduled input, or has only just begun."""
+        if not self.clock.now():
+            self._agenda.set_timers(self.clock.stamp(now))
+            return
+        due, event = self._agenda.pop()
+        self._set_again(event, now)
+        self.core.step(event, self.clock.stamp(due), records)
+
+    def _set_again(self, event: Event, now: int) -> None:
+        if isinstance(event, TimerEvent):
+            self._agenda.set_timer(event.name, now)
+            self._set_alarm()
+
+    # --- durable, then sent, then shown --------------------------------------------------------------
+
+    def _write(self, records: list[Record]) -> None:
+        if self.journal is not None and records:
+            self.journal.write(records)
+
+    def _release(self, records: list[Record], written: int) -> int:
+        """Let the step's commands go; how many records are written now.
+
+        An exchange outside hears of nothing that is not written. One inside this process, on paper,
+        dies with it, so what it is told may be written with what it answers, in one group.
+        """
+        commands, self.core.outbox = self.core.outbox, []
+        strict = self.journal is not None and self.journal.strict
+        if strict or self.sends_outside:
+            self._write(records[written:])
+            written = len(records)
+        if strict:
+            self._held += commands
+            if self._sync_task is None:
+                self._sync_task = asyncio.ensure_future(self._sync_then_send())
+        else:
+            self._send(commands)
+        return written
+
+    async def _sync_then_send(self) -> None:
+        """Strict durability: one sync at a time, covering every command that waits for it."""
+        assert self.journal is not None
+        try:
+            while self._held:
+                commands, self._held = self._held, []
+                await asyncio.to_thread(self.journal.sync)
+                self._send(commands)
+        except JournalFailed as error:
+            self._fail(error)
+        finally:
+            self._sync_task = None
+
+    def _send(self, commands: list[OutboundCommand]) -> None:
+        if self.sender is not None and self.failure is None:
+            for command in commands:
+                self.sender(command, self.clock.now())
+
+    def _fail(self, error: JournalFailed) -> None:
+        """A journal that failed once is not believed again: nothing is decided or sent any more."""
+        self.failure = error
+        self._held.clear()
+        self.core.outbox.clear()
+        self.failed.set()
+
+    # --- observers -----------------------------------------------------------------------------------
+
+    def subscribe(
+        self, event_type: EventType, handler: Observer, *, name: str = "", records: bool = False
+    ) -> None:
+        """Call `handler(event)`, plain or async, for each event of a family, after it is durable.
+
+        With `records` the handler gets the Record: sequence number, time and cause as well.
+        """
+        self.observe([event_type], handler, name=name, records=records)
+
+    def observe(
+        self,
+        kinds: Iterable[Kind],
+        handler: Observer,
+        *,
+        name: str = "",
+        records: bool = True,
+    ) -> None:
+        """Like subscribe, for several families or classes in one mailbox that keeps their order."""
+        self._observers.add(kinds, handler, name, records=records)
+
+    def unsubscribe(self, event_type: Kind, handler: Observer) -> None:
+        """Stop calling `handler` for this family, or class, of events."""
+        self._observers.remove(event_type, handler)
+
+    def failed_events(self) -> list[DeadLetter]:
+        """Events that an observer could not handle, oldest first; the newest 1,000 are kept."""
+        return self._observers.dead_letters()
+
+    def retry_failed(self) -> int:
+        """Hand every dead letter to its observer once more; how many there were."""
+        return self._observers.retry()
+
+    def _observer_fails(self, letter: DeadLetter) -> None:
+        message = f"{letter.observer} keeps failing: {letter.error}"
+        self.post(
+            SystemEvent(
+                source_component="bus",
+                kind="handler_failed",
+                component=letter.observer,
+                message=message,
+            )
+        )
+
+    def history(self, event_type: EventType | None = None) -> list[Record]:
+        """The newest records, oldest first; of one family if given."""
+        return [r for r in self._history if event_type in (None, r.event.event_type)]
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to dispatch; does nothing when already started."""
+        if self._turn_task is not None:
+            return
+        self._turn_task = asyncio.ensure_future(self._run())
+        self._observers.start()
+        self._set_alarm()
+        self._awake()
+
+    async def stop(self, drain_s: float = 5.0) -> None:
+        """Finish what is queued, for at most `drain_s` seconds, then stop."""
+        if self._turn_task is None:
+            return
+        try:
+            async with asyncio.timeout(drain_s):
+                await self.join()
+        except TimeoutError:
+            pass  # bounded by promise: an observer that hangs must not keep the system from ending
+        task, self._turn_task = self._turn_task, None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._observers.stop()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def waiting(self) -> int:
+        """Inputs queued and not yet dispatched, scheduled ones aside."""
+        return self._urgent_waiting + len(self._market)
+
+    async def dispatched(self) -> None:
+        """Wait until no input is waiting (scheduled ones aside)."""
+        await self._quiet.wait()
+
+    async def join(self) -> None:
+        """Wait until no input is waiting and every observer has handled what it was given."""
+        while True:
+            await self._quiet.wait()
+            if self._sync_task is not None:
+                await asyncio.wait([self._sync_task])
+            if self.failure is not None:
+                return
+            if self._quiet.is_set() and not self._observers.waiting():
+                return
+            await asyncio.sleep(0.001)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (self._urgent_waiting or self._market) and self.failure is None:
+                self.turn()
+                self._room.set()
+                await asyncio.sleep(0)
+            self._room.set()
+            self._quiet.set()
+
+    def _awake(self) -> None:
+        if self._quiet.is_set():
+            self._quiet.clear()
+        self._wake.set()
+
+    def _set_alarm(self) -> None:
+        """Live clocks only: have the loop call when the next scheduled input is due."""
+        if not self.clock.live or self._turn_task is None:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._agenda.next_due != NEVER:
+            delay = max(0, self._agenda.next_due - self.clock.now()) / SECOND
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._post_due)
+
+    def _post_due(self) -> None:
+        now = self.clock.now()
+        while self._agenda.next_due <= now:
+            self.post(self._agenda.pop()[1])
+        self._set_alarm()
+
+    # --- figures ---------------------------------------------------------------------------------------
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Counters since the start, queue depth, step latency (us) and figures per observer."""
+        latency = sorted(self._latency)
+        return {
+            "published": self._published,
+            "processed": self._published - self._dropped - self.waiting(),
+            "failed": self._observers.dead_count,
+            "dropped": self._dropped,
+            "queue_depth": self.waiting(),
+            "latency_p50_us": _percentile_us(latency, 0.50),
+            "latency_p99_us": _percentile_us(latency, 0.99),
+            "handlers": self._observers.figures(),
+        }
+
+
+def _percentile_us(ordered: list[int], share: float) -> float:
+    return round(ordered[int(share * (len(ordered) - 1))] / 1000, 1) if ordered else 0.0

@@ -1,0 +1,157 @@
+"""The journal: what happened, one JSON object a line, in groups that are sealed.
+
+    {"header": {...}}                      who, when, with what config, from which state
+    {"seq":1,"at":...,"event":{...}}       an input
+    {"seq":2,"at":...,"event":{...},"cause":1}   and what followed from it
+    {"seal":{"last":2,"lines":"...","chain":"..."}}
+    ...
+    {"footer": {...}}                      only at a clean end, and sealed like the rest
+
+A group is one write to the operating system and ends in a seal: a CRC-32 of each line since the last
+seal, and a chain over all seals. So a reader can tell an unfinished tail (lines without a seal: nobody
+was told of them) from a damaged middle (a line that does not match), and name the damaged line.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.domain.errors import JournalFailed
+from tradectl.domain.events import WIRE_VERSION, Record
+
+FORMAT = 1
+
+
+class Header(Struct, omit_defaults=True):
+    """First line. `state` is what the run started from, as the books dump it; `config` the effective
+    configuration without secrets; `strategies` name -> hash of its source."""
+
+    run_id: str
+    program: str
+    started_at: str
+    mode: str
+    source: str
+    account: str
+    seed: int
+    config: dict[str, Any]
+    config_hash: str
+    strategies: dict[str, str]
+    state: dict[str, Any]
+    continues: str = ""
+    format: int = FORMAT
+    wire: int = WIRE_VERSION
+
+
+class Footer(Struct, omit_defaults=True):
+    """Last line of a run that ended by itself."""
+
+    ended_at: str
+    reason: str
+    last_seq: int
+    state_hash: str
+
+
+class Seal(Struct):
+    """`lines` are the CRC-32s of the lines since the last seal, eight hex digits each."""
+
+    last: int
+    lines: str
+    chain: str
+
+
+class SealLine(Struct):
+    seal: Seal
+
+
+class HeaderLine(Struct):
+    header: Header
+
+
+class FooterLine(Struct):
+    footer: Footer
+
+
+def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]:
+    """The seal over `lines`, and the chain that the next seal goes on from."""
+    checksums = [crc32(line) for line in lines]
+    packed = struct.pack(f">{len(checksums)}I", *checksums)
+    chain = crc32(packed, chain)
+    return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
+
+
+class JournalWriter:
+    """Appends to a new file `path`, mode 0600. `strict`: synced before any command leaves.
+
+    Raises JournalFailed when the file cannot be made or a write fails; after that every call does.
+    """
+
+    def __init__(self, path: Path, header: Header, *, strict: bool = False) -> None:
+        self.path = path
+        self.strict = strict
+        self.last_seq = 0
+        self.bytes_written = 0
+        self._chain = 0
+        self._failure = ""
+        self._encoder = msgspec.json.Encoder(decimal_format="string")
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalFailed(f"cannot create the journal {path}: {error.strerror}") from error
+        self._write_group(self._encoder.encode(HeaderLine(header)) + b"\n")
+        self.sync()
+
+    def write(self, records: list[Record]) -> None:
+        """One sealed group, in one write to the operating system."""
+        self.last_seq = records[-1].seq
+        self._write_group(self._encoder.encode_lines(records))
+
+    def sync(self) -> None:
+        """Wait until what was written would survive a power loss."""
+        self._check()
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            self._fail(error)
+
+    def close(self, footer: Footer | None) -> None:
+        """Write the footer of a clean end, if there is one, and close."""
+        try:
+            if footer is not None:
+                self._write_group(self._encoder.encode(FooterLine(footer)) + b"\n")
+                self.sync()
+        finally:
+            os.close(self._fd)
+            self._failure = "it is closed"
+
+    def _write_group(self, group: bytes) -> None:
+        self._check()
+        lines = group.split(b"\n")
+        lines.pop()
+        seal, chain = make_seal(self.last_seq, lines, self._chain)
+        data = memoryview(group + self._encoder.encode(SealLine(seal)) + b"\n")
+        try:
+            while data:
+                written = os.write(self._fd, data)
+                self.bytes_written += written
+                data = data[written:]
+        except OSError as error:
+            self._fail(error)
+        self._chain = chain
+
+    def _check(self) -> None:
+        if self._failure:
+            raise JournalFailed(f"the journal {self.path} cannot be written: {self._failure}")
+
+    def _fail(self, error: OSError) -> None:
+        """One failed write or sync ends it: a later success would prove nothing."""
+        self._failure = error.strerror or str(error)
+        raise JournalFailed(
+            f"the journal {self.path} cannot be written: {self._failure}"
+        ) from error

@@ -1,0 +1,109 @@
+"""The command line. Commands parse, call and render; what they do lives in the rooms below.
+
+Each command imports what it needs when it is called, so that `status` does not wait for what only `run`
+uses. Whatever goes wrong reaches the user as one line and an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tradectl import __version__
+from tradectl.cli import account_cmd, alerts_cmd, config_cmd, control_cmd, replay_cmd, run_cmd
+from tradectl.domain.errors import TradectlError
+from tradectl.domain.text import harmless
+
+INTERRUPTED = 130
+
+HELP = """Trade crypto markets from a terminal: replayable, stoppable, explainable.
+
+`tradectl run` starts paper trading on a simulated market, with no key and no config. From any other
+terminal: status, alerts, pause, stop, emergency-stop; afterwards: replay.
+
+Exit codes: 0 success; 1 failed; 2 wrong usage or configuration; 3 replay diverged; 4 not running;
+5 emergency stop latched but not confirmed; 6 halted: refuses to trade; 7 another instance owns the
+state directory.
+"""
+
+app = typer.Typer(
+    name="tradectl",
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tradectl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    pass
+
+
+for commands in (run_cmd, account_cmd, alerts_cmd, control_cmd, replay_cmd):
+    commands.register(app)
+app.add_typer(
+    config_cmd.app, name="config", help="Write, show, check and change the configuration."
+)
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        answer = app(standalone_mode=False)
+    except TradectlError as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _say(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+    except Exception as error:  # the last line of defence: one line for the user, whatever it is
+        if os.environ.get("TRADECTL_DEBUG"):
+            raise
+        if hasattr(error, "format_message"):
+            return _say_usage(error)
+        return _say(
+            f"{type(error).__name__}: {error} (this is a fault of tradectl: please report it; "
+            "TRADECTL_DEBUG=1 shows where)",
+            1,
+        )
+    return answer if isinstance(answer, int) else 0
+
+
+def _say_usage(error: Exception) -> int:
+    """A usage error of the option parser, which knows its command."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message())  # type: ignore[attr-defined]
+        return 2
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "tradectl"
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    return _say(
+        f"{' '.join(message.split())} (see `{where} --help`)", getattr(error, "exit_code", 2)
+    )
+
+
+def _say(message: str, exit_code: int) -> int:
+    typer.echo(f"tradectl: {harmless(message, 1000)}", err=True)
+    return exit_code

@@ -1,0 +1,58 @@
+"""Options that several commands share, and how data leaves a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+StateDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        help="Where the account lives. Default: TRADECTL_STATE_DIR, else the platform's state folder.",
+        file_okay=False,
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-c", "--config", help="TOML file; see `tradectl config init`.", show_default=False
+    ),
+]
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_data(data: Any, as_json: bool, table: str) -> None:
+    """`data` as JSON, or by the table function of that name in `render`."""
+    if as_json:
+        print_json(data)
+        return
+    from tradectl.cli import render
+
+    to_table: Callable[[Any], Any] = getattr(render, table)
+    render.show(to_table(data))
+
+
+def parse_speed(text: str) -> float | None:
+    """A multiple of real time, or None for `max`. Raises typer.BadParameter."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e9:
+        raise typer.BadParameter(f"expected `max` or a number above 0 such as 10, got {text!r}")
+    return speed

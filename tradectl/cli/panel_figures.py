@@ -1,0 +1,180 @@
+"""How figures are spelled for people: thousands apart, no idle zeros, never cut in the middle.
+
+Exact numbers are in the books and in `--json`; here they are rounded to what the eye needs. What is
+missing or is no number shows as `-`.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from tradectl.domain.money import ZERO, number
+from tradectl.domain.text import harmless
+
+NOTHING = "-"
+SHORT_DIGITS = 6
+
+
+def decimal(value: Any) -> Decimal | None:
+    """The finite number that `value` (text, int, float, Decimal) spells, or None."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        return number(str(value))
+    except ValueError:
+        return None
+
+
+def money(value: Any, *, signed: bool = False) -> str:
+    """Two decimals; as many as show four digits of what is below 0.1: `1,234.50`, `0.0123`."""
+    amount = decimal(value)
+    if amount is None:
+        return NOTHING
+    places = 2 if not amount or amount.adjusted() >= -1 else min(3 - amount.adjusted(), 8)
+    return _sign(amount, signed) + _trimmed(f"{abs(amount):,.{places}f}", 2)
+
+
+def price(value: Any) -> str:
+    """Two decimals at least, and seven digits of a small price: `60,000.00`, `0.00001234`."""
+    amount = decimal(value)
+    if amount is None:
+        return NOTHING
+    places = min(max(6 - amount.adjusted(), 2), 10) if amount else 2
+    return _trimmed(f"{amount:,.{places}f}", 2)
+
+
+def quantity(value: Any, *, signed: bool = False) -> str:
+    """All its digits, without idle zeros: `0.01`, `12,500`."""
+    amount = decimal(value)
+    if amount is None:
+        return NOTHING
+    return _sign(amount, signed) + _trimmed(f"{abs(amount):,f}", 0)
+
+
+def short_quantity(value: Any) -> str:
+    """A quantity in six digits or so, for narrow columns."""
+    amount = decimal(value)
+    if amount is None or not amount:
+        return quantity(amount)
+    places = max(SHORT_DIGITS - 1 - amount.adjusted(), 0)
+    return _trimmed(f"{amount:,.{min(places, 10)}f}", 0)
+
+
+def percent(value: Any, *, signed: bool = False) -> str:
+    """`value` is in percent already: `0.40%`."""
+    amount = decimal(value)
+    return NOTHING if amount is None else _sign(amount, signed) + f"{abs(amount):,.2f}%"
+
+
+def count(value: Any) -> str:
+    amount = decimal(value)
+    return NOTHING if amount is None else f"{amount:,.0f}"
+
+
+def rate(value: Any) -> str:
+    """So many per second: `1,234/s`."""
+    return NOTHING if decimal(value) is None else f"{rough(value)}/s"
+
+
+def rough(value: Any) -> str:
+    """One decimal while it is small, none later: `0.4`, `3.2`, `62`."""
+    amount = decimal(value)
+    if amount is None:
+        return NOTHING
+    return _trimmed(f"{amount:,.{1 if abs(amount) < 10 else 0}f}", 0)
+
+
+def micros(value: Any) -> str:
+    """A latency given in microseconds: `85 us`, `1.2 ms`, `3.4 s`."""
+    amount = seconds(value)
+    if amount is None:
+        return NOTHING
+    if amount < 1_000:
+        return f"{amount:.0f} us"
+    return f"{amount / 1_000:.1f} ms" if amount < 1_000_000 else f"{amount / 1_000_000:.1f} s"
+
+
+def seconds(value: Any) -> float | None:
+    """`value` as a float that is finite and not negative, or None."""
+    amount = decimal(value)
+    return None if amount is None or amount < 0 else float(amount)
+
+
+def duration(value: Any) -> str:
+    """`0:42`, `12:34`, `1:02:03`, `2d 03:04:05`, of seconds."""
+    amount = seconds(value)
+    if amount is None:
+        return NOTHING
+    minutes, second = divmod(math.floor(amount), 60)
+    hours, minute = divmod(minutes, 60)
+    if hours < 1:
+        return f"{minute}:{second:02d}"
+    if hours < 24:
+        return f"{hours}:{minute:02d}:{second:02d}"
+    return f"{hours // 24}d {hours % 24:02d}:{minute:02d}:{second:02d}"
+
+
+def took(value: Any) -> str:
+    """A duration that may be short: `0.8 s`, `12.3 s`, `2:05`."""
+    amount = seconds(value)
+    return duration(value) if amount is None or amount >= 60 else f"{amount:.1f} s"
+
+
+def age(value: Any) -> str:
+    """How long ago, in one unit: `0.2s`, `14s`, `3m`, `5h`, `2d`."""
+    amount = seconds(value)
+    if amount is None:
+        return NOTHING
+    if amount < 10:
+        return f"{amount:.1f}s"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if amount >= size:
+            return f"{amount // size:.0f}{unit}"
+    return f"{amount:.0f}s"
+
+
+def clock(time: Any) -> str:
+    """The time of day of an ISO 8601 time: `20:01:02`."""
+    return str(time)[11:19] if _is_iso(time) else NOTHING
+
+
+def moment(time: Any) -> str:
+    """Day and time of an ISO 8601 time: `2024-08-08 23:54:15`."""
+    return f"{time[:10]} {time[11:19]}" if _is_iso(time) else NOTHING
+
+
+def net(portfolio: Any) -> Decimal | None:
+    """Realised and unrealised profit after fees; None where none of them is known."""
+    parts = [decimal(portfolio.get(k)) for k in ("realized_pnl", "unrealized_pnl", "fees")]
+    if all(part is None for part in parts):
+        return None
+    realized, unrealized, fees = (part or ZERO for part in parts)
+    return realized + unrealized - fees
+
+
+def mode_words(data: Any) -> str:
+    """What is traded where: `PAPER · SIMULATED`, `PAPER · LIVE DATA`, `LIVE`."""
+    mode = harmless(data.get("mode") or "", 16).upper()
+    source = harmless(data.get("source") or "", 16).upper()
+    if mode == "LIVE":
+        return mode
+    return " · ".join(word for word in (mode, "LIVE DATA" if source == "LIVE" else source) if word)
+
+
+def _is_iso(time: Any) -> bool:
+    return isinstance(time, str) and len(time) >= 19 and time[10] == "T" and time[:19].isascii()
+
+
+def _sign(amount: Decimal, signed: bool) -> str:
+    if amount < 0:
+        return "-"
+    return "+" if signed and amount > 0 else ""
+
+
+def _trimmed(digits: str, least: int) -> str:
+    """`digits` without trailing zeros behind the point, but for `least` of them."""
+    whole, point, decimals = digits.partition(".")
+    decimals = decimals.rstrip("0").ljust(least, "0") if point else ""
+    return f"{whole}.{decimals}" if decimals else whole

@@ -1,0 +1,140 @@
+"""`run`: the main job, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, parse_speed, print_data
+from tradectl.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradectl.runtime.run import Screen
+
+HELP = """Trade, in the foreground, until Ctrl-C, `tradectl stop`, the end of the data or the duration.
+
+Without options: on paper, on a simulated market, with the default strategy and a live panel. A run goes
+on with the account of the last one; --fresh opens a new one. Recorded data always gets its own account.
+
+Examples:
+
+    tradectl run
+
+    tradectl run --strategy rsi-reversion --symbol BTCUSDT --duration 60
+
+    tradectl run --data trades.csv.gz --headless
+
+    tradectl run -c tradectl.toml --data btc.csv --data eth.csv --speed 10
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", help=HELP)(run)
+    app.command("strategies", help="The strategies there are, with their parameters.")(strategies)
+
+
+def run(
+    live: Annotated[
+        bool, typer.Option("--live/--paper", help="Trade with money, or on paper.")
+    ] = False,
+    config: ConfigOption = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", help="Recorded trades, quotes or candles (CSV, CSV.gz) or a journal."
+        ),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="With --data: a multiple of real time, or `max`.")
+    ] = "max",
+    symbol: Annotated[
+        list[str] | None, typer.Option("--symbol", help="Trade only this symbol; repeatable.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", help="A name, or path/to/file.py:ClassName; repeatable."),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="End after this many seconds.", min=0.001)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the simulated market and the slippage.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Open a new paper account.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Plain lines instead of the panel.")
+    ] = False,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    multiple = parse_speed(speed)
+    if live:
+        raise UsageError("live trading is not in this version: leave out --live to trade on paper")
+    from tradectl.runtime.config import load_settings
+    from tradectl.runtime.paths import StateDir
+    from tradectl.runtime.run import RunOptions, trade
+
+    settings = load_settings(config, _overrides(symbol, strategy, seed))
+    options = RunOptions(
+        settings=settings,
+        state_dir=StateDir(state_dir),
+        data=tuple(data or ()),
+        symbols=tuple(symbol or ()),
+        speed=multiple,
+        duration=duration,
+        fresh=fresh,
+    )
+    summary = asyncio.run(trade(options, _screen(headless=headless)))
+    print_data(summary, as_json, "summary")
+    raise typer.Exit(summary["exit_code"])
+
+
+def _overrides(
+    symbols: list[str] | None, strategies: list[str] | None, seed: int | None
+) -> dict[str, Any]:
+    """Flags as settings; what was not given is left to the file."""
+    flags: dict[str, Any] = {}
+    if symbols:
+        flags["symbols"] = symbols
+    if strategies:
+        flags["strategies"] = [{"name": _short(s), "strategy": s} for s in strategies]
+    if seed is not None:
+        flags["seed"] = seed
+    return flags
+
+
+def _short(strategy: str) -> str:
+    """An instance's name: the class for a file, else the strategy's own name."""
+    return strategy.rsplit(":", 1)[-1]
+
+
+def _screen(*, headless: bool) -> Screen:
+    from tradectl.cli.screens import LineScreen, PanelScreen
+
+    if headless or not sys.stdout.isatty():
+        return LineScreen()
+    from tradectl.cli import panel
+    from tradectl.cli.panel_listing import console as make_console
+
+    console = make_console()
+    return PanelScreen(console) if panel.suits(console) else LineScreen()
+
+
+def strategies(as_json: JsonOption = False) -> None:
+    from tradectl.strategy.catalog import available
+
+    rows = [
+        {
+            "name": info.name,
+            "description": info.summary,
+            "parameters": {name: p.default for name, p in info.parameters.items()},
+            "origin": info.origin,
+            "problem": info.problem,
+        }
+        for info in available()
+    ]
+    print_data(rows, as_json, "strategies")

@@ -1,0 +1,83 @@
+"""The error tree. Every error that a user may meet is one of these, with one line that helps.
+
+TradectlError
+├── UsageError            wrong flag, file or name            exit 2
+│   └── ConfigError       wrong configuration                 exit 2
+├── DataError             a data file that cannot be traded   exit 1
+├── JournalError          a journal that cannot be used       exit 1
+│   ├── JournalDamaged    a record does not match its seal    exit 1
+│   └── JournalFailed     the disk refused a write: fail-stop exit 1
+├── StateError            durable state that cannot be used   exit 1
+├── NotRunning            no process to talk to               exit 4
+├── Halted                the emergency stop is latched       exit 6
+├── AlreadyRunning        another process owns the directory  exit 7
+└── CoreError             the core broke its own rule: halts
+    ├── IllegalTransition an order asked for a step that its status does not have
+    └── RunawayCascade    one input caused events without end
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TradectlError(Exception):
+    """Base of all errors with a message made for the user; `exit_code` is the command line's."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(TradectlError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    pass
+
+
+class DataError(TradectlError):
+    pass
+
+
+class JournalError(TradectlError):
+    pass
+
+
+class JournalDamaged(JournalError):
+    """`seq` is the first record that cannot be trusted."""
+
+    def __init__(self, message: str, seq: int) -> None:
+        super().__init__(message)
+        self.seq = seq
+
+
+class JournalFailed(JournalError):
+    pass
+
+
+class StateError(TradectlError):
+    pass
+
+
+class NotRunning(TradectlError):
+    exit_code = 4
+
+
+class Halted(TradectlError):
+    exit_code = 6
+
+
+class AlreadyRunning(TradectlError):
+    exit_code = 7
+
+
+class CoreError(TradectlError):
+    pass
+
+
+class IllegalTransition(CoreError):
+    pass
+
+
+class RunawayCascade(CoreError):
+    pass

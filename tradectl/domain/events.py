@@ -1,0 +1,336 @@
+"""What happens, in seven families.
+
+Events are frozen facts. *Inputs* come from outside (market data, exchange reports, commands, timers);
+everything else is *derived*: a pure consequence of the inputs so far. An event knows nothing of its
+place in history; `Record` gives it one: its sequence number, the moment it was dispatched, and the
+record that caused it (0 for an input).
+
+On the wire each event is a JSON object with its `type`; the journal's header carries the version of
+these shapes, `WIRE_VERSION`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderSpec, Trigger
+
+WIRE_VERSION = 1
+
+
+class EventType(StrEnum):
+    """The seven families; `bus.subscribe` takes one of them."""
+
+    MARKET_DATA = "market_data"
+    STRATEGY_SIGNAL = "strategy_signal"
+    PORTFOLIO = "portfolio"
+    ORDER = "order"
+    EXECUTION = "execution"
+    RISK = "risk"
+    SYSTEM = "system"
+
+
+class EventPriority(IntEnum):
+    """Which waiting input goes first; within one class the oldest does."""
+
+    EMERGENCY = 0
+    COMMAND = 1
+    EXECUTION = 2
+    RISK = 3
+    TIMER = 4
+    MARKET_DATA = 5
+
+
+class Event(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type"):
+    """Base of all events. `source_component` names who said it."""
+
+    event_type: ClassVar[EventType]
+    priority: ClassVar[EventPriority] = EventPriority.TIMER
+
+    source_component: str = ""
+
+
+# --- market data -----------------------------------------------------------------------------------
+
+
+class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
+    """A trade, or any tick with a price. `side` is the taker's; `ts` the exchange's time, ns UTC."""
+
+    event_type: ClassVar[EventType] = EventType.MARKET_DATA
+    priority: ClassVar[EventPriority] = EventPriority.MARKET_DATA
+
+    symbol: str
+    price: Decimal
+    volume: Decimal
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    side: Side | None = None
+    ts: int = 0
+
+
+class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="quote"):
+    """Best bid and ask with the sizes behind them; `price` is the middle, `volume` zero."""
+
+    bid_size: Decimal = ZERO
+    ask_size: Decimal = ZERO
+
+
+class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="bar"):
+    """A finished candle of `interval` ns. `price` is the close and `ts` the moment it closed."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    interval: int
+
+
+# --- decisions -------------------------------------------------------------------------------------
+
+
+class SignalAction(StrEnum):
+    BUY = "buy"
+    """be long"""
+    SELL = "sell"
+    """be short, or out where one cannot be short"""
+    CLOSE = "close"
+    """be out"""
+
+
+class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signal"):
+    """What a strategy wants of a symbol. `strength` (0 to 1) scales the position, `confidence`
+    (0 to 1) its weight against other strategies."""
+
+    event_type: ClassVar[EventType] = EventType.STRATEGY_SIGNAL
+
+    symbol: str
+    action: SignalAction
+    strategy: str
+    strength: float = 1.0
+    confidence: float = 1.0
+    reason: str = ""
+
+
+class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True, tag="target"):
+    """Where the portfolio wants a position to be, and what of it is asked for now.
+
+    `change` is zero when nothing is to be done, and `reason` then says why.
+    """
+
+    event_type: ClassVar[EventType] = EventType.PORTFOLIO
+
+    symbol: str
+    target: Decimal
+    current: Decimal
+    change: Decimal
+    reason: str = ""
+
+
+class PositionEvent(Event, frozen=True, gc=False, kw_only=True, tag="position"):
+    """The books right after a fill: the position, and the account's cash and totals."""
+
+    event_type: ClassVar[EventType] = EventType.PORTFOLIO
+
+    symbol: str
+    quantity: Decimal
+    cost: Decimal
+    realized: Decimal
+    cash: Decimal
+    fees: Decimal
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+class OrderEvent(Event, frozen=True, gc=False, kw_only=True, tag="order"):
+    """An order intended: nothing leaves before risk has approved it."""
+
+    event_type: ClassVar[EventType] = EventType.ORDER
+
+    order: OrderSpec
+    reason: str = ""
+
+
+class CancelEvent(Event, frozen=True, gc=False, kw_only=True, tag="cancel_requested"):
+    """We asked for a working order to be cancelled."""
+
+    event_type: ClassVar[EventType] = EventType.ORDER
+
+    order_id: str
+    symbol: str
+    reason: str = ""
+
+
+class RiskEvent(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
+    """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it
+    (`alert`, `pause`, `halt`)."""
+
+    event_type: ClassVar[EventType] = EventType.RISK
+    priority: ClassVar[EventPriority] = EventPriority.RISK
+
+    code: str
+    message: str
+    limit: str = ""
+    actual: str = ""
+    action: str = "alert"
+    symbol: str = ""
+
+
+class OrderApprovedEvent(Event, frozen=True, gc=False, kw_only=True, tag="approved"):
+    """Risk let an order pass. Once this is durable the order may be sent."""
+
+    event_type: ClassVar[EventType] = EventType.RISK
+
+    order_id: str
+
+
+class OrderDeniedEvent(Event, frozen=True, gc=False, kw_only=True, tag="denied"):
+    """Risk refused an order: the check's `code`, its `limit` and the `actual` value."""
+
+    event_type: ClassVar[EventType] = EventType.RISK
+
+    order_id: str
+    symbol: str
+    code: str
+    message: str
+    limit: str = ""
+    actual: str = ""
+
+
+# --- what exchanges report -------------------------------------------------------------------------
+
+
+class ExecutionEvent(Event, frozen=True, gc=False, kw_only=True, tag="execution"):
+    """An exchange's word on one of our orders: accepted, rejected, canceled, expired, unknown, ..."""
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    order_id: str
+    symbol: str
+    kind: Trigger
+    venue_order_id: str = ""
+    reason: str = ""
+
+
+class Liquidity(StrEnum):
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class FillEvent(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill"):
+    """A fill is a fact. `fee` is in `fee_currency`; `ts` the exchange's time, ns UTC."""
+
+    kind: Trigger = Trigger.FILL
+    trade_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    fee_currency: str = ""
+    liquidity: Liquidity = Liquidity.TAKER
+    ts: int = 0
+
+
+# --- the system itself -----------------------------------------------------------------------------
+
+
+class SystemEvent(Event, frozen=True, gc=False, kw_only=True, tag="system"):
+    """Something about the machine rather than the market: a `kind` in snake_case, and a message."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    kind: str
+    message: str = ""
+    component: str = ""
+
+
+class Command(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    EMERGENCY_STOP = "emergency_stop"
+    CANCEL_ALL = "cancel_all"
+    QUARANTINE = "quarantine"
+
+
+class CommandEvent(Event, frozen=True, gc=False, kw_only=True, tag="command"):
+    """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+    priority: ClassVar[EventPriority] = EventPriority.COMMAND
+
+    command: Command
+    reason: str = ""
+    flatten: bool = False
+    target: str = ""
+
+
+class EmergencyEvent(CommandEvent, frozen=True, gc=False, kw_only=True, tag="emergency"):
+    """The command that goes before everything else."""
+
+    priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
+
+    command: Command = Command.EMERGENCY_STOP
+
+
+class TimerEvent(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
+    """A scheduled moment arrived: time moves the core only through these and market data."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    name: str
+
+
+AnyEvent = (
+    MarketDataEvent | QuoteEvent | BarEvent
+    | StrategySignalEvent
+    | PortfolioEvent | PositionEvent
+    | OrderEvent | CancelEvent
+    | ExecutionEvent | FillEvent
+    | RiskEvent | OrderApprovedEvent | OrderDeniedEvent
+    | SystemEvent | CommandEvent | EmergencyEvent | TimerEvent
+)  # fmt: skip
+"""Every event there is: what a journal may hold."""
+
+
+class Record(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An event in its place: `seq` counts from 1, `at` is ns UTC, `cause` is 0 for an input."""
+
+    seq: int
+    at: int
+    event: AnyEvent
+    cause: int = 0
+
+
+__all__ = [
+    "WIRE_VERSION",
+    "AnyEvent",
+    "BarEvent",
+    "CancelEvent",
+    "Command",
+    "CommandEvent",
+    "EmergencyEvent",
+    "Event",
+    "EventPriority",
+    "EventType",
+    "ExecutionEvent",
+    "FillEvent",
+    "Liquidity",
+    "MarketDataEvent",
+    "OrderApprovedEvent",
+    "OrderDeniedEvent",
+    "OrderEvent",
+    "PortfolioEvent",
+    "PositionEvent",
+    "QuoteEvent",
+    "Record",
+    "RiskEvent",
+    "SignalAction",
+    "StrategySignalEvent",
+    "SystemEvent",
+    "TimerEvent",
+]

@@ -1,0 +1,105 @@
+"""What can be traded, and in which steps.
+
+An instrument says how prices and quantities are rounded and whether one can be short in it. Recorded
+data names its symbols and nothing more, so an instrument that nobody described gets steps fine enough
+for any of them (`Instrument.guess`); a described one is checked to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.money import ONE, floor_to, round_to
+
+QUOTE_CURRENCIES = (
+    "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB",
+)  # fmt: skip
+MIN_NOTIONAL = {"BTC": Decimal("0.0001"), "ETH": Decimal("0.001"), "BNB": Decimal("0.01")}
+
+
+class InstrumentKind(StrEnum):
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+
+
+class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Steps and limits of one symbol.
+
+    `tick_size` is the price step and `lot_size` the quantity step; `min_notional` is in the quote
+    currency. A perpetual is linear: its profit is in the quote currency, a contract is one coin.
+    """
+
+    symbol: str
+    quote: str
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal
+    kind: InstrumentKind = InstrumentKind.SPOT
+    max_leverage: Decimal = ONE
+
+    @classmethod
+    def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
+        """An instrument with steps of 1e-8, its quote currency read from the symbol's end."""
+        name = symbol.upper().removesuffix("_PERP")
+        quote = next((q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q), "USDT")
+        step = Decimal("1e-8")
+        return cls(symbol, quote, step, step, MIN_NOTIONAL.get(quote, Decimal(5)), kind)
+
+    @property
+    def can_short(self) -> bool:
+        return self.kind is InstrumentKind.PERPETUAL
+
+    def round_price(self, price: Decimal) -> Decimal:
+        return round_to(price, self.tick_size)
+
+    def floor_quantity(self, quantity: Decimal) -> Decimal:
+        return floor_to(quantity, self.lot_size)
+
+
+def _spot(symbol: str, tick: str, lot: str) -> Instrument:
+    return Instrument(symbol, "USDT", Decimal(tick), Decimal(lot), Decimal(5))
+
+
+BUILT_IN = {
+    i.symbol: i
+    for i in (
+        _spot("BTCUSDT", "0.01", "0.00001"),
+        _spot("ETHUSDT", "0.01", "0.0001"),
+        _spot("SOLUSDT", "0.01", "0.001"),
+        _spot("XRPUSDT", "0.0001", "0.1"),
+        _spot("DOGEUSDT", "0.00001", "1"),
+    )
+}
+
+
+class Instruments:
+    """The instruments of a run, by symbol; what nobody described is guessed, once.
+
+    `known` limits the run to the described symbols; without it any symbol may appear.
+    """
+
+    def __init__(self, described: Iterable[Instrument] = (), *, known: bool = False) -> None:
+        self._by_symbol = {i.symbol: i for i in described}
+        self._known = known
+
+    def __contains__(self, symbol: str) -> bool:
+        return not self._known or symbol in self._by_symbol
+
+    def __getitem__(self, symbol: str) -> Instrument:
+        found = self._by_symbol.get(symbol)
+        if found is None:
+            if self._known:
+                raise UsageError(f"unknown symbol {symbol!r}: not among {sorted(self._by_symbol)}")
+            found = self._by_symbol[symbol] = BUILT_IN.get(symbol) or Instrument.guess(symbol)
+        return found
+
+    def all(self) -> list[Instrument]:
+        return list(self._by_symbol.values())
+
+
+__all__ = ["BUILT_IN", "Instrument", "InstrumentKind", "Instruments"]

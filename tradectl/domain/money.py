@@ -1,0 +1,80 @@
+"""Money is `Decimal`, from the parser to the ledger.
+
+Every number that enters is finite and of sane size (`number`); every number that leaves for an
+exchange is a multiple of a step (`floor_to`). Additions of such numbers are exact in decimal's 28
+digits, which is what lets the books balance to the last digit.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from enum import StrEnum
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+BPS = Decimal("0.0001")
+LARGEST = Decimal("1e15")
+CENT_OF_A_SATOSHI = Decimal("1e-10")
+MAX_TEXT = 40
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    def signed(self, quantity: Decimal) -> Decimal:
+        """+quantity when buying, -quantity when selling."""
+        return quantity if self is Side.BUY else -quantity
+
+
+def side_of(signed_quantity: Decimal) -> Side:
+    return Side.BUY if signed_quantity > 0 else Side.SELL
+
+
+def number(text: str) -> Decimal:
+    """The finite decimal that `text` spells, below 1e15 in size.
+
+    Raises ValueError for anything else: words, NaN, infinities, absurd sizes and lengths.
+    """
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a number of {len(text)} characters")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not is_sane(value):
+        raise ValueError(f"{text!r} is not a finite number below 1e15")
+    return value
+
+
+def is_sane(value: Decimal) -> bool:
+    """Finite and below 1e15 in size (finiteness first: a NaN compares as false, or raises)."""
+    return value.is_finite() and -LARGEST < value < LARGEST
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """`value` cut toward zero to a multiple of `step`."""
+    return (value / step).to_integral_value(ROUND_DOWN) * step
+
+
+def round_to(value: Decimal, step: Decimal) -> Decimal:
+    """The multiple of `step` nearest to `value`."""
+    return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    return value % step == 0
+
+
+def plain(value: Decimal) -> str:
+    """`value` without exponent or trailing zeros: equal numbers give equal text."""
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

@@ -1,0 +1,203 @@
+"""An order and its life, written as a table.
+
+`NEXT[status, trigger]` is the status after it. What the table does not have cannot happen:
+`step` raises. The world's oddities are rows like any other: a fill may come before the
+acknowledgement, a cancel may lose its race against a fill, and a fill may still arrive after a cancel
+or for an order given up as unknown.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tradectl.domain.errors import IllegalTransition
+from tradectl.domain.money import ZERO, Side
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_MARKET = "stop_market"
+    STOP_LIMIT = "stop_limit"
+
+    @property
+    def is_stop(self) -> bool:
+        return self in (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+
+    @property
+    def has_limit(self) -> bool:
+        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderStatus(StrEnum):
+    INTENDED = "intended"
+    """wanted by the portfolio, not yet judged by risk"""
+    DENIED = "denied"
+    """refused by us"""
+    APPROVED = "approved"
+    """ours to send, or sent and not yet answered"""
+    ACCEPTED = "accepted"
+    """working at the exchange"""
+    PARTIALLY_FILLED = "partially_filled"
+    PENDING_CANCEL = "pending_cancel"
+    UNKNOWN = "unknown"
+    """sent, and the answer was lost: only the exchange's own word resolves it"""
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    """refused by the exchange"""
+    EXPIRED = "expired"
+
+
+class Trigger(StrEnum):
+    """What can happen to an order. The later ones are what an exchange reports."""
+
+    DENY = "deny"
+    APPROVE = "approve"
+    REQUEST_CANCEL = "request_cancel"
+    ACCEPT = "accepted"
+    REJECT = "rejected"
+    STOP_TRIGGERED = "triggered"
+    PARTIAL_FILL = "partial_fill"
+    FILL = "fill"
+    CANCEL = "canceled"
+    CANCEL_REJECT = "cancel_rejected"
+    EXPIRE = "expired"
+    LOSE = "unknown"
+
+
+S, T = OrderStatus, Trigger
+
+NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
+    (S.INTENDED, T.DENY): S.DENIED,
+    (S.INTENDED, T.APPROVE): S.APPROVED,
+    # sent: any answer may be the first one
+    (S.APPROVED, T.ACCEPT): S.ACCEPTED,
+    (S.APPROVED, T.REJECT): S.REJECTED,
+    (S.APPROVED, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
+    (S.APPROVED, T.FILL): S.FILLED,
+    (S.APPROVED, T.CANCEL): S.CANCELED,
+    (S.APPROVED, T.EXPIRE): S.EXPIRED,
+    (S.APPROVED, T.LOSE): S.UNKNOWN,
+    (S.APPROVED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    # working
+    (S.ACCEPTED, T.ACCEPT): S.ACCEPTED,
+    (S.ACCEPTED, T.STOP_TRIGGERED): S.ACCEPTED,
+    (S.ACCEPTED, T.REJECT): S.REJECTED,
+    (S.ACCEPTED, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
+    (S.ACCEPTED, T.FILL): S.FILLED,
+    (S.ACCEPTED, T.CANCEL): S.CANCELED,
+    (S.ACCEPTED, T.EXPIRE): S.EXPIRED,
+    (S.ACCEPTED, T.LOSE): S.UNKNOWN,
+    (S.ACCEPTED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    (S.PARTIALLY_FILLED, T.ACCEPT): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.STOP_TRIGGERED): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.FILL): S.FILLED,
+    (S.PARTIALLY_FILLED, T.CANCEL): S.CANCELED,
+    (S.PARTIALLY_FILLED, T.EXPIRE): S.EXPIRED,
+    (S.PARTIALLY_FILLED, T.LOSE): S.UNKNOWN,
+    (S.PARTIALLY_FILLED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    # asked to cancel: a fill may still win the race
+    (S.PENDING_CANCEL, T.ACCEPT): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.STOP_TRIGGERED): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.REJECT): S.REJECTED,
+    (S.PENDING_CANCEL, T.PARTIAL_FILL): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.FILL): S.FILLED,
+    (S.PENDING_CANCEL, T.CANCEL): S.CANCELED,
+    (S.PENDING_CANCEL, T.CANCEL_REJECT): S.ACCEPTED,
+    (S.PENDING_CANCEL, T.EXPIRE): S.EXPIRED,
+    (S.PENDING_CANCEL, T.LOSE): S.UNKNOWN,
+    (S.PENDING_CANCEL, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    # unknown: the exchange's word, whichever it is, ends the doubt
+    (S.UNKNOWN, T.ACCEPT): S.ACCEPTED,
+    (S.UNKNOWN, T.REJECT): S.REJECTED,
+    (S.UNKNOWN, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
+    (S.UNKNOWN, T.FILL): S.FILLED,
+    (S.UNKNOWN, T.CANCEL): S.CANCELED,
+    (S.UNKNOWN, T.EXPIRE): S.EXPIRED,
+    (S.UNKNOWN, T.LOSE): S.UNKNOWN,
+    (S.UNKNOWN, T.REQUEST_CANCEL): S.UNKNOWN,
+    # over, yet a late fill is a fact, and a late answer changes nothing
+    (S.CANCELED, T.PARTIAL_FILL): S.CANCELED,
+    (S.CANCELED, T.FILL): S.FILLED,
+    (S.CANCELED, T.CANCEL): S.CANCELED,
+    (S.CANCELED, T.ACCEPT): S.CANCELED,
+    (S.CANCELED, T.CANCEL_REJECT): S.CANCELED,
+    (S.EXPIRED, T.PARTIAL_FILL): S.EXPIRED,
+    (S.EXPIRED, T.FILL): S.FILLED,
+    (S.EXPIRED, T.CANCEL_REJECT): S.EXPIRED,
+    (S.FILLED, T.ACCEPT): S.FILLED,
+    (S.FILLED, T.CANCEL_REJECT): S.FILLED,
+    (S.FILLED, T.CANCEL): S.FILLED,
+    (S.REJECTED, T.CANCEL_REJECT): S.REJECTED,
+}
+
+WORKING = frozenset(
+    {S.APPROVED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOWN},
+)
+"""Statuses in which an order may still trade: its exposure counts."""
+
+
+def step(status: OrderStatus, trigger: Trigger) -> OrderStatus:
+    """The status after `trigger`. Raises IllegalTransition where the table has no row."""
+    try:
+        return NEXT[status, trigger]
+    except KeyError:
+        raise IllegalTransition(f"an order that is {status} cannot be {trigger}") from None
+
+
+class OrderSpec(Struct, frozen=True, omit_defaults=True):
+    """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency."""
+
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType = OrderType.MARKET
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    strategy: str = ""
+
+
+class Order(Struct, omit_defaults=True):
+    """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids."""
+
+    spec: OrderSpec
+    created_at: int
+    updated_at: int
+    status: OrderStatus = OrderStatus.INTENDED
+    filled: Decimal = ZERO
+    cost: Decimal = ZERO
+    fees: Decimal = ZERO
+    venue_order_id: str = ""
+    reason: str = ""
+    trades: list[str] = []
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.spec.quantity - self.filled
+
+    @property
+    def is_working(self) -> bool:
+        return self.status in WORKING
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in WORKING and self.status is not OrderStatus.INTENDED
+
+    @property
+    def average_price(self) -> Decimal | None:
+        return self.cost / self.filled if self.filled else None

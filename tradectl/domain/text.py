@@ -1,0 +1,42 @@
+"""Texts from outside are shown, never obeyed.
+
+Symbols, reasons and error messages come from exchanges, files and users' strategies. Before they
+reach a terminal, a log or an alert they lose what a terminal would act on: escape sequences, line
+breaks, marks that turn the reading direction, marks that pile up over the lines around them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 500
+
+_PILING = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]+"
+)
+
+
+def harmless(text: object, limit: int = LONGEST) -> str:
+    """`text` as one printable line of at most `limit` characters.
+
+    Line breaks and odd spaces become a space; other control, format (bidi, zero width) and
+    unassigned characters a question mark. What is cut ends in `...`.
+    """
+    line = text if isinstance(text, str) else str(text)
+    if len(line) > limit:
+        line = line[: max(limit - 3, 0)] + "..."[:limit]
+    if line.isascii() and line.isprintable():
+        return line
+    line = _PILING.sub("", unicodedata.normalize("NFC", line))
+    return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else "?"
+
+
+__all__ = ["LONGEST", "harmless"]

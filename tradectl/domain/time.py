@@ -1,0 +1,15 @@
+"""Times are whole nanoseconds since 1970 UTC, and are spelled in ISO 8601."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+
+
+def iso(ns: int) -> str:
+    """ISO 8601 UTC with microseconds: `2024-08-08T23:54:15.342000Z`."""
+    moment = datetime.fromtimestamp(ns // SECOND, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns % SECOND // 1000:06d}Z"

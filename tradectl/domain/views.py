@@ -1,0 +1,84 @@
+"""What the engines may ask of the books: questions only, no way to change an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.orders import Order
+from tradectl.domain.positions import Position
+
+
+class TradingMode(StrEnum):
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    """no new entries; what reduces a position goes on"""
+    HALTED = "HALTED"
+    """nothing goes out but cancels, and the closing orders of an emergency stop"""
+
+
+class AccountView(Protocol):
+    """The account as of the event being handled. Money in `currency`; quantities signed."""
+
+    @property
+    def mode(self) -> TradingMode: ...
+    @property
+    def flattening(self) -> bool:
+        """Halted by an emergency stop that also closes positions: its closing orders may leave."""
+        ...
+
+    @property
+    def cash(self) -> Decimal: ...
+    @property
+    def peak_equity(self) -> Decimal:
+        """Highest equity seen at a risk check; the start of a drawdown."""
+        ...
+
+    @property
+    def day_start_equity(self) -> Decimal:
+        """Equity at the first risk check of the UTC day."""
+        ...
+
+    def knows(self, symbol: str) -> bool: ...
+    def instrument(self, symbol: str) -> Instrument:
+        """Raises UsageError for a symbol that `knows` denies."""
+        ...
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """Last price seen, or None before the first."""
+        ...
+
+    def position(self, symbol: str) -> Position:
+        """Flat when there is none."""
+        ...
+
+    def positions(self) -> Collection[Position]:
+        """Those that are not flat."""
+        ...
+
+    def working_orders(self, symbol: str = "") -> Collection[Order]:
+        """Orders that may still trade, of one symbol or of all."""
+        ...
+
+    def pending(self, symbol: str) -> Decimal:
+        """Signed quantity that the symbol's working orders may still trade."""
+        ...
+
+    def equity(self) -> Decimal:
+        """Cash, and what every position is worth at its mark."""
+        ...
+
+    def exposure(self) -> Decimal:
+        """Gross: the absolute notional of all positions at their marks."""
+        ...
+
+    def order(self, order_id: str) -> Order | None:
+        """A working order, or one of the newest finished ones."""
+        ...
+
+    def seen(self, order_id: str) -> bool:
+        """An order of this id has been judged before."""
+        ...

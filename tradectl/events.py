@@ -1,0 +1,41 @@
+"""The event classes of the public API; they live in `tradectl.domain.events`."""
+
+from tradectl.domain.events import (
+    BarEvent,
+    CommandEvent,
+    Event,
+    EventPriority,
+    EventType,
+    ExecutionEvent,
+    FillEvent,
+    MarketDataEvent,
+    OrderEvent,
+    PortfolioEvent,
+    PositionEvent,
+    QuoteEvent,
+    Record,
+    RiskEvent,
+    SignalAction,
+    StrategySignalEvent,
+    SystemEvent,
+)
+
+__all__ = [
+    "BarEvent",
+    "CommandEvent",
+    "Event",
+    "EventPriority",
+    "EventType",
+    "ExecutionEvent",
+    "FillEvent",
+    "MarketDataEvent",
+    "OrderEvent",
+    "PortfolioEvent",
+    "PositionEvent",
+    "QuoteEvent",
+    "Record",
+    "RiskEvent",
+    "SignalAction",
+    "StrategySignalEvent",
+    "SystemEvent",
+]

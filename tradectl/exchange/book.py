@@ -1,0 +1,207 @@
+"""What the paper exchange knows of one symbol.
+
+The market as last seen, our net position, and our working orders in four queues: bids and asks, and
+the stops that wait for a rise or a fall. Whom the market reaches first stands first, and within a
+price the oldest: where one is not reached, nobody behind is. A market order is a limit order at any
+price, so one comparison serves both. Market events are only kept; what they mean is worked out when
+an order asks, because most of them meet none.
+
+An event offers a quantity, and the book remembers how much of it we had: no trade is filled twice.
+An event that names no size (zero) does not bound us.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderSpec
+
+UNBOUNDED = Decimal("Infinity")
+NEVER = 0
+
+Offer = tuple[Decimal, MarketDataEvent]
+"""A price at which one can take, and the event that offers it."""
+
+
+class WorkingOrder(Struct, eq=False):
+    """An order that may still trade here.
+
+    `limit` is the worst price it takes, `left` the quantity it may still trade (zero when it is
+    over), `stop` the price that it waits for (None once triggered), `fills` how often it traded.
+    """
+
+    spec: OrderSpec
+    venue_order_id: str
+    limit: Decimal
+    left: Decimal
+    stop: Decimal | None = None
+    fills: int = 0
+
+    @classmethod
+    def of(cls, spec: OrderSpec, venue_order_id: str) -> WorkingOrder:
+        limit = spec.price if spec.type.has_limit else None
+        if limit is None:
+            limit = UNBOUNDED if spec.side is Side.BUY else ZERO
+        return cls(
+            spec,
+            venue_order_id,
+            limit,
+            spec.quantity,
+            spec.stop_price if spec.type.is_stop else None,
+        )
+
+    @property
+    def takes(self) -> bool:
+        """It never rests at a price of its own."""
+        return not self.spec.type.has_limit
+
+
+def reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
+    """`price` is as good as `limit`, or better, for who trades on `side`."""
+    return price <= limit if side is Side.BUY else price >= limit
+
+
+def triggers(side: Side, price: Decimal, stop: Decimal) -> bool:
+    """`price` sets off a stop that would then trade on `side`: who buys waits for a rise."""
+    return price >= stop if side is Side.BUY else price <= stop
+
+
+def quoted(event: MarketDataEvent, side: Side) -> Decimal | None:
+    """The quote that one takes on `side`."""
+    return event.ask if side is Side.BUY else event.bid
+
+
+def best_traded(event: MarketDataEvent, side: Side) -> Decimal:
+    """The best price in `event` for who trades on `side`: a bar's low for a buyer."""
+    if type(event) is BarEvent:
+        return event.low if side is Side.BUY else event.high
+    return event.price
+
+
+def size_of(event: MarketDataEvent, side: Side) -> Decimal:
+    """How much `event` offers to who trades on `side`; zero where it does not say."""
+    if type(event) is QuoteEvent:
+        return event.ask_size if side is Side.BUY else event.bid_size
+    return event.volume
+
+
+def _rank(order: WorkingOrder) -> Decimal:
+    """Who stands first: high bids, low asks, low stops of buyers, high stops of sellers."""
+    buys = order.spec.side is Side.BUY
+    if order.stop is not None:
+        return order.stop if buys else -order.stop
+    return -order.limit if buys else order.limit
+
+
+class Book:
+    """One symbol's market and our orders in it. Times in ns; `quote_max_age` too."""
+
+    __slots__ = (
+        "_quote_max_age", "_taken", "asks", "bids", "falling", "instrument", "position",
+        "quote", "quote_at", "rising", "trade", "trade_at", "working",
+    )  # fmt: skip
+
+    def __init__(self, instrument: Instrument, quote_max_age: int) -> None:
+        self.instrument = instrument
+        self.trade: MarketDataEvent | None = None
+        self.trade_at = NEVER
+        self.quote: MarketDataEvent | None = None
+        self.quote_at = NEVER
+        self.position = ZERO
+        self.working: dict[str, WorkingOrder] = {}
+        self.bids: list[WorkingOrder] = []
+        self.asks: list[WorkingOrder] = []
+        self.rising: list[WorkingOrder] = []
+        self.falling: list[WorkingOrder] = []
+        self._quote_max_age = quote_max_age
+        self._taken: dict[Side | None, tuple[MarketDataEvent, Decimal]] = {}
+
+    # --- our orders -------------------------------------------------------------------------------
+
+    def add(self, order: WorkingOrder) -> None:
+        self.working[order.spec.order_id] = order
+        insort(self._queue(order), order, key=_rank)
+
+    def remove(self, order: WorkingOrder) -> None:
+        """Take `order` out, if it is in."""
+        if self.working.pop(order.spec.order_id, None) is not None:
+            self._queue(order).remove(order)
+
+    def _queue(self, order: WorkingOrder) -> list[WorkingOrder]:
+        buys = order.spec.side is Side.BUY
+        if order.stop is not None:
+            return self.rising if buys else self.falling
+        return self.bids if buys else self.asks
+
+    def allowed(self, order: WorkingOrder) -> Decimal:
+        """What `order` may still trade: a reduce-only one no more than the position it reduces."""
+        if not order.spec.reduce_only:
+            return order.left
+        return min(order.left, self.reducible(order.spec.side))
+
+    def reducible(self, side: Side) -> Decimal:
+        """How much trading on `side` would bring the position to zero."""
+        return max(-side.signed(self.position), ZERO)
+
+    # --- the market -------------------------------------------------------------------------------
+
+    def offer(self, side: Side) -> Offer | None:
+        """Where one can take on `side`: the quote unless it is too old, else the last trade."""
+        quote, trade = self.quote, self.trade
+        if quote is not None and self.trade_at - self.quote_at <= self._quote_max_age:
+            price = quoted(quote, side)
+            if price is not None:
+                return price, quote
+        return None if trade is None else (trade.price, trade)
+
+    def usual_size(self, side: Side) -> Decimal:
+        """The last traded quantity, else the quoted one; zero where neither is known."""
+        event = self.trade or self.quote
+        return ZERO if event is None else size_of(event, side)
+
+    def stop_offer(self, order: WorkingOrder, bar: BarEvent | None = None) -> Offer | None:
+        """Where a waiting stop takes if it is triggered, else None.
+
+        The last trade triggers it, or where only quotes come the quote that it would take. A `bar`
+        that has just come does so by its range: at the stop price, or at an open beyond that.
+        """
+        side, stop = order.spec.side, order.stop
+        price = self._stop_watches(side) if bar is None else best_traded(bar, side.opposite)
+        if stop is None or price is None or not triggers(side, price, stop):
+            return None
+        if bar is None:
+            return self.offer(side)
+        return (bar.open if triggers(side, bar.open, stop) else stop), bar
+
+    def _stop_watches(self, side: Side) -> Decimal | None:
+        if self.trade is not None:
+            return self.trade.price
+        return None if self.quote is None else quoted(self.quote, side)
+
+    # --- how much of an event is left -------------------------------------------------------------
+
+    def left_of(self, event: MarketDataEvent, side: Side) -> Decimal:
+        size = size_of(event, side)
+        if not size:
+            return UNBOUNDED
+        source, taken = self._taken.get(_pool(event, side), (None, ZERO))
+        return size - taken if source is event else size
+
+    def draw(self, event: MarketDataEvent, side: Side, quantity: Decimal) -> None:
+        pool = _pool(event, side)
+        source, taken = self._taken.get(pool, (None, ZERO))
+        self._taken[pool] = (event, taken + quantity if source is event else quantity)
+
+
+def _pool(event: MarketDataEvent, side: Side) -> Side | None:
+    """A quote offers two quantities, one to each side; a trade or bar one, to both."""
+    return side if type(event) is QuoteEvent else None
+
+
+__all__ = ["Book", "Offer", "WorkingOrder", "best_traded", "quoted", "reaches"]

@@ -1,0 +1,63 @@
+"""The paper exchange's words: what it says about an order, and why it refuses one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.domain.commands import CancelOrder
+from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.orders import OrderSpec, OrderType, Trigger
+from tradectl.exchange.book import Book, WorkingOrder
+
+SOURCE = "paper"
+
+Reports = list[ExecutionEvent]
+
+
+def answer(order: WorkingOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
+    return _word(order.spec.order_id, order.spec.symbol, kind, order.venue_order_id, reason)
+
+
+def refusal(spec: OrderSpec, reason: str, kind: Trigger = Trigger.REJECT) -> ExecutionEvent:
+    """Of an order that was not let in: it has no number here."""
+    return _word(spec.order_id, spec.symbol, kind, "", reason)
+
+
+def cancel_refusal(command: CancelOrder) -> ExecutionEvent:
+    reason = "no such order is working here"
+    kind = Trigger.CANCEL_REJECT
+    return _word(command.order_id, command.symbol, kind, command.venue_order_id, reason)
+
+
+def _word(
+    order_id: str, symbol: str, kind: Trigger, venue_order_id: str, reason: str
+) -> ExecutionEvent:
+    return ExecutionEvent(
+        source_component=SOURCE,
+        order_id=order_id,
+        symbol=symbol,
+        kind=kind,
+        venue_order_id=venue_order_id,
+        reason=reason,
+    )
+
+
+def fault(spec: OrderSpec, book: Book) -> str:
+    """Why an order cannot be let in, whatever the price; empty when it can."""
+    if spec.quantity <= 0:
+        return f"the quantity must be above zero, not {spec.quantity}"
+    if spec.type is not OrderType.MARKET:
+        if spec.type.has_limit and not _is_price(spec.price):
+            return f"a {spec.type} order needs a price above zero, not {spec.price}"
+        if spec.type.is_stop and not _is_price(spec.stop_price):
+            return f"a {spec.type} order needs a stop price above zero, not {spec.stop_price}"
+    if spec.reduce_only and not book.reducible(spec.side):
+        return f"reduce-only would increase the position of {book.position}"
+    return ""
+
+
+def _is_price(price: Decimal | None) -> bool:
+    return price is not None and price > 0
+
+
+__all__ = ["SOURCE", "Reports", "answer", "cancel_refusal", "fault", "refusal"]

@@ -1,0 +1,78 @@
+"""From an approved order to a command for the exchange, and from a stop to its cancels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import Decimal
+
+from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
+from tradectl.domain.errors import CoreError
+from tradectl.domain.events import CancelEvent, FillEvent, OrderApprovedEvent
+from tradectl.domain.money import BPS, ZERO
+from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.views import AccountView
+
+ARRIVALS_KEPT = 10_000
+
+
+class ExecutionEngine:
+    """Pure: events and questions in, commands and events out.
+
+    `slippage_cost` is what fills cost against the price at the moment of submission, in the quote
+    currency, and `slippage_notional` the notional it was measured on.
+    """
+
+    def __init__(self) -> None:
+        self.slippage_cost = ZERO
+        self.slippage_notional = ZERO
+        self._arrival: OrderedDict[str, Decimal] = OrderedDict()
+
+    def submit(self, event: OrderApprovedEvent, view: AccountView) -> SubmitOrder:
+        """The command for an order that risk let pass. Raises CoreError for one that it did not."""
+        order = self._order(event.order_id, view)
+        if order.status is not OrderStatus.APPROVED:
+            raise CoreError(
+                f"order {event.order_id} is {order.status}: only an approved one is sent"
+            )
+        mark = view.mark(order.spec.symbol)
+        if mark is not None:
+            self._arrival[event.order_id] = mark
+            if len(self._arrival) > ARRIVALS_KEPT:
+                self._arrival.popitem(last=False)
+        return SubmitOrder(ApprovedOrder(order.spec, order.created_at))
+
+    def cancel(self, event: CancelEvent, view: AccountView) -> CancelOrder:
+        order = self._order(event.order_id, view)
+        return CancelOrder(event.order_id, order.spec.symbol, order.venue_order_id)
+
+    def cancel_all(self, view: AccountView, reason: str) -> list[CancelEvent]:
+        """A cancel for every working order that is not being cancelled already."""
+        return [
+            CancelEvent(
+                source_component="execution",
+                order_id=order.spec.order_id,
+                symbol=order.spec.symbol,
+                reason=reason,
+            )
+            for order in view.working_orders()
+            if order.status is not OrderStatus.PENDING_CANCEL
+        ]
+
+    def on_fill(self, fill: FillEvent) -> None:
+        arrival = self._arrival.get(fill.order_id)
+        if arrival is not None:
+            self.slippage_cost += fill.side.signed(fill.quantity) * (fill.price - arrival)
+            self.slippage_notional += fill.quantity * arrival
+
+    def slippage_bps(self) -> Decimal:
+        """Implementation shortfall of all fills in basis points of notional (Perold, 1988)."""
+        if not self.slippage_notional:
+            return ZERO
+        return (self.slippage_cost / self.slippage_notional / BPS).quantize(Decimal("0.01"))
+
+    @staticmethod
+    def _order(order_id: str, view: AccountView) -> Order:
+        order = view.order(order_id)
+        if order is None:
+            raise CoreError(f"order {order_id} is not in the books")
+        return order

@@ -1,0 +1,102 @@
+"""Bytes in: the whole lines of a plain or gzipped file, in blocks, in bounded memory.
+
+Whether a file is gzipped is read from its first bytes, not from its name. Decompression is done
+with zlib directly, because what a broken archive still holds before the break is worth playing:
+`gzip` loses it.
+"""
+
+from __future__ import annotations
+
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tradectl.domain.errors import DataError
+from tradectl.feeds.base import Progress
+
+BLOCK = 1 << 16
+LONGEST_LINE = 1 << 24
+"""A journal's first line holds a whole state; nothing else comes near."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = zlib.MAX_WBITS | 16
+
+
+class BrokenArchiveError(Exception):
+    """Compressed data ends too early or is damaged; all whole lines before that were yielded."""
+
+
+def check_file(path: Path) -> int:
+    """Size of the file `path` in bytes. Raises DataError for what is no file, or empty."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise DataError(f"{path} is a directory: name the files in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"{path} is not a regular file")
+    if not found.st_size:
+        raise DataError(f"{path} is empty")
+    return found.st_size
+
+
+def line_blocks(path: Path, progress: Progress) -> Iterator[bytes]:
+    """Blocks of about 64 KiB that end with a newline; `progress.bytes_read` counts what is stored.
+
+    Raises DataError for what cannot be read, BrokenArchiveError where an archive breaks off.
+    """
+    held = bytearray()
+    try:
+        for piece in _pieces(path, progress):
+            held += piece
+            cut = held.rfind(b"\n") + 1 if len(held) >= BLOCK else 0
+            if cut:
+                yield bytes(held[:cut])
+                del held[:cut]
+            elif len(held) > LONGEST_LINE:
+                raise DataError(f"{path}: a line of more than {LONGEST_LINE >> 20} MB is no data")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except BrokenArchiveError:
+        cut = held.rfind(b"\n") + 1
+        if cut:
+            yield bytes(held[:cut])
+        raise
+    if held:
+        yield bytes(held) if held.endswith(b"\n") else bytes(held) + b"\n"
+
+
+def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        magic = file.read(len(_GZIP_MAGIC))
+        file.seek(0)
+        stored = iter(lambda: file.read(BLOCK), b"")
+        counted = _counted(stored, progress)
+        yield from _inflated(counted) if magic == _GZIP_MAGIC else counted
+
+
+def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
+    for piece in pieces:
+        progress.bytes_read += len(piece)
+        yield piece
+
+
+def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        for stored in pieces:
+            rest = stored
+            while rest:
+                if inflater.eof:  # archives may be written one after the other
+                    inflater = zlib.decompressobj(_GZIP)
+                yield inflater.decompress(rest, BLOCK)
+                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        yield inflater.flush()
+    except zlib.error as error:
+        raise BrokenArchiveError(f"damaged: {error}") from None
+    if not inflater.eof:
+        raise BrokenArchiveError("it ends in the middle")

@@ -1,0 +1,71 @@
+"""The collar: a price ten times away from the last one of its symbol is a spike, not a price.
+
+One wild print must not fill orders or wreck an indicator. But a level may truly change (a coin is
+redenominated, trading resumes after a crash): when five prices outside the collar in a row agree
+with each other, the market has moved and the new level is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from tradectl.feeds.quality import Flaw, RowError
+
+WIDEST = 10
+AGREEMENT = 2
+"""Prices agree when they are within a factor of two."""
+WITNESSES = 5
+
+
+class Collar:
+    """The last believed price of each symbol, and the rival levels that ask to be believed."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Decimal] = {}
+        self._rivals: dict[str, tuple[Decimal, int]] = {}
+
+    @property
+    def symbols(self) -> list[str]:
+        """Those with a believed price, in the order of their appearance."""
+        return list(self._last)
+
+    def judge(self, symbol: str, price: Decimal) -> None:
+        """Believe `price` (positive) or raise RowError."""
+        last = self._last.get(symbol, price)
+        if not _within(WIDEST, last, price) and not self._believed(symbol, price):
+            raise RowError(
+                Flaw.PRICE_SPIKE, f"{price} is more than {WIDEST} times away from the last, {last}"
+            )
+        self._rivals.pop(symbol, None)
+        self._last[symbol] = price
+
+    def judge_all(self, symbols: Sequence[str], prices: Sequence[Decimal]) -> None:
+        """Believe all prices at once, or raise RowError and believe none when one needs a judge."""
+        groups = _grouped(symbols, prices)
+        for symbol, group in groups.items():
+            last, lowest, highest = self._last.get(symbol, group[0]), min(group), max(group)
+            if not _within(WIDEST, min(last, lowest), max(last, highest)):
+                raise RowError(Flaw.PRICE_SPIKE, symbol)
+        for symbol, group in groups.items():
+            self._last[symbol] = group[-1]
+            self._rivals.pop(symbol, None)
+
+    def _believed(self, symbol: str, price: Decimal) -> bool:
+        rival, seen = self._rivals.get(symbol, (price, 0))
+        seen = seen + 1 if _within(AGREEMENT, rival, price) else 1
+        self._rivals[symbol] = (price, seen)
+        return seen >= WITNESSES
+
+
+def _within(factor: int, a: Decimal, b: Decimal) -> bool:
+    return a <= b * factor and b <= a * factor
+
+
+def _grouped(symbols: Sequence[str], prices: Sequence[Decimal]) -> Mapping[str, Sequence[Decimal]]:
+    if symbols.count(symbols[0]) == len(symbols):
+        return {symbols[0]: prices}
+    groups: dict[str, list[Decimal]] = {}
+    for symbol, price in zip(symbols, prices, strict=True):
+        groups.setdefault(symbol, []).append(price)
+    return groups

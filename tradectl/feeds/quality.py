@@ -1,0 +1,132 @@
+"""Bad rows are counted, shown and never traded on.
+
+Recorded data has torn lines, words for numbers, crossed quotes and clocks that jump. A few of them
+are no reason to stop; many mean that the file is not what it seems. Every flaw has a name, and a
+`Tally` decides, file by file, when there are too many.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+from tradectl.domain.errors import DataError
+from tradectl.domain.money import MAX_TEXT, is_sane
+from tradectl.feeds.base import BAD_ROWS_KEPT, BadRow, Progress
+
+FEW_ROWS = 100
+"""A share of fewer rows than this says nothing: it is taken as if there were so many."""
+LONGEST_SYMBOL = 32
+
+
+class Flaw(StrEnum):
+    COLUMNS = "wrong_column_count"
+    LINE_TOO_LONG = "line_too_long"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_FINITE = "not_finite"
+    """NaN, infinite, or 1e15 and more"""
+    TOO_LONG = "number_too_long"
+    NOT_POSITIVE = "not_positive"
+    CROSSED = "crossed_quote"
+    CANDLE = "impossible_candle"
+    SIDE = "unknown_side"
+    SYMBOL = "bad_symbol"
+    NOT_A_TIME = "not_a_time"
+    TIME_GOES_BACK = "time_goes_back"
+    IN_THE_FUTURE = "in_the_future"
+    REPEATED_CANDLE = "repeated_candle"
+    PRICE_SPIKE = "price_spike"
+    NOT_AN_EVENT = "not_an_event"
+    BROKEN_OFF = "broken_off"
+    """the file ends, or is damaged, in the middle of its compressed data"""
+
+
+class RowError(ValueError):
+    """A row cannot be used: its flaw by name, and the detail that helps to find it."""
+
+    def __init__(self, flaw: Flaw, detail: str) -> None:
+        super().__init__(f"{flaw.value}: {detail}")
+        self.flaw = flaw
+
+
+class Tally:
+    """The bad rows of one file. `rows` counts all rows read, good ones too."""
+
+    def __init__(self, file: str, progress: Progress, max_bad_share: float) -> None:
+        self.rows = 0
+        self.bad = 0
+        self._file = file
+        self._first: BadRow | None = None
+        self._progress = progress
+        self._max_share = max_bad_share
+
+    def read(self, rows: int) -> None:
+        self.rows += rows
+        self._progress.rows += rows
+
+    def note(self, line: int, bad: RowError) -> None:
+        """Count the row at `line` as bad."""
+        row = BadRow(self._file, line, str(bad))
+        self._first = self._first or row
+        self.bad += 1
+        counts = self._progress.bad
+        counts[bad.flaw.value] = counts.get(bad.flaw.value, 0) + 1
+        if len(self._progress.bad_rows) < BAD_ROWS_KEPT:
+            self._progress.bad_rows.append(row)
+
+    def check(self) -> None:
+        """Raises DataError once the bad rows are more than their allowed share."""
+        if self._first and self.bad > self._max_share * max(self.rows, FEW_ROWS):
+            raise DataError(
+                f"{self._file}: {self.bad} of {self.rows} rows are bad "
+                f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%}); "
+                f"the first is {_where(self._first)}"
+            )
+
+    def finish(self, good: int) -> None:
+        """At the end of the file: as `check`, and there must have been something to play."""
+        self.check()
+        if not good:
+            why = f"the first bad one is {_where(self._first)}" if self._first else "there are none"
+            raise DataError(f"{self._file}: no row that can be played; {why}")
+
+
+def _where(row: BadRow) -> str:
+    return f"line {row.line}, {row.reason}"
+
+
+def shown(text: str, most: int = 60) -> str:
+    """`text` from outside as it may stand in a message: quoted, escaped, cut."""
+    return ascii(text if len(text) <= most else text[:most] + "...")
+
+
+def symbol_name(text: str) -> str:
+    """The symbol `text` without blanks around it. Raises RowError."""
+    name = text.strip()
+    harmless = name.isascii() and name.isprintable() and " " not in name
+    if not harmless or not 0 < len(name) <= LONGEST_SYMBOL:
+        raise RowError(Flaw.SYMBOL, shown(text))
+    return name
+
+
+def amount(text: str) -> Decimal:
+    """The finite number of at least zero that `text` spells. Raises RowError."""
+    if len(text) > MAX_TEXT:
+        raise RowError(Flaw.TOO_LONG, f"a number of {len(text)} characters")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise RowError(Flaw.NOT_A_NUMBER, shown(text)) from None
+    if not is_sane(value):
+        raise RowError(Flaw.NOT_FINITE, f"{shown(text)} is not a finite number below 1e15")
+    if value < 0:
+        raise RowError(Flaw.NOT_POSITIVE, f"{shown(text)} is negative")
+    return value
+
+
+def positive(text: str) -> Decimal:
+    """As `amount`, and above zero."""
+    value = amount(text)
+    if not value:
+        raise RowError(Flaw.NOT_POSITIVE, f"{shown(text)} is zero")
+    return value

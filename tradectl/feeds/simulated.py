@@ -1,0 +1,187 @@
+"""A market that is invented, and says so: to try tradectl at once, offline, the same way twice.
+
+Prices are random walks that look alive: one common force moves all symbols together, volatility
+comes in clusters (a large move makes the next ones larger), bursts of momentum make trends, and
+now and then a price jumps. A slow pull toward the start keeps a long run in bounds. It is livelier
+than the real thing, and a strategy that earns here need not earn there.
+
+Everything follows from the seed, the symbols and the numbers of the ticks that were made: tick k
+lies at exactly start + k * interval, and brings one quote or one trade of each symbol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from random import Random
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import MarketDataEvent, QuoteEvent
+from tradectl.domain.instruments import BUILT_IN, Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.time import SECOND
+from tradectl.feeds.base import BATCH_SIZE
+
+SOURCE = "simulated"
+CATCH_UP = 1_000
+"""Most ticks made at once after a pause: the newest; those before them are skipped."""
+
+START_PRICES = {
+    "BTCUSDT": 60_000.0,
+    "ETHUSDT": 3_000.0,
+    "SOLUSDT": 150.0,
+    "XRPUSDT": 0.6,
+    "DOGEUSDT": 0.12,
+}
+OTHER_START_PRICE = 100.0
+
+DEVIATION = 1.2 / math.sqrt(365 * 86_400)
+"""Of the log price in a second: 120% a year by shocks alone, 150% with bursts and jumps."""
+COMMON_SHARE = 0.6
+"""Part of the variance that all symbols share."""
+SHOCK_WEIGHT, MEMORY = 0.08, 0.90
+"""GARCH(1,1), Bollerslev 1986: weights of the last squared shock and of the last variance."""
+BURSTS_PER_SECOND, BURST_SECONDS, BURST_DRIFT = 0.02, 20.0, 0.4
+"""How often a burst begins, how fast it fades, and its first drift in deviations a second."""
+JUMPS_PER_SECOND, JUMP = 1 / 600, 0.002
+PULL_SECONDS = 86_400.0
+SPREAD = 0.00005
+QUOTE_NOTIONAL, TRADE_NOTIONAL, SIZE_SPREAD = 8_000.0, 800.0, 1.2
+"""Median sizes in the quote currency, and the deviation of their logarithm."""
+FOLLOWERS = 0.2
+"""Takers follow the last move this much more often than they go against it."""
+
+
+class SimulatedMarket:
+    """A paced feed of `symbols`; tick 0 is at `start_ns`."""
+
+    name = SOURCE
+    simulated = True
+
+    def __init__(
+        self, symbols: Iterable[str], seed: int, start_ns: int, ticks_per_second: int = 10
+    ) -> None:
+        self.symbols = tuple(dict.fromkeys(symbols))
+        if not self.symbols:
+            raise UsageError("a simulated market needs at least one symbol")
+        if not 1 <= ticks_per_second <= SECOND:
+            raise UsageError(f"{ticks_per_second} ticks a second: expected at least one")
+        random = Random(seed)
+        self._start = start_ns
+        self._interval = SECOND // ticks_per_second
+        self._next = 0
+        self._common = _Force(random, 1 / ticks_per_second)
+        self._walks = [_Walk(symbol, random, 1 / ticks_per_second) for symbol in self.symbols]
+
+    def advance(self, now_ns: int) -> list[MarketDataEvent]:
+        """The events due up to and including `now_ns`, of the last CATCH_UP ticks at most."""
+        due = (now_ns - self._start) // self._interval + 1
+        self._next = max(self._next, due - CATCH_UP)
+        return [event for _ in range(self._next, due) for event in self._tick()]
+
+    def batches(self, count: int) -> Iterator[list[MarketDataEvent]]:
+        """The next `count` events at full speed, in lists of at most the batch size."""
+        events = islice(self._forever(), count)
+        while batch := list(islice(events, BATCH_SIZE)):
+            yield batch
+
+    def _forever(self) -> Iterator[MarketDataEvent]:
+        while True:
+            yield from self._tick()
+
+    def _tick(self) -> list[MarketDataEvent]:
+        ts = self._start + self._next * self._interval
+        self._next += 1
+        push = self._common.push()
+        return [walk.tick(push, ts) for walk in self._walks]
+
+
+class _Force:
+    """What moves prices: shocks whose size comes in clusters, and bursts of momentum.
+
+    Shocks have variance 1 a second in the long run.
+    """
+
+    def __init__(self, random: Random, seconds: float) -> None:
+        self._random = random
+        self._shock_scale = math.sqrt(seconds)
+        self._variance = 1.0
+        self._burst_chance = BURSTS_PER_SECOND * seconds
+        self._burst_drift = BURST_DRIFT * seconds
+        self._fading = math.exp(-seconds / BURST_SECONDS)
+        self._drift = 0.0
+
+    def push(self) -> float:
+        """The push of one tick, in deviations of a second."""
+        shock = self._random.gauss(0.0, math.sqrt(self._variance))
+        calm = 1.0 - SHOCK_WEIGHT - MEMORY
+        self._variance = calm + SHOCK_WEIGHT * shock * shock + MEMORY * self._variance
+        self._drift *= self._fading
+        if self._random.random() < self._burst_chance:
+            self._drift = self._random.choice((-self._burst_drift, self._burst_drift))
+        return shock * self._shock_scale + self._drift
+
+
+class _Walk:
+    """One symbol: its log price relative to the start, and the market around it."""
+
+    def __init__(self, symbol: str, random: Random, seconds: float) -> None:
+        instrument = BUILT_IN.get(symbol) or Instrument.guess(symbol)
+        self._symbol = symbol
+        self._random = random
+        self._own = _Force(random, seconds)
+        self._jump_chance = JUMPS_PER_SECOND * seconds
+        self._staying = math.exp(-seconds / PULL_SECONDS)
+        self._tick_size, self._lot_size = instrument.tick_size, instrument.lot_size
+        self._start_ticks = START_PRICES.get(symbol, OTHER_START_PRICE) / float(self._tick_size)
+        self._lot_value = START_PRICES.get(symbol, OTHER_START_PRICE) * float(self._lot_size)
+        self._log = 0.0
+
+    def tick(self, common: float, ts: int) -> MarketDataEvent:
+        own = self._own.push()
+        push = math.sqrt(COMMON_SHARE) * common + math.sqrt(1.0 - COMMON_SHARE) * own
+        self._log = self._log * self._staying + DEVIATION * push
+        if self._random.random() < self._jump_chance:
+            self._log += self._random.gauss(0.0, JUMP)
+        bid, ask = self._around(self._start_ticks * math.exp(self._log))
+        if self._random.random() < 0.5:
+            return self._quote(bid, ask, ts)
+        buys = 0.5 + (FOLLOWERS / 2 if push > 0 else -FOLLOWERS / 2)
+        side = Side.BUY if self._random.random() < buys else Side.SELL
+        return self._trade(ask if side is Side.BUY else bid, side, ts)
+
+    def _around(self, middle: float) -> tuple[int, int]:
+        """Best bid and ask around `middle`, in ticks: at least one apart, the bid above zero."""
+        half = middle * SPREAD / 2 * (0.5 + self._random.random())
+        bid = max(1, math.floor(middle - half))
+        return bid, max(bid + 1, math.ceil(middle + half))
+
+    def _quote(self, bid_ticks: int, ask_ticks: int, ts: int) -> QuoteEvent:
+        bid, ask = bid_ticks * self._tick_size, ask_ticks * self._tick_size
+        return QuoteEvent(
+            source_component=SOURCE,
+            symbol=self._symbol,
+            price=(bid + ask) / 2,
+            volume=ZERO,
+            bid=bid,
+            ask=ask,
+            bid_size=self._size(QUOTE_NOTIONAL),
+            ask_size=self._size(QUOTE_NOTIONAL),
+            ts=ts,
+        )
+
+    def _trade(self, ticks: int, side: Side, ts: int) -> MarketDataEvent:
+        return MarketDataEvent(
+            source_component=SOURCE,
+            symbol=self._symbol,
+            price=ticks * self._tick_size,
+            volume=self._size(TRADE_NOTIONAL),
+            side=side,
+            ts=ts,
+        )
+
+    def _size(self, notional: float) -> Decimal:
+        value = notional * math.exp(self._random.gauss(0.0, SIZE_SPREAD))
+        return max(1, round(value / self._lot_value)) * self._lot_size

@@ -1,0 +1,104 @@
+"""Which events are worth an alert, as tables.
+
+A rule turns an event into a condition that began (`Raised`), one that is over (`Cleared`), or nothing.
+Conditions are told apart by type and component, so many events may tell of the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from tradectl.domain.events import EmergencyEvent, Event, OrderDeniedEvent, RiskEvent, SystemEvent
+from tradectl.monitoring.alert import AlertSeverity
+
+INFO, WARNING, ERROR, CRITICAL = AlertSeverity
+
+
+class Raised(Struct, frozen=True, gc=False):
+    """In the order of `AlertManager.raise_alert`'s parameters."""
+
+    type: str
+    message: str
+    severity: AlertSeverity
+    component: str
+
+
+class Cleared(Struct, frozen=True, gc=False):
+    type: str
+    component: str
+
+
+Finding = Raised | Cleared | None
+
+SEVERITY_OF_ACTION = {"alert": WARNING, "pause": ERROR, "halt": CRITICAL}
+"""A risk event is as severe as what is done about it."""
+
+SEVERITY_OF_KIND = {
+    "component_failed": ERROR,
+    "feed_bad_rows": WARNING,
+    "feed_stale": WARNING,
+    "handler_failed": ERROR,
+    "inconsistent": CRITICAL,
+    "loop_stalled": ERROR,
+    "projection_stalled": ERROR,
+    "recovered": INFO,
+    "slow_step": WARNING,
+    "strategy_failed": WARNING,
+    "strategy_quarantined": ERROR,
+    "strategy_throttled": WARNING,
+}
+"""System events of other kinds (started, stopped, ...) alert nobody."""
+
+CLEARED_BY_KIND = {"feed_fresh": "feed_stale", "strategy_released": "strategy_quarantined"}
+
+MESSAGE_OF_KIND = {"recovered": "recovered after a crash"}
+"""For events that come without words."""
+
+EXPECTED_DENIALS = ("HALTED", "PAUSED")
+"""Whoever halted or paused the system knows why orders are denied."""
+
+
+def on_risk(event: RiskEvent) -> Finding:
+    severity = SEVERITY_OF_ACTION.get(event.action, WARNING)
+    component = f"risk:{event.symbol}" if event.symbol else event.source_component or "risk"
+    return Raised(event.code, event.message, severity, component)
+
+
+def on_denied(event: OrderDeniedEvent) -> Finding:
+    """One condition for each code, whichever symbols it hits."""
+    severity = INFO if event.code in EXPECTED_DENIALS else WARNING
+    message = f"{event.symbol}: {event.message}"
+    component = event.source_component or "risk"
+    return Raised(f"denied_{event.code.lower()}", message, severity, component)
+
+
+def on_system(event: SystemEvent) -> Finding:
+    component = event.component or event.source_component or "system"
+    severity = SEVERITY_OF_KIND.get(event.kind)
+    if severity is not None:
+        message = event.message or MESSAGE_OF_KIND.get(event.kind, event.kind.replace("_", " "))
+        return Raised(event.kind, message, severity, component)
+    cleared = CLEARED_BY_KIND.get(event.kind)
+    return Cleared(cleared, component) if cleared else None
+
+
+def on_emergency(event: EmergencyEvent) -> Finding:
+    component = event.source_component or "operator"
+    return Raised("emergency_stop", event.reason or "emergency stop", CRITICAL, component)
+
+
+RULES: dict[type[Event], Callable[[Any], Finding]] = {
+    RiskEvent: on_risk,
+    OrderDeniedEvent: on_denied,
+    SystemEvent: on_system,
+    EmergencyEvent: on_emergency,
+}
+
+
+def finding_of(event: Event) -> Finding:
+    """What `event` says about alerts; most events say nothing."""
+    rule = RULES.get(event.__class__)
+    return None if rule is None else rule(event)

@@ -1,0 +1,90 @@
+"""How old the newest market data of each symbol is.
+
+The books keep the last event of every symbol, so nobody has to look at each: a glance every few
+seconds tells which symbols have fallen silent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tradectl.bus.clock import Clock
+from tradectl.domain.events import MarketDataEvent, SystemEvent
+from tradectl.domain.text import harmless
+from tradectl.domain.time import SECOND
+
+if TYPE_CHECKING:
+    from tradectl.state.books import Books
+
+
+class DataAge:
+    """Data is stale when it is more than `stale_after` seconds old. Only live data can be."""
+
+    def __init__(
+        self,
+        books: Books,
+        clock: Clock,
+        *,
+        stale_after: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._books = books
+        self._clock = clock
+        self._stale_after = stale_after
+        self._monotonic = monotonic
+        self._seen: dict[str, tuple[MarketDataEvent, float]] = {}
+        self._stale: dict[str, bool] = {}
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since the newest event of each symbol seen so far."""
+        now = self._clock.now()
+        return {symbol: self._age(event, now) for symbol, event in list(self._books.last.items())}
+
+    def look(self) -> list[SystemEvent]:
+        """`feed_stale` for each symbol newly stale, `feed_fresh` for each that came back."""
+        if not self._clock.live:
+            return []
+        said = []
+        for symbol, age in self.ages().items():
+            stale = age > self._stale_after
+            if stale != self._stale.get(symbol, False):
+                said.append(_tell_stale(symbol, age) if stale else _tell_fresh(symbol))
+            self._stale[symbol] = stale
+        return said
+
+    def _age(self, event: MarketDataEvent, now: int) -> float:
+        """By what the event says, or by how long there has been no newer one: whichever is longer.
+
+        An event may say nothing of its time, or be dated in the future.
+        """
+        by_stamp = (now - event.ts) / SECOND if event.ts else 0.0
+        return round(max(by_stamp, self._unchanged(event)), 3)
+
+    def _unchanged(self, event: MarketDataEvent) -> float:
+        if not self._clock.live:
+            return 0.0
+        seen, at = self._seen.get(event.symbol, (None, 0.0))
+        if seen is not event:
+            at = self._monotonic()
+            self._seen[event.symbol] = event, at
+        return self._monotonic() - at
+
+
+def _tell_stale(symbol: str, age: float) -> SystemEvent:
+    return _feed_event("feed_stale", symbol, f"no market data for {age:.1f} s")
+
+
+def _tell_fresh(symbol: str) -> SystemEvent:
+    return _feed_event("feed_fresh", symbol, "market data is back")
+
+
+def _feed_event(kind: str, symbol: str, message: str) -> SystemEvent:
+    name = harmless(symbol)
+    return SystemEvent(
+        source_component="monitor",
+        kind=kind,
+        component=f"feed:{name}",
+        message=f"{name}: {message}",
+    )

@@ -1,0 +1,184 @@
+"""The system monitor: every few seconds a round of all that can go wrong without saying so.
+
+Components that stopped beating, market data that stopped coming, steps that took too long, a loop that
+turns late. What it finds becomes an event on the bus or an alert; it mends nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import SystemEvent
+from tradectl.domain.time import MILLISECOND, iso
+from tradectl.monitoring.alert import AlertSeverity
+from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.checkup import Checker, Checkup
+from tradectl.monitoring.data_age import DataAge
+from tradectl.monitoring.health import ComponentHealth, HealthStatus, worst
+from tradectl.monitoring.resources import Resources
+from tradectl.monitoring.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from tradectl.state.manager import StateManager
+
+COMPONENT_UNHEALTHY = "component_unhealthy"
+
+log = logging.getLogger("tradectl.monitor")
+
+
+class SystemMonitor:
+    """Times are in seconds. `stall_limit` is how long the loop may stand still before the watchdog
+    calls `on_stall(seconds)` from its thread; zero does without a watchdog. What the monitor finds
+    goes to `post`, by default the bus, where it is journalled like any other input."""
+
+    name = "monitor"
+
+    def __init__(
+        self,
+        bus: EventBus,
+        state: StateManager,
+        alerts: AlertManager | None = None,
+        *,
+        interval: float = 5.0,
+        heartbeat_timeout: float = 120.0,
+        check_timeout: float = 3.0,
+        stale_after: float = 30.0,
+        stall_limit: float = 2.0,
+        on_stall: Callable[[float], object] | None = None,
+        post: Callable[[SystemEvent], object] | None = None,
+        clock: Clock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bus = bus
+        self._alerts = alerts
+        self._interval = interval
+        self._clock = clock or WallClock()
+        self._checkup = Checkup(
+            self._clock,
+            heartbeat_timeout=heartbeat_timeout,
+            check_timeout=check_timeout,
+            monotonic=monotonic,
+        )
+        self._data = DataAge(state.books, bus.clock, stale_after=stale_after, monotonic=monotonic)
+        self._post = post or bus.post
+        self._watchdog = Watchdog(self._post, limit=stall_limit, on_stall=on_stall)
+        self._has_watchdog = stall_limit > 0
+        self._resources = Resources()
+        self._last_resources: dict[str, Any] = {}
+        self._loop_lag_ms = 0.0
+        self._slow_seq = 0
+        self._unhealthy: dict[str, bool] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin the rounds; does nothing when already started."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._keep_watching())
+            if self._has_watchdog:
+                self._watchdog.start()
+
+    async def stop(self) -> None:
+        if self._task is None:
+            return
+        self._watchdog.stop()
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    # --- components ----------------------------------------------------------------------------------
+
+    def register_component(self, name: str) -> None:
+        """Expect heartbeats of `name`: its health is UNKNOWN until the first."""
+        self._checkup.expect(name)
+
+    def register_component_checker(self, name: str, checker: Checker) -> None:
+        """Ask `await checker()` for the health of `name` instead of counting heartbeats."""
+        self._checkup.set_checker(name, checker)
+
+    def heartbeat(self, name: str) -> None:
+        """`name` is alive."""
+        self._checkup.beat(name)
+
+    async def check_component_health(self, name: str) -> ComponentHealth:
+        """Never raises: UNKNOWN for a name not heard of, UNHEALTHY for a check that fails or hangs."""
+        return await self._checkup.of(name)
+
+    async def get_system_health(self) -> dict[str, Any]:
+        """JSON-ready: `status` (the worst of all), `components` by name, `resources`, `checked_at`.
+
+        Resources: cpu_pct (100 is one core), rss_mb, loop_lag_ms, open_files, threads; None where the
+        machine does not tell.
+        """
+        healths = await self._checkup.all()
+        resources = await asyncio.to_thread(self._resources.read)
+        return {
+            "status": worst(health.status for health in healths.values()),
+            "components": {n: msgspec.to_builtins(health) for n, health in healths.items()},
+            "resources": {**resources, "loop_lag_ms": self._loop_lag_ms},
+            "checked_at": iso(self._clock.now()),
+        }
+
+    def resources(self) -> dict[str, Any]:
+        """The figures of the machine as the last round read them; empty before the first."""
+        return {**self._last_resources, "loop_lag_ms": self._loop_lag_ms}
+
+    def data_age(self) -> dict[str, float]:
+        """Seconds since the newest market data, by symbol."""
+        return self._data.ages()
+
+    # --- the rounds ----------------------------------------------------------------------------------
+
+    async def _keep_watching(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self._interval
+            await asyncio.sleep(self._interval)
+            self._loop_lag_ms = round(max(0.0, loop.time() - due) * 1000, 1)
+            try:
+                await self._round()
+            except Exception:  # the watch goes on, whatever one round of it met
+                log.exception("a round of the monitor failed")
+
+    async def _round(self) -> None:
+        self._last_resources = dict(await asyncio.to_thread(self._resources.read))
+        for event in (*self._data.look(), *self._new_slow_steps()):
+            self._post(event)
+        for name, health in (await self._checkup.all()).items():
+            self._tell(name, health)
+
+    def _tell(self, name: str, health: ComponentHealth) -> None:
+        """An alert at the moment a component turns unhealthy, its end once it is healthy again."""
+        if self._alerts is None:
+            return
+        if health.status is HealthStatus.UNHEALTHY and not self._unhealthy.get(name):
+            self._unhealthy[name] = True
+            message = health.message or "its check says that it is unhealthy"
+            self._alerts.raise_alert(COMPONENT_UNHEALTHY, message, AlertSeverity.ERROR, name)
+        elif health.status is HealthStatus.HEALTHY and self._unhealthy.get(name):
+            self._unhealthy[name] = False
+            self._alerts.resolve_type(COMPONENT_UNHEALTHY, name)
+
+    def _new_slow_steps(self) -> list[SystemEvent]:
+        new = [(seq, ns) for seq, ns in self._bus.slow_steps if seq > self._slow_seq]
+        if new:
+            self._slow_seq = new[-1][0]
+        return [_slow_step(seq, ns) for seq, ns in new]
+
+
+def _slow_step(seq: int, ns: int) -> SystemEvent:
+    return SystemEvent(
+        source_component="monitor",
+        kind="slow_step",
+        component="core",
+        message=f"the step that ended with record {seq} took {ns // MILLISECOND} ms",
+    )

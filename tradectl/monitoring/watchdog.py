@@ -1,0 +1,98 @@
+"""Notices that the event loop stands still, which nothing that runs in the loop can.
+
+The loop leaves a mark every fraction of the limit; a thread looks at how old it is. A strategy that
+sleeps stops the marks but not the thread. When the loop turns again, it tells the bus itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from tradectl.domain.events import SystemEvent
+from tradectl.monitoring.foreign import described
+
+BEATS_PER_LIMIT = 10
+
+log = logging.getLogger("tradectl.watchdog")
+
+
+class Watchdog:
+    """`on_stall(seconds)` is called in the watchdog's thread, once per stall longer than `limit` s.
+
+    `post` gets a SystemEvent `loop_stalled` once the loop is back.
+    """
+
+    def __init__(
+        self,
+        post: Callable[[SystemEvent], object],
+        *,
+        limit: float = 2.0,
+        on_stall: Callable[[float], object] | None = None,
+    ) -> None:
+        self._post = post
+        self._limit = limit
+        self._on_stall = on_stall
+        self._beat_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """From inside the loop to be watched; does nothing when already started."""
+        if self._thread is not None:
+            return
+        self._beat_at = time.monotonic()
+        self._beat()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._watch, args=(self._stopped,), name="watchdog", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Does not wait for the thread, which ends by itself within a fraction of the limit."""
+        self._stopped.set()
+        self._thread = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        silence, self._beat_at = now - self._beat_at, now
+        if silence > self._limit:
+            self._post(_stalled(silence))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._limit / BEATS_PER_LIMIT, self._beat)
+
+    def _watch(self, stopped: threading.Event) -> None:
+        """The thread: tells once for each mark that grew too old."""
+        told_of = 0.0
+        while not stopped.wait(self._limit / BEATS_PER_LIMIT):
+            mark = self._beat_at
+            silence = time.monotonic() - mark
+            if silence > self._limit and mark != told_of:
+                told_of = mark
+                self._tell(silence)
+
+    def _tell(self, silence: float) -> None:
+        try:
+            if self._on_stall is not None:
+                self._on_stall(silence)
+        except Exception as error:  # a bug in the callback must not end the watch
+            log.error("the stall callback failed: %s", described(error))
+        log.error(
+            "the event loop has stood still for %.1f s: a strategy or handler blocks it", silence
+        )
+
+
+def _stalled(silence: float) -> SystemEvent:
+    return SystemEvent(
+        source_component="watchdog",
+        kind="loop_stalled",
+        component="loop",
+        message=f"the event loop stood still for {silence:.1f} s: a strategy or handler blocked it",
+    )

@@ -1,0 +1,108 @@
+"""What is left to do for a position to reach its aim, given the orders already on their way.
+
+Working orders count as if they will fill, but for two kinds. One that we asked to cancel is
+expected to go. A protective stop (reduce-only, waiting for its price) is there for when things go
+wrong, and is no step toward any target. A resting order that leads away from the aim is cancelled
+instead of traded against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderStatus, OrderType
+
+BUY = Side.BUY
+CANCELLABLE = (OrderStatus.APPROVED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+
+
+class Change(Struct, frozen=True):
+    """A way from `position` to `aim`: `quantity` (signed) is still to be ordered of it, and
+    `astray` are the resting orders to be cancelled. The `target` is what the portfolio wants; the
+    aim is nearer to the position where not all of that may be done now."""
+
+    instrument: Instrument
+    mark: Decimal
+    position: Decimal
+    target: Decimal
+    aim: Decimal
+    quantity: Decimal
+    astray: list[Order]
+
+    @property
+    def adds(self) -> bool:
+        """Away from zero, or from nothing."""
+        return not self.position or (self.quantity > 0) == (self.position > 0)
+
+    @property
+    def closes(self) -> bool:
+        """To zero, or to the other side of it."""
+        return bool(self.position) and (not self.aim or (self.aim > 0) != (self.position > 0))
+
+
+def nearer_zero(target: Decimal, position: Decimal) -> Decimal:
+    """The part of the way from `position` to `target` that only reduces the position."""
+    if position > 0:
+        return min(max(target, ZERO), position)
+    return max(min(target, ZERO), position)
+
+
+def around(
+    orders: Collection[Order], aim: Decimal, position: Decimal, may_add: bool, can_short: bool
+) -> tuple[Decimal, list[Order]]:
+    """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
+    `may_add`, the quantity only reduces the position."""
+    coming = [order for order in orders if _counts(order)]
+    change = aim - position - _signed_sum(coming)
+    astray = [order for order in coming if _rests(order) and _is_buy(order) != (change > 0)]
+    if change and astray:
+        coming = [order for order in coming if order not in astray]
+        change = aim - position - _signed_sum(coming)
+    else:
+        astray = []
+    if not may_add or (change < 0 and not can_short):
+        change = _closable(change, position, coming)
+    return change, astray
+
+
+def already_closing(orders: Iterable[Order], side: Side) -> Decimal:
+    """Quantity of the reduce-only market orders of `side` on their way."""
+    return sum((o.remaining for o in orders if _counts(o) and _closes(o, side)), ZERO)
+
+
+def _closable(change: Decimal, position: Decimal, coming: Iterable[Order]) -> Decimal:
+    """`change` cut to the part of the position that is not yet on its way out: what an order in
+    flight may still bring can only be closed once it is here."""
+    if not position or (change > 0) == (position > 0):
+        return ZERO
+    buys = change > 0
+    leaving = sum((o.remaining for o in coming if _is_buy(o) == buys), ZERO)
+    size = min(abs(change), max(abs(position) - leaving, ZERO))
+    return size if buys else -size
+
+
+def _counts(order: Order) -> bool:
+    protects = order.spec.reduce_only and order.spec.type.is_stop
+    return order.status is not OrderStatus.PENDING_CANCEL and not protects
+
+
+def _closes(order: Order, side: Side) -> bool:
+    spec = order.spec
+    return spec.reduce_only and spec.side is side and spec.type is OrderType.MARKET
+
+
+def _rests(order: Order) -> bool:
+    return order.spec.type is not OrderType.MARKET and order.status in CANCELLABLE
+
+
+def _is_buy(order: Order) -> bool:
+    return order.spec.side is BUY
+
+
+def _signed_sum(orders: Iterable[Order]) -> Decimal:
+    return sum((order.spec.side.signed(order.remaining) for order in orders), ZERO)

@@ -1,0 +1,188 @@
+"""The portfolio: from what strategies wish for to orders.
+
+A signal changes a wish; the wishes of a symbol add up to a net wish; sizing makes it a target; and
+the target, less the position, less what working orders will bring, is the change to be ordered.
+Every signal is answered by a `PortfolioEvent` that says where the portfolio wants to be and, when
+nothing is done about it, why.
+
+The engine keeps nothing but the wishes. It never trades a symbol that no strategy has spoken of
+since it was made: a position found at a restart, or one made by hand, is not its own to close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import Event, StrategySignalEvent
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import BPS, ONE, ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec, OrderType
+from tradectl.domain.positions import Position
+from tradectl.domain.views import AccountView, TradingMode
+from tradectl.portfolio.answers import cancels, moves, orders, stays
+from tradectl.portfolio.change import Change, already_closing, around, nearer_zero
+from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.sizing import sizer_for
+from tradectl.portfolio.worth import idle, obstacle
+
+BUY, SELL = Side.BUY, Side.SELL
+MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
+PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
+
+
+class PortfolioEngine:
+    """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
+    gives an id that was never given before. Raises ConfigError for an impossible allocation."""
+
+    def __init__(
+        self,
+        settings: PortfolioSettings,
+        allocations: Mapping[str, Decimal],
+        new_order_id: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._allocations = Allocations(allocations)
+        self._new_order_id = new_order_id
+        self._sizer = sizer_for(settings)
+        self._wishes: dict[str, dict[str, Wish]] = {}
+        self._net: dict[str, Decimal] = {}
+
+    def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
+        """A `PortfolioEvent`, then the cancels and the order that follow from it, if any."""
+        symbol = signal.symbol
+        try:
+            instrument = view.instrument(symbol)
+            wish = wish_of(signal, self._allocations.of(signal.strategy))
+        except UsageError as error:
+            held = view.position(symbol).quantity
+            return [stays(symbol, held, held, f"refused: {error}")]
+        before = self._net.get(symbol)
+        self._take(wish)
+        # a strategy may repeat itself with every bar: only a change of mind is worth a small trade
+        repeated = before == self._net.get(symbol)
+        return self._steer(instrument, view, signal.reason or "signal", signal.strategy, repeated)
+
+    def rebalance(self, view: AccountView, reason: str) -> list[Event]:
+        """Bring the positions that drifted from their targets back. Says nothing of the others."""
+        self._sample(view)
+        events: list[Event] = []
+        for symbol, wishes in self._wishes.items():
+            strategy = next(iter(wishes)) if len(wishes) == 1 else ""
+            answer = self._steer(view.instrument(symbol), view, reason, strategy, repeated=True)
+            if len(answer) > 1:
+                events += answer
+        return events
+
+    def close_all(self, view: AccountView, reason: str) -> list[Event]:
+        """Reduce-only market orders for every position, in any mode. All wishes are forgotten:
+        nothing is bought back before a strategy asks anew."""
+        self._wishes.clear()
+        self._net.clear()
+        events: list[Event] = []
+        for position in view.positions():
+            events += self._close(position, view, reason)
+        return events
+
+    def wishes(self) -> list[Wish]:
+        """The latest wish of every strategy and symbol, oldest symbol first."""
+        return [wish for of_symbol in self._wishes.values() for wish in of_symbol.values()]
+
+    def _take(self, wish: Wish) -> None:
+        wishes = self._wishes.setdefault(wish.symbol, {})
+        wishes[wish.strategy] = wish
+        net = net_wish(wishes.values())
+        if net:
+            self._net[wish.symbol] = net
+        else:
+            self._net.pop(wish.symbol, None)
+
+    def _steer(
+        self, instrument: Instrument, view: AccountView, reason: str, strategy: str, repeated: bool
+    ) -> list[Event]:
+        symbol = instrument.symbol
+        position = view.position(symbol).quantity
+        mark = view.mark(symbol)
+        if mark is None or mark <= 0:
+            return [stays(symbol, position, position, "no price yet")]
+        target = self._target(instrument, mark, view)
+        if view.mode is HALTED:
+            return [stays(symbol, target, position, "halted")]
+        change = _change(instrument, mark, position, target, view)
+        why_not = (
+            obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
+        )
+        if why_not:
+            return [stays(symbol, target, position, why_not), *cancels(change.astray, why_not)]
+        return [
+            moves(symbol, target, position, change.quantity, reason),
+            *cancels(change.astray, reason),
+            orders(self._order(change, strategy), reason),
+        ]
+
+    def _target(self, instrument: Instrument, mark: Decimal, view: AccountView) -> Decimal:
+        wish = self._net.get(instrument.symbol)
+        if wish is None or (wish < 0 and not instrument.can_short):
+            return ZERO
+        quantity = self._sizer.quantity(instrument.symbol, self._net, mark, view)
+        return instrument.floor_quantity(quantity)
+
+    def _order(self, change: Change, strategy: str) -> OrderSpec:
+        buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
+        price = None
+        if adds and self._settings.order_type == "limit":
+            away = self._settings.limit_offset_bps * BPS
+            price = change.instrument.round_price(
+                change.mark * (ONE - away if buys else ONE + away)
+            )
+        return OrderSpec(
+            order_id=self._new_order_id(),
+            symbol=change.instrument.symbol,
+            side=BUY if buys else SELL,
+            quantity=size,
+            type=MARKET if price is None else LIMIT,
+            price=price,
+            reduce_only=not adds and size <= abs(change.position),
+            strategy=strategy,
+        )
+
+    def _close(self, position: Position, view: AccountView, reason: str) -> list[Event]:
+        symbol, held = position.symbol, position.quantity
+        try:
+            instrument = view.instrument(symbol)
+        except UsageError as error:
+            return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
+        side = SELL if held > 0 else BUY
+        leaving = already_closing(view.working_orders(symbol), side)
+        size = instrument.floor_quantity(max(abs(held) - leaving, ZERO))
+        mark = view.mark(symbol)
+        if not size or (mark is not None and size * mark < instrument.min_notional):
+            left = "already closing" if leaving else "dust: below the exchange's minimum"
+            return [stays(symbol, ZERO, held, f"{reason} ({left})")]
+        order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
+        return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]
+
+    def _sample(self, view: AccountView) -> None:
+        for symbol in self._wishes:
+            mark = view.mark(symbol)
+            if mark is not None and mark > 0:
+                self._sizer.sample(symbol, mark)
+
+
+def _change(
+    instrument: Instrument, mark: Decimal, position: Decimal, target: Decimal, view: AccountView
+) -> Change:
+    paused = view.mode is PAUSED
+    aim = nearer_zero(target, position) if paused else target
+    quantity, astray = aim - position, _NONE
+    working = view.working_orders(instrument.symbol)
+    if working:
+        may_add = bool(aim) and not paused
+        quantity, astray = around(working, aim, position, may_add, instrument.can_short)
+    quantity = instrument.floor_quantity(quantity)
+    return Change(instrument, mark, position, target, aim, quantity, astray)
+
+
+_NONE: list[Order] = []

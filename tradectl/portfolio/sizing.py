@@ -1,0 +1,122 @@
+"""From a net wish to a quantity.
+
+Four ways, each a few lines. A wish of 1 is a full position, of -0.5 half a short one; a sizer is
+only asked about wishes that are not zero, since being out needs no arithmetic.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from decimal import Decimal
+
+from tradectl.domain.money import ZERO
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.volatility import Volatility
+
+WEIGHT_DIGITS = 8
+
+
+class Sizer(ABC):
+    @abstractmethod
+    def quantity(
+        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+    ) -> Decimal:
+        """The signed quantity to hold of `symbol`, not yet rounded to its lot.
+
+        `wishes` are the net wishes of all symbols, those of zero left out; `mark` is above zero.
+        """
+
+    def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
+        """A mark at a regular moment, for sizers that measure."""
+
+
+class FixedQuantity(Sizer):
+    """quantity x wish, whatever the equity."""
+
+    def __init__(self, quantity: Decimal) -> None:
+        self._quantity = quantity
+
+    def quantity(
+        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+    ) -> Decimal:
+        return self._quantity * wishes[symbol]
+
+
+class WeightSizer(Sizer):
+    """equity x weight / mark, the weight held within +-max_weight."""
+
+    def __init__(self, max_weight: Decimal) -> None:
+        self._max_weight = max_weight
+
+    @abstractmethod
+    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
+        """Signed share of equity."""
+
+    def quantity(
+        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+    ) -> Decimal:
+        equity = view.equity()
+        if equity <= 0:
+            return ZERO
+        weight, cap = self.weight(symbol, wishes), self._max_weight
+        if weight > cap:
+            weight = cap
+        elif weight < -cap:
+            weight = -cap
+        return equity * weight / mark
+
+
+class FixedFraction(WeightSizer):
+    """weight = fraction x wish."""
+
+    def __init__(self, fraction: Decimal, max_weight: Decimal) -> None:
+        super().__init__(max_weight)
+        self._fraction = fraction
+
+    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
+        return self._fraction * wishes[symbol]
+
+
+class EqualWeight(WeightSizer):
+    """weight = wish / number of symbols wished for."""
+
+    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
+        return wishes[symbol] / len(wishes)
+
+
+class InverseVolatility(WeightSizer):
+    """weight = wish x (1/v) / sum(1/v) over the symbols wished for: each brings about the same
+    risk.
+
+    A symbol not yet measured counts as moving as much as the measured ones do on average; while
+    none is measured the weights are equal.
+    """
+
+    def __init__(self, max_weight: Decimal) -> None:
+        super().__init__(max_weight)
+        self._volatility = Volatility()
+
+    def sample(self, symbol: str, mark: Decimal) -> None:
+        self._volatility.sample(symbol, float(mark))
+
+    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
+        measured = {s: v for s in wishes if (v := self._volatility.of(s)) is not None}
+        usual = sum(measured.values()) / len(measured) if measured else 1.0
+        calm = {s: 1 / measured.get(s, usual) for s in wishes}
+        share = calm[symbol] / sum(calm.values())
+        # statistics end here: the share goes on as a decimal, in digits that mean something
+        return wishes[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
+
+
+def sizer_for(settings: PortfolioSettings) -> Sizer:
+    match settings.sizing:
+        case "fixed_quantity":
+            return FixedQuantity(settings.quantity)
+        case "fixed_fraction":
+            return FixedFraction(settings.fraction, settings.max_weight)
+        case "equal_weight":
+            return EqualWeight(settings.max_weight)
+        case "inverse_volatility":
+            return InverseVolatility(settings.max_weight)

@@ -1,0 +1,59 @@
+"""What a risk check is: a small named object that lets an order pass, or says why not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from decimal import Decimal
+from typing import ClassVar
+
+from msgspec import Struct
+
+from tradectl.domain.money import plain
+from tradectl.domain.orders import OrderSpec
+from tradectl.risk.case import Case
+
+
+class Refusal(Struct, frozen=True, gc=False):
+    """Why an order may not leave: a `code` for programs, a `message` for people, and in figures the
+    `limit` and the `actual` value (empty where there are none)."""
+
+    code: str
+    message: str
+    limit: str = ""
+    actual: str = ""
+
+
+class Check(ABC):
+    """One rule. `code` names it; `check` answers None to let the case's order pass.
+
+    A check asks, and changes nothing: the same case may be put to it twice.
+    """
+
+    code: ClassVar[str]
+
+    @abstractmethod
+    def check(self, case: Case) -> Refusal | None: ...
+
+    def refuse(
+        self, message: str, limit: Decimal | None = None, actual: Decimal | None = None
+    ) -> Refusal:
+        return Refusal(
+            self.code,
+            message,
+            "" if limit is None else plain(limit),
+            "" if actual is None else plain(actual),
+        )
+
+
+class RememberingCheck(Check):
+    """A rule about an order and those before it: it is told of each order that every check let
+    pass."""
+
+    @abstractmethod
+    def remember(self, order: OrderSpec, at: int) -> None: ...
+
+
+def money(value: Decimal, currency: str = "") -> str:
+    """`12,000.00 USDT`; all digits for less than one, where cents would hide them."""
+    text = f"{value:,.2f}" if abs(value) >= 1 or not value else plain(value)
+    return f"{text} {currency}" if currency else text

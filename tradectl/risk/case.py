@@ -1,0 +1,97 @@
+"""An order before its judge: the case that every check looks at, and the facts of it.
+
+Several checks ask for the same figures, and some of those cost a walk over all positions. They are
+worked out once, at the first question, which comes after the checks that make sure there are
+figures to work with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.views import AccountView
+from tradectl.risk.measures import elsewhere, named_price, reach, reduces
+
+
+class Facts(Struct, frozen=True):
+    """What the order comes to. Notionals in the quote currency; what has no price yet counts as
+    zero.
+
+    `price` is the order's own, else the mark. `reach` is the largest size its position can have
+    once the order filled, and `gross` the largest notional of all positions then, whatever else
+    that is `working` (of all symbols) fills; neither matters for an order that only `reduces`.
+    """
+
+    instrument: Instrument
+    mark: Decimal
+    price: Decimal
+    notional: Decimal
+    held: Decimal
+    reduces: bool
+    reach: Decimal
+    gross: Decimal
+    equity: Decimal
+    working: Collection[Order]
+
+
+class Case:
+    """An `order` to be judged at `at` (ns UTC), in the account that `view` shows."""
+
+    __slots__ = ("_facts", "at", "order", "view")
+
+    def __init__(self, order: OrderSpec, view: AccountView, at: int) -> None:
+        self.order = order
+        self.view = view
+        self.at = at
+        self._facts: Facts | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """For checks after BAD_NUMBER only: the symbol is known and the numbers are sane."""
+        facts = self._facts
+        if facts is None:
+            facts = self._facts = _facts(self.order, self.view)
+        return facts
+
+    @property
+    def only_reduces(self) -> bool:
+        """As in the facts, for checks that come before them."""
+        symbol = self.order.symbol
+        held = self.view.position(symbol).quantity
+        return reduces(self.order, held, self.view.working_orders(symbol))
+
+
+def _facts(order: OrderSpec, view: AccountView) -> Facts:
+    symbol = order.symbol
+    mark = view.mark(symbol)
+    if mark is None or mark <= 0:
+        mark = ZERO
+    price = named_price(order) or mark
+    held = view.position(symbol).quantity
+    working = view.working_orders()
+    here = view.working_orders(symbol) if working else working
+    exit_only = reduces(order, held, here)
+    reached = gross = ZERO
+    if not exit_only:
+        reached = reach(order, held, here)
+        gross = view.exposure() + (reached - abs(held)) * mark
+        if working:
+            gross += elsewhere(symbol, working, view)
+    return Facts(
+        view.instrument(symbol),
+        mark,
+        price,
+        order.quantity * price,
+        held,
+        exit_only,
+        reached,
+        gross,
+        view.equity(),
+        working,
+    )

@@ -1,0 +1,70 @@
+"""Risk has the last word on every order, and an eye on the whole account.
+
+An order passes when every check lets it pass. A check that fails to answer has refused: an error
+never counts as a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tradectl.domain.events import OrderApprovedEvent, OrderDeniedEvent, RiskEvent
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.text import harmless
+from tradectl.domain.views import AccountView
+from tradectl.risk.base import Check, Refusal, RememberingCheck
+from tradectl.risk.case import Case
+from tradectl.risk.checks import default_checks
+from tradectl.risk.limits import RiskLimits
+from tradectl.risk.watch import default_watches
+
+NAME = "risk"
+
+
+class RiskEngine:
+    """Judges orders by `checks` (those of `limits` when none are given), the account by
+    `limits`."""
+
+    def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
+        self._checks = tuple(default_checks(limits) if checks is None else checks)
+        self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
+        self._watches = default_watches(limits)
+
+    def judge(
+        self, order: OrderSpec, view: AccountView, at: int
+    ) -> OrderApprovedEvent | OrderDeniedEvent:
+        """The first refusal, else the approval. `at` is the time of the step, ns UTC."""
+        case = Case(order, view, at)
+        for check in self._checks:
+            try:
+                refusal = check.check(case)
+            except Exception as error:  # whatever it is, it is not a yes
+                refusal = _failed(check.code, error)
+            if refusal is not None:
+                return _denied(order, refusal)
+        for check in self._remembering:
+            check.remember(order, at)
+        return OrderApprovedEvent(source_component=NAME, order_id=order.order_id)
+
+    def review(self, view: AccountView, at: int) -> list[RiskEvent]:
+        """What the account newly reached of its limits; the `action` of each is for others to
+        take."""
+        said = (watch.look(view) for watch in self._watches)
+        return [event for event in said if event is not None]
+
+
+def _failed(code: str, error: Exception) -> Refusal:
+    message = harmless(f"the check {code} failed: {type(error).__name__}: {error}")
+    return Refusal("CHECK_FAILED", message)
+
+
+def _denied(order: OrderSpec, refusal: Refusal) -> OrderDeniedEvent:
+    return OrderDeniedEvent(
+        source_component=NAME,
+        order_id=order.order_id,
+        symbol=order.symbol,
+        code=refusal.code,
+        message=refusal.message,
+        limit=refusal.limit,
+        actual=refusal.actual,
+    )

@@ -1,0 +1,105 @@
+"""What orders and accounts amount to: the quantities that limits are about.
+
+Exposure is reckoned for the worst case. A working order may fill or not, in any order, so a
+position is as large as any subset of the fills could make it. Positions are valued at the mark, as
+the books do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from tradectl.domain.money import LARGEST, ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.views import AccountView
+
+BUY = Side.BUY
+HUNDRED = Decimal(100)
+
+
+def reduces(order: OrderSpec, held: Decimal, working: Collection[Order]) -> bool:
+    """It can only bring the position nearer to zero. For a reduce-only order the exchange sees to
+    that; another must leave room for what else is `working` on its side of the symbol."""
+    quantity = order.quantity
+    if not held or (held > 0) == (order.side == BUY) or not quantity.is_finite():
+        return False
+    room = abs(held)
+    if not order.reduce_only:
+        for other in working:
+            if other.spec.side == order.side:
+                room -= other.remaining
+    return quantity <= room
+
+
+def named_price(order: OrderSpec) -> Decimal | None:
+    """The limit price, else the stop price; a market order names none."""
+    return order.price if order.price is not None else order.stop_price
+
+
+def reach(order: OrderSpec, held: Decimal, working: Collection[Order]) -> Decimal:
+    """The largest size that a position of `held` can have once `order` has filled."""
+    after = held + order.quantity if order.side == BUY else held - order.quantity
+    return widest(after, working)
+
+
+def widest(position: Decimal, working: Collection[Order]) -> Decimal:
+    """The largest size of a `position` when any of its working orders fill. Those that are
+    reduce-only make it nothing but smaller."""
+    if not working:
+        return abs(position)
+    most = least = position
+    for order in working:
+        if order.spec.reduce_only:
+            continue
+        if order.spec.side == BUY:
+            most += order.remaining
+        else:
+            least -= order.remaining
+    return max(abs(most), abs(least))
+
+
+def elsewhere(symbol: str, working: Collection[Order], view: AccountView) -> Decimal:
+    """What working orders of other symbols may add to the exposure, in money.
+
+    Raises ValueError where one cannot be valued.
+    """
+    by_symbol: dict[str, list[Order]] = {}
+    for order in working:
+        if order.spec.symbol != symbol:
+            by_symbol.setdefault(order.spec.symbol, []).append(order)
+    total = ZERO
+    for other, orders in by_symbol.items():
+        held = view.position(other).quantity
+        more = widest(held, orders) - abs(held)
+        if more > 0:
+            total += more * max(value_of(order.spec, view) for order in orders)
+    return total
+
+
+def value_of(order: OrderSpec, view: AccountView) -> Decimal:
+    """What one coin of a working order is worth: at the mark, else at the order's own price.
+
+    Raises ValueError where there is neither.
+    """
+    price = view.mark(order.symbol)
+    if price is None:
+        price = named_price(order)
+    if price is None:
+        raise ValueError(f"a working order of {order.symbol} cannot be valued: no price yet")
+    return price
+
+
+def leverage(view: AccountView) -> Decimal:
+    """Exposure as a multiple of equity; `LARGEST` stands for exposure without any equity."""
+    exposure, equity = view.exposure(), view.equity()
+    if equity > 0:
+        return exposure / equity
+    return LARGEST if exposure else ZERO
+
+
+def lost_pct(before: Decimal, now: Decimal) -> Decimal:
+    """Percent of the equity `before` that is lost; zero when nothing is, or nothing was known."""
+    if before <= now or before <= 0:
+        return ZERO
+    return (before - now) / before * HUNDRED

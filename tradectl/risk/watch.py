@@ -1,0 +1,99 @@
+"""The periodic look at the whole account.
+
+A watch has a figure and levels of it, mildest first: alert, pause, halt. A level is said once when
+it is reached, and again only after the figure has clearly fallen below it: one that trembles around
+its limit must not ring all day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from tradectl.domain.events import RiskEvent
+from tradectl.domain.money import plain
+from tradectl.domain.views import AccountView
+from tradectl.risk.limits import RiskLimits
+from tradectl.risk.measures import leverage, lost_pct
+
+CLEARS_AT = Decimal("0.9")
+"""A level is over when the figure is below this share of it."""
+
+Level = tuple[Decimal, str]
+"""Where it begins, and what is done: `alert`, `pause` or `halt`."""
+
+
+class Watch:
+    """Looks at `figure`; `levels` ascend. `says` is the message's text for (actual, limit)."""
+
+    def __init__(
+        self,
+        code: str,
+        figure: Callable[[AccountView], Decimal],
+        levels: tuple[Level, ...],
+        says: str,
+    ) -> None:
+        self.code = code
+        self._figure = figure
+        self._levels = levels
+        self._says = says
+        self._reached = 0
+
+    def look(self, view: AccountView) -> RiskEvent | None:
+        """The highest level newly reached, if any."""
+        actual, before = self._figure(view), self._reached
+        self._reached = self._level_of(actual, before)
+        if self._reached <= before:
+            return None
+        limit, action = self._levels[self._reached - 1]
+        return RiskEvent(
+            source_component="risk",
+            code=self.code,
+            message=self._says.format(actual=actual, limit=plain(limit)),
+            limit=plain(limit),
+            actual=plain(actual),
+            action=action,
+        )
+
+    def _level_of(self, actual: Decimal, before: int) -> int:
+        reached = before
+        while reached and actual < self._levels[reached - 1][0] * CLEARS_AT:
+            reached -= 1
+        while reached < len(self._levels) and actual >= self._levels[reached][0]:
+            reached += 1
+        return reached
+
+
+def default_watches(limits: RiskLimits) -> list[Watch]:
+    """Losses by their levels; exposure and leverage, which the market can push past a limit that no
+    order may pass, as alerts."""
+    return [
+        Watch(
+            "DAILY_LOSS",
+            lambda view: lost_pct(view.day_start_equity, view.equity()),
+            limits.levels("daily_loss"),
+            "{actual:.2f}% was lost today: the limit is {limit}%",
+        ),
+        Watch(
+            "DRAWDOWN",
+            lambda view: lost_pct(view.peak_equity, view.equity()),
+            limits.levels("drawdown"),
+            "equity is {actual:.2f}% below its peak: the limit is {limit}%",
+        ),
+        Watch(
+            "GROSS_EXPOSURE",
+            lambda view: view.exposure(),
+            _alert(limits.max_gross_notional),
+            "all positions together are worth {actual:,.2f}: the limit is {limit}",
+        ),
+        Watch(
+            "LEVERAGE",
+            leverage,
+            _alert(limits.max_leverage),
+            "leverage is {actual:,.2f}: the limit is {limit}",
+        ),
+    ]
+
+
+def _alert(limit: Decimal | None) -> tuple[Level, ...]:
+    return () if limit is None else ((limit, "alert"),)

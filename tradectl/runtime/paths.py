@@ -1,0 +1,111 @@
+"""The state directory: one account's files, one owner, one process at a time.
+
+state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tradectl.domain.errors import AlreadyRunning, StateError
+from tradectl.state.latch import HaltLatch
+
+
+def default_state_dir() -> Path:
+    """TRADECTL_STATE_DIR, else the platform's folder for state."""
+    named = os.environ.get("TRADECTL_STATE_DIR")
+    if named:
+        return Path(named)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "tradectl"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tradectl"
+
+
+class StateDir:
+    """`path` and the files in it; nothing is made before `create`."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = (path or default_state_dir()).absolute()
+        self.db = self.path / "state.db"
+        self.journals = self.path / "journals"
+        self.socket = self.path / "control.sock"
+        self.lock_file = self.path / "lock"
+        self.latch = HaltLatch(self.path / "halt")
+
+    def create(self) -> None:
+        """Make the directory, mode 0700, with its latch. Raises StateError when that cannot be."""
+        self.check()
+        try:
+            self.journals.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+        except OSError as error:
+            raise StateError(
+                f"cannot make the state directory {self.path}: {error.strerror}; "
+                "name another with --state-dir"
+            ) from error
+        self.latch.prepare()
+
+    def check(self) -> None:
+        """Refuse a directory that somebody else could have prepared for us."""
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StateError(
+                f"cannot use the state directory {self.path}: {error.strerror}"
+            ) from error
+        if stat.S_ISLNK(found.st_mode):
+            raise StateError(
+                f"the state directory {self.path} is a symbolic link: name the folder itself"
+            )
+        if not stat.S_ISDIR(found.st_mode):
+            raise StateError(f"the state directory {self.path} is not a directory")
+        if found.st_uid != os.getuid():
+            raise StateError(
+                f"the state directory {self.path} belongs to another user: name your own"
+            )
+
+    def journal_files(self) -> list[Path]:
+        """Journals by run, oldest first: run ids begin with their time."""
+        return sorted(self.journals.glob("*.jsonl")) if self.journals.is_dir() else []
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the lock that makes this process the only one. Raises AlreadyRunning."""
+        fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning(
+                    f"another tradectl (process {self.owner() or 'unknown'}) owns {self.path}: "
+                    "stop it, or name another --state-dir"
+                ) from None
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            yield
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+
+    def owner(self) -> int | None:
+        """The process that holds the lock, or None. Only a held lock counts, not what is written."""
+        try:
+            fd = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.pread(fd, 32, 0).strip()
+            return int(text) if text.isdigit() else None
+        finally:
+            os.close(fd)
+        return None

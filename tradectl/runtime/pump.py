@@ -1,0 +1,82 @@
+"""Pumps bring a feed's market data to the bus, at the feed's pace or as fast as the bus takes it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.time import SECOND
+from tradectl.feeds.base import FiniteFeed, PacedFeed
+
+LONGEST_NAP_S = 0.25
+
+
+class Pump(Protocol):
+    async def run(self) -> None:
+        """Until the feed ends, or for ever."""
+        ...
+
+
+class RecordedPump:
+    """Plays a recording. `speed` is a multiple of real time; None is full speed.
+
+    Nothing of a recording is shed: the next batch waits until the bus has taken the last one.
+    """
+
+    def __init__(self, bus: EventBus, feed: FiniteFeed, speed: float | None = None) -> None:
+        self._bus = bus
+        self._feed = feed
+        self._speed = speed
+        self._started_at = 0.0
+        self._first_ts = 0
+
+    async def run(self) -> None:
+        for batch in self._feed.batches():
+            if self._speed is None:
+                await self._hand_over(batch)
+            else:
+                await self._play(batch, self._speed)
+            if self._bus.failure is not None:
+                return
+        self._bus.settle()
+        await self._bus.dispatched()
+
+    async def _hand_over(self, batch: list[MarketDataEvent]) -> None:
+        self._bus.post_market(batch)
+        await self._bus.dispatched()
+
+    async def _play(self, batch: list[MarketDataEvent], speed: float) -> None:
+        if not self._first_ts:
+            self._first_ts, self._started_at = batch[0].ts, time.monotonic()
+        sent = 0
+        while sent < len(batch):
+            elapsed = (time.monotonic() - self._started_at) * speed
+            reached = self._first_ts + int(elapsed * SECOND)
+            due = sent
+            while due < len(batch) and batch[due].ts <= reached:
+                due += 1
+            if due > sent:
+                await self._hand_over(batch[sent:due])
+                sent = due
+            else:
+                ahead = (batch[sent].ts - reached) / SECOND / speed
+                await asyncio.sleep(min(ahead, LONGEST_NAP_S))
+
+
+class LivePump:
+    """Asks a paced feed, `interval` seconds apart, what is due by now."""
+
+    def __init__(self, bus: EventBus, feed: PacedFeed, interval: float = 0.02) -> None:
+        self._bus = bus
+        self._feed = feed
+        self._interval = interval
+
+    async def run(self) -> None:
+        while True:
+            events = self._feed.advance(self._bus.clock.now())
+            if events:
+                self._bus.post_market(events)
+            await asyncio.sleep(self._interval)

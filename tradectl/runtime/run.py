@@ -1,0 +1,249 @@
+"""The main job: one run, from taking the state directory to the last line of its journal.
+
+    own the directory -> refuse if halted -> recover the account -> build -> start -> trade -> end
+
+Ends by itself with recorded data or its duration, by a signal or `stop`, by a halt, or because the
+journal could not be written; in each case what is known is written down and told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tradectl.bus.clock import DataClock, WallClock
+from tradectl.domain.errors import Halted, TradectlError, UsageError
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.views import TradingMode
+from tradectl.feeds.base import Feed
+from tradectl.feeds.recorded import RecordedFeed
+from tradectl.feeds.simulated import SimulatedMarket
+from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.runtime.commands import control_handlers
+from tradectl.runtime.control_server import ControlServer
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.pump import LivePump, RecordedPump
+from tradectl.runtime.recent import Recent
+from tradectl.runtime.recovery import OWN_ACCOUNT, Recovered, recover
+from tradectl.runtime.session import Session
+from tradectl.runtime.settings import Settings
+from tradectl.runtime.settle import settled
+from tradectl.runtime.view import describe, summary
+from tradectl.state.account import Account
+
+RECORDED_ACCOUNT = "recorded"
+SETTLE_S = 3.0
+
+
+class RunOptions(Struct, kw_only=True):
+    """What the command line asks of one run. `speed` None is full speed, for recorded data only."""
+
+    settings: Settings
+    state_dir: StateDir
+    data: tuple[Path, ...] = ()
+    symbols: tuple[str, ...] = ()
+    speed: float | None = None
+    duration: float | None = None
+    fresh: bool = False
+
+
+class Screen(Protocol):
+    """Whoever shows the run to a human."""
+
+    async def start(self, run: TradingRun) -> None: ...
+    async def stop(self) -> None: ...
+
+
+async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
+    """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
+    state_dir = options.state_dir
+    state_dir.create()
+    with state_dir.owned():
+        halt = state_dir.latch.read()
+        if halt is not None:
+            raise Halted(
+                f"halted since {halt.since}: {halt.reason}; "
+                "look into it, then `tradectl clear-halt --confirm` lets it trade again"
+            )
+        recovered = None if options.data or options.fresh else recover(state_dir)
+        with _collect_garbage_rarely():
+            return await TradingRun(options, recovered).execute(screen)
+
+
+class TradingRun(Session):
+    """A session with a feed, and with those who watch it and can talk to it."""
+
+    def __init__(self, options: RunOptions, recovered: Recovered | None) -> None:
+        settings = options.settings
+        self.options = options
+        self.feed = open_feed(options)
+        self.end_reason = ""
+        self._end = asyncio.Event()
+        super().__init__(
+            settings,
+            options.state_dir,
+            starting_account(settings, self.feed, recovered),
+            DataClock() if options.data else WallClock(),
+            source="recorded" if options.data else "simulated",
+            account_kind=RECORDED_ACCOUNT if options.data else OWN_ACCOUNT,
+            recovered=recovered,
+        )
+        self.started = time.monotonic()
+        self.state.describe = lambda: describe(self)
+        # How long a step took is no part of a recording: two runs of one file must be the same run, so
+        # there the monitor speaks to the alerts alone.
+        self.alerts = AlertManager(self.bus, store=self.store, run_id=self.run_id)
+        self.monitor = SystemMonitor(
+            self.bus,
+            self.state,
+            self.alerts,
+            interval=settings.orchestrator.health_check_interval_seconds,
+            stale_after=settings.feed.stale_after_seconds,
+            post=self.alerts.hear if options.data else None,
+        )
+        self.recent = Recent(self.bus, self.books)
+        self._compose()
+
+    def _compose(self) -> None:
+        """Who is started, in this order: watchers, then the trading part, then what lets orders in."""
+        add, add_loop = self.orchestrator.add, self.orchestrator.add_loop
+        add("alerts", self.alerts)
+        add("monitor", self.monitor)
+        for name, component in self.trading.components():
+            add(name, component)
+        add("control", ControlServer(self.state_dir.socket, control_handlers(self)))
+        if isinstance(self.feed, SimulatedMarket):
+            add_loop("feed", LivePump(self.bus, self.feed).run)
+        else:
+            add_loop("feed", RecordedPump(self.bus, self.feed, self.options.speed).run, retry=False)
+        add_loop("sampler", self._sample)
+        for name in self.orchestrator.component_names():
+            checker = partial(self.orchestrator.health_of, name)
+            self.monitor.register_component_checker(name, checker)
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    def end(self, reason: str) -> None:
+        """Ask the run to end; the first reason counts."""
+        self.end_reason = self.end_reason or reason
+        self._end.set()
+
+    async def execute(self, screen: Screen) -> dict[str, Any]:
+        """Start, trade until something ends it, stop. The summary."""
+        try:
+            await self.open()
+            with _signals(self.end):
+                await self.orchestrator.start()
+                self.tell_of_recovery()
+                await screen.start(self)
+                await self._until_the_end()
+        finally:
+            await screen.stop()
+            await self.orchestrator.stop()
+            self.recent.sample()
+            await self.close(self.end_reason or "failed")
+        if self.bus.failure is not None:
+            raise self.bus.failure
+        return summary(self)
+
+    async def _until_the_end(self) -> None:
+        """The first of: asked to end, feed at its end, time is up, halted, the journal failed."""
+        ends = {
+            asyncio.ensure_future(self._end.wait()): "",
+            asyncio.ensure_future(self.orchestrator.finished("feed")): "end of data",
+            asyncio.ensure_future(self.orchestrator.halted.wait()): "halted",
+            asyncio.ensure_future(self.bus.failed.wait()): "the journal failed",
+        }
+        try:
+            done, _ = await asyncio.wait(
+                ends, timeout=self.options.duration, return_when=asyncio.FIRST_COMPLETED
+            )
+            self.end_reason = self.end_reason or (
+                ends[next(iter(done))] if done else "duration is over"
+            )
+            for task in done:
+                task.result()
+            if self.orchestrator.halted.is_set():
+                await settled(self.books, SETTLE_S)
+        except TradectlError as error:
+            self.end_reason = f"failed: {error}"
+            raise
+        finally:
+            for task in ends:
+                task.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+    async def _sample(self) -> None:
+        while True:
+            self.recent.sample()
+            self.orchestrator.beat()
+            await asyncio.sleep(1.0)
+
+
+def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
+    """Recorded files if some are named, else the simulated market."""
+    feed = options.settings.feed
+    if options.data:
+        return RecordedFeed(options.data, options.symbols, max_bad_share=feed.max_bad_share)
+    symbols = options.symbols or options.settings.symbols
+    return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
+
+
+def starting_account(settings: Settings, feed: Feed, recovered: Recovered | None) -> Account:
+    """The recovered account, free to trade; or a new one in the currency of what is traded."""
+    if recovered is not None:
+        account = recovered.account
+        account.mode, account.mode_reason = TradingMode.RUNNING, ""
+        account.halted_at, account.flattening = 0, False
+        return account
+    return Account.opened("", currency_of(settings, feed), settings.account.cash)
+
+
+def currency_of(settings: Settings, feed: Feed) -> str:
+    """What the feed's symbols are quoted in. Raises UsageError when that is not one currency."""
+    instruments = Instruments(settings.instruments)
+    quotes = sorted({instruments[symbol].quote for symbol in feed.symbols})
+    if len(quotes) > 1:
+        raise UsageError(
+            f"symbols quoted in {' and '.join(quotes)} cannot share an account: "
+            "choose those of one currency with --symbol"
+        )
+    return quotes[0] if quotes else settings.account.currency
+
+
+@contextmanager
+def _signals(end: Any) -> Iterator[None]:
+    """SIGINT and SIGTERM ask for a graceful end; a second one is served the same way."""
+    loop = asyncio.get_running_loop()
+    names = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+    for number, reason in names.items():
+        loop.add_signal_handler(number, end, reason)
+    try:
+        yield
+    finally:
+        for number in names:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _collect_garbage_rarely() -> Iterator[None]:
+    """Events cannot form circles, so the collector has little to find and is asked seldom."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

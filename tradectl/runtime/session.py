@@ -1,0 +1,184 @@
+"""One run's own things: its id, journal, bus, books, database and trading part.
+
+A normal run and the run that an emergency stop makes to finish the job are both a session; the first
+adds a feed and watchers.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+
+from tradectl import __version__
+from tradectl.adapters.links import PaperLink
+from tradectl.bus.clock import Clock
+from tradectl.bus.core import Core
+from tradectl.bus.event_bus import EventBus
+from tradectl.bus.journal import Footer, Header, JournalWriter
+from tradectl.domain.errors import StateError
+from tradectl.domain.events import SystemEvent
+from tradectl.domain.time import iso
+from tradectl.runtime.assembly import Trading, make_books, strategy_hashes
+from tradectl.runtime.orchestrator import TradingOrchestrator
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.recovery import Recovered
+from tradectl.runtime.settings import Settings
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+from tradectl.state.manager import StateManager
+from tradectl.state.reader import StateReader
+from tradectl.state.store import Changes, RunRow, Store
+
+MOMENT = len("20240808T235415342")
+
+
+class Session:
+    """`source` is where prices come from, `account_kind` whether later runs continue the account."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state_dir: StateDir,
+        account: Account,
+        clock: Clock,
+        *,
+        source: str,
+        account_kind: str,
+        recovered: Recovered | None = None,
+    ) -> None:
+        self.settings = settings
+        self.state_dir = state_dir
+        self.source = source
+        self.recovered = recovered
+        self.run_id = next_run_id(state_dir)
+        self.started_at = time.time_ns()
+        if not account.account_id:
+            account.account_id = self.run_id
+        self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
+        self.journal = JournalWriter(
+            self.journal_path,
+            self._header(account, account_kind),
+            strict=settings.journal.durability == "strict",
+        )
+        self.bus = EventBus(clock=clock, journal=self.journal, core=Core(self.run_id))
+        self.books = make_books(settings, account)
+        self.store = Store(state_dir.db)
+        self.state = StateManager(self.bus, books=self.books, store=self.store)
+        self.orchestrator = TradingOrchestrator(
+            settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
+        )
+        link = PaperLink(self.bus, self.books.instruments, settings.paper, settings.seed)
+        self.trading = Trading(settings, self.bus, self.state, link, state_dir.latch)
+
+    def _header(self, account: Account, account_kind: str) -> Header:
+        settings = self.settings
+        return Header(
+            run_id=self.run_id,
+            program=__version__,
+            started_at=iso(self.started_at),
+            mode=settings.mode,
+            source=self.source,
+            account=account_kind,
+            seed=settings.seed,
+            config=settings.dump(),
+            config_hash=settings.fingerprint(),
+            strategies=strategy_hashes(settings),
+            state=account.dump(),
+            continues=self.recovered.run_id if self.recovered else "",
+        )
+
+    async def open(self) -> None:
+        """Open the database, bring it up to date with the run before, and enter this run."""
+        await self.store.open()
+        if self.recovered is not None:
+            await self._store_recovered(self.recovered)
+        row = RunRow(
+            self.run_id,
+            self.books.account.account_id,
+            self.settings.mode,
+            self.source,
+            iso(self.started_at),
+            str(self.journal_path),
+        )
+        await self.store.begin_run(row)
+
+    async def close(self, reason: str) -> None:
+        """End the journal with a footer, unless it failed, and the run's row with the reason."""
+        footer = None
+        if self.bus.failure is None:
+            footer = Footer(
+                ended_at=iso(time.time_ns()),
+                reason=reason,
+                last_seq=self.bus.core.seq,
+                state_hash=self.state.state_hash(),
+            )
+        try:
+            self.journal.close(footer)
+            await self.store.end_run(self.run_id, iso(time.time_ns()), reason)
+        except StateError:
+            if self.bus.failure is None:
+                raise
+        finally:
+            await self.store.close()
+
+    def tell(self, kind: str, message: str) -> None:
+        """Enter something about this run among its events."""
+        event = SystemEvent(source_component="run", kind=kind, component="run", message=message)
+        self.bus.post(event)
+
+    def tell_of_recovery(self) -> None:
+        recovered = self.recovered
+        if recovered is not None and not recovered.clean:
+            tail = ", an unfinished tail was dropped" if recovered.torn else ""
+            self.tell(
+                "recovered",
+                f"run {recovered.run_id} did not end by itself: its account was recovered at record "
+                f"{recovered.last_seq}{tail}",
+            )
+        if self.state.problems:
+            self.tell("inconsistent", "; ".join(self.state.problems))
+
+    async def _store_recovered(self, recovered: Recovered) -> None:
+        """What the database missed of the last run, and how that run ended."""
+        account, reader = recovered.account, StateReader(self.state_dir.db)
+        books = Books(account, self.books.instruments)
+        known = reader.run(recovered.run_id)
+        if known is None:
+            header = recovered.header
+            await self.store.begin_run(
+                RunRow(
+                    recovered.run_id,
+                    account.account_id,
+                    header.mode,
+                    header.source,
+                    header.started_at,
+                    str(recovered.journal),
+                )
+            )
+        await self.store.write(
+            Changes(
+                run_id=recovered.run_id,
+                account_id=account.account_id,
+                last_seq=recovered.last_seq,
+                events=recovered.last_seq,
+                pnl=str(books.equity() - account.initial_cash),
+                state_hash=recovered.state_hash,
+                status={},
+                orders=recovered.orders,
+                fills=recovered.fills,
+            )
+        )
+        if not recovered.clean:
+            await self.store.end_run(recovered.run_id, iso(self.started_at), "crashed")
+        self.state.check(reader.filled_quantities(account.account_id))
+
+
+def next_run_id(state_dir: StateDir) -> str:
+    """By time, later than every run before even when the clock went back, and never two alike."""
+    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:MOMENT]
+    existing = state_dir.journal_files()
+    if existing and existing[-1].stem[:MOMENT] >= moment:
+        day, clock = existing[-1].stem[:MOMENT].split("T")
+        moment = f"{day}T{int(clock) + 1:09d}"
+    return f"{moment}-{os.urandom(2).hex()}"

@@ -1,0 +1,375 @@
+"""The books: everything the account is, folded from events and from nothing else.
+
+Live, in a replay and after a crash the same methods see the same events and the state comes out the
+same. Each computes the new value, checks it, then swaps it in. Questions are answered from what is
+kept; nothing about money is a float, nothing depends on the order of a hash.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from decimal import Decimal
+
+import msgspec
+
+from tradectl.domain.errors import CoreError
+from tradectl.domain.events import (
+    BarEvent,
+    CancelEvent,
+    Command,
+    CommandEvent,
+    EmergencyEvent,
+    Event,
+    ExecutionEvent,
+    FillEvent,
+    MarketDataEvent,
+    OrderApprovedEvent,
+    OrderDeniedEvent,
+    OrderEvent,
+    PositionEvent,
+    QuoteEvent,
+    Record,
+    RiskEvent,
+    TimerEvent,
+)
+from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.orders import Order, OrderStatus, Trigger, step
+from tradectl.domain.positions import Position
+from tradectl.domain.time import DAY
+from tradectl.domain.views import TradingMode
+from tradectl.state.account import Account, Fill, StrategyTotals
+
+FINISHED_KEPT = 5_000
+RISK_TIMER = "risk"
+
+
+class Books:
+    """The account as of the last event; see `AccountView` for the questions.
+
+    `touched` and `new_fills` collect what changed for the projection, which empties them.
+    """
+
+    def __init__(self, account: Account, instruments: Instruments | None = None) -> None:
+        self.account = account
+        self.instruments = instruments or Instruments()
+        self.last: dict[str, MarketDataEvent] = {}
+        self.last_seq = 0
+        self.touched: dict[str, Order] = {}
+        self.new_fills: list[Fill] = []
+        self._orders: dict[str, Order] = {}
+        self._working: dict[str, dict[str, Order]] = {}
+        self._finished: deque[str] = deque()
+        for order in account.orders:
+            self._orders[order.spec.order_id] = order
+            self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
+
+    # --- questions -----------------------------------------------------------------------------------
+
+    @property
+    def mode(self) -> TradingMode:
+        return self.account.mode
+
+    @property
+    def flattening(self) -> bool:
+        return self.account.flattening
+
+    @property
+    def cash(self) -> Decimal:
+        return self.account.cash
+
+    @property
+    def peak_equity(self) -> Decimal:
+        return self.account.peak_equity
+
+    @property
+    def day_start_equity(self) -> Decimal:
+        return self.account.day_start_equity
+
+    def instrument(self, symbol: str) -> Instrument:
+        return self.instruments[symbol]
+
+    def knows(self, symbol: str) -> bool:
+        return symbol in self.instruments
+
+    def mark(self, symbol: str) -> Decimal | None:
+        tick = self.last.get(symbol)
+        return tick.price if tick is not None else self.account.marks.get(symbol)
+
+    def position(self, symbol: str) -> Position:
+        return self.account.positions.get(symbol) or Position(symbol)
+
+    def positions(self) -> Collection[Position]:
+        return [p for p in self.account.positions.values() if p.quantity]
+
+    def working_orders(self, symbol: str = "") -> Collection[Order]:
+        if symbol:
+            return list(self._working.get(symbol, {}).values())
+        return [order for orders in self._working.values() for order in orders.values()]
+
+    def pending(self, symbol: str) -> Decimal:
+        orders = self._working.get(symbol)
+        if not orders:
+            return ZERO
+        return sum((o.spec.side.signed(o.remaining) for o in orders.values()), ZERO)
+
+    def seen(self, order_id: str) -> bool:
+        order = self._orders.get(order_id)
+        return order is not None and order.status is not OrderStatus.INTENDED
+
+    def order(self, order_id: str) -> Order | None:
+        """A working order, or one of the newest finished ones."""
+        return self._orders.get(order_id)
+
+    def value_of(self, position: Position) -> Decimal:
+        """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
+        mark = self.mark(position.symbol)
+        if mark is None:
+            mark = position.entry_price
+        if self.instruments[position.symbol].can_short:
+            return position.unrealized(mark)
+        return position.quantity * mark
+
+    def equity(self) -> Decimal:
+        return self.account.cash + sum((self.value_of(p) for p in self.positions()), ZERO)
+
+    def unrealized(self) -> Decimal:
+        return sum(
+            (p.unrealized(self.mark(p.symbol) or p.entry_price) for p in self.positions()), ZERO
+        )
+
+    def realized(self) -> Decimal:
+        return sum((p.realized for p in self.account.positions.values()), ZERO)
+
+    def fees(self) -> Decimal:
+        return sum((p.fees for p in self.account.positions.values()), ZERO)
+
+    def exposure(self) -> Decimal:
+        return sum(
+            (abs(p.quantity * (self.mark(p.symbol) or p.entry_price)) for p in self.positions()),
+            ZERO,
+        )
+
+    def margin_used(self) -> Decimal:
+        """Notional of the perpetual positions, divided by their instrument's leverage."""
+        margin = ZERO
+        for p in self.positions():
+            instrument = self.instruments[p.symbol]
+            if instrument.can_short:
+                notional = abs(p.quantity * (self.mark(p.symbol) or p.entry_price))
+                margin += notional / max(ONE, instrument.max_leverage)
+        return margin
+
+    def drawdown(self) -> Decimal:
+        """Share lost since the highest equity seen, 0 to 1."""
+        peak = self.account.peak_equity
+        return max(ZERO, (peak - self.equity()) / peak) if peak > 0 else ZERO
+
+    # --- the fold ------------------------------------------------------------------------------------
+
+    def fold(self, records: Iterable[Record]) -> None:
+        """Take recorded events, inputs and derived ones alike: what they caused is among them."""
+        for record in records:
+            handler = FOLD.get(record.event.__class__)
+            if handler is not None:
+                with suppress(
+                    CoreError
+                ):  # it halted the run then, and that halt is among the records
+                    handler(self, record)
+            self.last_seq = record.seq
+
+    def on_market(self, record: Record) -> None:
+        event: MarketDataEvent = record.event  # type: ignore[assignment]
+        self.last[event.symbol] = event
+        self.last_seq = record.seq
+
+    def on_order(self, record: Record) -> None:
+        event: OrderEvent = record.event  # type: ignore[assignment]
+        spec = event.order
+        order = Order(spec, record.at, record.at, reason=event.reason)
+        self._orders[spec.order_id] = order
+        self.account.orders_count += 1
+        self._strategy(spec.strategy).orders += 1
+        self._touch(order, record)
+
+    def on_approved(self, record: Record) -> None:
+        event: OrderApprovedEvent = record.event  # type: ignore[assignment]
+        order = self._known(event.order_id)
+        self._move(order, Trigger.APPROVE, record)
+        self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
+
+    def on_denied(self, record: Record) -> None:
+        event: OrderDeniedEvent = record.event  # type: ignore[assignment]
+        order = self._known(event.order_id)
+        self._move(order, Trigger.DENY, record)
+        order.reason = f"{event.code}: {event.message}"
+        self.account.denied_count += 1
+
+    def on_cancel(self, record: Record) -> None:
+        event: CancelEvent = record.event  # type: ignore[assignment]
+        self._move(self._known(event.order_id), Trigger.REQUEST_CANCEL, record)
+
+    def on_execution(self, record: Record) -> list[Event]:
+        """An exchange's word on an order."""
+        event: ExecutionEvent = record.event  # type: ignore[assignment]
+        if isinstance(event, FillEvent):
+            return self.on_fill(event, record)
+        order = self._known(event.order_id)
+        self._move(order, event.kind, record)
+        order.venue_order_id = event.venue_order_id or order.venue_order_id
+        order.reason = event.reason or order.reason
+        return []
+
+    def on_fill(self, fill: FillEvent, record: Record) -> list[Event]:
+        """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
+        order = self._known(fill.order_id)
+        if fill.trade_id in order.trades:
+            self.account.duplicates += 1
+            return []
+        filled = order.filled + fill.quantity
+        if filled > order.spec.quantity:
+            raise CoreError(
+                f"order {fill.order_id} of {order.spec.quantity} was filled {filled}: overfilled"
+            )
+        trigger = Trigger.FILL if filled == order.spec.quantity else Trigger.PARTIAL_FILL
+        status = step(order.status, trigger)
+        order.filled, order.cost = filled, order.cost + fill.quantity * fill.price
+        order.fees += fill.fee
+        order.trades.append(fill.trade_id)
+        order.venue_order_id = fill.venue_order_id or order.venue_order_id
+        self._book(order, fill, record)
+        self._settle(order, status, record)
+        return [self._position_event(fill.symbol)]
+
+    def on_risk(self, record: Record) -> None:
+        event: RiskEvent = record.event  # type: ignore[assignment]
+        if event.action == "halt":
+            self._halt(f"{event.code}: {event.message}", record.at)
+        elif event.action == "pause" and self.mode is TradingMode.RUNNING:
+            self.account.mode = TradingMode.PAUSED
+            self.account.mode_reason = f"{event.code}: {event.message}"
+        self.last_seq = record.seq
+
+    def on_command(self, record: Record) -> None:
+        event: CommandEvent = record.event  # type: ignore[assignment]
+        if event.command is Command.EMERGENCY_STOP:
+            self._halt(event.reason or "emergency stop", record.at)
+            self.account.flattening = event.flatten
+        elif event.command is Command.PAUSE and self.mode is TradingMode.RUNNING:
+            self.account.mode, self.account.mode_reason = TradingMode.PAUSED, event.reason
+        elif event.command is Command.RESUME and self.mode is TradingMode.PAUSED:
+            self.account.mode, self.account.mode_reason = TradingMode.RUNNING, ""
+        self.last_seq = record.seq
+
+    def on_timer(self, record: Record) -> None:
+        """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
+        event: TimerEvent = record.event  # type: ignore[assignment]
+        if event.name == RISK_TIMER:
+            equity, day = self.equity(), record.at // DAY
+            self.account.peak_equity = max(self.account.peak_equity, equity)
+            if day != self.account.day:
+                self.account.day, self.account.day_start_equity = day, equity
+        self.last_seq = record.seq
+
+    # --- how a fill is booked --------------------------------------------------------------------------
+
+    def _book(self, order: Order, fill: FillEvent, record: Record) -> None:
+        account, symbol = self.account, fill.symbol
+        signed = fill.side.signed(fill.quantity)
+        before = self.position(symbol)
+        after = before.after_fill(signed, fill.price, fill.fee)
+        paid = fill.fee
+        if self.instruments[symbol].can_short:
+            paid -= after.realized - before.realized
+        else:
+            paid += signed * fill.price
+        account.positions[symbol] = after
+        account.cash -= paid
+        account.fills_count += 1
+        account.turnover += fill.quantity * fill.price
+        totals = self._strategy(order.spec.strategy)
+        own = totals.positions.get(symbol) or Position(symbol)
+        totals.positions[symbol] = own.after_fill(signed, fill.price, fill.fee)
+        totals.fills += 1
+        self.new_fills.append(Fill.of(order, fill, record.at))
+
+    def _position_event(self, symbol: str) -> PositionEvent:
+        position = self.account.positions[symbol]
+        return PositionEvent(
+            source_component="state",
+            symbol=symbol,
+            quantity=position.quantity,
+            cost=position.cost,
+            realized=position.realized,
+            cash=self.account.cash,
+            fees=position.fees,
+        )
+
+    def _known(self, order_id: str) -> Order:
+        order = self.order(order_id)
+        if order is None:
+            raise CoreError(f"a report on order {order_id}, which is not ours or long over")
+        return order
+
+    def _move(self, order: Order, trigger: Trigger, record: Record) -> None:
+        self._settle(order, step(order.status, trigger), record)
+
+    def _settle(self, order: Order, status: OrderStatus, record: Record) -> None:
+        """Set the status, and move an order that is over from the working to the finished ones."""
+        was_over = order.is_over
+        order.status = status
+        if order.is_over and not was_over:
+            spec = order.spec
+            self._working.get(spec.symbol, {}).pop(spec.order_id, None)
+            self._finished.append(spec.order_id)
+            if len(self._finished) > FINISHED_KEPT:
+                del self._orders[self._finished.popleft()]
+        self._touch(order, record)
+
+    def _touch(self, order: Order, record: Record) -> None:
+        order.updated_at = record.at
+        self.touched[order.spec.order_id] = order
+        self.last_seq = record.seq
+
+    def _halt(self, reason: str, at: int) -> None:
+        if self.mode is not TradingMode.HALTED:
+            self.account.mode, self.account.mode_reason = TradingMode.HALTED, reason
+            self.account.halted_at = at
+
+    def _strategy(self, name: str) -> StrategyTotals:
+        found = self.account.strategies.get(name)
+        if found is None:
+            found = self.account.strategies[name] = StrategyTotals()
+        return found
+
+    # --- dump and hash ---------------------------------------------------------------------------------
+
+    def snapshot(self) -> Account:
+        """The account with its working orders and marks, as it would be stored or hashed."""
+        marks = {**self.account.marks, **{s: tick.price for s, tick in self.last.items()}}
+        return msgspec.structs.replace(
+            self.account, orders=list(self.working_orders()), marks=dict(sorted(marks.items()))
+        )
+
+    def state_hash(self, run_id: str) -> str:
+        return self.snapshot().hash(run_id)
+
+
+FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
+    MarketDataEvent: Books.on_market,
+    QuoteEvent: Books.on_market,
+    BarEvent: Books.on_market,
+    OrderEvent: Books.on_order,
+    OrderApprovedEvent: Books.on_approved,
+    OrderDeniedEvent: Books.on_denied,
+    CancelEvent: Books.on_cancel,
+    ExecutionEvent: Books.on_execution,
+    FillEvent: Books.on_execution,
+    RiskEvent: Books.on_risk,
+    CommandEvent: Books.on_command,
+    EmergencyEvent: Books.on_command,
+    TimerEvent: Books.on_timer,
+}
+"""What the books do with each kind of event: attached to the core live, looked up by the fold."""

@@ -1,0 +1,216 @@
+"""The state manager owns the books: it folds events into them and keeps the database up to date.
+
+On a bus it is the first stage of every step, so whoever comes after asks about the present. The
+database follows in groups, a fraction of a second behind, and never ahead of the journal. Without a bus
+or a file it is the same books, held in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MethodType
+from typing import Any
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.errors import StateError
+from tradectl.domain.events import Record, SystemEvent
+from tradectl.domain.money import ZERO
+from tradectl.domain.positions import Position
+from tradectl.state import status
+from tradectl.state.account import Account
+from tradectl.state.books import FOLD, Books
+from tradectl.state.consistency import problems_of
+from tradectl.state.store import Changes, Store
+
+DEFAULT_CASH = Decimal(100_000)
+STALLED_AFTER_S = 5.0
+
+
+class StateManager:
+    """`store` is where the projection goes, if anywhere; intervals are in seconds.
+
+    `describe` may add to the stored status document (the orchestrator's mode, components, figures).
+    """
+
+    name = "state"
+
+    def __init__(
+        self,
+        bus: EventBus | None = None,
+        *,
+        books: Books | None = None,
+        store: Store | None = None,
+        flush_interval: float = 0.25,
+        snapshot_interval: float = 60.0,
+    ) -> None:
+        run_id = bus.core.run_id if bus is not None else "run"
+        self.books = books or Books(Account.opened(run_id, "USDT", DEFAULT_CASH))
+        self.describe: Callable[[], dict[str, Any]] = dict
+        self.problems: list[str] = []
+        self._run_id = run_id
+        self._bus = bus
+        self._store = store
+        self._flush_interval = flush_interval
+        self._snapshot_interval = snapshot_interval
+        self._flushed_seq = 0
+        self._snapshot_at = 0.0
+        self._behind_since: float | None = None
+        self._notes: dict[str, Any] = {}
+        self._flushing = asyncio.Lock()
+        self._attached: list[Callable[[Record], Any]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Attach to the bus and begin to project; does nothing when already started."""
+        if self._attached or self._task is not None:
+            return
+        self.check()
+        if self._bus is not None:
+            for kind in [kind for kind in FOLD if kind.__base__ not in FOLD]:
+                handler = MethodType(FOLD[kind], self.books)
+                self._bus.attach(kind, handler, Stage.STATE)
+                self._attached.append(handler)
+        if self._store is not None:
+            self._task = asyncio.ensure_future(self._keep_projecting())
+
+    async def stop(self) -> None:
+        """Write what is left, with a snapshot, and detach."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            await self.flush(snapshot=True)
+        for handler in self._attached:
+            if self._bus is not None:
+                self._bus.detach(handler)
+        self._attached.clear()
+
+    async def _keep_projecting(self) -> None:
+        while True:
+            await asyncio.sleep(self._flush_interval)
+            try:
+                await self.flush()
+            except StateError as error:
+                self._tell_if_stalled(str(error))
+
+    async def flush(self, *, snapshot: bool = False) -> None:
+        """Project every change since the last time. Raises StateError, and keeps the changes then."""
+        if self._store is None:
+            return
+        async with self._flushing:
+            now = time.monotonic()
+            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
+            books = self.books
+            if books.last_seq == self._flushed_seq and not snapshot:
+                return
+            orders, books.touched = books.touched, {}
+            fills, books.new_fills = books.new_fills, []
+            document = {**await self.get_system_state(), **self.describe()}
+            changes = Changes(
+                run_id=self._run_id,
+                account_id=books.account.account_id,
+                last_seq=document["last_seq"],
+                events=document["last_seq"],
+                pnl=status.money(books.equity() - books.account.initial_cash),
+                state_hash=document["state_hash"],
+                status=document,
+                orders=list(orders.values()),
+                fills=fills,
+                snapshot=books.snapshot() if due else None,
+                taken_at=time.time_ns(),
+            )
+            try:
+                await self._store.write(changes)
+            except StateError:
+                books.touched = {**orders, **books.touched}
+                books.new_fills = fills + books.new_fills
+                raise
+            self._flushed_seq = changes.last_seq
+            self._behind_since = None
+            if due:
+                self._snapshot_at = now
+
+    def _tell_if_stalled(self, message: str) -> None:
+        now = time.monotonic()
+        if self._behind_since is None:
+            self._behind_since = now
+        if now - self._behind_since >= STALLED_AFTER_S and self._bus is not None:
+            self._behind_since = now
+            self._bus.post(
+                SystemEvent(
+                    source_component="state", kind="projection_stalled", component="state",
+                    message=message,
+                )
+            )  # fmt: skip
+
+    # --- questions -----------------------------------------------------------------------------------
+
+    async def get_system_state(self) -> dict[str, Any]:
+        """Portfolio, positions, open orders, strategies, halt, last_seq, state_hash, consistency."""
+        return self.document()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            **status.system_state(self.books, self._run_id),
+            "consistency": {"ok": not self.problems, "problems": self.problems},
+            **self._notes,
+        }
+
+    async def get_portfolio_state(self) -> dict[str, Any]:
+        """Equity, cash, profit and fees as strings, and whatever update_portfolio_state added."""
+        return {**status.portfolio(self.books), **self._notes}
+
+    async def get_position(self, symbol: str) -> dict[str, Any] | None:
+        """The position in `symbol`, or None when flat."""
+        position = self.books.position(symbol)
+        return status.position(self.books, position) if position.quantity else None
+
+    def state_hash(self) -> str:
+        """SHA-256 of the state: equal for equal state on every machine."""
+        return self.books.state_hash(self._run_id)
+
+    def check(self, fills: Mapping[str, Decimal] | None = None) -> list[str]:
+        """Validate that the books add up; what does not is returned and shown in the status."""
+        self.problems = problems_of(self.books.snapshot(), self.books.instruments, fills)
+        return self.problems
+
+    # --- changes by hand -------------------------------------------------------------------------------
+
+    async def update_portfolio_state(self, values: Mapping[str, Any]) -> None:
+        """Set `cash`, and keep anything else as a note beside the portfolio.
+
+        Raises StateError on a journalled run: there cash moves by fills alone.
+        """
+        self._refuse_on_a_journalled_run("cash")
+        notes = dict(values)
+        if "cash" in notes:
+            self.books.account.cash = Decimal(str(notes.pop("cash")))
+        self._notes.update(notes)
+
+    async def update_position(self, symbol: str, values: Mapping[str, Any]) -> None:
+        """Set a position: {side: long|short|flat, size, entry_price, current_price}.
+
+        Raises StateError on a journalled run: there positions move by fills alone.
+        """
+        self._refuse_on_a_journalled_run("positions")
+        size = Decimal(str(values.get("size", 0)))
+        side = str(values.get("side", "long")).lower()
+        signed = {"long": size, "buy": size, "short": -size, "sell": -size}.get(side, ZERO)
+        entry = Decimal(str(values.get("entry_price", 0)))
+        before = self.books.position(symbol)
+        self.books.account.positions[symbol] = Position(
+            symbol, signed, signed * entry, before.realized, before.fees
+        )
+        if "current_price" in values:
+            self.books.last.pop(symbol, None)
+            self.books.account.marks[symbol] = Decimal(str(values["current_price"]))
+
+    def _refuse_on_a_journalled_run(self, what: str) -> None:
+        if self._bus is not None and self._bus.journal is not None:
+            raise StateError(f"this run is journalled: its {what} change by fills only")

@@ -1,0 +1,127 @@
+"""`state.db` seen from any process, running or not: plain SQLite, quick to start.
+
+It only reads, but for one thing that must work with nothing running: an alert's status.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tradectl.domain.errors import StateError
+from tradectl.domain.money import ZERO
+from tradectl.domain.time import iso
+from tradectl.state.schema import VERSION
+
+
+class StateReader:
+    """Questions to the database file `path`; a missing one answers as an empty one would."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def last_run(self) -> dict[str, Any] | None:
+        """The newest run, with `status` as the document last stored."""
+        rows = self._rows("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1")
+        if not rows:
+            return None
+        return {**rows[0], "status": json.loads(rows[0]["status"])}
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        rows = self._rows("SELECT * FROM runs WHERE run_id = ?", run_id)
+        return rows[0] if rows else None
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, oldest first."""
+        return self._rows(
+            "SELECT run_id, account_id, mode, source, started_at, ended_at, end_reason, events, pnl, "
+            "journal FROM runs ORDER BY run_id"
+        )
+
+    def orders(self, account_id: str, limit: int = -1) -> list[dict[str, Any]]:
+        """Orders of an account, newest last; the newest `limit` of them."""
+        sql = (
+            "SELECT * FROM orders WHERE account_id = ? ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        )
+        return [_order(row) for row in reversed(self._rows(sql, account_id, limit))]
+
+    def fills(self, account_id: str, limit: int = -1) -> list[dict[str, Any]]:
+        """Fills of an account, newest last; the newest `limit` of them."""
+        sql = "SELECT * FROM fills WHERE account_id = ? ORDER BY at DESC, rowid DESC LIMIT ?"
+        return [_fill(row) for row in reversed(self._rows(sql, account_id, limit))]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert, oldest first."""
+        return self._rows("SELECT * FROM alerts ORDER BY created_at, id")
+
+    def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
+        """Signed quantity per symbol over all stored fills of the account."""
+        totals: dict[str, Decimal] = {}
+        for row in self._rows(
+            "SELECT symbol, side, quantity FROM fills WHERE account_id = ?", account_id
+        ):
+            quantity = Decimal(row["quantity"])
+            signed = quantity if row["side"] == "buy" else -quantity
+            totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + signed
+        return totals
+
+    def snapshots(self, run_id: str) -> Iterator[tuple[int, str, str]]:
+        """(seq, hash, body) of a run's snapshots, newest first."""
+        for row in self._rows(
+            "SELECT seq, hash, body FROM snapshots WHERE run_id = ? ORDER BY seq DESC", run_id
+        ):
+            yield row["seq"], row["hash"], row["body"]
+
+    def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        if not self._path.exists():
+            return []
+        try:
+            with self._open() as db:
+                if db is None:
+                    return []
+                return [dict(row) for row in db.execute(sql, values)]
+        except sqlite3.Error as error:
+            raise StateError(f"cannot read {self._path}: {error}") from error
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection | None]:
+        """None for a database that has no tables yet."""
+        with closing(sqlite3.connect(self._path, timeout=5.0)) as db:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA query_only = ON")
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if found > VERSION:
+                raise StateError(f"{self._path} was written by a newer tradectl: use that version")
+            yield db if found else None
+
+
+def change_alert(path: Path, alert_id: str, status: str) -> bool:
+    """Set the status of a stored alert; False when there is none of this id."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=5.0)) as db, db:
+            sql = "UPDATE alerts SET status = ? WHERE id = ?"
+            return db.execute(sql, (status, alert_id)).rowcount > 0
+    except sqlite3.Error as error:
+        raise StateError(f"cannot write {path}: {error}") from error
+
+
+def _order(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "client_order_id": row["order_id"],
+        "reduce_only": bool(row["reduce_only"]),
+        "created_at": iso(row["created_at"]),
+        "updated_at": iso(row["updated_at"]),
+    }
+
+
+def _fill(row: dict[str, Any]) -> dict[str, Any]:
+    told = {key: value for key, value in row.items() if key != "at"}
+    return {**told, "client_order_id": row["order_id"], "time": iso(row["at"])}

@@ -1,0 +1,197 @@
+"""The one writer of `state.db`: whole groups of changes, each in one transaction.
+
+It writes what the journal already holds, so a write that fails loses nothing: the caller keeps the
+changes and offers them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import msgspec
+from msgspec import Struct
+
+from tradectl.domain.errors import StateError
+from tradectl.domain.money import plain
+from tradectl.domain.orders import Order
+from tradectl.domain.time import DAY
+from tradectl.state.account import Account, Fill
+from tradectl.state.schema import connect, migrate
+
+SNAPSHOTS_KEPT_NS = DAY
+
+Statements = list[tuple[str, list[tuple[Any, ...]]]]
+
+
+class RunRow(Struct, frozen=True):
+    """A run as it begins."""
+
+    run_id: str
+    account_id: str
+    mode: str
+    source: str
+    started_at: str
+    journal: str
+
+
+class Changes(Struct):
+    """What happened since the last write, up to and including `last_seq`."""
+
+    run_id: str
+    account_id: str
+    last_seq: int
+    events: int
+    pnl: str
+    state_hash: str
+    status: dict[str, Any]
+    orders: list[Order]
+    fills: list[Fill]
+    snapshot: Account | None = None
+    taken_at: int = 0
+
+
+class Store:
+    """`path` is the database file, made when missing. Raises StateError when it cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: aiosqlite.Connection | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self) -> None:
+        def connector() -> sqlite3.Connection:
+            db = connect(str(self._path))
+            migrate(db)
+            return db
+
+        try:
+            self._db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+        except sqlite3.Error as error:
+            raise StateError(f"cannot use {self._path}: {error}") from error
+
+    async def close(self) -> None:
+        if self._db is not None:
+            await self._db.close()
+            self._db = None
+
+    async def begin_run(self, run: RunRow) -> None:
+        columns = ", ".join(RunRow.__struct_fields__)
+        sql = f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+        await self._transact([(sql, [msgspec.structs.astuple(run)])])
+
+    async def end_run(self, run_id: str, ended_at: str, reason: str) -> None:
+        sql = "UPDATE runs SET ended_at = ?, end_reason = ? WHERE run_id = ?"
+        await self._transact([(sql, [(ended_at, reason, run_id)])])
+
+    async def write(self, changes: Changes) -> None:
+        """All of it, or none of it."""
+        account = changes.account_id
+        statements: Statements = [
+            (ORDER_SQL, [order_row(order, account) for order in changes.orders]),
+            (FILL_SQL, [fill_row(fill, account) for fill in changes.fills]),
+            (RUN_SQL, [_run_values(changes)]),
+        ]
+        if changes.snapshot is not None:
+            body = msgspec.json.encode(changes.snapshot.dump()).decode()
+            row = (changes.run_id, changes.last_seq, changes.taken_at, changes.state_hash, body)
+            statements.append(("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)", [row]))
+            too_old = changes.taken_at - SNAPSHOTS_KEPT_NS
+            statements.append((PRUNE_SQL, [(too_old, changes.run_id, changes.last_seq)]))
+        await self._transact(statements)
+
+    async def write_alerts(self, rows: list[tuple[Any, ...]]) -> None:
+        """Rows of the alerts table, new or changed."""
+        await self._transact(
+            [("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)]
+        )
+
+    async def _transact(self, statements: Statements) -> None:
+        if self._db is None:
+            raise StateError(f"{self._path} is not open")
+        try:
+            await asyncio.shield(self._in_one_transaction(self._db, statements))
+        except sqlite3.Error as error:
+            raise StateError(f"cannot write {self._path}: {error}") from error
+
+    async def _in_one_transaction(self, db: aiosqlite.Connection, statements: Statements) -> None:
+        """Runs to its end even when whoever asked for it is cancelled."""
+        async with self._one_at_a_time:
+            await db.execute("BEGIN IMMEDIATE")
+            try:
+                for sql, rows in statements:
+                    if rows:
+                        await db.executemany(sql, rows)
+                await db.execute("COMMIT")
+            except sqlite3.Error:
+                await db.execute("ROLLBACK")
+                raise
+
+
+ORDER_SQL = (
+    f"INSERT INTO orders VALUES ({', '.join('?' * 18)}) ON CONFLICT (order_id) DO UPDATE SET "
+    "filled = excluded.filled, average_price = excluded.average_price, status = excluded.status, "
+    "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
+    "updated_at = excluded.updated_at"
+)
+FILL_SQL = f"INSERT OR IGNORE INTO fills VALUES ({', '.join('?' * 12)})"
+PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
+RUN_SQL = (
+    "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
+)
+
+
+def order_row(order: Order, account_id: str) -> tuple[Any, ...]:
+    spec, average = order.spec, order.average_price
+    return (
+        spec.order_id,
+        account_id,
+        spec.symbol,
+        spec.side.value,
+        spec.type.value,
+        plain(spec.quantity),
+        plain(order.filled),
+        None if spec.price is None else plain(spec.price),
+        None if spec.stop_price is None else plain(spec.stop_price),
+        None if average is None else plain(average),
+        order.status.value,
+        spec.strategy,
+        order.reason,
+        order.venue_order_id,
+        plain(order.fees),
+        int(spec.reduce_only),
+        order.created_at,
+        order.updated_at,
+    )
+
+
+def fill_row(fill: Fill, account_id: str) -> tuple[Any, ...]:
+    return (
+        fill.trade_id,
+        fill.order_id,
+        account_id,
+        fill.symbol,
+        fill.side,
+        plain(fill.quantity),
+        plain(fill.price),
+        plain(fill.fee),
+        fill.fee_currency,
+        fill.liquidity,
+        fill.strategy,
+        fill.at,
+    )
+
+
+def _run_values(changes: Changes) -> tuple[Any, ...]:
+    status = msgspec.json.encode(changes.status).decode()
+    return (
+        changes.events,
+        changes.pnl,
+        changes.last_seq,
+        changes.state_hash,
+        status,
+        changes.run_id,
+    )

@@ -1,0 +1,178 @@
+"""What a user writes: a small class that reads like its idea.
+
+    class EmaCross(Strategy):
+        \"\"\"Long while the fast average is above the slow one.\"\"\"
+
+        fast: int = 10
+        slow: int = 30
+
+        def start(self) -> None:
+            self._fast, self._slow = Ema(self.fast), Ema(self.slow)
+
+        def on_trade(self, trade: MarketDataEvent) -> Signal | None:
+            ...
+
+The annotated public attributes with a default are its parameters. There is one object per symbol, so
+that a strategy need not keep tables; it sees events in their order, keeps what state it likes, and says
+what it wants (`self.long()`, `self.short()`, `self.flat()`). How much of it is bought is not its affair.
+It must not look at the clock or at anything outside: the same events must give the same signals, or
+a replay diverges.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any, ClassVar, NamedTuple
+
+from msgspec import Struct
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent, SignalAction
+from tradectl.strategy.bars import parse_timeframe
+from tradectl.strategy.wording import one_line, suggest
+
+Value = bool | int | float | str
+
+KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+CALLBACKS = ("on_trade", "on_quote", "on_bar")
+
+
+class Signal(Struct, frozen=True, gc=False):
+    """What a strategy wants of the symbol whose event it was given; strengths are 0 to 1."""
+
+    action: SignalAction
+    strength: float = 1.0
+    confidence: float = 1.0
+    reason: str = ""
+
+
+class Parameter(NamedTuple):
+    """A parameter's type (`bool`, `int`, `float` or `str`) and its default."""
+
+    type: str
+    default: Value
+
+
+class Strategy:
+    """Base of all strategies: override `start` and the callbacks you want; the others cost nothing.
+
+    Raises UsageError for an unknown parameter, a value of a wrong type, or one that `check` refuses.
+    """
+
+    per_symbol: ClassVar[bool] = True
+    """False: one object sees all its symbols, and `symbol` is empty. A signal is for the event's."""
+
+    symbol: str = ""
+    timeframe: str = "1m"
+    """Length of the bars that `on_bar` gets; a parameter of the strategies that have one."""
+
+    _parameters: ClassVar[dict[str, Parameter]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._parameters = _collect(cls)
+
+    def __init__(self, symbol: str = "", /, **parameters: object) -> None:
+        known = self._parameters
+        for name in parameters:
+            if name not in known:
+                what = f"{type(self).__name__} has no parameter {one_line(name, 40)!r}"
+                raise UsageError(f"{what}: {suggest(name, known)}")
+        self.symbol = symbol
+        for name, (kind, default) in known.items():
+            value = parameters.get(name, default)
+            setattr(self, name, _checked(f"{type(self).__name__}.{name}", kind, value))
+        try:
+            if "timeframe" in known:
+                parse_timeframe(self.timeframe)
+            self.check()
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{type(self).__name__}: {error}") from error
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        return dict(cls._parameters)
+
+    @classmethod
+    def callbacks(cls) -> tuple[str, ...]:
+        """Those that this class overrides: the only ones that are called."""
+        return tuple(n for n in CALLBACKS if getattr(cls, n) is not getattr(Strategy, n))
+
+    def check(self) -> None:
+        """Raise ValueError if the parameters contradict each other: `fast must be below slow`."""
+
+    def start(self) -> None:
+        """Make the indicators. Called once, before the first event; the parameters are set."""
+
+    def on_trade(self, trade: MarketDataEvent) -> Signal | None:
+        """A trade; where the data is candles, each candle as a trade at its close."""
+        return None
+
+    def on_quote(self, quote: QuoteEvent) -> Signal | None:
+        return None
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        """A finished bar of `timeframe`, made from trades or shorter bars where need be."""
+        return None
+
+    def long(self, strength: float = 1.0, confidence: float = 1.0, reason: str = "") -> Signal:
+        return Signal(SignalAction.BUY, strength, confidence, reason)
+
+    def short(self, strength: float = 1.0, confidence: float = 1.0, reason: str = "") -> Signal:
+        """Be short, or out where one cannot be short."""
+        return Signal(SignalAction.SELL, strength, confidence, reason)
+
+    def flat(self, reason: str = "") -> Signal:
+        return Signal(SignalAction.CLOSE, reason=reason)
+
+
+def _collect(cls: type[Strategy]) -> dict[str, Parameter]:
+    """The parameters of `cls`, its bases' first. Raises UsageError for one that cannot be."""
+    kinds: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if base is Strategy:
+            if "on_bar" in cls.callbacks():
+                kinds["timeframe"] = "str"
+            continue
+        for name, annotation in inspect.get_annotations(base).items():
+            kind = _spelled(annotation)
+            if "ClassVar" in kind.partition("[")[0]:
+                kinds.pop(name, None)
+            elif not name.startswith("_"):
+                kinds[name] = kind
+    return {
+        name: Parameter(kind, _default(cls, name, kind))
+        for name, kind in kinds.items()
+        if hasattr(cls, name)
+    }
+
+
+def _spelled(annotation: object) -> str:
+    """An annotation is text already where its module postpones them; text is all that is needed."""
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if isinstance(annotation, type) else repr(annotation)
+
+
+def _default(cls: type[Strategy], name: str, kind: str) -> Value:
+    where = f"{cls.__name__}.{name}"
+    if name in vars(Strategy) and name != "timeframe":
+        raise UsageError(f"{where}: a parameter of this name hides Strategy.{name}: rename it")
+    if kind not in KINDS:
+        raise UsageError(
+            f"{where}: a parameter is a bool, int, float or str, not {kind}: "
+            "begin the name with _ or annotate it as ClassVar if it is none"
+        )
+    return _checked(where, kind, getattr(cls, name))
+
+
+def _checked(where: str, kind: str, value: object) -> Value:
+    """`value` as a `kind`; whole numbers pass as floats, and nothing else as what it is not."""
+    if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) <= sys.float_info.max:  # false for NaN, too
+            return float(value)
+    elif isinstance(value, bool | int | float | str) and type(value) is KINDS[kind]:
+        return value
+    expected = "a finite float" if kind == "float" else f"a value of type {kind}"
+    raise UsageError(f"{where}: expected {expected}, got {one_line(repr(value), 40)}")

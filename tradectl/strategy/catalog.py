@@ -1,0 +1,188 @@
+"""Where strategies come from: built in, a file of the user's, or an installed package.
+
+A strategy is code that trades, so a file of it is treated like a key: nobody else may be able to write
+it. It is read once, through the descriptor that was checked, and run from those very bytes; the cached
+bytecode beside it is never looked at, and its hash for the journal is the hash of what runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import stat
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tradectl.domain.errors import UsageError
+from tradectl.strategy.base import Parameter, Strategy
+from tradectl.strategy.wording import described, one_line, suggest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "tradectl.strategies"
+DEFAULT = "ema-cross"
+BUILT_IN = {
+    "ema-cross": "tradectl.strategy.ema_cross:EmaCross",
+    "rsi-reversion": "tradectl.strategy.rsi_reversion:RsiReversion",
+    "donchian-breakout": "tradectl.strategy.donchian_breakout:DonchianBreakout",
+}
+
+_HASH = "__tradectl_sha256__"
+
+
+class StrategyInfo(Struct, frozen=True):
+    """A strategy to choose. `origin` is `built-in`, `file` or the package; `problem` why it fails."""
+
+    name: str
+    summary: str
+    parameters: dict[str, Parameter]
+    origin: str
+    problem: str = ""
+
+
+def find(name: str) -> type[Strategy]:
+    """The strategy class of a built-in name, of `path/to/file.py:ClassName`, or of an entry point.
+
+    Raises UsageError when there is none, or when it cannot be loaded or trusted.
+    """
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        return _strategy_in(importlib.import_module(module), attribute, name)
+    path, attribute = _file_and_class(name)
+    if path:
+        return _strategy_in(_load(Path(path).expanduser()), attribute, path)
+    installed = _installed()
+    if name in installed:
+        return _from_package(installed[name])
+    known = [*BUILT_IN, *installed]
+    raise UsageError(f"no strategy {one_line(name, 60)!r}: {suggest(name, known)}")
+
+
+def describe(name: str) -> StrategyInfo:
+    """What a user wants to know of the strategy `name`. Raises as `find` does."""
+    cls = find(name)
+    summary = one_line((cls.__doc__ or "").strip().partition("\n")[0])
+    return StrategyInfo(name, summary, cls.parameters(), _origin(name))
+
+
+def available() -> list[StrategyInfo]:
+    """The built-in strategies, then the installed ones by name; broken ones say what is wrong."""
+    found = []
+    for name in [*BUILT_IN, *sorted(n for n in _installed() if n not in BUILT_IN)]:
+        try:
+            found.append(describe(name))
+        except UsageError as error:
+            found.append(StrategyInfo(name, "", {}, _origin(name), problem=str(error)))
+    return found
+
+
+def fingerprint(cls: type[Strategy]) -> str:
+    """SHA-256 of the source file that `cls` came from: a changed strategy decides differently."""
+    module = sys.modules[cls.__module__]
+    known = getattr(module, _HASH, None)
+    if isinstance(known, str):
+        return known
+    if module.__file__ is None:
+        raise UsageError(f"{cls.__name__} has no source file: its decisions could not be replayed")
+    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+
+
+def _file_and_class(name: str) -> tuple[str, str]:
+    """Both of `path/to/file.py:ClassName`, or both empty. Raises UsageError without the class."""
+    if name.endswith(".py"):
+        raise UsageError(f"{name}: which class of it? expected {name}:ClassName")
+    path, _, attribute = name.rpartition(":")
+    return (path, attribute) if path.endswith(".py") else ("", "")
+
+
+def _origin(name: str) -> str:
+    if name in BUILT_IN:
+        return "built-in"
+    if _file_and_class(name)[0]:
+        return "file"
+    entry = _installed().get(name)
+    return entry.dist.name if entry is not None and entry.dist is not None else "package"
+
+
+def _strategy_in(module: ModuleType, attribute: str, where: str) -> type[Strategy]:
+    found = getattr(module, attribute, None)
+    if isinstance(found, type) and issubclass(found, Strategy) and found is not Strategy:
+        return found
+    there = [
+        n for n, v in vars(module).items()
+        if isinstance(v, type) and issubclass(v, Strategy) and v.__module__ == module.__name__
+    ]  # fmt: skip
+    what = "has no class" if found is None else "has no Strategy, but something else, called"
+    raise UsageError(f"{where} {what} {attribute!r}: {suggest(attribute, there)}")
+
+
+def _installed() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # slow: only for names that are not built in
+
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, entry)  # first on the path wins, as with any import
+    return found
+
+
+def _from_package(entry: EntryPoint) -> type[Strategy]:
+    try:
+        module = importlib.import_module(entry.module)
+    except Exception as error:  # somebody else's code: whatever it raises, it cannot be used
+        where = f"strategy {entry.name!r} ({entry.value})"
+        raise UsageError(f"{where}: {described(error)}") from error
+    return _strategy_in(module, entry.attr, entry.value)
+
+
+def _load(path: Path) -> ModuleType:
+    """The module of a user's file; the same file with the same text is loaded once."""
+    source = _read_trusted(path)
+    digest = hashlib.sha256(source).hexdigest()
+    name = "_tradectl_" + hashlib.sha256(f"{path.resolve()} {digest}".encode()).hexdigest()[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    setattr(module, _HASH, digest)
+    sys.modules[name] = module
+    try:
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102  # what an import is
+    except Exception as error:  # the user's code: whatever it raises is theirs to mend
+        del sys.modules[name]
+        raise UsageError(f"{path}, {_what_went_wrong(error, str(path))}") from error
+    return module
+
+
+def _what_went_wrong(error: Exception, path: str) -> str:
+    """`line 3: NameError: ...`, with the last line of the file itself that was reached."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return f"line {error.lineno}: {one_line(str(error.msg))}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    text = one_line(str(error)) if isinstance(error, UsageError) else described(error)
+    return f"line {lines[-1] if lines else 1}: {text}"
+
+
+def _read_trusted(path: Path) -> bytes:
+    """The bytes of a file that only we, or root, can have written."""
+    try:
+        # not blocking, so that a pipe in the file's place cannot hold us up
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"cannot read the strategy file {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise UsageError(f"the strategy {path} is not a file")
+        if about.st_uid not in (os.geteuid(), 0):
+            raise UsageError(f"{path} belongs to somebody else: copy it, read it, use the copy")
+        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageError(f"others can write {path}: chmod go-w {path}")
+        return file.read()

@@ -1,0 +1,53 @@
+"""Following a breakout: a price not seen for n bars is the start of something (Donchian; the Turtles)."""
+
+from __future__ import annotations
+
+from tradectl.domain.events import BarEvent
+from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.indicators import Donchian
+
+
+class DonchianBreakout(Strategy):
+    """Long when a bar closes above the high of the `entry` bars before it, out below the low of `exit`.
+
+    Short in the mirror: below the low of `entry` bars, out above the high of `exit`.
+    """
+
+    entry: int = 20
+    exit: int = 10
+
+    def check(self) -> None:
+        if not 1 <= self.exit <= self.entry:
+            raise ValueError("exit must be at least 1 and at most entry")
+
+    def start(self) -> None:
+        self._entry = Donchian(self.entry)
+        self._exit = Donchian(self.exit)
+        self._side = 0
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        before, leave = self._entry.value, self._exit.value
+        high, low = float(bar.high), float(bar.low)
+        self._entry.update(high, low)
+        self._exit.update(high, low)
+        if before is None or leave is None:
+            return None
+        return self._judge(float(bar.price), before, leave)
+
+    def _judge(
+        self, close: float, before: tuple[float, float], leave: tuple[float, float]
+    ) -> Signal | None:
+        side = self._side
+        if close > before[0] and side <= 0:
+            self._side = 1
+            return self.long(reason=f"closed above the high of {self.entry} bars")
+        if close < before[1] and side >= 0:
+            self._side = -1
+            return self.short(reason=f"closed below the low of {self.entry} bars")
+        if side > 0 and close < leave[1]:
+            self._side = 0
+            return self.flat(reason=f"closed below the low of {self.exit} bars")
+        if side < 0 and close > leave[0]:
+            self._side = 0
+            return self.flat(reason=f"closed above the high of {self.exit} bars")
+        return None

@@ -1,0 +1,53 @@
+"""Two moving averages that cross: the default strategy, since it needs nothing but trades."""
+
+from __future__ import annotations
+
+from tradectl.domain.events import MarketDataEvent, SignalAction
+from tradectl.domain.money import BPS
+from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.indicators import Ema
+
+
+class EmaCross(Strategy):
+    """Long while the fast average of trades is above the slow one, short while it is below.
+
+    `fast` and `slow` count trades. To change sides the averages must be `band_bps` apart; the first
+    side is taken as it is found, so that a run starts trading as soon as the averages are warm.
+    """
+
+    fast: int = 10
+    slow: int = 30
+    band_bps: float = 1.0
+
+    def check(self) -> None:
+        if not 1 <= self.fast < self.slow:
+            raise ValueError("fast must be at least 1 and below slow")
+        if self.band_bps < 0:
+            raise ValueError("band_bps must not be negative")
+
+    def start(self) -> None:
+        self._fast = Ema(self.fast)
+        self._slow = Ema(self.slow)
+        self._band = 0.0
+        self._wish: SignalAction | None = None
+
+    def on_trade(self, trade: MarketDataEvent) -> Signal | None:
+        price = float(trade.price)
+        fast = self._fast.update(price)
+        slow = self._slow.update(price)
+        if slow is None or fast is None:
+            return None
+        gap = fast - slow
+        band = self._band * slow
+        if gap > band:
+            return None if self._wish is SignalAction.BUY else self._turn(SignalAction.BUY)
+        if gap < -band:
+            return None if self._wish is SignalAction.SELL else self._turn(SignalAction.SELL)
+        return None
+
+    def _turn(self, wish: SignalAction) -> Signal:
+        self._wish = wish
+        self._band = self.band_bps * float(BPS)
+        if wish is SignalAction.BUY:
+            return self.long(reason="fast average above slow")
+        return self.short(reason="fast average below slow")

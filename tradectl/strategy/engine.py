@@ -1,0 +1,271 @@
+"""Market data in, signals out.
+
+A tick must cost nothing but the strategies that want it. So at the first sight of a symbol on a feed
+(trades, quotes, or bars of one length) the engine works out who listens there and keeps that list as a
+*route*; from then on a tick is one look-up and the calls. Routes are forgotten when the players change,
+and are worked out again.
+
+A symbol's prices come from one feed, the finest that there is: bars that repeat what trades have told
+would count it twice. A strategy that raises is not believed but survived: its failures are events, three
+in a row end its game, and nobody else at the table notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import (
+    BarEvent,
+    Event,
+    MarketDataEvent,
+    StrategySignalEvent,
+    SystemEvent,
+)
+from tradectl.strategy import catalog
+from tradectl.strategy.bars import BarBuilder, spell_timeframe
+from tradectl.strategy.base import Strategy
+from tradectl.strategy.roster import (
+    Listener,
+    Player,
+    Seat,
+    StrategyInstance,
+    StrategyRecord,
+    signal_event,
+)
+from tradectl.strategy.wording import described, one_line, suggest
+
+TRADES = 0
+QUOTES = -1
+"""A feed is named by the length of its bars in ns; trades are bars of no length."""
+
+
+BarListeners = tuple[tuple[BarBuilder, tuple[Listener, ...]], ...]
+
+
+class Route(NamedTuple):
+    """Who hears a feed: first those who get longer bars made of it, then those who hear it itself."""
+
+    bars: BarListeners
+    listeners: tuple[Listener, ...]
+
+
+NOBODY = Route((), ())
+
+
+class StrategyEngine:
+    """Runs `instances`. Pure and synchronous: the same events give the same signals.
+
+    `max_failures` in a row of one callback quarantine its instance. An instance may say
+    `max_signals_per_second` of a symbol; of those that come faster the last is said when it may be.
+    Raises UsageError for an instance that cannot be.
+    """
+
+    def __init__(
+        self,
+        instances: Iterable[StrategyInstance],
+        *,
+        max_failures: int = 3,
+        max_signals_per_second: int = 20,
+        find: Callable[[str], type[Strategy]] = catalog.find,
+    ) -> None:
+        if max_failures < 1 or max_signals_per_second < 1:
+            raise UsageError("max_failures and max_signals_per_second must be at least 1")
+        self._players: dict[str, Player] = {}
+        for instance in instances:
+            if instance.name in self._players:
+                raise UsageError(f"two strategies are named {instance.name!r}: rename one")
+            self._players[instance.name] = Player(instance, find(instance.strategy))
+        self._max_failures = max_failures
+        self._pace = max_signals_per_second
+        self._routes: dict[int, dict[str, Route]] = {}
+        self._builders: dict[tuple[str, int], BarBuilder] = {}
+        self._finest: dict[str, int] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._held: dict[tuple[str, str], Seat] = {}
+        self._out: list[Event] = []
+
+    def on_market(self, event: MarketDataEvent, at: int) -> list[Event] | None:
+        """What the strategies say to `event`, dispatched at `at` (ns UTC): signals and failures."""
+        if type(event) is MarketDataEvent:
+            feed = TRADES
+        elif type(event) is BarEvent:
+            feed = event.interval
+        else:
+            feed = QUOTES
+        if self._held:
+            self._say_held(at)
+        try:
+            bars, listeners = self._routes[feed][event.symbol]
+        except KeyError:
+            bars, listeners = self._open(feed, event.symbol)
+        if bars:
+            self._make_bars(bars, event, at)
+        self._call(listeners, event, at)
+        if not self._out:
+            return None
+        said, self._out = self._out, []
+        return said
+
+    def quarantine(self, name: str, reason: str = "by command") -> list[Event]:
+        """An instance hears nothing more; its position is not touched. UsageError if unknown."""
+        player = self._player(name)
+        if player.quarantined:
+            return []
+        player.leave()
+        self._forget_routes()
+        return [_system("strategy_quarantined", player.component, reason)]
+
+    def release(self, name: str) -> list[Event]:
+        """Let an instance play again, from a new start of its objects. UsageError if unknown."""
+        player = self._player(name)
+        if not player.quarantined:
+            return []
+        player.come_back()
+        self._forget_routes()
+        return [_system("strategy_released", player.component, "starts anew")]
+
+    def records(self) -> list[StrategyRecord]:
+        return [player.record() for player in self._players.values()]
+
+    def _make_bars(self, bars: BarListeners, event: MarketDataEvent, at: int) -> None:
+        for builder, listeners in bars:
+            for bar in builder.update(event, at):
+                self._call(listeners, bar, at)
+
+    def _call(self, listeners: tuple[Listener, ...], event: MarketDataEvent, at: int) -> None:
+        for listener in listeners:
+            try:
+                answer = listener.call(event)
+                signal = None if answer is None else signal_event(listener.seat, answer)
+            except Exception as error:  # a user's code: whatever it raises, the others play on
+                self._strike(listener, error)
+                continue
+            listener.strikes = 0
+            if signal is not None:
+                self._say(listener.seat, signal, at)
+
+    def _say(self, seat: Seat, signal: StrategySignalEvent, at: int) -> None:
+        if seat.may_speak(at):
+            seat.speak(signal, at)
+            self._out.append(signal)
+            return
+        self._held[seat.player.config.name, seat.symbol] = seat
+        if seat.hold(signal, at):
+            message = f"{seat.symbol}: over {self._pace} signals in a second; the last one waits"
+            self._tell("strategy_throttled", seat.player.component, message)
+
+    def _say_held(self, at: int) -> None:
+        """A wish must not get lost: the last of a burst may have been the exit."""
+        for key, seat in list(self._held.items()):
+            signal = seat.held
+            if signal is None:
+                del self._held[key]
+            elif seat.may_speak(at):
+                del self._held[key]
+                seat.held = None
+                seat.speak(signal, at)
+                self._out.append(signal)
+
+    def _strike(self, listener: Listener, error: Exception) -> None:
+        listener.strikes += 1
+        player = listener.seat.player
+        self._report(player, f"{listener.name}: {described(error)}")
+        if listener.strikes >= self._max_failures:
+            reason = f"{listener.strikes} failures in a row of {listener.name}"
+            self._out += self.quarantine(player.config.name, reason)
+
+    def _report(self, player: Player, message: str) -> None:
+        player.failures += 1
+        self._tell("strategy_failed", player.component, message)
+
+    def _tell(self, kind: str, component: str, message: str) -> None:
+        self._out.append(_system(kind, component, message))
+
+    def _tell_once(self, kind: str, component: str, message: str) -> None:
+        if (component, message) not in self._told:
+            self._told.add((component, message))
+            self._tell(kind, component, message)
+
+    def _player(self, name: str) -> Player:
+        player = self._players.get(name)
+        if player is None:
+            raise UsageError(f"no strategy {one_line(name, 60)!r}: {suggest(name, self._players)}")
+        return player
+
+    # --- routes ------------------------------------------------------------------------------------
+
+    def _open(self, feed: int, symbol: str) -> Route:
+        if feed == QUOTES:
+            route = Route((), _listeners(self._sit(symbol), "on_quote"))
+        elif self._is_finest(feed, symbol):
+            route = self._price_route(feed, symbol)
+        else:
+            route = NOBODY
+            message = f"{symbol}: bars of {spell_timeframe(feed)} are ignored: there is finer data"
+            self._tell_once("data_ignored", "strategy", message)
+        self._routes.setdefault(feed, {})[symbol] = route
+        return route
+
+    def _is_finest(self, feed: int, symbol: str) -> bool:
+        finest = self._finest.setdefault(symbol, feed)
+        if feed < finest:
+            self._finest[symbol] = feed
+            self._routes.get(finest, {}).pop(symbol, None)  # to be opened again, for nobody
+        return feed <= finest
+
+    def _price_route(self, feed: int, symbol: str) -> Route:
+        seats = self._sit(symbol)
+        made: dict[int, list[Listener]] = {}
+        direct: list[Listener] = []
+        for listener in _listeners(seats, "on_bar"):
+            player = listener.seat.player
+            if player.timeframe == feed:
+                direct.append(listener)
+            elif feed == TRADES or player.timeframe % feed == 0:
+                made.setdefault(player.timeframe, []).append(listener)
+            else:
+                wanted, given = spell_timeframe(player.timeframe), spell_timeframe(feed)
+                message = f"{symbol}: bars of {wanted} cannot be made from bars of {given}"
+                self._tell_once("strategy_idle", player.component, message)
+        bars = tuple((self._builder(symbol, t), tuple(heard)) for t, heard in made.items())
+        return Route(bars, (*direct, *_listeners(seats, "on_trade")))
+
+    def _sit(self, symbol: str) -> list[Seat]:
+        """The seats at `symbol`; a strategy that cannot start does not play."""
+        seats = []
+        for player in self._players.values():
+            if not player.wants(symbol):
+                continue
+            try:
+                seats.append(player.sit(symbol, self._pace))
+            except Exception as error:  # a user's code: whatever it raises, the others play on
+                self._report(player, f"start: {described(error)}")
+                self._out += self.quarantine(player.config.name, "could not start")
+        return seats
+
+    def _builder(self, symbol: str, timeframe: int) -> BarBuilder:
+        return self._builders.setdefault((symbol, timeframe), BarBuilder(timeframe))
+
+    def _forget_routes(self) -> None:
+        """And the builders that nobody feeds meanwhile: they would come back with a hole."""
+        self._routes.clear()
+        self._builders = {
+            (symbol, timeframe): builder
+            for (symbol, timeframe), builder in self._builders.items()
+            if any(
+                p.timeframe == timeframe and p.wants(symbol) and "on_bar" in p.callbacks
+                for p in self._players.values()
+            )
+        }
+
+
+def _listeners(seats: list[Seat], callback: str) -> tuple[Listener, ...]:
+    return tuple(seat.listeners[callback] for seat in seats if callback in seat.listeners)
+
+
+def _system(kind: str, component: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component="strategy", kind=kind, component=component, message=one_line(message)
+    )
