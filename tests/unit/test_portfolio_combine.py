@@ -121,8 +121,9 @@ def test_without_allocations_every_strategy_may_use_all() -> None:
 
 
 def test_with_allocations_a_strategy_left_out_is_refused() -> None:
-    allocations = Allocations({"ema": D("0.4")})
+    allocations = Allocations({"ema": D("0.4"), "idle": D(0)})
     assert allocations.of("ema") == D("0.4")
+    assert allocations.of("idle") == 0
     with pytest.raises(UsageError, match="'rsi' has no allocation"):
         allocations.of("rsi")
 

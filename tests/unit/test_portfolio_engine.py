@@ -137,8 +137,12 @@ def test_a_fixed_quantity_needs_no_equity() -> None:
     assert brief(chosen.on_signal(signal("sell", PERPETUAL), view)) == [("sell", D("0.5"), False)]
 
 
-def test_a_symbol_without_a_price_waits() -> None:
-    events = engine().on_signal(signal("buy"), FakeAccount().hold(BTC, "3"))
+@pytest.mark.parametrize("mark", [None, "0", "-1"])
+def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
+    view = FakeAccount().hold(BTC, "3")
+    if mark is not None:
+        view.price(BTC, mark)
+    events = engine().on_signal(signal("buy"), view)
     assert reason(events) == "no price yet"
     assert answer(events).target == answer(events).current == 3
 
@@ -192,9 +196,16 @@ def test_a_change_of_the_minimum_is_made(held: str, quantity: str) -> None:
     assert orders(events)[0].quantity == D(quantity)
 
 
-def test_closing_is_worth_any_cost() -> None:
-    events = engine().on_signal(signal("close"), account(held="0.06"))
-    assert brief(events) == [("sell", D("0.06"), True)]
+@pytest.mark.parametrize("held", ["0.05", "0.06"])
+def test_closing_is_worth_any_cost(held: str) -> None:
+    events = engine().on_signal(signal("close"), account(held=held))
+    assert brief(events) == [("sell", D(held), True)]
+
+
+def test_a_turn_closes_too() -> None:
+    chosen = engine(sizing="fixed_quantity", quantity=D("0.03"))
+    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.03"))
+    assert brief(events) == [("sell", D("0.06"), False)]
 
 
 def test_a_repeated_wish_does_not_chase_small_drifts() -> None:
@@ -211,6 +222,12 @@ def test_a_repeated_wish_does_not_chase_small_drifts() -> None:
 def test_what_working_orders_bring_is_not_ordered_again() -> None:
     view = account()
     work(view, Side.BUY, "20", status=OrderStatus.APPROVED)
+    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+
+
+def test_a_resting_entry_that_brings_it_there_is_left_alone() -> None:
+    view = account()
+    work(view, Side.BUY, "20", **LIMIT)
     assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
 
 
@@ -247,6 +264,15 @@ def test_what_has_not_arrived_is_not_closed(
     assert brief(engine().on_signal(signal("close", symbol), view)) == expected
 
 
+@pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
+def test_what_is_already_leaving_is_not_closed_again(symbol: str) -> None:
+    view = account(symbol, held="8")
+    work(view, Side.BUY, "10", symbol=symbol, status=OrderStatus.APPROVED)
+    work(view, Side.SELL, "3", symbol=symbol, status=OrderStatus.APPROVED)
+    events = engine().on_signal(signal("close", symbol), view)
+    assert brief(events) == [("sell", D(5), True)]
+
+
 def test_spot_in_flight_is_not_sold_before_it_is_there() -> None:
     view = account()
     work(view, Side.BUY, "30", status=OrderStatus.APPROVED)
@@ -268,6 +294,15 @@ def test_a_resting_order_that_leads_away_is_cancelled() -> None:
         source_component="portfolio", order_id="w-0", symbol=BTC, reason="stop"
     )
     assert brief(events) == [("sell", D(8), True)]
+
+
+def test_what_stays_in_flight_still_counts_when_another_order_is_cancelled() -> None:
+    view = account(PERPETUAL)
+    work(view, Side.BUY, "5", symbol=PERPETUAL, status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "7", symbol=PERPETUAL, **LIMIT)
+    events = engine().on_signal(signal("sell", PERPETUAL), view)
+    assert [e.order_id for e in events if isinstance(e, CancelEvent)] == ["w-1"]
+    assert brief(events) == [("sell", D(25), False)]
 
 
 def test_a_resting_entry_is_cancelled_though_nothing_is_held() -> None:
@@ -396,6 +431,22 @@ def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, 
     assert all(order.strategy == "ema" for order in orders(events))
 
 
+def test_rebalancing_measures_what_moves() -> None:
+    chosen = engine(sizing="inverse_volatility", max_weight=D(1))
+    view = account().price(PERPETUAL, "100")
+    view.instruments = FakeAccount(known=False).instruments
+    for symbol in (BTC, PERPETUAL, "NO_PRICE_USDT"):
+        chosen.on_signal(signal("buy", symbol), view)
+    for n in range(20):
+        view.price(BTC, D(100 + n % 2)).price(PERPETUAL, D(100 + 4 * (n % 2)))
+        chosen.rebalance(view, "schedule")
+    calm, wild = (
+        answer(chosen.on_signal(signal("buy", symbol), view)).target * view.marks[symbol]
+        for symbol in (BTC, PERPETUAL)
+    )
+    assert calm > 3 * wild > 0
+
+
 def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
     assert engine().rebalance(account(held="5"), "schedule") == []
 
@@ -435,9 +486,34 @@ def test_a_close_that_was_cancelled_is_sent_again() -> None:
     assert len(orders(chosen.close_all(view, "stop"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("side", "fields"),
+    [
+        (Side.SELL, {}),
+        (Side.SELL, {"reduce_only": True, **LIMIT}),
+        (Side.BUY, {"reduce_only": True}),
+    ],
+)
+def test_only_a_close_at_market_counts_as_closing(side: Side, fields: dict[str, Any]) -> None:
+    view = account(held="3")
+    work(view, side, "3", **fields)
+    assert brief(engine().close_all(view, "stop")) == [("sell", D(3), True)]
+
+
+def test_the_rest_of_a_close_in_flight_is_closed() -> None:
+    view = account(held="3")
+    work(view, Side.SELL, "1", reduce_only=True, status=OrderStatus.UNKNOWN)
+    assert brief(engine().close_all(view, "stop")) == [("sell", D(2), True)]
+
+
 def test_closing_needs_no_price() -> None:
     view = FakeAccount().hold(BTC, "3")
     assert brief(engine().close_all(view, "stop")) == [("sell", D(3), True)]
+
+
+def test_what_is_worth_the_exchanges_minimum_is_closed() -> None:
+    events = engine().close_all(account(held="0.05"), "stop")
+    assert brief(events) == [("sell", D("0.05"), True)]
 
 
 def test_dust_is_reported_and_left() -> None:

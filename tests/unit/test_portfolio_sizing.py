@@ -74,8 +74,10 @@ def test_the_calmer_symbol_gets_more() -> None:
 def test_a_symbol_not_yet_measured_counts_as_average() -> None:
     sizer = InverseVolatility(D(1))
     for i in range(ENOUGH + 1):
-        sizer.sample("known", D(100 + i % 2))
-    assert sizer.weight("new", {"known": D(1), "new": D(1)}) == D("0.5")
+        sizer.sample("one", D(100 + i % 2))
+        sizer.sample("other", D(100 + i % 2))
+    wishes = {"one": D(1), "other": D(1), "new": D(1)}
+    assert sizer.weight("new", wishes) == D("0.33333333")
 
 
 def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:

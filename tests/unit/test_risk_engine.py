@@ -215,7 +215,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
         RiskEvent(
             source_component="risk",
             code="DAILY_LOSS",
-            message="15.00% was lost today: the limit is 12%",
+            message="today's loss is 15.00%: the limit is 12%",
             limit="12",
             actual="15",
             action="halt",

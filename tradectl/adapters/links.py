@@ -53,11 +53,11 @@ class PaperLink:
         )
 
     async def start(self) -> None:
-        self._bus.attach(MarketDataEvent, self._on_market, Stage.EXCHANGE)
+        self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
         self._bus.attach(TimerEvent, self._on_timer, Stage.EXCHANGE)
 
     async def stop(self) -> None:
-        self._bus.detach(self._on_market)
+        self._bus.detach(self._exchange.on_record)
         self._bus.detach(self._on_timer)
 
     def send(self, command: OutboundCommand, at: int) -> None:
@@ -65,9 +65,6 @@ class PaperLink:
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         self._exchange.restore(orders, positions)
-
-    def _on_market(self, record: Record) -> None:
-        self._exchange.on_market(record.event, record.at)  # type: ignore[arg-type]
 
     def _on_timer(self, record: Record) -> None:
         if record.event.name == PAPER_TIMER:  # type: ignore[union-attr]

@@ -59,6 +59,7 @@ class Core:
         self.at = 0
         self.outbox: list[OutboundCommand] = []
         self._handlers = HandlersByKind()
+        self._caused: deque[tuple[int, Event]] = deque()
         self._ids_given = 0
 
     def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
@@ -84,56 +85,55 @@ class Core:
         self.seq = seq = self.seq + 1
         record = Record(seq, at, event)  # type: ignore[arg-type]
         records.append(record)
-        caused: deque[tuple[int, Event]] | None = None
+        caused = self._caused
         for handler in self._handlers[event.__class__]:
             try:
                 emitted = handler(record)
+                if emitted:
+                    for follower in emitted:
+                        caused.append((seq, follower))
             except Exception as error:  # a component's bug must not stop the others: _failure tells
-                emitted = _failure(handler, error)
-            if emitted:
-                if caused is None:
-                    caused = deque()
-                caused.extend([(seq, e) for e in emitted])
+                caused.append((seq, _failure(handler, error)))
         if caused:
-            self._cascade(caused, records)
+            self._cascade(records)
 
-    def _cascade(self, caused: deque[tuple[int, Event]], records: list[Record]) -> None:
-        last_allowed = self.seq + MAX_CASCADE
+    def _cascade(self, records: list[Record]) -> None:
+        caused, last_allowed, halted = self._caused, self.seq + MAX_CASCADE, False
         while caused:
             cause, event = caused.popleft()
-            emitted = self._derive(event, cause, records)
-            caused.extend(emitted)
-            if self.seq >= last_allowed:
+            self._derive(event, cause, records)
+            if self.seq < last_allowed:
+                continue
+            caused.clear()
+            if not halted:
+                # What follows from this halt (cancels, above all) still counts, as far again.
+                halted, last_allowed = True, self.seq + MAX_CASCADE
                 self.outbox.clear()
                 runaway = RunawayCascade(f"one input caused more than {MAX_CASCADE:,} events")
-                self._derive(_halt("runaway_cascade", str(runaway)), cause, records)
-                return
+                caused.append((cause, _halt("runaway_cascade", str(runaway))))
 
-    def _derive(self, event: Event, cause: int, records: list[Record]) -> list[tuple[int, Event]]:
+    def _derive(self, event: Event, cause: int, records: list[Record]) -> None:
         self.seq = seq = self.seq + 1
         record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]
         records.append(record)
-        following: list[tuple[int, Event]] = []
         for handler in self._handlers[event.__class__]:
             try:
                 emitted = handler(record)
+                if emitted:
+                    for follower in emitted:
+                        self._caused.append((seq, follower))
             except Exception as error:  # as in step
-                emitted = _failure(handler, error)
-            if emitted:
-                following.extend([(seq, e) for e in emitted])
-        return following
+                self._caused.append((seq, _failure(handler, error)))
 
 
-def _failure(handler: Handler, error: Exception) -> list[Event]:
+def _failure(handler: Handler, error: Exception) -> Event:
     name = getattr(handler, "__qualname__", repr(handler))
     message = harmless(f"{name}: {type(error).__name__}: {error}")
     if isinstance(error, CoreError):
-        return [_halt("core_error", message)]
-    return [
-        SystemEvent(
-            source_component="core", kind="component_failed", component=name, message=message
-        )
-    ]
+        return _halt("core_error", message)
+    return SystemEvent(
+        source_component="core", kind="component_failed", component=name, message=message
+    )
 
 
 def _halt(code: str, message: str) -> RiskEvent:

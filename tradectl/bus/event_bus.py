@@ -22,7 +22,7 @@ from tradectl.bus.core import Core, Handler, Stage
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
 from tradectl.domain.commands import OutboundCommand
-from tradectl.domain.errors import JournalFailed
+from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
 from tradectl.domain.events import (
     Event,
     EventPriority,
@@ -77,7 +77,7 @@ class EventBus:
         self.journal = journal
         self.sender: Sender | None = None
         self.sends_outside = True
-        self.failure: JournalFailed | None = None
+        self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
         self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
         self._max = max_queue_size
@@ -130,6 +130,8 @@ class EventBus:
                 await asyncio.sleep(0)
         else:
             while self._urgent_waiting >= self._max and self._turn_task is not None:
+                if self.failure is not None:
+                    raise self.failure
                 self._room.clear()
                 await self._room.wait()
         self.post(event)
@@ -208,13 +210,21 @@ class EventBus:
         except JournalFailed as error:
             del records[written:]
             self._fail(error)
+        except (
+            Exception
+        ) as error:  # the bus itself broke: stop as for a journal, never go on silently
+            del records[written:]
+            self._fail(CoreError(f"the bus broke: {type(error).__name__}: {error}"))
         self._history.extend(records)
         self._observers.show(records)
 
     def _take_urgent(self) -> Event:
         self._urgent_waiting -= 1
-        event = next(queue for queue in self._urgent if queue).popleft()
-        self._set_again(event, self.clock.now())
+        for queue in self._urgent:
+            if queue:
+                break
+        event = queue.popleft()
+        self._set_again(event)
         return event
 
     def _step_due(self, now: int, records: list[Record]) -> None:
@@ -226,9 +236,9 @@ class EventBus:
         self._set_again(event, now)
         self.core.step(event, self.clock.stamp(due), records)
 
-    def _set_again(self, event: Event, now: int) -> None:
+    def _set_again(self, event: Event, now: int = 0) -> None:
         if isinstance(event, TimerEvent):
-            self._agenda.set_timer(event.name, now)
+            self._agenda.set_timer(event.name, now or self.clock.now())
             self._set_alarm()
 
     # --- durable, then sent, then shown --------------------------------------------------------------
@@ -274,12 +284,13 @@ class EventBus:
             for command in commands:
                 self.sender(command, self.clock.now())
 
-    def _fail(self, error: JournalFailed) -> None:
+    def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""
         self.failure = error
         self._held.clear()
         self.core.outbox.clear()
         self.failed.set()
+        self._room.set()
 
     # --- observers -----------------------------------------------------------------------------------
 
@@ -302,6 +313,10 @@ class EventBus:
     ) -> None:
         """Like subscribe, for several families or classes in one mailbox that keeps their order."""
         self._observers.add(kinds, handler, name, records=records)
+
+    def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
+        """A ring that always holds the newest `size` records of these kinds."""
+        return self._observers.keep(kinds, size)
 
     def unsubscribe(self, event_type: Kind, handler: Observer) -> None:
         """Stop calling `handler` for this family, or class, of events."""

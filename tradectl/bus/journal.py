@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zlib import crc32
 
 import msgspec
@@ -80,7 +80,7 @@ class FooterLine(Struct):
 
 def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]:
     """The seal over `lines`, and the chain that the next seal goes on from."""
-    checksums = [crc32(line) for line in lines]
+    checksums = list(map(crc32, lines))
     packed = struct.pack(f">{len(checksums)}I", *checksums)
     chain = crc32(packed, chain)
     return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
@@ -109,8 +109,12 @@ class JournalWriter:
 
     def write(self, records: list[Record]) -> None:
         """One sealed group, in one write to the operating system."""
+        try:
+            group = self._encoder.encode_lines(records)
+        except (msgspec.EncodeError, TypeError, ValueError) as error:
+            self._fail(str(error), error)
         self.last_seq = records[-1].seq
-        self._write_group(self._encoder.encode_lines(records))
+        self._write_group(group)
 
     def sync(self) -> None:
         """Wait until what was written would survive a power loss."""
@@ -118,7 +122,7 @@ class JournalWriter:
         try:
             os.fdatasync(self._fd)
         except OSError as error:
-            self._fail(error)
+            self._fail(error.strerror or str(error), error)
 
     def close(self, footer: Footer | None) -> None:
         """Write the footer of a clean end, if there is one, and close."""
@@ -142,16 +146,14 @@ class JournalWriter:
                 self.bytes_written += written
                 data = data[written:]
         except OSError as error:
-            self._fail(error)
+            self._fail(error.strerror or str(error), error)
         self._chain = chain
 
     def _check(self) -> None:
         if self._failure:
             raise JournalFailed(f"the journal {self.path} cannot be written: {self._failure}")
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, why: str, error: Exception) -> NoReturn:
         """One failed write or sync ends it: a later success would prove nothing."""
-        self._failure = error.strerror or str(error)
-        raise JournalFailed(
-            f"the journal {self.path} cannot be written: {self._failure}"
-        ) from error
+        self._failure = why
+        raise JournalFailed(f"the journal {self.path} cannot be written: {why}") from error

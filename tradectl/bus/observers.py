@@ -14,19 +14,22 @@ Kind = EventType | type[Event]
 """What can be watched: a whole family of events, or one class of them with its subclasses."""
 
 
-class MailboxesByClass(dict[type[Event], tuple[Mailbox, ...]]):
-    """The mailboxes that want each concrete class of event, resolved at first sight."""
+Put = Callable[[Record], object]
+
+
+class Watching(dict[type[Event], tuple[Put, ...]]):
+    """Where the records of each concrete class of event go, resolved at first sight."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted: list[tuple[Kind, Mailbox]] = []
+        self.wanted: list[tuple[Kind, Put]] = []
 
-    def __missing__(self, event_class: type[Event]) -> tuple[Mailbox, ...]:
-        found = tuple(dict.fromkeys(box for kind, box in self.wanted if _is_a(event_class, kind)))
+    def __missing__(self, event_class: type[Event]) -> tuple[Put, ...]:
+        found = tuple(dict.fromkeys(put for kind, put in self.wanted if _is_a(event_class, kind)))
         self[event_class] = found
         return found
 
-    def change(self, wanted: list[tuple[Kind, Mailbox]]) -> None:
+    def change(self, wanted: list[tuple[Kind, Put]]) -> None:
         self.wanted = wanted
         self.clear()
 
@@ -44,7 +47,8 @@ class Observers:
         self.dead_count = 0
         self._limit = limit
         self._on_trouble = on_trouble
-        self._boxes = MailboxesByClass()
+        self._watching = Watching()
+        self._boxes: list[Mailbox] = []
         self._tasks: dict[Mailbox, asyncio.Task[None]] = {}
         self._dead: deque[DeadLetter] = deque(maxlen=kept)
         self._running = False
@@ -54,35 +58,46 @@ class Observers:
         box = Mailbox(
             handler, name=name, limit=self._limit, on_dead=self._bury, wants_records=records
         )
-        self._boxes.change([*self._boxes.wanted, *((kind, box) for kind in kinds)])
+        self._boxes.append(box)
+        self._watch(kinds, box.put)
         if self._running:
             self._tasks[box] = asyncio.ensure_future(box.run())
 
+    def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
+        """A ring of the newest records: needs no task, and cannot fail or fall behind."""
+        ring: deque[Record] = deque(maxlen=size)
+        self._watch(kinds, ring.append)
+        return ring
+
+    def _watch(self, kinds: Iterable[Kind], put: Put) -> None:
+        self._watching.change([*self._watching.wanted, *((kind, put) for kind in kinds)])
+
     def remove(self, kind: Kind, handler: Observer) -> None:
         """Stop calling `handler` for this kind; what waits for it is dropped with its last one."""
-        before = self._all()
-        kept = [(k, b) for k, b in self._boxes.wanted if k is not kind or b.handler != handler]
-        self._boxes.change(kept)
-        still_used = self._all()
-        for box in before:
-            if box not in still_used and box in self._tasks:
+        puts = [box.put for box in self._boxes if box.handler == handler]
+        wanted = self._watching.wanted
+        self._watching.change([(k, put) for k, put in wanted if k is not kind or put not in puts])
+        still_used = [put for _, put in self._watching.wanted]
+        for box in [box for box in self._boxes if box.put in puts and box.put not in still_used]:
+            self._boxes.remove(box)
+            if box in self._tasks:
                 self._tasks.pop(box).cancel()
 
     def show(self, records: list[Record]) -> None:
-        boxes = self._boxes
+        watching = self._watching
         for record in records:
-            for box in boxes[record.event.__class__]:
-                box.put(record)
+            for put in watching[record.event.__class__]:
+                put(record)
 
     def waiting(self) -> int:
-        return sum(len(box) for box in self._all())
+        return sum(len(box) for box in self._boxes)
 
     def dead_letters(self) -> list[DeadLetter]:
         return list(self._dead)
 
     def retry(self) -> int:
         """Hand every dead letter to its observer once more; how many there were."""
-        letters, boxes = list(self._dead), {box.name: box for box in self._all()}
+        letters, boxes = list(self._dead), {box.name: box for box in self._boxes}
         self._dead.clear()
         for letter in letters:
             if letter.observer in boxes:
@@ -92,7 +107,7 @@ class Observers:
 
     def start(self) -> None:
         self._running = True
-        self._tasks = {box: asyncio.ensure_future(box.run()) for box in self._all()}
+        self._tasks = {box: asyncio.ensure_future(box.run()) for box in self._boxes}
 
     async def stop(self) -> None:
         self._running = False
@@ -102,10 +117,7 @@ class Observers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def figures(self) -> dict[str, dict[str, Any]]:
-        return {box.name: _figures(box) for box in self._all()}
-
-    def _all(self) -> list[Mailbox]:
-        return list(dict.fromkeys(box for _, box in self._boxes.wanted))
+        return {box.name: _figures(box) for box in self._boxes}
 
     def _bury(self, letter: DeadLetter, breaker_opened: bool) -> None:
         self._dead.append(letter)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,12 +64,22 @@ app.add_typer(
 
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
+    _open_missing_streams()
     sys.exit(_run())
+
+
+def _open_missing_streams() -> None:
+    """Where a stream was closed (`>&-`) there is none, and its number would go to the next file that
+    is opened, such as a journal."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
 
 
 def _run() -> int:
     try:
         answer = app(standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is an error while it can still be told
     except TradectlError as error:
         return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -76,8 +87,11 @@ def _run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except TimeoutError as error:  # an OSError too, but of ours: it has words and names no file
+        return _say(f"{error}: `tradectl emergency-stop` ends it whatever it does", 1)
     except OSError as error:
-        return _say(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+        where = f": {error.filename}" if error.filename else ""
+        return _say(f"{error.strerror or error}{where}", 1)
     except Exception as error:  # the last line of defence: one line for the user, whatever it is
         if os.environ.get("TRADECTL_DEBUG"):
             raise

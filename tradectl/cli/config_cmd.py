@@ -21,7 +21,7 @@ def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_FILE,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a file with every key, its default and what it means, all commented out."""
+    """Write a commented file. It has every key, its default and what it means."""
     from tradectl.runtime.config_file import write_text
     from tradectl.runtime.config_template import template
 
@@ -35,7 +35,7 @@ def init(
 
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """What a run with this file would use: defaults, file and environment, without secrets."""
+    """Show what a run would use. Defaults, file and environment together, without secrets."""
     import msgspec
 
     from tradectl.runtime.config import load_settings
@@ -52,7 +52,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Say whether a file (default: tradectl.toml) is good, environment included; exit code 2 if not."""
+    """Say whether a file is good. Exit code 2 if not; the file is tradectl.toml unless named."""
     from tradectl.runtime.config import load_settings
 
     path = config or DEFAULT_FILE
@@ -67,7 +67,7 @@ def set_(
     value: Annotated[str, typer.Argument(help="Such as 3, paper, BTCUSDT,ETHUSDT, none.")],
     config: ConfigOption = None,
 ) -> None:
-    """Change one key of a file (default: tradectl.toml); its comments stay as they are."""
+    """Change one key of a file. The rest stays as it is; the file is tradectl.toml unless named."""
     from tradectl.runtime.config_edit import set_key
 
     path = config or DEFAULT_FILE

@@ -54,5 +54,7 @@ def parse_speed(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0 < speed < 1e9:
-        raise typer.BadParameter(f"expected `max` or a number above 0 such as 10, got {text!r}")
+        raise typer.BadParameter(
+            f"expected `max` or a number above 0 such as 10, got {text!r}", param_hint="'--speed'"
+        )
     return speed

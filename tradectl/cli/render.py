@@ -131,6 +131,8 @@ def replay(data: Data) -> RenderableType:
 def receipt(data: Data) -> RenderableType:
     """The shape of `emergency-stop --json`: what was done, and what is left."""
     parts: list[RenderableType] = [_stopped(data)]
+    if data.get("error"):
+        parts.append(_line("error", _words(data["error"], BAD)))
     for name, key in (("cancelled", "cancelled"), ("closed", "closed")):
         parts.append(_line(name, Cell(_these(data.get(key)))))
     for name, key in (("orders left", "open_orders_left"), ("positions", "positions_left")):

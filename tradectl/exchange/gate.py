@@ -11,9 +11,12 @@ from typing import Protocol
 
 from tradectl.domain.commands import OutboundCommand, SubmitOrder
 from tradectl.domain.events import ExecutionEvent
-from tradectl.domain.orders import Trigger
+from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.text import harmless
 from tradectl.exchange.base import Report
 from tradectl.state.latch import HaltLatch
+
+SUPPRESSED = "not sent: the emergency stop is latched"
 
 
 class Sends(Protocol):
@@ -30,9 +33,16 @@ class ExchangeGate:
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder) and self._holds_back(command):
-            self._report(self._suppressed(command), at)
-        else:
+            self._report(_answer(command.order.spec, Trigger.REJECT, SUPPRESSED), at)
+            return
+        try:
             self._exchange.send(command, at)
+        except (
+            Exception
+        ) as error:  # whatever broke, the command may have got through: ask, not guess
+            if isinstance(command, SubmitOrder):
+                reason = harmless(f"sending it broke: {type(error).__name__}: {error}", 200)
+                self._report(_answer(command.order.spec, Trigger.LOSE, reason), at)
 
     def _holds_back(self, command: SubmitOrder) -> bool:
         if self._latch is None or not self._latch.is_set():
@@ -40,12 +50,12 @@ class ExchangeGate:
         halt = self._latch.read()
         return halt is None or not (halt.flatten and command.order.spec.reduce_only)
 
-    def _suppressed(self, command: SubmitOrder) -> ExecutionEvent:
-        spec = command.order.spec
-        return ExecutionEvent(
-            source_component="gate",
-            order_id=spec.order_id,
-            symbol=spec.symbol,
-            kind=Trigger.REJECT,
-            reason="not sent: the emergency stop is latched",
-        )
+
+def _answer(spec: OrderSpec, kind: Trigger, reason: str) -> ExecutionEvent:
+    return ExecutionEvent(
+        source_component="gate",
+        order_id=spec.order_id,
+        symbol=spec.symbol,
+        kind=kind,
+        reason=reason,
+    )

@@ -14,7 +14,7 @@ from decimal import Decimal
 from random import Random
 
 from tradectl.domain.commands import OutboundCommand, SubmitOrder
-from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.domain.time import MILLISECOND
@@ -80,6 +80,15 @@ class PaperExchange:
         if self._next_arrival <= at:
             self.wake(at)
         reports = self._matching.on_market(event, at)
+        if reports:
+            self._answer(reports, at)
+
+    def on_record(self, record: Record) -> None:
+        """The same as a handler on the bus: called for every tick, so it is spelled out."""
+        at = record.at
+        if self._next_arrival <= at:
+            self.wake(at)
+        reports = self._matching.on_market(record.event, at)  # type: ignore[arg-type]
         if reports:
             self._answer(reports, at)
 

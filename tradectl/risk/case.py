@@ -23,9 +23,9 @@ class Facts(Struct, frozen=True):
     """What the order comes to. Notionals in the quote currency; what has no price yet counts as
     zero.
 
-    `price` is the order's own, else the mark. `reach` is the largest size its position can have
-    once the order filled, and `gross` the largest notional of all positions then, whatever else
-    that is `working` (of all symbols) fills; neither matters for an order that only `reduces`.
+    `price` is the order's own, else the mark. `reach` is the largest notional that its position can
+    have once the order filled, and `gross` that of all positions together, whatever else that is
+    `working` (of all symbols) fills; neither matters for an order that only `reduces`.
     """
 
     instrument: Instrument
@@ -79,8 +79,8 @@ def _facts(order: OrderSpec, view: AccountView) -> Facts:
     exit_only = reduces(order, held, here)
     reached = gross = ZERO
     if not exit_only:
-        reached = reach(order, held, here)
-        gross = view.exposure() + (reached - abs(held)) * mark
+        reached = reach(order, held, here) * mark
+        gross = view.exposure() + reached - abs(held) * mark
         if working:
             gross += elsewhere(symbol, working, view)
     return Facts(

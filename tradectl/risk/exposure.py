@@ -39,14 +39,13 @@ class PositionNotional(Check):
 
     def check(self, case: Case) -> Refusal | None:
         facts = case.facts
-        notional = facts.reach * facts.mark
-        if notional <= self._limit or facts.reduces:
+        if facts.reach <= self._limit or facts.reduces:
             return None
         return self.refuse(
             f"the {case.order.symbol} position could reach "
-            f"{money(notional, facts.instrument.quote)}, over the limit of {money(self._limit)}",
+            f"{money(facts.reach, facts.instrument.quote)}, over the limit of {money(self._limit)}",
             self._limit,
-            notional,
+            facts.reach,
         )
 
 
@@ -86,9 +85,8 @@ class Leverage(Check):
         equity, own = facts.equity, facts.instrument.max_leverage
         if facts.gross > self._limit * equity:
             return self._over("the account", facts.gross, equity, self._limit)
-        position = facts.reach * facts.mark
-        if position > own * equity and facts.instrument.can_short:
-            return self._over(case.order.symbol, position, equity, own)
+        if facts.reach > own * equity and facts.instrument.can_short:
+            return self._over(case.order.symbol, facts.reach, equity, own)
         return None
 
     def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Refusal:

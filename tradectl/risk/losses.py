@@ -4,43 +4,44 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradectl.domain.money import plain
+from tradectl.domain.money import ONE, plain
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.case import Case
-from tradectl.risk.measures import lost_pct
+from tradectl.risk.measures import HUNDRED, lost_pct
 
 
-class DailyLoss(Check):
-    """Of the equity that the UTC day began with."""
+class LossCheck(Check):
+    """A loss of `limit_pct` percent, measured from an earlier equity."""
+
+    def __init__(self, limit_pct: Decimal) -> None:
+        self._limit = limit_pct
+        self._kept = ONE - limit_pct / HUNDRED
+
+    def compare(self, case: Case, before: Decimal, what: str) -> Refusal | None:
+        facts = case.facts
+        if facts.equity > before * self._kept or facts.reduces:
+            return None
+        lost = lost_pct(before, facts.equity)
+        if lost < self._limit:
+            return None
+        return self.refuse(
+            f"{what} {lost:.2f}%: the limit is {plain(self._limit)}%", self._limit, lost
+        )
+
+
+class DailyLoss(LossCheck):
+    """Since the start of the UTC day."""
 
     code = "DAILY_LOSS"
 
-    def __init__(self, limit_pct: Decimal) -> None:
-        self._limit = limit_pct
-
     def check(self, case: Case) -> Refusal | None:
-        lost = lost_pct(case.view.day_start_equity, case.facts.equity)
-        if lost < self._limit or case.facts.reduces:
-            return None
-        return self.refuse(
-            f"{lost:.2f}% was lost today: the limit is {plain(self._limit)}%", self._limit, lost
-        )
+        return self.compare(case, case.view.day_start_equity, "today's loss is")
 
 
-class Drawdown(Check):
-    """Of the highest equity there was."""
+class Drawdown(LossCheck):
+    """Since equity was highest."""
 
     code = "DRAWDOWN"
 
-    def __init__(self, limit_pct: Decimal) -> None:
-        self._limit = limit_pct
-
     def check(self, case: Case) -> Refusal | None:
-        lost = lost_pct(case.view.peak_equity, case.facts.equity)
-        if lost < self._limit or case.facts.reduces:
-            return None
-        return self.refuse(
-            f"equity is {lost:.2f}% below its peak: the limit is {plain(self._limit)}%",
-            self._limit,
-            lost,
-        )
+        return self.compare(case, case.view.peak_equity, "the drawdown is")

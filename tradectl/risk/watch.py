@@ -72,13 +72,13 @@ def default_watches(limits: RiskLimits) -> list[Watch]:
             "DAILY_LOSS",
             lambda view: lost_pct(view.day_start_equity, view.equity()),
             limits.levels("daily_loss"),
-            "{actual:.2f}% was lost today: the limit is {limit}%",
+            "today's loss is {actual:.2f}%: the limit is {limit}%",
         ),
         Watch(
             "DRAWDOWN",
             lambda view: lost_pct(view.peak_equity, view.equity()),
             limits.levels("drawdown"),
-            "equity is {actual:.2f}% below its peak: the limit is {limit}%",
+            "the drawdown is {actual:.2f}%: the limit is {limit}%",
         ),
         Watch(
             "GROSS_EXPOSURE",

@@ -8,7 +8,6 @@ setting is known the moment it is defined.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import Enum
@@ -26,9 +25,16 @@ Place = tuple[str | int, ...]
 PREFIX = "TRADECTL__"
 LONGEST_KEY = 100
 
-_SECRET = re.compile(
-    r"(^|[_-])(api_?key|private_?key|secret(_?key)?|password|passwd|passphrase|token|credential)s?$",
-    re.IGNORECASE,
+SECRETS = (
+    "apikey",
+    "privatekey",
+    "secret",
+    "secretkey",
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "credential",
 )
 
 
@@ -41,8 +47,9 @@ def is_union(kind: Any) -> bool:
 
 
 def is_secret(key: str) -> bool:
-    """Whether a key of this name would hold what nobody may see."""
-    return _SECRET.search(key) is not None
+    """Whether a key of this name would hold what nobody may see: api_key, botToken, Passwords."""
+    letters = "".join(filter(str.isalnum, key.lower()))
+    return letters.removesuffix("s").endswith(SECRETS)
 
 
 def types_of(struct: type[Struct]) -> dict[str, Any]:

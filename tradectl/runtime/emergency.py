@@ -14,17 +14,25 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tradectl.bus.clock import WallClock
-from tradectl.domain.errors import NotRunning, StateError, TradectlError
+from tradectl.bus.journal_reader import read_header
+from tradectl.domain.errors import JournalError, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
+from tradectl.domain.positions import Position
+from tradectl.monitoring.foreign import described
 from tradectl.runtime.control import ControlError, ask
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import Recovered, last_journal, recover_from
+from tradectl.runtime.settings import Settings
 from tradectl.state.reader import StateReader
 
 ANSWER_SHARE = 0.4
@@ -77,17 +85,41 @@ def _through_the_process(
 
 def _directly(state_dir: StateDir, reason: str, flatten: bool, deadline: float) -> dict[str, Any]:
     killed = _end_the_process(state_dir)
-    done = dict(NOTHING_LEFT)
+    reader = StateReader(state_dir.db)
+    done, recovered = dict(NOTHING_LEFT), None
     try:
         with state_dir.owned():
-            files = state_dir.journal_files()
-            path = files[-1] if killed and files else last_journal(state_dir)
+            path = _journal_of_the_killed(state_dir) if killed else last_journal(state_dir)
             if path is not None:
-                recovered = recover_from(path, StateReader(state_dir.db))
+                recovered = recover_from(path, reader)
                 done = _finish(state_dir, recovered, reason, flatten, deadline)
-    except TradectlError as error:
-        done |= {"confirmed": False, "error": str(error)}
+    except Exception as error:  # whatever failed, the receipt must say so, and what may be left
+        why = str(error) if isinstance(error, TradectlError) else described(error)
+        done = {**_last_known(reader, recovered), "confirmed": False, "error": why}
     return {**done, "method": "direct", "killed": killed}
+
+
+def _last_known(reader: StateReader, recovered: Recovered | None) -> dict[str, Any]:
+    """What may still be open: by the journal, or where that cannot be read, by the database."""
+    if recovered is not None:
+        return _left(recovered.account.orders, recovered.account.positions.values())
+    status: dict[str, Any] = {}
+    with contextlib.suppress(StateError):
+        run = reader.last_run()
+        status = run["status"] if run is not None else {}
+    return {
+        **NOTHING_LEFT,
+        "open_orders_left": [order["order_id"] for order in status.get("open_orders", ())],
+        "positions_left": [position["symbol"] for position in status.get("positions", ())],
+    }
+
+
+def _left(orders: Iterable[Order], positions: Iterable[Position]) -> dict[str, Any]:
+    return {
+        **NOTHING_LEFT,
+        "open_orders_left": [order.spec.order_id for order in orders],
+        "positions_left": [p.symbol for p in positions if p.quantity],
+    }
 
 
 def _end_the_process(state_dir: StateDir) -> int | None:
@@ -103,13 +135,24 @@ def _end_the_process(state_dir: StateDir) -> int | None:
     return owner
 
 
+def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
+    """The newest journal; one that was killed before its header was whole has not traded yet."""
+    for path in reversed(state_dir.journal_files()):
+        with contextlib.suppress(JournalError):
+            read_header(path)
+            return path
+    return None
+
+
 def _finish(
     state_dir: StateDir, recovered: Recovered, reason: str, flatten: bool, deadline: float
 ) -> dict[str, Any]:
+    """What ended by itself and has nothing to be cancelled or closed is finished as it is."""
     account = recovered.account
-    held = [p for p in account.positions.values() if p.quantity]
-    if not account.orders and not (flatten and held):
-        return {**NOTHING_LEFT, "positions_left": [p.symbol for p in held]}
+    left = _left(account.orders, account.positions.values())
+    to_do = left["open_orders_left"] or (flatten and left["positions_left"])
+    if recovered.clean and not to_do:
+        return left
     return asyncio.run(_finishing_run(state_dir, recovered, reason, flatten, deadline))
 
 
@@ -117,14 +160,12 @@ async def _finishing_run(
     state_dir: StateDir, recovered: Recovered, reason: str, flatten: bool, deadline: float
 ) -> dict[str, Any]:
     from tradectl.runtime.session import Session
-    from tradectl.runtime.settings import Settings
     from tradectl.runtime.settle import settled
 
     account, header = recovered.account, recovered.header
-    orders = [order.spec.order_id for order in account.orders]
-    symbols = [p.symbol for p in account.positions.values() if p.quantity]
+    before = _left(account.orders, account.positions.values())
     session = Session(
-        Settings.load(header.config),
+        _settings_to_finish(Settings.load(header.config)),
         state_dir,
         account,
         WallClock(),
@@ -138,22 +179,34 @@ async def _finishing_run(
         await session.open()
         await session.orchestrator.start()
         session.tell_of_recovery()
-        for symbol in symbols:
+        for symbol in before["positions_left"]:
             session.bus.post(_last_known_price(symbol, account.marks))
+        await session.bus.dispatched()  # the stop goes first where both wait
         await session.orchestrator.emergency_stop(reason, flatten=flatten)
         confirmed = await settled(session.books, max(0.5, deadline - time.monotonic()))
     finally:
         await session.orchestrator.stop()
         await session.close(f"emergency stop: {reason}")
-    left = [_id_of(order) for order in session.books.working_orders()]
-    positions_left = [p.symbol for p in session.books.positions()]
+    left = _left(session.books.working_orders(), session.books.positions())
     return {
+        **left,
         "confirmed": confirmed,
-        "cancelled": [order_id for order_id in orders if order_id not in left],
-        "closed": [symbol for symbol in symbols if flatten and symbol not in positions_left],
-        "open_orders_left": left,
-        "positions_left": positions_left,
+        "cancelled": _gone("open_orders_left", before, left),
+        "closed": _gone("positions_left", before, left),
     }
+
+
+def _gone(key: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [name for name in before[key] if name not in after[key]]
+
+
+def _settings_to_finish(settings: Settings) -> Settings:
+    """Those of the run, without its strategies, which may be what hangs, and on an exchange that
+    fills the closing orders at once."""
+    at_once = msgspec.structs.replace(
+        settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
+    )
+    return msgspec.structs.replace(settings, strategies=(), paper=at_once)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:
@@ -164,10 +217,6 @@ def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent
         price=marks[symbol],
         volume=ZERO,
     )
-
-
-def _id_of(order: Order) -> str:
-    return order.spec.order_id
 
 
 def _ms_since(started: float) -> float:

@@ -16,15 +16,13 @@ SAMPLES = 240
 
 
 class Recent:
-    """Watches the bus; `sample` is called once in a while to note the equity."""
+    """Keeps what passes on the bus; `sample` is called once in a while to note the equity."""
 
     def __init__(self, bus: EventBus, books: Books) -> None:
         self.equity: deque[float] = deque(maxlen=SAMPLES)
         self._books = books
-        self._signals: deque[Record] = deque(maxlen=SHOWN)
-        self._fills: deque[Record] = deque(maxlen=SHOWN)
-        bus.observe([StrategySignalEvent], self._signals.append, name="recent signals")
-        bus.observe([FillEvent], self._fills.append, name="recent fills")
+        self._signals = bus.keep([StrategySignalEvent], SHOWN)
+        self._fills = bus.keep([FillEvent], SHOWN)
 
     def sample(self) -> None:
         self.equity.append(float(self._books.equity()))

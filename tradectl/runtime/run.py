@@ -24,7 +24,7 @@ from tradectl.bus.clock import DataClock, WallClock
 from tradectl.domain.errors import Halted, TradectlError, UsageError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.views import TradingMode
-from tradectl.feeds.base import Feed
+from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alerts import AlertManager
@@ -42,6 +42,7 @@ from tradectl.runtime.view import describe, summary
 from tradectl.state.account import Account
 
 RECORDED_ACCOUNT = "recorded"
+FULL_SPEED_BATCH = 4096
 SETTLE_S = 3.0
 
 
@@ -68,16 +69,21 @@ async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
     """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
     state_dir = options.state_dir
     state_dir.create()
+    _refuse_if_halted(state_dir)  # says so even while the process that was halted is still ending
     with state_dir.owned():
-        halt = state_dir.latch.read()
-        if halt is not None:
-            raise Halted(
-                f"halted since {halt.since}: {halt.reason}; "
-                "look into it, then `tradectl clear-halt --confirm` lets it trade again"
-            )
+        _refuse_if_halted(state_dir)
         recovered = None if options.data or options.fresh else recover(state_dir)
         with _collect_garbage_rarely():
             return await TradingRun(options, recovered).execute(screen)
+
+
+def _refuse_if_halted(state_dir: StateDir) -> None:
+    halt = state_dir.latch.read()
+    if halt is not None:
+        raise Halted(
+            f"halted since {halt.since}: {halt.reason}; "
+            "look into it, then `tradectl clear-halt --confirm` lets it trade again"
+        )
 
 
 class TradingRun(Session):
@@ -194,7 +200,12 @@ def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
     """Recorded files if some are named, else the simulated market."""
     feed = options.settings.feed
     if options.data:
-        return RecordedFeed(options.data, options.symbols, max_bad_share=feed.max_bad_share)
+        return RecordedFeed(
+            options.data,
+            options.symbols,
+            max_bad_share=feed.max_bad_share,
+            batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
+        )
     symbols = options.symbols or options.settings.symbols
     return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
 
@@ -202,11 +213,32 @@ def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
 def starting_account(settings: Settings, feed: Feed, recovered: Recovered | None) -> Account:
     """The recovered account, free to trade; or a new one in the currency of what is traded."""
     if recovered is not None:
+        _check_continuity(settings, feed, recovered)
         account = recovered.account
         account.mode, account.mode_reason = TradingMode.RUNNING, ""
         account.halted_at, account.flattening = 0, False
         return account
     return Account.opened("", currency_of(settings, feed), settings.account.cash)
+
+
+def _check_continuity(settings: Settings, feed: Feed, recovered: Recovered) -> None:
+    """What the account holds must be now what it was then. Raises UsageError."""
+    account, currency = recovered.account, currency_of(settings, feed)
+    if account.currency != currency:
+        raise UsageError(
+            f"the account is in {account.currency}, the symbols are quoted in {currency}: "
+            "choose others, or open a new account with --fresh"
+        )
+    now, then = (
+        Instruments(s.instruments) for s in (settings, Settings.load(recovered.header.config))
+    )
+    held = [p.symbol for p in account.positions.values() if p.quantity]
+    for symbol in [*held, *(order.spec.symbol for order in account.orders)]:
+        if now[symbol].kind is not then[symbol].kind:
+            raise UsageError(
+                f"the account holds {symbol} as {then[symbol].kind}, this configuration has it as "
+                f"{now[symbol].kind}: use the one it was opened with, or --fresh"
+            )
 
 
 def currency_of(settings: Settings, feed: Feed) -> str:

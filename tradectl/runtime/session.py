@@ -25,7 +25,6 @@ from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import Recovered
 from tradectl.runtime.settings import Settings
 from tradectl.state.account import Account
-from tradectl.state.books import Books
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import Changes, RunRow, Store
@@ -142,7 +141,7 @@ class Session:
     async def _store_recovered(self, recovered: Recovered) -> None:
         """What the database missed of the last run, and how that run ended."""
         account, reader = recovered.account, StateReader(self.state_dir.db)
-        books = Books(account, self.books.instruments)
+        books = make_books(Settings.load(recovered.header.config), account)
         known = reader.run(recovered.run_id)
         if known is None:
             header = recovered.header

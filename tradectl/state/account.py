@@ -99,32 +99,8 @@ def _canonical(value: Any, prefix: str) -> Any:
 
 
 class Fill(Struct, frozen=True, gc=False):
-    """One row of the fills table."""
+    """A fill in the books: the report, whose order it was, and when (ns UTC) it was booked."""
 
-    trade_id: str
-    order_id: str
-    symbol: str
-    side: str
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal
-    fee_currency: str
-    liquidity: str
+    report: FillEvent
     strategy: str
     at: int
-
-    @classmethod
-    def of(cls, order: Order, fill: FillEvent, at: int) -> Fill:
-        return cls(
-            fill.trade_id,
-            fill.order_id,
-            fill.symbol,
-            fill.side.value,
-            fill.quantity,
-            fill.price,
-            fill.fee,
-            fill.fee_currency,
-            fill.liquidity.value,
-            order.spec.strategy,
-            at,
-        )

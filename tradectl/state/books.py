@@ -293,7 +293,7 @@ class Books:
         own = totals.positions.get(symbol) or Position(symbol)
         totals.positions[symbol] = own.after_fill(signed, fill.price, fill.fee)
         totals.fills += 1
-        self.new_fills.append(Fill.of(order, fill, record.at))
+        self.new_fills.append(Fill(fill, order.spec.strategy, record.at))
 
     def _position_event(self, symbol: str) -> PositionEvent:
         position = self.account.positions[symbol]
@@ -347,10 +347,14 @@ class Books:
     # --- dump and hash ---------------------------------------------------------------------------------
 
     def snapshot(self) -> Account:
-        """The account with its working orders and marks, as it would be stored or hashed."""
+        """The account with its working orders and marks, as it would be stored or hashed.
+
+        Orders are listed by symbol, then age: which symbol traded first is forgotten by a snapshot.
+        """
         marks = {**self.account.marks, **{s: tick.price for s, tick in self.last.items()}}
+        orders = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
         return msgspec.structs.replace(
-            self.account, orders=list(self.working_orders()), marks=dict(sorted(marks.items()))
+            self.account, orders=orders, marks=dict(sorted(marks.items()))
         )
 
     def state_hash(self, run_id: str) -> str:

@@ -1,0 +1,169 @@
+"""kill -9 at any moment: what anybody has seen of the account is still there afterwards.
+
+A run that orders hundreds of times a second is killed and started again, over and over, on one state
+directory. `Witness` keeps everything that was shown on the way; the journals, the database and the
+state that a restart recovers must agree with it and with each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.integration.command import (
+    BUSY,
+    header_of,
+    journals,
+    records_of,
+    running,
+    tradectl,
+)
+from tradectl.domain.events import FillEvent, OrderApprovedEvent, OrderEvent
+from tradectl.runtime.inspector import Inspector
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.recovery import Recovered, recover
+from tradectl.runtime.replay import NO_LIMIT, Replay, ReplayResult
+from tradectl.state.account import Account
+
+CYCLES = int(os.environ.get("TRADECTL_CRASH_CYCLES", "12"))
+PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")
+
+Fill = Mapping[str, Any]
+
+
+class Witness:
+    """What was shown of one account: by `fills`, by `status`, and as lines of the run itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inspector = Inspector(StateDir(folder))
+        self.fills: set[tuple[str, str]] = set()
+        self.printed: Counter[tuple[object, ...]] = Counter()
+        self.state: tuple[int, str] = (0, "")
+
+    def look(self) -> None:
+        self.fills |= {key(row) for row in self.inspector.fills()}
+        status = self.inspector.status()
+        assert status["running"]
+        assert status["consistency"] == {"ok": True, "problems": []}
+        self.state = status["last_seq"], status["state_hash"]
+
+    def read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if " FILL " in line:
+                found = PRINTED.search(line)
+                assert found is not None, line
+                side, quantity, symbol, price, fee, order_id = found.groups()
+                self.printed[
+                    side, Decimal(quantity), symbol, Decimal(price), Decimal(fee), order_id
+                ] += 1
+
+    def check_nothing_is_lost(self) -> None:
+        rows = self.inspector.fills()
+        assert self.fills <= {key(row) for row in rows}
+        assert self.printed <= Counter(as_printed(row) for row in rows)
+
+
+def key(row: Fill) -> tuple[str, str]:
+    return row["order_id"], row["trade_id"]
+
+
+def as_printed(row: Fill) -> tuple[object, ...]:
+    numbers = [Decimal(row[name]) for name in ("quantity", "price", "fee")]
+    return row["side"], numbers[0], row["symbol"], *numbers[1:], row["order_id"]
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Path:
+    config = tmp_path / "busy.toml"
+    config.write_text(BUSY)
+    return config
+
+
+def replayed(path: Path, until: int = NO_LIMIT) -> ReplayResult:
+    return asyncio.run(Replay(path).run(until=until))
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_nothing_that_was_shown_is_lost(
+    tmp_path: Path, busy: Path
+) -> None:
+    folder, chance = tmp_path / "state", Random(20)
+    witness = Witness(folder)
+    before: Recovered | None = None
+    for cycle in range(CYCLES):
+        with running(folder, "-c", busy, "--seed", cycle) as run:
+            witness.check_nothing_is_lost()
+            for _ in range(chance.randrange(1, 40)):
+                run.line(" FILL ")
+            witness.look()
+            time.sleep(chance.random() * 0.3)  # the moment of death is the one thing left to chance
+            run.kill()
+            witness.read(run.lines)
+        before = check_the_killed_run(folder, before, witness.state)
+    check_the_whole_account(folder, busy, witness)
+
+
+def check_the_killed_run(
+    folder: Path, before: Recovered | None, shown: tuple[int, str]
+) -> Recovered:
+    """It began where the one before was killed, it replays, and so it is recovered."""
+    recovered = recover(StateDir(folder))
+    assert recovered is not None
+    path = journals(folder)[-1]
+    assert (recovered.journal, recovered.clean) == (path, False)
+    if before is not None:
+        header = header_of(path)
+        assert header.continues == before.run_id
+        assert Account.load(header.state).hash(before.run_id) == before.state_hash
+    result = replayed(path)
+    assert result.verified, result.first_divergence
+    assert result.state_hash == recovered.state_hash
+    assert recovered.account.duplicates == 0
+    seq, state_hash = shown
+    assert seq <= recovered.last_seq
+    assert replayed(path, until=seq).state_hash == state_hash
+    return recovered
+
+
+def check_the_whole_account(folder: Path, busy: Path, witness: Witness) -> None:
+    """After a clean end: journals, database and books tell the same story, each order sent once."""
+    with running(folder, "-c", busy) as run:
+        run.send(signal.SIGTERM)
+        assert run.end().code == 0
+    witness.check_nothing_is_lost()
+    wanted: dict[str, Decimal] = {}
+    filled: Counter[str] = Counter()
+    approved: Counter[str] = Counter()
+    trades: Counter[tuple[str, str]] = Counter()
+    for path in journals(folder):
+        for record in records_of(path):
+            match record.event:
+                case OrderEvent(order=order):
+                    assert order.order_id not in wanted
+                    wanted[order.order_id] = order.quantity
+                case OrderApprovedEvent(order_id=order_id):
+                    approved[order_id] += 1
+                case FillEvent() as fill:
+                    trades[fill.order_id, fill.trade_id] += 1
+                    filled[fill.order_id] += fill.quantity  # type: ignore[assignment]
+    assert set(approved.values()) == set(trades.values()) == {1}
+    assert all(order_id in approved and filled[order_id] <= wanted[order_id] for order_id in filled)
+    stored = tradectl(folder, "fills", "--json").document()
+    assert Counter(map(key, stored)) == trades
+    orders = tradectl(folder, "orders", "--json").document()
+    assert {o["order_id"]: Decimal(o["filled"]) for o in orders} == {i: filled[i] for i in wanted}
+    status = tradectl(folder, "status", "--json").document()
+    assert status["consistency"]["ok"]
+    runs = tradectl(folder, "runs", "--json").document()
+    assert [r["status"] for r in runs] == ["crashed"] * CYCLES + ["clean"]

@@ -1,0 +1,62 @@
+"""The examples in configs/ are good, and say what they promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tradectl.domain.instruments import Instruments
+from tradectl.runtime.config import load_settings
+from tradectl.runtime.settings import Settings
+from tradectl.strategy.catalog import find
+
+FOLDER = Path(__file__).resolve().parents[2] / "configs"
+EXAMPLES = sorted(FOLDER.glob("*.toml"), key=lambda path: path.stem)
+
+
+def example(name: str) -> Settings:
+    return load_settings(FOLDER / f"{name}.toml", None, {})
+
+
+def test_there_are_examples() -> None:
+    assert [path.stem for path in EXAMPLES] == [
+        "paper",
+        "paper-recorded",
+        "perpetual",
+        "several-strategies",
+    ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_loads_and_begins_with_words(path: Path) -> None:
+    assert load_settings(path, None, {}).mode == "paper"
+    assert path.read_text().startswith("# ")
+    assert f"-c configs/{path.name}" in path.read_text()
+
+
+def test_paper_spells_the_defaults_out() -> None:
+    settings = example("paper")
+    [strategy] = settings.strategies
+    defaults = {name: p.default for name, p in find(strategy.strategy).parameters().items()}
+    assert strategy.parameters == defaults
+    without = msgspec.structs.replace(strategy, parameters={})
+    assert msgspec.structs.replace(settings, strategies=(without,)) == Settings()
+
+
+def test_recorded_data_gets_room_for_its_bursts() -> None:
+    risk = example("paper-recorded").risk
+    assert (risk.max_orders_per_second or 0) > (Settings().risk.max_orders_per_second or 0)
+
+
+def test_perpetuals_can_be_sold_short() -> None:
+    settings = example("perpetual")
+    instruments = Instruments(settings.instruments)
+    assert all(instruments[symbol].can_short for symbol in settings.symbols)
+
+
+def test_several_strategies_share_one_whole() -> None:
+    strategies = example("several-strategies").strategies
+    assert len(strategies) == 3
+    assert sum(s.allocation for s in strategies) == 1

@@ -1,0 +1,196 @@
+"""Layers of a configuration, from nothing at all to all of them at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradectl.domain.errors import ConfigError
+from tradectl.domain.instruments import Instrument, InstrumentKind
+from tradectl.runtime.config import load_settings
+from tradectl.runtime.settings import Settings
+from tradectl.strategy.roster import StrategyInstance
+
+D = Decimal
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Any:
+    """load("[risk]\\n...", flags, environ): the settings of a file with that text."""
+
+    def from_text(text: str, flags: Any = None, environ: Any = None) -> Settings:
+        path = tmp_path / "t.toml"
+        path.write_text(text)
+        return load_settings(path, flags, environ or {})
+
+    return from_text
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    assert load_settings(None, None, {}) == Settings()
+    assert load_settings(None, {}, {"PATH": "/bin", "TRADECTL_STATE_DIR": "/x"}) == Settings()
+
+
+def test_an_empty_file_is_the_defaults(load: Any) -> None:
+    assert load("") == Settings()
+    assert load("[risk]\n[paper]\n") == Settings()
+
+
+def test_a_file_is_read(load: Any) -> None:
+    settings = load('symbols = ["BTCUSDT"]\nseed = 9\n[journal]\ndurability = "strict"\n')
+    assert settings.symbols == ("BTCUSDT",)
+    assert settings.seed == 9
+    assert settings.journal.durability == "strict"
+    assert settings.risk == Settings().risk
+
+
+@pytest.mark.parametrize(
+    ("spelled", "value"),
+    [
+        ("0.1", "0.1"),
+        ("3", "3"),
+        ("2.50", "2.50"),
+        ('"0.3"', "0.3"),
+        ("1e-3", "1e-3"),
+        ("1_000.5", "1000.5"),
+        ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),
+    ],
+)
+def test_decimals_are_exact(load: Any, spelled: str, value: str) -> None:
+    assert load(f"[risk]\nfee_margin_pct = {spelled}").risk.fee_margin_pct == D(value)
+
+
+def test_none_switches_a_limit_off(load: Any) -> None:
+    risk = load('[risk]\nmax_leverage = "none"\nmax_working_orders = "none"').risk
+    assert risk.max_leverage is None
+    assert risk.max_working_orders is None
+
+
+def test_the_environment_wins_over_the_file_and_flags_over_both(load: Any) -> None:
+    text = "seed = 1\n[risk]\nmax_leverage = 1\nfee_margin_pct = 1\nmax_working_orders = 1"
+    settings = load(
+        text,
+        {"risk": {"max_leverage": 3}},
+        {"TRADECTL__RISK__MAX_LEVERAGE": "2", "TRADECTL__RISK__FEE_MARGIN_PCT": "2"},
+    )
+    assert settings.risk.max_leverage == 3
+    assert settings.risk.fee_margin_pct == 2
+    assert settings.risk.max_working_orders == 1
+
+
+def test_strategies_and_their_parameters_keep_their_types(load: Any) -> None:
+    text = """
+[[strategies]]
+name = "a"
+strategy = "rsi-reversion"
+symbols = ["BTCUSDT"]
+parameters = { period = 10, oversold = 20.0, overbought = 80, timeframe = "5m" }
+"""
+    [strategy] = load(text, {"seed": 3}, {"TRADECTL__JOURNAL__DURABILITY": "strict"}).strategies
+    assert strategy.symbols == ("BTCUSDT",)
+    assert repr(strategy.parameters) == (
+        "{'period': 10, 'oversold': 20.0, 'overbought': 80, 'timeframe': '5m'}"
+    )
+
+
+def test_an_instrument_is_described(load: Any) -> None:
+    text = """
+[[instruments]]
+symbol = "BTCUSDT"
+quote = "USDT"
+kind = "perpetual"
+tick_size = 0.1
+lot_size = 0.001
+min_notional = 100
+max_leverage = 20
+"""
+    [instrument] = load(text).instruments
+    assert instrument == Instrument(
+        "BTCUSDT", "USDT", D("0.1"), D("0.001"), D(100), InstrumentKind.PERPETUAL, D(20)
+    )
+
+
+def test_flags_may_be_settings_themselves() -> None:
+    instances = (StrategyInstance(name="x", strategy="ema-cross", allocation=D("0.5")),)
+    flags = {"symbols": ("BTCUSDT",), "strategies": instances, "risk": {"max_leverage": 0.1}}
+    settings = load_settings(None, flags, {})
+    assert settings.strategies == instances
+    assert settings.risk.max_leverage == D("0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("TRADECTL__SEED", "7", "seed", 7),
+        ("tradectl__seed", "7", "seed", 7),
+        ("TRADECTL__SYMBOLS", "BTCUSDT", "symbols", ("BTCUSDT",)),
+        ("TRADECTL__SYMBOLS", "BTCUSDT, ETHUSDT", "symbols", ("BTCUSDT", "ETHUSDT")),
+        ("TRADECTL__SYMBOLS", '["BTCUSDT"]', "symbols", ("BTCUSDT",)),
+        ("TRADECTL__RISK__MAX_LEVERAGE", "0.10", "risk.max_leverage", D("0.10")),
+        ("TRADECTL__RISK__MAX_LEVERAGE", "none", "risk.max_leverage", None),
+        ("TRADECTL__RISK", '{"max_leverage": 0.10}', "risk.max_leverage", D("0.10")),
+        ("TRADECTL__RISK__MAX_WORKING_ORDERS", "5", "risk.max_working_orders", 5),
+        ("TRADECTL__FEED__MAX_BAD_SHARE", "0.5", "feed.max_bad_share", 0.5),
+        ("TRADECTL__JOURNAL__DURABILITY", "strict", "journal.durability", "strict"),
+        (
+            "TRADECTL__ORCHESTRATOR__ENABLE_AUTO_RECOVERY",
+            "false",
+            "orchestrator.enable_auto_recovery",
+            False,
+        ),
+        (
+            "TRADECTL__STRATEGIES",
+            '[{"name": "a", "strategy": "ema-cross", "allocation": 0.1}]',
+            "strategies",
+            (StrategyInstance(name="a", strategy="ema-cross", allocation=D("0.1")),),
+        ),
+    ],
+)
+def test_a_variable_spells_its_value(name: str, text: str, key: str, value: object) -> None:
+    found: Any = load_settings(None, None, {name: text})
+    for step in key.split("."):
+        found = getattr(found, step)
+    assert found == value
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADECTL__SEED", "12")
+    assert load_settings().seed == 12
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 4\r\n[risk]\r\nmax_leverage = 3\r\n")
+    assert load_settings(path, None, {}).seed == 4
+
+
+def test_every_strategy_may_use_everything_when_no_part_is_given() -> None:
+    flags = {"strategies": [{"name": n, "strategy": "ema-cross"} for n in "ab"]}
+    assert [s.allocation for s in load_settings(None, flags, {}).strategies] == [1, 1]
+
+
+@pytest.mark.parametrize("environ", [{}, {"TRADECTL_STATE_DIR": "/x"}])
+def test_without_layers_pydantic_is_not_imported(environ: dict[str, str]) -> None:
+    code = (
+        "import sys; from tradectl.runtime.config import load_settings; "
+        f"load_settings(None, None, {environ!r}); "
+        "print([m for m in sys.modules if m.startswith(('pydantic', 'tomllib', 'tomli_w'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_loading_twice_gives_the_same(load: Any) -> None:
+    text = "[risk]\nmax_leverage = 3.0"
+    assert load(text).fingerprint() == load(text).fingerprint()
+
+
+def test_what_cannot_be_is_an_error_of_usage(load: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("seed = 'x'")
+    assert caught.value.exit_code == 2

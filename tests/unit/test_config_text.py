@@ -1,0 +1,161 @@
+"""The configuration as text: the one in effect, and the template."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
+from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.risk.limits import RiskLimits
+from tradectl.runtime.config import settings_from
+from tradectl.runtime.config_file import parse
+from tradectl.runtime.config_keys import is_struct, known_keys, types_of
+from tradectl.runtime.config_template import template
+from tradectl.runtime.config_text import describe, effective, literal
+from tradectl.runtime.settings import AccountSettings, Settings
+from tradectl.strategy.roster import StrategyInstance
+
+D = Decimal
+PATH = Path("t.toml")
+ALL_SET = Settings(
+    seed=-5,
+    symbols=("BTCUSDT", "X-PERP"),
+    account=AccountSettings(cash=D("12345.678901")),
+    risk=RiskLimits(max_leverage=None, max_working_orders=None, fee_margin_pct=D("1E-7")),
+    strategies=(
+        StrategyInstance(
+            name="a \u202e \u3042 \\ \"'",
+            strategy="rsi-reversion",
+            symbols=("X-PERP",),
+            parameters={"period": 7, "oversold": 1e-5, "timeframe": "5m"},
+            allocation=D("0.25"),
+        ),
+    ),
+    instruments=(
+        Instrument(
+            "X-PERP", "USDT", D("0.1"), D("1E+2"), D(5), InstrumentKind.PERPETUAL, D("3.50")
+        ),
+    ),
+)
+
+
+def loaded(text: str) -> Settings:
+    return settings_from(parse(text, PATH), PATH, {}, {})
+
+
+def uncommented(text: str) -> str:
+    return re.sub(r"^#(?=[\[\w])", "", text, flags=re.MULTILINE)
+
+
+def test_what_is_described_loads_back_to_itself() -> None:
+    text = describe(Settings())
+    assert loaded(text) == Settings()
+    assert describe(loaded(text)) == text
+
+
+def test_everything_that_can_be_set_loads_back() -> None:
+    printable = msgspec.structs.replace(ALL_SET.strategies[0], name="a \u3042 \\ \"'")
+    chosen = msgspec.structs.replace(ALL_SET, strategies=(printable,))
+    again = loaded(describe(chosen))
+    assert again == chosen
+    assert repr(again) == repr(chosen)
+
+
+def test_a_description_holds_nothing_that_a_terminal_obeys() -> None:
+    text = describe(ALL_SET)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert tomllib.loads(text)["strategies"][0]["name"] == ALL_SET.strategies[0].name
+
+
+def test_a_secret_that_got_in_is_not_shown() -> None:
+    strategy = StrategyInstance(name="a", strategy="ema-cross", parameters={"api_key": "hush"})
+    chosen = Settings(strategies=(strategy,))
+    assert "hush" not in describe(chosen)
+    assert "(secret)" in describe(chosen)
+    assert "hush" not in str(effective(chosen))
+
+
+def test_a_limit_that_is_off_is_spelled_none() -> None:
+    assert 'max_leverage = "none"' in describe(ALL_SET)
+    assert effective(ALL_SET)["risk"]["max_leverage"] is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.decimals(0, 10**14, allow_nan=False, places=8),
+    st.sampled_from(["fraction", "max_weight", "min_trade_notional"]),
+)
+def test_any_decimal_loads_back_to_the_last_digit(value: Decimal, key: str) -> None:
+    value += D("1E-8")
+    changes: dict[str, Any] = {key: value}
+    chosen = Settings(portfolio=PortfolioSettings(**changes))
+    assert repr(loaded(describe(chosen))) == repr(chosen)
+
+
+@pytest.mark.parametrize(
+    ("value", "toml"),
+    [
+        (None, '"none"'),
+        (True, "true"),
+        (3, "3"),
+        (0.5, "0.5"),
+        (D(5), "5"),
+        (D("0.10"), "0.10"),
+        ('a"b', '"a\\"b"'),
+        ((), "[]"),
+        (("A", "B"), '["A", "B"]'),
+        ({}, "{}"),
+        ({"a": 1, "b": "x"}, '{ a = 1, b = "x" }'),
+        (InstrumentKind.SPOT, '"spot"'),
+    ],
+)
+def test_a_value_as_toml_on_one_line(value: object, toml: str) -> None:
+    assert literal(value) == toml
+
+
+def test_the_template_loads_as_the_defaults() -> None:
+    assert loaded(template()) == Settings()
+
+
+def test_the_template_sets_nothing() -> None:
+    sections: dict[str, Any] = {
+        name: {} for name, kind in types_of(Settings).items() if is_struct(kind)
+    }
+    assert tomllib.loads(template()) == sections
+
+
+def test_the_template_uncommented_is_the_defaults_too() -> None:
+    chosen = loaded(uncommented(template()))
+    assert chosen.instruments == (BUILT_IN["BTCUSDT"],)
+    assert msgspec.structs.replace(chosen, instruments=()) == Settings()
+
+
+def test_the_template_has_every_key() -> None:
+    table = tomllib.loads(uncommented(template()))
+    for key in known_keys():
+        section, _, name = key.rpartition(".")
+        assert name in (table[section] if section else table), key
+    for name in ("strategies", "instruments"):
+        kind = known_keys()[name]
+        assert list(table[name][0]) == list(types_of(kind.__args__[0]))
+
+
+def test_the_template_explains_in_the_words_of_the_code() -> None:
+    text = template()
+    assert "# the same as a multiple of equity\n#max_leverage = 2\n" in text
+    assert '# one of "batched", "strict"\n#durability = "batched"\n' in text
+    assert "[risk]\n# What the account may do, in numbers.\n" in text
+    assert '"none" switches a limit off' in " ".join(text.replace("#", "").split())
+
+
+def test_no_line_of_the_template_is_too_wide() -> None:
+    assert max(map(len, template().splitlines())) <= 100

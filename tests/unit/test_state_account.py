@@ -1,0 +1,236 @@
+"""An account can be dumped, restored and hashed: equal accounts have equal hashes, others do not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tradectl.domain.events import EmergencyEvent, TimerEvent
+from tradectl.domain.orders import OrderStatus, Trigger
+from tradectl.domain.positions import Position
+from tradectl.domain.views import TradingMode
+from tradectl.state.account import Account, StrategyTotals
+from tradectl.state.books import Books
+
+
+def busy_ledger(prefix: str = f"{RUN}-") -> Ledger:
+    """Positions, working orders in several statuses, a partial fill, marks, two strategies."""
+    ledger = Ledger()
+    ledger.tell(tick("100"), tick("100.50", PERP), TimerEvent(name="risk"))
+    ledger.trade(f"{prefix}1-1", "buy 3@100.10", fee="0.0300", strategy="a")
+    ledger.trade(f"{prefix}2-1", "sell 1@101", fee="0.01", strategy="b")
+    ledger.trade(f"{prefix}3-1", "sell 2@100.5", PERP, strategy="a")
+    ledger.work(f"{prefix}4-1", "buy 4").work(f"{prefix}5-1", "sell 1", PERP)
+    ledger.tell(
+        report(f"{prefix}4-1", Trigger.ACCEPT, venue="v9"),
+        fill(f"{prefix}4-1.1", f"{prefix}4-1", "buy 1@99", fee="0.0099"),
+        cancel(f"{prefix}5-1", PERP),
+        tick("99.0"),
+    )
+    return ledger
+
+
+def snapshot() -> Account:
+    return busy_ledger().books.snapshot()
+
+
+def through_json(account: Account) -> Account:
+    return Account.load(msgspec.json.decode(msgspec.json.encode(account.dump())))
+
+
+# --- dump and load -----------------------------------------------------------------------------------
+
+
+def test_an_account_comes_back_from_its_dump_equal_and_with_the_same_hash() -> None:
+    account = snapshot()
+    assert through_json(account) == account
+    assert through_json(account).hash(RUN) == account.hash(RUN)
+
+
+def test_restored_books_answer_as_the_first_ones_did() -> None:
+    ledger = busy_ledger()
+    again = Books(through_json(ledger.books.snapshot()), ledger.books.instruments)
+    for ask in (
+        Books.equity,
+        Books.exposure,
+        Books.margin_used,
+        Books.drawdown,
+        Books.working_orders,
+        Books.positions,
+        lambda b: b.pending(SPOT),
+        lambda b: b.mark(PERP),
+    ):
+        assert ask(again) == ask(ledger.books)
+    assert again.state_hash(RUN) == ledger.hash()
+
+
+def test_a_restored_working_order_goes_on_where_it_was() -> None:
+    ledger = busy_ledger()
+    again = Ledger(through_json(ledger.books.snapshot()))
+    for one in (ledger, again):
+        one.tell(fill(f"{RUN}-4-1.1", f"{RUN}-4-1", "buy 1@99", fee="0.0099"))
+        one.tell(fill(f"{RUN}-4-1.2", f"{RUN}-4-1", "buy 3@98", fee="0.03"))
+    assert again.books.account.duplicates == 1
+    assert again.hash() == ledger.hash()
+
+
+def test_a_snapshot_keeps_its_marks_and_mode_when_the_books_go_on() -> None:
+    ledger = busy_ledger()
+    taken = ledger.books.snapshot()
+    dumped, hashed = taken.dump(), taken.hash(RUN)
+    ledger.tell(tick("1"), EmergencyEvent())
+    assert (taken.dump(), taken.hash(RUN)) == (dumped, hashed)
+
+
+@pytest.mark.xfail(strict=True, reason="positions, strategies and orders are shared, not copied")
+def test_a_snapshot_keeps_its_positions_and_orders_when_the_books_go_on() -> None:
+    ledger = busy_ledger()
+    taken = ledger.books.snapshot()
+    dumped = taken.dump()
+    ledger.tell(fill("late", f"{RUN}-4-1", "buy 1@98"))
+    assert taken.dump() == dumped
+
+
+def test_decimals_are_strings_in_a_dump() -> None:
+    dumped = snapshot().dump()
+    assert isinstance(dumped["cash"], str)
+    assert dumped["positions"][SPOT]["quantity"] == "3"
+    assert dumped["marks"] == {SPOT: "99.0", PERP: "100.50"}
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {},
+        {"account_id": "x"},
+        {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "abc"},
+        {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "1", "surprise": 1},
+        {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "1", "mode": "odd"},
+        [],
+        None,
+    ],
+)
+def test_what_is_no_account_is_refused(junk: Any) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Account.load(junk)
+
+
+# --- the hash ----------------------------------------------------------------------------------------
+
+
+def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
+    """Change this only together with the journal's format: recorded hashes would not match."""
+    account = Account.opened("a", "USDT", Decimal("100.50"))
+    told = (
+        b'{"account_id":"","cash":"100.5","currency":"USDT","day_start_equity":"100.5",'
+        b'"initial_cash":"100.5","peak_equity":"100.5"}'
+    )
+    assert account.hash("run") == hashlib.sha256(told).hexdigest()
+
+
+def test_the_names_of_runs_make_no_difference() -> None:
+    one, other = busy_ledger("run1-"), busy_ledger("other-")
+    other.books.account.account_id = "other"
+    assert one.books.state_hash("run1") == other.books.state_hash("other")
+    assert one.books.state_hash("run1") != other.books.state_hash("run1")
+
+
+def test_the_spelling_of_a_number_makes_no_difference() -> None:
+    account, spelled = snapshot(), snapshot()
+    spelled.cash = spelled.cash.quantize(Decimal("1e-20"))
+    spelled.marks = {symbol: mark + Decimal("0.000") for symbol, mark in spelled.marks.items()}
+    assert spelled.hash(RUN) == account.hash(RUN)
+
+
+def test_the_order_of_the_tables_makes_no_difference() -> None:
+    account, turned = snapshot(), snapshot()
+    for name in ("positions", "marks", "strategies"):
+        table = getattr(turned, name)
+        setattr(turned, name, dict(reversed(table.items())))
+    assert turned.hash(RUN) == account.hash(RUN)
+
+
+@pytest.mark.xfail(strict=True, reason="a zero that was computed is not the default zero")
+def test_a_zero_that_was_computed_is_a_zero() -> None:
+    account, computed = snapshot(), snapshot()
+    account.flattening = computed.flattening = False
+    computed.turnover -= computed.turnover
+    account.turnover = Account.opened("x", "USDT", Decimal(1)).turnover
+    assert account == computed
+    assert account.hash(RUN) == computed.hash(RUN)
+
+
+def _order(account: Account) -> Any:
+    return account.orders[0]
+
+
+CHANGES: dict[str, Callable[[Account], Any]] = {
+    "currency": lambda a: setattr(a, "currency", "EUR"),
+    "cash": lambda a: setattr(a, "cash", a.cash + Decimal("1e-10")),
+    "initial cash": lambda a: setattr(a, "initial_cash", a.initial_cash + 1),
+    "position": lambda a: a.positions.update({SPOT: Position(SPOT, Decimal(3), Decimal(1))}),
+    "another position": lambda a: a.positions.update({"X": Position("X")}),
+    "mark": lambda a: a.marks.update({SPOT: Decimal("99.1")}),
+    "order status": lambda a: setattr(_order(a), "status", OrderStatus.UNKNOWN),
+    "order filled": lambda a: setattr(_order(a), "filled", Decimal("1.5")),
+    "order trades": lambda a: _order(a).trades.append("t"),
+    "order reason": lambda a: setattr(_order(a), "reason", "other"),
+    "venue id": lambda a: setattr(_order(a), "venue_order_id", "v10"),
+    "an order less": lambda a: a.orders.pop(),
+    "mode": lambda a: setattr(a, "mode", TradingMode.PAUSED),
+    "mode reason": lambda a: setattr(a, "mode_reason", "x"),
+    "halt time": lambda a: setattr(a, "halted_at", 5),
+    "flattening": lambda a: setattr(a, "flattening", True),
+    "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
+    "day start": lambda a: setattr(a, "day_start_equity", a.day_start_equity + 1),
+    "day": lambda a: setattr(a, "day", a.day + 1),
+    "orders count": lambda a: setattr(a, "orders_count", 99),
+    "denied count": lambda a: setattr(a, "denied_count", 99),
+    "fills count": lambda a: setattr(a, "fills_count", 99),
+    "duplicates": lambda a: setattr(a, "duplicates", 99),
+    "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
+    "strategy": lambda a: a.strategies.update({"c": StrategyTotals(orders=1)}),
+    "strategy's fills": lambda a: setattr(a.strategies["a"], "fills", 99),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_everything_else_makes_a_difference(what: str) -> None:
+    account, changed = snapshot(), snapshot()
+    CHANGES[what](changed)
+    assert changed.hash(RUN) != account.hash(RUN)
+
+
+def test_every_field_of_an_account_is_among_the_changes_tried() -> None:
+    """So that a new field is not left out of the hash by an oversight."""
+    tried: set[str] = set()
+    for change in CHANGES.values():
+        account, changed = snapshot().dump(), snapshot()
+        change(changed)
+        dumped = changed.dump()
+        tried |= {name for name in {*account, *dumped} if account.get(name) != dumped.get(name)}
+    assert tried == {*Account.__struct_fields__} - {"account_id"}
+
+
+@pytest.mark.xfail(strict=True, reason="the prefix is cut off every text, not only off order ids")
+def test_a_strategy_whose_name_begins_like_the_run_is_another_one() -> None:
+    account, changed = snapshot(), snapshot()
+    account.strategies["fast"] = StrategyTotals(orders=1)
+    changed.strategies[f"{RUN}-fast"] = StrategyTotals(orders=1)
+    assert changed.hash(RUN) != account.hash(RUN)
+
+
+def test_a_strategys_totals_add_up_its_positions() -> None:
+    totals = StrategyTotals(
+        positions={
+            "X": Position("X", realized=Decimal(5), fees=Decimal(1)),
+            "Y": Position("Y", realized=Decimal(-2), fees=Decimal(3)),
+        }
+    )
+    assert (totals.realized, totals.fees) == (Decimal(3), Decimal(4))

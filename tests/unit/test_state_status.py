@@ -1,0 +1,111 @@
+"""The account as JSON: the names that scripts rely on, and numbers as people spell them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tradectl.domain.events import Command, CommandEvent, EmergencyEvent
+from tradectl.domain.orders import Trigger
+from tradectl.state import status
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0", "0"),
+        ("1.50", "1.5"),
+        ("1E+5", "100000"),
+        ("0.0000000001", "0.0000000001"),
+        ("0.00000000014", "0.0000000001"),
+        ("33.33333333333333333333333333", "33.3333333333"),
+        ("-0.00000000000001", "0"),
+    ],
+)
+def test_money_is_plain_and_quotients_are_cut(value: str, text: str) -> None:
+    assert status.money(Decimal(value)) == text
+
+
+def test_a_portfolio_has_the_promised_names() -> None:
+    told = status.portfolio(Ledger().trade("o1", "buy 3@10", fee="0.5").books)
+    assert {
+        "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
+    } <= told.keys()  # fmt: skip
+    assert all(isinstance(value, str) for value in told.values())
+
+
+def test_positions_are_told_with_size_side_and_price() -> None:
+    ledger = Ledger().trade("o1", "buy 3@10").trade("o2", "sell 2@50", PERP)
+    ledger.tell(tick("11"), tick("45", PERP))
+    spot, perp = status.positions(ledger.books)
+    assert spot == {
+        "symbol": SPOT,
+        "side": "long",
+        "size": "3",
+        "entry_price": "10",
+        "current_price": "11",
+        "unrealized_pnl": "3",
+        "realized_pnl": "0",
+        "fees": "0",
+    }
+    assert (perp["side"], perp["size"], perp["unrealized_pnl"]) == ("short", "2", "10")
+
+
+def test_flat_positions_are_not_told() -> None:
+    ledger = Ledger().trade("o1", "buy 3@10").trade("o2", "sell 3@10")
+    assert status.positions(ledger.books) == []
+
+
+def test_open_orders_are_told_while_they_work() -> None:
+    ledger = Ledger().work("o1", "buy 3").work("o2", "sell 1")
+    ledger.tell(
+        report("o1", Trigger.ACCEPT, venue="v1"),
+        fill("t1", "o1", "buy 1@10"),
+        cancel("o2"),
+        report("o2", Trigger.CANCEL),
+    )
+    (order,) = status.open_orders(ledger.books)
+    assert order == {
+        "order_id": "o1",
+        "client_order_id": "o1",
+        "venue_order_id": "v1",
+        "symbol": SPOT,
+        "side": "buy",
+        "type": "market",
+        "quantity": "3",
+        "filled": "1",
+        "price": None,
+        "stop_price": None,
+        "status": "partially_filled",
+        "strategy": "s",
+        "created_at": "1970-01-01T00:00:00.000001Z",
+    }
+
+
+def test_a_halt_is_told_with_its_reason_and_moment_and_a_pause_is_none() -> None:
+    ledger = Ledger()
+    assert status.halt(ledger.books) is None
+    ledger.tell(CommandEvent(command=Command.PAUSE))
+    assert status.halt(ledger.books) is None
+    ledger.tell(EmergencyEvent(reason="fire"))
+    assert status.halt(ledger.books) == {"reason": "fire", "since": "1970-01-01T00:00:00.000001Z"}
+
+
+def test_strategies_are_told_by_name_with_their_own_record() -> None:
+    ledger = Ledger().trade("o1", "buy 1@10", strategy="b", fee="0.5")
+    ledger.trade("o2", "sell 1@12", strategy="b").work("o3", "buy 1", strategy="a")
+    assert [(s["name"], s["orders"], s["fills"]) for s in status.strategies(ledger.books)] == [
+        ("a", 1, 0),
+        ("b", 2, 2),
+    ]
+    assert status.strategies(ledger.books)[1]["realized_pnl"] == "2"
+
+
+def test_one_document_holds_it_all() -> None:
+    ledger = Ledger().trade("o1", "buy 3@10")
+    told = status.system_state(ledger.books, RUN)
+    assert told["state_hash"] == ledger.hash()
+    assert told["last_seq"] == ledger.seq
+    assert told["portfolio"]["cash"] == "9970"
