@@ -96,5 +96,5 @@ def test_a_maker_fee_below_zero_is_a_rebate() -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(key: str, value: str) -> None:
     given = {key: int(value) if key.endswith("_ms") else Decimal(value)}
-    with pytest.raises(ConfigError, match=rf"^paper\.{key} must be from .* to .*, not {value}$"):
+    with pytest.raises(ConfigError, match=rf"^paper\.{key}: expected .* to .*, got {value}$"):
         PaperSettings(**given)  # type: ignore[arg-type]

@@ -35,9 +35,10 @@ def quantity(wishes: dict[str, str], mark: str = "100", cash: str = "10000", **s
         ({"fraction": D("0.5")}, {"A": "1"}, "30"),
         ({"fraction": D("0.5")}, {"A": "-1"}, "-30"),
         ({"sizing": "equal_weight"}, {"A": "1"}, "30"),
-        ({"sizing": "equal_weight"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "25"),
-        ({"sizing": "equal_weight"}, {"A": "-0.5", "B": "1"}, "-25"),
-        ({"sizing": "inverse_volatility"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "25"),
+        ({"sizing": "equal_weight"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "24.5"),
+        ({"sizing": "equal_weight"}, {"A": "-0.5", "B": "1"}, "-24.5"),
+        ({"sizing": "equal_weight", "cash_reserve": D(0)}, {"A": "-0.5", "B": "1"}, "-25"),
+        ({"sizing": "inverse_volatility"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "24.5"),
     ],
 )
 def test_a_wish_becomes_a_quantity(
@@ -60,7 +61,7 @@ def test_a_weight_never_passes_its_cap(wish: D, fraction: D) -> None:
 
 
 def test_the_calmer_symbol_gets_more() -> None:
-    sizer = InverseVolatility(D(1))
+    sizer = InverseVolatility(D(1), D(1))
     for i in range(ENOUGH + 1):
         sizer.sample("calm", D(100 + i % 2))
         sizer.sample("wild", D(100 + 3 * (i % 2)))
@@ -72,7 +73,7 @@ def test_the_calmer_symbol_gets_more() -> None:
 
 
 def test_a_symbol_not_yet_measured_counts_as_average() -> None:
-    sizer = InverseVolatility(D(1))
+    sizer = InverseVolatility(D(1), D(1))
     for i in range(ENOUGH + 1):
         sizer.sample("one", D(100 + i % 2))
         sizer.sample("other", D(100 + i % 2))
@@ -81,7 +82,7 @@ def test_a_symbol_not_yet_measured_counts_as_average() -> None:
 
 
 def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:
-    sizer = InverseVolatility(D(1))
+    sizer = InverseVolatility(D(1), D(1))
     for _ in range(ENOUGH + 1):
         sizer.sample("still", D(100))
     assert sizer.weight("still", {"still": D(1)}) == 1
@@ -118,6 +119,8 @@ def test_volatility_is_a_mean_first_and_then_decays() -> None:
         ({"fraction": 0.2}, "fraction: expected a finite Decimal"),
         ({"fraction": D("NaN")}, "fraction: expected a finite Decimal"),
         ({"max_weight": D("-0.1")}, "max_weight: expected a share above 0"),
+        ({"cash_reserve": D(1)}, "cash_reserve: expected a share from 0 to below 1"),
+        ({"cash_reserve": D("-0.1")}, "cash_reserve: expected a share from 0 to below 1"),
         ({"drift": D("-0.1")}, "drift: expected 0 or more"),
         ({"min_trade_notional": D(-1)}, "min_trade_notional: expected 0 or more"),
         ({"limit_offset_bps": D(10000)}, "limit_offset_bps: expected less than 10000"),

@@ -421,12 +421,16 @@ def test_so_many_orders_may_work_at_a_time(working: int, allowed: bool) -> None:
 
 
 def test_an_emergency_is_not_slowed_down() -> None:
-    view, rate = account(held="1"), OrderRate(1, 1)
+    view, rate, twice = account(held="1"), OrderRate(1, 1), Duplicate(500)
+    closing = order(SELL, order_id="again", reduce_only=True)
     rate.remember(order(), 0)
+    twice.remember(order(SELL, order_id="rejected", reduce_only=True), 0)
     view.work(limit("110", SELL))
     view.mode, view.flattening = TradingMode.HALTED, True
-    assert passes(rate, order(SELL, reduce_only=True), view)
-    assert passes(WorkingOrders(1), order(SELL, reduce_only=True), view)
+    assert passes(rate, closing, view)
+    assert passes(WorkingOrders(1), closing, view)
+    assert passes(twice, closing, view)
+    assert not passes(twice, order(SELL, order_id="rejected", reduce_only=True), view)
 
 
 # --- never twice ----------------------------------------------------------------------------------

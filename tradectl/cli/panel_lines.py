@@ -108,7 +108,8 @@ class LineLog:
 
 
 def _stamp(at: int) -> str:
-    return f"{iso(at)[:19]}Z"
+    """Recorded time has not begun before the first event: there is none to show then."""
+    return f"{iso(at)[:19]}Z" if at else "-"
 
 
 def _asked(order: OrderSpec) -> str:

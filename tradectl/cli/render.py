@@ -171,7 +171,10 @@ def _headline(data: Data) -> Text:
 def _warnings(data: Data) -> list[Text]:
     lines = []
     if data.get("running") is False:
-        lines.append(Text("nothing is running: this is the last durable state", WARN))
+        last = (
+            "this is the last durable state" if data.get("portfolio") else "nothing ever did here"
+        )
+        lines.append(Text(f"nothing is running: {last}", WARN))
     if halt := data.get("halt"):
         why = harmless(halt.get("reason") or "no reason given")
         lines.append(Text(f"HALTED since {figures.moment(halt.get('since'))} UTC: {why}", LOUD))

@@ -57,7 +57,7 @@ class PaperSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def _check(self, key: str, lowest: Decimal, largest: Decimal) -> None:
         value = Decimal(getattr(self, key))
         if not is_sane(value) or not lowest <= value <= largest:
-            raise ConfigError(f"paper.{key} must be from {lowest} to {largest}, not {value}")
+            raise ConfigError(f"paper.{key}: expected {lowest} to {largest}, got {value}")
 
 
 __all__ = ["PaperSettings"]

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.money import ZERO, is_sane
+from tradectl.domain.money import ONE, ZERO, is_sane
 
 SizingName = Literal["fixed_quantity", "fixed_fraction", "equal_weight", "inverse_volatility"]
 EntryType = Literal["market", "limit"]
@@ -29,6 +29,8 @@ class PortfolioSettings(
     """fixed_quantity: coins in a position wished for with full strength"""
     max_weight: Decimal = Decimal("0.3")
     """largest share of equity in one symbol, long or short; fixed_quantity does not look at it"""
+    cash_reserve: Decimal = Decimal("0.02")
+    """share of equity that equal_weight and inverse_volatility never allot: it pays the fees"""
     drift: Decimal = Decimal("0.25")
     """share of the target by which a position may be off before it is rebalanced"""
     min_trade_notional: Decimal = Decimal(10)
@@ -50,6 +52,11 @@ class PortfolioSettings(
             value = _decimal(name, getattr(self, name))
             if value < 0:
                 raise ConfigError(f"portfolio.{name}: expected 0 or more, got {value}")
+        if not ZERO <= _decimal("cash_reserve", self.cash_reserve) < ONE:
+            raise ConfigError(
+                f"portfolio.cash_reserve: expected a share from 0 to below 1, "
+                f"got {self.cash_reserve}"
+            )
         if abs(_decimal("limit_offset_bps", self.limit_offset_bps)) >= ONE_HUNDRED_PERCENT_IN_BPS:
             raise ConfigError(
                 f"portfolio.limit_offset_bps: expected less than 10000 bps (100%) either way, "

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.portfolio.volatility import Volatility
@@ -80,22 +80,27 @@ class FixedFraction(WeightSizer):
 
 
 class EqualWeight(WeightSizer):
-    """weight = wish / number of symbols wished for."""
+    """weight = allotted x wish / number of symbols wished for."""
+
+    def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
+        super().__init__(max_weight)
+        self._allotted = allotted
 
     def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
-        return wishes[symbol] / len(wishes)
+        return self._allotted * wishes[symbol] / len(wishes)
 
 
 class InverseVolatility(WeightSizer):
-    """weight = wish x (1/v) / sum(1/v) over the symbols wished for: each brings about the same
-    risk.
+    """weight = allotted x wish x (1/v) / sum(1/v) over the symbols wished for: each brings about
+    the same risk.
 
     A symbol not yet measured counts as moving as much as the measured ones do on average; while
     none is measured the weights are equal.
     """
 
-    def __init__(self, max_weight: Decimal) -> None:
+    def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
+        self._allotted = allotted
         self._volatility = Volatility()
 
     def sample(self, symbol: str, mark: Decimal) -> None:
@@ -107,16 +112,17 @@ class InverseVolatility(WeightSizer):
         calm = {s: 1 / measured.get(s, usual) for s in wishes}
         share = calm[symbol] / sum(calm.values())
         # statistics end here: the share goes on as a decimal, in digits that mean something
-        return wishes[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
+        return self._allotted * wishes[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
 
 
 def sizer_for(settings: PortfolioSettings) -> Sizer:
+    allotted = ONE - settings.cash_reserve
     match settings.sizing:
         case "fixed_quantity":
             return FixedQuantity(settings.quantity)
         case "fixed_fraction":
             return FixedFraction(settings.fraction, settings.max_weight)
         case "equal_weight":
-            return EqualWeight(settings.max_weight)
+            return EqualWeight(allotted, settings.max_weight)
         case "inverse_volatility":
-            return InverseVolatility(settings.max_weight)
+            return InverseVolatility(allotted, settings.max_weight)

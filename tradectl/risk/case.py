@@ -20,8 +20,7 @@ from tradectl.risk.measures import elsewhere, named_price, reach, reduces
 
 
 class Facts(Struct, frozen=True):
-    """What the order comes to. Notionals in the quote currency; what has no price yet counts as
-    zero.
+    """What the order comes to. Notionals in the quote currency; without a price they are zero.
 
     `price` is the order's own, else the mark. `reach` is the largest notional that its position can
     have once the order filled, and `gross` that of all positions together, whatever else that is

@@ -2,7 +2,7 @@
 
 These checks remember. Their memory is bounded, and its time is the events' own, so that a replay
 forgets and remembers at the same moments. The closing orders of an emergency stop, the only ones
-that get this far in a halt, are not slowed down.
+that get this far in a halt, are not slowed down: one that was rejected is sent again at once.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Duplicate(RememberingCheck):
         if order.order_id in self._ids or case.view.seen(order.order_id):
             return self.refuse(f"an order with the id {order.order_id} was there before")
         last = self._last.get(order.symbol)
-        if last is None:
+        if last is None or case.view.mode is HALTED:
             return None
         before, then = last
         ago = case.at - then

@@ -14,6 +14,8 @@ from tradectl.runtime.paths import StateDir
 from tradectl.state.reader import StateReader, change_alert
 
 ANSWER_S = 2.0
+ENDED = {"status": "STOPPED"}
+"""What a component is without its process, whatever it last said of itself."""
 NOTHING_YET: dict[str, Any] = {
     "mode": "paper",
     "run_id": None,
@@ -50,6 +52,11 @@ class Inspector:
         document = {**NOTHING_YET, **stored, "running": hangs}
         document["state"] = "HALTED" if halt else "NOT RESPONDING" if hangs else "STOPPED"
         document["halt"] = {"reason": halt.reason, "since": halt.since} if halt else None
+        if not hangs:
+            document["components"] = {
+                name: component if component["status"] == "FAILED" else component | ENDED
+                for name, component in document["components"].items()
+            }
         if run is not None:
             document["run_id"] = run["run_id"]
             document["ended_at"] = run["ended_at"]

@@ -37,13 +37,18 @@ class Recovered(Struct):
     account: Account
     last_seq: int
     state_hash: str
-    clean: bool
+    footer: Footer | None
     torn: bool
     from_snapshot: int
     records: int
     orders: list[Order]
     fills: list[Fill]
     header: Header
+
+    @property
+    def clean(self) -> bool:
+        """It ended by itself."""
+        return self.footer is not None
 
 
 def last_journal(state_dir: StateDir) -> Path | None:
@@ -79,7 +84,7 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             account=books.account,
             last_seq=journal.last_seq,
             state_hash=state_hash,
-            clean=journal.footer is not None,
+            footer=journal.footer,
             torn=journal.torn,
             from_snapshot=start,
             records=journal.last_seq - start,

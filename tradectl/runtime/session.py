@@ -20,6 +20,7 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import iso
 from tradectl.runtime.assembly import Trading, make_books, strategy_hashes
+from tradectl.runtime.catch_up import catch_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import Recovered
@@ -27,7 +28,7 @@ from tradectl.runtime.settings import Settings
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
-from tradectl.state.store import Changes, RunRow, Store
+from tradectl.state.store import RunRow, Store
 
 MOMENT = len("20240808T235415342")
 
@@ -55,12 +56,10 @@ class Session:
         if not account.account_id:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
-        self.journal = JournalWriter(
-            self.journal_path,
-            self._header(account, account_kind),
-            strict=settings.journal.durability == "strict",
-        )
-        self.bus = EventBus(clock=clock, journal=self.journal, core=Core(self.run_id))
+        self._header = self._make_header(account, account_kind)
+        self._journal: JournalWriter | None = None
+        self._entered = False
+        self.bus = EventBus(clock=clock, core=Core(self.run_id))
         self.books = make_books(settings, account)
         self.store = Store(state_dir.db)
         self.state = StateManager(self.bus, books=self.books, store=self.store)
@@ -70,7 +69,7 @@ class Session:
         link = PaperLink(self.bus, self.books.instruments, settings.paper, settings.seed)
         self.trading = Trading(settings, self.bus, self.state, link, state_dir.latch)
 
-    def _header(self, account: Account, account_kind: str) -> Header:
+    def _make_header(self, account: Account, account_kind: str) -> Header:
         settings = self.settings
         return Header(
             run_id=self.run_id,
@@ -88,10 +87,15 @@ class Session:
         )
 
     async def open(self) -> None:
-        """Open the database, bring it up to date with the run before, and enter this run."""
+        """Bring the database up to date with the runs before, then begin this one in both."""
         await self.store.open()
         if self.recovered is not None:
-            await self._store_recovered(self.recovered)
+            await catch_up(self.store, self.state_dir, self.recovered)
+            stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
+            self.state.check(stored)
+        strict = self.settings.journal.durability == "strict"
+        self._journal = JournalWriter(self.journal_path, self._header, strict=strict)
+        self.bus.journal = self._journal
         row = RunRow(
             self.run_id,
             self.books.account.account_id,
@@ -101,25 +105,30 @@ class Session:
             str(self.journal_path),
         )
         await self.store.begin_run(row)
+        self._entered = True
 
     async def close(self, reason: str) -> None:
-        """End the journal with a footer, unless it failed, and the run's row with the reason."""
-        footer = None
-        if self.bus.failure is None:
-            footer = Footer(
-                ended_at=iso(time.time_ns()),
-                reason=reason,
-                last_seq=self.bus.core.seq,
-                state_hash=self.state.state_hash(),
-            )
+        """End what was begun: the journal with a footer, unless it failed, and the run's row."""
         try:
-            self.journal.close(footer)
-            await self.store.end_run(self.run_id, iso(time.time_ns()), reason)
+            if self._journal is not None:
+                self._journal.close(self._footer(reason))
+            if self._entered:
+                await self.store.end_run(self.run_id, iso(time.time_ns()), reason)
         except StateError:
             if self.bus.failure is None:
                 raise
         finally:
             await self.store.close()
+
+    def _footer(self, reason: str) -> Footer | None:
+        if self.bus.failure is not None:
+            return None
+        return Footer(
+            ended_at=iso(time.time_ns()),
+            reason=reason,
+            last_seq=self.bus.core.seq,
+            state_hash=self.state.state_hash(),
+        )
 
     def tell(self, kind: str, message: str) -> None:
         """Enter something about this run among its events."""
@@ -137,40 +146,6 @@ class Session:
             )
         if self.state.problems:
             self.tell("inconsistent", "; ".join(self.state.problems))
-
-    async def _store_recovered(self, recovered: Recovered) -> None:
-        """What the database missed of the last run, and how that run ended."""
-        account, reader = recovered.account, StateReader(self.state_dir.db)
-        books = make_books(Settings.load(recovered.header.config), account)
-        known = reader.run(recovered.run_id)
-        if known is None:
-            header = recovered.header
-            await self.store.begin_run(
-                RunRow(
-                    recovered.run_id,
-                    account.account_id,
-                    header.mode,
-                    header.source,
-                    header.started_at,
-                    str(recovered.journal),
-                )
-            )
-        await self.store.write(
-            Changes(
-                run_id=recovered.run_id,
-                account_id=account.account_id,
-                last_seq=recovered.last_seq,
-                events=recovered.last_seq,
-                pnl=str(books.equity() - account.initial_cash),
-                state_hash=recovered.state_hash,
-                status={},
-                orders=recovered.orders,
-                fills=recovered.fills,
-            )
-        )
-        if not recovered.clean:
-            await self.store.end_run(recovered.run_id, iso(self.started_at), "crashed")
-        self.state.check(reader.filled_quantities(account.account_id))
 
 
 def next_run_id(state_dir: StateDir) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import plain
 from tradectl.exchange.settings import PaperSettings
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
@@ -83,6 +84,8 @@ class FeedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if not 1 <= self.ticks_per_second <= 10_000:
             raise ConfigError("feed.ticks_per_second: expected 1 to 10000")
+        if not self.stale_after_seconds > 0:
+            raise ConfigError("feed.stale_after_seconds: expected more than 0 seconds")
         if not 0 <= self.max_bad_share <= 1:
             raise ConfigError("feed.max_bad_share: expected a share, 0 to 1")
 
@@ -98,8 +101,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's settings."""
 
     mode: Literal["paper", "live"] = "paper"
+    """live trading comes in a later version"""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    """of the simulated market; a recorded file brings its own"""
     seed: int = 1
+    """of the simulated market and of the paper exchange's chance"""
     account: AccountSettings = AccountSettings()
     engine: EngineSettings = EngineSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
@@ -127,6 +133,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError(f"settings that this version does not understand: {error}") from error
 
     def fingerprint(self) -> str:
-        """SHA-256 of all of it."""
-        canonical = msgspec.json.encode(self.dump(), order="deterministic")
+        """SHA-256 of all of it, defaults too: equal settings hash alike, however they were given."""
+        canonical = msgspec.json.encode(_spelled_out(self), order="deterministic")
         return hashlib.sha256(canonical).hexdigest()
+
+
+def _spelled_out(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return {name: _spelled_out(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {name: _spelled_out(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_spelled_out(item) for item in value]
+    return plain(value) if isinstance(value, Decimal) else value

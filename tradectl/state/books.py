@@ -183,7 +183,6 @@ class Books:
     def on_market(self, record: Record) -> None:
         event: MarketDataEvent = record.event  # type: ignore[assignment]
         self.last[event.symbol] = event
-        self.last_seq = record.seq
 
     def on_order(self, record: Record) -> None:
         event: OrderEvent = record.event  # type: ignore[assignment]
@@ -250,7 +249,6 @@ class Books:
         elif event.action == "pause" and self.mode is TradingMode.RUNNING:
             self.account.mode = TradingMode.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
-        self.last_seq = record.seq
 
     def on_command(self, record: Record) -> None:
         event: CommandEvent = record.event  # type: ignore[assignment]
@@ -261,7 +259,6 @@ class Books:
             self.account.mode, self.account.mode_reason = TradingMode.PAUSED, event.reason
         elif event.command is Command.RESUME and self.mode is TradingMode.PAUSED:
             self.account.mode, self.account.mode_reason = TradingMode.RUNNING, ""
-        self.last_seq = record.seq
 
     def on_timer(self, record: Record) -> None:
         """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
@@ -271,7 +268,6 @@ class Books:
             self.account.peak_equity = max(self.account.peak_equity, equity)
             if day != self.account.day:
                 self.account.day, self.account.day_start_equity = day, equity
-        self.last_seq = record.seq
 
     # --- how a fill is booked --------------------------------------------------------------------------
 
@@ -331,7 +327,6 @@ class Books:
     def _touch(self, order: Order, record: Record) -> None:
         order.updated_at = record.at
         self.touched[order.spec.order_id] = order
-        self.last_seq = record.seq
 
     def _halt(self, reason: str, at: int) -> None:
         if self.mode is not TradingMode.HALTED:

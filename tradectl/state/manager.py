@@ -107,7 +107,7 @@ class StateManager:
             now = time.monotonic()
             due = snapshot or now - self._snapshot_at >= self._snapshot_interval
             books = self.books
-            if books.last_seq == self._flushed_seq and not snapshot:
+            if self.last_seq == self._flushed_seq and not snapshot:
                 return
             orders, books.touched = books.touched, {}
             fills, books.new_fills = books.new_fills, []
@@ -149,6 +149,11 @@ class StateManager:
                 )
             )  # fmt: skip
 
+    @property
+    def last_seq(self) -> int:
+        """The record that the books reflect."""
+        return self._bus.core.seq if self._bus is not None else self.books.last_seq
+
     # --- questions -----------------------------------------------------------------------------------
 
     async def get_system_state(self) -> dict[str, Any]:
@@ -157,7 +162,7 @@ class StateManager:
 
     def document(self) -> dict[str, Any]:
         return {
-            **status.system_state(self.books, self._run_id),
+            **status.system_state(self.books, self._run_id, self.last_seq),
             "consistency": {"ok": not self.problems, "problems": self.problems},
             **self._notes,
         }

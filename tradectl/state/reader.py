@@ -26,15 +26,23 @@ class StateReader:
         self._path = path
 
     def last_run(self) -> dict[str, Any] | None:
-        """The newest run, with `status` as the document last stored."""
-        rows = self._rows("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1")
-        if not rows:
-            return None
-        return {**rows[0], "status": json.loads(rows[0]["status"])}
+        """The newest run; its status is that of the account before it, until it has one of its own."""
+        run = self._run("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1")
+        if run is None or run["status"]:
+            return run
+        before = self._run(
+            "SELECT * FROM runs WHERE account_id = ? AND status != '{}' ORDER BY run_id DESC LIMIT 1",
+            run["account_id"],
+        )
+        return {**run, "status": before["status"]} if before is not None else run
 
     def run(self, run_id: str) -> dict[str, Any] | None:
-        rows = self._rows("SELECT * FROM runs WHERE run_id = ?", run_id)
-        return rows[0] if rows else None
+        """A row of the runs table, with `status` as the document last stored."""
+        return self._run("SELECT * FROM runs WHERE run_id = ?", run_id)
+
+    def _run(self, sql: str, *values: Any) -> dict[str, Any] | None:
+        rows = self._rows(sql, *values)
+        return {**rows[0], "status": json.loads(rows[0]["status"])} if rows else None
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run, oldest first."""

@@ -101,8 +101,8 @@ def strategies(books: Books) -> list[dict[str, Any]]:
     ]
 
 
-def system_state(books: Books, run_id: str) -> dict[str, Any]:
-    """Everything above in one document."""
+def system_state(books: Books, run_id: str, last_seq: int) -> dict[str, Any]:
+    """Everything above in one document, as of record `last_seq`."""
     return {
         "mode_reason": books.account.mode_reason,
         "portfolio": portfolio(books),
@@ -110,6 +110,6 @@ def system_state(books: Books, run_id: str) -> dict[str, Any]:
         "open_orders": open_orders(books),
         "strategies": strategies(books),
         "halt": halt(books),
-        "last_seq": books.last_seq,
+        "last_seq": last_seq,
         "state_hash": books.state_hash(run_id),
     }

@@ -32,10 +32,15 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """
 
     name: str
+    """what it is called in orders, records and alerts"""
     strategy: str
+    """a name that `tradectl strategies` lists, or path/to/file.py:ClassName"""
     symbols: tuple[str, ...] = ()
+    """those it trades; none means every symbol"""
     parameters: dict[str, Value] = {}
+    """by name, as `tradectl strategies` lists them"""
     allocation: Decimal = ONE
+    """share of the equity, 0 to 1"""
 
 
 class StrategyRecord(Struct, frozen=True):

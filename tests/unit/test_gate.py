@@ -1,0 +1,123 @@
+"""With the latch set nothing leaves but cancels and the closing orders of a stop that flattens."""
+
+from __future__ import annotations
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand, SubmitOrder
+from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
+from tradectl.exchange.gate import ExchangeGate
+from tradectl.state.latch import SIZE, HaltLatch
+
+NOW = 7
+
+
+class Outside:
+    """An exchange that only keeps what reaches it."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[OutboundCommand, int]] = []
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        self.got.append((command, at))
+
+
+def submit(order_id: str = "o1", *, reduce_only: bool = False) -> SubmitOrder:
+    spec = OrderSpec(order_id, "BTCUSDT", Side.SELL, Decimal(1), reduce_only=reduce_only)
+    return SubmitOrder(ApprovedOrder(spec, 0))
+
+
+CANCEL = CancelOrder("o1", "BTCUSDT", "v1")
+
+
+@pytest.fixture
+def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    latch = HaltLatch(tmp_path / "halt")
+    latch.prepare()
+    return latch
+
+
+class Door:
+    def __init__(self, latch: HaltLatch | None) -> None:
+        self.outside = Outside()
+        self.reports: list[tuple[ExecutionEvent, int]] = []
+        report = self.reports
+        self.gate = ExchangeGate(self.outside, lambda e, at: report.append((e, at)), latch)
+
+    def lets_pass(self, command: OutboundCommand) -> bool:
+        before = len(self.outside.got), len(self.reports)
+        self.gate.send(command, NOW)
+        passed, reported = len(self.outside.got) - before[0], len(self.reports) - before[1]
+        assert passed + reported == 1
+        return bool(passed)
+
+
+def test_without_a_latch_everything_passes() -> None:
+    door = Door(None)
+    commands: list[OutboundCommand] = [submit(), submit(reduce_only=True), CANCEL]
+    assert all(door.lets_pass(command) for command in commands)
+    assert door.outside.got == [(command, NOW) for command in commands]
+
+
+def test_while_the_latch_is_blank_everything_passes(latch: HaltLatch) -> None:
+    door = Door(latch)
+    commands: list[OutboundCommand] = [submit(), submit(reduce_only=True), CANCEL]
+    assert all(door.lets_pass(command) for command in commands)
+
+
+@pytest.mark.parametrize(
+    ("flatten", "command", "passes"),
+    [
+        (False, submit(), False),
+        (False, submit(reduce_only=True), False),
+        (False, CANCEL, True),
+        (True, submit(), False),
+        (True, submit(reduce_only=True), True),
+        (True, CANCEL, True),
+    ],
+)
+def test_what_passes_a_latch_that_is_set(
+    latch: HaltLatch, flatten: bool, command: OutboundCommand, passes: bool
+) -> None:
+    latch.set("fire", flatten=flatten)
+    assert Door(latch).lets_pass(command) is passes
+
+
+def test_a_latch_that_is_set_by_somebody_else_counts_for_the_very_next_send(
+    latch: HaltLatch, tmp_path: Path
+) -> None:
+    door = Door(latch)
+    assert door.lets_pass(submit("o1"))
+    HaltLatch(tmp_path / "halt").set("fire")
+    assert not door.lets_pass(submit("o2"))
+    HaltLatch(tmp_path / "halt").clear()
+    assert door.lets_pass(submit("o3"))
+
+
+def test_a_latch_that_cannot_be_understood_holds_everything_back_but_cancels(
+    latch: HaltLatch, tmp_path: Path
+) -> None:
+    (tmp_path / "halt").write_bytes(b'{"reason":"fi'.ljust(SIZE))
+    door = Door(latch)
+    assert not door.lets_pass(submit())
+    assert not door.lets_pass(submit(reduce_only=True))
+    assert door.lets_pass(CANCEL)
+
+
+def test_what_is_held_back_is_reported_like_any_other_answer(latch: HaltLatch) -> None:
+    latch.set("fire")
+    door = Door(latch)
+    door.gate.send(submit("o9"), NOW)
+    ((report, at),) = door.reports
+    assert at == NOW
+    assert (report.source_component, report.order_id, report.symbol) == ("gate", "o9", "BTCUSDT")
+    assert report.reason == "not sent: the emergency stop is latched"
+    assert report.kind is Trigger.REJECT
+    assert step(OrderStatus.APPROVED, report.kind) is OrderStatus.REJECTED

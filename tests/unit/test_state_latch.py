@@ -1,0 +1,369 @@
+"""The latch holds: across processes, restarts, torn writes, full disks and read-only folders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tradectl.domain.errors import StateError
+from tradectl.state import latch as latch_module
+from tradectl.state.latch import SIZE, HaltLatch
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _spares_stay_in_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spares = tmp_path / "spares"
+    spares.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spares))
+    monkeypatch.setattr(latch_module, "SPARE_EVERY_S", 0.0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "halt"
+
+
+@pytest.fixture
+def latch(path: Path) -> HaltLatch:
+    latch = HaltLatch(path)
+    latch.prepare()
+    return latch
+
+
+def spares() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).iterdir())
+
+
+def reason_of(latch: HaltLatch) -> str | None:
+    held = latch.read()
+    assert latch.is_set() is (held is not None)
+    return held.reason if held is not None else None
+
+
+def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str]:
+    program = f"""
+        import sys, tempfile
+        from pathlib import Path
+        from tradectl.state.latch import HaltLatch
+        tempfile.tempdir = {tempfile.gettempdir()!r}
+        latch = HaltLatch(Path(sys.argv[1]))
+    """
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program) + textwrap.dedent(code), str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+
+
+# --- made ahead --------------------------------------------------------------------------------------
+
+
+def test_it_is_made_ahead_blank_full_size_and_for_its_owner_only(
+    latch: HaltLatch, path: Path
+) -> None:
+    assert path.read_bytes() == b" " * SIZE
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert reason_of(latch) is None
+
+
+def test_preparing_again_keeps_a_latch_that_is_set(latch: HaltLatch) -> None:
+    latch.set("fire")
+    latch.prepare()
+    assert reason_of(latch) == "fire"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" " * 100])
+def test_a_file_that_is_too_short_is_made_full_size(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    latch = HaltLatch(path)
+    latch.prepare()
+    assert path.stat().st_size == SIZE
+    assert reason_of(latch) is None
+
+
+def test_a_short_file_that_is_set_stays_set(path: Path) -> None:
+    path.write_bytes(b"halted by hand")
+    latch = HaltLatch(path)
+    latch.prepare()
+    assert latch.read() is not None
+    assert latch.is_set()
+
+
+def test_a_link_or_a_missing_folder_is_refused(path: Path, tmp_path: Path) -> None:
+    path.symlink_to(tmp_path / "elsewhere")
+    for place in (path, tmp_path / "missing" / "halt"):
+        with pytest.raises(StateError, match="cannot prepare the halt latch"):
+            HaltLatch(place).prepare()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_latch_that_was_never_made_is_not_set_and_can_be_set(path: Path) -> None:
+    latch = HaltLatch(path)
+    assert reason_of(latch) is None
+    latch.set("fire")
+    assert reason_of(latch) == "fire"
+    assert path.stat().st_size == SIZE
+
+
+# --- set, read, clear --------------------------------------------------------------------------------
+
+
+def test_what_was_set_is_read_with_its_reason_and_moment(latch: HaltLatch) -> None:
+    state = latch.set("fire", flatten=True)
+    assert latch.read() == state
+    assert (state.reason, state.flatten) == ("fire", True)
+    assert state.since.endswith("Z")
+
+
+def test_the_first_reason_stays(latch: HaltLatch) -> None:
+    first = latch.set("fire")
+    assert latch.set("water") == first
+    assert latch.read() == first
+
+
+def test_the_closing_of_positions_can_be_added_but_not_taken_back(latch: HaltLatch) -> None:
+    first = latch.set("fire")
+    upgraded = latch.set("water", flatten=True)
+    assert (upgraded.reason, upgraded.since, upgraded.flatten) == ("fire", first.since, True)
+    assert latch.set("earth") == latch.read() == upgraded
+
+
+def test_it_can_be_cleared_and_set_again(latch: HaltLatch, path: Path) -> None:
+    latch.set("fire")
+    latch.clear()
+    assert reason_of(latch) is None
+    assert path.read_bytes() == b" " * SIZE
+    latch.set("water")
+    assert reason_of(latch) == "water"
+
+
+def test_clearing_what_is_not_set_or_not_there_does_no_harm(latch: HaltLatch, path: Path) -> None:
+    latch.clear()
+    path.unlink()
+    HaltLatch(path).clear()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("reason", ["", '"\\' * 400, "\u4ef7" * 900, "\x1b[31m\nred", "\udc80"])
+def test_any_reason_fits_and_is_harmless(latch: HaltLatch, path: Path, reason: str) -> None:
+    shown = latch.set(reason).reason
+    assert shown.isprintable()
+    assert len(shown) <= latch_module.LONGEST_REASON
+    assert path.stat().st_size == SIZE
+    assert reason_of(latch) == shown
+
+
+# --- other processes, restarts -----------------------------------------------------------------------
+
+
+def test_a_stop_set_by_another_process_shows_at_once(latch: HaltLatch, path: Path) -> None:
+    assert not latch.is_set()
+    done = in_another_process(path, "latch.set('from outside', flatten=True)")
+    assert done.returncode == 0, done.stderr
+    assert latch.is_set()
+    assert reason_of(latch) == "from outside"
+
+
+def test_it_survives_a_restart(latch: HaltLatch, path: Path) -> None:
+    latch.set("fire")
+    assert reason_of(HaltLatch(path)) == "fire"
+
+
+def test_a_relative_path_names_the_same_latch(
+    latch: HaltLatch, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch.set("fire")
+    monkeypatch.chdir(path.parent)
+    assert reason_of(HaltLatch(Path("halt"))) == "fire"
+
+
+# --- torn and strange contents -----------------------------------------------------------------------
+
+
+def test_a_write_torn_at_any_byte_counts_as_set(latch: HaltLatch, path: Path) -> None:
+    latch.set("fire")
+    whole = path.read_bytes()
+    for cut in range(1, len(whole.rstrip())):
+        path.write_bytes(whole[:cut].ljust(SIZE))
+        assert reason_of(HaltLatch(path)) == "the latch file is unreadable, which counts as set"
+
+
+@pytest.mark.parametrize("content", [b"\0" * SIZE, b"\n" * SIZE, b" \n\0" * 500])
+def test_nothing_but_blanks_counts_as_not_set(path: Path, content: bytes) -> None:
+    path.write_bytes(content.ljust(SIZE))
+    assert reason_of(HaltLatch(path)) is None
+
+
+@pytest.mark.parametrize("content", [b"x", b"\xff", b"{}", b"null", b'{"reason":5}'])
+def test_anything_else_counts_as_set(path: Path, content: bytes) -> None:
+    path.write_bytes(content.ljust(SIZE))
+    assert reason_of(HaltLatch(path)) == "the latch file is unreadable, which counts as set"
+
+
+def test_a_torn_latch_can_be_cleared(path: Path) -> None:
+    path.write_bytes(b'{"reason":"fi'.ljust(SIZE))
+    latch = HaltLatch(path)
+    latch.clear()
+    assert reason_of(latch) is None
+
+
+# --- where the file cannot be written ----------------------------------------------------------------
+
+
+def test_where_its_folder_is_gone_the_spare_takes_its_place(tmp_path: Path) -> None:
+    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch.set("fire", flatten=True)
+    (spare,) = spares()
+    assert spare.stat().st_mode & 0o777 == 0o600
+    for each in (latch, HaltLatch(tmp_path / "gone" / "halt")):
+        held = each.read()
+        assert each.is_set()
+        assert held is not None
+        assert (held.reason, held.flatten) == ("fire", True)
+
+
+def test_the_spare_of_one_folder_does_not_stop_another(tmp_path: Path) -> None:
+    HaltLatch(tmp_path / "gone" / "halt").set("fire")
+    assert reason_of(HaltLatch(tmp_path / "other" / "halt")) is None
+
+
+def test_clearing_clears_the_spare_too(tmp_path: Path) -> None:
+    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch.set("fire")
+    latch.clear()
+    assert spares() == []
+    assert reason_of(latch) is None
+
+
+def test_a_torn_spare_counts_as_set(tmp_path: Path) -> None:
+    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch.set("fire")
+    spares()[0].write_bytes(b'{"rea')
+    assert reason_of(latch) == "the latch file is unreadable, which counts as set"
+
+
+def test_where_neither_can_be_written_both_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StateError, match=r"gone/halt: No such file .*nowhere.*: No such file"):
+        HaltLatch(tmp_path / "gone" / "halt").set("fire")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB, where root may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill_up(disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "junk").write_bytes(b"x" * 1_000_000)
+
+
+def test_on_a_full_disk_a_latch_made_ahead_is_set_in_its_place(small_disk: Path) -> None:
+    latch = HaltLatch(small_disk / "halt")
+    latch.prepare()
+    fill_up(small_disk)
+    latch.set("fire")
+    assert reason_of(HaltLatch(small_disk / "halt")) == "fire"
+    assert spares() == []
+    latch.clear()
+    assert reason_of(latch) is None
+
+
+def test_on_a_full_disk_a_latch_not_made_ahead_still_stops(small_disk: Path) -> None:
+    fill_up(small_disk)
+    latch = HaltLatch(small_disk / "halt")
+    latch.set("fire")
+    assert reason_of(latch) == "fire"
+
+
+def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) -> None:
+    latch = HaltLatch(small_disk / "halt")
+    latch.prepare()
+    assert not latch.is_set()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    latch.set("fire")
+    assert reason_of(latch) == "fire"
+    assert len(spares()) == 1
+    with pytest.raises(StateError, match="cannot clear the halt latch"):
+        latch.clear()
+    assert reason_of(latch) == "fire"
+
+
+# --- doubts: ways in which a set latch might let an order out ----------------------------------------
+
+
+@pytest.mark.xfail(strict=True, reason="the map stays with the file that is gone")
+@pytest.mark.parametrize("how", ["deleted and set anew", "replaced"])
+def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path, how: str) -> None:
+    assert not latch.is_set()
+    if how == "replaced":
+        other = HaltLatch(path.with_name("other"))
+        other.set("fire")
+        path.with_name("other").rename(path)
+    else:
+        path.unlink()
+        HaltLatch(path).set("fire")
+    assert latch.read() is not None
+    assert latch.is_set()
+
+
+@pytest.mark.xfail(strict=True, reason="only the first byte is looked at")
+def test_a_torn_write_whose_first_byte_is_missing_counts_as_set_at_the_gate(path: Path) -> None:
+    path.write_bytes((b"\0" * 512 + b'"since":"2026').ljust(SIZE))
+    latch = HaltLatch(path)
+    assert latch.read() is not None
+    assert latch.is_set()
+
+
+@pytest.mark.xfail(strict=True, reason="reading a map beyond the end of its file is a SIGBUS")
+def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
+    latch: HaltLatch, path: Path
+) -> None:
+    done = in_another_process(
+        path,
+        """
+        latch.is_set()
+        open(sys.argv[1], "w").close()
+        latch.is_set()
+        """,
+    )
+    assert done.returncode == 0
+
+
+@pytest.mark.xfail(strict=True, raises=OSError, reason="only a missing file is expected")
+@pytest.mark.parametrize("ask", [HaltLatch.is_set, HaltLatch.read])
+def test_a_latch_that_cannot_be_read_counts_as_set(path: Path, ask: object) -> None:
+    path.mkdir()
+    assert callable(ask)
+    assert ask(HaltLatch(path))
+
+
+@pytest.mark.xfail(strict=True, reason="the file that could not be changed is believed first")
+def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
+    HaltLatch(tmp_path / "real").set("fire")
+    path.symlink_to(tmp_path / "real")
+    latch = HaltLatch(path)
+    assert latch.set("water", flatten=True).flatten
+    held = latch.read()
+    assert held is not None
+    assert held.flatten
