@@ -168,7 +168,7 @@ def running(folder: Path, *words: object, **env: str) -> Iterator[Running]:
         run.line(" journal ")
         yield run
     finally:
-        if run.process.poll() is None:
+        if run.process.stdout is not None and not run.process.stdout.closed:
             run.kill()
 
 

@@ -140,3 +140,18 @@ class SentCommands:
         told = command.order.spec.order_id if isinstance(command, SubmitOrder) else command.order_id
         self.ids.append(told)
         self.log.append(f"send {told}")
+
+
+class FailsAtFirst:
+    """Raises `times` times, then takes what it is given."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.calls = 0
+        self.taken: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.calls += 1
+        if self.calls <= self.times:
+            raise ValueError("not \x1b[1mnow")
+        self.taken.append(event)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     CancelEvent,
     Event,
@@ -175,11 +174,3 @@ class LiveRun:
 
     def hash(self) -> str:
         return self.state.state_hash()
-
-
-def tolerant(ledger: Ledger, event: Event) -> None:
-    """As the core would: an error of the books costs the event and nothing else."""
-    try:
-        ledger.tell(event)
-    except CoreError:
-        return

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.unit.bus_desk import command, emergency, labels, note, risk, tick
+from tests.unit.bus_desk import FailsAtFirst, command, emergency, labels, note, risk, tick
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.mailbox import DeadLetter, Mailbox
-from tradectl.domain.events import CommandEvent, Event, EventType, Record, SystemEvent
+from tradectl.bus.mailbox import DeadLetter
+from tradectl.domain.events import CommandEvent, Event, EventType, Record, RiskEvent, SystemEvent
 
 DEADLINE = 5.0
 
@@ -32,23 +29,8 @@ async def joined(bus: EventBus) -> None:
 
 def without_backoff(bus: EventBus) -> None:
     """So that a test of many failures does not wait through them."""
-    for box in bus._observers._all():
+    for box in bus._observers._boxes:
         box._backoff = 0.0
-
-
-class FailsAtFirst:
-    """Raises `times` times, then takes what it is given."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-        self.calls = 0
-        self.taken: list[Event] = []
-
-    def __call__(self, event: Event) -> None:
-        self.calls += 1
-        if self.calls <= self.times:
-            raise ValueError("not \x1b[1mnow")
-        self.taken.append(event)
 
 
 # --- who hears what ----------------------------------------------------------------------------------
@@ -110,6 +92,18 @@ async def test_an_event_wanted_in_two_ways_comes_once(bus: EventBus) -> None:
     bus.post(command("a"))
     await joined(bus)
     assert labels(heard) == ["a"]
+
+
+async def test_a_ring_keeps_the_newest_records_of_its_kinds(bus: EventBus) -> None:
+    ring = bus.keep([EventType.SYSTEM, RiskEvent], 3)
+    for n in range(4):
+        bus.post(note(str(n)))
+        bus.post(tick())
+    await bus.dispatched()
+    assert labels(ring) == ["1", "2", "3"]
+    bus.post(risk("r"))
+    await bus.dispatched()
+    assert labels(ring) == ["2", "3", "r"]
 
 
 async def test_observers_hear_derived_events_as_well(bus: EventBus) -> None:
@@ -251,40 +245,6 @@ async def test_what_cannot_be_handled_becomes_a_dead_letter_that_can_be_retried(
     assert bus.failed_events() == []
 
 
-def mailbox(handler: Callable[[Any], Any], letters: list[DeadLetter], **options: Any) -> Mailbox:
-    def bury(letter: DeadLetter, opened: bool) -> None:
-        letters.append(letter)
-
-    return Mailbox(handler, name="box", limit=100, on_dead=bury, backoff=0.0, **options)
-
-
-async def emptied(box: Mailbox, within: float = DEADLINE) -> None:
-    task = asyncio.ensure_future(box.run())
-    try:
-        async with asyncio.timeout(within):
-            while len(box):  # noqa: ASYNC110 - a mailbox does not say when it is empty
-                await asyncio.sleep(0)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def record(seq: int, event: Event | None = None) -> Record:
-    return Record(seq, 0, event or note(str(seq)))  # type: ignore[arg-type]
-
-
-async def test_a_handler_that_keeps_failing_is_left_alone_by_its_breaker() -> None:
-    handler, letters = FailsAtFirst(10**9), list[DeadLetter]()
-    box = mailbox(handler, letters)
-    for seq in range(1, 11):
-        box.put(record(seq))
-    await emptied(box)
-    assert handler.calls == 5 * 3
-    assert [letter.attempts for letter in letters] == [3] * 5 + [0] * 5
-    assert letters[-1].error == "its circuit breaker is open"
-    assert [letter.record.seq for letter in letters] == list(range(1, 11))
-
-
 async def test_an_observer_whose_breaker_opens_is_told_once() -> None:
     bus = EventBus()
     bus.subscribe(EventType.RISK, FailsAtFirst(10**9), name="broken")
@@ -313,90 +273,6 @@ async def test_a_retry_closes_the_breaker_first() -> None:
     await joined(bus)
     await bus.stop()
     assert handler.taken == [risk(str(n)) for n in range(8)]
-
-
-# --- mailboxes ---------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.booleans(), max_size=60), st.integers(1, 8))
-def test_a_full_mailbox_drops_the_oldest_market_data_first(kinds: list[bool], limit: int) -> None:
-    box = Mailbox(print, name="box", limit=limit, on_dead=lambda *_: None)
-    kept: list[int] = []
-    market = [seq for seq, is_market in enumerate(kinds) if is_market]
-    for seq, is_market in enumerate(kinds):
-        box.put(record(seq, tick() if is_market else note("n")))
-        kept.append(seq)
-        if len(kept) > limit:
-            kept.remove(next((s for s in kept if s in market), kept[0]))
-    out = []
-    while (taken := box._next()) is not None:
-        out.append(taken.seq)
-    assert out == kept
-    lost = [seq for seq in range(len(kinds)) if seq not in kept]
-    assert box.figures.dropped == len([seq for seq in lost if seq in market])
-    assert box.figures.missed == len([seq for seq in lost if seq not in market])
-
-
-async def test_a_mailbox_gives_the_loop_back_while_it_works(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("tradectl.bus.mailbox.SLICE_NS", 0)
-    box = mailbox(lambda _: None, [])
-    for seq in range(50):
-        box.put(record(seq))
-    task = asyncio.ensure_future(box.run())
-    turns = 0
-    while len(box):
-        turns += 1
-        await asyncio.sleep(0)
-    task.cancel()
-    assert turns >= 50
-
-
-async def test_handling_is_timed() -> None:
-    box = mailbox(lambda _: None, [])
-    for seq in range(5):
-        box.put(record(seq))
-    await emptied(box)
-    assert box.figures.handled == 5
-    assert 0 < box.figures.max_ns <= box.figures.busy_ns
-
-
-# --- doubts ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.xfail(strict=True, reason="what a plain function returns is awaited")
-async def test_what_a_plain_handler_returns_does_not_matter() -> None:
-    calls: list[Event] = []
-    letters: list[DeadLetter] = []
-
-    def counts(event: Event) -> int:
-        calls.append(event)
-        return len(calls)
-
-    box = mailbox(counts, letters)
-    box.put(record(1))
-    await emptied(box)
-    assert (len(calls), letters) == (1, [])
-
-
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="CancelledError ends the mailbox")
-async def test_a_handler_whose_own_task_was_cancelled_fails_like_any_other() -> None:
-    heard: list[Event] = []
-
-    async def fragile(event: Event) -> None:
-        if not heard:
-            heard.append(event)
-            inner = asyncio.ensure_future(asyncio.sleep(60))
-            inner.cancel()
-            await inner
-        heard.append(event)
-
-    box = mailbox(fragile, [])
-    box.put(record(1))
-    box.put(record(2))
-    await emptied(box, within=0.2)
-    assert heard[-1] == note("2")
 
 
 @pytest.mark.xfail(strict=True, reason="dead letters and figures are found by name")

@@ -121,3 +121,29 @@ def test_what_is_held_back_is_reported_like_any_other_answer(latch: HaltLatch) -
     assert report.reason == "not sent: the emergency stop is latched"
     assert report.kind is Trigger.REJECT
     assert step(OrderStatus.APPROVED, report.kind) is OrderStatus.REJECTED
+
+
+class Broken:
+    def send(self, command: OutboundCommand, at: int) -> None:
+        raise ConnectionResetError("by \x1b[1mpeer")
+
+
+def test_a_send_that_breaks_leaves_the_order_unknown_for_it_may_have_got_through() -> None:
+    reports: list[ExecutionEvent] = []
+    gate = ExchangeGate(Broken(), lambda event, at: reports.append(event))
+    gate.send(submit("o9"), NOW)
+    (report,) = reports
+    assert (report.order_id, report.kind) == ("o9", Trigger.LOSE)
+    assert report.reason == "sending it broke: ConnectionResetError: by ?[1mpeer"
+    assert step(OrderStatus.APPROVED, report.kind) is OrderStatus.UNKNOWN
+
+
+def test_a_cancel_that_breaks_stops_nothing_else() -> None:
+    ExchangeGate(Broken(), lambda event, at: None).send(CANCEL, NOW)
+
+
+@pytest.mark.xfail(strict=True, reason="the order stays pending, and nobody hears why")
+def test_a_cancel_that_breaks_is_told() -> None:
+    reports: list[ExecutionEvent] = []
+    ExchangeGate(Broken(), lambda event, at: reports.append(event)).send(CANCEL, NOW)
+    assert [report.order_id for report in reports] == ["o1"]

@@ -1,21 +1,17 @@
-"""The books, told one event at a time: orders, fills, cash, modes, and what they refuse."""
+"""The books, told one event at a time: orders, fills, and what they refuse."""
 
 from __future__ import annotations
 
 import itertools
 from decimal import Decimal
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.unit.ledger_desk import (
     CASH,
     PERP,
     SPOT,
     Ledger,
-    amounts,
     approved,
     cancel,
     denied,
@@ -23,28 +19,17 @@ from tests.unit.ledger_desk import (
     intent,
     open_books,
     report,
-    tick,
 )
 from tradectl.domain.errors import CoreError, IllegalTransition
 from tradectl.domain.events import (
-    BarEvent,
-    Command,
-    CommandEvent,
-    EmergencyEvent,
     FillEvent,
     PositionEvent,
     Record,
-    RiskEvent,
-    TimerEvent,
 )
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, Trigger
-from tradectl.domain.time import DAY
-from tradectl.domain.views import AccountView, TradingMode
+from tradectl.domain.views import AccountView
 from tradectl.state import books as books_module
-from tradectl.state.consistency import problems_of
-
-RISK_CHECK = TimerEvent(name="risk")
 
 
 @pytest.fixture
@@ -273,9 +258,8 @@ def test_what_changed_is_collected_for_the_projection(ledger: Ledger) -> None:
     books = ledger.books
     assert list(books.touched) == ["o1", "o2"]
     (row,) = books.new_fills
-    assert (row.trade_id, row.order_id, row.side, row.strategy) == ("t-o1", "o1", "buy", "s")
-    assert (row.quantity, row.price, row.fee) == amounts("2", "100", "0.5")
-    assert row.at == ledger.at
+    assert row.report == fill("t-o1", "o1", "buy 2@100", fee="0.5")
+    assert (row.strategy, row.at) == ("s", ledger.at)
 
 
 def test_reports_and_fills_end_in_the_same_place_in_whatever_order_they_come() -> None:
@@ -290,198 +274,6 @@ def test_reports_and_fills_end_in_the_same_place_in_whatever_order_they_come() -
         ledger.tell(*order)
         ends.add((status_of(ledger, "o1"), ledger.books.position(SPOT), ledger.books.cash))
     assert len(ends) == 1
-
-
-# --- money -------------------------------------------------------------------------------------------
-
-
-def test_on_spot_cash_pays_for_coins_and_equity_counts_them(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 2@100", fee="1").tell(tick("110"))
-    books = ledger.books
-    assert books.cash == CASH - 201
-    assert books.equity() == CASH - 201 + 220
-    assert (books.unrealized(), books.realized(), books.fees()) == amounts("20", "0", "1")
-    assert (books.exposure(), books.margin_used()) == amounts("220", "0")
-
-
-def test_on_a_perpetual_cash_moves_by_profit_and_fees_alone(ledger: Ledger) -> None:
-    ledger.trade("o1", "sell 2@100", PERP, fee="1").tell(tick("90", PERP))
-    books = ledger.books
-    assert (books.cash, books.equity()) == (CASH - 1, CASH - 1 + 20)
-    assert (books.exposure(), books.margin_used()) == amounts("180", "18")
-    ledger.trade("o2", "buy 3@95", PERP)
-    assert books.cash == CASH - 1 + 10
-    assert books.position(PERP).quantity == 1
-
-
-def test_without_a_price_yet_a_position_is_worth_what_it_cost(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 2@100").trade("o2", "sell 2@100", PERP)
-    assert ledger.books.mark(SPOT) is None
-    assert ledger.books.equity() == CASH
-    assert (ledger.books.exposure(), ledger.books.unrealized()) == amounts("400", "0")
-
-
-def test_the_last_price_counts_whichever_event_brought_it(ledger: Ledger) -> None:
-    bar = BarEvent(
-        symbol=SPOT,
-        price=Decimal(7),
-        volume=ZERO,
-        open=Decimal(5),
-        high=Decimal(9),
-        low=Decimal(4),
-        interval=60,
-    )
-    ledger.tell(tick("5"), bar, tick("6", PERP))
-    assert (ledger.books.mark(SPOT), ledger.books.mark(PERP)) == amounts("7", "6")
-
-
-def test_flat_positions_keep_their_profit_but_are_not_listed(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 2@100").trade("o2", "sell 2@105")
-    assert ledger.books.positions() == []
-    assert (ledger.books.realized(), ledger.books.equity()) == (Decimal(10), CASH + 10)
-
-
-TRADES = st.lists(
-    st.tuples(
-        st.sampled_from([SPOT, PERP]),
-        st.sampled_from(["buy", "sell"]),
-        st.decimals("0.001", "50", places=3),
-        st.decimals("0.01", "5000", places=2),
-        st.decimals("0", "2", places=8),
-        st.sampled_from(["a", "b"]),
-    ),
-    max_size=25,
-)
-
-
-@given(TRADES, st.decimals("0.01", "5000", places=2))
-def test_money_is_conserved_exactly(
-    trades: list[tuple[str, str, Decimal, Decimal, Decimal, str]], mark: Decimal
-) -> None:
-    ledger = Ledger()
-    expected = CASH
-    for n, (symbol, side, quantity, price, fee, strategy) in enumerate(trades):
-        ledger.trade(f"o{n}", f"{side} {quantity}@{price}", symbol, str(fee), strategy)
-        expected += Side(side).signed(quantity) * (mark - price) - fee
-    ledger.tell(tick(str(mark)), tick(str(mark), PERP))
-    books = ledger.books
-    assert books.equity() == expected
-    assert books.equity() == CASH + books.realized() + books.unrealized() - books.fees()
-    assert problems_of(books.snapshot(), books.instruments) == []
-
-
-@given(TRADES.filter(lambda trades: len(trades) <= 8), st.randoms(use_true_random=False))
-def test_fills_commute_and_duplicates_add_nothing(
-    trades: list[tuple[str, str, Decimal, Decimal, Decimal, str]], random: Random
-) -> None:
-    fills = [
-        fill(f"t{n}", f"o{n}", f"{side} {quantity}@{price}", symbol, str(fee))
-        for n, (symbol, side, quantity, price, fee, _) in enumerate(trades)
-    ]
-    shuffled = fills + fills[::2]
-    random.shuffle(shuffled)
-    worth = []
-    for order in (fills, shuffled):
-        ledger = Ledger()
-        for n, (symbol, side, quantity, *_, strategy) in enumerate(trades):
-            ledger.work(f"o{n}", f"{side} {quantity}", symbol, strategy)
-        ledger.tell(*order, tick("7"), tick("9", PERP))
-        books = ledger.books
-        quantities = [books.position(symbol).quantity for symbol in (SPOT, PERP)]
-        worth.append((quantities, books.fees(), books.equity(), books.account.fills_count))
-    assert worth[0] == worth[1]
-
-
-# --- the risk timer ----------------------------------------------------------------------------------
-
-
-def test_the_peak_is_the_highest_equity_seen_by_a_risk_check(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 10@100")
-    for price in ("150", "120"):
-        ledger.tell(tick(price), RISK_CHECK)
-    ledger.tell(tick("900"), TimerEvent(name="rebalance"), tick("75"))
-    books = ledger.books
-    assert books.peak_equity == CASH + 500
-    assert books.equity() == CASH - 250
-    assert books.drawdown() == Decimal(750) / Decimal(10_500)
-
-
-def test_there_is_no_drawdown_above_the_peak_nor_without_one(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 10@100").tell(tick("150"))
-    assert ledger.books.drawdown() == 0
-    ledger.books.account.peak_equity = ZERO
-    assert ledger.books.drawdown() == 0
-
-
-def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -> None:
-    ledger.trade("o1", "buy 10@100")
-    started = []
-    for at, price in ((DAY, "110"), (DAY + 5, "120"), (2 * DAY - 1, "130"), (2 * DAY, "90")):
-        ledger.at = at
-        ledger.tell(tick(price), RISK_CHECK)
-        started.append(ledger.books.day_start_equity - CASH)
-    assert started == [100, 100, 100, -100]
-
-
-# --- modes -------------------------------------------------------------------------------------------
-
-PAUSE = CommandEvent(command=Command.PAUSE, reason="lunch")
-RESUME = CommandEvent(command=Command.RESUME)
-RISK_PAUSE = RiskEvent(code="loss", message="too much", action="pause")
-RISK_HALT = RiskEvent(code="loss", message="far too much", action="halt")
-RISK_ALERT = RiskEvent(code="loss", message="a bit", action="alert")
-
-
-@pytest.mark.parametrize(
-    ("events", "mode", "reason"),
-    [
-        ([], "RUNNING", ""),
-        ([PAUSE], "PAUSED", "lunch"),
-        ([RISK_PAUSE], "PAUSED", "loss: too much"),
-        ([RISK_ALERT], "RUNNING", ""),
-        ([PAUSE, RESUME], "RUNNING", ""),
-        ([RISK_PAUSE, PAUSE], "PAUSED", "loss: too much"),
-        ([RESUME], "RUNNING", ""),
-        ([RISK_HALT], "HALTED", "loss: far too much"),
-        ([EmergencyEvent(reason="fire")], "HALTED", "fire"),
-        ([EmergencyEvent()], "HALTED", "emergency stop"),
-        ([PAUSE, RISK_HALT], "HALTED", "loss: far too much"),
-        ([EmergencyEvent(reason="fire"), RISK_HALT], "HALTED", "fire"),
-        ([RISK_HALT, PAUSE], "HALTED", "loss: far too much"),
-        ([RISK_HALT, RESUME], "HALTED", "loss: far too much"),
-        ([RISK_HALT, RISK_PAUSE], "HALTED", "loss: far too much"),
-        ([CommandEvent(command=Command.CANCEL_ALL)], "RUNNING", ""),
-    ],
-)
-def test_modes_by_example(
-    ledger: Ledger, events: list[CommandEvent | RiskEvent], mode: str, reason: str
-) -> None:
-    ledger.tell(*events)
-    assert (ledger.books.mode, ledger.books.account.mode_reason) == (TradingMode(mode), reason)
-
-
-def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:
-    for at in (5_000, 6_000):
-        ledger.at = at
-        ledger.tell(EmergencyEvent())
-    assert ledger.books.account.halted_at == 5_000
-
-
-@pytest.mark.parametrize("flatten", [True, False])
-def test_an_emergency_stop_says_whether_it_closes_positions(ledger: Ledger, flatten: bool) -> None:
-    ledger.tell(EmergencyEvent(flatten=flatten))
-    assert ledger.books.flattening is flatten
-
-
-def test_a_second_stop_may_add_the_closing_of_positions(ledger: Ledger) -> None:
-    ledger.tell(EmergencyEvent(), EmergencyEvent(flatten=True))
-    assert ledger.books.flattening
-
-
-@pytest.mark.xfail(strict=True, reason="the books forget it while the latch keeps it")
-def test_a_second_stop_does_not_take_the_closing_of_positions_back(ledger: Ledger) -> None:
-    ledger.tell(EmergencyEvent(flatten=True), EmergencyEvent())
-    assert ledger.books.flattening
 
 
 # --- doubts: what the books believe ------------------------------------------------------------------

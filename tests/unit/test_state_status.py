@@ -105,7 +105,7 @@ def test_strategies_are_told_by_name_with_their_own_record() -> None:
 
 def test_one_document_holds_it_all() -> None:
     ledger = Ledger().trade("o1", "buy 3@10")
-    told = status.system_state(ledger.books, RUN)
+    told = status.system_state(ledger.books, RUN, ledger.seq)
     assert told["state_hash"] == ledger.hash()
     assert told["last_seq"] == ledger.seq
     assert told["portfolio"]["cash"] == "9970"

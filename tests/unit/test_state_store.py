@@ -290,7 +290,6 @@ async def test_a_migration_that_is_killed_leaves_the_old_version_and_can_be_done
 
 
 @pytest.mark.usefixtures("_impatient")
-@pytest.mark.xfail(strict=True, reason="the connection of a failed opening is not closed")
 async def test_a_migration_that_failed_gives_its_lock_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,10 @@ FOOTER = b'{"footer":'
 LONGEST_LINE = 64 * 1024 * 1024
 
 
+class NotBegun(JournalError):
+    """There is no sealed header: no journal, or one of a run that was killed before it did anything."""
+
+
 class JournalReader:
     """The file `path` as a header, groups of records and perhaps a footer.
 
@@ -98,7 +102,7 @@ class JournalReader:
     def _read_header(self) -> Header:
         first = next(self._groups, None)
         if first is None:
-            raise JournalError(f"{self.path} is not a tradectl journal: it has no sealed header")
+            raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
         try:
             header = msgspec.json.decode(first[1][0], type=HeaderLine).header
         except msgspec.DecodeError as error:

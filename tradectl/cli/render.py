@@ -31,7 +31,7 @@ NAME_WIDTH = 11
 
 
 def show(renderable: RenderableType, to: Console | None = None) -> None:
-    (to or console()).print(renderable)
+    (to or console()).print(renderable, crop=False)
 
 
 def positions(rows: Rows) -> RenderableType:
@@ -218,7 +218,7 @@ def _strategy(row: Row) -> Text:
 
 
 def _how_to_replay(journal: Any) -> list[RenderableType]:
-    """The command on a line of its own, short enough to be copied whole."""
+    """The command on a line of its own, which only the terminal breaks, so that it can be copied."""
     path = harmless(journal)
     home = f"{Path.home()}/"
     short = f"~/{shlex.quote(path.removeprefix(home))}" if path.startswith(home) else ""
@@ -226,7 +226,7 @@ def _how_to_replay(journal: Any) -> list[RenderableType]:
     return [
         _line("journal", Cell(path)),
         Text("to recompute every decision of this run and compare:", DIM),
-        Text(command, BOLD, overflow="fold"),
+        Text(command, BOLD, no_wrap=True, overflow="ignore"),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +49,8 @@ def replay(
     if config is not None:
         _what_if(file, config, as_json)
         return
+    import asyncio
+
     import msgspec
 
     from tradectl.runtime.replay import NO_LIMIT, Replay
@@ -69,6 +70,8 @@ def replay(
 
 
 def _what_if(file: Path, config: Path, as_json: bool) -> None:
+    import asyncio
+
     import msgspec
 
     from tradectl.runtime.config import load_settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,6 +73,8 @@ def run(
     multiple = parse_speed(speed)
     if live:
         raise UsageError("live trading is not in this version: leave out --live to trade on paper")
+    import asyncio
+
     from tradectl.runtime.config import load_settings
     from tradectl.runtime.paths import StateDir
     from tradectl.runtime.run import RunOptions, trade

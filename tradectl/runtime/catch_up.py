@@ -67,6 +67,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         )
         await store.begin_run(row)
     books = make_books(Settings.load(header.config), account)
+    shown = known["status"] if known is not None else {}
     changes = Changes(
         run_id=run.run_id,
         account_id=account.account_id,
@@ -74,7 +75,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         events=run.last_seq,
         pnl=money(books.equity() - account.initial_cash),
         state_hash=run.state_hash,
-        status={**(known["status"] if known else {}), **system_state(books, run.run_id)},
+        status={**shown, **system_state(books, run.run_id, run.last_seq)},
         orders=run.orders,
         fills=run.fills,
     )

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from tradectl.bus.clock import WallClock
-from tradectl.bus.journal_reader import read_header
-from tradectl.domain.errors import JournalError, NotRunning, StateError, TradectlError
+from tradectl.bus.journal_reader import NotBegun, read_header
+from tradectl.domain.errors import NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
@@ -51,8 +51,10 @@ def emergency_stop(
 ) -> dict[str, Any]:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
 
-    Never raises for a latch that cannot be set: the receipt says so, and the rest is done all the same.
+    A latch that cannot be set is no reason to stop here: the receipt says so, and the rest is done all
+    the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
+    state_dir.check()
     started = time.monotonic()
     receipt: dict[str, Any] = {"reason": reason, "flatten": flatten}
     try:
@@ -138,7 +140,7 @@ def _end_the_process(state_dir: StateDir) -> int | None:
 def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
     """The newest journal; one that was killed before its header was whole has not traded yet."""
     for path in reversed(state_dir.journal_files()):
-        with contextlib.suppress(JournalError):
+        with contextlib.suppress(NotBegun):
             read_header(path)
             return path
     return None

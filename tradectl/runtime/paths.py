@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from tradectl.domain.errors import AlreadyRunning, StateError
 from tradectl.state.latch import HaltLatch
+
+RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
 
 
 def default_state_dir() -> Path:
@@ -73,8 +76,10 @@ class StateDir:
             )
 
     def journal_files(self) -> list[Path]:
-        """Journals by run, oldest first: run ids begin with their time."""
-        return sorted(self.journals.glob("*.jsonl")) if self.journals.is_dir() else []
+        """Journals by run, oldest first: run ids begin with their time. Copies are left aside."""
+        if not self.journals.is_dir():
+            return []
+        return sorted(p for p in self.journals.glob("*.jsonl") if RUN_ID.fullmatch(p.stem))
 
     @contextmanager
     def owned(self) -> Iterator[None]:

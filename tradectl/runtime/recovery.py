@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.bus.journal import Footer, Header
-from tradectl.bus.journal_reader import JournalReader, read_header
-from tradectl.domain.errors import JournalError, StateError
+from tradectl.bus.journal_reader import JournalReader, NotBegun, read_header
+from tradectl.domain.errors import JournalDamaged, StateError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.domain.text import harmless
@@ -52,9 +52,12 @@ class Recovered(Struct):
 
 
 def last_journal(state_dir: StateDir) -> Path | None:
-    """The newest journal of the account that goes on from run to run; recordings have their own."""
+    """The newest journal of the account that goes on from run to run; recordings have their own.
+
+    Raises JournalError for one that cannot be read: an older one in its place would be another account.
+    """
     for path in reversed(state_dir.journal_files()):
-        with contextlib.suppress(JournalError):  # a run that was killed before its header was whole
+        with contextlib.suppress(NotBegun):
             if read_header(path).account == OWN_ACCOUNT:
                 return path
     return None
@@ -62,8 +65,12 @@ def last_journal(state_dir: StateDir) -> Path | None:
 
 def recover(state_dir: StateDir) -> Recovered | None:
     """The account to continue; None when there was none. Raises JournalDamaged, StateError."""
-    path = last_journal(state_dir)
-    return recover_from(path, StateReader(state_dir.db)) if path is not None else None
+    try:
+        path = last_journal(state_dir)
+        return recover_from(path, StateReader(state_dir.db)) if path is not None else None
+    except JournalDamaged as error:
+        message = f"{error}; `tradectl run --fresh` opens a new account"
+        raise JournalDamaged(message, error.seq) from error
 
 
 def recover_from(path: Path, reader: StateReader) -> Recovered:

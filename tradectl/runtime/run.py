@@ -98,7 +98,7 @@ class TradingRun(Session):
         super().__init__(
             settings,
             options.state_dir,
-            starting_account(settings, self.feed, recovered),
+            starting_account(settings, traded_symbols(options, self.feed), recovered),
             DataClock() if options.data else WallClock(),
             source="recorded" if options.data else "simulated",
             account_kind=RECORDED_ACCOUNT if options.data else OWN_ACCOUNT,
@@ -154,10 +154,12 @@ class TradingRun(Session):
                 await screen.start(self)
                 await self._until_the_end()
         finally:
-            await screen.stop()
-            await self.orchestrator.stop()
-            self.recent.sample()
-            await self.close(self.end_reason or "failed")
+            try:
+                await screen.stop()
+                await self.orchestrator.stop()
+                self.recent.sample()
+            finally:
+                await self.close(self.end_reason or "failed")
         if self.bus.failure is not None:
             raise self.bus.failure
         return summary(self)
@@ -210,20 +212,34 @@ def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
     return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
 
 
-def starting_account(settings: Settings, feed: Feed, recovered: Recovered | None) -> Account:
+def traded_symbols(options: RunOptions, feed: Feed) -> tuple[str, ...]:
+    """What the feed will bring; of recorded data, what its first rows have, read ahead of the run.
+
+    Raises DataError.
+    """
+    if options.data and not options.symbols:
+        ahead = RecordedFeed(options.data, max_bad_share=options.settings.feed.max_bad_share)
+        next(ahead.batches(), None)
+        return ahead.symbols
+    return feed.symbols
+
+
+def starting_account(
+    settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
+) -> Account:
     """The recovered account, free to trade; or a new one in the currency of what is traded."""
     if recovered is not None:
-        _check_continuity(settings, feed, recovered)
+        _check_continuity(settings, symbols, recovered)
         account = recovered.account
         account.mode, account.mode_reason = TradingMode.RUNNING, ""
         account.halted_at, account.flattening = 0, False
         return account
-    return Account.opened("", currency_of(settings, feed), settings.account.cash)
+    return Account.opened("", currency_of(settings, symbols), settings.account.cash)
 
 
-def _check_continuity(settings: Settings, feed: Feed, recovered: Recovered) -> None:
+def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: Recovered) -> None:
     """What the account holds must be now what it was then. Raises UsageError."""
-    account, currency = recovered.account, currency_of(settings, feed)
+    account, currency = recovered.account, currency_of(settings, symbols)
     if account.currency != currency:
         raise UsageError(
             f"the account is in {account.currency}, the symbols are quoted in {currency}: "
@@ -241,10 +257,10 @@ def _check_continuity(settings: Settings, feed: Feed, recovered: Recovered) -> N
             )
 
 
-def currency_of(settings: Settings, feed: Feed) -> str:
-    """What the feed's symbols are quoted in. Raises UsageError when that is not one currency."""
+def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
+    """What the symbols are quoted in. Raises UsageError when that is not one currency."""
     instruments = Instruments(settings.instruments)
-    quotes = sorted({instruments[symbol].quote for symbol in feed.symbols})
+    quotes = sorted({instruments[symbol].quote for symbol in symbols})
     if len(quotes) > 1:
         raise UsageError(
             f"symbols quoted in {' and '.join(quotes)} cannot share an account: "

@@ -22,7 +22,20 @@ def problems_of(
     """
     found = [*_cash(account, instruments), *_strategies(account), *_orders(account)]
     if fills is not None:
-        found += _fills(account, fills)
+        found += fill_problems(account, fills)
+    return found
+
+
+def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
+    """Where the positions are not what all fills of the account, by symbol and signed, make them."""
+    found = []
+    for symbol in sorted({*account.positions, *fills}):
+        position = account.positions.get(symbol)
+        held, filled = position.quantity if position else ZERO, fills.get(symbol, ZERO)
+        if held != filled:
+            found.append(
+                f"the position in {symbol} is {plain(held)}, the stored fills make it {plain(filled)}"
+            )
     return found
 
 
@@ -51,11 +64,3 @@ def _orders(account: Account) -> Iterable[str]:
     for order in account.orders:
         if not ZERO <= order.filled <= order.spec.quantity:
             yield f"order {order.spec.order_id} of {order.spec.quantity} is filled {order.filled}"
-
-
-def _fills(account: Account, fills: Mapping[str, Decimal]) -> Iterable[str]:
-    for symbol in sorted({*account.positions, *fills}):
-        position = account.positions.get(symbol)
-        held, filled = position.quantity if position else ZERO, fills.get(symbol, ZERO)
-        if held != filled:
-            yield f"the position in {symbol} is {plain(held)}, the stored fills make it {plain(filled)}"

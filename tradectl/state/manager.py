@@ -20,10 +20,11 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.events import Record, SystemEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
+from tradectl.domain.text import harmless
 from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.books import FOLD, Books
-from tradectl.state.consistency import problems_of
+from tradectl.state.consistency import fill_problems, problems_of
 from tradectl.state.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
@@ -51,6 +52,7 @@ class StateManager:
         self.books = books or Books(Account.opened(run_id, "USDT", DEFAULT_CASH))
         self.describe: Callable[[], dict[str, Any]] = dict
         self.problems: list[str] = []
+        self._fill_problems: list[str] = []
         self._run_id = run_id
         self._bus = bus
         self._store = store
@@ -96,38 +98,28 @@ class StateManager:
             await asyncio.sleep(self._flush_interval)
             try:
                 await self.flush()
-            except StateError as error:
-                self._tell_if_stalled(str(error))
+            except Exception as error:  # `describe` is others' code; whatever it is, go on trying
+                self._tell_if_stalled(harmless(error))
 
     async def flush(self, *, snapshot: bool = False) -> None:
-        """Project every change since the last time. Raises StateError, and keeps the changes then."""
-        if self._store is None:
+        """Project every change since the last time. Raises StateError, and keeps the changes then.
+
+        Once the journal has failed the books may be ahead of it, and nothing is projected any more.
+        """
+        if self._store is None or (self._bus is not None and self._bus.failure is not None):
             return
         async with self._flushing:
-            now = time.monotonic()
-            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
-            books = self.books
             if self.last_seq == self._flushed_seq and not snapshot:
                 return
+            now = time.monotonic()
+            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
+            changes = await self._changes(snapshot=due)
+            books = self.books
             orders, books.touched = books.touched, {}
             fills, books.new_fills = books.new_fills, []
-            document = {**await self.get_system_state(), **self.describe()}
-            changes = Changes(
-                run_id=self._run_id,
-                account_id=books.account.account_id,
-                last_seq=document["last_seq"],
-                events=document["last_seq"],
-                pnl=status.money(books.equity() - books.account.initial_cash),
-                state_hash=document["state_hash"],
-                status=document,
-                orders=list(orders.values()),
-                fills=fills,
-                snapshot=books.snapshot() if due else None,
-                taken_at=time.time_ns(),
-            )
             try:
                 await self._store.write(changes)
-            except StateError:
+            except BaseException:  # a cancel is no better than an error: they are offered again
                 books.touched = {**orders, **books.touched}
                 books.new_fills = fills + books.new_fills
                 raise
@@ -135,6 +127,25 @@ class StateManager:
             self._behind_since = None
             if due:
                 self._snapshot_at = now
+
+    async def _changes(self, *, snapshot: bool) -> Changes:
+        books = self.books
+        if snapshot:
+            self.check()
+        document = {**await self.get_system_state(), **self.describe()}
+        return Changes(
+            run_id=self._run_id,
+            account_id=books.account.account_id,
+            last_seq=document["last_seq"],
+            events=document["last_seq"],
+            pnl=status.money(books.equity() - books.account.initial_cash),
+            state_hash=document["state_hash"],
+            status=document,
+            orders=list(books.touched.values()),
+            fills=books.new_fills,
+            snapshot=books.snapshot() if snapshot else None,
+            taken_at=time.time_ns(),
+        )
 
     def _tell_if_stalled(self, message: str) -> None:
         now = time.monotonic()
@@ -181,8 +192,15 @@ class StateManager:
         return self.books.state_hash(self._run_id)
 
     def check(self, fills: Mapping[str, Decimal] | None = None) -> list[str]:
-        """Validate that the books add up; what does not is returned and shown in the status."""
-        self.problems = problems_of(self.books.snapshot(), self.books.instruments, fills)
+        """Validate that the books add up; what does not is returned and shown in the status.
+
+        Called at the start and with every snapshot. `fills`, the stored ones by symbol, are compared
+        when they are given; what was found then stays shown.
+        """
+        account = self.books.snapshot()
+        if fills is not None:
+            self._fill_problems = fill_problems(account, fills)
+        self.problems = problems_of(account, self.books.instruments) + self._fill_problems
         return self.problems
 
     # --- changes by hand -------------------------------------------------------------------------------

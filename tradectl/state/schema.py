@@ -66,6 +66,10 @@ def migrate(db: sqlite3.Connection) -> None:
 def connect(path: str, *, timeout: float = 5.0) -> sqlite3.Connection:
     """A connection with the settings that every writer uses: WAL, synced at each commit."""
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db

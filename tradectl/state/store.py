@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,10 @@ class Store:
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
-        def connector() -> sqlite3.Connection:
-            db = connect(str(self._path))
-            migrate(db)
-            return db
-
+        path = str(self._path)
         try:
-            self._db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+            await asyncio.to_thread(_prepare, path)
+            self._db = await aiosqlite.Connection(lambda: connect(path), iter_chunk_size=64)
         except sqlite3.Error as error:
             raise StateError(f"cannot use {self._path}: {error}") from error
 
@@ -129,6 +127,12 @@ class Store:
             except sqlite3.Error:
                 await db.execute("ROLLBACK")
                 raise
+
+
+def _prepare(path: str) -> None:
+    """Migrate by a connection of its own, closed whatever comes: aiosqlite's would stay behind."""
+    with closing(connect(path)) as db:
+        migrate(db)
 
 
 ORDER_SQL = (

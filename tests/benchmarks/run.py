@@ -1,0 +1,135 @@
+"""Every figure that tradectl promises, measured here and beside what it is to be compared with.
+
+    python tests/benchmarks/run.py [NAME...] [--peer PYTHON]... [--rows N] [--source FILE]
+                                   [--quick] [--json]
+
+Without a name, all of them:
+
+    bus      events through the bus, beside asyncio.PriorityQueue and NautilusTrader's
+    file     from a file of recorded trades to the result, whole process, beside NautilusTrader
+    replay   replay of those runs' journals, every decision verified
+    latency  tick to order and to fill, at 1,000 ticks a second on a live clock
+    start    from the start of `run` to its first event and its first fill
+    cold     `--version`, `--help` and `status`, beside a bare Typer program
+    memory   of a run over one million trades, and its growth to three million
+    state    orders, reports and fills folded into the books
+    alerts   from an alert to its handler
+
+`--peer` names an interpreter that has NautilusTrader (2.0.0rc6 needs Python 3.12 or later, in an
+environment of its own); it may be given more than once; without it ours runs alone. Trades are made
+out of the recording beside the checkout, or of the excerpt that comes with the tests.
+
+What is compared takes turns in one run, and medians count: the machine may be busy, the ratios stand.
+`--quick` is for looking whether it all works. Exit code 1 if a floor was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.table import Row
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    sys.path[0] = str(
+        CHECKOUT
+    )  # so that a plain `python tests/benchmarks/run.py` finds its siblings
+    from tests.benchmarks.bench import Bench, default_source
+    from tests.benchmarks.table import MISSED_FLOOR, as_text
+
+    options = parse()
+    source = options.source or default_source()
+    load_before = load()
+    known = benchmarks(options.peer)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="tradectl-bench-") as folder:
+        bench = Bench(Path(folder), source, options.rows, quick=options.quick)
+        for name in options.names:
+            rows += told(name, known[name](bench))
+    machine = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": f"{load_before} before, {load()} after",
+        "trades": f"{options.rows:,} of {source.name}",
+    }
+    if options.json:
+        print(json.dumps({"machine": machine, "rows": [row.document() for row in rows]}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in machine.items()), end="\n\n")
+        print(as_text(rows))
+    return int(any(row.verdict == MISSED_FLOOR for row in rows))
+
+
+def load() -> str:
+    """The load average of the last minute."""
+    return f"{os.getloadavg()[0]:.2f}"
+
+
+NAMES = ("bus", "file", "replay", "latency", "start", "cold", "memory", "state", "alerts")
+
+
+def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
+    from tests.benchmarks import (
+        bus_speed,
+        latency,
+        memory,
+        replay_speed,
+        start_up,
+        state_and_alerts,
+        whole_process,
+    )
+
+    return {
+        "bus": lambda bench: bus_speed.measure(bench, peers),
+        "file": lambda bench: whole_process.measure(bench, peers),
+        "replay": replay_speed.measure,
+        "latency": latency.measure,
+        "start": start_up.measure_first_event,
+        "cold": start_up.measure_cold_start,
+        "memory": memory.measure,
+        "state": state_and_alerts.measure_state,
+        "alerts": state_and_alerts.measure_alerts,
+    }
+
+
+def told(name: str, rows: Iterable[Row]) -> Iterable[Row]:
+    """Pass the rows on, telling on stderr what is being waited for."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    for row in rows:
+        print("  " + "  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
+        yield row
+
+
+def parse() -> Any:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--peer", action="append", default=[], metavar="PYTHON")
+    parser.add_argument("--rows", type=int, help="trades a file (200000, --quick: 20000)")
+    parser.add_argument("--source", type=Path, help="recorded trades to make the files out of")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller files")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark is called {unknown[0]!r}: there are {', '.join(NAMES)}")
+    options.names = options.names or list(NAMES)
+    options.rows = options.rows or (20_000 if options.quick else 200_000)
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

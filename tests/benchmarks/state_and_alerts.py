@@ -1,0 +1,106 @@
+"""The books by themselves, and how long an alert is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks.bench import Bench, medians, percentile
+from tests.benchmarks.table import Row, at_least, at_most
+from tradectl.bus.event_bus import EventBus
+from tradectl.bus.journal_reader import JournalReader
+from tradectl.domain.events import FillEvent, MarketDataEvent, Record
+from tradectl.domain.time import SECOND
+from tradectl.monitoring.alert import Alert
+from tradectl.monitoring.alerts import AlertManager
+from tradectl.runtime.assembly import make_books
+from tradectl.runtime.settings import Settings
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+
+ALERTS = 1_000
+
+logging.getLogger("tradectl").addHandler(logging.NullHandler())  # as the command line does
+
+
+# --- state ----------------------------------------------------------------------------------------
+
+
+def measure_state(bench: Bench) -> Iterator[Row]:
+    journal = bench.journal("flip").journal
+    records, fills = recorded(journal)
+    (seconds,) = medians(bench.rounds(9), lambda: folded_in(journal, records))
+    yield Row(
+        what="state updates: orders, reports and fills folded into the books",
+        value=len(records) / seconds,
+        unit="updates/s",
+        floor=at_least(10_000),
+        goals=(at_least(100_000),),
+        note=f"{len(records)} updates, {fills} of them fills: {1e6 * seconds / fills:.1f} us a fill, "
+        "with its order's whole life",
+    )
+
+
+def recorded(journal: Path) -> tuple[list[Record], int]:
+    """What changed the books in a run, market data aside; and how many fills there were."""
+    with JournalReader(journal) as reader:
+        records = [r for r in reader.records() if not isinstance(r.event, MarketDataEvent)]
+    return records, sum(isinstance(record.event, FillEvent) for record in records)
+
+
+def folded_in(journal: Path, records: list[Record]) -> float:
+    """Seconds to take the records into books as they were at the run's start."""
+    books = books_at_start(journal)
+    started = time.perf_counter()
+    books.fold(records)
+    return time.perf_counter() - started
+
+
+def books_at_start(journal: Path) -> Books:
+    with JournalReader(journal) as reader:
+        header = reader.header
+    return make_books(Settings.load(header.config), Account.load(header.state))
+
+
+# --- alerts ---------------------------------------------------------------------------------------
+
+
+def measure_alerts(bench: Bench) -> Iterator[Row]:
+    waits = asyncio.run(alerts_on_their_way(ALERTS))
+    for name, share in (("p50", 0.50), ("p99", 0.99)):
+        yield Row(
+            what=f"alert created to handler called: {name}",
+            value=1000 * percentile(waits, share),
+            unit="ms",
+            floor=at_most(1000),
+            goals=(at_most(10),),
+        )
+
+
+async def alerts_on_their_way(count: int) -> list[float]:
+    """Seconds from `create_alert` to the handler, each alert alone on its way."""
+    called: list[int] = []
+    arrived = asyncio.Event()
+
+    async def handler(_: Alert) -> None:
+        called.append(time.perf_counter_ns())
+        arrived.set()
+
+    bus = EventBus()
+    alerts = AlertManager(bus)
+    alerts.add_notification_handler(handler)
+    await bus.start()
+    await alerts.start()
+    waits = []
+    for number in range(count):
+        arrived.clear()
+        began = time.perf_counter_ns()
+        await alerts.create_alert(f"benchmark_{number}", "how long?", "warning", "benchmark")
+        await arrived.wait()
+        waits.append((called[-1] - began) / SECOND)
+    await alerts.stop()
+    await bus.stop()
+    return waits

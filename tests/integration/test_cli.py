@@ -1,0 +1,415 @@
+"""The command line as a user or a script meets it: mistakes, help, completion, pipes, JSON."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.command import (
+    TRADECTL,
+    Answer,
+    command,
+    environment,
+    journals,
+    tradectl,
+)
+from tests.integration.desk import STRATEGIES, Character, private, trades, waves, written
+from tradectl import __version__
+from tradectl.cli.app import main
+
+FAILED, USAGE, NOT_RUNNING = 1, 2, 4
+
+COMMANDS = (
+    "run", "strategies", "status", "positions", "orders", "fills", "runs", "pause", "resume", "stop",
+    "emergency-stop", "clear-halt", "replay", "alerts", "alerts ack", "alerts resolve", "config",
+    "config init", "config show", "config check", "config set",
+)  # fmt: skip
+WITH_EXAMPLES = ("run", "status", "alerts", "emergency-stop", "replay")
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one of everything that can be wrong; commands run in it."""
+    folder = tmp_path_factory.mktemp("shelf")
+    trades(folder / "good.csv", {"BTCUSDT": waves(300)})
+    trades(folder / "in_btc.csv", {"ETHBTC": ["0.05"] * 300})
+    (folder / "folder").mkdir()
+    (folder / "binary").write_bytes(bytes(range(256)) * 16)
+    (folder / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08\x00 not gzip at all")
+    (folder / "empty.csv").touch()
+    (folder / "header_only.csv").write_text("ts_ms,symbol,price,qty,side\n")
+    (folder / "other_columns.csv").write_text("name,age\nann,7\n")
+    private(folder / "mine.py", STRATEGIES)
+    private(folder / "syntax.py", "class Oops(:\n")
+    private(folder / "raises.py", "raise RuntimeError('not today')\n")
+    private(folder / "shared.py", STRATEGIES).chmod(0o620)
+    (folder / "unknown_key.toml").write_text("sead = 1\n")
+    (folder / "wrong_type.toml").write_text("seed = 'one'\n")
+    (folder / "impossible.toml").write_text("[risk]\nmax_leverage = -2\n")
+    (folder / "not.toml").write_text("[risk\n")
+    (folder / "live.toml").write_text("mode = 'live'\n")
+    (folder / "link").symlink_to(folder / "folder")
+    return folder
+
+
+Typed = Callable[..., Answer]
+
+
+@pytest.fixture
+def typed(shelf: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Typed:
+    """`tradectl WORDS` typed on the shelf. In this process, because there are so many of them; the
+    other tests are of real ones."""
+    for name in [name for name in os.environ if name.startswith("TRADECTL")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TRADECTL_STATE_DIR", str(shelf / "state"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(shelf)
+
+    def run(words: str, **env: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["tradectl", *words.split()])
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return Answer(ended.value.code, *capfd.readouterr())
+
+    return run
+
+
+# --- mistakes -----------------------------------------------------------------------------------------
+
+MISTAKES = [
+    # what is typed, the exit code, what the one line says
+    ("runn", USAGE, "No such command 'runn'. Did you mean 'run', 'runs'?"),
+    ("run --fooo", USAGE, "No such option: --fooo"),
+    ("run extra", USAGE, "unexpected extra argument"),
+    (
+        "run --speed abc",
+        USAGE,
+        "'--speed': expected `max` or a number above 0 such as 10, got 'abc'",
+    ),
+    ("run --speed nan", USAGE, "got 'nan'"),
+    ("run --speed 0", USAGE, "got '0'"),
+    ("run --duration 0", USAGE, "'--duration'"),
+    ("run --seed x", USAGE, "'--seed'"),
+    ("run --live", USAGE, "live trading is not in this version"),
+    ("run --data missing.csv", FAILED, "missing.csv: no such file"),
+    ("run --data folder", FAILED, "folder is a directory"),
+    ("run --data binary", FAILED, "binary is neither text (UTF-8) nor gzipped text"),
+    ("run --data broken.csv.gz", FAILED, "broken.csv.gz is a broken gzip file"),
+    ("run --data empty.csv", FAILED, "empty.csv is empty"),
+    ("run --data other_columns.csv", FAILED, "no column of times in 'name,age'; expected"),
+    ("run --data good.csv --symbol ETHUSDT", USAGE, "no ETHUSDT in the data: it has BTCUSDT"),
+    (
+        "run --data good.csv --data in_btc.csv",
+        USAGE,
+        "quoted in BTC and USDT cannot share an account",
+    ),
+    ("run --symbol BTCUSDT --symbol ETHBTC", USAGE, "ETHBTC is quoted in BTC, the account in USDT"),
+    ("run --strategy ema-cros", USAGE, "no strategy 'ema-cros': did you mean 'ema-cross'?"),
+    ("run --strategy missing.py:Keen", USAGE, "missing.py: No such file"),
+    ("run --strategy mine.py", USAGE, "expected mine.py:ClassName"),
+    ("run --strategy mine.py:Kean", USAGE, "mine.py has no class 'Kean': did you mean 'Keen'?"),
+    ("run --strategy syntax.py:Oops", USAGE, "syntax.py, line 1: invalid syntax"),
+    ("run --strategy raises.py:Oops", USAGE, "raises.py, line 1: RuntimeError: not today"),
+    ("run --strategy shared.py:Keen", USAGE, "others can write shared.py: chmod go-w shared.py"),
+    ("run -c missing.toml", USAGE, "missing.toml: there is no such file"),
+    ("run -c unknown_key.toml", USAGE, "unknown_key.toml: sead: unknown key; did you mean seed?"),
+    ("run -c wrong_type.toml", USAGE, "wrong_type.toml: seed: expected a whole number, got 'one'"),
+    ("run -c impossible.toml", USAGE, "impossible.toml: risk.max_leverage: expected more than 0"),
+    ("run -c not.toml", USAGE, "not.toml, line 1, column 6: "),
+    ("run -c live.toml", USAGE, "live.toml: mode: live trading comes with a later version"),
+    ("run -c binary", USAGE, "binary: not a text file"),
+    ("run --state-dir good.csv", USAGE, "'good.csv' is a file"),
+    ("run --state-dir link", FAILED, "link is a symbolic link"),
+    ("status --state-dir link", FAILED, "link is a symbolic link"),
+    ("emergency-stop --state-dir good.csv", USAGE, "'good.csv' is a file"),
+    ("emergency-stop --state-dir link", FAILED, "link is a symbolic link"),
+    ("emergency-stop --timeout 0", USAGE, "'--timeout'"),
+    ("orders --limit 0", USAGE, "'--limit'"),
+    ("alerts ack nope", USAGE, "no alert has the id 'nope'"),
+    ("alerts resolve nope", USAGE, "no alert has the id 'nope'"),
+    ("alerts --severity loud", USAGE, "expected one of info, warning, error, critical, got 'loud'"),
+    ("alerts nope", USAGE, "No such command 'nope'"),
+    ("replay missing.jsonl", FAILED, "cannot read the journal missing.jsonl: No such file"),
+    ("replay good.csv", FAILED, "good.csv is not a tradectl journal"),
+    ("replay folder", FAILED, "cannot read the journal folder: Is a directory"),
+    ("replay", USAGE, "Missing argument"),
+    ("pause", NOT_RUNNING, "nothing is running here"),
+    ("resume", NOT_RUNNING, "nothing is running here"),
+    ("stop", NOT_RUNNING, "nothing is running here"),
+    ("config frobnicate", USAGE, "No such command 'frobnicate'"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "says"), MISTAKES)
+def test_a_mistake_gets_one_clear_line(words: str, code: int, says: str, typed: Typed) -> None:
+    answer = typed(words)
+    assert answer.code == code, answer
+    assert says in answer.complaint()
+    assert answer.err.count("\n") == 1
+    assert answer.out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TRADECTL__RISK__MAX_LEVERAGE", "lots", "risk.max_leverage: expected a number below 1e15"),
+        ("TRADECTL__RISK__MAX_LEVERGE", "2", "did you mean risk.max_leverage?"),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(
+    name: str, value: str, says: str, typed: Typed
+) -> None:
+    answer = typed("run", **{name: value})
+    assert answer.code == USAGE
+    assert answer.complaint().startswith(f"tradectl: {name}: ")
+    assert says in answer.complaint()
+
+
+def test_a_recording_without_a_row_ends_in_one_line(typed: Typed) -> None:
+    answer = typed("run --data header_only.csv")
+    assert (answer.code, answer.out) == (FAILED, "")
+    assert "no row that can be played" in answer.complaint()
+    assert "1970" not in answer.err
+
+
+def test_a_directory_of_somebody_else_is_refused(typed: Typed, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a directory away")
+    os.chown(tmp_path, 12345, -1)
+    for words in ("run --headless --duration 0.1", "status", "emergency-stop"):
+        assert "belongs to another user" in typed(f"{words} --state-dir {tmp_path}").complaint()
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- help, version, completion ------------------------------------------------------------------------
+
+
+def test_the_version_is_the_package_s(typed: Typed) -> None:
+    assert typed("--version").out == f"tradectl {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, typed: Typed) -> None:
+    answer = typed(f"{name} --help")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("Usage: ")
+    if name in WITH_EXAMPLES:
+        assert re.search(rf"Examples:\n\n +tradectl {name}", answer.out)
+
+
+def test_the_help_of_all_names_every_command_and_exit_code(typed: Typed) -> None:
+    answer = typed("--help")
+    listed = re.findall(r"^  ([a-z-]+)  ", answer.out, re.MULTILINE)
+    assert {name for name in COMMANDS if " " not in name} <= {*listed}
+    assert [int(n) for n in re.findall(r"\b(\d)\s", answer.out.partition("Exit codes:")[2])] == [
+        *range(8)
+    ]
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    assert "complete" in completed(show="bash")
+    assert completed("tradectl em").split() == ["emergency-stop"]
+    assert completed("tradectl run --st").split() == ["--strategy", "--state-dir"]
+
+
+def completed(line: str = "", show: str = "") -> str:
+    """What the installed program answers to a shell that completes `line`."""
+    program = Path(sys.executable).with_name("tradectl")
+    if not program.exists():
+        pytest.skip("tradectl is not installed beside this interpreter")
+    asked = {"_TRADECTL_COMPLETE": "complete_bash", "COMP_WORDS": line}
+    asked["COMP_CWORD"] = str(len(line.split()) - 1)
+    done = subprocess.run(
+        [program, *(["--show-completion", show] if show else [])],
+        env=environment(**({} if show else asked)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout
+
+
+# --- pipes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("orders | head -1", 0, ""),
+        ("orders --json | true", 0, ""),
+        ("orders --json >&-", 0, ""),
+        ("run --headless --data good.csv --state-dir here >/dev/null 2>&-", 0, ""),
+        ("orders --json >/dev/full", 1, "tradectl: No space left on device\n"),
+        ("status >/dev/full", 1, "tradectl: No space left on device\n"),
+    ],
+)
+def test_an_output_that_takes_nothing_is_no_traceback(
+    line: str, code: int, says: str, with_account: Path, shelf: Path
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{' '.join(TRADECTL)} {line}"],
+        cwd=shelf,
+        env=environment(TRADECTL_STATE_DIR=str(with_account)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, says)
+
+
+# --- JSON ---------------------------------------------------------------------------------------------
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+DECIMALS = (
+    "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct", "size",
+    "entry_price", "current_price", "quantity", "filled", "price", "fee", "pnl",
+)  # fmt: skip
+TIMES = ("created_at", "time", "started_at", "ended_at", "last_heartbeat", "since")
+
+STATUS = {
+    "running", "mode", "run_id", "state", "components", "portfolio", "positions", "open_orders", "bus",
+    "halt", "last_seq", "state_hash",
+}  # fmt: skip
+COMPONENT = {"status", "last_heartbeat", "error_count", "message"}
+PORTFOLIO = {
+    "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
+}  # fmt: skip
+POSITION = {
+    "symbol", "side", "size", "entry_price", "current_price", "unrealized_pnl", "realized_pnl",
+}  # fmt: skip
+ORDER = {
+    "order_id", "client_order_id", "symbol", "side", "type", "quantity", "filled", "price", "status",
+}  # fmt: skip
+BUS = {"published", "processed", "failed", "dropped", "queue_depth"}
+FILL = {
+    "trade_id", "order_id", "client_order_id", "symbol", "side", "quantity", "price", "fee",
+    "fee_currency", "liquidity", "time",
+}  # fmt: skip
+ALERT = {"id", "type", "severity", "message", "component", "created_at", "status", "count"}
+RUN = {"run_id", "mode", "started_at", "ended_at", "events", "pnl", "status"}
+REPLAY = {
+    "events", "inputs", "compared", "divergences", "first_divergence", "state_hash",
+    "recorded_state_hash", "verified", "truncated_tail", "elapsed_s", "events_per_s",
+}  # fmt: skip
+RECEIPT = {
+    "latched", "latched_ms", "confirmed", "confirmed_ms", "method", "cancelled", "closed",
+    "open_orders_left", "positions_left",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def with_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state after a run that has left a position, a resting order and alerts: it bids a little
+    below the first prices; BTC falls through its bid, ETH rises."""
+    folder = tmp_path_factory.mktemp("account")
+    settings = "portfolio = { order_type = 'limit', limit_offset_bps = 5 }"
+    config = written(folder, Character.KEEN, Character.RUBBISH, settings=settings)
+    prices = {"BTCUSDT": range(60_000, 59_000, -5), "ETHUSDT": range(3_000, 3_200)}
+    data = trades(folder / "a.csv", prices)
+    words = ("run", "--headless", "-c", config, "--data", data)
+    assert tradectl(folder / "state", *words).code == 0
+    return folder / "state"
+
+
+def spelled_right(value: Any, key: str = "") -> bool:
+    """Decimals are plain strings and times ISO 8601 UTC, wherever in a document they stand."""
+    if isinstance(value, Mapping):
+        return all(spelled_right(inner, name) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(spelled_right(inner, key) for inner in value)
+    if value is None or key not in DECIMALS + TIMES:
+        return True
+    if key in DECIMALS:
+        return NUMBER.fullmatch(value) is not None and Decimal(value).is_finite()
+    return value.endswith("Z") and datetime.fromisoformat(value).tzinfo == UTC
+
+
+def test_status_has_the_promised_shape(with_account: Path) -> None:
+    status = tradectl(with_account, "status", "--json").document()
+    assert status.keys() >= STATUS
+    assert (status["running"], status["state"], status["mode"]) == (False, "STOPPED", "paper")
+    assert status["halt"] is None
+    assert status["portfolio"].keys() >= PORTFOLIO
+    assert status["bus"].keys() >= BUS
+    assert status["components"]
+    for component in status["components"].values():
+        assert component.keys() >= COMPONENT
+    (position,), (order,) = status["positions"], status["open_orders"]
+    assert position.keys() >= POSITION
+    assert order.keys() >= ORDER
+    assert (position["symbol"], order["symbol"]) == ("BTCUSDT", "ETHUSDT")
+    assert spelled_right(status)
+    for component in status["components"].values():
+        assert component["last_heartbeat"] is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "count"),
+    [
+        ("positions", POSITION, 1),
+        ("orders", ORDER | {"created_at"}, 2),
+        ("fills", FILL, 1),
+        ("alerts", ALERT, 2),
+        ("runs", RUN, 1),
+    ],
+)
+def test_lists_have_the_promised_shapes(
+    name: str, shape: set[str], count: int, with_account: Path, typed: Typed
+) -> None:
+    rows = typed(f"{name} --json --state-dir {with_account}").document()
+    assert len(rows) >= count
+    for row in rows:
+        assert shape <= row.keys()
+    assert spelled_right(rows)
+    table = typed(f"{name} --state-dir {with_account}")
+    assert (table.code, table.err) == (0, "")
+    assert "\x1b" not in table.out
+    assert table.out.count("\n") == len(rows) + 1
+
+
+def test_replay_has_the_promised_shape(with_account: Path) -> None:
+    (journal,) = journals(with_account)
+    verdict = command("replay", journal, "--json").document()
+    assert verdict.keys() >= REPLAY
+    assert (verdict["verified"], verdict["divergences"]) == (True, 0)
+    assert verdict["state_hash"] == verdict["recorded_state_hash"]
+    assert spelled_right(verdict)
+
+
+def test_where_nothing_ever_ran_the_documents_are_empty_but_whole(
+    typed: Typed, tmp_path: Path
+) -> None:
+    status = typed(f"status --json --state-dir {tmp_path}").document()
+    assert status.keys() >= STATUS
+    for name in ("positions", "orders", "fills", "alerts", "runs"):
+        assert typed(f"{name} --json --state-dir {tmp_path}").document() == []
+    assert "nothing ever did here" in typed(f"status --state-dir {tmp_path}").out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_strategies_and_the_configuration_are_data_too(typed: Typed) -> None:
+    listed = {row["name"]: row for row in typed("strategies --json").document()}
+    assert listed["ema-cross"]["parameters"]["fast"] == 10
+    assert typed("config show --json").document()["mode"] == "paper"
+
+
+def test_the_summary_of_a_run_is_one_document(shelf: Path, tmp_path: Path) -> None:
+    answer = tradectl(tmp_path, "run", "--headless", "--json", "--data", shelf / "good.csv")
+    summary = answer.document()
+    assert (summary["exit_code"], summary["reason"]) == (0, "end of data")
+    assert spelled_right(summary)
+    assert Path(summary["journal"]) == journals(tmp_path)[0]

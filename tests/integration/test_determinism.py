@@ -1,0 +1,184 @@
+"""The same recording gives the same run, and its profit is what the fills add up to.
+
+Two runs of one file are compared line by line; all that may differ is the run's name, the clock on the
+wall, and where groups end. The profit is computed again here by a few lines that share nothing with the
+program: straight from `fills --json` and the last price in the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.command import BUSY, command, is_seal, journals, tradectl
+from tests.real_data import real_data
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+BTC, ETH = DATA / "btcusdt_trades.csv.gz", DATA / "ethusdt_trades.csv.gz"
+WALL_CLOCK = ("started_at", "ended_at")
+
+DEFAULT = ""
+LIMITS = BUSY + '[portfolio]\norder_type = "limit"\nlimit_offset_bps = 0.5\n'
+STRICT = BUSY + '[journal]\ndurability = "strict"\n'
+SEVERAL = (
+    BUSY
+    + """
+[[strategies]]
+name = "slow"
+strategy = "rsi-reversion"
+parameters = { period = 5 }
+[[strategies]]
+name = "slowest"
+strategy = "donchian-breakout"
+"""
+)
+
+
+def instrument(symbol: str) -> str:
+    return (
+        f'[[instruments]]\nsymbol = "{symbol}"\nkind = "perpetual"\nquote = "USDT"\n'
+        "tick_size = 0.01\nlot_size = 0.001\nmin_notional = 5\nmax_leverage = 5\n"
+    )
+
+
+PERPETUAL = BUSY + instrument("BTCUSDT") + instrument("ETHUSDT")
+
+
+def files(*paths: Path) -> list[object]:
+    return [word for path in paths for word in ("--data", path)]
+
+
+def config(folder: Path, text: str) -> list[object]:
+    path = folder / "tradectl.toml"
+    path.write_text(text)
+    return ["-c", path]
+
+
+def played(folder: Path, *words: object, **env: str) -> dict[str, Any]:
+    """The summary of a run of recorded data, which must have gone well."""
+    summary: dict[str, Any] = tradectl(
+        folder, "run", "--headless", "--json", *words, **env
+    ).document()
+    assert summary["reason"] == "end of data"
+    assert summary["bad_rows"] == 0
+    return summary
+
+
+def told(folder: Path) -> list[dict[str, Any]]:
+    """The journal's lines but for the seals, without the run's name and the clock on the wall."""
+    (path,) = journals(folder)
+    text = path.read_bytes().replace(path.stem.encode(), b"RUN")
+    lines = [json.loads(line) for line in text.splitlines() if not is_seal(line)]
+    for name in WALL_CLOCK:
+        lines[0]["header"].pop(name, None)
+        lines[-1]["footer"].pop(name, None)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (DEFAULT, files(BTC)),
+        (BUSY, files(BTC)),
+        (BUSY, files(ETH, BTC)),
+        (BUSY, files(DATA / "btcusdt_quotes.csv.gz", BTC)),
+        (SEVERAL, files(BTC)),
+        (DEFAULT, files(DATA / "btcusdt_candles.csv.gz")),
+        (LIMITS, files(BTC)),
+        (STRICT, files(BTC)),
+        (PERPETUAL, files(BTC, ETH)),
+    ],
+    ids=[
+        "default", "busy", "two symbols", "quotes and trades", "three strategies", "candles",
+        "limit orders", "strict", "perpetual",
+    ],
+)  # fmt: skip
+def test_two_runs_of_one_recording_are_the_same_run(
+    tmp_path: Path, settings: str, words: list[object]
+) -> None:
+    words = [*words, *config(tmp_path, settings)]
+    one = played(tmp_path / "one", *words, PYTHONHASHSEED="1")
+    two = played(tmp_path / "two", *words, PYTHONHASHSEED="2")
+    assert told(tmp_path / "one") == told(tmp_path / "two")
+    assert one["state_hash"] == two["state_hash"]
+    assert (one["orders"] > 20) is (settings != DEFAULT)
+
+
+def test_the_pace_of_a_recording_changes_nothing(tmp_path: Path) -> None:
+    words = [*files(BTC), *config(tmp_path, BUSY)]
+    played(tmp_path / "at once", *words)
+    played(tmp_path / "paced", *words, "--speed", 100)
+    assert told(tmp_path / "at once") == told(tmp_path / "paced")
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    words = [*files(BTC), *config(tmp_path, BUSY)]
+    one = played(tmp_path / "one", *words, "--seed", 1)
+    two = played(tmp_path / "two", *words, "--seed", 2)
+    assert one["state_hash"] != two["state_hash"]
+
+
+# --- the profit, computed again ------------------------------------------------------------------------
+
+
+def last_prices(*paths: Path) -> dict[str, Decimal]:
+    prices: dict[str, Decimal] = {}
+    for path in paths:
+        with gzip.open(path, "rt") as file:
+            for row in csv.DictReader(file):
+                prices[row["symbol"]] = Decimal(row["price"])
+    return prices
+
+
+def profit_of(fills: list[dict[str, str]], prices: dict[str, Decimal]) -> Decimal:
+    """What was paid and received, fees off, and what is held at the last price: long or short."""
+    cash, held = Decimal(0), dict.fromkeys(prices, Decimal(0))
+    for fill in fills:
+        quantity = Decimal(fill["quantity"]) * (1 if fill["side"] == "buy" else -1)
+        cash -= quantity * Decimal(fill["price"]) + Decimal(fill["fee"])
+        held[fill["symbol"]] += quantity
+    return cash + sum((held[symbol] * prices[symbol] for symbol in prices), Decimal(0))
+
+
+SPOT_FILES = [
+    f"trades/binance_spot_{s}_20240808T2354_20240809T0005.csv.gz" for s in ("BTCUSDT", "ETHUSDT")
+]
+USDM_FILES = [f"trades/binance_usdm_{s}_20240808T2354_0000.csv.gz" for s in ("BTCUSDT", "ETHUSDT")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "fills_at_least"),
+    [
+        (DEFAULT, SPOT_FILES[:1], 1),
+        (BUSY, SPOT_FILES[:1], 1000),
+        (BUSY, SPOT_FILES, 1000),
+        (PERPETUAL, USDM_FILES[:1], 1000),
+        (PERPETUAL, USDM_FILES, 1000),
+    ],
+    ids=[
+        "spot, default",
+        "spot, busy",
+        "spot, two symbols",
+        "perpetual",
+        "perpetuals, two symbols",
+    ],
+)
+def test_the_profit_of_a_real_file_is_what_its_fills_add_up_to(
+    tmp_path: Path, settings: str, names: list[str], fills_at_least: int
+) -> None:
+    paths = [real_data(name) for name in names]
+    state = tmp_path / "state"
+    summary = played(state, *files(*paths), *config(tmp_path, settings))
+    fills = tradectl(state, "fills", "--json").document()
+    assert len(fills) == summary["fills"] >= fills_at_least
+    assert Decimal(summary["pnl"]) == profit_of(fills, last_prices(*paths))
+    books = summary["portfolio"]
+    parts = [Decimal(books[name]) for name in ("realized_pnl", "unrealized_pnl", "fees")]
+    assert Decimal(summary["pnl"]) == parts[0] + parts[1] - parts[2]
+    assert command("replay", journals(state)[0], "--json").document()["verified"]

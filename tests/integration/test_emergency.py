@@ -1,0 +1,321 @@
+"""The emergency stop works whatever the trading process does: it trades, hangs, is stopped, is not there.
+
+What the receipt claims is checked on other ways: the positions and orders that other commands show, the
+replay of the journal in which the job was finished, and a `run` that must refuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.command import (
+    Answer,
+    Running,
+    command,
+    header_of,
+    journals,
+    running,
+    tradectl,
+)
+from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
+from tradectl.domain.errors import Halted
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.run import RunOptions, TradingRun, trade
+from tradectl.runtime.settings import Settings
+
+HALTED = 6
+NOT_CONFIRMED = 5
+SOONER = ("--timeout", "1")
+"""Where only the way is tested and not the time: do not wait two seconds for a process that hangs."""
+
+FINISHED = {"filled", "canceled", "denied", "rejected", "expired"}
+
+RECEIPT = {
+    "latched", "latched_ms", "confirmed", "confirmed_ms", "method", "cancelled", "closed",
+    "open_orders_left", "positions_left",
+}  # fmt: skip
+
+Receipt = dict[str, Any]
+
+RESTING = "portfolio = { order_type = 'limit', limit_offset_bps = 50 }"
+SLOW_AND_THIN = "paper = { latency_ms = 500, market_fill = 'bounded' }"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def emergency_stop(folder: Path, *words: str, flatten: bool = True) -> tuple[Answer, Receipt]:
+    """The answer and the receipt, in less than the promised five seconds."""
+    started = time.monotonic()
+    flags = ["--flatten"] if flatten else []
+    answer = tradectl(folder, "emergency-stop", "--json", *flags, *words)
+    assert time.monotonic() - started < 5.0
+    receipt: Receipt = json.loads(answer.out)
+    assert receipt.keys() >= RECEIPT
+    assert receipt["latched"]
+    assert receipt["latched_ms"] < 1000
+    assert receipt["confirmed_ms"] < 5000
+    return answer, receipt
+
+
+def holds(folder: Path, receipt: Receipt) -> None:
+    """The receipt is true: nothing works, nothing is held, the journal proves it, nothing starts."""
+    assert receipt["confirmed"]
+    assert receipt["open_orders_left"] == []
+    assert receipt["positions_left"] == []
+    status = look(folder).status()
+    assert status["state"] == "HALTED"
+    assert {"reason", "since"} <= status["halt"].keys()
+    assert (status["positions"], status["open_orders"]) == ([], [])
+    assert finished(look(folder).orders())
+    verdict = replayed(folder)
+    assert verdict.verified
+    assert verdict.clean
+    with pytest.raises(Halted):
+        asyncio.run(trade(RunOptions(settings=Settings(), state_dir=StateDir(folder)), NoScreen()))
+
+
+class NoScreen:
+    """Nobody looks."""
+
+    async def start(self, run: TradingRun) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def finished(orders: list[dict[str, Any]]) -> bool:
+    return {order["status"] for order in orders} <= FINISHED
+
+
+@pytest.fixture
+def trading(tmp_path: Path, folder: Path) -> Iterator[Running]:
+    """A run that has just bought something."""
+    with running(folder, "-c", written(tmp_path, Character.KEEN)) as run:
+        run.line(" FILL ")
+        yield run
+
+
+@contextmanager
+def started(folder: Path, *words: object) -> Iterator[Running]:
+    """A run that may not have got far."""
+    run = Running(folder, *words)
+    try:
+        yield run
+    finally:
+        if run.process.stdout is not None and not run.process.stdout.closed:
+            run.kill()
+
+
+# --- a process that does not answer ----------------------------------------------------------------
+
+
+def test_a_stopped_process_is_ended_and_everything_is_closed(
+    trading: Running, folder: Path
+) -> None:
+    trading.send(signal.SIGSTOP)
+    answer, receipt = emergency_stop(folder)
+    assert answer.code == 0
+    assert receipt["method"] == "direct"
+    assert receipt["closed"]
+    assert trading.end().code == -signal.SIGKILL
+    holds(folder, receipt)
+    assert tradectl(folder, "positions", "--json").document() == []
+    assert finished(tradectl(folder, "orders", "--json").document())
+    assert command("replay", journals(folder)[-1], "--json").document()["verified"]
+    assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
+
+
+def test_only_clear_halt_with_confirm_lets_it_trade_again_with_the_cash_that_is_left(
+    trading: Running, folder: Path, tmp_path: Path
+) -> None:
+    trading.send(signal.SIGSTOP)
+    _, receipt = emergency_stop(folder, "--reason", "wrong\nsize", *SOONER)
+    assert "wrong size" in tradectl(folder, "run", "--headless").complaint()
+    refused = tradectl(folder, "clear-halt")
+    assert refused.code == 2
+    assert "add --confirm" in refused.complaint()
+    holds(folder, receipt)
+    cash = look(folder).status()["portfolio"]["cash"]
+    assert Decimal(cash) < 100_000
+
+    assert tradectl(folder, "clear-halt", "--confirm").code == 0
+    again = tradectl(folder, "run", "--headless", "--duration", "0.3", "--json")
+    assert again.document()["fills"] > 0
+    assert header_of(journals(folder)[-1]).state["cash"] == cash
+
+
+def test_without_flatten_positions_stay_and_are_named(trading: Running, folder: Path) -> None:
+    """Also those that the process had no time to store."""
+    trading.send(signal.SIGSTOP)
+    answer, receipt = emergency_stop(folder, *SOONER, flatten=False)
+    assert answer.code == 0
+    assert receipt["closed"] == []
+    held = {position["symbol"] for position in look(folder).status()["positions"]}
+    assert held == set(receipt["positions_left"]) != set()
+    assert replayed(folder).verified
+
+
+def test_a_strategy_that_hangs_the_loop_is_no_obstacle(tmp_path: Path, folder: Path) -> None:
+    """Nor does it hang the one who finishes the job."""
+    config = written(tmp_path, Character.SLEEPS, parameters="{ nap = 30.0 }")
+    with running(folder, "-c", config) as run:
+        run.line("asleep")
+        answer, receipt = emergency_stop(folder, *SOONER)
+    assert (answer.code, receipt["method"]) == (0, "direct")
+    holds(folder, receipt)
+
+
+def test_resting_limit_orders_are_cancelled(tmp_path: Path, folder: Path) -> None:
+    with running(folder, "-c", written(tmp_path, Character.KEEN, settings=RESTING)) as run:
+        orders = [run.line("ORDER approved").rpartition("(")[2].rstrip(")") for _ in range(3)]
+        run.send(signal.SIGSTOP)
+        answer, receipt = emergency_stop(folder, *SOONER)
+    assert answer.code == 0
+    assert sorted(receipt["cancelled"]) == sorted(orders)
+    assert {order["status"] for order in look(folder).orders()} == {"canceled"}
+    holds(folder, receipt)
+
+
+def test_shorts_are_bought_back(tmp_path: Path, folder: Path) -> None:
+    with running(folder, "-c", written(tmp_path, Character.BEARISH, settings=PERPETUAL)) as run:
+        run.line(" FILL sell")
+        run.send(signal.SIGSTOP)
+        _, receipt = emergency_stop(folder, *SOONER)
+    assert receipt["closed"] == ["BTCUSDT_PERP"]
+    assert look(folder).fills()[-1]["side"] == "buy"
+    holds(folder, receipt)
+
+
+def test_latency_and_thin_markets_do_not_delay_the_closing(tmp_path: Path, folder: Path) -> None:
+    config = written(tmp_path, Character.KEEN, settings=SLOW_AND_THIN)
+    with running(folder, "-c", config) as run:
+        run.line(" FILL ")
+        run.send(signal.SIGSTOP)
+        _, receipt = emergency_stop(folder, *SOONER)
+    holds(folder, receipt)
+
+
+def test_the_account_of_a_recording_is_closed_as_well(tmp_path: Path, folder: Path) -> None:
+    data = trades(tmp_path / "a.csv", {"BTCUSDT": waves(2000)})
+    words = ("-c", written(tmp_path, Character.KEEN), "--data", data, "--speed", "1")
+    with running(folder, *words) as run:
+        run.line(" FILL ")
+        run.send(signal.SIGSTOP)
+        _, receipt = emergency_stop(folder, *SOONER)
+    assert receipt["closed"] == ["BTCUSDT"]
+    holds(folder, receipt)
+
+
+@pytest.mark.parametrize("far", ["owned", "journal"])
+def test_a_process_that_is_only_starting_is_ended(
+    far: str, trading: Running, folder: Path, tmp_path: Path
+) -> None:
+    """Whatever the account held before is closed all the same."""
+    trading.kill()
+    before = len(journals(folder))
+    with started(folder, "-c", tmp_path / "tradectl.toml") as run:
+        owner = StateDir(folder).owner
+        wait_until(lambda: owner() and (far == "owned" or len(journals(folder)) > before))
+        run.send(signal.SIGSTOP)
+        answer, receipt = emergency_stop(folder, *SOONER)
+        assert run.end().code == -signal.SIGKILL
+    assert answer.code == 0
+    assert receipt["closed"]
+    holds(folder, receipt)
+
+
+# --- a process that answers --------------------------------------------------------------------------
+
+
+def test_a_live_process_does_it_itself_and_ends(trading: Running, folder: Path) -> None:
+    answer, receipt = emergency_stop(folder)
+    assert (answer.code, receipt["method"]) == (0, "control")
+    ended = trading.end()
+    assert ended.code == HALTED
+    assert "STOPPED" in ended.out
+    assert "halted" in ended.out
+    holds(folder, receipt)
+
+
+def test_a_process_that_is_still_ending_does_not_hide_the_halt(
+    trading: Running, folder: Path
+) -> None:
+    trading.send(signal.SIGSTOP)
+    StateDir(folder).latch.set("by hand")
+    assert tradectl(folder, "run", "--headless").code == HALTED
+
+
+def test_a_live_process_without_flatten_cancels_and_keeps_its_positions(
+    trading: Running, folder: Path
+) -> None:
+    _, receipt = emergency_stop(folder, flatten=False)
+    assert trading.end().code == HALTED
+    assert receipt["positions_left"]
+    assert {p["symbol"] for p in look(folder).status()["positions"]} == {*receipt["positions_left"]}
+
+
+def test_a_race_with_a_start_never_ends_in_trading(tmp_path: Path, folder: Path) -> None:
+    with started(folder, "-c", written(tmp_path, Character.KEEN)) as run:
+        wait_until(folder.exists)
+        _, receipt = emergency_stop(folder)
+        assert run.end().code in (HALTED, -signal.SIGKILL)
+    holds(folder, receipt)
+
+
+# --- no process at all ---------------------------------------------------------------------------------
+
+
+def test_with_no_process_and_twice_in_a_row(trading: Running, folder: Path) -> None:
+    assert tradectl(folder, "stop").code == 0
+    assert trading.end().code == 0
+    answer, receipt = emergency_stop(folder, flatten=False)
+    assert answer.code == 0
+    assert receipt["positions_left"]
+    answer, second = emergency_stop(folder)
+    assert (answer.code, second["method"]) == (0, "direct")
+    assert sorted(second["closed"]) == sorted(receipt["positions_left"])
+    holds(folder, second)
+    answer, third = emergency_stop(folder)
+    assert (answer.code, third["closed"], third["killed"]) == (0, [], None)
+    holds(folder, third)
+
+
+def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:
+    answer, receipt = emergency_stop(folder)
+    assert (answer.code, receipt["confirmed"], receipt["method"]) == (0, True, "direct")
+    assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
+
+
+def test_what_cannot_be_finished_is_named_with_the_reason(trading: Running, folder: Path) -> None:
+    wait_until(lambda: look(folder).status()["positions"])
+    tradectl(folder, "stop")
+    journal = journals(folder)[-1]
+    journal.write_bytes(journal.read_bytes().replace(b'"type":"fill"', b'"type":"fall"', 1))
+    answer, receipt = emergency_stop(folder)
+    assert answer.code == NOT_CONFIRMED
+    assert not receipt["confirmed"]
+    assert "is damaged at record" in receipt["error"]
+    assert receipt["positions_left"]
+    shown = tradectl(folder, "emergency-stop", "--flatten")
+    assert "NOT CONFIRMED" in shown.out
+    assert "is damaged at record" in shown.out
+    assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
+
+
+def wait_until(holds: Callable[[], object], within: float = 20.0) -> None:
+    """Until `holds()` is true; the test has nothing else to be woken by."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

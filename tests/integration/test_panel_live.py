@@ -1,0 +1,142 @@
+"""The live panel as a terminal shows it, and the plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from tests.integration.command import TRADECTL, environment, running, tradectl
+from tests.integration.desk import Character, replayed, written
+
+SIZES = [(80, 24), (160, 50)]
+PATIENCE_S = 20.0
+SECONDS_TO_THE_FIRST_FILL = 15.0
+"""It is about five; the machine may be busy."""
+
+
+class Terminal:
+    """A terminal of `width` x `height` in which a command runs."""
+
+    def __init__(self, width: int, height: int, *words: object) -> None:
+        self._screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+        env = {k: v for k, v in environment(TERM="xterm-256color").items() if k != "NO_COLOR"}
+        self.process: pexpect.spawn[bytes] = pexpect.spawn(
+            TRADECTL[0], [*TRADECTL[1:], *map(str, words)], dimensions=(height, width), env=env
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display]
+
+    def shows(self, *patterns: str) -> list[str]:
+        """Wait until every pattern stands on the screen; its lines."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(re.search(p, "\n".join(self.lines), re.MULTILINE) for p in patterns):
+            assert time.monotonic() < deadline, "\n".join(self.lines)
+            self._read()
+        return self.lines
+
+    def ends(self) -> int | None:
+        """Everything to the end, and the exit code."""
+        while self._read():
+            pass
+        self.process.wait()
+        code: int | None = self.process.exitstatus
+        return code
+
+    def _read(self) -> bool:
+        try:
+            data = self.process.read_nonblocking(65536, timeout=PATIENCE_S)
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+
+@contextmanager
+def terminal(width: int, height: int, *words: object) -> Iterator[Terminal]:
+    """Whatever happens in it ends with it."""
+    made = Terminal(width, height, *words)
+    try:
+        yield made
+    finally:
+        made.process.close(force=True)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_panel_shows_the_run_and_gives_the_terminal_back(
+    width: int, height: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    words = ("run", "-c", written(tmp_path, Character.KEEN), "--state-dir", folder)
+    with terminal(width, height, *words) as screen:
+        lines = screen.shows(
+            r"^  RUNNING  PAPER · SIMULATED   run \d{8}T",
+            r"^ Equity +\d+,\d{3}\.\d\d .*Drawdown",
+            r"^  BTCUSDT +long +0\.\d+ ",
+            r"^ Bus .*queue 0",
+            r"^ Health all \d+ components well",
+        )
+        assert len(lines) == height
+        screen.process.sendintr()
+        assert screen.ends() == 0
+    shown, _, after = screen.raw.rpartition(b"\x1b[?1049l")
+    assert shown.count(b"\x1b[?1049h") == 1
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")
+    summary = re.sub(r"\x1b\[[0-9;]*m", "", after.decode())
+    assert summary.startswith("STOPPED  PAPER · SIMULATED  run ")
+    assert re.search(r"^ended +interrupted\r$", summary, re.MULTILINE)
+    assert re.search(r"^tradectl replay .*\.jsonl\r$", summary, re.MULTILINE)
+    assert replayed(folder).verified
+
+
+def test_a_halt_from_another_terminal_ends_the_panel_with_its_code(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    words = ("run", "-c", written(tmp_path, Character.KEEN), "--state-dir", folder)
+    with terminal(80, 24, *words) as screen:
+        screen.shows("RUNNING", "long")
+        assert tradectl(folder, "pause").code == 0
+        screen.shows(r"^  PAUSED ")
+        assert tradectl(folder, "emergency-stop", "--flatten").code == 0
+        assert screen.ends() == 6
+    assert b"halted" in screen.raw.rpartition(b"\x1b[?1049l")[2]
+
+
+def test_a_terminal_that_obeys_nothing_gets_plain_lines(tmp_path: Path) -> None:
+    with terminal(
+        80, 24, "run", "--headless", "--duration", "1", "--state-dir", tmp_path
+    ) as screen:
+        assert screen.ends() == 0
+    assert b"\x1b[?1049h" not in screen.raw
+    assert b" on simulated (simulated), journal " in screen.raw
+
+
+def test_under_a_pipe_the_default_run_fills_within_seconds_and_speaks_plain_lines(
+    tmp_path: Path,
+) -> None:
+    """With nothing set: the simulated market and the default strategy."""
+    started = time.monotonic()
+    with running(tmp_path / "state") as run:
+        run.line(" FILL ")
+        assert time.monotonic() - started < SECONDS_TO_THE_FIRST_FILL
+        run.send(signal.SIGINT)
+        answer = run.end()
+    assert answer.code == 0
+    assert "\x1b" not in answer.out + answer.err
+    plain = re.compile(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (SIGNAL|ORDER|FILL|ALERT|SYSTEM|STATUS) .+"
+    )
+    first, *others = answer.err.splitlines()
+    assert first.startswith("run ")
+    assert [line for line in others if not plain.fullmatch(line)] == []

@@ -1,0 +1,306 @@
+"""What a restart makes of what it finds: junk, gaps, damage, another process, half a start.
+
+One run is killed in the middle of its work, and each test gets a copy of what it left behind.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from tests.integration.command import (
+    BUSY,
+    Running,
+    events_of,
+    header_of,
+    is_seal,
+    journals,
+    records_of,
+    running,
+    tradectl,
+)
+from tests.integration.desk import look
+from tradectl.domain.events import FillEvent
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.recovery import Recovered, recover
+from tradectl.state.account import Account
+
+IDLE = "--strategy=donchian-breakout"
+"""Bars of a minute: such a run ends before it has an order of its own."""
+
+
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory with a run that ended by itself and one that was killed, orders working."""
+    folder = tmp_path_factory.mktemp("left behind")
+    config = folder / "busy.toml"
+    config.write_text(BUSY)
+    state = folder / "state"
+    with running(state, "-c", config) as run:
+        await_fills(run, 50)
+        run.send(signal.SIGTERM)
+        assert run.end().code == 0
+    with running(state, "-c", config) as run:
+        await_fills(run, 50)
+        tradectl(state, "fills", "--json")  # which has the database brought up to date
+        await_fills(run, 50)
+    return state
+
+
+@pytest.fixture
+def state(left_behind: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy to work on."""
+    copy = tmp_path / "state"
+    shutil.copytree(left_behind, copy, ignore=shutil.ignore_patterns("control.sock"))
+    return copy
+
+
+def await_fills(run: Running, count: int) -> None:
+    for _ in range(count):
+        run.line(" FILL ")
+
+
+def recovered(state: Path) -> Recovered:
+    found = recover(StateDir(state))
+    assert found is not None
+    return found
+
+
+def restart(state: Path) -> list[str]:
+    """Start again, let nothing happen, end cleanly: what was said."""
+    with running(state, IDLE) as run:
+        run.send(signal.SIGTERM)
+        answer = run.end()
+    assert answer.code == 0, answer.err
+    return answer.err.splitlines()
+
+
+def stored_fills(state: Path) -> list[tuple[str, str]]:
+    rows = tradectl(state, "fills", "--json").document()
+    return [(row["order_id"], row["trade_id"]) for row in rows]
+
+
+def journalled_fills(state: Path) -> list[tuple[str, str]]:
+    found = [fill for path in journals(state) for fill in events_of(path, FillEvent)]
+    return [(fill.order_id, fill.trade_id) for fill in found]
+
+
+def change_database(state: Path, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(state / "state.db")) as db, db:
+        db.execute(sql, values)
+
+
+# --- the database is behind, gone or junk --------------------------------------------------------------
+
+
+def test_a_restart_stores_what_the_database_had_missed(state: Path) -> None:
+    assert len(stored_fills(state)) <= len(journalled_fills(state))
+    said = restart(state)
+    assert any(" SYSTEM recovered: run " in line for line in said)
+    assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
+    assert look(state).status()["consistency"]["ok"]
+
+
+def test_a_database_that_was_lost_is_made_anew_from_the_journals(state: Path) -> None:
+    before = recovered(state)
+    for file in state.glob("state.db*"):
+        file.unlink()
+    assert recovered(state).state_hash == before.state_hash
+    restart(state)
+    assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
+    runs = tradectl(state, "runs", "--json").document()
+    assert [run["status"] for run in runs] == ["clean", "crashed", "clean"]
+    assert look(state).status()["consistency"]["ok"]
+
+
+def test_fills_that_vanished_from_the_database_are_missed(state: Path) -> None:
+    change_database(state, "DELETE FROM fills WHERE rowid <= 5")
+    said = restart(state)
+    assert any(" SYSTEM inconsistent: the position in " in line for line in said)
+    assert not look(state).status()["consistency"]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda db: db.write_bytes(b"\x80junk\n" * 1000), "cannot use "),
+        (lambda db: change_database(db.parent, "PRAGMA user_version = 99"), "a newer tradectl"),
+    ],
+    ids=["junk", "newer"],
+)
+def test_a_database_that_cannot_be_used_is_one_clear_line(
+    state: Path, prepare: Callable[[Path], object], words: str
+) -> None:
+    before = journals(state)
+    for file in state.glob("state.db-*"):
+        file.unlink()
+    prepare(state / "state.db")
+    answer = tradectl(state, "run", "--headless", "--duration", 5)
+    assert answer.code == 1
+    assert words in answer.complaint()
+    assert "state.db" in answer.complaint()
+    assert journals(state) == before
+
+
+# --- snapshots -----------------------------------------------------------------------------------------
+
+
+def add_snapshot(state: Path, found: Recovered, state_hash: str, body: str) -> None:
+    row = (found.run_id, found.last_seq, time.time_ns(), state_hash, body)
+    change_database(state, "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)", *row)
+
+
+def test_a_sound_snapshot_saves_reading_the_journal(state: Path) -> None:
+    before = recovered(state)
+    assert 0 < before.from_snapshot < before.last_seq
+    body = msgspec.json.encode(before.account.dump()).decode()
+    add_snapshot(state, before, before.state_hash, body)
+    after = recovered(state)
+    assert (after.from_snapshot, after.records) == (before.last_seq, 0)
+    assert after.state_hash == before.state_hash
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        lambda body, state_hash: ("", state_hash),
+        lambda body, state_hash: (body[:-1], state_hash),
+        lambda body, state_hash: ("\x00" + body, state_hash),
+        lambda body, state_hash: ("[]", state_hash),
+        lambda body, state_hash: (body.replace('"cash":"', '"cash":"1', 1), state_hash),
+        lambda body, state_hash: (body, state_hash[::-1]),
+    ],
+    ids=["empty", "cut off", "garbled", "something else", "richer", "another's hash"],
+)
+def test_a_junk_snapshot_is_passed_over_for_the_one_before(
+    state: Path, junk: Callable[[str, str], tuple[str, str]]
+) -> None:
+    before = recovered(state)
+    body = msgspec.json.encode(before.account.dump()).decode()
+    body, state_hash = junk(body, before.state_hash)
+    add_snapshot(state, before, state_hash, body)
+    after = recovered(state)
+    assert after.from_snapshot == before.from_snapshot
+    assert after.state_hash == before.state_hash
+    change_database(state, "UPDATE snapshots SET body = ?", body)
+    without = recovered(state)
+    assert (without.from_snapshot, without.state_hash) == (0, before.state_hash)
+
+
+# --- killed while starting -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_killed_while_recovering_again_and_again_nothing_changes(state: Path) -> None:
+    chance = Random(10)
+    for attempt in range(20):
+        before, known = recovered(state), journals(state)
+        run = Running(state, IDLE)
+        while attempt % 2 and len(journals(state)) == len(known) and run.process.poll() is None:
+            pass  # every other time it gets as far as its journal
+        time.sleep(chance.random() * (0.05 if attempt % 2 else 0.4))
+        run.kill()
+        for path in journals(state)[len(known) :]:
+            header = header_of(path)
+            assert header.continues == before.run_id
+            assert Account.load(header.state).hash(before.run_id) == before.state_hash
+    restart(state)
+    assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
+    assert look(state).status()["consistency"]["ok"]
+
+
+def test_a_run_that_was_killed_before_its_header_was_whole_is_passed_over(state: Path) -> None:
+    before = recovered(state)
+    path = journals(state)[-1]
+    newer = path.with_name("2999" + path.name[4:])
+    for beginning in (b"", b'{"header":{"run', path.read_bytes().splitlines(keepends=True)[0]):
+        newer.write_bytes(beginning)
+        assert recovered(state).journal == before.journal
+    restart(state)
+    assert header_of(journals(state)[-1]).continues == before.run_id
+
+
+def test_other_files_among_the_journals_do_no_harm(state: Path) -> None:
+    before = recovered(state)
+    (state / "journals" / "zzz.jsonl").write_text("what is this?\n")
+    (state / "journals" / "notes.txt").write_text("remember the milk\n")
+    restart(state)
+    own = [path for path in journals(state) if path.stem != "zzz"]
+    assert header_of(own[-1]).continues == before.run_id
+
+
+# --- torn and damaged journals -------------------------------------------------------------------------
+
+
+def test_an_unfinished_tail_is_dropped_and_told_of(state: Path) -> None:
+    before = recovered(state)
+    with before.journal.open("ab") as file:
+        file.write(
+            b'{"seq":999999,"at":1,"event":{"type":"fill","order_id":"x"}}\n{"seq":1000000,"a'
+        )
+    after = recovered(state)
+    assert (after.torn, after.last_seq, after.state_hash) == (
+        True, before.last_seq, before.state_hash,
+    )  # fmt: skip
+    said = restart(state)
+    assert any("recovered at record" in line and "unfinished tail" in line for line in said)
+
+
+def test_damage_in_the_middle_is_refused_by_name_and_a_fresh_account_may_be_opened(
+    state: Path,
+) -> None:
+    path = recovered(state).journal
+    lines = path.read_bytes().splitlines(keepends=True)
+    fill = next(r for r in records_of(path)[200:] if type(r.event) is FillEvent)
+    at = next(i for i, line in enumerate(lines) if line.startswith(b'{"seq":%d,' % fill.seq))
+    lines[at] = lines[at].replace(b'"price":"', b'"price":"1', 1)
+    path.write_bytes(b"".join(lines))
+    change_database(state, "DELETE FROM snapshots")
+    answer = tradectl(state, "run", "--headless", "--duration", 5)
+    assert answer.code == 1
+    assert f"is damaged at record {fill.seq}: " in answer.complaint()
+    assert "`tradectl run --fresh`" in answer.complaint()
+    assert tradectl(state, "status", "--json").document()["portfolio"] is not None
+    assert tradectl(state, "run", "--headless", "--fresh", "--duration", 0.1).code == 0
+    assert tradectl(state, "run", "--headless", "--duration", 0.1).code == 0
+
+
+def test_a_damaged_header_does_not_bring_an_older_account_back(state: Path) -> None:
+    path = recovered(state).journal
+    header, rest = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(header.replace(b'"account":"paper"', b'"account":"pAper"') + b"\n" + rest)
+    answer = tradectl(state, "run", "--headless", "--duration", 5)
+    assert answer.code == 1
+    assert "is damaged at its header" in answer.complaint()
+
+
+def test_a_journal_that_lost_more_than_the_database_is_continued_from_the_snapshot(
+    state: Path,
+) -> None:
+    before = recovered(state)
+    lines = before.journal.read_bytes().splitlines(keepends=True)
+    seals = [number for number, line in enumerate(lines) if is_seal(line)]
+    before.journal.write_bytes(b"".join(lines[: seals[1] + 1]))
+    after = recovered(state)
+    assert after.last_seq < after.from_snapshot
+    restart(state)
+
+
+# --- two at once ---------------------------------------------------------------------------------------
+
+
+def test_a_second_run_on_the_same_account_is_refused(state: Path) -> None:
+    with running(state) as run:
+        answer = tradectl(state, "run", "--headless", "--duration", 5)
+        assert answer.code == 7
+        assert f"(process {run.process.pid}) owns {state}" in answer.complaint()
+        assert tradectl(state, "status", "--json").document()["running"]
