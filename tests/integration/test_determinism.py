@@ -60,11 +60,10 @@ def config(folder: Path, text: str) -> list[object]:
     return ["-c", path]
 
 
-def played(folder: Path, *words: object, **env: str) -> dict[str, Any]:
+def played(folder: Path, *words: object, hash_seed: int = 0) -> dict[str, Any]:
     """The summary of a run of recorded data, which must have gone well."""
-    summary: dict[str, Any] = tradectl(
-        folder, "run", "--headless", "--json", *words, **env
-    ).document()
+    answer = tradectl(folder, "run", "--headless", "--json", *words, PYTHONHASHSEED=str(hash_seed))
+    summary: dict[str, Any] = answer.document()
     assert summary["reason"] == "end of data"
     assert summary["bad_rows"] == 0
     return summary
@@ -103,8 +102,8 @@ def test_two_runs_of_one_recording_are_the_same_run(
     tmp_path: Path, settings: str, words: list[object]
 ) -> None:
     words = [*words, *config(tmp_path, settings)]
-    one = played(tmp_path / "one", *words, PYTHONHASHSEED="1")
-    two = played(tmp_path / "two", *words, PYTHONHASHSEED="2")
+    one = played(tmp_path / "one", *words, hash_seed=1)
+    two = played(tmp_path / "two", *words, hash_seed=2)
     assert told(tmp_path / "one") == told(tmp_path / "two")
     assert one["state_hash"] == two["state_hash"]
     assert (one["orders"] > 20) is (settings != DEFAULT)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -57,7 +57,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def state(left_behind: Path, tmp_path: Path) -> Iterator[Path]:
+def state(left_behind: Path, tmp_path: Path) -> Path:
     """A copy to work on."""
     copy = tmp_path / "state"
     shutil.copytree(left_behind, copy, ignore=shutil.ignore_patterns("control.sock"))

@@ -7,16 +7,19 @@ import heapq
 from tradectl.domain.events import Event, TimerEvent
 
 NEVER = 1 << 63
+FIRST_TIME = 1
 
 
 class Agenda:
     """Events by the moment (ns) they are due; of equal moments the one put first.
 
-    `next_due` is kept as a plain number because the bus compares it with every tick.
+    `next_due` is kept as a plain number because the bus compares it with every tick. While `begins`,
+    timers wait for time itself to begin, with the first event that has one.
     """
 
     def __init__(self) -> None:
         self.next_due = NEVER
+        self.begins = False
         self._heap: list[tuple[int, int, Event]] = []
         self._put = 0
         self._intervals: dict[str, int] = {}
@@ -24,20 +27,28 @@ class Agenda:
     def put(self, event: Event, due: int) -> None:
         self._put += 1
         heapq.heappush(self._heap, (due, self._put, event))
-        self.next_due = self._heap[0][0]
+        self._look()
 
     def pop(self) -> tuple[int, Event]:
         """The event due first, and when. IndexError when there is none."""
         due, _, event = heapq.heappop(self._heap)
-        self.next_due = self._heap[0][0] if self._heap else NEVER
+        self._look()
         return due, event
 
-    def every(self, interval: int, name: str) -> None:
+    def every(self, interval: int, name: str, now: int) -> None:
+        """A timer; set at once, or when time begins (`now` is 0 until then)."""
         self._intervals[name] = interval
+        if now:
+            self.set_timer(name, now)
+        else:
+            self.begins = True
+            self._look()
 
-    def set_timers(self, now: int) -> None:
+    def begin(self, now: int) -> None:
+        self.begins = False
         for name in self._intervals:
             self.set_timer(name, now)
+        self._look()
 
     def set_timer(self, name: str, now: int) -> None:
         """The next multiple of the timer's interval after `now`; those passed over are not made up.
@@ -45,17 +56,18 @@ class Agenda:
         A name without an interval is a timer set for once.
         """
         interval = self._intervals.get(name)
-        if interval is None:
-            return
-        timer = TimerEvent(source_component="timer", name=name)
-        self.put(timer, now - now % interval + interval)
+        if interval is not None:
+            timer = TimerEvent(source_component="timer", name=name)
+            self.put(timer, now - now % interval + interval)
 
-    def has_timers(self) -> bool:
-        return bool(self._intervals)
+    def drop_timers(self) -> None:
+        """Forget every timer; answers still come."""
+        self.begins = False
+        self._intervals.clear()
+        self._heap = [entry for entry in self._heap if not isinstance(entry[2], TimerEvent)]
+        heapq.heapify(self._heap)
+        self._look()
 
-    def answers(self) -> list[tuple[int, Event]]:
-        """Empty the agenda; what was in it, but for the timers, in order."""
-        entries = [(due, event) for due, _, event in sorted(self._heap, key=lambda e: e[:2])]
-        self._heap.clear()
-        self.next_due = NEVER
-        return [(due, event) for due, event in entries if not isinstance(event, TimerEvent)]
+    def _look(self) -> None:
+        first = self._heap[0][0] if self._heap else NEVER
+        self.next_due = FIRST_TIME if self.begins else first

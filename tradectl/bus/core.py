@@ -91,7 +91,7 @@ class Core:
                 emitted = handler(record)
                 if emitted:
                     for follower in emitted:
-                        caused.append((seq, follower))
+                        caused.append((seq, _checked(follower)))
             except Exception as error:  # a component's bug must not stop the others: _failure tells
                 caused.append((seq, _failure(handler, error)))
         if caused:
@@ -121,9 +121,15 @@ class Core:
                 emitted = handler(record)
                 if emitted:
                     for follower in emitted:
-                        self._caused.append((seq, follower))
+                        self._caused.append((seq, _checked(follower)))
             except Exception as error:  # as in step
                 self._caused.append((seq, _failure(handler, error)))
+
+
+def _checked(follower: Event) -> Event:
+    if not isinstance(follower, Event):
+        raise TypeError(f"expected events, got {type(follower).__name__}")
+    return follower
 
 
 def _failure(handler: Handler, error: Exception) -> Event:

@@ -85,6 +85,7 @@ class EventBus:
         self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
         self._urgent_waiting = 0
         self._agenda = Agenda()
+        self._settling = False
         self._observers = Observers(max_queue_size, history, self._observer_fails)
         self._turn_task: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -149,18 +150,14 @@ class EventBus:
 
         On recorded data time begins with the first event, and the timers with it.
         """
-        self._agenda.every(interval, name)
-        if self.clock.now():
-            self._agenda.set_timer(name, self.clock.now())
-            self._set_alarm()
-        else:
-            self._agenda.next_due = 0
+        self._agenda.every(interval, name, self.clock.now())
+        self._set_alarm()
 
     def settle(self) -> None:
         """Recorded data has ended: let the answers that are still under way arrive."""
-        for due, event in self._agenda.answers():
-            self.clock.stamp(due)
-            self.post(event)
+        self._agenda.drop_timers()
+        self._settling = True
+        self._awake()
 
     # --- the core ----------------------------------------------------------------------------------
 
@@ -191,7 +188,9 @@ class EventBus:
                 if self._urgent_waiting:
                     core.step(self._take_urgent(), self.clock.now(), records)
                 elif not market:
-                    break
+                    if not self._settling or agenda.next_due == NEVER:
+                        break
+                    self._step_due(0, records)
                 elif on_recorded_time and market[0].ts >= agenda.next_due:
                     self._step_due(market[0].ts, records)
                 else:
@@ -214,7 +213,7 @@ class EventBus:
             Exception
         ) as error:  # the bus itself broke: stop as for a journal, never go on silently
             del records[written:]
-            self._fail(CoreError(f"the bus broke: {type(error).__name__}: {error}"))
+            self._fail(_broken(error))
         self._history.extend(records)
         self._observers.show(records)
 
@@ -229,8 +228,8 @@ class EventBus:
 
     def _step_due(self, now: int, records: list[Record]) -> None:
         """Recorded time has come to a scheduled input, or has only just begun."""
-        if not self.clock.now():
-            self._agenda.set_timers(self.clock.stamp(now))
+        if self._agenda.begins:
+            self._agenda.begin(self.clock.stamp(now))
             return
         due, event = self._agenda.pop()
         self._set_again(event, now)
@@ -276,6 +275,8 @@ class EventBus:
                 self._send(commands)
         except JournalFailed as error:
             self._fail(error)
+        except Exception as error:  # nobody awaits this task: what broke must be said aloud
+            self._fail(_broken(error))
         finally:
             self._sync_task = None
 
@@ -372,6 +373,10 @@ class EventBus:
         if self._alarm is not None:
             self._alarm.cancel()
 
+    def _has_work(self) -> bool:
+        unsettled = self._settling and self._agenda.next_due != NEVER
+        return bool(self._urgent_waiting or self._market or unsettled)
+
     def waiting(self) -> int:
         """Inputs queued and not yet dispatched, scheduled ones aside."""
         return self._urgent_waiting + len(self._market)
@@ -396,7 +401,7 @@ class EventBus:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while (self._urgent_waiting or self._market) and self.failure is None:
+            while self._has_work() and self.failure is None:
                 self.turn()
                 self._room.set()
                 await asyncio.sleep(0)
@@ -440,6 +445,10 @@ class EventBus:
             "latency_p99_us": _percentile_us(latency, 0.99),
             "handlers": self._observers.figures(),
         }
+
+
+def _broken(error: Exception) -> CoreError:
+    return CoreError(f"the bus broke: {type(error).__name__}: {error}")
 
 
 def _percentile_us(ordered: list[int], share: float) -> float:

@@ -82,7 +82,7 @@ def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]
     """The seal over `lines`, and the chain that the next seal goes on from."""
     checksums = list(map(crc32, lines))
     packed = struct.pack(f">{len(checksums)}I", *checksums)
-    chain = crc32(packed, chain)
+    chain = crc32(b"%d:%b" % (last_seq, packed), chain)
     return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
 
 
@@ -99,6 +99,7 @@ class JournalWriter:
         self.bytes_written = 0
         self._chain = 0
         self._failure = ""
+        self._closed = False
         self._encoder = msgspec.json.Encoder(decimal_format="string")
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -126,6 +127,9 @@ class JournalWriter:
 
     def close(self, footer: Footer | None) -> None:
         """Write the footer of a clean end, if there is one, and close."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             if footer is not None:
                 self._write_group(self._encoder.encode(FooterLine(footer)) + b"\n")

@@ -27,6 +27,7 @@ from tradectl.domain.events import WIRE_VERSION, Record
 
 SEAL = b'{"seal":'
 FOOTER = b'{"footer":'
+KNOWN = (b'{"seq":', FOOTER, b'{"header":')
 LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -122,12 +123,18 @@ class JournalReader:
             raise JournalError(f"cannot read the journal {self.path}: {error.strerror}") from error
         with file:
             pending: list[bytes] = []
+            whole = False
             for line in _lines(file):
                 if line.startswith(SEAL) and line.endswith(b"\n"):
                     yield self._check(pending, line), pending
                     pending = []
                 else:
                     pending.append(line.removesuffix(b"\n"))
+                    whole = line.endswith(b"\n")
+            is_journal = self.last_seq >= 0
+            if is_journal and pending and whole and not pending[-1].startswith(KNOWN):
+                seq = self.last_seq + len(pending)
+                raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
             self.torn = bool(pending)
 
     def _check(self, lines: list[bytes], seal_line: bytes) -> int:
@@ -139,6 +146,8 @@ class JournalReader:
             raise self._damaged(
                 self.last_seq + len(lines), f"its seal is broken ({error})"
             ) from error
+        if not lines:
+            raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
         actual, chain = make_seal(seal.last, lines, self._chain)
         if actual == seal:
             self._chain = chain

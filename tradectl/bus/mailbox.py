@@ -9,6 +9,7 @@ dead letter that can be retried; one that keeps failing is left alone for a whil
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -126,8 +127,13 @@ class Mailbox:
             started = time.perf_counter_ns()
             try:
                 answer = self.handler(record if self._wants_records else record.event)
-                if answer is not None:
+                if answer is not None and inspect.isawaitable(answer):
                     await answer
+            except asyncio.CancelledError:
+                if _is_being_cancelled():
+                    raise
+                self.figures.failures += 1
+                error = "what it waited for was cancelled"
             except Exception as failure:  # an observer's bug is its own: counted, kept, retryable
                 self.figures.failures += 1
                 error = harmless(f"{type(failure).__name__}: {failure}", 200)
@@ -145,3 +151,8 @@ class Mailbox:
         figures.busy_ns += now - started
         figures.max_ns = max(figures.max_ns, now - started)
         return now
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

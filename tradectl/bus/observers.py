@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -54,7 +55,7 @@ class Observers:
         self._running = False
 
     def add(self, kinds: Iterable[Kind], handler: Observer, name: str, *, records: bool) -> None:
-        name = name or getattr(handler, "__qualname__", repr(handler))
+        name = self._unique(name or getattr(handler, "__qualname__", repr(handler)))
         box = Mailbox(
             handler, name=name, limit=self._limit, on_dead=self._bury, wants_records=records
         )
@@ -62,6 +63,12 @@ class Observers:
         self._watch(kinds, box.put)
         if self._running:
             self._tasks[box] = asyncio.ensure_future(box.run())
+
+    def _unique(self, name: str) -> str:
+        """Dead letters and figures are found by name: a second one of a name gets a number."""
+        taken = [box.name for box in self._boxes]
+        names = itertools.chain([name], (f"{name}#{n}" for n in itertools.count(2)))
+        return next(candidate for candidate in names if candidate not in taken)
 
     def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
         """A ring of the newest records: needs no task, and cannot fail or fall behind."""

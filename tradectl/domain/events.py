@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from math import isfinite
 from typing import ClassVar
 
 from msgspec import Struct
@@ -113,6 +114,10 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signa
     strength: float = 1.0
     confidence: float = 1.0
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.strength) and isfinite(self.confidence)):
+            raise ValueError(f"a signal's strength and confidence must be finite: {self}")
 
 
 class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True, tag="target"):

@@ -7,7 +7,8 @@ digits, which is what lets the books balance to the last digit.
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
+import re
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 ZERO = Decimal(0)
@@ -16,6 +17,8 @@ BPS = Decimal("0.0001")
 LARGEST = Decimal("1e15")
 CENT_OF_A_SATOSHI = Decimal("1e-10")
 MAX_TEXT = 40
+SMALLEST_EXPONENT = -30
+SPELLED = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class Side(StrEnum):
@@ -42,10 +45,11 @@ def number(text: str) -> Decimal:
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"a number of {len(text)} characters")
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
+    if not SPELLED.fullmatch(text):
+        raise ValueError(f"{text!r} is not a number")
+    value = Decimal(text)
+    if value and value.adjusted() < SMALLEST_EXPONENT:
+        raise ValueError(f"{text!r} is too small to be a number of use")
     if not is_sane(value):
         raise ValueError(f"{text!r} is not a finite number below 1e15")
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tradectl.domain.commands import OutboundCommand, SubmitOrder
+from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.events import ExecutionEvent
 from tradectl.domain.orders import OrderSpec, Trigger
 from tradectl.domain.text import harmless
@@ -40,9 +40,11 @@ class ExchangeGate:
         except (
             Exception
         ) as error:  # whatever broke, the command may have got through: ask, not guess
+            reason = harmless(f"sending it broke: {type(error).__name__}: {error}", 200)
             if isinstance(command, SubmitOrder):
-                reason = harmless(f"sending it broke: {type(error).__name__}: {error}", 200)
                 self._report(_answer(command.order.spec, Trigger.LOSE, reason), at)
+            else:
+                self._report(_answer(command, Trigger.CANCEL_REJECT, reason), at)
 
     def _holds_back(self, command: SubmitOrder) -> bool:
         if self._latch is None or not self._latch.is_set():
@@ -51,7 +53,7 @@ class ExchangeGate:
         return halt is None or not (halt.flatten and command.order.spec.reduce_only)
 
 
-def _answer(spec: OrderSpec, kind: Trigger, reason: str) -> ExecutionEvent:
+def _answer(spec: OrderSpec | CancelOrder, kind: Trigger, reason: str) -> ExecutionEvent:
     return ExecutionEvent(
         source_component="gate",
         order_id=spec.order_id,

@@ -6,16 +6,15 @@ and flags is `config`'s trade.
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from tradectl.domain import canonical
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import plain
 from tradectl.exchange.settings import PaperSettings
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
@@ -134,15 +133,4 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def fingerprint(self) -> str:
         """SHA-256 of all of it, defaults too: equal settings hash alike, however they were given."""
-        canonical = msgspec.json.encode(_spelled_out(self), order="deterministic")
-        return hashlib.sha256(canonical).hexdigest()
-
-
-def _spelled_out(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return {name: _spelled_out(getattr(value, name)) for name in value.__struct_fields__}
-    if isinstance(value, dict):
-        return {name: _spelled_out(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_spelled_out(item) for item in value]
-    return plain(value) if isinstance(value, Decimal) else value
+        return canonical.fingerprint(self)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from tradectl.domain import canonical
 from tradectl.domain.events import FillEvent
-from tradectl.domain.money import ZERO, plain
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
+
+IDS = frozenset({"order_id", "trades"})
 
 
 class StrategyTotals(Struct, omit_defaults=True):
@@ -33,7 +35,8 @@ class StrategyTotals(Struct, omit_defaults=True):
 
 
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """Money in `currency`. `orders` are the working ones; `marks` the last prices.
+    """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
+    (a late report may still concern them), `marks` the last prices.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -44,6 +47,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     cash: Decimal
     positions: dict[str, Position] = {}
     orders: list[Order] = []
+    finished: list[Order] = []
     marks: dict[str, Decimal] = {}
     strategies: dict[str, StrategyTotals] = {}
     mode: TradingMode = TradingMode.RUNNING
@@ -77,25 +81,11 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def hash(self, run_id: str) -> str:
         """SHA-256 over everything in the account, equal for equal accounts on every machine.
 
-        Names that change from run to run are left out: `run_id` at the start of order ids and the
-        account's own id.
+        Names that change from run to run are left out: `run_id` at the start of the ids made in this
+        run, and the account's own id.
         """
         told = msgspec.structs.replace(self, account_id="")
-        canonical = _canonical(msgspec.to_builtins(told, builtin_types=(Decimal,)), f"{run_id}-")
-        return hashlib.sha256(msgspec.json.encode(canonical, order="deterministic")).hexdigest()
-
-
-def _canonical(value: Any, prefix: str) -> Any:
-    """`value` with decimals spelled in one way and without this run's name in order ids."""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, str):
-        return value.removeprefix(prefix)
-    if isinstance(value, dict):
-        return {key.removeprefix(prefix): _canonical(v, prefix) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_canonical(v, prefix) for v in value]
-    return value
+        return canonical.fingerprint(told, without=f"{run_id}-", named=IDS)
 
 
 class Fill(Struct, frozen=True, gc=False):

@@ -42,7 +42,7 @@ from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingMode
 from tradectl.state.account import Account, Fill, StrategyTotals
 
-FINISHED_KEPT = 5_000
+FINISHED_KEPT = 250
 RISK_TIMER = "risk"
 
 
@@ -62,6 +62,9 @@ class Books:
         self._orders: dict[str, Order] = {}
         self._working: dict[str, dict[str, Order]] = {}
         self._finished: deque[str] = deque()
+        for order in account.finished:
+            self._orders[order.spec.order_id] = order
+            self._finished.append(order.spec.order_id)
         for order in account.orders:
             self._orders[order.spec.order_id] = order
             self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
@@ -174,9 +177,7 @@ class Books:
         for record in records:
             handler = FOLD.get(record.event.__class__)
             if handler is not None:
-                with suppress(
-                    CoreError
-                ):  # it halted the run then, and that halt is among the records
+                with suppress(Exception):  # what it led to then, a halt say, is among the records
                     handler(self, record)
             self.last_seq = record.seq
 
@@ -187,6 +188,8 @@ class Books:
     def on_order(self, record: Record) -> None:
         event: OrderEvent = record.event  # type: ignore[assignment]
         spec = event.order
+        if spec.order_id in self._orders:
+            raise CoreError(f"a second order of the id {spec.order_id}")
         order = Order(spec, record.at, record.at, reason=event.reason)
         self._orders[spec.order_id] = order
         self.account.orders_count += 1
@@ -227,6 +230,7 @@ class Books:
         if fill.trade_id in order.trades:
             self.account.duplicates += 1
             return []
+        self._refuse_contradiction(order, fill)
         filled = order.filled + fill.quantity
         if filled > order.spec.quantity:
             raise CoreError(
@@ -234,13 +238,22 @@ class Books:
             )
         trigger = Trigger.FILL if filled == order.spec.quantity else Trigger.PARTIAL_FILL
         status = step(order.status, trigger)
+        self._book(order, fill, record)
         order.filled, order.cost = filled, order.cost + fill.quantity * fill.price
         order.fees += fill.fee
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
-        self._book(order, fill, record)
         self._settle(order, status, record)
         return [self._position_event(fill.symbol)]
+
+    @staticmethod
+    def _refuse_contradiction(order: Order, fill: FillEvent) -> None:
+        spec = order.spec
+        if fill.symbol != spec.symbol or fill.side is not spec.side or fill.quantity <= 0:
+            raise CoreError(
+                f"order {spec.order_id} is to {spec.side} {spec.symbol}, and its fill {fill.trade_id} "
+                f"is {fill.side} {fill.quantity} {fill.symbol}"
+            )
 
     def on_risk(self, record: Record) -> None:
         event: RiskEvent = record.event  # type: ignore[assignment]
@@ -254,7 +267,7 @@ class Books:
         event: CommandEvent = record.event  # type: ignore[assignment]
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
-            self.account.flattening = event.flatten
+            self.account.flattening = self.account.flattening or event.flatten
         elif event.command is Command.PAUSE and self.mode is TradingMode.RUNNING:
             self.account.mode, self.account.mode_reason = TradingMode.PAUSED, event.reason
         elif event.command is Command.RESUME and self.mode is TradingMode.PAUSED:
@@ -274,21 +287,20 @@ class Books:
     def _book(self, order: Order, fill: FillEvent, record: Record) -> None:
         account, symbol = self.account, fill.symbol
         signed = fill.side.signed(fill.quantity)
-        before = self.position(symbol)
+        totals = self._strategy(order.spec.strategy)
+        before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
         after = before.after_fill(signed, fill.price, fill.fee)
         paid = fill.fee
         if self.instruments[symbol].can_short:
             paid -= after.realized - before.realized
         else:
             paid += signed * fill.price
+        totals.positions[symbol] = own.after_fill(signed, fill.price, fill.fee)
+        totals.fills += 1
         account.positions[symbol] = after
         account.cash -= paid
         account.fills_count += 1
         account.turnover += fill.quantity * fill.price
-        totals = self._strategy(order.spec.strategy)
-        own = totals.positions.get(symbol) or Position(symbol)
-        totals.positions[symbol] = own.after_fill(signed, fill.price, fill.fee)
-        totals.fills += 1
         self.new_fills.append(Fill(fill, order.spec.strategy, record.at))
 
     def _position_event(self, symbol: str) -> PositionEvent:
@@ -342,14 +354,19 @@ class Books:
     # --- dump and hash ---------------------------------------------------------------------------------
 
     def snapshot(self) -> Account:
-        """The account with its working orders and marks, as it would be stored or hashed.
-
-        Orders are listed by symbol, then age: which symbol traded first is forgotten by a snapshot.
-        """
-        marks = {**self.account.marks, **{s: tick.price for s, tick in self.last.items()}}
-        orders = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
-        return msgspec.structs.replace(
-            self.account, orders=orders, marks=dict(sorted(marks.items()))
+        """The account with its orders and marks, as it would be stored or hashed: a copy."""
+        account, copy = self.account, msgspec.structs.replace
+        marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
+        return copy(
+            account,
+            positions=dict(account.positions),
+            strategies={
+                name: copy(totals, positions=dict(totals.positions))
+                for name, totals in account.strategies.items()
+            },
+            orders=[copy(o, trades=list(o.trades)) for o in self.working_orders()],
+            finished=[copy(self._orders[i]) for i in self._finished],
+            marks=dict(sorted(marks.items())),
         )
 
     def state_hash(self, run_id: str) -> str:

@@ -7,10 +7,9 @@ its place. Anything in it that is not blank means halted: a torn write must not 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import mmap
 import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +23,10 @@ from tradectl.domain.time import iso
 SIZE = 4096
 LONGEST_REASON = 500
 BLANK = b" \n\0"
-SPARE_EVERY_S = 0.05
+LOOK_UP_EVERY_S = 0.05
+READ_EVERY_S = 0.001
+UNREADABLE = b"unreadable"
+SPARES = Path("/tmp")
 
 
 class LatchState(Struct, frozen=True):
@@ -41,10 +43,10 @@ class HaltLatch:
     def __init__(self, path: Path) -> None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         self._path = path
-        self._spare = Path(tempfile.gettempdir()) / f"tradectl-halt-{os.getuid()}-{name}"
-        self._map: mmap.mmap | None = None
-        self._spare_found = False
-        self._look_at_spare = 0.0
+        self._spare = SPARES / f"tradectl-halt-{os.getuid()}-{name}"
+        self._fd = -1
+        self._known = False
+        self._read_at = self._look_up_at = 0.0
 
     def prepare(self) -> None:
         """Make the file, blank and at full size, if it is not there. Raises StateError."""
@@ -63,22 +65,25 @@ class HaltLatch:
             ) from error
 
     def read(self) -> LatchState | None:
-        """The halt, or None."""
-        state = self._parse(_content(self._path))
-        return state if state is not None else self._parse(_content(self._spare))
+        """The halt, or None. What cannot be read counts as set."""
+        held, spare = self._parse(_content(self._path)), self._parse(_content(self._spare))
+        if held is None or spare is None:
+            return held or spare
+        return LatchState(held.reason, held.since, held.flatten or spare.flatten)
 
     def is_set(self) -> bool:
-        """Asked before every send, so it costs no system call: the file is mapped into memory, where
-        another process's write shows at once. The spare is looked at a few times a second."""
-        if self._map is None:
-            self._map = self._mapped()
-        if self._map is not None and self._map[0] not in BLANK:
-            return True
+        """Asked before every send. The open file is read again after a millisecond at the latest, and
+        looked up by name (it may have been replaced, or the spare set) a few times a second."""
         now = time.monotonic()
-        if now >= self._look_at_spare:
-            self._look_at_spare = now + SPARE_EVERY_S
-            self._spare_found = self._spare.exists()
-        return self._spare_found
+        if now >= self._look_up_at:
+            self._look_up_at = now + LOOK_UP_EVERY_S
+            self._reopen()
+            self._known = self.read() is not None
+            self._read_at = now + READ_EVERY_S
+        elif now >= self._read_at:
+            self._read_at = now + READ_EVERY_S
+            self._known = self._known or self._reads_as_set()
+        return self._known
 
     def set(self, reason: str, *, flatten: bool = False) -> LatchState:
         """Latch, durably; the first reason stays. Raises StateError when no file could be written."""
@@ -114,12 +119,24 @@ class HaltLatch:
                 f"{self._spare}: {error.strerror}"
             ) from error
 
-    def _mapped(self) -> mmap.mmap | None:
+    def _reopen(self) -> None:
+        self.close()
+        with contextlib.suppress(OSError):
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _reads_as_set(self) -> bool:
+        if self._fd < 0:
+            return False
         try:
-            with self._path.open("rb") as file:
-                return mmap.mmap(file.fileno(), SIZE, prot=mmap.PROT_READ)
-        except (FileNotFoundError, ValueError):
-            return None
+            return bool(os.pread(self._fd, SIZE, 0).strip(BLANK))
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Give the open file back; asking opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     @staticmethod
     def _write(path: Path, state: LatchState | None) -> None:
@@ -147,3 +164,5 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+    except OSError:
+        return UNREADABLE

@@ -16,9 +16,8 @@ from typing import Any
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import Record, SystemEvent
-from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.text import harmless
 from tradectl.state import status
@@ -29,6 +28,7 @@ from tradectl.state.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
 STALLED_AFTER_S = 5.0
+SIDES = {"long": 1, "buy": 1, "short": -1, "sell": -1, "flat": 0}
 
 
 class StateManager:
@@ -59,6 +59,7 @@ class StateManager:
         self._flush_interval = flush_interval
         self._snapshot_interval = snapshot_interval
         self._flushed_seq = 0
+        self._changed_by_hand = False
         self._snapshot_at = 0.0
         self._behind_since: float | None = None
         self._notes: dict[str, Any] = {}
@@ -109,7 +110,7 @@ class StateManager:
         if self._store is None or (self._bus is not None and self._bus.failure is not None):
             return
         async with self._flushing:
-            if self.last_seq == self._flushed_seq and not snapshot:
+            if self.last_seq == self._flushed_seq and not snapshot and not self._changed_by_hand:
                 return
             now = time.monotonic()
             due = snapshot or now - self._snapshot_at >= self._snapshot_interval
@@ -124,6 +125,7 @@ class StateManager:
                 books.new_fills = fills + books.new_fills
                 raise
             self._flushed_seq = changes.last_seq
+            self._changed_by_hand = False
             self._behind_since = None
             if due:
                 self._snapshot_at = now
@@ -215,6 +217,7 @@ class StateManager:
         if "cash" in notes:
             self.books.account.cash = Decimal(str(notes.pop("cash")))
         self._notes.update(notes)
+        self._changed_by_hand = True
 
     async def update_position(self, symbol: str, values: Mapping[str, Any]) -> None:
         """Set a position: {side: long|short|flat, size, entry_price, current_price}.
@@ -224,7 +227,10 @@ class StateManager:
         self._refuse_on_a_journalled_run("positions")
         size = Decimal(str(values.get("size", 0)))
         side = str(values.get("side", "long")).lower()
-        signed = {"long": size, "buy": size, "short": -size, "sell": -size}.get(side, ZERO)
+        if side not in SIDES:
+            raise UsageError(f"a position's side: expected one of {', '.join(SIDES)}, got {side!r}")
+        signed = SIDES[side] * size
+        self._changed_by_hand = True
         entry = Decimal(str(values.get("entry_price", 0)))
         before = self.books.position(symbol)
         self.books.account.positions[symbol] = Position(
