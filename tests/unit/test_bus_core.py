@@ -176,7 +176,6 @@ def test_a_handler_that_returns_a_bare_event_fails_alone() -> None:
     assert "component_failed" in labels(run_step(core, tick()))
 
 
-@pytest.mark.xfail(strict=True, reason="recorded, journalled, and the bus breaks when it is shown")
 @pytest.mark.parametrize("nothing", [None, "words", 5])
 def test_a_handler_that_emits_what_is_no_event_fails_alone(nothing: object) -> None:
     core = Core()

@@ -345,7 +345,6 @@ async def test_a_door_that_breaks_stops_the_bus_with_a_word() -> None:
     assert "the bus broke: OSError: [Errno 24] Too many open files" in str(bus.failure)
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="only JournalFailed is expected there")
 async def test_a_door_that_breaks_after_a_sync_stops_the_bus_with_a_word() -> None:
     bus = bus_that_sends(MemoryJournal(strict=True))
     bus.sender = broken_door

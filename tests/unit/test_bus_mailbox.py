@@ -98,7 +98,6 @@ async def test_handling_is_timed() -> None:
 # --- doubts ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="what a plain function returns is awaited")
 async def test_what_a_plain_handler_returns_does_not_matter() -> None:
     calls: list[Event] = []
     letters: list[DeadLetter] = []
@@ -113,7 +112,6 @@ async def test_what_a_plain_handler_returns_does_not_matter() -> None:
     assert (len(calls), letters) == (1, [])
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="CancelledError ends the mailbox")
 async def test_a_handler_whose_own_task_was_cancelled_fails_like_any_other() -> None:
     heard: list[Event] = []
 

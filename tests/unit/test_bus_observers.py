@@ -275,7 +275,6 @@ async def test_a_retry_closes_the_breaker_first() -> None:
     assert handler.taken == [risk(str(n)) for n in range(8)]
 
 
-@pytest.mark.xfail(strict=True, reason="dead letters and figures are found by name")
 async def test_two_observers_of_one_name_do_not_get_each_others_dead_letters() -> None:
     bus = EventBus()
     first, second = FailsAtFirst(3), FailsAtFirst(0)

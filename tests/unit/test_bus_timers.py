@@ -100,7 +100,6 @@ def test_a_timer_comes_once_in_every_interval_that_has_an_event_after_it(
     assert timed(bus, *stamps) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="next_due, which says so, is overwritten by the answer's")
 def test_an_answer_scheduled_before_the_first_event_does_not_cost_the_timers(
     bus: EventBus,
 ) -> None:
@@ -109,7 +108,6 @@ def test_an_answer_scheduled_before_the_first_event_does_not_cost_the_timers(
     assert timed(bus, 5, 9, 21, 31) == [(8, "o1"), (10, "risk"), (30, "risk")]
 
 
-@pytest.mark.xfail(strict=True, reason="set twice, and from then on both are set again")
 def test_events_without_a_time_before_the_first_with_one_do_not_double_the_timers(
     bus: EventBus,
 ) -> None:
@@ -192,7 +190,6 @@ def test_when_the_data_ends_the_answers_under_way_arrive_and_the_timers_do_not(
     assert bus.clock.now() == 30
 
 
-@pytest.mark.xfail(strict=True, reason="the clock is moved to the last of them first")
 def test_answers_that_arrive_after_the_end_of_the_data_keep_their_times(bus: EventBus) -> None:
     play(bus, 5)
     bus.schedule(report("o1"), 8)

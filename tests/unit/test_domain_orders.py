@@ -120,13 +120,11 @@ def test_an_ending_that_is_reported_twice_changes_nothing(ending: Trigger) -> No
     assert step(over, ending) is over
 
 
-@pytest.mark.xfail(strict=True, reason="no row: a time-out that comes after the fill halts")
 @pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.EXPIRED])
 def test_a_lost_answer_about_an_order_that_is_over_changes_nothing(status: OrderStatus) -> None:
     assert step(status, T.LOSE) is status
 
 
-@pytest.mark.xfail(strict=True, reason="no row: the second of two refused cancels halts")
 @pytest.mark.parametrize("status", [S.ACCEPTED, S.PARTIALLY_FILLED, S.UNKNOWN])
 def test_a_cancel_refused_after_the_order_moved_on_changes_nothing(status: OrderStatus) -> None:
     assert step(status, T.CANCEL_REJECT) is status

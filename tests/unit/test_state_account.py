@@ -88,7 +88,6 @@ def test_a_snapshot_keeps_its_marks_and_mode_when_the_books_go_on() -> None:
     assert (taken.dump(), taken.hash(RUN)) == (dumped, hashed)
 
 
-@pytest.mark.xfail(strict=True, reason="positions, strategies and orders are shared, not copied")
 def test_a_snapshot_keeps_its_positions_and_orders_when_the_books_go_on() -> None:
     ledger = busy_ledger()
     taken = ledger.books.snapshot()
@@ -156,7 +155,6 @@ def test_the_order_of_the_tables_makes_no_difference() -> None:
     assert turned.hash(RUN) == account.hash(RUN)
 
 
-@pytest.mark.xfail(strict=True, reason="a zero that was computed is not the default zero")
 def test_a_zero_that_was_computed_is_a_zero() -> None:
     account, computed = snapshot(), snapshot()
     account.flattening = computed.flattening = False
@@ -218,7 +216,6 @@ def test_every_field_of_an_account_is_among_the_changes_tried() -> None:
     assert tried == {*Account.__struct_fields__} - {"account_id"}
 
 
-@pytest.mark.xfail(strict=True, reason="the prefix is cut off every text, not only off order ids")
 def test_a_strategy_whose_name_begins_like_the_run_is_another_one() -> None:
     account, changed = snapshot(), snapshot()
     account.strategies["fast"] = StrategyTotals(orders=1)

@@ -279,7 +279,6 @@ def test_reports_and_fills_end_in_the_same_place_in_whatever_order_they_come() -
 # --- doubts: what the books believe ------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="not checked")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -300,7 +299,6 @@ def test_a_fill_that_contradicts_its_order_halts_and_changes_nothing(
     assert ledger.hash() == before
 
 
-@pytest.mark.xfail(strict=True, reason="the order is changed before the position is computed")
 def test_a_fill_that_cannot_be_booked_changes_nothing(ledger: Ledger) -> None:
     """Such as one of a symbol that this run does not know: check, then swap."""
     ledger.work("o1", "buy 3", "UNKNOWN")
@@ -310,7 +308,6 @@ def test_a_fill_that_cannot_be_booked_changes_nothing(ledger: Ledger) -> None:
     assert ledger.hash() == before
 
 
-@pytest.mark.xfail(strict=True, reason="live it costs one event, in a fold it ends the recovery")
 def test_a_fold_survives_what_the_live_run_survived() -> None:
     books = open_books()
     events = [intent("o1", "buy 3", "UNKNOWN"), approved("o1")]

@@ -224,7 +224,6 @@ def test_a_second_stop_may_add_the_closing_of_positions(ledger: Ledger) -> None:
     assert ledger.books.flattening
 
 
-@pytest.mark.xfail(strict=True, reason="the books forget it while the latch keeps it")
 def test_a_second_stop_does_not_take_the_closing_of_positions_back(ledger: Ledger) -> None:
     ledger.tell(EmergencyEvent(flatten=True), EmergencyEvent())
     assert ledger.books.flattening

@@ -312,7 +312,6 @@ def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) 
 # --- doubts: ways in which a set latch might let an order out ----------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the map stays with the file that is gone")
 @pytest.mark.parametrize("how", ["deleted and set anew", "replaced"])
 def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path, how: str) -> None:
     assert not latch.is_set()
@@ -327,7 +326,6 @@ def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path
     assert latch.is_set()
 
 
-@pytest.mark.xfail(strict=True, reason="only the first byte is looked at")
 def test_a_torn_write_whose_first_byte_is_missing_counts_as_set_at_the_gate(path: Path) -> None:
     path.write_bytes((b"\0" * 512 + b'"since":"2026').ljust(SIZE))
     latch = HaltLatch(path)
@@ -335,7 +333,6 @@ def test_a_torn_write_whose_first_byte_is_missing_counts_as_set_at_the_gate(path
     assert latch.is_set()
 
 
-@pytest.mark.xfail(strict=True, reason="reading a map beyond the end of its file is a SIGBUS")
 def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
     latch: HaltLatch, path: Path
 ) -> None:
@@ -350,7 +347,6 @@ def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
     assert done.returncode == 0
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="only a missing file is expected")
 @pytest.mark.parametrize("ask", [HaltLatch.is_set, HaltLatch.read])
 def test_a_latch_that_cannot_be_read_counts_as_set(path: Path, ask: object) -> None:
     path.mkdir()
@@ -358,7 +354,6 @@ def test_a_latch_that_cannot_be_read_counts_as_set(path: Path, ask: object) -> N
     assert ask(HaltLatch(path))
 
 
-@pytest.mark.xfail(strict=True, reason="the file that could not be changed is believed first")
 def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
     HaltLatch(tmp_path / "real").set("fire")
     path.symlink_to(tmp_path / "real")

@@ -188,7 +188,6 @@ async def test_a_journalled_run_is_not_changed_by_hand() -> None:
     assert state.books.cash == 10_000
 
 
-@pytest.mark.xfail(strict=True, reason="taken for flat")
 async def test_a_side_that_nobody_knows_is_refused() -> None:
     with pytest.raises(StateError):
         await StateManager().update_position("X", {"side": "lnog", "size": 1})

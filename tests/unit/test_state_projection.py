@@ -282,7 +282,6 @@ async def test_a_description_that_fails_once_costs_nothing(store: Store, path: P
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]
 
 
-@pytest.mark.xfail(strict=True, reason="last_seq does not move, so the flush sees nothing new")
 async def test_changes_by_hand_reach_the_database(store: Store, path: Path) -> None:
     state = projecting(make_bus(), store)
     await state.update_portfolio_state({"cash": "77"})

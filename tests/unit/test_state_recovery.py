@@ -251,7 +251,6 @@ def test_working_orders_of_two_symbols_are_hashed_alike_before_and_after_a_snaps
     assert {hashed for _, hashed in resumed_everywhere(run)} == {run.hash()}
 
 
-@pytest.mark.xfail(strict=True, reason="the next run does not know the order, and halts")
 def test_a_fill_that_arrives_in_the_next_run_is_booked() -> None:
     before = live([intent("o1", "buy 2"), report("o1", Trigger.CANCEL)])
     after = LiveRun(restored(before.state.books))

@@ -128,6 +128,25 @@ def replay(data: Data) -> RenderableType:
     return Group(*parts)
 
 
+def what_if(data: Data) -> RenderableType:
+    """The shape of `replay -c OTHER_CONFIG --json`: the first other decision, and the results."""
+    first = data.get("first_difference")
+    if first is None:
+        verdict = Text("SAME: this configuration decides nothing differently", GOOD + BOLD)
+    else:
+        verdict = Text("OTHERWISE: the first decision that differs", WARN + BOLD)
+    parts: list[RenderableType] = [verdict, *_divergence(first)]
+    for name in ("recorded", "simulated"):
+        result = data.get(name) or {}
+        money = [figures.money(result.get("pnl"), signed=True), figures.money(result.get("fees"))]
+        counts = [figures.count(result.get(key)) for key in ("orders", "denied", "fills")]
+        told = "P&L {}  fees {}  {} orders ({} denied)  {} fills".format(*money, *counts)
+        parts.append(_line(name, Cell(told)))
+    change = (data.get("difference") or {}).get("pnl")
+    parts.append(_line("difference", Cell(f"P&L {figures.money(change, signed=True)}", BOLD)))
+    return Group(*parts)
+
+
 def receipt(data: Data) -> RenderableType:
     """The shape of `emergency-stop --json`: what was done, and what is left."""
     parts: list[RenderableType] = [_stopped(data)]

@@ -31,7 +31,7 @@ from tradectl.domain.positions import Position
 from tradectl.monitoring.foreign import described
 from tradectl.runtime.control import ControlError, ask
 from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import Recovered, last_journal, recover_from
+from tradectl.runtime.recovery import Recovered, last_journal, recover, recover_from
 from tradectl.runtime.settings import Settings
 from tradectl.state.reader import StateReader
 
@@ -57,8 +57,9 @@ def emergency_stop(
     state_dir.check()
     started = time.monotonic()
     receipt: dict[str, Any] = {"reason": reason, "flatten": flatten}
-    try:
+    with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
         state_dir.create()
+    try:
         state_dir.latch.set(reason, flatten=flatten)
         receipt["latched"] = True
     except StateError as error:
@@ -87,27 +88,29 @@ def _through_the_process(
 
 def _directly(state_dir: StateDir, reason: str, flatten: bool, deadline: float) -> dict[str, Any]:
     killed = _end_the_process(state_dir)
-    reader = StateReader(state_dir.db)
     done, recovered = dict(NOTHING_LEFT), None
     try:
         with state_dir.owned():
             path = _journal_of_the_killed(state_dir) if killed else last_journal(state_dir)
             if path is not None:
-                recovered = recover_from(path, reader)
+                recovered = recover_from(path, StateReader(state_dir.db))
                 done = _finish(state_dir, recovered, reason, flatten, deadline)
     except Exception as error:  # whatever failed, the receipt must say so, and what may be left
         why = str(error) if isinstance(error, TradectlError) else described(error)
-        done = {**_last_known(reader, recovered), "confirmed": False, "error": why}
+        done = {**_last_known(state_dir, recovered), "confirmed": False, "error": why}
     return {**done, "method": "direct", "killed": killed}
 
 
-def _last_known(reader: StateReader, recovered: Recovered | None) -> dict[str, Any]:
+def _last_known(state_dir: StateDir, recovered: Recovered | None) -> dict[str, Any]:
     """What may still be open: by the journal, or where that cannot be read, by the database."""
+    if recovered is None:
+        with contextlib.suppress(TradectlError):
+            recovered = recover(state_dir)
     if recovered is not None:
         return _left(recovered.account.orders, recovered.account.positions.values())
     status: dict[str, Any] = {}
     with contextlib.suppress(StateError):
-        run = reader.last_run()
+        run = StateReader(state_dir.db).last_run()
         status = run["status"] if run is not None else {}
     return {
         **NOTHING_LEFT,

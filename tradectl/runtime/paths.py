@@ -5,18 +5,21 @@ state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tradectl.domain.errors import AlreadyRunning, StateError
 from tradectl.state.latch import HaltLatch
 
+NOTE = 16
+ASKING_S = 0.2
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
 
 
@@ -81,24 +84,35 @@ class StateDir:
             return []
         return sorted(p for p in self.journals.glob("*.jsonl") if RUN_ID.fullmatch(p.stem))
 
-    @contextmanager
+    @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
-        """Hold the lock that makes this process the only one. Raises AlreadyRunning."""
-        fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Hold the lock that makes this process the only one. Raises AlreadyRunning, StateError."""
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(
-                    f"another tradectl (process {self.owner() or 'unknown'}) owns {self.path}: "
-                    "stop it, or name another --state-dir"
-                ) from None
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"cannot lock {self.lock_file}: {error.strerror}") from error
+        try:
+            self._take(fd)
+            _note(fd, str(os.getpid()))
             yield
-            os.ftruncate(fd, 0)
+            _note(fd, "")
         finally:
             os.close(fd)
+
+    def _take(self, fd: int) -> None:
+        """Lock it; whoever only asks for the owner holds it for a moment, and is waited for."""
+        deadline = time.monotonic() + ASKING_S
+        while True:
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = self.owner()
+                if owner is not None or time.monotonic() > deadline:
+                    raise AlreadyRunning(
+                        f"another tradectl (process {owner or 'unknown'}) owns {self.path}: "
+                        "stop it, or name another --state-dir"
+                    ) from None
+                time.sleep(0.01)
 
     def owner(self) -> int | None:
         """The process that holds the lock, or None. Only a held lock counts, not what is written."""
@@ -114,3 +128,9 @@ class StateDir:
         finally:
             os.close(fd)
         return None
+
+
+def _note(fd: int, text: str) -> None:
+    """Over what stands there, so that a full disk has room for it; it is the lock that counts."""
+    with contextlib.suppress(OSError):
+        os.pwrite(fd, text.ljust(NOTE).encode(), 0)

@@ -68,8 +68,9 @@ class Screen(Protocol):
 async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
     """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
     state_dir = options.state_dir
-    state_dir.create()
+    state_dir.check()
     _refuse_if_halted(state_dir)  # says so even while the process that was halted is still ending
+    state_dir.create()
     with state_dir.owned():
         _refuse_if_halted(state_dir)
         recovered = None if options.data or options.fresh else recover(state_dir)

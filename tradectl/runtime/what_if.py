@@ -132,6 +132,7 @@ def _result(books: Books) -> dict[str, Any]:
     account = books.account
     return {
         "orders": account.orders_count,
+        "denied": account.denied_count,
         "fills": account.fills_count,
         "fees": money(books.fees()),
         "pnl": money(books.equity() - account.initial_cash),

@@ -125,7 +125,8 @@ class Store:
                         await db.executemany(sql, rows)
                 await db.execute("COMMIT")
             except sqlite3.Error:
-                await db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk has rolled it back already
+                    await db.execute("ROLLBACK")
                 raise
 
 
