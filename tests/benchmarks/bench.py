@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,16 +91,21 @@ class Bench:
         to_the_end = ("run", "--headless", "--json", "--data", trades)
         return self.tradectl(*to_the_end, "--config", path, "--state-dir", state_dir)
 
-    def run(self, config: str) -> Journalled:
-        """One run of this checkout from the file of trades to the result, in a state of its own."""
-        finished = self.spawn(self.run_command(config, self.trades(), self.new_folder() / "state"))
-        journalled = Journalled(finished, Path(finished.document["journal"]))
-        self._journals.setdefault(config, journalled)
-        return journalled
+    def run(self, config: str) -> Finished:
+        """From the file of trades to the result, with a state of its own; only the first is kept."""
+        folder = self.new_folder()
+        finished = self.spawn(self.run_command(config, self.trades(), folder / "state"))
+        if config in self._journals:
+            shutil.rmtree(folder)
+        else:
+            self._journals[config] = Journalled(finished, Path(finished.document["journal"]))
+        return finished
 
     def journal(self, config: str) -> Journalled:
         """The first such run, made now if there was none."""
-        return self._journals.get(config) or self.run(config)
+        if config not in self._journals:
+            self.run(config)
+        return self._journals[config]
 
     def start(
         self, command: Sequence[str], output: int = subprocess.DEVNULL

@@ -11,6 +11,7 @@ Without a name, all of them:
     latency  tick to order and to fill, at 1,000 ticks a second on a live clock
     start    from the start of `run` to its first event and its first fill
     cold     `--version`, `--help` and `status`, beside a bare Typer program
+    cpu      share of a processor that a run takes at 100 events a second
     memory   of a run over one million trades, and its growth to three million
     state    orders, reports and fills folded into the books
     alerts   from an alert to its handler
@@ -77,7 +78,7 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.2f}"
 
 
-NAMES = ("bus", "file", "replay", "latency", "start", "cold", "memory", "state", "alerts")
+NAMES = ("bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "state", "alerts")
 
 
 def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
@@ -85,6 +86,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
         bus_speed,
         latency,
         memory,
+        processor,
         replay_speed,
         start_up,
         state_and_alerts,
@@ -98,6 +100,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
         "latency": latency.measure,
         "start": start_up.measure_first_event,
         "cold": start_up.measure_cold_start,
+        "cpu": processor.measure,
         "memory": memory.measure,
         "state": state_and_alerts.measure_state,
         "alerts": state_and_alerts.measure_alerts,

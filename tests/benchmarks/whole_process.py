@@ -42,10 +42,7 @@ def measure(bench: Bench, peers: list[str]) -> Iterator[Row]:
 
 
 def contest(bench: Bench, config: str, peers: list[str]) -> Contest:
-    def ours() -> Finished:
-        return bench.run(config).run
-
-    contenders: list[Callable[[], Finished]] = [ours]
+    contenders: list[Callable[[], Finished]] = [partial(bench.run, config)]
     for peer in peers:
         mode = ("--mode", OURS_TO_THEIRS[config], "--json")
         command = [peer, str(HERE / "peer.py"), str(bench.trades()), *mode]

@@ -29,7 +29,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def chatting(tmp_path: Path, folder: Path) -> Iterator[Running]:
     """A run that buys and sells all the time."""
-    settings = "engine.max_signals_per_second = 100\nrisk = { duplicate_window_ms = 0 }"
+    settings = (
+        "engine.max_signals_per_second = 100\n"
+        "risk = { duplicate_window_ms = 0, max_orders_per_second = 10_000 }"
+    )
     with running(folder, "-c", written(tmp_path, Character.CHATTER, settings=settings)) as run:
         run.line(" FILL ")
         yield run
@@ -75,7 +78,12 @@ def test_stop_returns_when_the_run_has_ended(chatting: Running, folder: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+    ("number", "word"),
+    [
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "terminated"),
+        (signal.SIGHUP, "the terminal was closed"),
+    ],
 )
 def test_a_signal_ends_a_run_in_good_order(
     number: signal.Signals, word: str, chatting: Running, folder: Path

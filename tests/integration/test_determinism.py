@@ -47,6 +47,7 @@ def instrument(symbol: str) -> str:
     )
 
 
+LOSING = BUSY.replace('daily_loss_halt_pct = "none"', "daily_loss_halt_pct = 0.5")
 PERPETUAL = BUSY + instrument("BTCUSDT") + instrument("ETHUSDT")
 
 
@@ -114,6 +115,19 @@ def test_the_pace_of_a_recording_changes_nothing(tmp_path: Path) -> None:
     played(tmp_path / "at once", *words)
     played(tmp_path / "paced", *words, "--speed", 100)
     assert told(tmp_path / "at once") == told(tmp_path / "paced")
+
+
+def test_a_halt_by_its_losses_comes_at_the_same_tick_again(tmp_path: Path) -> None:
+    words = ["--headless", "--json", *files(BTC), *config(tmp_path, LOSING)]
+    summaries = []
+    for name in ("one", "two"):
+        answer = tradectl(tmp_path / name, "run", *words)
+        assert answer.code == 6, answer.err
+        summaries.append(json.loads(answer.out))
+    assert told(tmp_path / "one") == told(tmp_path / "two")
+    assert summaries[0]["state_hash"] == summaries[1]["state_hash"]
+    assert summaries[0]["reason"] == "halted"
+    assert 0 < summaries[0]["orders"]
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:

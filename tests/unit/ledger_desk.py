@@ -132,7 +132,7 @@ class Ledger:
     ) -> Ledger:
         """An order and the one fill that ends it: `buy 2@100`."""
         self.work(order_id, words.split("@", maxsplit=1)[0], symbol, strategy)
-        self.tell(fill(f"t-{order_id}", order_id, words, symbol, fee))
+        self.tell(fill(f"{order_id}.1", order_id, words, symbol, fee))
         return self
 
     def hash(self) -> str:

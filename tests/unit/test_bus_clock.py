@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.bus_desk import label, note, timer
-from tradectl.bus.agenda import NEVER, Agenda
+from tradectl.bus.agenda import FIRST_TIME, NEVER, Agenda
 from tradectl.bus.clock import DataClock, WallClock
 from tradectl.domain.events import TimerEvent
 
@@ -71,21 +71,22 @@ def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
         agenda.pop()
 
 
-@pytest.mark.parametrize(("now", "due"), [(0, 10), (1, 10), (9, 10), (10, 20), (57, 60)])
+@pytest.mark.parametrize(("now", "due"), [(1, 10), (9, 10), (10, 20), (57, 60)])
 def test_a_timer_is_set_to_the_next_multiple_after_now(now: int, due: int) -> None:
     agenda = Agenda()
-    agenda.every(10, "risk")
-    agenda.set_timer("risk", now)
+    agenda.every(10, "risk", now)
     assert agenda.pop() == (due, TimerEvent(source_component="timer", name="risk"))
 
 
-def test_all_timers_can_be_set_at_once() -> None:
+def test_timers_asked_for_before_time_begins_wait_for_it_and_are_then_all_set() -> None:
     agenda = Agenda()
-    assert not agenda.has_timers()
-    agenda.every(10, "risk")
-    agenda.every(3, "fast")
-    assert agenda.has_timers()
-    agenda.set_timers(10)
+    agenda.every(10, "risk", 0)
+    agenda.every(3, "fast", 0)
+    assert (agenda.begins, agenda.next_due) == (True, FIRST_TIME)
+    with pytest.raises(IndexError):
+        agenda.pop()
+    agenda.begin(10)
+    assert (agenda.begins, agenda.next_due) == (False, 12)
     assert [(due, label(event)) for due, event in (agenda.pop(), agenda.pop())] == [
         (12, "fast"),
         (20, "risk"),
@@ -98,14 +99,27 @@ def test_a_name_without_an_interval_is_not_set_again() -> None:
     assert agenda.next_due == NEVER
 
 
-def test_the_answers_come_out_in_order_and_the_timers_are_forgotten() -> None:
+def test_an_answer_put_while_timers_wait_does_not_hide_that_time_is_to_begin() -> None:
     agenda = Agenda()
+    agenda.every(10, "risk", 0)
+    agenda.put(note("a"), 8)
+    assert agenda.next_due == FIRST_TIME
+    agenda.begin(5)
+    assert agenda.next_due == 8
+
+
+@pytest.mark.parametrize("now", [0, 3])
+def test_dropped_timers_are_forgotten_and_the_answers_still_come_in_order(now: int) -> None:
+    agenda = Agenda()
+    agenda.every(4, "every", now)
     for due, event in [(9, note("c")), (5, note("a")), (7, timer("risk")), (5, note("b"))]:
         agenda.put(event, due)
-    assert [(due, label(event)) for due, event in agenda.answers()] == [
+    agenda.drop_timers()
+    assert (agenda.begins, agenda.next_due) == (False, 5)
+    assert [(due, label(event)) for due, event in (agenda.pop() for _ in range(3))] == [
         (5, "a"),
         (5, "b"),
         (9, "c"),
     ]
+    agenda.set_timer("every", 20)
     assert agenda.next_due == NEVER
-    assert agenda.answers() == []

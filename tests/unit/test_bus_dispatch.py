@@ -41,6 +41,7 @@ def data_bus(max_queue_size: int = 10_000, **options: Any) -> EventBus:
 def drain(bus: EventBus) -> list[str]:
     """Turn until nothing waits; everything that happened so far."""
     while bus.get_metrics()["queue_depth"]:
+        assert bus.failure is None, bus.failure
         bus.turn()
     return labels(bus.history())
 

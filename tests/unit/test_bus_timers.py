@@ -22,6 +22,7 @@ def play(bus: EventBus, *stamps: int) -> Seen:
     """Play ticks at these times; all that has happened so far as (time, word)."""
     bus.post_market([tick(ts) for ts in stamps])
     while bus.get_metrics()["queue_depth"]:
+        assert bus.failure is None, bus.failure
         bus.turn()
     return seen(bus)
 
@@ -178,23 +179,33 @@ def test_whatever_is_scheduled_time_never_goes_back_and_nothing_is_early_or_lost
     assert all(arrived[name] >= due for name, due in asked.items())
 
 
-def test_when_the_data_ends_the_answers_under_way_arrive_and_the_timers_do_not(
+async def settled(bus: EventBus) -> None:
+    bus.settle()
+    async with asyncio.timeout(5):
+        await bus.start()
+        await bus.dispatched()
+        await bus.stop()
+
+
+async def test_when_the_data_ends_the_answers_under_way_arrive_and_the_timers_do_not(
     bus: EventBus,
 ) -> None:
     bus.every(10, "risk")
     play(bus, 5)
     bus.schedule(report("o2"), 30)
     bus.schedule(report("o1"), 8)
-    bus.settle()
+    await settled(bus)
     assert [word for _, word in timed(bus)] == ["o1", "o2"]
     assert bus.clock.now() == 30
 
 
-def test_answers_that_arrive_after_the_end_of_the_data_keep_their_times(bus: EventBus) -> None:
+async def test_answers_that_arrive_after_the_end_of_the_data_keep_their_times(
+    bus: EventBus,
+) -> None:
     play(bus, 5)
     bus.schedule(report("o1"), 8)
     bus.schedule(report("o2"), 30)
-    bus.settle()
+    await settled(bus)
     assert timed(bus) == [(8, "o1"), (30, "o2")]
 
 

@@ -157,14 +157,30 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
         DECODER.decode(line)
 
 
-@pytest.mark.parametrize("strength", [float("nan"), float("inf")])
-def test_a_signal_of_no_finite_strength_does_not_make_the_journal_unreadable(
-    strength: float,
-) -> None:
+@pytest.mark.parametrize("name", ["strength", "confidence"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "0.5",
+        None,
+        [],
+        *map(Decimal, ("NaN", "sNaN", "Infinity")),
+    ],
+)
+def test_a_signal_that_a_journal_could_not_give_back_cannot_be_made(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match="finite number|NaN"):
+        StrategySignalEvent(symbol="X", action=SignalAction.BUY, strategy="s", **{name: value})
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 0.1, -0.5, 1e300, Decimal("0.25")])
+def test_a_signal_of_any_finite_strength_comes_back_from_the_journal(value: Any) -> None:
     signal = StrategySignalEvent(
-        symbol="X", action=SignalAction.BUY, strategy="s", strength=strength
+        symbol="X", action=SignalAction.BUY, strategy="s", strength=value, confidence=value
     )
-    DECODER.decode(ENCODER.encode(Record(1, 5, signal)))
+    assert DECODER.decode(ENCODER.encode(Record(1, 5, signal))).event == signal
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tradectl.domain.events import ExecutionEvent
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
 from tradectl.exchange.gate import ExchangeGate
+from tradectl.state import latch as latch_module
 from tradectl.state.latch import SIZE, HaltLatch
 
 NOW = 7
@@ -38,7 +38,8 @@ CANCEL = CancelOrder("o1", "BTCUSDT", "v1")
 
 @pytest.fixture
 def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(latch_module, "SPARES", tmp_path)
+    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.0)
     latch = HaltLatch(tmp_path / "halt")
     latch.prepare()
     return latch

@@ -51,7 +51,7 @@ def test_a_seal_holds_a_checksum_of_each_line_and_a_chain_over_all_seals(path: P
             continue
         seal = msgspec.json.decode(line)["seal"]
         packed = b"".join(crc32(line).to_bytes(4, "big") for line in group)
-        chain = crc32(packed, chain)
+        chain = crc32(f"{seal['last']}:".encode() + packed, chain)
         assert (seal["lines"], seal["chain"]) == (packed.hex(), f"{chain:08x}")
         group = []
     assert group == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
-from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.combine import Allocations, Wish, net_wish, share_of, wish_of
 
 D = Decimal
 SHARES = st.decimals(0, 1, places=4)
@@ -98,22 +98,33 @@ def test_an_action_that_is_none_is_refused(action: Any) -> None:
         wish_of(signal(action), D(1))
 
 
-@pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, D("0.25"), "0.5"])
+@pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, 0.25])
 def test_strength_is_taken_by_its_text(value: Any) -> None:
     assert wish_of(signal(strength=value), D(1)).size == D(str(value))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 1e300])
+@pytest.mark.parametrize("name", ["strength", "confidence"])
+def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
+        wish_of(signal(**{name: value}), D(1))
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        float("nan"), float("inf"), -0.1, 1.1, D("NaN"), D("sNaN"), D("Infinity"),
+        float("nan"), float("inf"), D("NaN"), D("sNaN"), D("Infinity"), D("-0.1"),
         "much", None, [],
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["strength", "confidence"])
-def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
-        wish_of(signal(**{name: value}), D(1))
+def test_what_is_no_share_is_refused_wherever_it_comes_from(value: Any) -> None:
+    with pytest.raises(UsageError, match=r"strength .* is not a number from 0 to 1"):
+        share_of("strength", value)
+
+
+@pytest.mark.parametrize("value", [D("0.25"), "0.5"])
+def test_a_share_may_come_as_a_decimal_or_as_text(value: Any) -> None:
+    assert share_of("strength", value) == D(str(value))
 
 
 def test_without_allocations_every_strategy_may_use_all() -> None:

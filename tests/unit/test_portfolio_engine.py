@@ -155,7 +155,7 @@ def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
     [
         (signal("hold"), "refused: action 'hold' is not one of buy, sell, close"),
         (signal("buy", strength=2), "refused: strength 2 is not a number from 0 to 1"),
-        (signal("buy", confidence=float("nan")), "refused: confidence nan is not a number"),
+        (signal("buy", confidence=-0.1), "refused: confidence -0.1 is not a number from 0 to 1"),
         (signal("buy", symbol="LUNA"), "refused: unknown symbol 'LUNA'"),
         (signal("buy", strategy="rsi"), "refused: strategy 'rsi' has no allocation"),
     ],

@@ -258,7 +258,7 @@ def test_what_changed_is_collected_for_the_projection(ledger: Ledger) -> None:
     books = ledger.books
     assert list(books.touched) == ["o1", "o2"]
     (row,) = books.new_fills
-    assert row.report == fill("t-o1", "o1", "buy 2@100", fee="0.5")
+    assert row.report == fill("o1.1", "o1", "buy 2@100", fee="0.5")
     assert (row.strategy, row.at) == ("s", ledger.at)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from tradectl.domain.errors import StateError
 from tradectl.state import latch as latch_module
-from tradectl.state.latch import SIZE, HaltLatch
+from tradectl.state.latch import READ_EVERY_S, SIZE, HaltLatch
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,8 +23,8 @@ REPOSITORY = Path(__file__).parents[2]
 def _spares_stay_in_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spares = tmp_path / "spares"
     spares.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(spares))
-    monkeypatch.setattr(latch_module, "SPARE_EVERY_S", 0.0)
+    monkeypatch.setattr(latch_module, "SPARES", spares)
+    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.0)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def latch(path: Path) -> HaltLatch:
 
 
 def spares() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).iterdir())
+    return list(latch_module.SPARES.iterdir())
 
 
 def reason_of(latch: HaltLatch) -> str | None:
@@ -51,10 +51,12 @@ def reason_of(latch: HaltLatch) -> str | None:
 
 def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str]:
     program = f"""
-        import sys, tempfile
+        import sys
         from pathlib import Path
+        from tradectl.state import latch as latch_module
         from tradectl.state.latch import HaltLatch
-        tempfile.tempdir = {tempfile.gettempdir()!r}
+        latch_module.SPARES = Path({str(latch_module.SPARES)!r})
+        latch_module.LOOK_UP_EVERY_S = 0.0
         latch = HaltLatch(Path(sys.argv[1]))
     """
     return subprocess.run(
@@ -188,6 +190,61 @@ def test_a_relative_path_names_the_same_latch(
     assert reason_of(HaltLatch(Path("halt"))) == "fire"
 
 
+class Timepiece:
+    """Stands in for the module `time`: moves when the test says so."""
+
+    time_ns = staticmethod(time.time_ns)
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def timepiece(monkeypatch: pytest.MonkeyPatch) -> Timepiece:
+    timepiece = Timepiece()
+    monkeypatch.setattr(latch_module, "time", timepiece)
+    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.05)
+    return timepiece
+
+
+def test_a_stop_is_seen_a_millisecond_after_the_last_look_at_the_latest(
+    latch: HaltLatch, path: Path, timepiece: Timepiece
+) -> None:
+    assert not latch.is_set()
+    HaltLatch(path).set("fire")
+    timepiece.now += READ_EVERY_S
+    assert latch.is_set()
+
+
+@pytest.mark.parametrize("how", ["replaced", "spare"])
+def test_a_stop_in_another_file_is_seen_at_the_next_look_up(
+    latch: HaltLatch, path: Path, timepiece: Timepiece, how: str
+) -> None:
+    assert not latch.is_set()
+    HaltLatch(path.with_name("other")).set("fire")
+    if how == "replaced":
+        path.with_name("other").rename(path)
+    else:
+        path.with_name("other").rename(latch._spare)
+    timepiece.now += 0.05
+    assert latch.is_set()
+
+
+def test_a_stop_that_was_seen_stays_until_the_next_look_up(
+    latch: HaltLatch, path: Path, timepiece: Timepiece
+) -> None:
+    latch.set("fire")
+    assert latch.is_set()
+    HaltLatch(path).clear()
+    timepiece.now += 0.04
+    assert latch.is_set()
+    timepiece.now += 0.02
+    assert not latch.is_set()
+
+
 # --- torn and strange contents -----------------------------------------------------------------------
 
 
@@ -256,7 +313,7 @@ def test_a_torn_spare_counts_as_set(tmp_path: Path) -> None:
 def test_where_neither_can_be_written_both_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(latch_module, "SPARES", tmp_path / "nowhere")
     with pytest.raises(StateError, match=r"gone/halt: No such file .*nowhere.*: No such file"):
         HaltLatch(tmp_path / "gone" / "halt").set("fire")
 

@@ -22,7 +22,7 @@ from tests.unit.ledger_desk import (
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import EmergencyEvent, Event, EventType
 from tradectl.state.manager import StateManager
 
@@ -189,5 +189,9 @@ async def test_a_journalled_run_is_not_changed_by_hand() -> None:
 
 
 async def test_a_side_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(StateError):
-        await StateManager().update_position("X", {"side": "lnog", "size": 1})
+    state = StateManager()
+    with pytest.raises(
+        UsageError, match="expected one of long, buy, short, sell, flat, got 'lnog'"
+    ):
+        await state.update_position("X", {"side": "lnog", "size": 1})
+    assert await state.get_position("X") is None

@@ -211,9 +211,16 @@ class SlowStore(Store):
         await super().write(changes)
 
 
-async def test_stopping_in_the_middle_of_a_flush_loses_no_fill(store: Store, path: Path) -> None:
-    bus, slow = make_bus(), SlowStore(path)
+@pytest.fixture
+async def slow(store: Store, path: Path) -> AsyncIterator[SlowStore]:
+    slow = SlowStore(path)
     await slow.open()
+    yield slow
+    await slow.close()
+
+
+async def test_stopping_in_the_middle_of_a_flush_loses_no_fill(slow: SlowStore, path: Path) -> None:
+    bus = make_bus()
     state = projecting(bus, slow, flush_interval=0.001)
     await state.start()
     play(bus, *TRADE)
@@ -223,7 +230,6 @@ async def test_stopping_in_the_middle_of_a_flush_loses_no_fill(store: Store, pat
     assert not stopping.done()
     slow.go_on.set()
     await asyncio.wait_for(stopping, 5)
-    await slow.close()
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]
 
 

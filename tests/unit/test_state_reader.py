@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -98,7 +99,7 @@ async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Pat
     reader = await stored(path, ledger)
     assert [order["order_id"] for order in reader.orders(RUN)] == ["o0", "o1", "o2"]
     assert [order["order_id"] for order in reader.orders(RUN, limit=2)] == ["o1", "o2"]
-    assert [f["trade_id"] for f in reader.fills(RUN, limit=2)] == ["t-o1", "t-o2"]
+    assert [f["trade_id"] for f in reader.fills(RUN, limit=2)] == ["o1.1", "o2.1"]
     assert reader.orders("somebody else") == reader.fills("somebody else") == []
     order, fill = reader.orders(RUN)[-1], reader.fills(RUN)[-1]
     assert {
@@ -154,9 +155,16 @@ async def test_reading_goes_on_while_a_writer_holds_its_lock(path: Path) -> None
         assert len(reader.fills(RUN)) == 1
 
 
-async def test_reading_sees_each_group_once_it_is_committed(path: Path) -> None:
-    store, ledger = Store(path), Ledger()
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = Store(path)
     await store.open()
+    yield store
+    await store.close()
+
+
+async def test_reading_sees_each_group_once_it_is_committed(store: Store, path: Path) -> None:
+    ledger = Ledger()
     await store.begin_run(ROW)
     reader = StateReader(path)
     for n in range(1, 4):
@@ -165,7 +173,6 @@ async def test_reading_sees_each_group_once_it_is_committed(path: Path) -> None:
         last = reader.last_run()
         assert last is not None
         assert last["last_seq"] == 3 * n
-    await store.close()
 
 
 def test_a_newer_database_is_refused(path: Path) -> None:

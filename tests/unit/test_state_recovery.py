@@ -217,20 +217,7 @@ LATE: dict[str, list[Event]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            "a fill after the cancel",
-            marks=pytest.mark.xfail(strict=True, reason="a snapshot forgets what is over: lost"),
-        ),
-        pytest.param(
-            "a fill told twice",
-            marks=pytest.mark.xfail(strict=True, reason="a snapshot forgets what is over"),
-        ),
-        "an acknowledgement after the fill",
-    ],
-)
+@pytest.mark.parametrize("case", LATE)
 def test_a_late_word_on_an_order_that_was_over_before_the_snapshot_counts_as_it_did_live(
     case: str,
 ) -> None:

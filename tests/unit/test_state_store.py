@@ -77,7 +77,7 @@ async def test_orders_fills_and_the_run_are_written_together(store: Store, path:
         ("o1", "filled", "2", "2", "100.5")
     ]
     assert rows(path, "SELECT trade_id, account_id, quantity, price, fee FROM fills") == [
-        ("t-o1", RUN, "2", "100.5", "0.1")
+        ("o1.1", RUN, "2", "100.5", "0.1")
     ]
     assert rows(path, "SELECT last_seq, events, pnl, state_hash, status FROM runs") == [
         (3, 3, "1.5", ledger.hash(), '{"last_seq":3}')
@@ -131,7 +131,7 @@ async def test_alerts_are_new_or_changed_by_their_id(store: Store, path: Path) -
 async def test_a_group_that_breaks_in_the_middle_leaves_nothing(store: Store, path: Path) -> None:
     with connection(path) as db:
         db.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON fills WHEN NEW.trade_id = 't-o2' "
+            "CREATE TRIGGER full BEFORE INSERT ON fills WHEN NEW.trade_id = 'o2.1' "
             "BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
         )
     ledger = Ledger().trade("o1", "buy 1@100").trade("o2", "buy 1@100")

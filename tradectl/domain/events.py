@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from math import isfinite
+from math import isfinite, nan
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, Trigger
@@ -116,8 +117,13 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signa
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.strength) and isfinite(self.confidence)):
-            raise ValueError(f"a signal's strength and confidence must be finite: {self}")
+        """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
+        for name, value in (("strength", self.strength), ("confidence", self.confidence)):
+            number = float(value) if isinstance(value, float | int | Decimal) else nan
+            if not isfinite(number):
+                raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
+            if type(value) is not float:
+                force_setattr(self, name, number)
 
 
 class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True, tag="target"):

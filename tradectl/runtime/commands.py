@@ -70,6 +70,7 @@ async def _emergency_stop(run: TradingRun, reason: str, *, flatten: bool) -> dic
     symbols = [position.symbol for position in books.positions()] if flatten else []
     await run.orchestrator.emergency_stop(reason, flatten=flatten)
     confirmed = await settled(books, EMERGENCY_TIMEOUT_S)
+    run.end("halted")
     left = [order.spec.order_id for order in books.working_orders()]
     held = [position.symbol for position in books.positions()]
     return {

@@ -12,14 +12,24 @@ started in the order in which they were added and stopped in the reverse order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Command, CommandEvent, EmergencyEvent, RiskEvent, SystemEvent
+from tradectl.domain.errors import StateError
+from tradectl.domain.events import (
+    Command,
+    CommandEvent,
+    EmergencyEvent,
+    Record,
+    RiskEvent,
+    SystemEvent,
+)
 from tradectl.domain.time import SECOND, iso
 from tradectl.domain.views import TradingMode
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
@@ -155,6 +165,7 @@ class TradingOrchestrator:
             self.lifecycle = "FAILED"
             await self._stop_all()
             raise
+        self.event_bus.attach(RiskEvent, self._latch_a_halt, Stage.PORTFOLIO)
         self.event_bus.observe([RiskEvent, CommandEvent], self._watch_for_halt, name="halt")
         self._set_timers()
         for name, loop, retry in self._loops:
@@ -190,6 +201,7 @@ class TradingOrchestrator:
         for name in self._tasks:
             self._stopped(name)
         await self.event_bus.stop(self.config.shutdown_timeout_seconds)
+        self.event_bus.detach(self._latch_a_halt)
         for name, component in reversed(self._managed):
             if self._components[name].status != "REGISTERED":
                 await component.stop()
@@ -226,6 +238,16 @@ class TradingOrchestrator:
         self.event_bus.post(command)
         await self.event_bus.dispatched()
         self._note_halt()
+
+    def _latch_a_halt(self, record: Record) -> None:
+        """In the step itself: killed right after it, a restart must not trade on.
+
+        A latch that cannot be set must not change the step; whoever watches tries again, and tells.
+        """
+        event: RiskEvent = record.event  # type: ignore[assignment]
+        if event.action == "halt" and self._latch is not None:
+            with contextlib.suppress(StateError):
+                self._latch.set(self.state_manager.books.account.mode_reason)
 
     def _watch_for_halt(self, _: object) -> None:
         self._note_halt()

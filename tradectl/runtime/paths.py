@@ -103,16 +103,16 @@ class StateDir:
         """Lock it; whoever only asks for the owner holds it for a moment, and is waited for."""
         deadline = time.monotonic() + ASKING_S
         while True:
-            try:
-                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = self.owner()
-                if owner is not None or time.monotonic() > deadline:
-                    raise AlreadyRunning(
-                        f"another tradectl (process {owner or 'unknown'}) owns {self.path}: "
-                        "stop it, or name another --state-dir"
-                    ) from None
-                time.sleep(0.01)
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            owner = self.owner()
+            if owner is not None or time.monotonic() > deadline:
+                raise AlreadyRunning(
+                    f"another tradectl (process {owner or 'unknown'}) owns {self.path}: "
+                    "stop it, or name another --state-dir"
+                )
+            time.sleep(0.01)
 
     def owner(self) -> int | None:
         """The process that holds the lock, or None. Only a held lock counts, not what is written."""

@@ -147,32 +147,40 @@ class TradingRun(Session):
 
     async def execute(self, screen: Screen) -> dict[str, Any]:
         """Start, trade until something ends it, stop. The summary."""
-        try:
-            await self.open()
-            with _signals(self.end):
+        with _signals(self.end):
+            try:
+                await self.open()
                 await self.orchestrator.start()
                 self.tell_of_recovery()
                 await screen.start(self)
                 await self._until_the_end()
-        finally:
-            try:
-                await screen.stop()
-                await self.orchestrator.stop()
-                self.recent.sample()
             finally:
-                await self.close(self.end_reason or "failed")
+                await self._end_all(screen)
         if self.bus.failure is not None:
             raise self.bus.failure
         return summary(self)
 
+    async def _end_all(self, screen: Screen) -> None:
+        """Whatever fails on the way, what was begun is closed."""
+        try:
+            await screen.stop()
+            await self.orchestrator.stop()
+            self.recent.sample()
+        finally:
+            await self.close(self.end_reason or "failed")
+
     async def _until_the_end(self) -> None:
-        """The first of: asked to end, feed at its end, time is up, halted, the journal failed."""
+        """The first of: asked to end, feed at its end, time is up, halted, the journal failed.
+
+        Recorded data is played on after a halt: at which tick it is noticed would be chance.
+        """
         ends = {
             asyncio.ensure_future(self._end.wait()): "",
             asyncio.ensure_future(self.orchestrator.finished("feed")): "end of data",
-            asyncio.ensure_future(self.orchestrator.halted.wait()): "halted",
             asyncio.ensure_future(self.bus.failed.wait()): "the journal failed",
         }
+        if not self.options.data:
+            ends[asyncio.ensure_future(self.orchestrator.halted.wait())] = "halted"
         try:
             done, _ = await asyncio.wait(
                 ends, timeout=self.options.duration, return_when=asyncio.FIRST_COMPLETED
@@ -183,6 +191,7 @@ class TradingRun(Session):
             for task in done:
                 task.result()
             if self.orchestrator.halted.is_set():
+                self.end_reason = "halted"
                 await settled(self.books, SETTLE_S)
         except TradectlError as error:
             self.end_reason = f"failed: {error}"
@@ -272,9 +281,11 @@ def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
 
 @contextmanager
 def _signals(end: Any) -> Iterator[None]:
-    """SIGINT and SIGTERM ask for a graceful end; a second one is served the same way."""
+    """These signals ask for a graceful end, which is bounded: a second one cannot cut it short."""
     loop = asyncio.get_running_loop()
     names = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what nohup asks for
+        names[signal.SIGHUP] = "the terminal was closed"
     for number, reason in names.items():
         loop.add_signal_handler(number, end, reason)
     try:

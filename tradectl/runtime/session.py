@@ -30,6 +30,8 @@ from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunRow, Store
 
+LIVE_FLUSH_S = 0.25
+RECORDED_FLUSH_S = 1.0
 MOMENT = len("20240808T235415342")
 
 
@@ -62,7 +64,12 @@ class Session:
         self.bus = EventBus(clock=clock, core=Core(self.run_id))
         self.books = make_books(settings, account)
         self.store = Store(state_dir.db)
-        self.state = StateManager(self.bus, books=self.books, store=self.store)
+        self.state = StateManager(
+            self.bus,
+            books=self.books,
+            store=self.store,
+            flush_interval=LIVE_FLUSH_S if clock.live else RECORDED_FLUSH_S,
+        )
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
         )

@@ -354,8 +354,12 @@ class Books:
     # --- dump and hash ---------------------------------------------------------------------------------
 
     def snapshot(self) -> Account:
-        """The account with its orders and marks, as it would be stored or hashed: a copy."""
+        """The account with its orders and marks, as it would be stored or hashed: a copy.
+
+        Orders are listed by symbol, then age: which symbol traded first is forgotten by a snapshot.
+        """
         account, copy = self.account, msgspec.structs.replace
+        working = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
         marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
         return copy(
             account,
@@ -364,13 +368,17 @@ class Books:
                 name: copy(totals, positions=dict(totals.positions))
                 for name, totals in account.strategies.items()
             },
-            orders=[copy(o, trades=list(o.trades)) for o in self.working_orders()],
-            finished=[copy(self._orders[i]) for i in self._finished],
+            orders=[_copied(o) for o in working],
+            finished=[_copied(self._orders[i]) for i in self._finished],
             marks=dict(sorted(marks.items())),
         )
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
+
+
+def _copied(order: Order) -> Order:
+    return msgspec.structs.replace(order, trades=list(order.trades))
 
 
 FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
