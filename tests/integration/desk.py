@@ -7,14 +7,16 @@ path = trades(tmp_path / "a.csv", {"BTCUSDT": [60000, 60001, ...]})
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from tests.integration.command import journals
+from tests.integration.command import Answer, journals
 from tradectl.runtime.inspector import Inspector
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.replay import Replay, ReplayResult
+
+Typed = Callable[..., Answer]
 
 START_MS = 1_700_000_000_000
 """When the recordings begin, 2023-11-14T22:13:20Z."""

@@ -171,7 +171,7 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
     ],
 )
 def test_a_signal_that_a_journal_could_not_give_back_cannot_be_made(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match="finite number|NaN"):
+    with pytest.raises(ValueError, match=r"finite number|NaN"):
         StrategySignalEvent(symbol="X", action=SignalAction.BUY, strategy="s", **{name: value})
 
 

@@ -51,14 +51,14 @@ class ExecutionAdapter:
         attach(FillEvent, self._on_fill, Stage.EXECUTION)
         await self._link.start()
         if self._link.connected:
-            self._bus.sender = self._gate.send
-            self._bus.sends_outside = self._link.outside
+            self._bus.outbound.sender = self._gate.send
+            self._bus.outbound.outside = self._link.outside
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._link.restore(books.working_orders(), held)
 
     async def stop(self) -> None:
-        self._bus.sender = None
+        self._bus.outbound.sender = None
         await self._link.stop()
         for handler in (self._on_approved, self._on_cancel, self._on_fill):
             self._bus.detach(handler)

@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 from tradectl.bus.agenda import NEVER, Agenda
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import Core, Handler, Stage
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
+from tradectl.bus.outbound import Journal, Outbound, broken
 from tradectl.domain.commands import OutboundCommand
-from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
+from tradectl.domain.errors import JournalFailed, TradectlError
 from tradectl.domain.events import (
     Event,
     EventPriority,
@@ -38,22 +39,6 @@ SLICE_NS = 5_000_000
 LATENCY_SAMPLES = 4_096
 YIELD_EVERY = 256
 SLOW_STEP_NS = 250_000_000
-
-Sender = Callable[[OutboundCommand, int], None]
-
-
-class Journal(Protocol):
-    """Where a turn's records are made durable. `strict` journals are synced before a command leaves."""
-
-    strict: bool
-
-    def write(self, records: list[Record]) -> None:
-        """Hand the records to the operating system. Raises JournalFailed."""
-        ...
-
-    def sync(self) -> None:
-        """Make what was written survive a power loss; may block. Raises JournalFailed."""
-        ...
 
 
 class EventBus:
@@ -74,9 +59,7 @@ class EventBus:
     ) -> None:
         self.clock: Clock = clock or WallClock()
         self.core = core or Core()
-        self.journal = journal
-        self.sender: Sender | None = None
-        self.sends_outside = True
+        self.outbound = Outbound(journal, self.clock.now, self._fail)
         self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
         self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
@@ -91,8 +74,6 @@ class EventBus:
         self._alarm: asyncio.TimerHandle | None = None
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._quiet.set()
-        self._held: list[OutboundCommand] = []
-        self._sync_task: asyncio.Task[None] | None = None
         self._history: deque[Record] = deque(maxlen=history)
         self._latency: deque[int] = deque(maxlen=LATENCY_SAMPLES)
         self._unyielded = 0
@@ -197,7 +178,8 @@ class EventBus:
                     event = market.popleft()
                     core.step(event, stamp(event.ts), records)
                 if core.outbox:
-                    written = self._release(records, written)
+                    commands, core.outbox = core.outbox, []
+                    written = self.outbound.release(commands, records, written)
                 now = time.perf_counter_ns()
                 note_latency(now - started)
                 if now - started > SLOW_STEP_NS:
@@ -205,15 +187,13 @@ class EventBus:
                 if now > turn_end:
                     break
                 started = now
-            self._write(records[written:])
+            self.outbound.write(records[written:])
         except JournalFailed as error:
             del records[written:]
             self._fail(error)
-        except (
-            Exception
-        ) as error:  # the bus itself broke: stop as for a journal, never go on silently
+        except Exception as error:  # the bus itself broke: stop, never go on in silence
             del records[written:]
-            self._fail(_broken(error))
+            self._fail(broken(error))
         self._history.extend(records)
         self._observers.show(records)
 
@@ -240,55 +220,10 @@ class EventBus:
             self._agenda.set_timer(event.name, now or self.clock.now())
             self._set_alarm()
 
-    # --- durable, then sent, then shown --------------------------------------------------------------
-
-    def _write(self, records: list[Record]) -> None:
-        if self.journal is not None and records:
-            self.journal.write(records)
-
-    def _release(self, records: list[Record], written: int) -> int:
-        """Let the step's commands go; how many records are written now.
-
-        An exchange outside hears of nothing that is not written. One inside this process, on paper,
-        dies with it, so what it is told may be written with what it answers, in one group.
-        """
-        commands, self.core.outbox = self.core.outbox, []
-        strict = self.journal is not None and self.journal.strict
-        if strict or self.sends_outside:
-            self._write(records[written:])
-            written = len(records)
-        if strict:
-            self._held += commands
-            if self._sync_task is None:
-                self._sync_task = asyncio.ensure_future(self._sync_then_send())
-        else:
-            self._send(commands)
-        return written
-
-    async def _sync_then_send(self) -> None:
-        """Strict durability: one sync at a time, covering every command that waits for it."""
-        assert self.journal is not None
-        try:
-            while self._held:
-                commands, self._held = self._held, []
-                await asyncio.to_thread(self.journal.sync)
-                self._send(commands)
-        except JournalFailed as error:
-            self._fail(error)
-        except Exception as error:  # nobody awaits this task: what broke must be said aloud
-            self._fail(_broken(error))
-        finally:
-            self._sync_task = None
-
-    def _send(self, commands: list[OutboundCommand]) -> None:
-        if self.sender is not None and self.failure is None:
-            for command in commands:
-                self.sender(command, self.clock.now())
-
     def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""
         self.failure = error
-        self._held.clear()
+        self.outbound.close()
         self.core.outbox.clear()
         self.failed.set()
         self._room.set()
@@ -389,8 +324,7 @@ class EventBus:
         """Wait until no input is waiting and every observer has handled what it was given."""
         while True:
             await self._quiet.wait()
-            if self._sync_task is not None:
-                await asyncio.wait([self._sync_task])
+            await self.outbound.quiet()
             if self.failure is not None:
                 return
             if self._quiet.is_set() and not self._observers.waiting():
@@ -445,10 +379,6 @@ class EventBus:
             "latency_p99_us": _percentile_us(latency, 0.99),
             "handlers": self._observers.figures(),
         }
-
-
-def _broken(error: Exception) -> CoreError:
-    return CoreError(f"the bus broke: {type(error).__name__}: {error}")
 
 
 def _percentile_us(ordered: list[int], share: float) -> float:

@@ -103,7 +103,7 @@ class Session:
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._journal = JournalWriter(self.journal_path, self._header, strict=strict)
-        self.bus.journal = self._journal
+        self.bus.outbound.journal = self._journal
         row = RunRow(
             self.run_id,
             self.books.account.account_id,

@@ -241,5 +241,5 @@ class StateManager:
             self.books.account.marks[symbol] = Decimal(str(values["current_price"]))
 
     def _refuse_on_a_journalled_run(self, what: str) -> None:
-        if self._bus is not None and self._bus.journal is not None:
+        if self._bus is not None and self._bus.outbound.journal is not None:
             raise StateError(f"this run is journalled: its {what} change by fills only")

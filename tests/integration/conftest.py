@@ -1,0 +1,35 @@
+"""What several integration tests ask for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command import Answer
+from tests.integration.desk import Typed
+from tradectl.cli.app import main
+
+
+@pytest.fixture
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Typed:
+    """`typed("status --json")`: the command line in this process, for what there is a lot of."""
+    for name in [name for name in os.environ if name.startswith("TRADECTL")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TRADECTL_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(words: str, **env: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["tradectl", *words.split()])
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return Answer(ended.value.code, *capfd.readouterr())
+
+    return run

@@ -1,0 +1,108 @@
+"""What leaves the core, in the only order that is safe: records to the journal, then commands.
+
+An exchange outside hears of nothing that is not written. One inside this process, on paper, dies with
+it, so what it is told may be written with what it answers, in one group. A strict journal is synced
+before anything leaves, in a thread: the core goes on, the commands wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.errors import CoreError, TradectlError
+from tradectl.domain.events import Record
+
+Sender = Callable[[OutboundCommand, int], None]
+
+
+class Journal(Protocol):
+    """Where records are made durable. `strict` journals are synced before a command leaves."""
+
+    strict: bool
+
+    def write(self, records: list[Record]) -> None:
+        """Hand the records to the operating system. Raises JournalFailed."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written survive a power loss; may block. Raises JournalFailed."""
+        ...
+
+
+class Outbound:
+    """`sender` takes commands, `outside` says whether it outlives this process; `now` gives the time.
+
+    `fail` hears of what broke where nobody else would.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        now: Callable[[], int],
+        fail: Callable[[TradectlError], None],
+    ) -> None:
+        self.journal = journal
+        self.sender: Sender | None = None
+        self.outside = True
+        self._now = now
+        self._fail = fail
+        self._held: list[OutboundCommand] = []
+        self._syncing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def write(self, records: list[Record]) -> None:
+        """Raises JournalFailed."""
+        if self.journal is not None and records:
+            self.journal.write(records)
+
+    def release(self, commands: list[OutboundCommand], records: list[Record], written: int) -> int:
+        """Let a step's commands go; how many of the turn's `records` are written now."""
+        strict = self.journal is not None and self.journal.strict
+        if strict or self.outside:
+            self.write(records[written:])
+            written = len(records)
+        if strict:
+            self._held += commands
+            if self._syncing is None:
+                self._syncing = asyncio.ensure_future(self._sync_then_send())
+        else:
+            self._send(commands)
+        return written
+
+    async def quiet(self) -> None:
+        """Wait until no command waits for a sync."""
+        if self._syncing is not None:
+            await asyncio.wait([self._syncing])
+
+    def close(self) -> None:
+        """Nothing leaves any more."""
+        self._closed = True
+        self._held.clear()
+
+    async def _sync_then_send(self) -> None:
+        """One sync at a time, covering every command that waits for it."""
+        assert self.journal is not None
+        try:
+            while self._held:
+                commands, self._held = self._held, []
+                await asyncio.to_thread(self.journal.sync)
+                self._send(commands)
+        except TradectlError as error:
+            self._fail(error)
+        except Exception as error:  # nobody awaits this task: what broke must be said aloud
+            self._fail(broken(error))
+        finally:
+            self._syncing = None
+
+    def _send(self, commands: list[OutboundCommand]) -> None:
+        if self.sender is not None and not self._closed:
+            for command in commands:
+                self.sender(command, self._now())
+
+
+def broken(error: Exception) -> CoreError:
+    """What to say of an error that nobody foresaw."""
+    return CoreError(f"the bus broke: {type(error).__name__}: {error}")
