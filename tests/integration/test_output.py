@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.command import TRADECTL, command, environment, journals, tradectl
-from tests.integration.desk import Character, Typed, trades, written
+from tests.integration.desk import Character, Typed, trades, waves, written
 
 # --- pipes --------------------------------------------------------------------------------------------
 
