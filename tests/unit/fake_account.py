@@ -37,6 +37,7 @@ class FakeAccount:
     ) -> None:
         self.mode = TradingMode.RUNNING
         self.flattening = False
+        self.currency = "USDT"
         self.cash = Decimal(cash)
         self.peak_equity = ZERO
         self.day_start_equity = ZERO

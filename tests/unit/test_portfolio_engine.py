@@ -154,7 +154,7 @@ def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
     ("asked", "why"),
     [
         (signal("hold"), "refused: action 'hold' is not one of buy, sell, close"),
-        (signal("buy", strength=2), "refused: strength 2 is not a number from 0 to 1"),
+        (signal("buy", strength=2), "refused: strength 2.0 is not a number from 0 to 1"),
         (signal("buy", confidence=-0.1), "refused: confidence -0.1 is not a number from 0 to 1"),
         (signal("buy", symbol="LUNA"), "refused: unknown symbol 'LUNA'"),
         (signal("buy", strategy="rsi"), "refused: strategy 'rsi' has no allocation"),

@@ -24,6 +24,7 @@ from tradectl.risk.sanity import (
     Halted,
     MinNotional,
     NoPrice,
+    OtherCurrency,
     Paused,
     PriceCollar,
     UnknownSymbol,
@@ -620,3 +621,12 @@ def test_small_amounts_keep_their_digits() -> None:
     refusal = ask(OrderNotional(D("0.0005")), order(quantity="0.00001"), account())
     assert refusal is not None
     assert refusal.message == "order notional 0.001 USDT is over the limit of 0.0005"
+
+
+def test_a_symbol_quoted_in_another_currency_than_the_account_s_is_denied() -> None:
+    account = FakeAccount().price("ETHBTC", "0.05")
+    order = OrderSpec("o1", "ETHBTC", Side.BUY, Decimal(1))
+    refusal = OtherCurrency().check(Case(order, account, 0))
+    assert refusal is not None
+    assert refusal.code == "OTHER_CURRENCY"
+    assert refusal.message == "ETHBTC is quoted in BTC, and the account is in USDT"

@@ -24,6 +24,8 @@ class AccountView(Protocol):
     """The account as of the event being handled. Money in `currency`; quantities signed."""
 
     @property
+    def currency(self) -> str: ...
+    @property
     def mode(self) -> TradingMode: ...
     @property
     def flattening(self) -> bool:

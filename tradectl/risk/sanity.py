@@ -50,6 +50,19 @@ class UnknownSymbol(Check):
         return self.refuse(f"{case.order.symbol!r} is not among the instruments of this run")
 
 
+class OtherCurrency(Check):
+    """An account counts in one currency: what is quoted in another cannot be added to it."""
+
+    code = "OTHER_CURRENCY"
+
+    def check(self, case: Case) -> Refusal | None:
+        view, symbol = case.view, case.order.symbol
+        quote = view.instrument(symbol).quote
+        if quote == view.currency:
+            return None
+        return self.refuse(f"{symbol} is quoted in {quote}, and the account is in {view.currency}")
+
+
 class BadOrder(Check):
     """An order names itself, a side, a type, and exactly the prices that its type has."""
 

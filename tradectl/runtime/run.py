@@ -27,6 +27,7 @@ from tradectl.domain.views import TradingMode
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
+from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alerts import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.commands import control_handlers
@@ -163,11 +164,22 @@ class TradingRun(Session):
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""
         try:
+            self._tell_of_bad_rows()
             await screen.stop()
             await self.orchestrator.stop()
             self.recent.sample()
         finally:
             await self.close(self.end_reason or "failed")
+
+    def _tell_of_bad_rows(self) -> None:
+        progress = self.feed.progress if isinstance(self.feed, RecordedFeed) else None
+        if progress is not None and progress.bad_rows:
+            first = progress.bad_rows[0]
+            message = (
+                f"{progress.bad_count} bad rows were not traded on; "
+                f"the first: {first.file}:{first.line}: {first.reason}"
+            )
+            self.alerts.raise_alert("feed_bad_rows", message, AlertSeverity.WARNING, "feed")
 
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.

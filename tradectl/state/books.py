@@ -72,6 +72,10 @@ class Books:
     # --- questions -----------------------------------------------------------------------------------
 
     @property
+    def currency(self) -> str:
+        return self.account.currency
+
+    @property
     def mode(self) -> TradingMode:
         return self.account.mode
 
