@@ -624,7 +624,7 @@ def test_small_amounts_keep_their_digits() -> None:
 
 
 def test_a_symbol_quoted_in_another_currency_than_the_account_s_is_denied() -> None:
-    account = FakeAccount().price("ETHBTC", "0.05")
+    account = FakeAccount(known=False).price("ETHBTC", "0.05")
     order = OrderSpec("o1", "ETHBTC", Side.BUY, Decimal(1))
     refusal = OtherCurrency().check(Case(order, account, 0))
     assert refusal is not None
