@@ -21,7 +21,7 @@ environment of its own); it may be given more than once; without it ours runs al
 out of the recording beside the checkout, or of the excerpt that comes with the tests.
 
 What is compared takes turns in one run, and medians count: the machine may be busy, the ratios stand.
-`--quick` is for looking whether it all works. Exit code 1 if a floor was missed.
+`--quick` is for looking whether it all works. Exit code 1: a floor was missed, or a figure not had.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    sys.path[0] = str(
-        CHECKOUT
-    )  # so that a plain `python tests/benchmarks/run.py` finds its siblings
+    sys.path[0] = str(CHECKOUT)  # a plain `python tests/benchmarks/run.py` names its own folder
     from tests.benchmarks.bench import Bench, default_source
     from tests.benchmarks.table import MISSED_FLOOR, as_text
 
@@ -55,10 +53,11 @@ def main() -> int:
     load_before = load()
     known = benchmarks(options.peer)
     rows: list[Row] = []
+    all_taken = True
     with tempfile.TemporaryDirectory(prefix="tradectl-bench-") as folder:
         bench = Bench(Path(folder), source, options.rows, quick=options.quick)
         for name in options.names:
-            rows += told(name, known[name](bench))
+            all_taken &= take(name, known[name](bench), rows)
     machine = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -70,7 +69,7 @@ def main() -> int:
     else:
         print(", ".join(f"{key} {value}" for key, value in machine.items()), end="\n\n")
         print(as_text(rows))
-    return int(any(row.verdict == MISSED_FLOOR for row in rows))
+    return int(not all_taken or any(row.verdict == MISSED_FLOOR for row in rows))
 
 
 def load() -> str:
@@ -107,12 +106,18 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
     }
 
 
-def told(name: str, rows: Iterable[Row]) -> Iterable[Row]:
-    """Pass the rows on, telling on stderr what is being waited for."""
+def take(name: str, measured: Iterable[Row], rows: list[Row]) -> bool:
+    """Collect the rows, telling on stderr how it goes; False if a figure could not be had, which
+    costs none of the others."""
     print(f"{name} ...", file=sys.stderr, flush=True)
-    for row in rows:
-        print("  " + "  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
-        yield row
+    try:
+        for row in measured:
+            print("  " + "  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
+            rows.append(row)
+    except (OSError, RuntimeError) as error:
+        print(f"{name} failed: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def parse() -> Any:

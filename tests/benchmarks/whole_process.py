@@ -3,7 +3,9 @@
 Ours is the command that a user types: it reads the file, keeps the averages, sizes, checks, matches and
 books every order, and leaves a journal that can be replayed and a database. `peer.py` does what it can
 of that with its own library, in an interpreter that has it. The time is from the start of the process
-to its end, imports and all. That both did the same is shown by a hash over all of their fills.
+to its end, imports and all. That both did the same is shown by a hash over all of their fills. It holds
+for the recording beside the checkout: in the excerpt that comes with the tests some trades are smaller
+than the orders, which the peer then fills in parts.
 """
 
 from __future__ import annotations
@@ -35,22 +37,26 @@ class Contest(NamedTuple):
 
 
 def measure(bench: Bench, peers: list[str]) -> Iterator[Row]:
-    contests = {config: contest(bench, config, peers) for config in OURS_TO_THEIRS}
-    for config in OURS_TO_THEIRS:
-        yield from compared(bench, config, contests[config])
+    contests = contest(bench, peers)
+    for config, held in contests.items():
+        yield from compared(bench, config, held)
     yield from cost_of_orders(contests["quiet"], contests["flip"])
 
 
-def contest(bench: Bench, config: str, peers: list[str]) -> Contest:
-    contenders: list[Callable[[], Finished]] = [partial(bench.run, config)]
-    for peer in peers:
-        mode = ("--mode", OURS_TO_THEIRS[config], "--json")
-        command = [peer, str(HERE / "peer.py"), str(bench.trades()), *mode]
-        contenders.append(partial(bench.spawn, command))
-    for contender in contenders:
-        contender()
-    taken = in_turns(bench.rounds(5), *contenders)
-    return Contest(taken[0], dict(zip(peers, taken[1:], strict=True)))
+def contest(bench: Bench, peers: list[str]) -> dict[str, Contest]:
+    """Both halves, in the same rounds: one is going to be taken from the other."""
+    contenders: list[Callable[[], Finished]] = []
+    for config, mode in OURS_TO_THEIRS.items():
+        contenders.append(partial(bench.run, config))
+        for peer in peers:
+            theirs = (str(HERE / "peer.py"), str(bench.trades()), "--mode", mode, "--json")
+            contenders.append(partial(bench.spawn, [peer, *theirs]))
+    in_turns(1, *contenders)
+    runs = iter(in_turns(bench.rounds(5), *contenders))
+    return {
+        config: Contest(next(runs), {peer: next(runs) for peer in peers})
+        for config in OURS_TO_THEIRS
+    }
 
 
 def compared(bench: Bench, config: str, held: Contest) -> Iterator[Row]:
@@ -69,14 +75,15 @@ def compared(bench: Bench, config: str, held: Contest) -> Iterator[Row]:
     for theirs in held.peers.values():
         document = theirs[0].document
         same = document["fills_sha256"] == fills_sha256(mine.journal)
-        fills = f"; same fills: {'yes' if same else 'NO'}" if config == "flip" else ""
+        fills = f"; same fills: {'yes' if same else 'NO'}, theirs {document['fills']}"
         by_cpu = median_cpu(theirs) / median_cpu(held.ours)
         yield replace(
             row,
             against=called(theirs),
             other=bench.rows / median_wall(theirs),
             goals=(aim(document["version"], config),),
-            note=f"{said}; theirs {spent(theirs)} ({by_cpu:.2f}x by CPU){fills}",
+            note=f"{said}; theirs {spent(theirs)} ({by_cpu:.2f}x by CPU)"
+            + (fills if config == "flip" else ""),
         )
 
 
@@ -90,6 +97,8 @@ def aim(version: str, config: str) -> Bound:
 def cost_of_orders(quiet: Contest, flip: Contest) -> Iterator[Row]:
     """Orders a second: how many there were, by the time that they added to the run without them."""
     value = orders_a_second(quiet.ours, flip.ours)
+    if value is None:
+        return
     row = Row(
         what="orders on paper",
         value=value,
@@ -104,12 +113,11 @@ def cost_of_orders(quiet: Contest, flip: Contest) -> Iterator[Row]:
         yield replace(row, against=called(theirs), other=orders_a_second(quiet.peers[peer], theirs))
 
 
-def orders_a_second(quiet: list[Finished], flip: list[Finished]) -> float:
+def orders_a_second(quiet: list[Finished], flip: list[Finished]) -> float | None:
+    """None when orders seem to take no time at all: too few of them, or too busy a machine."""
     more = flip[0].document["orders"] - quiet[0].document["orders"]
     added = median_wall(flip) - median_wall(quiet)
-    if added <= 0:
-        raise RuntimeError("runs with orders took no longer than those without: take more --rows")
-    return float(more / added)
+    return more / added if added > 0 else None
 
 
 def called(theirs: list[Finished]) -> str:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,9 +132,12 @@ class Running:
         self._new.put(None)
 
     def line(self, word: str, timeout: float = PATIENCE_S) -> str:
-        """The next line that has `word` in it. AssertionError when the run ends or stays silent."""
+        """The next line that has `word` in it. AssertionError when it does not come in time."""
+        deadline = time.monotonic() + timeout
         try:
-            while (line := self._new.get(timeout=timeout)) is not None:
+            while (
+                line := self._new.get(timeout=max(0.0, deadline - time.monotonic()))
+            ) is not None:
                 if word in line:
                     return line
         except queue.Empty:

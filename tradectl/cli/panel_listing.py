@@ -22,10 +22,10 @@ GAP = 2
 
 def console(*, stderr: bool = False) -> Console:
     """Where commands print: as wide as needed, plain and colourless when that is no terminal."""
-    found = Console(stderr=stderr, highlight=False)
+    found = Console(stderr=stderr, highlight=False, emoji=False)
     if found.is_terminal:
         return found
-    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    return Console(stderr=stderr, highlight=False, emoji=False, width=PIPE_WIDTH)
 
 
 def styled(cell: Cell) -> Text:

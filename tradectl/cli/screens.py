@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tradectl.cli.panel_lines import LineLog
-from tradectl.domain.events import EventType, Record
+from tradectl.domain.events import CommandEvent, EventType, Record, RiskEvent, SystemEvent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 10.0
 
 logging.getLogger("tradectl").addHandler(logging.NullHandler())
+GRAVE = (RiskEvent, SystemEvent, CommandEvent)
+"""At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SPOKEN = [family for family in EventType if family is not EventType.MARKET_DATA]
 
 
@@ -32,7 +34,9 @@ class LineScreen:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, run: TradingRun) -> None:
-        run.bus.observe(SPOKEN, self._on_record, name="screen")
+        at_full_speed = bool(run.options.data) and run.options.speed is None
+        told = GRAVE if at_full_speed else SPOKEN
+        run.bus.observe(told, self._on_record, name="screen")
         run.alerts.add_notification_handler(self._on_alert, name="screen")
         self._say(f"run {run.run_id} on {run.feed.name} ({run.source}), journal {run.journal_path}")
         self._task = asyncio.ensure_future(self._beat(run))
