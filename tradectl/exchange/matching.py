@@ -20,6 +20,8 @@ from tradectl.exchange.crossing import Crossing, end, end_idle_reducers
 from tradectl.exchange.reports import Reports, answer, cancel_refusal, fault, refusal
 from tradectl.exchange.settings import PaperSettings
 
+IDS_KEPT = 100_000
+
 
 class Matching:
     """All books of a paper exchange: the same settings, seed and calls give the same reports.
@@ -33,7 +35,7 @@ class Matching:
         self._crossing = Crossing(settings, seed)
         self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
         self._books: dict[str, Book] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         self._admitted = 0
 
     def on_market(self, event: MarketDataEvent, at: int) -> Reports | None:
@@ -50,7 +52,7 @@ class Matching:
         if spec.order_id in self._seen:
             self.duplicates += 1
             return []
-        self._seen.add(spec.order_id)
+        self._remember(spec.order_id)
         if spec.symbol not in self._instruments:
             return [refusal(spec, f"unknown symbol {spec.symbol}")]
         book = self._book(spec.symbol)
@@ -58,6 +60,12 @@ class Matching:
         if why_not:
             return [refusal(spec, why_not)]
         return self._crossing.arrive(book, self._admit(spec), at)
+
+    def _remember(self, order_id: str) -> None:
+        """The newest ids are kept: one that is sent twice is sent soon."""
+        self._seen[order_id] = None
+        if len(self._seen) > IDS_KEPT:
+            del self._seen[next(iter(self._seen))]
 
     def cancel(self, command: CancelOrder) -> Reports:
         book = self._books.get(command.symbol)
@@ -73,7 +81,7 @@ class Matching:
         reports: Reports = []
         for order in orders:
             if order.spec.order_id not in self._seen:
-                self._seen.add(order.spec.order_id)
+                self._remember(order.spec.order_id)
                 reports += self._readmit(order)
         return reports
 

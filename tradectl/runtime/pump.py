@@ -69,7 +69,7 @@ class RecordedPump:
 class LivePump:
     """Asks a paced feed, `interval` seconds apart, what is due by now."""
 
-    def __init__(self, bus: EventBus, feed: PacedFeed, interval: float = 0.02) -> None:
+    def __init__(self, bus: EventBus, feed: PacedFeed, interval: float = 0.05) -> None:
         self._bus = bus
         self._feed = feed
         self._interval = interval
