@@ -1,8 +1,8 @@
 """The last door before an exchange: nothing passes it while the emergency stop is latched.
 
-The latch is asked at every send, whatever the core believes. What is held back is not swallowed: the
-order gets a report like any other, so the journal tells the truth. Cancels always pass, and so do the
-closing orders of a stop that flattens.
+The latch is asked at every send, whatever the core believes; its answer is a millisecond old at most.
+What is held back is not swallowed: the order gets a report like any other, so the journal tells the
+truth. Cancels always pass, and so do the closing orders of a stop that flattens.
 """
 
 from __future__ import annotations
