@@ -7,9 +7,10 @@ profit), and refuses nothing: whatever an engine lets happen to it, happens.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
+from tradectl.domain.events import HoldKind
 from tradectl.domain.instruments import Instrument, InstrumentKind, Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, Trigger, step
@@ -44,6 +45,8 @@ class FakeAccount:
         self.instruments = Instruments(instruments, known=known)
         self.marks: dict[str, Decimal] = {}
         self.orders: dict[str, Order] = {}
+        self.held: dict[str, dict[HoldKind, str]] = {}
+        self.data_times: dict[str, int] = {}
         self._positions: dict[str, Position] = {}
 
     # --- arranging ------------------------------------------------------------------------------
@@ -118,6 +121,12 @@ class FakeAccount:
             (abs(p.quantity) * self.marks.get(p.symbol, p.entry_price) for p in self.positions()),
             ZERO,
         )
+
+    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+        return self.held.get(symbol, {})
+
+    def data_time(self, symbol: str) -> int:
+        return self.data_times.get(symbol, 0)
 
     def order(self, order_id: str) -> Order | None:
         return self.orders.get(order_id)

@@ -228,12 +228,29 @@ def test_empty_tables_say_what_that_means() -> None:
     [
         ("paper", "simulated", "PAPER · SIMULATED"),
         ("paper", "recorded", "PAPER · RECORDED"),
-        ("paper", "live", "PAPER · LIVE DATA"),
-        ("live", "live", " LIVE "),
+        ("paper", "exchange", "PAPER · EXCHANGE DATA"),
+        ("live", "exchange", " LIVE "),
     ],
 )
 def test_the_mode_is_named(mode: str, source: str, words: str) -> None:
-    assert words in drawn(a_view(mode=mode, source=source))[0]
+    assert words in "".join(drawn(a_view(mode=mode, source=source))[:2])
+
+
+def test_with_money_at_stake_there_is_a_frame_around_it() -> None:
+    lines = drawn(a_view(mode="live", source="exchange"))
+    assert lines[0] == f"┌{'─' * (len(lines[0]) - 2)}┐"
+    assert lines[-1] == f"└{'─' * (len(lines[0]) - 2)}┘"
+    assert all(line[0] + line[-1] == "││" for line in lines[1:-1])
+    assert "┌" not in drawn(a_view())[0]
+
+
+def test_what_is_held_back_is_said() -> None:
+    holds = [{"symbol": f"S{n}", "kind": "mismatch", "message": f"S{n}: differs"} for n in range(5)]
+    text = "\n".join(drawn(a_view(holds=holds)))
+    assert "S0: differs" in text
+    assert "S2: differs" in text
+    assert "S3: differs" not in text
+    assert "and 2 more held" in text
 
 
 @pytest.mark.parametrize(

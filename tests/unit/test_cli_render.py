@@ -422,6 +422,50 @@ def test_a_receipt_that_is_not_confirmed_says_so_aloud() -> None:
     assert "NOT LATCHED" in shown(render.receipt({}))
 
 
+def reconciled(**changes: Any) -> dict[str, Any]:
+    symbol = {
+        "symbol": "BTCUSDT",
+        "exchange": "binance",
+        "journal": "0.5",
+        "database": "0.5",
+        "at_exchange": "0.4",
+        "outside": "0",
+        "difference": "-0.1",
+        "held": ["mismatch"],
+        "ok": False,
+    }
+    orders = [
+        {
+            "client_order_id": "tcabc",
+            "symbol": "BTCUSDT",
+            "ours": True,
+            "journal": "unknown",
+            "at_exchange": None,
+            "ok": False,
+        },
+        {"client_order_id": EVIL, "symbol": "BTCUSDT", "ours": False, "at_exchange": "accepted"},
+    ]
+    cash = {"currency": "USDT", "journal": "10", "at_exchange": "9", "difference": "-1", "ok": True}
+    told = {"clean": False, "symbols": [symbol], "cash": cash, "orders": orders, "unreachable": []}
+    return {**told, **changes}
+
+
+def test_a_reconciliation_stands_side_by_side_and_says_what_settles_it() -> None:
+    output = shown(render.reconciliation(reconciled()))
+    assert "NOT CLEAN: `tradectl reconcile --accept exchange`" in output
+    assert re.search(r"BTCUSDT +binance +0.5 +0.5 +0.4 +-0.1 +0 +mismatch", output)
+    assert "not ours: left alone" in output
+    assert "differs" in output
+    assert "\x1b" not in output
+
+
+def test_a_clean_reconciliation_and_an_exchange_out_of_reach() -> None:
+    assert "CLEAN: journal" in shown(render.reconciliation(reconciled(clean=True)))
+    away = [{"exchange": "binance", "error": "no answer"}]
+    output = shown(render.reconciliation(reconciled(unreachable=away)))
+    assert "not reached binance: no answer" in output
+
+
 # --- the line log ---------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ def test_a_key_is_set(file: Path, key: str, text: str, line: str) -> None:
         ("exchange.api_key", "hush", "exchange.api_key: secrets come from the environment only"),
         ("", "3", ": unknown key; expected one of "),
         ("risk.max_leverage", "-1", "{path}: risk.max_leverage: expected more than 0"),
-        ("mode", "live", "{path}: mode: live trading comes with a later version"),
+        ("mode", "live", '{path}: mode: "live" needs an [[exchanges]] table'),
         ("symbols", "BTCEUR", "{path}: symbols: BTCEUR is quoted in EUR"),
         ("risk.drawdown_pause_pct", "1", "{path}: risk.drawdown_pause_pct: "),
     ],

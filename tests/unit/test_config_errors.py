@@ -153,10 +153,10 @@ def test_an_impossible_value_is_refused(refused: Any, text: str, told: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('mode = "live"', "mode: live trading comes with a later version"),
+        ('mode = "live"', 'mode: "live" needs an [[exchanges]] table'),
         (
             'mode = "live"\n[orchestrator]\nenable_paper_trading = true',
-            "mode: live trading comes with a later version",
+            'mode: "live" needs an [[exchanges]] table',
         ),
         (
             "[orchestrator]\nenable_paper_trading = false",
@@ -277,7 +277,7 @@ def test_a_secret_is_repeated_from_no_layer(flags: Any, environ: Any) -> None:
         ("TRADECTL__STRATEGIES", "ema-cross", "strategies[0]: expected a table, got 'ema-cross'"),
         ("TRADECTL__RISK__MAX_LEVERAGE", "nan", "risk.max_leverage: expected a number below "),
         ("TRADECTL__RISK__MAX_LEVERAGE", "-1", "risk.max_leverage: expected more than 0"),
-        ("TRADECTL__MODE", "live", "mode: live trading comes with a later version"),
+        ("TRADECTL__MODE", "live", 'mode: "live" needs an [[exchanges]] table'),
     ],
 )
 def test_a_bad_variable_is_named(name: str, text: str, told: str) -> None:

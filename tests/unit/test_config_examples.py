@@ -14,6 +14,7 @@ from tradectl.strategy.catalog import find
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
 EXAMPLES = sorted(FOLDER.glob("*.toml"), key=lambda path: path.stem)
+LIVE = ("live", "testnet")
 
 
 def example(name: str) -> Settings:
@@ -22,16 +23,19 @@ def example(name: str) -> Settings:
 
 def test_there_are_examples() -> None:
     assert [path.stem for path in EXAMPLES] == [
+        "live",
         "paper",
+        "paper-on-exchange",
         "paper-recorded",
         "perpetual",
         "several-strategies",
+        "testnet",
     ]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_loads_and_begins_with_words(path: Path) -> None:
-    assert load_settings(path, None, {}).mode == "paper"
+    assert load_settings(path, None, {}).mode == ("live" if path.stem in LIVE else "paper")
     assert path.read_text().startswith("# ")
     assert f"-c configs/{path.name}" in path.read_text()
 
@@ -60,3 +64,27 @@ def test_several_strategies_share_one_whole() -> None:
     strategies = example("several-strategies").strategies
     assert len(strategies) == 3
     assert sum(s.allocation for s in strategies) == 1
+
+
+def test_paper_on_an_exchange_needs_no_key() -> None:
+    settings = example("paper-on-exchange")
+    assert settings.exchanges
+    assert "API_KEY" not in (FOLDER / "paper-on-exchange.toml").read_text()
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_what_trades_live_names_its_keys_and_begins_small(name: str) -> None:
+    settings = example(name)
+    [exchange] = settings.exchanges
+    assert exchange.testnet is (name == "testnet")
+    assert exchange.dead_man_seconds
+    assert not exchange.allow_withdraw_key
+    text = (FOLDER / f"{name}.toml").read_text()
+    assert "TRADECTL_BINANCE_API_KEY=..." in text
+    assert "TRADECTL_BINANCE_API_SECRET=..." in text
+    assert f"tradectl doctor -c configs/{name}.toml" in text
+    assert f"tradectl run --live -c configs/{name}.toml" in text
+    default, risk = Settings().risk, settings.risk
+    for limit in ("max_order_notional", "max_position_notional", "max_gross_notional"):
+        assert getattr(risk, limit) <= getattr(default, limit) / 50
+    assert risk.max_leverage == 1

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
+from tradectl.exchange.settings import ExchangeSettings
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.runtime.config import settings_from
@@ -136,7 +137,8 @@ def test_the_template_sets_nothing() -> None:
 def test_the_template_uncommented_is_the_defaults_too() -> None:
     chosen = loaded(uncommented(template()))
     assert chosen.instruments == (BUILT_IN["BTCUSDT"],)
-    assert msgspec.structs.replace(chosen, instruments=()) == Settings()
+    assert chosen.exchanges == (ExchangeSettings(id="binance"),)
+    assert msgspec.structs.replace(chosen, instruments=(), exchanges=()) == Settings()
 
 
 def test_the_template_has_every_key() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -64,6 +64,14 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if hint is OrderSpec:
         return built(OrderSpec)
+    if get_origin(hint) is dict:
+        key, value = get_args(hint)
+        return st.dictionaries(values(key), values(value), max_size=3)
+    if get_origin(hint) is tuple:
+        parts = get_args(hint)
+        if parts[-1] is Ellipsis:
+            return st.lists(values(parts[0]), max_size=3).map(tuple)
+        return st.tuples(*map(values, parts))
     return st.one_of([values(part) for part in get_args(hint)])
 
 

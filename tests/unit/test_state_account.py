@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
-from tradectl.domain.events import EmergencyEvent, TimerEvent
+from tradectl.domain.events import EmergencyEvent, HoldEvent, HoldKind, TimerEvent
 from tradectl.domain.orders import OrderStatus, Trigger
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
@@ -207,6 +207,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "fills count": lambda a: setattr(a, "fills_count", 99),
     "duplicates": lambda a: setattr(a, "duplicates", 99),
     "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
+    "held": lambda a: a.at_exchange().hold(HoldEvent(symbol=SPOT, kind=HoldKind.STALE)),
     "strategy": lambda a: a.strategies.update({"c": StrategyTotals(orders=1)}),
     "strategy's fills": lambda a: setattr(a.strategies["a"], "fills", 99),
 }

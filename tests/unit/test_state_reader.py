@@ -19,6 +19,7 @@ from tests.unit.store_desk import (
     write_junk,
 )
 from tradectl.domain.errors import StateError
+from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import DAY
 from tradectl.state.reader import StateReader, change_alert
 from tradectl.state.store import RunRow, Store
@@ -103,7 +104,7 @@ async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Pat
     assert reader.orders("somebody else") == reader.fills("somebody else") == []
     order, fill = reader.orders(RUN)[-1], reader.fills(RUN)[-1]
     assert {
-        "client_order_id": "o2",
+        "client_order_id": client_order_id(RUN, "o2"),
         "symbol": SPOT,
         "side": "buy",
         "type": "market",
@@ -116,7 +117,7 @@ async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Pat
     }.items() <= order.items()
     assert {
         "order_id": "o2",
-        "client_order_id": "o2",
+        "client_order_id": client_order_id(RUN, "o2"),
         "symbol": SPOT,
         "side": "buy",
         "quantity": "1",

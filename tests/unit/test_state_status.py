@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tradectl.domain.events import Command, CommandEvent, EmergencyEvent
-from tradectl.domain.orders import Trigger
+from tradectl.domain.orders import Trigger, client_order_id
 from tradectl.state import status
 
 
@@ -69,7 +69,7 @@ def test_open_orders_are_told_while_they_work() -> None:
     (order,) = status.open_orders(ledger.books)
     assert order == {
         "order_id": "o1",
-        "client_order_id": "o1",
+        "client_order_id": client_order_id(ledger.books.account.account_id, "o1"),
         "venue_order_id": "v1",
         "symbol": SPOT,
         "side": "buy",

@@ -41,6 +41,7 @@ class ExecutionAdapter:
         self._state = state
         self._link = link or PaperLink(bus, state.books.instruments)
         self._gate = ExchangeGate(self._link, bus.schedule, latch)
+        self._link.last_look = self._gate.why_not
 
     async def start(self) -> None:
         attach = self._bus.attach
@@ -56,6 +57,10 @@ class ExecutionAdapter:
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._link.restore(books.working_orders(), held)
+
+    async def quiesce(self) -> None:
+        """Called while the bus still runs: answers that are under way can arrive."""
+        await self._link.quiesce()
 
     async def stop(self) -> None:
         self._bus.outbound.sender = None

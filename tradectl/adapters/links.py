@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.commands import CancelOrder, OutboundCommand
+from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, Record, TimerEvent
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
+from tradectl.exchange.live import LastLook, LiveExchange, may_always
 from tradectl.exchange.paper import PaperExchange
 from tradectl.exchange.settings import PaperSettings
 
@@ -22,13 +25,19 @@ class ExchangeLink(Protocol):
     """An exchange with its place on the bus.
 
     `connected` is False where nothing can be sent; `outside` is True for an exchange that outlives this
-    process, and so must hear of nothing that is not durable.
+    process, and so must hear of nothing that is not durable. Where orders wait before they leave,
+    `last_look` is asked once more.
     """
 
     connected: bool
     outside: bool
+    last_look: LastLook
 
     async def start(self) -> None: ...
+    async def quiesce(self) -> None:
+        """Let what is on its way be answered while the bus still takes answers."""
+        ...
+
     async def stop(self) -> None: ...
     def send(self, command: OutboundCommand, at: int) -> None: ...
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None: ...
@@ -39,6 +48,7 @@ class PaperLink:
 
     connected = True
     outside = False
+    last_look: LastLook = staticmethod(may_always)
 
     def __init__(
         self,
@@ -55,6 +65,9 @@ class PaperLink:
     async def start(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
         self._bus.attach(TimerEvent, self._on_timer, Stage.EXCHANGE)
+
+    async def quiesce(self) -> None:
+        pass
 
     async def stop(self) -> None:
         self._bus.detach(self._exchange.on_record)
@@ -74,13 +87,59 @@ class PaperLink:
         self._bus.schedule(TimerEvent(source_component="paper", name=PAPER_TIMER), due)
 
 
+class LiveLink:
+    """Real exchanges: each order goes to the one that its symbol belongs to."""
+
+    connected = True
+    outside = True
+
+    def __init__(self, exchanges: Iterable[LiveExchange]) -> None:
+        self.exchanges = tuple(exchanges)
+        self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
+
+    @property
+    def last_look(self) -> LastLook:
+        return self.exchanges[0].last_look
+
+    @last_look.setter
+    def last_look(self, look: LastLook) -> None:
+        for exchange in self.exchanges:
+            exchange.last_look = look
+
+    async def start(self) -> None:
+        pass
+
+    async def quiesce(self) -> None:
+        await asyncio.gather(*(exchange.quiesce() for exchange in self.exchanges))
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(exchange.stop() for exchange in self.exchanges))
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        symbol = command.symbol if isinstance(command, CancelOrder) else command.order.spec.symbol
+        exchange = self._by_symbol.get(symbol)
+        if exchange is None:
+            raise UsageError(f"{symbol}: no exchange of this run trades it")
+        exchange.send(command, at)
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        orders = list(orders)
+        for exchange in self.exchanges:
+            exchange.restore([o for o in orders if o.spec.symbol in exchange.symbols], positions)
+            exchange.begin()
+
+
 class NoLink:
     """No exchange: a replay, where the journal holds every report that there was."""
 
     connected = False
     outside = False
+    last_look: LastLook = staticmethod(may_always)
 
     async def start(self) -> None:
+        pass
+
+    async def quiesce(self) -> None:
         pass
 
     async def stop(self) -> None:

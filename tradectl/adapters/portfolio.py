@@ -56,9 +56,14 @@ class PortfolioAdapter:
         return self._close_all() if self._state.books.flattening else []
 
     def _on_execution(self, record: Record) -> list[Event]:
-        """While flattening: what a cancel that lost its race left open is closed as well."""
+        """What became of an order may be what the next one waited for. While flattening, what a cancel
+        that lost its race left open is closed as well."""
         books = self._state.books
-        if not books.flattening or books.working_orders() or not books.positions():
+        if not books.flattening:
+            if not self.engine.follows_orders:
+                return []
+            return self.engine.on_execution(record.event.symbol, books)  # type: ignore[union-attr]
+        if books.working_orders() or not books.positions():
             return []
         return self._close_all()
 

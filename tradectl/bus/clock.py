@@ -8,6 +8,7 @@ in the same way.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -24,16 +25,27 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The computer's clock, held still while the computer's goes back."""
+    """The computer's clock; while that is set back, time goes on from where it was. `wall` and
+    `monotonic` give nanoseconds."""
 
     live = True
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        wall: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
         self._last = 0
+        self._last_tick = 0
 
     def now(self) -> int:
-        self._last = max(self._last, time.time_ns())
-        return self._last
+        wall, tick = self._wall(), self._monotonic()
+        if wall < self._last:  # timers must not stand still until the clock has caught up
+            wall = self._last + tick - self._last_tick
+        self._last, self._last_tick = wall, tick
+        return wall
 
     def stamp(self, ts: int) -> int:
         return self.now()

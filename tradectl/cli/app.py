@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from tradectl import __version__
-from tradectl.cli import account_cmd, alerts_cmd, config_cmd, control_cmd, replay_cmd, run_cmd
+from tradectl.cli import (
+    account_cmd,
+    alerts_cmd,
+    config_cmd,
+    control_cmd,
+    doctor_cmd,
+    exchange_cmd,
+    reconcile_cmd,
+    replay_cmd,
+    run_cmd,
+)
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.text import harmless
 
@@ -54,7 +64,17 @@ def _main(
     pass
 
 
-for commands in (run_cmd, account_cmd, alerts_cmd, control_cmd, replay_cmd):
+COMMANDS = (
+    run_cmd,
+    account_cmd,
+    alerts_cmd,
+    control_cmd,
+    replay_cmd,
+    reconcile_cmd,
+    doctor_cmd,
+    exchange_cmd,
+)
+for commands in COMMANDS:
     commands.register(app)
 app.add_typer(
     config_cmd.app, name="config", help="Write, show, check and change the configuration."

@@ -59,6 +59,11 @@ def stop(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
 def emergency_stop(
     reason: Annotated[str, typer.Option(help="Kept with the latch.")] = "emergency stop",
     flatten: Annotated[bool, typer.Option("--flatten", help="Close every position too.")] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Cancel the orders of others on the exchange account, too."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     timeout: Annotated[
         float, typer.Option(help="Seconds that the whole may take.", min=0.5, max=600)
     ] = 5.0,
@@ -67,7 +72,11 @@ def emergency_stop(
 ) -> None:
     from tradectl.runtime.emergency import emergency_stop as stop_everything
 
-    receipt = stop_everything(_dir(state_dir), reason, flatten=flatten, timeout=timeout)
+    if everything and not yes:
+        typer.confirm("Cancel every order on the account, those that are not ours too?", abort=True)
+    receipt = stop_everything(
+        _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
+    )
     print_data(receipt, as_json, "receipt")
     if not receipt["latched"]:
         raise typer.Exit(1)

@@ -15,9 +15,10 @@ from contextlib import suppress
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from tradectl.cli import panel_figures as figures
 from tradectl.cli import panel_strips as strips
 from tradectl.cli import panel_tables as tables
-from tradectl.cli.panel_grid import Columns, Filler, Line, Part, Ready, Sheet, stacked
+from tradectl.cli.panel_grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
 from tradectl.cli.panel_prints import held_prints
 from tradectl.cli.panel_strips import View
 
@@ -27,10 +28,18 @@ SMALLEST = (20, 4)
 
 
 def render(view: View, width: int, height: int) -> RenderableType:
-    """The panel of `view` (as `status --json`, and more) in `height` lines of `width` cells."""
+    """The panel of `view` (as `status --json`, and more) in `height` lines of `width` cells. With money
+    at stake there is a red frame around it."""
+    if figures.mode_words(view) == "LIVE" and width > 2 * SMALLEST[0] and height > 2 * SMALLEST[1]:
+        return Sheet(framed(_lines(view, width - 2, height - 2), width, strips.LIVE_FRAME))
+    return Sheet(_lines(view, width, height))
+
+
+def _lines(view: View, width: int, height: int) -> list[Line]:
     parts: list[Part] = [
         *_strip(strips.banner(view, width), rank=-9),
         *_strip(strips.halt(view, width), rank=-8),
+        *_strip(strips.holds(view, width), rank=-6),
         _equity(view, width, height),
         *_strip(strips.account(view, width), rank=3),
         *_strip(strips.progress(view, width), rank=2),
@@ -41,7 +50,7 @@ def render(view: View, width: int, height: int) -> RenderableType:
     ]
     if height >= TALL:
         parts += _strip(strips.hints(view, width), rank=8)
-    return Sheet(stacked(parts, width, height))
+    return stacked(parts, width, height)
 
 
 def suits(console: Console) -> bool:

@@ -17,6 +17,16 @@ def _ending(row: Row) -> Cell:
     return Cell(word, {"clean": GOOD, "crashed": LOUD}.get(word, PLAIN))
 
 
+def _held(row: Row) -> Cell:
+    return Cell(harmless(", ".join(row.get("held") or ()) or figures.NOTHING, 40))
+
+
+def _whose(row: Row) -> Cell:
+    if not row.get("ours"):
+        return Cell("not ours: left alone", DIM)
+    return Cell("", PLAIN) if row.get("ok") else Cell("differs", LOUD)
+
+
 POSITIONS = (
     Column("symbol", cells.text("symbol", BOLD), keep=9),
     Column("side", cells.side("side"), keep=8),
@@ -62,6 +72,23 @@ COMPONENTS = (
     Column("heartbeat", cells.clock("last_heartbeat"), keep=3),
     Column("errors", cells.errors, keep=5, right=True),
     Column("message", cells.text("message"), 12, keep=4, flexible=True),
+)
+RECONCILED = (
+    Column("symbol", cells.text("symbol", BOLD), keep=9),
+    Column("exchange", cells.text("exchange"), keep=3),
+    Column("journal", cells.figure("journal", figures.quantity), keep=8, right=True),
+    Column("database", cells.figure("database", figures.quantity), keep=6, right=True),
+    Column("at exchange", cells.figure("at_exchange", figures.quantity), keep=8, right=True),
+    Column("difference", cells.figure("difference", figures.quantity), keep=8, right=True),
+    Column("not ours", cells.figure("outside", figures.quantity), keep=4, right=True),
+    Column("held", _held, keep=5),
+)
+RECONCILED_ORDERS = (
+    Column("order", cells.text("client_order_id", BOLD), 12, keep=9, flexible=True),
+    Column("symbol", cells.text("symbol"), keep=7),
+    Column("journal", cells.text("journal"), keep=8),
+    Column("at exchange", cells.text("at_exchange"), keep=8),
+    Column("", _whose, keep=6),
 )
 RUNS = (
     Column("run", cells.text("run_id", BOLD), keep=9),

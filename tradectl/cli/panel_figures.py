@@ -155,12 +155,14 @@ def net(portfolio: Any) -> Decimal | None:
 
 
 def mode_words(data: Any) -> str:
-    """What is traded where: `PAPER · SIMULATED`, `PAPER · LIVE DATA`, `LIVE`."""
+    """What is traded where: `PAPER · SIMULATED`, `PAPER · EXCHANGE DATA`, `LIVE`."""
     mode = harmless(data.get("mode") or "", 16).upper()
     source = harmless(data.get("source") or "", 16).upper()
     if mode == "LIVE":
         return mode
-    return " · ".join(word for word in (mode, "LIVE DATA" if source == "LIVE" else source) if word)
+    return " · ".join(
+        word for word in (mode, "EXCHANGE DATA" if source == "EXCHANGE" else source) if word
+    )
 
 
 def _is_iso(time: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Protocol
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
+from rich.style import Style
 
 from tradectl.cli.panel_cells import Cell
 from tradectl.domain.text import harmless
@@ -27,7 +28,7 @@ GAP = 2
 MARGIN = 2
 RULE = "─"
 CUT = "…"
-TO_ASCII = str.maketrans("─│…·█░▁▂▃▄▅▆▇", "-|~-#.__--==#")
+TO_ASCII = str.maketrans("─│┌┐└┘…·█░▁▂▃▄▅▆▇", "-|++++~-#.__--==#")
 
 Line = list[Segment]
 
@@ -100,6 +101,13 @@ def stacked(parts: Sequence[Part], width: int, height: int) -> list[Line]:
         lines += part.draw(width, lines_for_it) if lines_for_it else []
     lines += Filler().draw(width, height - len(lines))
     return lines[:height]
+
+
+def framed(lines: list[Line], width: int, style: Style) -> list[Line]:
+    """The lines in a frame of heavy rules, `width` cells with it."""
+    rule, side = RULE * (width - 2), Segment("│", style)
+    top, bottom = Segment(f"┌{rule}┐", style), Segment(f"└{rule}┘", style)
+    return [[top], *([side, *line, side] for line in lines), [bottom]]
 
 
 def share(parts: Sequence[Part], height: int) -> list[int]:

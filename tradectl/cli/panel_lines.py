@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     Event,
     ExecutionEvent,
     FillEvent,
+    HoldEvent,
     OrderApprovedEvent,
     OrderDeniedEvent,
     OrderEvent,
@@ -50,6 +51,7 @@ class LineLog:
             ExecutionEvent: _execution,
             CancelEvent: _cancel,
             RiskEvent: _risk,
+            HoldEvent: _hold,
             CommandEvent: _command,
             EmergencyEvent: _command,
             SystemEvent: _system,
@@ -153,6 +155,13 @@ def _risk(event: RiskEvent) -> str:
     where = f" {harmless(event.symbol)}" if event.symbol else ""
     what = f"{harmless(event.code)}{where}: {harmless(event.message)}{_against(event)}"
     return f"RISK {harmless(event.action)} {what}"
+
+
+def _hold(event: HoldEvent) -> str:
+    symbol = harmless(event.symbol)
+    if not event.held:
+        return f"HOLD {symbol} let go: {event.kind} is over"
+    return f"HOLD {symbol} {event.kind}: {harmless(event.message)}"
 
 
 def _command(event: CommandEvent) -> str:

@@ -39,8 +39,10 @@ STATE_STYLES = {
 }
 OTHER_STATE = Style(bold=True, color="black", bgcolor="cyan")
 PAPER_MODE = Style(bold=True, color="white", bgcolor="blue")
-LIVE_MODE = Style(bold=True, color="white", bgcolor="magenta")
+LIVE_MODE = Style(bold=True, color="white", bgcolor="red")
 HALT_LINE = Style(bold=True, color="white", bgcolor="red")
+LIVE_FRAME = Style(bold=True, color="red")
+MOST_HOLDS = 3
 
 STALE_S, DEAD_S = 10, 60
 
@@ -62,6 +64,18 @@ def banner(view: View, width: int) -> list[Line]:
     left = [*badges, Cell("  "), *run] if _size(run) + 2 <= room else badges
     gap = Cell(" " * max(width - 2 - _size(left) - _size(time), 1))
     return [drawn([SPACE, *left, gap, *time, SPACE], width)]
+
+
+def holds(view: View, width: int) -> list[Line]:
+    """A yellow line for each symbol that is held back; the last one tells how many more there are."""
+    held = [*(view.get("holds") or ())]
+    lines = [
+        drawn([Cell(f"  {harmless(row.get('message') or row.get('symbol'), width)}", WARN)], width)
+        for row in held[:MOST_HOLDS]
+    ]
+    if len(held) > MOST_HOLDS:
+        lines.append(drawn([Cell(f"  and {len(held) - MOST_HOLDS} more held", WARN)], width))
+    return lines
 
 
 def halt(view: View, width: int) -> list[Line]:

@@ -28,6 +28,7 @@ Data = Mapping[str, Any]
 Rows = Sequence[Row]
 
 NAME_WIDTH = 11
+CASH_TOLD = ("currency", "journal", "at_exchange", "difference")
 
 
 def show(renderable: RenderableType, to: Console | None = None) -> None:
@@ -156,7 +157,26 @@ def receipt(data: Data) -> RenderableType:
         parts.append(_line(name, Cell(_these(data.get(key)))))
     for name, key in (("orders left", "open_orders_left"), ("positions", "positions_left")):
         parts.append(_line(name, Cell(_these(data.get(key)), WARN if data.get(key) else GOOD)))
+    if dust := data.get("dust"):
+        parts.append(_line("dust", Cell(f"{_these(dust)}: too little to be sold", DIM)))
     parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
+    return Group(*parts)
+
+
+def reconciliation(data: Data) -> RenderableType:
+    """The shape of `reconcile --json`: journal, database and exchange side by side."""
+    if data.get("clean"):
+        verdict = Text("CLEAN: journal, database and exchange agree", GOOD)
+    else:
+        verdict = Text("NOT CLEAN: `tradectl reconcile --accept exchange` takes its word", BAD)
+    parts: list[RenderableType] = [verdict, Text()]
+    parts.append(Listing(columns.RECONCILED, data.get("symbols") or [], "no symbols"))
+    cash = data.get("cash") or {}
+    told = (f"{key.replace('_', ' ')} {harmless(cash.get(key))}" for key in CASH_TOLD)
+    parts += [Text(), _line("cash", Cell("  ".join(told), PLAIN if cash.get("ok") else BAD))]
+    parts += [Text(), Listing(columns.RECONCILED_ORDERS, data.get("orders") or [], "no orders")]
+    for row in data.get("unreachable") or ():
+        parts.append(_line("not reached", _words(f"{row['exchange']}: {row['error']}", BAD)))
     return Group(*parts)
 
 
@@ -198,6 +218,8 @@ def _warnings(data: Data) -> list[Text]:
         why = harmless(halt.get("reason") or "no reason given")
         lines.append(Text(f"HALTED since {figures.moment(halt.get('since'))} UTC: {why}", LOUD))
         lines.append(Text("trading is refused until `tradectl clear-halt --confirm`", DIM))
+    for row in data.get("holds") or ():
+        lines.append(Text(f"held: {harmless(row.get('message') or row.get('symbol'))}", WARN))
     return lines
 
 

@@ -18,6 +18,7 @@ HELP = """Trade, in the foreground, until Ctrl-C, `tradectl stop`, the end of th
 
 Without options: on paper, on a simulated market, with the default strategy and a live panel. A run goes
 on with the account of the last one; --fresh opens a new one. Recorded data always gets its own account.
+With --exchange the market data is real and the money is not; with --live both are.
 
 Examples:
 
@@ -28,6 +29,10 @@ Examples:
     tradectl run --data trades.csv.gz --headless
 
     tradectl run -c tradectl.toml --data btc.csv --data eth.csv --speed 10
+
+    tradectl run --paper --exchange binance --symbol BTCUSDT
+
+    tradectl run --live -c live.toml
 """
 
 
@@ -38,9 +43,14 @@ def register(app: typer.Typer) -> None:
 
 def run(
     live: Annotated[
-        bool, typer.Option("--live/--paper", help="Trade with money, or on paper.")
-    ] = False,
+        bool | None,
+        typer.Option("--live/--paper", help="Trade with money, or on paper.", show_default=False),
+    ] = None,
     config: ConfigOption = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="On the market data of this exchange, by its name.", show_default=False),
+    ] = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -67,19 +77,28 @@ def run(
     headless: Annotated[
         bool, typer.Option("--headless", help="Plain lines instead of the panel.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --live: do not ask for a typed confirmation.")
+    ] = False,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     multiple = parse_speed(speed)
-    if live:
-        raise UsageError("live trading is not in this version: leave out --live to trade on paper")
     import asyncio
 
+    from tradectl.cli.going_live import approval, check_mode
     from tradectl.runtime.config import load_settings
+    from tradectl.runtime.opening import RunOptions
     from tradectl.runtime.paths import StateDir
-    from tradectl.runtime.run import RunOptions, trade
+    from tradectl.runtime.run import trade
 
-    settings = load_settings(config, _overrides(symbol, strategy, seed))
+    settings = check_mode(load_settings(config, _overrides(symbol, strategy, seed)), live)
+    if exchange is not None:
+        from tradectl.runtime.venues import on_exchange
+
+        settings = on_exchange(settings, exchange)
+    if data and settings.mode == "live":
+        raise UsageError("recorded data is traded on paper: add --paper")
     options = RunOptions(
         settings=settings,
         state_dir=StateDir(state_dir),
@@ -88,6 +107,7 @@ def run(
         speed=multiple,
         duration=duration,
         fresh=fresh,
+        approve=approval(yes, config) if settings.mode == "live" else None,
     )
     summary = asyncio.run(trade(options, _screen(headless=headless)))
     print_data(summary, as_json, "summary")

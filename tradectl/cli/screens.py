@@ -10,7 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 from tradectl.cli.panel_lines import LineLog
-from tradectl.domain.events import CommandEvent, EventType, Record, RiskEvent, SystemEvent
+from tradectl.domain.events import (
+    CommandEvent,
+    EventType,
+    HoldEvent,
+    Record,
+    RiskEvent,
+    SystemEvent,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 10.0
 
 logging.getLogger("tradectl").addHandler(logging.NullHandler())
-GRAVE = (RiskEvent, SystemEvent, CommandEvent)
+GRAVE = (RiskEvent, HoldEvent, SystemEvent, CommandEvent)
 """At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SPOKEN = [family for family in EventType if family is not EventType.MARKET_DATA]
 

@@ -11,6 +11,11 @@ TradectlError
 ├── NotRunning            no process to talk to               exit 4
 ├── Halted                the emergency stop is latched       exit 6
 ├── AlreadyRunning        another process owns the directory  exit 7
+├── ExchangeError         what an exchange answered, or failed to
+│   ├── Refused           it said no: nothing was done
+│   ├── NotNow            nothing was done, and it may be asked again
+│   ├── OutcomeUnknown    it may have been done, or not: only the exchange can tell
+│   └── AccessLost        keys or account do not work: trading must halt
 └── CoreError             the core broke its own rule: halts
     ├── IllegalTransition an order asked for a step that its status does not have
     └── RunawayCascade    one input caused events without end
@@ -69,6 +74,30 @@ class Halted(TradectlError):
 
 class AlreadyRunning(TradectlError):
     exit_code = 7
+
+
+class ExchangeError(TradectlError):
+    pass
+
+
+class Refused(ExchangeError):
+    pass
+
+
+class NotNow(ExchangeError):
+    """`retry_after` is the pause (s) that the exchange asks for, 0 where it names none."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(ExchangeError):
+    pass
+
+
+class AccessLost(ExchangeError):
+    pass
 
 
 class CoreError(TradectlError):

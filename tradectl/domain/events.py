@@ -61,7 +61,10 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag
 
 
 class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
-    """A trade, or any tick with a price. `side` is the taker's; `ts` the exchange's time, ns UTC."""
+    """A trade, or any tick with a price. `side` is the taker's; `ts` the exchange's time, ns UTC.
+
+    `trade_id` is the exchange's own number of a trade, where it was heard live.
+    """
 
     event_type: ClassVar[EventType] = EventType.MARKET_DATA
     priority: ClassVar[EventPriority] = EventPriority.MARKET_DATA
@@ -73,6 +76,7 @@ class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
     ask: Decimal | None = None
     side: Side | None = None
     ts: int = 0
+    trade_id: str = ""
 
 
 class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="quote"):
@@ -80,6 +84,17 @@ class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="quot
 
     bid_size: Decimal = ZERO
     ask_size: Decimal = ZERO
+
+
+Level = tuple[Decimal, Decimal]
+"""A price of an order book, and the quantity that waits there."""
+
+
+class BookEvent(QuoteEvent, frozen=True, gc=False, kw_only=True, tag="book"):
+    """The top of an order book, best price first on both sides."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
 
 
 class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="bar"):
@@ -212,6 +227,38 @@ class OrderDeniedEvent(Event, frozen=True, gc=False, kw_only=True, tag="denied")
     actual: str = ""
 
 
+class HoldKind(StrEnum):
+    """Why trading in a symbol is held back."""
+
+    UNRECONCILED = "unreconciled"
+    """its exchange has not yet been compared with our books"""
+    MISMATCH = "mismatch"
+    """the exchange holds another position than our books"""
+    BALANCE = "balance"
+    """the exchange holds less or more money than our books"""
+    STALE = "stale"
+    """its market data is old"""
+    BROKEN_BOOK = "broken_book"
+    """its order book lost a step, or is crossed"""
+
+    @property
+    def blocks_exits(self) -> bool:
+        """Even an exit would be of a size that nobody knows."""
+        return self in (HoldKind.UNRECONCILED, HoldKind.MISMATCH)
+
+
+class HoldEvent(Event, frozen=True, gc=False, kw_only=True, tag="hold"):
+    """Trading in a symbol is held back for a reason, or let go again (`held` False)."""
+
+    event_type: ClassVar[EventType] = EventType.RISK
+    priority: ClassVar[EventPriority] = EventPriority.RISK
+
+    symbol: str
+    kind: HoldKind
+    held: bool = True
+    message: str = ""
+
+
 # --- what exchanges report -------------------------------------------------------------------------
 
 
@@ -234,7 +281,9 @@ class Liquidity(StrEnum):
 
 
 class FillEvent(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill"):
-    """A fill is a fact. `fee` is in `fee_currency`; `ts` the exchange's time, ns UTC."""
+    """A fill is a fact. `fee` is what it cost in the quote currency, and `fee_currency` what it was paid
+    in: where that is another one, `fee_paid` is the amount of it. `ts` is the exchange's time, ns UTC.
+    """
 
     kind: Trigger = Trigger.FILL
     trade_id: str
@@ -245,6 +294,25 @@ class FillEvent(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill")
     fee_currency: str = ""
     liquidity: Liquidity = Liquidity.TAKER
     ts: int = 0
+    fee_paid: Decimal = ZERO
+
+
+class StatementEvent(Event, frozen=True, gc=False, kw_only=True, tag="statement"):
+    """What an exchange says that the account holds there.
+
+    `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
+    that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
+    With `accept` the operator takes the exchange's word for ours.
+    """
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    exchange: str
+    positions: dict[str, Decimal]
+    cash: Decimal | None = None
+    tolerance: Decimal = ZERO
+    accept: bool = False
 
 
 # --- the system itself -----------------------------------------------------------------------------
@@ -297,12 +365,12 @@ class TimerEvent(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
 
 
 AnyEvent = (
-    MarketDataEvent | QuoteEvent | BarEvent
+    MarketDataEvent | QuoteEvent | BookEvent | BarEvent
     | StrategySignalEvent
     | PortfolioEvent | PositionEvent
     | OrderEvent | CancelEvent
-    | ExecutionEvent | FillEvent
-    | RiskEvent | OrderApprovedEvent | OrderDeniedEvent
+    | ExecutionEvent | FillEvent | StatementEvent
+    | RiskEvent | HoldEvent | OrderApprovedEvent | OrderDeniedEvent
     | SystemEvent | CommandEvent | EmergencyEvent | TimerEvent
 )  # fmt: skip
 """Every event there is: what a journal may hold."""
@@ -321,6 +389,7 @@ __all__ = [
     "WIRE_VERSION",
     "AnyEvent",
     "BarEvent",
+    "BookEvent",
     "CancelEvent",
     "Command",
     "CommandEvent",
@@ -330,6 +399,8 @@ __all__ = [
     "EventType",
     "ExecutionEvent",
     "FillEvent",
+    "HoldEvent",
+    "HoldKind",
     "Liquidity",
     "MarketDataEvent",
     "OrderApprovedEvent",
@@ -341,6 +412,7 @@ __all__ = [
     "Record",
     "RiskEvent",
     "SignalAction",
+    "StatementEvent",
     "StrategySignalEvent",
     "SystemEvent",
     "TimerEvent",

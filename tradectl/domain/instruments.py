@@ -32,6 +32,7 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     `tick_size` is the price step and `lot_size` the quantity step; `min_notional` is in the quote
     currency. A perpetual is linear: its profit is in the quote currency, a contract is one coin.
+    `base` is the coin's name where an exchange told it.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     min_notional: Decimal
     kind: InstrumentKind = InstrumentKind.SPOT
     max_leverage: Decimal = ONE
+    base: str = ""
 
     @classmethod
     def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:

@@ -8,6 +8,8 @@ or for an order given up as unknown.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from decimal import Decimal
 from enum import StrEnum
 
@@ -89,6 +91,7 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.APPROVED, T.EXPIRE): S.EXPIRED,
     (S.APPROVED, T.LOSE): S.UNKNOWN,
     (S.APPROVED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    (S.APPROVED, T.CANCEL_REJECT): S.APPROVED,
     # working
     (S.ACCEPTED, T.ACCEPT): S.ACCEPTED,
     (S.ACCEPTED, T.STOP_TRIGGERED): S.ACCEPTED,
@@ -120,6 +123,7 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.PENDING_CANCEL, T.REQUEST_CANCEL): S.PENDING_CANCEL,
     # unknown: the exchange's word, whichever it is, ends the doubt
     (S.UNKNOWN, T.ACCEPT): S.ACCEPTED,
+    (S.UNKNOWN, T.STOP_TRIGGERED): S.ACCEPTED,
     (S.UNKNOWN, T.REJECT): S.REJECTED,
     (S.UNKNOWN, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
     (S.UNKNOWN, T.FILL): S.FILLED,
@@ -130,22 +134,23 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     # over, yet a late fill is a fact, and a late answer changes nothing
     (S.CANCELED, T.PARTIAL_FILL): S.CANCELED,
     (S.CANCELED, T.FILL): S.FILLED,
-    (S.CANCELED, T.CANCEL): S.CANCELED,
-    (S.CANCELED, T.ACCEPT): S.CANCELED,
-    (S.CANCELED, T.CANCEL_REJECT): S.CANCELED,
     (S.EXPIRED, T.PARTIAL_FILL): S.EXPIRED,
     (S.EXPIRED, T.FILL): S.FILLED,
-    (S.EXPIRED, T.CANCEL_REJECT): S.EXPIRED,
-    (S.FILLED, T.ACCEPT): S.FILLED,
-    (S.FILLED, T.CANCEL_REJECT): S.FILLED,
-    (S.FILLED, T.CANCEL): S.FILLED,
-    (S.REJECTED, T.CANCEL_REJECT): S.REJECTED,
-    (S.REJECTED, T.REJECT): S.REJECTED,
-    (S.EXPIRED, T.EXPIRE): S.EXPIRED,
-    (S.FILLED, T.LOSE): S.FILLED,
-    (S.CANCELED, T.LOSE): S.CANCELED,
-    (S.EXPIRED, T.LOSE): S.EXPIRED,
-    (S.REJECTED, T.LOSE): S.REJECTED,
+    (S.REJECTED, T.PARTIAL_FILL): S.REJECTED,
+    (S.REJECTED, T.FILL): S.FILLED,
+    **{
+        (over, late): over
+        for over in (S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED)
+        for late in (
+            T.ACCEPT,
+            T.REJECT,
+            T.STOP_TRIGGERED,
+            T.CANCEL,
+            T.CANCEL_REJECT,
+            T.EXPIRE,
+            T.LOSE,
+        )
+    },
     # a cancel refused twice, or after the order moved on
     (S.ACCEPTED, T.CANCEL_REJECT): S.ACCEPTED,
     (S.PARTIALLY_FILLED, T.CANCEL_REJECT): S.PARTIALLY_FILLED,
@@ -156,6 +161,26 @@ WORKING = frozenset(
     {S.APPROVED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOWN},
 )
 """Statuses in which an order may still trade: its exposure counts."""
+
+
+TAG_LENGTH = 5
+
+
+def order_tag(account_id: str) -> str:
+    """What the client order ids of all orders of an account begin with: how ours are told apart."""
+    return "tc" + _digest(account_id)[: TAG_LENGTH - 2]
+
+
+def client_order_id(account_id: str, order_id: str) -> str:
+    """The id under which an exchange knows our order: always the same for the same intent.
+
+    Eighteen lower case letters and digits (65 bits of a SHA-256), which every exchange takes.
+    """
+    return order_tag(account_id) + _digest(order_id)[:13]
+
+
+def _digest(text: str) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
 
 
 def step(status: OrderStatus, trigger: Trigger) -> OrderStatus:

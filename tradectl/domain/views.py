@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from tradectl.domain.events import HoldKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
@@ -79,6 +80,14 @@ class AccountView(Protocol):
 
     def order(self, order_id: str) -> Order | None:
         """A working order, or one of the newest finished ones."""
+        ...
+
+    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+        """Why trading in the symbol is held back; empty where it is not."""
+        ...
+
+    def data_time(self, symbol: str) -> int:
+        """When the newest market data was made, ns UTC; 0 where there is none, or it does not say."""
         ...
 
     def seen(self, order_id: str) -> bool:

@@ -32,8 +32,8 @@ class ExchangeGate:
         self._latch = latch
 
     def send(self, command: OutboundCommand, at: int) -> None:
-        if isinstance(command, SubmitOrder) and self._holds_back(command):
-            self._report(_answer(command.order.spec, Trigger.REJECT, SUPPRESSED), at)
+        if isinstance(command, SubmitOrder) and (why_not := self.why_not(command)):
+            self._report(_answer(command.order.spec, Trigger.REJECT, why_not), at)
             return
         try:
             self._exchange.send(command, at)
@@ -46,11 +46,13 @@ class ExchangeGate:
             else:
                 self._report(_answer(command, Trigger.CANCEL_REJECT, reason), at)
 
-    def _holds_back(self, command: SubmitOrder) -> bool:
+    def why_not(self, command: SubmitOrder) -> str:
+        """Why an order must not leave; empty when it may. A link whose orders wait asks once more."""
         if self._latch is None or not self._latch.is_set():
-            return False
+            return ""
         halt = self._latch.read()
-        return halt is None or not (halt.flatten and command.order.spec.reduce_only)
+        closes = halt is not None and halt.flatten and command.order.spec.reduce_only
+        return "" if closes else SUPPRESSED
 
 
 def _answer(spec: OrderSpec | CancelOrder, kind: Trigger, reason: str) -> ExecutionEvent:

@@ -11,7 +11,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.domain.events import EmergencyEvent, Event, OrderDeniedEvent, RiskEvent, SystemEvent
+from tradectl.domain.events import (
+    EmergencyEvent,
+    Event,
+    HoldEvent,
+    HoldKind,
+    OrderDeniedEvent,
+    RiskEvent,
+    SystemEvent,
+)
 from tradectl.monitoring.alert import AlertSeverity
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
@@ -36,35 +44,65 @@ Finding = Raised | Cleared | None
 SEVERITY_OF_ACTION = {"alert": WARNING, "pause": ERROR, "halt": CRITICAL}
 """A risk event is as severe as what is done about it."""
 
+SEVERITY_OF_HOLD = {
+    HoldKind.UNRECONCILED: INFO,
+    HoldKind.MISMATCH: CRITICAL,
+    HoldKind.BALANCE: ERROR,
+}
+"""Of the other kinds of hold a WARNING."""
+
 SEVERITY_OF_KIND = {
+    "cancel_failed": ERROR,
     "component_failed": ERROR,
+    "dead_man_failed": ERROR,
+    "fee_not_valued": WARNING,
     "feed_bad_rows": WARNING,
     "feed_stale": WARNING,
     "handler_failed": ERROR,
     "inconsistent": CRITICAL,
     "loop_stalled": ERROR,
+    "order_revived": ERROR,
+    "order_stray": ERROR,
+    "order_unknown": ERROR,
     "projection_stalled": ERROR,
+    "reconcile_failed": ERROR,
     "recovered": INFO,
     "slow_step": WARNING,
     "strategy_failed": WARNING,
     "strategy_quarantined": ERROR,
     "strategy_throttled": WARNING,
+    "user_stream_lost": WARNING,
 }
 """System events of other kinds (started, stopped, ...) alert nobody."""
 
-CLEARED_BY_KIND = {"feed_fresh": "feed_stale", "strategy_released": "strategy_quarantined"}
+CLEARED_BY_KIND = {
+    "dead_man_failed_over": "dead_man_failed",
+    "feed_fresh": "feed_stale",
+    "order_known": "order_unknown",
+    "reconcile_failed_over": "reconcile_failed",
+    "strategy_released": "strategy_quarantined",
+    "user_stream_lost_over": "user_stream_lost",
+}
 
 MESSAGE_OF_KIND = {"recovered": "recovered after a crash"}
 """For events that come without words."""
 
-EXPECTED_DENIALS = ("HALTED", "PAUSED")
-"""Whoever halted or paused the system knows why orders are denied."""
+EXPECTED_DENIALS = ("HALTED", "HELD", "PAUSED")
+"""Whoever halted or paused the system knows why orders are denied; a hold has its own alert."""
 
 
 def on_risk(event: RiskEvent) -> Finding:
     severity = SEVERITY_OF_ACTION.get(event.action, WARNING)
     component = f"risk:{event.symbol}" if event.symbol else event.source_component or "risk"
     return Raised(event.code, event.message, severity, component)
+
+
+def on_hold(event: HoldEvent) -> Finding:
+    kind, component = f"hold_{event.kind}", f"symbol:{event.symbol}"
+    if not event.held:
+        return Cleared(kind, component)
+    message = event.message or f"{event.symbol} is held: {event.kind}"
+    return Raised(kind, message, SEVERITY_OF_HOLD.get(event.kind, WARNING), component)
 
 
 def on_denied(event: OrderDeniedEvent) -> Finding:
@@ -92,6 +130,7 @@ def on_emergency(event: EmergencyEvent) -> Finding:
 
 RULES: dict[type[Event], Callable[[Any], Finding]] = {
     RiskEvent: on_risk,
+    HoldEvent: on_hold,
     OrderDeniedEvent: on_denied,
     SystemEvent: on_system,
     EmergencyEvent: on_emergency,

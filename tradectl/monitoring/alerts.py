@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import EmergencyEvent, Event, OrderDeniedEvent, RiskEvent, SystemEvent
+from tradectl.domain.events import (
+    EmergencyEvent,
+    Event,
+    HoldEvent,
+    OrderDeniedEvent,
+    RiskEvent,
+    SystemEvent,
+)
 from tradectl.monitoring.alert import Alert, AlertSeverity
 from tradectl.monitoring.alert_book import AlertBook
 from tradectl.monitoring.alert_rules import Cleared, Raised, finding_of
@@ -28,7 +35,7 @@ from tradectl.monitoring.sink import Notify, Patience, Sink
 if TYPE_CHECKING:
     from tradectl.state.store import Store
 
-HEARD = (RiskEvent, OrderDeniedEvent, SystemEvent, EmergencyEvent)
+HEARD = (RiskEvent, HoldEvent, OrderDeniedEvent, SystemEvent, EmergencyEvent)
 NOTIFICATION_FAILED = "notification_failed"
 LOG_LEVELS = {
     AlertSeverity.INFO: logging.INFO,

@@ -17,13 +17,14 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, ZERO, Side
-from tradectl.domain.orders import Order, OrderSpec, OrderType
+from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView, TradingMode
 from tradectl.portfolio.answers import cancels, moves, orders, stays
-from tradectl.portfolio.change import Change, already_closing, around, nearer_zero
+from tradectl.portfolio.change import CANCELLABLE, Change, already_closing, around, nearer_zero
 from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.protection import PROTECTOR, cancellable, serves, stops_of, wanted
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.portfolio.sizing import sizer_for
 from tradectl.portfolio.worth import idle, obstacle
@@ -31,6 +32,7 @@ from tradectl.portfolio.worth import idle, obstacle
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
 PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 
 class PortfolioEngine:
@@ -49,6 +51,12 @@ class PortfolioEngine:
         self._sizer = sizer_for(settings)
         self._wishes: dict[str, dict[str, Wish]] = {}
         self._net: dict[str, Decimal] = {}
+        self._waiting: dict[str, tuple[str, str]] = {}
+
+    @property
+    def follows_orders(self) -> bool:
+        """It has to hear what becomes of its orders."""
+        return bool(self._settings.replace_bps or self._settings.stop_loss_pct)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
         """A `PortfolioEvent`, then the cancels and the order that follow from it, if any."""
@@ -71,10 +79,25 @@ class PortfolioEngine:
         events: list[Event] = []
         for symbol, wishes in self._wishes.items():
             strategy = next(iter(wishes)) if len(wishes) == 1 else ""
-            answer = self._steer(view.instrument(symbol), view, reason, strategy, repeated=True)
+            answer = self._replace_outdated(view.instrument(symbol), view, strategy)
+            answer = answer or self._steer(
+                view.instrument(symbol), view, reason, strategy, repeated=True
+            )
             if len(answer) > 1:
                 events += answer
+        for position in view.positions():
+            events += self._protect(position.symbol, view)
         return events
+
+    def on_execution(self, symbol: str, view: AccountView) -> list[Event]:
+        """Something became of an order: what waited for a cancel goes on, and the position's stop is
+        seen to."""
+        events: list[Event] = []
+        if symbol in self._waiting and not self._in_the_way(symbol, view):
+            reason, strategy = self._waiting.pop(symbol)
+            events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+        under_way = symbol in self._waiting or len(events) > 1
+        return events if under_way else events + self._protect(symbol, view)
 
     def close_all(self, view: AccountView, reason: str) -> list[Event]:
         """Reduce-only market orders for every position, in any mode. All wishes are forgotten:
@@ -110,12 +133,21 @@ class PortfolioEngine:
         target = self._target(instrument, mark, view)
         if view.mode is HALTED:
             return [stays(symbol, target, position, "halted")]
+        if symbol in self._waiting:
+            if self._in_the_way(symbol, view):
+                return [stays(symbol, target, position, "waiting for a cancel")]
+            del self._waiting[symbol]
         change = _change(instrument, mark, position, target, view)
         why_not = (
             obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         )
         if why_not:
             return [stays(symbol, target, position, why_not), *cancels(change.astray, why_not)]
+        bound = [] if change.adds or instrument.can_short else self._stops(symbol, view)
+        if bound:  # on spot the stop binds the coins that are to be sold
+            self._waiting[symbol] = (reason, strategy)
+            why = "its stop is cancelled first"
+            return [stays(symbol, target, position, why), *cancels(cancellable(bound), reason)]
         return [
             moves(symbol, target, position, change.quantity, reason),
             *cancels(change.astray, reason),
@@ -129,14 +161,72 @@ class PortfolioEngine:
         quantity = self._sizer.quantity(instrument.symbol, self._net, mark, view)
         return instrument.floor_quantity(quantity)
 
+    def _replace_outdated(
+        self, instrument: Instrument, view: AccountView, strategy: str
+    ) -> list[Event]:
+        """Cancel the resting entries whose price has been left behind: they are placed anew once that
+        is confirmed, so that there are never two."""
+        symbol, far = instrument.symbol, self._settings.replace_bps
+        mark, position = view.mark(symbol), view.position(symbol).quantity
+        if far is None or not mark or symbol in self._waiting or view.mode is HALTED:
+            return []
+        outdated = [
+            order
+            for order in view.working_orders(symbol)
+            if order.spec.type is LIMIT and order.spec.price and not order.spec.reduce_only
+            and order.status in CANCELLABLE
+            and abs(self._limit_price(instrument, mark, order.spec.side is BUY) - order.spec.price)
+            > far * BPS * order.spec.price
+        ]  # fmt: skip
+        if not outdated:
+            return []
+        reason = "the price has left its order behind"
+        self._waiting[symbol] = (reason, strategy)
+        return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
+
+    def _protect(self, symbol: str, view: AccountView) -> list[Event]:
+        """See to the position's stop: place it, or cancel what does not serve any more."""
+        away = self._settings.stop_loss_pct
+        if away is None or view.mode is HALTED:
+            return []
+        position, instrument = view.position(symbol), view.instrument(symbol)
+        stops = self._stops(symbol, view)
+        working = view.working_orders(symbol)
+        stop = wanted(position, instrument, away, view.mark(symbol), working)
+        if stop is not None and len(stops) == 1 and serves(stops[0], stop):
+            return []
+        if stops or stop is None:
+            return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
+        spec = OrderSpec(
+            self._new_order_id(),
+            symbol,
+            stop.side,
+            stop.quantity,
+            OrderType.STOP_MARKET,
+            stop_price=stop.price,
+            reduce_only=True,
+            strategy=PROTECTOR,
+        )
+        return [orders(spec, f"{plain(away)}% from the entry price")]
+
+    def _stops(self, symbol: str, view: AccountView) -> list[Order]:
+        """None are looked for where none are placed."""
+        return stops_of(view.working_orders(symbol)) if self._settings.stop_loss_pct else _NONE
+
+    def _in_the_way(self, symbol: str, view: AccountView) -> bool:
+        """Orders that are to be gone before the next one is placed."""
+        working = view.working_orders(symbol)
+        return any(order.status is PENDING_CANCEL for order in working)
+
+    def _limit_price(self, instrument: Instrument, mark: Decimal, buys: bool) -> Decimal:
+        away = self._settings.limit_offset_bps * BPS
+        return instrument.round_price(mark * (ONE - away if buys else ONE + away))
+
     def _order(self, change: Change, strategy: str) -> OrderSpec:
         buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
         price = None
         if adds and self._settings.order_type == "limit":
-            away = self._settings.limit_offset_bps * BPS
-            price = change.instrument.round_price(
-                change.mark * (ONE - away if buys else ONE + away)
-            )
+            price = self._limit_price(change.instrument, change.mark, buys)
         return OrderSpec(
             order_id=self._new_order_id(),
             symbol=change.instrument.symbol,

@@ -41,6 +41,12 @@ class PortfolioSettings(
     """hundredths of a percent from the mark to a limit entry's price: buys below, sells above it
     (negative: through the mark)"""
 
+    replace_bps: Decimal | None = None
+    """a resting limit entry is cancelled, and replaced once that is confirmed, when the price it would be
+    given now is further from its own than this (1/10,000)"""
+    stop_loss_pct: Decimal | None = None
+    """a reduce-only stop rests at the exchange so far from each position's entry price, in percent"""
+
     def __post_init__(self) -> None:
         _one_of("sizing", self.sizing, get_args(SizingName))
         _one_of("order_type", self.order_type, get_args(EntryType))
@@ -52,6 +58,13 @@ class PortfolioSettings(
             value = _decimal(name, getattr(self, name))
             if value < 0:
                 raise ConfigError(f"portfolio.{name}: expected 0 or more, got {value}")
+        for name, largest in (("replace_bps", ONE_HUNDRED_PERCENT_IN_BPS), ("stop_loss_pct", 100)):
+            value = getattr(self, name)
+            if value is not None and not 0 < _decimal(name, value) < largest:
+                raise ConfigError(
+                    f"portfolio.{name}: expected more than 0 and less than {largest}, or none for "
+                    f"off, got {value}"
+                )
         if not ZERO <= _decimal("cash_reserve", self.cash_reserve) < ONE:
             raise ConfigError(
                 f"portfolio.cash_reserve: expected a share from 0 to below 1, "

@@ -17,11 +17,13 @@ from tradectl.risk.sanity import (
     BadNumber,
     BadOrder,
     Halted,
+    Held,
     MinNotional,
     NoPrice,
     OtherCurrency,
     Paused,
     PriceCollar,
+    StaleData,
     UnknownSymbol,
 )
 
@@ -33,6 +35,8 @@ def default_checks(limits: RiskLimits) -> list[Check]:
     return [
         Halted(),
         Paused(),
+        Held(),
+        *_on(limits.max_data_age_seconds, StaleData),
         UnknownSymbol(),
         OtherCurrency(),
         BadOrder(),

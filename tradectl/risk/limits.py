@@ -22,6 +22,7 @@ ABOVE_ZERO = (
     "max_gross_notional",
     "max_leverage",
     "price_collar_pct",
+    "max_data_age_seconds",
 )
 COUNTS = {
     "max_orders_per_second": 1,
@@ -54,6 +55,10 @@ class RiskLimits(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     """orders that may still trade, this one not counted (`max_concurrent_orders`)"""
     duplicate_window_ms: int = 500
     """an order that repeats the symbol's last one within this time is a mistake; 0: off"""
+
+    max_data_age_seconds: Decimal | None = None
+    """no entry on market data older than this; a run on an exchange's data has it at
+    `feed.stale_after_seconds` where it is off"""
 
     daily_loss_alert_pct: Decimal | None = Decimal(8)
     """of the equity that the UTC day began with"""

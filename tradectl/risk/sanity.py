@@ -7,6 +7,7 @@ from decimal import Decimal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side, is_multiple, is_sane, plain
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.base import Check, Refusal, money
 from tradectl.risk.case import Case
@@ -39,6 +40,45 @@ class Paused(Check):
         if case.view.mode is not PAUSED or case.only_reduces:
             return None
         return self.refuse("trading is paused: only orders that reduce a position leave")
+
+
+class Held(Check):
+    """Trading in the symbol is held back: entries always, and exits too where nobody can say what is
+    there to be closed. A stop that flattens closes it all the same."""
+
+    code = "HELD"
+
+    def check(self, case: Case) -> Refusal | None:
+        holds = case.view.holds(case.order.symbol)
+        if not holds:
+            return None
+        if case.only_reduces and (
+            case.view.flattening or not any(kind.blocks_exits for kind in holds)
+        ):
+            return None
+        kind, message = next(iter(holds.items()))
+        return self.refuse(f"{case.order.symbol} is held ({kind}): {message}")
+
+
+class StaleData(Check):
+    """Nothing is begun on old prices. Exits go on."""
+
+    code = "STALE_DATA"
+
+    def __init__(self, limit_seconds: Decimal) -> None:
+        self._limit = limit_seconds
+
+    def check(self, case: Case) -> Refusal | None:
+        made = case.view.data_time(case.order.symbol)
+        age = Decimal(case.at - made) / SECOND
+        if not made or age <= self._limit or case.only_reduces:
+            return None
+        return self.refuse(
+            f"the newest data of {case.order.symbol} is {age:.1f} s old: "
+            f"the limit is {plain(self._limit)} s",
+            self._limit,
+            age,
+        )
 
 
 class UnknownSymbol(Check):

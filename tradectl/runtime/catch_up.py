@@ -73,7 +73,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         account_id=account.account_id,
         last_seq=run.last_seq,
         events=run.last_seq,
-        pnl=money(books.equity() - account.initial_cash),
+        pnl=money(books.profit()),
         state_hash=run.state_hash,
         status={**shown, **system_state(books, run.run_id, run.last_seq)},
         orders=run.orders,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from tradectl.runtime.control_server import Handler
-from tradectl.runtime.settle import settled
+from tradectl.runtime.reconcile import side_by_side
+from tradectl.runtime.stop_session import Stop, stop_session
 from tradectl.runtime.view import document
 
 if TYPE_CHECKING:
@@ -38,8 +40,17 @@ def control_handlers(run: TradingRun) -> dict[str, Handler]:
         run.end("stopped by command")
         return {"stopping": True}
 
-    async def emergency_stop(reason: str, flatten: bool = False) -> dict[str, Any]:
-        return await _emergency_stop(run, reason, flatten=flatten)
+    async def emergency_stop(
+        reason: str, flatten: bool = False, everything: bool = False
+    ) -> dict[str, Any]:
+        stop = Stop(flatten=flatten, everything=everything)
+        deadline = time.monotonic() + EMERGENCY_TIMEOUT_S
+        receipt = await stop_session(run, reason, stop, deadline)
+        run.end("halted")
+        return receipt
+
+    async def reconcile(accept: bool = False) -> dict[str, Any]:
+        return await side_by_side(run, accept=accept)
 
     async def acknowledge(alert_id: str) -> dict[str, Any]:
         run.alerts.acknowledge(alert_id)
@@ -58,25 +69,7 @@ def control_handlers(run: TradingRun) -> dict[str, Handler]:
         "resume": resume,
         "stop": stop,
         "emergency_stop": emergency_stop,
+        "reconcile": reconcile,
         "acknowledge_alert": acknowledge,
         "resolve_alert": resolve,
-    }
-
-
-async def _emergency_stop(run: TradingRun, reason: str, *, flatten: bool) -> dict[str, Any]:
-    """Stop, wait until it is done, and tell what was cancelled, closed and left."""
-    books = run.books
-    orders = [order.spec.order_id for order in books.working_orders()]
-    symbols = [position.symbol for position in books.positions()] if flatten else []
-    await run.orchestrator.emergency_stop(reason, flatten=flatten)
-    confirmed = await settled(books, EMERGENCY_TIMEOUT_S)
-    run.end("halted")
-    left = [order.spec.order_id for order in books.working_orders()]
-    held = [position.symbol for position in books.positions()]
-    return {
-        "confirmed": confirmed,
-        "cancelled": [order_id for order_id in orders if order_id not in left],
-        "closed": [symbol for symbol in symbols if symbol not in held],
-        "open_orders_left": left,
-        "positions_left": held,
     }

@@ -24,14 +24,19 @@ def check(settings: Settings) -> None:
     for index, instrument in enumerate(settings.instruments):
         _check_instrument(f"instruments[{index}]", instrument)
     _check_currency(settings)
+    _check_stop(settings)
     _check_strategies(settings)
 
 
 def _check_mode(settings: Settings) -> None:
     if settings.mode == "live":
-        raise ConfigError('mode: live trading comes with a later version; until then, "paper"')
-    if not settings.orchestrator.enable_paper_trading:
+        if not settings.exchanges:
+            raise ConfigError('mode: "live" needs an [[exchanges]] table to trade on')
+    elif not settings.orchestrator.enable_paper_trading:
         raise ConfigError('orchestrator.enable_paper_trading: expected true with mode = "paper"')
+    twice = _first_repeated([exchange.prefix for exchange in settings.exchanges])
+    if twice is not None:
+        raise ConfigError(f"exchanges: two are named {twice!r}: give one another name")
 
 
 def _check_symbols(settings: Settings) -> None:
@@ -67,13 +72,22 @@ def _check_instrument(key: str, instrument: Instrument) -> None:
 
 def _check_currency(settings: Settings) -> None:
     instruments = Instruments(settings.instruments)
-    for symbol in settings.symbols:
+    for symbol in settings.traded_symbols():
         quote, currency = instruments[symbol].quote, settings.account.currency
         if quote != currency:
             raise ConfigError(
                 f"symbols: {symbol} is quoted in {quote}, the account in {currency}: "
                 f"expected {quote} as account.currency, or other symbols"
             )
+
+
+def _check_stop(settings: Settings) -> None:
+    stop, collar = settings.portfolio.stop_loss_pct, settings.risk.price_collar_pct
+    if stop is not None and collar is not None and stop >= collar:
+        raise ConfigError(
+            f"portfolio.stop_loss_pct: expected less than the {plain(collar)} of "
+            f"risk.price_collar_pct, which no price may be away, got {plain(stop)}"
+        )
 
 
 def _check_strategies(settings: Settings) -> None:
@@ -94,10 +108,13 @@ def _check_strategies(settings: Settings) -> None:
 
 
 def _check_reach(key: str, strategy: StrategyInstance, symbols: tuple[str, ...]) -> None:
-    for symbol in strategy.symbols:
+    reach = [("symbols", symbol) for symbol in strategy.symbols]
+    if strategy.trades:
+        reach.append(("trades", strategy.trades))
+    for name, symbol in reach:
         if symbol not in symbols:
             raise ConfigError(
-                f"{key}.symbols: {symbol!r:.60} is not traded: expected some of {', '.join(symbols)}"
+                f"{key}.{name}: {symbol!r:.60} is not traded: expected some of {', '.join(symbols)}"
             )
 
 

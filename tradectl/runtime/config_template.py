@@ -18,6 +18,7 @@ from typing import Literal, get_args, get_origin
 from msgspec import Struct
 
 from tradectl.domain.instruments import BUILT_IN
+from tradectl.exchange.settings import ExchangeSettings
 from tradectl.runtime.config_keys import is_struct, one_of, types_of
 from tradectl.runtime.config_text import OFF, literal
 from tradectl.runtime.settings import Settings
@@ -34,7 +35,11 @@ def template() -> str:
     """TOML that loads as the defaults."""
     defaults = Settings()
     sections = [name for name, kind in types_of(Settings).items() if is_struct(kind)]
-    lists = {"strategies": defaults.strategies[0], "instruments": BUILT_IN["BTCUSDT"]}
+    lists: dict[str, Struct] = {
+        "strategies": defaults.strategies[0],
+        "instruments": BUILT_IN["BTCUSDT"],
+        "exchanges": ExchangeSettings(id="binance"),
+    }
     top = [name for name in types_of(Settings) if name not in sections and name not in lists]
     lines = [*_prose(PREFACE), "", *_keys(defaults, top)]
     for name in sections:

@@ -13,15 +13,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from tradectl.bus.clock import WallClock
+from tradectl.adapters.links import LiveLink
 from tradectl.bus.journal_reader import NotBegun, read_header
 from tradectl.domain.errors import NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
@@ -31,8 +30,15 @@ from tradectl.domain.positions import Position
 from tradectl.monitoring.foreign import described
 from tradectl.runtime.control import ControlError, ask
 from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import Recovered, last_journal, recover, recover_from
-from tradectl.runtime.settings import Settings
+from tradectl.runtime.recovery import (
+    CONTINUED,
+    LIVE_ACCOUNT,
+    Recovered,
+    last_journal,
+    recover,
+    recover_from,
+)
+from tradectl.runtime.stop_session import Stop, stop_session
 from tradectl.state.reader import StateReader
 
 ANSWER_SHARE = 0.4
@@ -43,19 +49,23 @@ NOTHING_LEFT: dict[str, Any] = {
     "closed": [],
     "open_orders_left": [],
     "positions_left": [],
+    "dust": [],
 }
 
 
 def emergency_stop(
-    state_dir: StateDir, reason: str, *, flatten: bool, timeout: float
+    state_dir: StateDir, reason: str, *, flatten: bool, timeout: float, everything: bool = False
 ) -> dict[str, Any]:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
+    With `everything` the orders of others on the same exchange account are cancelled, too.
 
     A latch that cannot be set is no reason to stop here: the receipt says so, and the rest is done all
     the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
     state_dir.check()
     started = time.monotonic()
+    stop = Stop(flatten=flatten, everything=everything)
+    _get_ready(state_dir)
     receipt: dict[str, Any] = {"reason": reason, "flatten": flatten}
     with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
         state_dir.create()
@@ -65,40 +75,89 @@ def emergency_stop(
     except StateError as error:
         receipt |= {"latched": False, "error": str(error)}
     receipt["latched_ms"] = _ms_since(started)
-    done = _through_the_process(state_dir, reason, flatten, timeout * ANSWER_SHARE)
+    done = _through_the_process(state_dir, reason, stop, timeout * ANSWER_SHARE)
     if done is None:
-        done = _directly(state_dir, reason, flatten, started + timeout)
+        done = _directly(state_dir, reason, stop, started + timeout)
     return receipt | done | {"confirmed_ms": _ms_since(started)}
 
 
+def _get_ready(state_dir: StateDir) -> None:
+    """Import what a live account is finished with while the running process is asked: it takes long."""
+    with contextlib.suppress(TradectlError, OSError):
+        if last_journal(state_dir, LIVE_ACCOUNT) is not None:
+            threading.Thread(target=_import_what_is_slow, daemon=True).start()
+
+
+def _import_what_is_slow() -> None:
+    with contextlib.suppress(ImportError):  # whoever needs it says so
+        import ccxt.pro  # noqa: F401
+
+
 def _through_the_process(
-    state_dir: StateDir, reason: str, flatten: bool, timeout: float
+    state_dir: StateDir, reason: str, stop: Stop, timeout: float
 ) -> dict[str, Any] | None:
     """What the running process says that it did; None when it said nothing, or did not finish."""
     if state_dir.owner() is None:
         return None
     try:
         done = ask(
-            state_dir.socket, "emergency_stop", timeout=timeout, reason=reason, flatten=flatten
+            state_dir.socket,
+            "emergency_stop",
+            timeout=timeout,
+            reason=reason,
+            flatten=stop.flatten,
+            everything=stop.everything,
         )
     except (NotRunning, ControlError, TimeoutError, OSError):
         return None
     return {**done, "method": "control"} if done["confirmed"] else None
 
 
-def _directly(state_dir: StateDir, reason: str, flatten: bool, deadline: float) -> dict[str, Any]:
+def _directly(state_dir: StateDir, reason: str, stop: Stop, deadline: float) -> dict[str, Any]:
     killed = _end_the_process(state_dir)
-    done, recovered = dict(NOTHING_LEFT), None
+    done: dict[str, Any] = dict(NOTHING_LEFT)
     try:
         with state_dir.owned():
-            path = _journal_of_the_killed(state_dir) if killed else last_journal(state_dir)
-            if path is not None:
-                recovered = recover_from(path, StateReader(state_dir.db))
-                done = _finish(state_dir, recovered, reason, flatten, deadline)
+            for path in _journals_to_finish(state_dir, killed):
+                done = _added(done, _finished(state_dir, path, reason, stop, deadline))
     except Exception as error:  # whatever failed, the receipt must say so, and what may be left
-        why = str(error) if isinstance(error, TradectlError) else described(error)
-        done = {**_last_known(state_dir, recovered), "confirmed": False, "error": why}
+        done = _added(done, _failed(state_dir, error))
     return {**done, "method": "direct", "killed": killed}
+
+
+def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
+    """That of the process that was ended, else the newest of each account that goes on."""
+    if killed:
+        found = [_journal_of_the_killed(state_dir)]
+    else:
+        found = [last_journal(state_dir, kind) for kind in CONTINUED]
+    return [path for path in found if path is not None]
+
+
+def _finished(
+    state_dir: StateDir, path: Path, reason: str, stop: Stop, deadline: float
+) -> dict[str, Any]:
+    recovered = None
+    try:
+        recovered = recover_from(path, StateReader(state_dir.db))
+        return _finish(state_dir, recovered, reason, stop, deadline)
+    except Exception as error:  # one account that cannot be finished must not keep the other open
+        return _failed(state_dir, error, recovered)
+
+
+def _failed(
+    state_dir: StateDir, error: Exception, recovered: Recovered | None = None
+) -> dict[str, Any]:
+    why = str(error) if isinstance(error, TradectlError) else described(error)
+    return {**_last_known(state_dir, recovered), "confirmed": False, "error": why}
+
+
+def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two accounts' receipts as one."""
+    both = {key: [*one[key], *other[key]] for key in one if isinstance(one[key], list)}
+    both["confirmed"] = one["confirmed"] and other["confirmed"]
+    errors = [receipt["error"] for receipt in (one, other) if receipt.get("error")]
+    return {**both, "error": "; ".join(errors)} if errors else both
 
 
 def _last_known(state_dir: StateDir, recovered: Recovered | None) -> dict[str, Any]:
@@ -150,68 +209,32 @@ def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
 
 
 def _finish(
-    state_dir: StateDir, recovered: Recovered, reason: str, flatten: bool, deadline: float
+    state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
 ) -> dict[str, Any]:
-    """What ended by itself and has nothing to be cancelled or closed is finished as it is."""
+    """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper; what
+    an exchange has, only the exchange can tell."""
     account = recovered.account
     left = _left(account.orders, account.positions.values())
-    to_do = left["open_orders_left"] or (flatten and left["positions_left"])
-    if recovered.clean and not to_do:
+    to_do = left["open_orders_left"] or (stop.flatten and left["positions_left"])
+    if recovered.clean and not to_do and recovered.header.account != LIVE_ACCOUNT:
         return left
-    return asyncio.run(_finishing_run(state_dir, recovered, reason, flatten, deadline))
+    return asyncio.run(_finishing_run(state_dir, recovered, reason, stop, deadline))
 
 
 async def _finishing_run(
-    state_dir: StateDir, recovered: Recovered, reason: str, flatten: bool, deadline: float
+    state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
 ) -> dict[str, Any]:
-    from tradectl.runtime.session import Session
-    from tradectl.runtime.settle import settled
+    from tradectl.runtime.short_run import short_run
 
-    account, header = recovered.account, recovered.header
-    before = _left(account.orders, account.positions.values())
-    session = Session(
-        _settings_to_finish(Settings.load(header.config)),
-        state_dir,
-        account,
-        WallClock(),
-        source="emergency",
-        account_kind=header.account,
-        recovered=recovered,
-    )
-    for name, component in session.trading.components():
-        session.orchestrator.add(name, component)
-    try:
-        await session.open()
-        await session.orchestrator.start()
-        session.tell_of_recovery()
-        for symbol in before["positions_left"]:
-            session.bus.post(_last_known_price(symbol, account.marks))
+    account = recovered.account
+    held = [p.symbol for p in account.positions.values() if p.quantity]
+    run = short_run(state_dir, recovered, source="emergency", reason=f"emergency stop: {reason}")
+    async with run as session:
+        if not isinstance(session.link, LiveLink):
+            for symbol in held:
+                session.bus.post(_last_known_price(symbol, account.marks))
         await session.bus.dispatched()  # the stop goes first where both wait
-        await session.orchestrator.emergency_stop(reason, flatten=flatten)
-        confirmed = await settled(session.books, max(0.5, deadline - time.monotonic()))
-    finally:
-        await session.orchestrator.stop()
-        await session.close(f"emergency stop: {reason}")
-    left = _left(session.books.working_orders(), session.books.positions())
-    return {
-        **left,
-        "confirmed": confirmed,
-        "cancelled": _gone("open_orders_left", before, left),
-        "closed": _gone("positions_left", before, left),
-    }
-
-
-def _gone(key: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [name for name in before[key] if name not in after[key]]
-
-
-def _settings_to_finish(settings: Settings) -> Settings:
-    """Those of the run, without its strategies, which may be what hangs, and on an exchange that
-    fills the closing orders at once."""
-    at_once = msgspec.structs.replace(
-        settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
-    )
-    return msgspec.structs.replace(settings, strategies=(), paper=at_once)
+        return await stop_session(session, reason, stop, deadline)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:

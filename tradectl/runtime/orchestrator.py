@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -50,6 +50,13 @@ class Component(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Quiesces(Protocol):
+    """A component that has something to bring to an end while the bus still runs."""
+
+    async def quiesce(self) -> None: ...
 
 
 class ComponentState(Struct):
@@ -200,6 +207,9 @@ class TradingOrchestrator:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for name in self._tasks:
             self._stopped(name)
+        for name, component in reversed(self._managed):
+            if self._components[name].status != "REGISTERED" and isinstance(component, Quiesces):
+                await component.quiesce()
         await self.event_bus.stop(self.config.shutdown_timeout_seconds)
         self.event_bus.detach(self._latch_a_halt)
         for name, component in reversed(self._managed):

@@ -26,7 +26,10 @@ from tradectl.state.account import Account, Fill
 from tradectl.state.books import Books
 from tradectl.state.reader import StateReader
 
-OWN_ACCOUNT = "paper"
+PAPER_ACCOUNT = "paper"
+LIVE_ACCOUNT = "live"
+CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
+"""Accounts that go on from run to run; each has journals of its own."""
 
 
 class Recovered(Struct):
@@ -51,22 +54,22 @@ class Recovered(Struct):
         return self.footer is not None
 
 
-def last_journal(state_dir: StateDir) -> Path | None:
-    """The newest journal of the account that goes on from run to run; recordings have their own.
+def last_journal(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Path | None:
+    """The newest journal of the account of this kind; recordings have their own.
 
     Raises JournalError for one that cannot be read: an older one in its place would be another account.
     """
     for path in reversed(state_dir.journal_files()):
         with contextlib.suppress(NotBegun):
-            if read_header(path).account == OWN_ACCOUNT:
+            if read_header(path).account == kind:
                 return path
     return None
 
 
-def recover(state_dir: StateDir) -> Recovered | None:
+def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
     """The account to continue; None when there was none. Raises JournalDamaged, StateError."""
     try:
-        path = last_journal(state_dir)
+        path = last_journal(state_dir, kind)
         return recover_from(path, StateReader(state_dir.db)) if path is not None else None
     except JournalDamaged as error:
         message = f"{error}; `tradectl run --fresh` opens a new account"

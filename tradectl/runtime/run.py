@@ -15,16 +15,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import Struct
+import msgspec
 
 from tradectl.bus.clock import DataClock, WallClock
-from tradectl.domain.errors import Halted, TradectlError, UsageError
-from tradectl.domain.instruments import Instruments
-from tradectl.domain.views import TradingMode
-from tradectl.feeds.base import BATCH_SIZE, Feed
+from tradectl.domain.errors import Halted, TradectlError
+from tradectl.domain.events import Event, MarketDataEvent
+from tradectl.feeds.live import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert import AlertSeverity
@@ -32,31 +30,28 @@ from tradectl.monitoring.alerts import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.commands import control_handlers
 from tradectl.runtime.control_server import ControlServer
+from tradectl.runtime.fail_stop import leave_nothing_resting
+from tradectl.runtime.opening import (
+    RunOptions,
+    account_kind,
+    account_on_exchange,
+    open_feed,
+    starting_account,
+    symbols_ahead,
+)
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.pump import LivePump, RecordedPump
 from tradectl.runtime.recent import Recent
-from tradectl.runtime.recovery import OWN_ACCOUNT, Recovered, recover
+from tradectl.runtime.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.session import Session
-from tradectl.runtime.settings import Settings
 from tradectl.runtime.settle import settled
 from tradectl.runtime.view import describe, summary
 from tradectl.state.account import Account
 
-RECORDED_ACCOUNT = "recorded"
-FULL_SPEED_BATCH = 4096
+if TYPE_CHECKING:
+    from tradectl.runtime.venues import Venues
+
 SETTLE_S = 3.0
-
-
-class RunOptions(Struct, kw_only=True):
-    """What the command line asks of one run. `speed` None is full speed, for recorded data only."""
-
-    settings: Settings
-    state_dir: StateDir
-    data: tuple[Path, ...] = ()
-    symbols: tuple[str, ...] = ()
-    speed: float | None = None
-    duration: float | None = None
-    fresh: bool = False
 
 
 class Screen(Protocol):
@@ -74,9 +69,28 @@ async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
     state_dir.create()
     with state_dir.owned():
         _refuse_if_halted(state_dir)
-        recovered = None if options.data or options.fresh else recover(state_dir)
+        kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
+        recovered = None if options.data or options.fresh else recover(state_dir, kind)
+        if options.on_exchange:
+            return await _trade_on_exchange(options, recovered, screen)
         with _collect_garbage_rarely():
             return await TradingRun(options, recovered).execute(screen)
+
+
+async def _trade_on_exchange(
+    options: RunOptions, recovered: Recovered | None, screen: Screen
+) -> dict[str, Any]:
+    from tradectl.runtime.venues import connected, effective
+
+    settings = options.settings
+    async with connected(settings, settings.symbols, private=options.live) as venues:
+        if options.approve is not None:
+            await options.approve(venues, options.state_dir)
+            _refuse_if_halted(options.state_dir)  # a human may have thought about it for long
+        options = msgspec.structs.replace(options, settings=effective(settings, venues))
+        account = await account_on_exchange(options, venues, recovered)
+        with _collect_garbage_rarely():
+            return await TradingRun(options, recovered, venues, account).execute(screen)
 
 
 def _refuse_if_halted(state_dir: StateDir) -> None:
@@ -89,22 +103,32 @@ def _refuse_if_halted(state_dir: StateDir) -> None:
 
 
 class TradingRun(Session):
-    """A session with a feed, and with those who watch it and can talk to it."""
+    """A session with a feed, and with those who watch it and can talk to it. `venues` are the exchanges
+    whose market data is traded on, with the `account` to start from; without them the feed is a
+    recording or the simulated market."""
 
-    def __init__(self, options: RunOptions, recovered: Recovered | None) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        recovered: Recovered | None,
+        venues: Venues | None = None,
+        account: Account | None = None,
+    ) -> None:
         settings = options.settings
         self.options = options
-        self.feed = open_feed(options)
+        self.venues = venues
+        self.feed = venues.feed(self._post_market, self._post) if venues else open_feed(options)
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(
             settings,
             options.state_dir,
-            starting_account(settings, traded_symbols(options, self.feed), recovered),
+            account or starting_account(settings, symbols_ahead(options, self.feed), recovered),
             DataClock() if options.data else WallClock(),
-            source="recorded" if options.data else "simulated",
-            account_kind=RECORDED_ACCOUNT if options.data else OWN_ACCOUNT,
+            source="recorded" if options.data else "exchange" if venues else "simulated",
+            account_kind=account_kind(options),
             recovered=recovered,
+            link=venues.link if venues is not None and options.live else None,
         )
         self.started = time.monotonic()
         self.state.describe = lambda: describe(self)
@@ -132,12 +156,20 @@ class TradingRun(Session):
         add("control", ControlServer(self.state_dir.socket, control_handlers(self)))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LivePump(self.bus, self.feed).run)
+        elif isinstance(self.feed, LiveFeed):
+            add_loop("feed", self.feed.run)
         else:
             add_loop("feed", RecordedPump(self.bus, self.feed, self.options.speed).run, retry=False)
         add_loop("sampler", self._sample)
         for name in self.orchestrator.component_names():
             checker = partial(self.orchestrator.health_of, name)
             self.monitor.register_component_checker(name, checker)
+
+    def _post_market(self, events: list[MarketDataEvent]) -> None:
+        self.bus.post_market(events)
+
+    def _post(self, event: Event) -> None:
+        self.bus.post(event)
 
     # --- life ----------------------------------------------------------------------------------------
 
@@ -166,6 +198,8 @@ class TradingRun(Session):
         try:
             self._tell_of_bad_rows()
             await screen.stop()
+            if self.bus.failure is not None:
+                await leave_nothing_resting(self.link, self.state_dir.latch)
             await self.orchestrator.stop()
             self.recent.sample()
         finally:
@@ -218,77 +252,6 @@ class TradingRun(Session):
             self.recent.sample()
             self.orchestrator.beat()
             await asyncio.sleep(1.0)
-
-
-def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
-    """Recorded files if some are named, else the simulated market."""
-    feed = options.settings.feed
-    if options.data:
-        return RecordedFeed(
-            options.data,
-            options.symbols,
-            max_bad_share=feed.max_bad_share,
-            batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
-        )
-    symbols = options.symbols or options.settings.symbols
-    return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
-
-
-def traded_symbols(options: RunOptions, feed: Feed) -> tuple[str, ...]:
-    """What the feed will bring; of recorded data, what its first rows have, read ahead of the run.
-
-    Raises DataError.
-    """
-    if options.data and not options.symbols:
-        ahead = RecordedFeed(options.data, max_bad_share=options.settings.feed.max_bad_share)
-        next(ahead.batches(), None)
-        return ahead.symbols
-    return feed.symbols
-
-
-def starting_account(
-    settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
-) -> Account:
-    """The recovered account, free to trade; or a new one in the currency of what is traded."""
-    if recovered is not None:
-        _check_continuity(settings, symbols, recovered)
-        account = recovered.account
-        account.mode, account.mode_reason = TradingMode.RUNNING, ""
-        account.halted_at, account.flattening = 0, False
-        return account
-    return Account.opened("", currency_of(settings, symbols), settings.account.cash)
-
-
-def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: Recovered) -> None:
-    """What the account holds must be now what it was then. Raises UsageError."""
-    account, currency = recovered.account, currency_of(settings, symbols)
-    if account.currency != currency:
-        raise UsageError(
-            f"the account is in {account.currency}, the symbols are quoted in {currency}: "
-            "choose others, or open a new account with --fresh"
-        )
-    now, then = (
-        Instruments(s.instruments) for s in (settings, Settings.load(recovered.header.config))
-    )
-    held = [p.symbol for p in account.positions.values() if p.quantity]
-    for symbol in [*held, *(order.spec.symbol for order in account.orders)]:
-        if now[symbol].kind is not then[symbol].kind:
-            raise UsageError(
-                f"the account holds {symbol} as {then[symbol].kind}, this configuration has it as "
-                f"{now[symbol].kind}: use the one it was opened with, or --fresh"
-            )
-
-
-def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
-    """What the symbols are quoted in. Raises UsageError when that is not one currency."""
-    instruments = Instruments(settings.instruments)
-    quotes = sorted({instruments[symbol].quote for symbol in symbols})
-    if len(quotes) > 1:
-        raise UsageError(
-            f"symbols quoted in {' and '.join(quotes)} cannot share an account: "
-            "choose those of one currency with --symbol"
-        )
-    return quotes[0] if quotes else settings.account.currency
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tradectl import __version__
-from tradectl.adapters.links import PaperLink
+from tradectl.adapters.links import ExchangeLink, PaperLink
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -26,9 +27,12 @@ from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import Recovered
 from tradectl.runtime.settings import Settings
 from tradectl.state.account import Account
+from tradectl.state.books import Books
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunRow, Store
+
+MakeLink = Callable[[EventBus, Books], ExchangeLink]
 
 LIVE_FLUSH_S = 0.25
 RECORDED_FLUSH_S = 1.0
@@ -36,7 +40,8 @@ MOMENT = len("20240808T235415342")
 
 
 class Session:
-    """`source` is where prices come from, `account_kind` whether later runs continue the account."""
+    """`source` is where prices come from, `account_kind` which later runs continue the account; `link`
+    makes the way to the exchange, which is the paper one without it."""
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Session:
         source: str,
         account_kind: str,
         recovered: Recovered | None = None,
+        link: MakeLink | None = None,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -73,8 +79,11 @@ class Session:
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
         )
-        link = PaperLink(self.bus, self.books.instruments, settings.paper, settings.seed)
-        self.trading = Trading(settings, self.bus, self.state, link, state_dir.latch)
+        self.link = (link or self._paper)(self.bus, self.books)
+        self.trading = Trading(settings, self.bus, self.state, self.link, state_dir.latch)
+
+    def _paper(self, bus: EventBus, books: Books) -> ExchangeLink:
+        return PaperLink(bus, books.instruments, self.settings.paper, self.settings.seed)
 
     def _make_header(self, account: Account, account_kind: str) -> Header:
         settings = self.settings

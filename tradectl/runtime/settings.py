@@ -15,7 +15,7 @@ from msgspec import Struct
 from tradectl.domain import canonical
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
-from tradectl.exchange.settings import PaperSettings
+from tradectl.exchange.settings import ExchangeSettings, PaperSettings
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.roster import StrategyInstance
@@ -26,7 +26,7 @@ class OrchestratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How the system as a whole behaves."""
 
     enable_paper_trading: bool = True
-    """trade on paper; live trading needs a live exchange, which this version does not have yet"""
+    """trade on paper; of no meaning with mode = "live", where the exchange trades"""
     max_concurrent_orders: int = 10
     """orders that may work at the same time"""
     risk_check_interval_seconds: float = 5.0
@@ -100,9 +100,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's settings."""
 
     mode: Literal["paper", "live"] = "paper"
-    """live trading comes in a later version"""
+    """paper, or with money: live needs `exchanges`, keys, `run --live` and your word"""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-    """of the simulated market; a recorded file brings its own"""
+    """of the simulated market or of the exchange, name:SYMBOL for one that is not the first's; a
+    recorded file brings its own"""
     seed: int = 1
     """of the simulated market and of the paper exchange's chance"""
     account: AccountSettings = AccountSettings()
@@ -117,6 +118,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         StrategyInstance(name="ema-cross", strategy="ema-cross"),
     )
     instruments: tuple[Instrument, ...] = ()
+    exchanges: tuple[ExchangeSettings, ...] = ()
+
+    def traded_symbols(self) -> tuple[str, ...]:
+        """Those that orders may be about: a strategy may hear one and trade another."""
+        meant = [
+            symbol
+            for strategy in self.strategies
+            for symbol in (
+                [strategy.trades] if strategy.trades else strategy.symbols or self.symbols
+            )
+        ]
+        return tuple(dict.fromkeys(meant))
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready, as a journal's header keeps it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from tradectl.domain.positions import Position
 from tradectl.state.books import Books
 
 LOOK_EVERY_S = 0.005
@@ -13,8 +14,20 @@ LOOK_EVERY_S = 0.005
 async def settled(books: Books, within: float) -> bool:
     """Wait, `within` seconds, until no order works and no position is open that is to be closed."""
     deadline = time.monotonic() + within
-    while books.working_orders() or (books.flattening and books.positions()):
+    while books.working_orders() or (books.flattening and _closable(books)):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(LOOK_EVERY_S)
     return True
+
+
+def is_dust(position: Position, books: Books) -> bool:
+    """Less than an exchange takes as an order."""
+    instrument = books.instrument(position.symbol)
+    size = instrument.floor_quantity(abs(position.quantity))
+    mark = books.mark(position.symbol)
+    return not size or (mark is not None and size * mark < instrument.min_notional)
+
+
+def _closable(books: Books) -> bool:
+    return any(not is_dust(position, books) for position in books.positions())

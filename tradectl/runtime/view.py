@@ -86,7 +86,7 @@ def summary(run: TradingRun) -> dict[str, Any]:
         "denied": account.denied_count,
         "fills": account.fills_count,
         "portfolio": portfolio(books),
-        "pnl": money(books.equity() - account.initial_cash),
+        "pnl": money(books.profit()),
         "slippage_bps": str(run.trading.execution.engine.slippage_bps()),
         "bad_rows": feed.bad_count if feed else 0,
         "bad": dict(feed.bad) if feed else {},

@@ -135,5 +135,5 @@ def _result(books: Books) -> dict[str, Any]:
         "denied": account.denied_count,
         "fills": account.fills_count,
         "fees": money(books.fees()),
-        "pnl": money(books.equity() - account.initial_cash),
+        "pnl": money(books.profit()),
     }

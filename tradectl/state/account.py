@@ -14,6 +14,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
+from tradectl.state.live import LiveState
 
 IDS = frozenset({"order_id", "trades"})
 
@@ -36,7 +37,8 @@ class StrategyTotals(Struct, omit_defaults=True):
 
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
-    (a late report may still concern them), `marks` the last prices.
+    (a late report may still concern them), `marks` the last prices. `live` is there once a real exchange
+    has had to do with it.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -62,6 +64,18 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     fills_count: int = 0
     duplicates: int = 0
     turnover: Decimal = ZERO
+    live: LiveState | None = None
+
+    @property
+    def invested(self) -> Decimal:
+        """What was put in: profit is what the account is worth beyond it."""
+        return self.initial_cash + (self.live.transferred if self.live is not None else ZERO)
+
+    def at_exchange(self) -> LiveState:
+        """What trading at a real exchange adds; made when it is first needed."""
+        if self.live is None:
+            self.live = LiveState()
+        return self.live
 
     @classmethod
     def opened(cls, account_id: str, currency: str, cash: Decimal) -> Account:
@@ -84,13 +98,20 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         Names that change from run to run are left out: `run_id` at the start of the ids made in this
         run, and the account's own id.
         """
-        told = msgspec.structs.replace(self, account_id="")
+        told = {name: getattr(self, name) for name in self.__struct_fields__}
+        told["account_id"] = ""
+        if self.live is None:  # journals of before there was such a thing keep their hashes
+            del told["live"]
         return canonical.fingerprint(told, without=f"{run_id}-", named=IDS)
 
 
 class Fill(Struct, frozen=True, gc=False):
-    """A fill in the books: the report, whose order it was, and when (ns UTC) it was booked."""
+    """A fill in the books: the report, whose order it was, and when (ns UTC) it was booked.
+
+    `kept` is the quantity that the exchange kept as its fee, on spot, of the coins that were traded.
+    """
 
     report: FillEvent
     strategy: str
     at: int
+    kept: Decimal = ZERO

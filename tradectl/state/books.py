@@ -8,7 +8,7 @@ kept; nothing about money is a float, nothing depends on the order of a hash.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ import msgspec
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     BarEvent,
+    BookEvent,
     CancelEvent,
     Command,
     CommandEvent,
@@ -24,6 +25,8 @@ from tradectl.domain.events import (
     Event,
     ExecutionEvent,
     FillEvent,
+    HoldEvent,
+    HoldKind,
     MarketDataEvent,
     OrderApprovedEvent,
     OrderDeniedEvent,
@@ -32,18 +35,23 @@ from tradectl.domain.events import (
     QuoteEvent,
     Record,
     RiskEvent,
+    StatementEvent,
     TimerEvent,
 )
 from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.money import ONE, ZERO, side_of
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingMode
+from tradectl.state import live
 from tradectl.state.account import Account, Fill, StrategyTotals
 
 FINISHED_KEPT = 250
 RISK_TIMER = "risk"
+OUTSIDE = "outside"
+"""The strategy that what came from outside is entered under."""
+_NO_HOLDS: Mapping[HoldKind, str] = {}
 
 
 class Books:
@@ -129,6 +137,21 @@ class Books:
     def order(self, order_id: str) -> Order | None:
         """A working order, or one of the newest finished ones."""
         return self._orders.get(order_id)
+
+    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+        """Why trading in the symbol is held back, by kind; empty where it is not."""
+        held = self.account.live
+        return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS
+
+    def data_time(self, symbol: str) -> int:
+        """When the newest market data of this run was made, ns UTC; 0 where there is none, or it does
+        not say."""
+        tick = self.last.get(symbol)
+        return tick.ts if tick is not None else 0
+
+    def profit(self) -> Decimal:
+        """What the account is worth beyond what was put in."""
+        return self.equity() - self.account.invested
 
     def value_of(self, position: Position) -> Decimal:
         """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
@@ -267,6 +290,20 @@ class Books:
             self.account.mode = TradingMode.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
 
+    def on_hold(self, record: Record) -> None:
+        self.account.at_exchange().hold(record.event)  # type: ignore[arg-type]
+
+    def on_statement(self, record: Record) -> list[Event]:
+        """An exchange's word on what we hold there: compared with ours, or taken for it."""
+        statement: StatementEvent = record.event  # type: ignore[assignment]
+        account, there = self.account, self.account.at_exchange()
+        adjusted: list[Event] = []
+        if statement.accept:
+            adjusted = [*self._accept(statement, record)]
+        ours = {symbol: self.position(symbol).quantity for symbol in statement.positions}
+        symbols = [*statement.positions]
+        return [*adjusted, *live.judge(there, statement, ours, account.cash, symbols)]
+
     def on_command(self, record: Record) -> None:
         event: CommandEvent = record.event  # type: ignore[assignment]
         if event.command is Command.EMERGENCY_STOP:
@@ -290,22 +327,69 @@ class Books:
 
     def _book(self, order: Order, fill: FillEvent, record: Record) -> None:
         account, symbol = self.account, fill.symbol
-        signed = fill.side.signed(fill.quantity)
+        signed, instrument = fill.side.signed(fill.quantity), self.instruments[symbol]
         totals = self._strategy(order.spec.strategy)
         before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
-        after = before.after_fill(signed, fill.price, fill.fee)
-        paid = fill.fee
-        if self.instruments[symbol].can_short:
+        kept = ZERO
+        if fill.fee_paid and fill.fee_currency == instrument.base and not instrument.can_short:
+            kept = fill.fee_paid
+        after = _filled(before, fill, signed, kept)
+        paid = after.fees - before.fees
+        if instrument.can_short:
             paid -= after.realized - before.realized
         else:
-            paid += signed * fill.price
-        totals.positions[symbol] = own.after_fill(signed, fill.price, fill.fee)
+            paid += (signed - kept) * fill.price
+        totals.positions[symbol] = _filled(own, fill, signed, kept)
         totals.fills += 1
         account.positions[symbol] = after
         account.cash -= paid
         account.fills_count += 1
         account.turnover += fill.quantity * fill.price
-        self.new_fills.append(Fill(fill, order.spec.strategy, record.at))
+        if fill.fee_paid and not kept:
+            account.at_exchange().fees_elsewhere += fill.fee
+        self.new_fills.append(Fill(fill, order.spec.strategy, record.at, kept))
+
+    def _accept(self, statement: StatementEvent, record: Record) -> Iterable[Event]:
+        """Make our books what the exchange says. What is moved is no profit: it came from outside."""
+        account, there = self.account, self.account.at_exchange()
+        for symbol, stated in statement.positions.items():
+            before = self.position(symbol)
+            moved = stated - there.outside.get(symbol, ZERO) - before.quantity
+            price = self.mark(symbol) or before.entry_price
+            there.suspects.pop(symbol, None)
+            if moved:
+                self._move_in(symbol, moved, price, record)
+                yield self._position_event(symbol)
+        if statement.cash is not None:
+            there.cash_at[statement.exchange] = statement.cash
+            total = sum(there.cash_at.values(), ZERO)
+            moved = total - there.cash_outside - there.fees_elsewhere - account.cash
+            there.suspects.pop(live.CASH, None)
+            account.cash += moved
+            there.transferred += moved
+
+    def _move_in(self, symbol: str, moved: Decimal, price: Decimal, record: Record) -> None:
+        """Quantity that came (+) or went (-) from outside, at `price`, as a fill of nobody's order: on
+        spot it is money put in or taken out, a perpetual's position has its worth in the cash."""
+        account, totals = self.account, self._strategy(OUTSIDE)
+        before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
+        after = before.after_fill(moved, price, ZERO)
+        if self.instruments[symbol].can_short:
+            account.cash += after.realized - before.realized
+        else:
+            account.at_exchange().transferred += moved * price
+        account.positions[symbol] = after
+        totals.positions[symbol] = own.after_fill(moved, price, ZERO)
+        report = FillEvent(
+            source_component="operator",
+            order_id=f"{OUTSIDE}-{record.seq}",
+            symbol=symbol,
+            trade_id=symbol,
+            side=side_of(moved),
+            quantity=abs(moved),
+            price=price,
+        )
+        self.new_fills.append(Fill(report, OUTSIDE, record.at))
 
     def _position_event(self, symbol: str) -> PositionEvent:
         position = self.account.positions[symbol]
@@ -367,6 +451,7 @@ class Books:
         marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
         return copy(
             account,
+            live=account.live.copy() if account.live is not None else None,
             positions=dict(account.positions),
             strategies={
                 name: copy(totals, positions=dict(totals.positions))
@@ -381,6 +466,16 @@ class Books:
         return self.snapshot().hash(run_id)
 
 
+def _filled(position: Position, fill: FillEvent, signed: Decimal, kept: Decimal) -> Position:
+    """What a fill makes of a position. Coins that the exchange keeps as its fee are as good as sold at
+    the fill's price, with what they bring paid as the fee."""
+    if not kept:
+        return position.after_fill(signed, fill.price, fill.fee)
+    return position.after_fill(signed, fill.price, ZERO).after_fill(
+        -kept, fill.price, kept * fill.price
+    )
+
+
 def _copied(order: Order) -> Order:
     return msgspec.structs.replace(order, trades=list(order.trades))
 
@@ -388,6 +483,7 @@ def _copied(order: Order) -> Order:
 FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
     MarketDataEvent: Books.on_market,
     QuoteEvent: Books.on_market,
+    BookEvent: Books.on_market,
     BarEvent: Books.on_market,
     OrderEvent: Books.on_order,
     OrderApprovedEvent: Books.on_approved,
@@ -396,6 +492,8 @@ FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
     ExecutionEvent: Books.on_execution,
     FillEvent: Books.on_execution,
     RiskEvent: Books.on_risk,
+    HoldEvent: Books.on_hold,
+    StatementEvent: Books.on_statement,
     CommandEvent: Books.on_command,
     EmergencyEvent: Books.on_command,
     TimerEvent: Books.on_timer,

@@ -40,7 +40,7 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
 
 
 def _cash(account: Account, instruments: Instruments) -> Iterable[str]:
-    expected = account.initial_cash
+    expected = account.invested
     for position in account.positions.values():
         expected += position.realized - position.fees
         if not instruments[position.symbol].can_short:

@@ -8,6 +8,7 @@ or a file it is the same books, held in memory.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -60,7 +61,7 @@ class StateManager:
         self._snapshot_interval = snapshot_interval
         self._flushed_seq = 0
         self._changed_by_hand = False
-        self._snapshot_at = 0.0
+        self._snapshot_at = -math.inf
         self._behind_since: float | None = None
         self._notes: dict[str, Any] = {}
         self._flushing = asyncio.Lock()
@@ -140,7 +141,7 @@ class StateManager:
             account_id=books.account.account_id,
             last_seq=document["last_seq"],
             events=document["last_seq"],
-            pnl=status.money(books.equity() - books.account.initial_cash),
+            pnl=status.money(books.profit()),
             state_hash=document["state_hash"],
             status=document,
             orders=list(books.touched.values()),

@@ -15,6 +15,7 @@ from typing import Any
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO
+from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import iso
 from tradectl.state.schema import VERSION
 
@@ -68,13 +69,11 @@ class StateReader:
         return self._rows("SELECT * FROM alerts ORDER BY created_at, id")
 
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
-        """Signed quantity per symbol over all stored fills of the account."""
+        """Signed quantity per symbol over all stored fills of the account, less what was kept as fees."""
         totals: dict[str, Decimal] = {}
-        for row in self._rows(
-            "SELECT symbol, side, quantity FROM fills WHERE account_id = ?", account_id
-        ):
+        for row in self._rows("SELECT * FROM fills WHERE account_id = ?", account_id):
             quantity = Decimal(row["quantity"])
-            signed = quantity if row["side"] == "buy" else -quantity
+            signed = (quantity if row["side"] == "buy" else -quantity) - Decimal(row["kept"])
             totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + signed
         return totals
 
@@ -123,7 +122,7 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
 def _order(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
-        "client_order_id": row["order_id"],
+        "client_order_id": client_order_id(row["account_id"], row["order_id"]),
         "reduce_only": bool(row["reduce_only"]),
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
@@ -132,4 +131,5 @@ def _order(row: dict[str, Any]) -> dict[str, Any]:
 
 def _fill(row: dict[str, Any]) -> dict[str, Any]:
     told = {key: value for key, value in row.items() if key != "at"}
-    return {**told, "client_order_id": row["order_id"], "time": iso(row["at"])}
+    known_as = client_order_id(row["account_id"], row["order_id"])
+    return {**told, "client_order_id": known_as, "time": iso(row["at"])}

@@ -10,7 +10,7 @@ import sqlite3
 
 from tradectl.domain.errors import StateError
 
-VERSION = 1
+VERSION = 2
 
 MIGRATIONS = (
     """
@@ -44,6 +44,10 @@ MIGRATIONS = (
         run_id TEXT NOT NULL, seq INTEGER NOT NULL, taken_at INTEGER NOT NULL, hash TEXT NOT NULL,
         body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
     ) STRICT;
+    """,
+    """
+    ALTER TABLE fills ADD COLUMN fee_paid TEXT NOT NULL DEFAULT '0';
+    ALTER TABLE fills ADD COLUMN kept TEXT NOT NULL DEFAULT '0';
     """,
 )
 

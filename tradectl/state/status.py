@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.money import plain
-from tradectl.domain.orders import Order
+from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
 from tradectl.domain.time import iso
 from tradectl.domain.views import TradingMode
@@ -59,14 +59,15 @@ def position(books: Books, p: Position) -> dict[str, Any]:
 
 
 def open_orders(books: Books) -> list[dict[str, Any]]:
-    return [open_order(order) for order in books.working_orders()]
+    account_id = books.account.account_id
+    return [open_order(order, account_id) for order in books.working_orders()]
 
 
-def open_order(order: Order) -> dict[str, Any]:
+def open_order(order: Order, account_id: str) -> dict[str, Any]:
     spec = order.spec
     return {
         "order_id": spec.order_id,
-        "client_order_id": spec.order_id,
+        "client_order_id": client_order_id(account_id, spec.order_id),
         "venue_order_id": order.venue_order_id,
         "symbol": spec.symbol,
         "side": spec.side.value,
@@ -86,6 +87,16 @@ def halt(books: Books) -> dict[str, str] | None:
     if account.mode is not TradingMode.HALTED:
         return None
     return {"reason": account.mode_reason, "since": iso(account.halted_at)}
+
+
+def holds(books: Books) -> list[dict[str, str]]:
+    """Why trading in which symbols is held back."""
+    live = books.account.live
+    return [
+        {"symbol": symbol, "kind": kind.value, "message": message}
+        for symbol, kinds in (sorted(live.holds.items()) if live is not None else ())
+        for kind, message in kinds.items()
+    ]
 
 
 def strategies(books: Books) -> list[dict[str, Any]]:
@@ -110,6 +121,7 @@ def system_state(books: Books, run_id: str, last_seq: int) -> dict[str, Any]:
         "open_orders": open_orders(books),
         "strategies": strategies(books),
         "halt": halt(books),
+        "holds": holds(books),
         "last_seq": last_seq,
         "state_hash": books.state_hash(run_id),
     }

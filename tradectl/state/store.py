@@ -142,7 +142,7 @@ ORDER_SQL = (
     "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
     "updated_at = excluded.updated_at"
 )
-FILL_SQL = f"INSERT OR IGNORE INTO fills VALUES ({', '.join('?' * 12)})"
+FILL_SQL = f"INSERT OR IGNORE INTO fills VALUES ({', '.join('?' * 14)})"
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
@@ -188,6 +188,8 @@ def fill_row(fill: Fill, account_id: str) -> tuple[Any, ...]:
         report.liquidity,
         fill.strategy,
         fill.at,
+        plain(report.fee_paid),
+        plain(fill.kept),
     )
 
 

@@ -36,7 +36,9 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     strategy: str
     """a name that `tradectl strategies` lists, or path/to/file.py:ClassName"""
     symbols: tuple[str, ...] = ()
-    """those it trades; none means every symbol"""
+    """those it hears and trades; none means every symbol"""
+    trades: str = ""
+    """the symbol that its signals are about, where it is not the one it hears"""
     parameters: dict[str, Value] = {}
     """by name, as `tradectl strategies` lists them"""
     allocation: Decimal = ONE
@@ -184,7 +186,7 @@ def signal_event(seat: Seat, signal: object) -> StrategySignalEvent:
         raise TypeError(f"expected a Signal or None, got {signal!r:.60}")
     return StrategySignalEvent(
         source_component="strategy",
-        symbol=seat.symbol,
+        symbol=seat.player.config.trades or seat.symbol,
         action=signal.action,
         strategy=seat.player.config.name,
         strength=_share("strength", signal.strength),

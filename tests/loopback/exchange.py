@@ -1,0 +1,173 @@
+"""The loopback exchange as a test holds it.
+
+    async with LoopbackExchange(seed=1) as exchange:
+        client = point_at(ccxt.pro.binance(...), exchange.url)
+        exchange.quote("BTCUSDT", "59990", "60010", "2")
+        exchange.misbehave("no-reply", method="POST", path="order")
+        ...
+        assert exchange.truth.accepted("my-id") == 1
+
+All calls but the awaited ones take effect at once, on the loop that the exchange runs on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Self
+
+from tests.loopback.accounts import Account, Fees, FuturesLedger, SpotLedger
+from tests.loopback.broadcast import Broadcast
+from tests.loopback.controls import FaultControls, MarketControls, OutsideControls
+from tests.loopback.crowd import Crowd
+from tests.loopback.engine import Engine
+from tests.loopback.faults import Faults
+from tests.loopback.sockets import Hub
+from tests.loopback.symbols import FUTURES, LISTED, SPOT, Rules
+from tests.loopback.truth import MAIN, Truth
+from tests.loopback.wire import Recording, expect, play
+
+KEY = "loopbackkey" + "0" * 53
+SECRET = "loopbacksecret" + "0" * 50
+START = Decimal(100_000)
+
+Number = Decimal | str | int
+
+
+class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
+    """`port` 0 takes a free one. `weight_limit` is the request weight a minute before 429; 0: none."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        port: int = 0,
+        usdt: Number = START,
+        listed: Iterable[Rules] = LISTED,
+        fees: Fees | None = None,
+        weight_limit: int = 0,
+    ) -> None:
+        self.seed = seed
+        self.port = port
+        self.key, self.secret = KEY, SECRET
+        self.fees = fees or Fees()
+        self.weight_limit = weight_limit
+        self.clock_offset_ns = 0
+        self.truth = Truth()
+        self.faults = Faults(seed)
+        self.hub = Hub(self.faults, self.truth.note)
+        self.accounts: dict[str, Account] = {}
+        self.recorded: dict[str, Recording] = {}
+        self._broadcast = Broadcast(self.hub, self.truth, self.accounts, self.now_ms)
+        self._ids = itertools.count(10_000_001)
+        self.engines = self._broadcast.engines
+        for market in (SPOT, FUTURES):
+            rules = {r.symbol: r for r in listed if r.market == market}
+            self.engines[market] = Engine(
+                rules, self.accounts, self.now_ms, self._ids, self._broadcast
+            )
+        self.crowds = {m: Crowd(engine, seed) for m, engine in self.engines.items()}
+        self.add_account(MAIN, KEY, SECRET, usdt)
+        self._countdowns: dict[tuple[str, str], asyncio.TimerHandle] = {}
+
+    # --- running ------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        from tests.loopback.server import Server
+
+        self._server = Server(self)
+        self.port = await self._server.start(self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop_walking()
+        for timer in self._countdowns.values():
+            timer.cancel()
+        self.hub.cut()
+        await self._server.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def now_ns(self) -> int:
+        return time.time_ns() + self.clock_offset_ns
+
+    def now_ms(self) -> int:
+        return self.now_ns() // 1_000_000
+
+    def skew_clock(self, seconds: float) -> None:
+        """The exchange's clock is so much ahead of ours from now on (behind, below zero)."""
+        self.clock_offset_ns = int(seconds * 1_000_000_000)
+
+    async def until(self, done: Callable[[], object], seconds: float = 10.0) -> None:
+        """Wait until `done()` is true. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not done():  # noqa: ASYNC110  what is waited for has no event of its own
+                await asyncio.sleep(0.005)
+
+    def add_account(self, name: str, key: str, secret: str, usdt: Number = START) -> Account:
+        engine = self.engines[SPOT]
+        account = Account(
+            name,
+            key,
+            secret,
+            SpotLedger({"USDT": Decimal(usdt)}, self.fees, lambda symbol: engine.last[symbol]),
+            FuturesLedger(Decimal(usdt), self.fees),
+        )
+        self.accounts[name] = account
+        return account
+
+    def expect_wire(self, path: str | Path) -> None:
+        """Subscribe to the symbol of a recorded file after this and before `play_wire`, and not even a
+        step of its book is missed."""
+        expect(self, Path(path))
+
+    async def play_wire(self, path: str | Path, speed: float | None = None) -> int:
+        """Feed a recorded spot file to its subscribers: with its own timing times `speed`, or as fast as
+        they take it. Returns the number of messages."""
+        return await play(self, Path(path), speed)
+
+    def record_speaks_for(self, symbol: str, recording: Recording) -> None:
+        self.recorded[symbol] = recording
+        self._broadcast.recorded.add(symbol)
+
+    # --- asked by requests --------------------------------------------------------------------
+
+    def arm_countdown(self, account: str, symbol: str, ms: int) -> None:
+        """Cancel every order of the futures symbol after `ms`; 0 disarms."""
+        key = (account, symbol)
+        if (timer := self._countdowns.pop(key, None)) is not None:
+            timer.cancel()
+        self.truth.note("dead-man-armed", account=account, symbol=symbol, ms=ms)
+        if ms > 0:
+            loop = asyncio.get_running_loop()
+            self._countdowns[key] = loop.call_later(ms / 1000, self._count_down, account, symbol)
+
+    def _count_down(self, account: str, symbol: str) -> None:
+        from tests.loopback.trading import cancel_all
+
+        self._countdowns.pop((account, symbol), None)
+        ended = cancel_all(self.engines[FUTURES], account, symbol)
+        self.truth.note("dead-man-fired", account=account, symbol=symbol, canceled=len(ended))
+
+    # --- the truth of the account -------------------------------------------------------------
+
+    def balance(self, asset: str, account: str = MAIN) -> Decimal:
+        """Free and locked, spot."""
+        return self.accounts[account].spot.total(asset)
+
+    def position(self, symbol: str, account: str = MAIN) -> Decimal:
+        """Signed, futures."""
+        return self.accounts[account].futures.positions[symbol].amount
+
+    def wallet(self, account: str = MAIN) -> Decimal:
+        """USDT of the futures account, without what positions would yield."""
+        return self.accounts[account].futures.wallet
+
+
+__all__ = ["KEY", "SECRET", "LoopbackExchange"]

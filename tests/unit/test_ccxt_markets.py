@@ -1,0 +1,138 @@
+"""Which market a symbol means, and its rules in coins."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.unit.ccxt_bench import client, markets
+from tradectl.domain.errors import UsageError
+from tradectl.domain.instruments import InstrumentKind
+from tradectl.exchange.ccxt_venue.markets import (
+    DECIMAL_PLACES,
+    SIGNIFICANT_DIGITS,
+    TICK_SIZE,
+    Markets,
+)
+from tradectl.exchange.ccxt_venue.numbers import NotOurs
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT", "btcusdt", "BTC-USDT", "btc_usdt"])
+def test_spot_by_any_spelling(symbol: str) -> None:
+    found = markets(configured={symbol: symbol})[symbol]
+    assert (found.symbol, found.unified, found.id) == (symbol, "BTC/USDT", "BTCUSDT")
+    assert found.instrument.symbol == symbol
+    assert found.instrument.kind is InstrumentKind.SPOT
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT", "BTC/USDT:USDT", "btc-usdt-usdt"])
+def test_perpetual_by_any_spelling(symbol: str) -> None:
+    found = markets("perpetual", {symbol: symbol})[symbol]
+    assert (found.symbol, found.unified) == (symbol, "BTC/USDT:USDT")
+    assert found.instrument.kind is InstrumentKind.PERPETUAL
+
+
+def test_the_run_may_call_it_otherwise() -> None:
+    found = markets(configured={"kraken:BTC/USD": "ETH/BTC"})
+    assert found["kraken:BTC/USD"].unified == "ETH/BTC"
+    assert found.of("ETH/BTC").symbol == "kraken:BTC/USD"
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol", "near"),
+    [
+        ("spot", "BTC/USDT:USDT", "BTC/USDT"),  # a perpetual is never meant by a spot venue
+        ("spot", "BTCUSD", "BTC/USDT"),
+        ("perpetual", "BTCUSD_PERP", "BTC/USD"),
+        ("perpetual", "BTCUSDT_260626", "BTC/USDT:USDT"),
+        ("perpetual", "ETHBTC", ""),
+    ],
+)
+def test_an_unknown_symbol_is_refused_and_near_ones_are_named(
+    kind: str, symbol: str, near: str
+) -> None:
+    with pytest.raises(UsageError, match="unknown symbol") as raised:
+        markets(kind, {symbol: symbol})
+    assert near in str(raised.value)
+
+
+def test_rules_of_a_spot_market() -> None:
+    found = markets()["BTCUSDT"]
+    rules = found.instrument
+    assert (rules.base, rules.quote) == ("BTC", "USDT")
+    assert (str(rules.tick_size), str(rules.lot_size)) == ("0.01", "0.00001")
+    assert rules.min_notional == 5
+    assert found.min_quantity == Decimal("0.00001")
+    assert found.max_quantity == 9000
+    assert found.max_market_quantity == Decimal("97.09521512")
+
+
+def test_markets_that_nobody_configured_get_a_compact_name() -> None:
+    found = markets()
+    assert found.of("LTC/BTC").symbol == "LTCBTC"
+    with pytest.raises(NotOurs):
+        found.of("BTC/USDT:USDT")
+    with pytest.raises(NotOurs):
+        found.of(None)
+    by_id = found.by_id("LTCBTC")
+    assert by_id is not None
+    assert by_id.symbol == "LTCBTC"
+    assert found.by_id("NONE") is None
+
+
+def test_a_compact_name_never_takes_a_configured_one() -> None:
+    found = markets(configured={"LTCBTC": "ETHBTC"})
+    assert found.of("ETH/BTC").symbol == "LTCBTC"
+    assert found.of("LTC/BTC").symbol == "LTC/BTC"
+
+
+def test_the_list_says_what_cannot_be_traded_and_why() -> None:
+    listed = {info.unified: info for info in markets("perpetual").all()}
+    assert listed["BTC/USDT:USDT"].supported
+    assert listed["BTC/USDT:USDT"].symbol == "BTCUSDT"
+    assert listed["BTC/USDC:USDC"].symbol == "BTCUSDC"
+    assert not listed["BTC/USD:BTC"].supported
+    assert listed["BTC/USD:BTC"].note == "settled in the coin itself"
+    assert not listed["BTC/USDT:USDT-260626"].supported
+    assert "future" in listed["BTC/USDT:USDT-260626"].note
+
+
+def raw(**changed: Any) -> dict[str, Any]:
+    market: dict[str, Any] = dict(client("perpetual").markets["BTC/USDT:USDT"])
+    return {"BTC/USDT:USDT": market | changed}
+
+
+def test_contracts_are_coins_outside() -> None:
+    limits = {"amount": {"min": "1", "max": "500"}, "cost": {"min": None}}
+    precision = {"amount": "1", "price": "0.1"}
+    given = raw(contractSize="0.01", limits=limits, precision=precision)
+    found = Markets(given, TICK_SIZE, "perpetual", {"BTCUSDT": "BTCUSDT"})["BTCUSDT"]
+    assert found.size == Decimal("0.01")
+    assert found.instrument.lot_size == Decimal("0.01")
+    assert (found.min_quantity, found.max_quantity) == (Decimal("0.01"), Decimal(5))
+    assert found.instrument.min_notional == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision", "tick", "lot", "digits"),
+    [
+        (TICK_SIZE, {"price": "0.5", "amount": "1e-3"}, "0.5", "0.001", None),
+        (TICK_SIZE, {"price": None, "amount": None}, "1E-8", "1E-8", None),
+        (DECIMAL_PLACES, {"price": 2, "amount": "0"}, "0.01", "1", None),
+        (SIGNIFICANT_DIGITS, {"price": 5, "amount": 8}, "1E-8", "1E-8", 5),
+    ],
+)
+def test_the_three_ways_of_saying_a_step(
+    mode: int, precision: dict[str, Any], tick: str, lot: str, digits: int | None
+) -> None:
+    found = Markets(raw(precision=precision), mode, "perpetual", {"S": "BTCUSDT"})["S"]
+    assert (found.instrument.tick_size, found.instrument.lot_size) == (Decimal(tick), Decimal(lot))
+    assert found.price_digits == digits
+
+
+def test_a_symbol_that_may_be_two_markets_is_not_guessed() -> None:
+    given = raw() | {"BTC/USDT:USDX": raw()["BTC/USDT:USDT"] | {"settle": "USDT", "id": "other"}}
+    with pytest.raises(UsageError, match="may be any of"):
+        Markets(given, TICK_SIZE, "perpetual", {"BTC-USDT": "BTC-USDT"})

@@ -1,0 +1,295 @@
+"""Streams of market data and of the account's news: nothing missed, nothing twice, no silent death."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from aiohttp import WSMessage, WSMsgType
+
+from tests.unit.test_ccxt_venue import SYMBOL, Desk, News, a_desk, listening, stopped
+from tradectl.domain.errors import NotNow
+from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
+from tradectl.exchange.ccxt_venue.streams import side_by_side
+from tradectl.exchange.venue import Channel
+
+OTHER = "ETHUSDT"
+BOTH = (SYMBOL, OTHER)
+
+
+@pytest.fixture(params=["spot", "perpetual"])
+async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    async with a_desk(request.param, poll_seconds=0.05) as opened:
+        yield opened
+
+
+class Heard:
+    """A stream, and what it handed over."""
+
+    def __init__(self, desk: Desk, channel: Channel, symbols: Sequence[str] = (SYMBOL,)) -> None:
+        self.desk = desk
+        self.events: list[MarketDataEvent] = []
+        self.task = asyncio.create_task(desk.venue.stream(channel, symbols, self.events.extend))
+
+    @property
+    def ids(self) -> list[tuple[str, str]]:
+        return [(event.symbol, event.trade_id) for event in self.events]
+
+    def of(self, symbol: str) -> list[MarketDataEvent]:
+        return [event for event in self.events if event.symbol == symbol]
+
+    async def until(self, done: Any) -> None:
+        def checked() -> Any:
+            if self.task.done():
+                self.task.result()
+            return done()
+
+        await self.desk.exchange.until(checked)
+
+    async def begun(self, symbols: Sequence[str] = (SYMBOL,)) -> Heard:
+        """Market moves until every symbol has been heard of, so that the stream is known to run."""
+        price = 60_000
+        while not all(self.of(symbol) for symbol in symbols):
+            price += 10
+            for symbol in symbols:
+                self.desk.exchange.move(symbol, price, market=self.desk.market)
+            try:
+                await self.desk.exchange.until(
+                    lambda: self.task.done() or all(self.of(symbol) for symbol in symbols), 0.1
+                )
+            except TimeoutError:
+                continue
+            if self.task.done():
+                self.task.result()
+        return self
+
+    async def ends(self) -> None:
+        """The connection is lost, which is told, and nothing is left open."""
+        with pytest.raises(NotNow):
+            await self.task
+
+
+async def test_every_trade_of_every_symbol_is_handed_over_once(desk: Desk) -> None:
+    heard = await Heard(desk, Channel.TRADES, BOTH).begun(BOTH)
+    before = len(heard.events)
+    for step in range(200):
+        symbol = BOTH[step % 3 == 0]
+        desk.exchange.print_trade(symbol, 61_000 + step, "0.01", market=desk.market)
+    last = 61_000 + 199
+    await heard.until(lambda: any(event.price == last for event in heard.events))
+    await heard.until(lambda: len(heard.events) >= before + 200)
+    assert len(set(heard.ids)) == len(heard.ids) == before + 200
+    for symbol in BOTH:
+        numbers = [int(event.trade_id) for event in heard.of(symbol)]
+        assert numbers == sorted(numbers)
+    await stopped(heard.task)
+
+
+async def test_a_trade_of_a_quiet_symbol_does_not_wait_for_the_next_one(desk: Desk) -> None:
+    """ccxt wakes for one symbol only; the other's trade is not left lying until its next."""
+    heard = await Heard(desk, Channel.TRADES, BOTH).begun(BOTH)
+    before = len(heard.of(OTHER))
+    for symbol in (SYMBOL, OTHER, SYMBOL):
+        desk.exchange.print_trade(symbol, 61_000, "0.01", market=desk.market)
+    await heard.until(lambda: len(heard.of(OTHER)) > before)
+    await stopped(heard.task)
+
+
+async def test_ids_of_the_stream_are_those_of_the_recent_trades(desk: Desk) -> None:
+    heard = await Heard(desk, Channel.TRADES).begun()
+    desk.trade("61000", "0.02")
+    await heard.until(lambda: heard.events[-1].price == 61000)
+    recent = await desk.venue.recent_trades(SYMBOL, 0)
+    assert recent[-1] == heard.events[-1]
+    since = recent[-1].ts
+    assert [e.trade_id for e in await desk.venue.recent_trades(SYMBOL, since)] == [
+        event.trade_id for event in recent if event.ts >= since
+    ]
+    await stopped(heard.task)
+
+
+async def test_quotes_of_several_symbols(desk: Desk) -> None:
+    heard = await Heard(desk, Channel.QUOTES, BOTH).begun(BOTH)
+    for symbol in BOTH:
+        desk.exchange.quote(symbol, "3000", "3001", "7", market=desk.market)
+    await heard.until(lambda: all(heard.of(symbol)[-1].bid == 3000 for symbol in BOTH))
+    quote = heard.of(OTHER)[-1]
+    assert isinstance(quote, QuoteEvent)
+    assert [quote.ask, quote.bid_size, quote.price] == [3001, 7, Decimal("3000.5")]
+    await stopped(heard.task)
+
+
+async def test_the_book(desk: Desk) -> None:
+    heard = await Heard(desk, Channel.BOOK, BOTH).begun(BOTH)
+    desk.quote("60000", "60001", "0.3")
+    await heard.until(lambda: heard.of(SYMBOL)[-1].bid == 60000)
+    book = heard.of(SYMBOL)[-1]
+    assert isinstance(book, BookEvent)
+    assert book.bids[0] == (Decimal(60000), Decimal("0.3"))
+    assert [price for price, _ in book.asks] == sorted(price for price, _ in book.asks)
+    await stopped(heard.task)
+
+
+@pytest.mark.parametrize("fault", ["drop", "crossed", "disconnect"])
+async def test_a_book_that_lost_a_step_ends_and_begins_anew_with_a_whole_one(
+    desk: Desk, fault: str
+) -> None:
+    heard = await Heard(desk, Channel.BOOK).begun()
+    armed = desk.exchange.misbehave(fault, event="depthUpdate")
+    ended = asyncio.create_task(heard.ends())
+    step = 0
+    while not ended.done():
+        step += 1
+        desk.quote(str(61_000 + step), str(61_010 + step))
+        await asyncio.wait([ended], timeout=0.05)
+    await ended
+    assert armed.hits == 1
+    again = await Heard(desk, Channel.BOOK).begun()
+    desk.quote("62000", "62001", "0.3")
+    await again.until(lambda: again.events[-1].bid == 62000)
+    assert all(event.bid < event.ask for event in again.events if event.bid and event.ask)
+    await stopped(again.task)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_lost_connection_is_told_and_the_next_one_works(
+    desk: Desk, channel: Channel
+) -> None:
+    heard = await Heard(desk, channel).begun()
+    desk.exchange.restart_streams()
+    await heard.ends()
+    await stopped((await Heard(desk, channel).begun()).task)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_stream_that_ends_leaves_no_connection(desk: Desk, channel: Channel) -> None:
+    heard = await Heard(desk, channel).begun()
+    assert desk.exchange.hub.sockets
+    await stopped(heard.task)
+    await desk.exchange.until(lambda: not desk.exchange.hub.sockets)
+
+
+GARBAGE = [
+    "{not json",
+    '{"e":"trade","s":"BTCUSDT","t":1,"p":"NaN","q":"1","T":1,"m":true}',
+    '{"e":"trade","s":"BTCUSDT","t":1,"p":"1e400","q":"1","T":1,"m":true}',
+    '{"e":"trade","s":"BTCUSDT","t":1,"p":"-5","q":"1","T":1,"m":true}',
+    '{"e":"trade","s":"BTCUSDT","t":1,"p":"' + "9" * 5000 + '","q":"1","T":1,"m":true}',
+    "[" * 100_000,
+    '{"e":"trade","s":5}',
+    "[[]]",
+]
+
+
+def say(desk: Desk, text: str) -> None:
+    """As if the exchange had sent it, on every connection there is."""
+    for connection in list(desk.venue._at.client.clients.values()):
+        connection.handle_message(WSMessage(WSMsgType.TEXT, text, None))
+
+
+@pytest.mark.parametrize("text", GARBAGE)
+async def test_a_message_that_is_none_is_dropped_and_the_stream_lives(
+    desk: Desk, text: str
+) -> None:
+    heard = await Heard(desk, Channel.TRADES).begun()
+    say(desk, text)
+    desk.trade("61000", "0.02")
+    await heard.until(lambda: heard.events[-1].price == 61000)
+    assert sum(desk.venue.dropped.values()) == 1
+    assert all(event.price > 0 and event.price.is_finite() for event in heard.events)
+    await stopped(heard.task)
+
+
+async def test_crossed_quotes_are_dropped_and_counted(desk: Desk) -> None:
+    heard = await Heard(desk, Channel.QUOTES).begun()
+    desk.exchange.misbehave("crossed", event="bookTicker")
+    desk.quote("61000", "61001")
+    desk.quote("62000", "62001")
+    await heard.until(lambda: heard.events[-1].bid == 62000)
+    assert desk.venue.dropped == {"crossed": 1}
+    await stopped(heard.task)
+
+
+async def test_news_that_cannot_be_read_may_have_been_a_fill(desk: Desk) -> None:
+    task = await listening(desk, News())
+    say(desk, "{not json")
+    with pytest.raises(NotNow):
+        await task
+    assert desk.venue.dropped == {"not readable": 1}
+
+
+@pytest.mark.parametrize("event", ["listenKeyExpired", "eventStreamTerminated"])
+async def test_a_user_stream_that_the_exchange_ends_is_a_lost_one(desk: Desk, event: str) -> None:
+    task = await listening(desk, News())
+    say(desk, f'{{"e":"{event}","E":1}}')
+    with pytest.raises(NotNow):
+        await task
+    news = News()
+    await stopped(await listening(desk, news))
+
+
+async def test_duplicates_and_disorder_of_news_are_told_as_they_come(desk: Desk) -> None:
+    news = News()
+    task = await listening(desk, news)
+    desk.exchange.misbehave("duplicate", stream="user", count=2)
+    await desk.submit("buy", "0.5", "60000")
+    desk.trade("60000", "0.2")
+    desk.trade("60000", "0.3")
+    await desk.exchange.until(
+        lambda: (
+            sum(fill.quantity for fill in {f.trade_id: f for f in news.fills}.values())
+            == Decimal("0.5")
+        )
+    )
+    assert {fill.client_order_id for fill in news.fills} == {"cid-1"}
+    await stopped(task)
+
+
+async def test_where_nothing_is_pushed_it_is_asked_again_and_again(desk: Desk) -> None:
+    has = desk.venue._at.client.has
+    for name in (
+        "watchTradesForSymbols", "watchTrades", "watchBidsAsks", "watchTicker",
+        "watchOrderBookForSymbols", "watchOrderBook",
+    ):  # fmt: skip
+        has[name] = False
+    assert desk.venue.abilities.channels == ()
+    desk.trade("60000", "0.02")
+    heards = {channel: Heard(desk, channel, BOTH) for channel in Channel}
+    trades = heards[Channel.TRADES]
+    await trades.until(lambda: trades.of(SYMBOL))
+    for step in range(5):
+        desk.trade(str(60_000 + step), "0.01")
+    await trades.until(lambda: trades.of(SYMBOL)[-1].price == 60_004)
+    assert len(set(trades.ids)) == len(trades.ids)
+    for channel in (Channel.QUOTES, Channel.BOOK):
+        heard = heards[channel]
+        await heard.until(lambda heard=heard: all(len(heard.of(s)) > 1 for s in BOTH))
+    for heard in heards.values():
+        await stopped(heard.task)
+
+
+async def test_polling_ends_when_there_is_no_answer(desk: Desk) -> None:
+    desk.venue._at.client.has["watchTradesForSymbols"] = False
+    desk.venue._at.client.has["watchTrades"] = False
+    heard = await Heard(desk, Channel.TRADES).begun()
+    desk.exchange.misbehave("html", path="trades")
+    await heard.ends()
+
+
+async def test_parts_that_run_side_by_side_end_together() -> None:
+    ended: list[str] = []
+
+    async def part(name: str, error: Exception | None = None) -> None:
+        try:
+            if error is not None:
+                raise error
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    with pytest.raises(NotNow, match="lost"):
+        await side_by_side([part("a"), part("b", NotNow("lost")), part("c")])
+    assert sorted(ended) == ["a", "b", "c"]

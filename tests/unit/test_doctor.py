@@ -1,0 +1,251 @@
+"""The doctor as a whole: connecting, time, secrets, and the command."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from tests.unit.doctor_desk import (
+    LISTEN_S,
+    NEVER,
+    DoctorDesk,
+    PatientVenue,
+    desk_in,
+    event,
+    stands_in,
+)
+from tradectl.cli import doctor_cmd
+from tradectl.domain.errors import AccessLost, ConfigError, NotNow, UsageError
+from tradectl.exchange.settings import ExchangeSettings
+from tradectl.runtime import doctor, doctor_asking
+from tradectl.runtime.doctor import diagnose
+from tradectl.runtime.doctor_finding import Finding, Verdict, failed, is_fit, passed, shown, warned
+
+FAILED = Verdict.FAILED
+CONFIG = 'mode = "live"\nsymbols = ["BTCUSDT"]\n[[exchanges]]\nid = "binance"\n'
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> DoctorDesk:
+    return desk_in(tmp_path)
+
+
+async def diagnosed(
+    desk: DoctorDesk, *venues: PatientVenue | Exception, connect_s: float = 5.0
+) -> dict[str, Finding]:
+    """Of the desk's own exchange unless others stand there."""
+    names = [exchange.prefix for exchange in desk.settings.exchanges]
+    with stands_in(dict(zip(names, venues or (desk.venue,), strict=True))):
+        found = await diagnose(
+            desk.settings, desk.state_dir, listen_s=LISTEN_S, connect_s=connect_s
+        )
+    return {finding.check: finding for finding in found}
+
+
+def failures(found: dict[str, Finding]) -> list[str]:
+    return [name for name, finding in found.items() if finding.verdict is FAILED]
+
+
+# --- connecting -------------------------------------------------------------------------------------
+
+
+async def test_a_system_that_is_well_passes_and_is_closed(desk: DoctorDesk) -> None:
+    found = await diagnosed(desk)
+    assert is_fit(found.values())
+    assert {"configuration", "disk", "binance: connection", "binance: keys"} <= set(found)
+    assert desk.venue.closed == 1
+
+
+async def test_without_an_exchange_there_is_only_the_machine(desk: DoctorDesk) -> None:
+    desk.set(exchanges=(), mode="paper")
+    found = await diagnose(desk.settings, desk.state_dir)
+    assert found[-1].message == "none: the simulated market is traded on paper"
+    assert is_fit(found)
+
+
+@pytest.mark.parametrize(
+    ("opening", "check", "words"),
+    [
+        (NotNow("markets: no route to host"), "binance: connection", "no route to host"),
+        (NEVER, "binance: connection", "no answer within 0.05 s"),
+        (AccessLost("keys: not known"), "binance: keys", "TRADECTL_BINANCE_API_KEY"),
+        (
+            UsageError("unknown symbol 'BTCUSDTT'"),
+            "binance: connection",
+            "tradectl markets binance",
+        ),
+    ],
+    ids=["error", "silence", "keys", "symbol"],
+)
+async def test_an_exchange_that_cannot_be_reached_is_one_failure(
+    desk: DoctorDesk, opening: object, check: str, words: str
+) -> None:
+    desk.venue.opening = opening
+    found = await diagnosed(desk, connect_s=0.05)
+    assert failures(found) == [check]
+    assert [name for name in found if name.startswith("binance")] == [check]
+    assert words in f"{found[check].message} -> {found[check].mend}"
+    assert "nothing else was looked at" in found[check].message
+    assert desk.venue.closed == 1
+
+
+async def test_what_can_be_reached_is_looked_at_all_the_same(desk: DoctorDesk) -> None:
+    desk.set(
+        symbols=("BTCUSDT", "kraken:BTCUSDT"),
+        exchanges=(ExchangeSettings(id="binance"), ExchangeSettings(id="kraken")),
+    )
+    well = PatientVenue("kraken", news=[event("kraken:BTCUSDT")])
+    well.rules = {"kraken:BTCUSDT": well.rules["BTCUSDT"]}
+    found = await diagnosed(desk, PatientVenue(opening=NotNow("down")), well)
+    assert failures(found) == ["binance: connection"]
+    assert found["kraken: data"].verdict is Verdict.PASSED
+
+
+async def test_without_keys_what_is_public_is_looked_at(desk: DoctorDesk) -> None:
+    found = await diagnosed(desk, ConfigError("binance: no keys: set TRADECTL_BINANCE_API_KEY"))
+    assert failures(found) == ["keys"]
+    assert "TRADECTL_BINANCE_API_KEY" in found["keys"].message
+    assert found["binance: data"].verdict is Verdict.PASSED
+    assert "binance: balance" not in found
+
+
+async def test_the_whole_is_bounded_whatever_never_answers(desk: DoctorDesk) -> None:
+    silent = desk.venue
+    silent.held = silent.orders = silent.may = silent.offset = silent.price = silent.news = NEVER
+    limits = {"ASK_S": 0.2, "DEAD_MAN_S": 0.1}
+    started = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in limits.items():
+            patch.setattr(doctor_asking, name, value)
+        found = await diagnosed(desk)
+    assert time.monotonic() - started < 2.0
+    assert {"binance: clock", "binance: data", "binance: keys"} <= set(failures(found))
+
+
+def test_the_limits_add_up_to_fifteen_seconds() -> None:
+    asking = max(doctor_asking.ASK_S + 2 * doctor_asking.DEAD_MAN_S, doctor.LISTEN_S + 1)
+    assert doctor.CONNECT_S + asking <= 15
+
+
+async def test_a_cancelled_examination_leaves_nothing_behind(desk: DoctorDesk) -> None:
+    venue = desk.venue
+    venue.held = venue.news = venue.arming = NEVER
+    task = asyncio.ensure_future(diagnosed(desk))
+    await venue.touched.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert desk.venue.closed == 1
+    assert desk.venue.armed[-1] == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# --- what may be shown ------------------------------------------------------------------------------
+
+
+def test_a_secret_of_the_environment_is_in_no_finding() -> None:
+    environ = {
+        "TRADECTL_BINANCE_API_KEY": "canarykey",
+        "TRADECTL_BINANCE_API_SECRET": "canarykey-and-more",
+        "TRADECTL_STATE_DIR": "/visible",
+        "TRADECTL_X_PASSPHRASE": "abc",  # too short to be one: every text would be full of holes
+    }
+    leaks = [failed("canarykey", "with canarykey-and-more", "canarykey /visible abc")]
+    assert shown(leaks, environ) == [failed("***", "with ***", "*** /visible abc")]
+
+
+async def test_what_an_exchange_says_shows_no_key(
+    desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADECTL_BINANCE_API_SECRET", "canary-4711")
+    desk.venue.held = AccessLost("signature of canary-4711 is wrong")
+    desk.venue.offset = desk.venue.orders = desk.venue.price = NotNow("canary-4711")
+    found = await diagnosed(desk)
+    assert "canary" not in repr(found)
+    assert "signature of *** is wrong" in found["binance: keys"].message
+
+
+def test_what_an_exchange_says_is_harmless() -> None:
+    [finding] = shown([passed("a", "red \x1b[31m\nnext")], {})
+    assert finding.message == "red ?[31m next"
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
+def command(venue: PatientVenue, *words: str) -> Result:
+    app = typer.Typer()
+    doctor_cmd.register(app)
+    app.command("other")(lambda: None)
+    with stands_in({"binance": venue}):
+        return CliRunner().invoke(app, ["doctor", *words], standalone_mode=False)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    path = tmp_path / "t.toml"
+    path.write_text(CONFIG)
+    path.chmod(0o600)
+    return ["-c", str(path), "--state-dir", str(tmp_path / "state")]
+
+
+def test_the_command_says_one_line_for_each_finding(words: list[str]) -> None:
+    result = command(PatientVenue(), *words)
+    assert result.return_value == 0
+    assert "passed  binance: keys: accepted: the account answers\n" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("fit to trade: ")
+
+
+def test_the_command_fails_where_something_failed(words: list[str]) -> None:
+    result = command(PatientVenue(offset=2_000_000_000), *words)
+    assert result.return_value == 1
+    assert (
+        "failed  binance: clock: this machine is 2,000 ms behind the exchange -> " in result.stdout
+    )
+    assert "not fit to trade: " in result.stdout
+
+
+def test_as_json_it_is_one_document(words: list[str]) -> None:
+    result = command(PatientVenue(offset=2_000_000_000), "--json", *words)
+    document = json.loads(result.stdout)
+    assert document["ok"] is False
+    assert {tuple(finding) for finding in document["findings"]} == {
+        ("check", "verdict", "message", "mend")
+    }
+    assert "failed" in {finding["verdict"] for finding in document["findings"]}
+    assert result.return_value == 1
+
+
+def test_with_paper_no_account_is_asked(words: list[str]) -> None:
+    venue = PatientVenue(held=AssertionError("asked"))
+    result = command(venue, "--paper", *words)
+    assert result.return_value == 0
+    assert "paper on binance" in result.stdout
+
+
+def test_a_bad_configuration_or_a_contradiction_is_refused(words: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        raise command(PatientVenue(), "-c", "none.toml").exception or AssertionError
+    Path(words[1]).write_text(CONFIG.replace("live", "paper"))
+    with pytest.raises(UsageError, match='mode = "live"'):
+        raise command(PatientVenue(), "--live", *words).exception or AssertionError
+
+
+def test_a_table_keeps_every_word() -> None:
+    from rich.console import Console
+
+    findings = [passed("a", "well"), warned("b", "so so", "do this"), failed("c", "x " * 80, "y")]
+    console = Console(width=60, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(doctor_cmd.table(findings))
+    text = captured.get()
+    assert "-> do this" in text
+    assert text.count("x") == 80
+    assert "not fit to trade: 1 passed, 1 warned, 1 failed" in text

@@ -1,0 +1,90 @@
+"""The doctor and a real client, over a wire: an exchange in a loop, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.loopback.exchange import LoopbackExchange
+from tradectl.exchange.settings import ExchangeSettings
+from tradectl.runtime.doctor import diagnose
+from tradectl.runtime.doctor_finding import Finding, Verdict
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.settings import Settings
+
+PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
+MAIN = "main"
+
+
+@pytest.fixture
+async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackExchange]:
+    async with LoopbackExchange(7) as exchange:
+        monkeypatch.setenv("TRADECTL_BINANCE_API_KEY", exchange.key)
+        monkeypatch.setenv("TRADECTL_BINANCE_API_SECRET", exchange.secret)
+        exchange.start_walking(50)
+        yield exchange
+
+
+async def diagnosed(
+    exchange: LoopbackExchange, folder: Path, market: str = "spot", **settings: object
+) -> dict[str, Finding]:
+    there = ExchangeSettings(
+        id="binance", url=exchange.url, market="spot" if market == "spot" else "perpetual"
+    )
+    asked = Settings(
+        mode="live",
+        symbols=("BTCUSDT", "ETHUSDT"),
+        exchanges=(there,),
+        **settings,  # type: ignore[arg-type]
+    )
+    found = await diagnose(asked, StateDir(folder / "state"), connect_s=15)
+    assert exchange.key not in repr(found)
+    assert exchange.secret not in repr(found)
+    return {finding.check.removeprefix("binance: "): finding for finding in found}
+
+
+def not_passed(found: dict[str, Finding]) -> dict[str, Verdict]:
+    return {name: f.verdict for name, f in found.items() if f.verdict is not PASSED}
+
+
+@pytest.mark.parametrize(
+    ("market", "wrong"), [("spot", {"dead-man switch": WARNED}), ("perpetual", {})]
+)
+async def test_an_exchange_that_is_well(
+    exchange: LoopbackExchange, tmp_path: Path, market: str, wrong: dict[str, Verdict]
+) -> None:
+    found = await diagnosed(exchange, tmp_path, market)
+    assert not_passed(found) == wrong
+    assert {"keys", "permissions", "balance", "data", "clock"} <= set(found)
+
+
+async def test_a_clock_that_is_off_and_a_key_that_may_withdraw(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.skew_clock(0.6)
+    exchange.accounts[MAIN].may_withdraw = True
+    found = await diagnosed(exchange, tmp_path)
+    assert found["clock"].verdict is WARNED
+    assert found["permissions"].verdict is FAILED
+
+
+async def test_coins_and_orders_of_somebody_else(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.outside_trade(MAIN, "BTCUSDT", "BUY", "0.1")
+    exchange.outside_order(MAIN, "ETHUSDT", "BUY", "0.1", "2500")
+    found = await diagnosed(exchange, tmp_path)
+    assert found["holdings"].verdict is WARNED
+    assert "BTCUSDT 0.0999" in found["holdings"].message
+    assert "1 in ETHUSDT" in found["open orders"].message
+
+
+async def test_a_secret_that_is_wrong_is_one_failure(
+    exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADECTL_BINANCE_API_SECRET", "a-canary-of-a-secret")
+    found = await diagnosed(exchange, tmp_path)
+    assert not_passed(found) == {"keys": FAILED}
+    assert "canary" not in repr(found)

@@ -1,0 +1,152 @@
+"""The feed through the real ccxt, against an exchange on this machine that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.loopback import LoopbackExchange
+from tradectl.domain.events import BookEvent, Event, HoldEvent, HoldKind, MarketDataEvent
+from tradectl.exchange.ccxt_venue import CcxtVenue
+from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.venue import Channel
+from tradectl.feeds.live import LiveFeed
+
+SYMBOL = "BTCUSDT"
+TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK
+
+
+class Desk:
+    """A feed that runs on the exchange's public data, and what it said."""
+
+    def __init__(self, exchange: LoopbackExchange, *channels: Channel, **settings: Any) -> None:
+        self.exchange = exchange
+        self.posted: list[Event] = []
+        self.events: list[MarketDataEvent] = []
+        self.channels = channels
+        self.settings = settings
+        self.venue = CcxtVenue(
+            ExchangeSettings(id="binance", url=exchange.url, timeout_seconds=2), {SYMBOL: SYMBOL}
+        )
+
+    @property
+    def ids(self) -> list[int]:
+        return [int(event.trade_id) for event in self.events if event.trade_id]
+
+    @property
+    def holds(self) -> list[tuple[HoldKind, bool]]:
+        return [(event.kind, event.held) for event in self.posted if isinstance(event, HoldEvent)]
+
+    @property
+    def taped(self) -> list[int]:
+        """Every trade that the exchange made."""
+        return [trade.id for trade in self.exchange.engines["spot"].tapes[SYMBOL].trades]
+
+    def trade(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.exchange.print_trade(SYMBOL, "60005", "0.01")
+
+    async def until(self, done: Callable[[], object]) -> None:
+        await self.exchange.until(done)
+
+    async def while_quoting(self, done: Callable[[], object]) -> None:
+        """Until it is so, with another step of the book at each look."""
+        steps = itertools.count()
+
+        def looked() -> object:
+            step = next(steps)
+            self.exchange.quote(SYMBOL, str(60000 - step), str(60010 + step), "2")
+            return done()
+
+        await self.exchange.until(looked)
+
+    async def subscribed(self) -> None:
+        """Every channel is heard."""
+        self.exchange.quote(SYMBOL, "60000", "60010", "2")
+        wanted = {TRADES: "@trade", QUOTES: "@bookTicker", BOOK: "@depth"}
+        streams = [wanted[channel] for channel in self.channels]
+        hub = self.exchange.hub
+        await self.until(
+            lambda: all(any(w in s for s in hub.streams("spot", "btc")) for w in streams)
+        )
+
+
+@asynccontextmanager
+async def at_work(*channels: Channel, **settings: Any) -> AsyncIterator[Desk]:
+    async with LoopbackExchange(seed=1) as exchange:
+        desk = Desk(exchange, *channels, **settings)
+        await desk.venue.open()
+        feed = LiveFeed(
+            {"binance": desk.venue},
+            {SYMBOL: "binance"},
+            {"binance": channels},
+            desk.events.extend,
+            desk.posted.append,
+            stale_after=settings.get("stale_after", 30.0),
+        )
+        task = asyncio.ensure_future(feed.run())
+        try:
+            await desk.subscribed()
+            yield desk
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await desk.venue.close()
+
+
+async def test_no_trade_is_lost_to_lost_connections() -> None:
+    async with at_work(TRADES, QUOTES) as desk:
+        first = len(desk.taped)
+        desk.trade(30)
+        for _ in range(3):
+            await desk.until(lambda: desk.taped and desk.ids[-1:] == desk.taped[-1:])
+            desk.exchange.restart_streams()
+            desk.trade(7)
+            await desk.subscribed()
+            desk.trade(3)
+        await desk.until(lambda: desk.ids[-1:] == desk.taped[-1:])
+        assert desk.ids == desk.taped[first:]
+
+
+@pytest.mark.parametrize("kind", ["drop", "duplicate", "reorder"])
+async def test_no_trade_is_lost_or_told_twice_by_a_stream_that_lies(kind: str) -> None:
+    async with at_work(TRADES) as desk:
+        first = len(desk.taped)
+        desk.trade(30)
+        await desk.until(lambda: len(desk.ids) == 30)
+        desk.exchange.misbehave(kind, stream="btcusdt@trade", count=3)
+        desk.trade(10)
+        await desk.until(lambda: len(desk.ids) == 40)
+        assert desk.ids == desk.taped[first:]
+
+
+async def test_a_half_open_connection_holds_its_symbol_and_is_made_again() -> None:
+    async with at_work(TRADES, QUOTES, stale_after=0.4) as desk:
+        desk.exchange.start_walking(50)
+        await desk.until(lambda: len(desk.events) > 20)
+        stall = desk.exchange.misbehave("stall", stream="btcusdt@*")
+        await desk.until(lambda: (HoldKind.STALE, True) in desk.holds)
+        stall.remove()
+        await desk.until(lambda: (HoldKind.STALE, False) in desk.holds)
+        await desk.until(lambda: desk.ids and desk.ids[-1] >= desk.taped[-1] - 1)
+        first = desk.taped.index(desk.ids[0])
+        assert desk.ids == desk.taped[first : first + len(desk.ids)]
+
+
+@pytest.mark.parametrize("kind", ["drop", "crossed"])
+async def test_a_book_that_lost_a_step_is_held_until_it_is_whole_again(kind: str) -> None:
+    async with at_work(BOOK) as desk:
+        await desk.until(lambda: desk.events)
+        desk.exchange.misbehave(kind, stream="btcusdt@depth*", count=1)
+        await desk.while_quoting(lambda: (HoldKind.BROKEN_BOOK, True) in desk.holds)
+        await desk.while_quoting(lambda: (HoldKind.BROKEN_BOOK, False) in desk.holds)
+        book = desk.events[-1]
+        assert isinstance(book, BookEvent)
+        assert book.bid is not None
+        assert book.ask is not None
+        assert book.bid < book.ask

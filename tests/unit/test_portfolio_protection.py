@@ -1,0 +1,169 @@
+"""Stops that rest at the exchange, and entries that are replaced: one at a time, whatever happens."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tradectl.domain.events import CancelEvent, Event, OrderEvent, PortfolioEvent
+from tradectl.domain.events import StrategySignalEvent as Signal
+from tradectl.domain.money import Side
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.settings import PortfolioSettings
+
+D = Decimal
+BTC, PERPETUAL = SPOT.symbol, PERP.symbol
+BUY, SELL = Side.BUY, Side.SELL
+
+
+class System:
+    """An engine and the account that it acts on: its orders work, its cancels wait to be confirmed."""
+
+    def __init__(self, **settings: Any) -> None:
+        ids = count(1)
+        chosen = PortfolioSettings(sizing="fixed_quantity", quantity=D(1), **settings)
+        self.engine = PortfolioEngine(chosen, {}, lambda: f"id-{next(ids)}")
+        self.view = FakeAccount(cash="1000000").price(BTC, "100").price(PERPETUAL, "100")
+
+    def take(self, events: list[Event]) -> System:
+        for event in events:
+            if isinstance(event, OrderEvent):
+                self.view.work(event.order)
+            elif isinstance(event, CancelEvent):
+                self.view.orders[event.order_id].status = OrderStatus.PENDING_CANCEL
+        return self
+
+    def signal(self, action: Any, symbol: str = BTC) -> list[Event]:
+        said = self.engine.on_signal(Signal(symbol=symbol, action=action, strategy="s"), self.view)
+        self.take(said)
+        return said
+
+    def fill(self, order: Order, price: str = "100") -> System:
+        self.view.fill(order.spec.order_id, price)
+        return self.heard(order.spec.symbol)
+
+    def heard(self, symbol: str = BTC) -> System:
+        return self.take(self.engine.on_execution(symbol, self.view))
+
+    def confirm_cancels(self, symbol: str = BTC) -> System:
+        for order in self.view.working_orders(symbol):
+            if order.status is OrderStatus.PENDING_CANCEL:
+                order.status = OrderStatus.CANCELED
+        return self.heard(symbol)
+
+    def working(self, symbol: str = BTC) -> list[tuple[str, str, D, D | None]]:
+        return [
+            (o.spec.type.value, o.spec.side.value, o.remaining, o.spec.stop_price or o.spec.price)
+            for o in self.view.working_orders(symbol)
+            if o.status is not OrderStatus.PENDING_CANCEL
+        ]
+
+    def enter(self, symbol: str = BTC) -> System:
+        self.signal("buy", symbol)
+        (entry,) = self.view.working_orders(symbol)
+        return self.fill(entry)
+
+
+STOP = ("stop_market", "sell", D(1), D("97.00"))
+
+
+@pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
+def test_a_position_gets_a_stop_of_its_size_below_its_entry(symbol: str) -> None:
+    assert System(stop_loss_pct=D(3)).enter(symbol).working(symbol) == [STOP]
+
+
+def test_a_short_position_gets_one_above() -> None:
+    system = System(stop_loss_pct=D(3))
+    system.signal("sell", PERPETUAL)
+    (entry,) = system.view.working_orders(PERPETUAL)
+    system.fill(entry)
+    assert system.working(PERPETUAL) == [("stop_market", "buy", D(1), D("103.00"))]
+
+
+def test_without_the_setting_there_is_none_and_orders_are_not_followed() -> None:
+    system = System()
+    assert not system.engine.follows_orders
+    assert system.enter().working() == []
+
+
+def test_a_stop_that_serves_is_left_alone_however_often_it_is_looked_at() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    for _ in range(3):
+        assert system.engine.on_execution(BTC, system.view) == []
+        assert system.engine.rebalance(system.view, "timer") == []
+
+
+def test_on_spot_an_exit_waits_until_its_stop_is_gone() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    said = system.signal("close")
+    assert isinstance(said[0], PortfolioEvent)
+    assert said[0].reason == "its stop is cancelled first"
+    assert system.working() == []
+    assert system.signal("close")[0].reason == "waiting for a cancel"  # type: ignore[attr-defined]
+    system.confirm_cancels()
+    assert system.working() == [("market", "sell", D(1), None)]
+    (exit_order,) = system.view.working_orders(BTC)
+    assert system.fill(exit_order).working() == []
+
+
+def test_a_perpetual_is_closed_at_once_and_its_stop_cancelled_after() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    system.signal("close", PERPETUAL)
+    (exit_order,) = [o for o in system.view.working_orders(PERPETUAL) if not o.spec.stop_price]
+    system.fill(exit_order)
+    assert system.working(PERPETUAL) == []
+    assert system.confirm_cancels(PERPETUAL).working(PERPETUAL) == []
+
+
+def test_a_position_that_grew_gets_a_new_stop_once_the_old_one_is_gone() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    more = OrderSpec("more", BTC, BUY, D(1))
+    system.view.work(more)
+    system.fill(system.view.orders["more"], "110")
+    assert system.working() == []
+    assert system.confirm_cancels().working() == [("stop_market", "sell", D(2), D("101.85"))]
+
+
+def test_a_stop_that_was_lost_is_placed_again_at_the_next_rebalance() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.REJECTED
+    assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
+
+
+def test_a_limit_entry_left_behind_is_replaced_after_its_cancel_is_confirmed() -> None:
+    system = System(order_type="limit", replace_bps=D(20))
+    system.signal("buy")
+    assert system.working() == [("limit", "buy", D(1), D("100.00"))]
+    system.view.price(BTC, "100.10")
+    assert system.engine.rebalance(system.view, "timer") == []
+    system.view.price(BTC, "100.30")
+    said = system.engine.rebalance(system.view, "timer")
+    assert [type(e) for e in said] == [PortfolioEvent, CancelEvent]
+    assert system.take(said).working() == []
+    assert system.engine.rebalance(system.view, "timer") == []
+    assert system.confirm_cancels().working() == [("limit", "buy", D(1), D("100.30"))]
+
+
+def test_a_limit_entry_that_fills_before_its_cancel_is_not_replaced() -> None:
+    system = System(order_type="limit", replace_bps=D(20))
+    system.signal("buy")
+    (entry,) = system.view.working_orders(BTC)
+    system.view.price(BTC, "100.30")
+    system.take(system.engine.rebalance(system.view, "timer"))
+    system.fill(entry)
+    assert [o for o in system.view.orders.values() if o.is_working] == []
+
+
+@pytest.mark.parametrize("name", ["replace_bps", "stop_loss_pct"])
+@pytest.mark.parametrize("value", ["0", "-1", "10000"])
+def test_impossible_settings_are_refused(name: str, value: str) -> None:
+    from tradectl.domain.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=f"portfolio.{name}: expected more than 0"):
+        PortfolioSettings(**{name: D(value)})  # type: ignore[arg-type]

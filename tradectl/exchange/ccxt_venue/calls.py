@@ -1,0 +1,120 @@
+"""One call of ccxt: made once, its errors put into our words, its silence not taken for an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tradectl.domain.errors import NotNow, OutcomeUnknown, TradectlError
+from tradectl.exchange.ccxt_venue.client import CALL
+from tradectl.exchange.ccxt_venue.errors import (
+    TURNED_AWAY,
+    Reading,
+    Reply,
+    is_not_found,
+    translate,
+)
+from tradectl.exchange.ccxt_venue.pace import Pace
+
+T = TypeVar("T")
+SHORT_PAUSE = 1.0
+"""seconds to keep away where the exchange turned us away and named none"""
+
+
+class NotFound(Exception):
+    """The exchange knows no such order."""
+
+
+class Caller:
+    """Makes calls. `ask` is a read and `order` a write; both raise an `ExchangeError` and nothing else
+    but, where `may_miss` is set, `NotFound`."""
+
+    def __init__(self, pace: Pace, reading: Reading, not_found: frozenset[str]) -> None:
+        self._pace = pace
+        self._reading = reading
+        self._not_found = not_found
+
+    async def ask(
+        self,
+        what: str,
+        make: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], T],
+        *,
+        privileged: bool = False,
+        may_miss: bool = False,
+    ) -> T:
+        return await self._call(what, make, read, Reply(privileged), may_miss=may_miss)
+
+    async def order(
+        self,
+        what: str,
+        make: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], T],
+        *,
+        privileged: bool = False,
+        may_miss: bool = False,
+        submit: bool = False,
+        may_go: Callable[[], None] | None = None,
+    ) -> T:
+        reply = Reply(privileged, may_go=may_go)
+        return await self._call(
+            what, make, read, reply, write=True, may_miss=may_miss, submit=submit
+        )
+
+    async def watch(self, what: str, make: Callable[[], Awaitable[Any]]) -> Any:
+        """The next news of a stream. Raises NotNow for a connection that is lost."""
+        reply = Reply(sent=True)
+        return await self._call(what, make, lambda news: news, reply, stream=True)
+
+    async def _call(
+        self,
+        what: str,
+        make: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], T],
+        reply: Reply,
+        *,
+        write: bool = False,
+        may_miss: bool = False,
+        submit: bool = False,
+        stream: bool = False,
+    ) -> T:
+        token = CALL.set(reply)
+        wrong: Exception
+        try:
+            answer = await make()
+            if reply.garbled and not stream:
+                raise ValueError("the answer is empty or cut short")
+            return read(answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # ccxt cancels what waits for a connection that it closes: nobody cancelled us
+            closed = f"{what}: the connection was closed"
+            wrong = OutcomeUnknown(closed) if write else NotNow(closed)
+        except Exception as error:  # whatever falls out of ccxt's parsers is an answer that is none
+            wrong = self._put(error, what, reply, write, may_miss, submit)
+        finally:
+            CALL.reset(token)
+        raise wrong
+
+    def _put(
+        self, error: Exception, what: str, reply: Reply, write: bool, may_miss: bool, submit: bool
+    ) -> Exception:
+        if may_miss and reply.sent and is_not_found(error, str(error), self._not_found):
+            return NotFound()
+        if isinstance(error, TradectlError):
+            return error
+        put = translate(error, what, reply, self._reading, write=write, submit=submit)
+        if isinstance(put, NotNow):
+            self._keep_away(put, reply)
+        return put
+
+    def _keep_away(self, error: NotNow, reply: Reply) -> None:
+        if reply.status in TURNED_AWAY or error.retry_after:
+            pause = error.retry_after or SHORT_PAUSE
+            self._pace.back_off(pause, banned=reply.status == 418)
+
+
+__all__ = ["Caller", "NotFound"]

@@ -1,0 +1,181 @@
+"""Making ccxt's object, and taking hold of it where its requests leave and its answers arrive.
+
+ccxt is loaded here and nowhere else, when an exchange is opened. The object is set so that it does
+nothing behind our back: no retries, no broker's mark on our orders, no logging, no loading of what was
+not asked for, no numbers but texts. Four of its methods are wrapped on the object itself: a request
+waits for our pace before it is signed, and what is known of its answer is noted in the `Reply` of the
+call at hand, so that nobody has to guess afterwards whether anything left or came back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib
+import logging
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+from tradectl.domain.errors import UsageError
+from tradectl.exchange.ccxt_venue.errors import Reply
+from tradectl.exchange.ccxt_venue.keys import Keys
+from tradectl.exchange.ccxt_venue.pace import Pace
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.settings import ExchangeSettings
+
+CACHED = 100_000
+"""trades and orders that ccxt holds for us between two looks"""
+BURST_SECONDS = 20.0
+SAFE_PART = 0.65
+"""Limits are counted by the minute: a burst, and this part of the rate after it, stay below one."""
+RESERVED = 0.25
+
+CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
+
+_NONE: dict[str, Any] = {}
+_HOST = re.compile(r"^(https?|wss?)://[^/]+")
+_SECURE = {"https": "wss", "http": "ws"}
+
+
+def exchange_ids() -> list[str]:
+    """The exchanges that ccxt knows. Loads it."""
+    return sorted(importlib.import_module("ccxt").exchanges)
+
+
+async def load_ccxt() -> None:
+    """Loading takes a second or more: not in the loop's own thread."""
+    await asyncio.to_thread(importlib.import_module, "ccxt.pro")
+
+
+def make_client(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -> Any:
+    """ccxt's object for an exchange, nothing asked of it yet. Raises UsageError for an unknown id."""
+    client = _class_of(settings.id)(_config(settings, keys, quirks))
+    client.logger = _silent()
+    client.has["fetchCurrencies"] = False
+    client.verbose = False
+    if settings.testnet:
+        _use_testnet(client, settings)
+    if settings.url:
+        client.urls["api"] = _redirected(client.urls["api"], settings.url)
+    if settings.url.startswith("http://"):
+        client.timeout_on_exit = 0  # the pause is for TLS to say goodbye
+    for name, answer in quirks.pins.get(settings.market, {}).items():
+        setattr(client, name, _fixed(answer))
+    return client
+
+
+def make_pace(client: Any, settings: ExchangeSettings, quirks: Quirks) -> Pace:
+    named = quirks.rate.get(settings.market) or 1000 / max(float(client.rateLimit), 1.0)
+    capacity = max(named * BURST_SECONDS, 4.0)
+    return Pace(named * SAFE_PART, capacity, capacity * RESERVED, patience=settings.timeout_seconds)
+
+
+def hook(client: Any, pace: Pace) -> None:
+    """Pace every request, and note what became of it."""
+    send, ask = client.fetch, client.fetch2
+    read, parse = client.on_rest_response, client.parse_json
+
+    async def paced(
+        path: str,
+        api: Any = "public",
+        method: str = "GET",
+        params: Any = _NONE,
+        config: Any = _NONE,
+    ) -> Any:
+        cost = float(client.calculate_rate_limiter_cost(api, method, path, params, config))
+        call = CALL.get()
+        await pace.take(cost, privileged=call is not None and call.privileged)
+        return await ask(path, api, method, params, config)
+
+    async def sent(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        call = CALL.get()
+        if call is not None:
+            if call.may_go is not None:
+                call.may_go()
+            call.sent, call.status = True, None
+        return await send(url, method, headers, body)
+
+    def answered(status: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
+        call = CALL.get()
+        if call is not None:
+            call.status, call.headers = status, headers
+        return read(status, reason, url, method, headers, *rest)
+
+    def parsed(text: str) -> Any:
+        document = parse(text)
+        call = CALL.get()
+        if call is not None and (not isinstance(document, dict | list) or document == {}):
+            call.garbled = True
+        return document
+
+    client.fetch2, client.fetch = paced, sent
+    client.on_rest_response, client.parse_json = answered, parsed
+
+
+def _class_of(exchange_id: str) -> Any:
+    pro = importlib.import_module("ccxt.pro")
+    plain = importlib.import_module("ccxt.async_support")
+    for module in (pro, plain):
+        if exchange_id in module.exchanges:
+            return getattr(module, exchange_id)
+    near = difflib.get_close_matches(exchange_id, plain.exchanges, 3)
+    hint = f": did you mean {', '.join(near)}?" if near else ""
+    raise UsageError(f"ccxt knows no exchange {exchange_id!r}{hint}")
+
+
+def _config(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -> dict[str, Any]:
+    timeout = int(settings.timeout_seconds * 1000)
+    options: dict[str, Any] = {
+        "defaultType": "spot" if settings.market == "spot" else "swap",
+        "maxRetriesOnFailure": 0,
+        "tradesLimit": CACHED,
+        "ordersLimit": CACHED,
+        # what arrives later than we wait for it is to be turned away
+        "recvWindow": min(timeout, 10_000),
+        **quirks.options,
+        **quirks.kind_options.get(settings.market, {}),
+    }
+    config: dict[str, Any] = {
+        "enableRateLimit": False,  # `hook` paces
+        "number": str,
+        "timeout": timeout,
+        "newUpdates": True,
+        "options": options,
+    }
+    if keys is not None:
+        config |= {"apiKey": keys.api_key, "secret": keys.api_secret, "password": keys.passphrase}
+    return config
+
+
+def _use_testnet(client: Any, settings: ExchangeSettings) -> None:
+    if "test" not in client.urls:
+        raise UsageError(f"{settings.id} has no test network that ccxt knows")
+    client.set_sandbox_mode(True)
+
+
+def _redirected(urls: Any, url: str) -> Any:
+    """The same addresses at another host, their paths kept; ws where they were ws."""
+    if isinstance(urls, dict):
+        return {key: _redirected(value, url) for key, value in urls.items()}
+    if not isinstance(urls, str) or not (found := _HOST.match(urls)):
+        return urls
+    target = urlsplit(url)
+    scheme = _SECURE[target.scheme] if found.group(1) in ("ws", "wss") else target.scheme
+    return f"{scheme}://{target.netloc}{urls[found.end() :]}"
+
+
+def _fixed(answer: Any) -> Callable[..., Any]:
+    return lambda *_args, **_kwargs: answer
+
+
+def _silent() -> logging.Logger:
+    """ccxt logs requests with their key at debug level."""
+    logger = logging.Logger("ccxt-silent", logging.CRITICAL)
+    logger.disabled = True
+    return logger
+
+
+__all__ = ["CALL", "exchange_ids", "hook", "load_ccxt", "make_client", "make_pace"]

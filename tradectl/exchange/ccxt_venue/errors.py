@@ -1,0 +1,240 @@
+"""What an error of ccxt means for us: one table, and the few things that it cannot say.
+
+ccxt sorts errors by what the exchange called them. We need another order: was the thing done? Nothing
+that leaves this table guesses: what is not known to be refused, or known to be harmless, is of unknown
+fate, for a write; for a read it may simply be asked again. What a table by class cannot see is asked
+first: whether a request left at all, whether a connection stood, the exchange's own error code, and
+the HTTP status. Rows are by the class's name, so that ccxt need not be loaded to read them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from tradectl.domain.errors import (
+    AccessLost,
+    ExchangeError,
+    NotNow,
+    OutcomeUnknown,
+    Refused,
+    TradectlError,
+)
+
+
+class Verdict(StrEnum):
+    REFUSED = "refused"
+    NOT_NOW = "not now"
+    UNKNOWN = "unknown"
+    ACCESS_LOST = "access lost"
+
+
+class Row(NamedTuple):
+    verdict: Verdict
+    why: str
+
+
+R, N, U, A = Verdict.REFUSED, Verdict.NOT_NOW, Verdict.UNKNOWN, Verdict.ACCESS_LOST
+
+TABLE: dict[str, Row] = {
+    # refused: the exchange, or ccxt before it, said no to this request as it is
+    "InsufficientFunds": Row(R, "judged before the book: nothing was placed"),
+    "InvalidOrder": Row(R, "a filter said no; a duplicate of our id is told apart below"),
+    "OrderImmediatelyFillable": Row(R, "post-only, or a stop beyond its price: not placed"),
+    "OrderNotFillable": Row(R, "fill-or-kill that could not be: not placed"),
+    "ContractUnavailable": Row(R, "the contract is not traded"),
+    "OrderNotFound": Row(R, "no such order: nothing to act on"),
+    "OrderNotCached": Row(R, "ccxt's own, raised before anything is sent"),
+    "BadRequest": Row(R, "the request is malformed: it was read and not acted on"),
+    "BadSymbol": Row(R, "no such market"),
+    "ArgumentsRequired": Row(R, "ccxt's own, raised before anything is sent"),
+    "OperationRejected": Row(R, "understood and refused"),
+    "NoChange": Row(R, "it is so already: nothing was done"),
+    "MarginModeAlreadySet": Row(R, "it is so already: nothing was done"),
+    "MarketClosed": Row(R, "the market takes no orders"),
+    "InvalidAddress": Row(R, "withdrawals only: we make none"),
+    "AddressPending": Row(R, "withdrawals only: we make none"),
+    "NotSupported": Row(R, "the exchange or ccxt does not offer it"),
+    "InvalidProxySettings": Row(R, "ccxt's own, raised before anything is sent"),
+    # not now: not acted on, for a reason that passes
+    "RateLimitExceeded": Row(N, "counted and turned away at the door"),
+    "DDoSProtection": Row(N, "turned away at the door"),
+    "InvalidNonce": Row(N, "the request's time is off: turned away before it is read"),
+    "ExchangeClosedByUser": Row(N, "we closed: nothing leaves any more"),
+    # unknown: it may have been done
+    "BaseError": Row(U, "no more is known"),
+    "ExchangeError": Row(U, "a code that ccxt does not know, or an answer cut short"),
+    "OperationFailed": Row(U, "failed inside the exchange, at an unknown step"),
+    "NetworkError": Row(U, "the line failed while it was under way"),
+    "ExchangeNotAvailable": Row(U, "a gateway answered, not the exchange behind it"),
+    "OnMaintenance": Row(U, "going down: what it did with the last ones is not told"),
+    "RequestTimeout": Row(U, "no answer in time says nothing about the order"),
+    "DuplicateOrderId": Row(U, "our order may be there already: only a look can tell"),
+    "BadResponse": Row(U, "the answer cannot be read"),
+    "NullResponse": Row(U, "the answer is empty"),
+    "CancelPending": Row(U, "asked for, and not yet done"),
+    "ChecksumError": Row(U, "of an order book's stream: never of a request"),
+    "UnsubscribeError": Row(U, "of a stream: never of a request"),
+    # access lost: no request of ours will do any better
+    "AuthenticationError": Row(A, "the keys do not work"),
+    "PermissionDenied": Row(A, "the keys may not do this"),
+    "AccountNotEnabled": Row(A, "the account may not do this"),
+    "AccountSuspended": Row(A, "the account is closed to us"),
+    "ManualInteractionNeeded": Row(A, "a human must act at the exchange first"),
+    "RestrictedLocation": Row(A, "not from here"),
+}
+NOT_CCXT = Row(U, "not an error of ccxt: a parser fell over an answer")
+
+NEVER_CONNECTED = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
+"""Causes that say that no connection was made, so that nothing can have been sent."""
+
+_CODE = re.compile(r'"code"\s*:\s*"?(-?[0-9]{1,9})"?')
+_DUPLICATE = re.compile(r"duplicat|client.?(order)?.?id.{0,40}(exist|used|in use)", re.IGNORECASE)
+_UNKNOWN_INSIDE = re.compile(r"unknown error|internal error|unable to process", re.IGNORECASE)
+_BANNED_UNTIL = re.compile(r"banned until ([0-9]{13})")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+TURNED_AWAY = frozenset({418, 429})
+
+
+@dataclass(slots=True)
+class Reply:
+    """What is known of one call beside what it returned or raised."""
+
+    privileged: bool = False
+    """may use the part of the rate limit that is kept back"""
+    sent: bool = False
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    garbled: bool = False
+    """an answer was empty, cut, or not JSON"""
+    may_go: Callable[[], None] | None = None
+    """asked when the request is about to leave; what it raises keeps it back"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
+
+    codes: Mapping[str, Verdict] = field(default_factory=dict)
+    refuses_by_4xx: bool = False
+    """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
+    clean: Callable[[str], str] = str
+    now: Callable[[], float] = time.time
+    """wall clock, s: the end of a ban is told as a time"""
+
+
+def translate(
+    error: Exception,
+    what: str,
+    reply: Reply,
+    reading: Reading,
+    *,
+    write: bool,
+    submit: bool = False,
+) -> TradectlError:
+    """The error to raise in place of `error`. It carries no part of the original but its cleaned text:
+    raise it outside of the `except`, so that no context is printed either."""
+    if isinstance(error, TradectlError):
+        return error
+    text = str(error)
+    verdict = judge(error, text, reply, reading, submit=submit)
+    if verdict is U and not write:
+        verdict = N
+    message = f"{what}: {type(error).__name__}: {reading.clean(text)}"
+    if verdict is N:
+        return NotNow(message, retry_after(text, reply, reading.now()))
+    kinds: dict[Verdict, type[ExchangeError]] = {R: Refused, U: OutcomeUnknown, A: AccessLost}
+    return kinds[verdict](message)
+
+
+def judge(
+    error: Exception, text: str, reply: Reply, reading: Reading, *, submit: bool = False
+) -> Verdict:
+    verdict = row_of(error).verdict
+    if not reply.sent:
+        return verdict if verdict in (A, N) else R
+    if any(_names(cause) & NEVER_CONNECTED for cause in _causes(error)):
+        return N
+    if reply.garbled and verdict is A:
+        verdict = U  # ccxt misses something in an empty answer, and blames the keys
+    code = code_of(text)
+    if code is not None and code in reading.codes:
+        verdict = reading.codes[code]
+        if verdict is N and _UNKNOWN_INSIDE.search(text):
+            return U  # a code used for both "too many" and "we do not know"
+        return _unless_duplicate(verdict, text, submit)
+    if reply.status in TURNED_AWAY:
+        return N
+    if reply.status is not None and reply.status >= 500:
+        return U
+    client_fault = reply.status is not None and 400 <= reply.status < 500
+    if verdict is U and client_fault and code is not None and reading.refuses_by_4xx:
+        verdict = R
+    return _unless_duplicate(verdict, text, submit)
+
+
+def _unless_duplicate(verdict: Verdict, text: str, submit: bool) -> Verdict:
+    """A submit refused because its id is there already may be our own order, come twice."""
+    return U if verdict is R and submit and _DUPLICATE.search(text) else verdict
+
+
+def row_of(error: BaseException) -> Row:
+    for kind in type(error).__mro__:
+        if kind.__name__ in TABLE:
+            return TABLE[kind.__name__]
+    return NOT_CCXT
+
+
+def code_of(text: str) -> str | None:
+    found = _CODE.search(text)
+    return found.group(1) if found else None
+
+
+def is_not_found(error: Exception, text: str, codes: frozenset[str]) -> bool:
+    """The exchange says that it knows no such order."""
+    return "OrderNotFound" in _names(error) or code_of(text) in codes
+
+
+def retry_after(text: str, reply: Reply, now: float) -> float:
+    """Seconds to keep away: as the answer's header says, or until the end of the ban it names."""
+    asked = 0.0
+    for name, value in reply.headers.items():
+        if name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
+            asked = float(value)
+    banned = _BANNED_UNTIL.search(text)
+    if banned:
+        asked = max(asked, int(banned.group(1)) / 1000 - now)
+    return max(asked, 0.0)
+
+
+def _names(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    for _ in range(10):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+__all__ = [
+    "NOT_CCXT",
+    "TABLE",
+    "Reading",
+    "Reply",
+    "Row",
+    "Verdict",
+    "code_of",
+    "is_not_found",
+    "judge",
+    "retry_after",
+    "row_of",
+    "translate",
+]

@@ -1,0 +1,89 @@
+"""ccxt's numbers into exact decimals. It is told to hand over texts, and mostly does."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from tradectl.domain.money import ZERO, is_sane, number
+
+MILLISECOND = 1_000_000
+
+
+class Nonsense(ValueError):
+    """An answer that cannot be one: it lacks what every answer has, or its numbers are absurd."""
+
+
+class NotOurs(Nonsense):
+    """It is about a market that is none of ours."""
+
+
+def exact(value: Any) -> Decimal:
+    """The decimal that `value` spells. Raises Nonsense for what is no finite number below 1e15.
+
+    A float is read as the shortest text that gives it back: the text it came from, up to 15 digits.
+    """
+    try:
+        if isinstance(value, str):
+            return number(value)
+        if isinstance(value, Decimal) and is_sane(value):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15:
+            return Decimal(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return number(repr(value))
+    except ValueError:
+        pass
+    raise Nonsense(f"{str(value)[:40]!r} is no number")
+
+
+def maybe(value: Any) -> Decimal | None:
+    return None if value is None or value == "" else exact(value)
+
+
+def positive(value: Any) -> Decimal:
+    found = exact(value)
+    if found <= 0:
+        raise Nonsense(f"{found} is not above zero")
+    return found
+
+
+def not_negative(value: Any) -> Decimal:
+    found = ZERO if value is None else exact(value)
+    if found < 0:
+        raise Nonsense(f"{found} is below zero")
+    return found
+
+
+def above_zero(value: Any) -> Decimal | None:
+    """The number, or None for none and for the zero that stands for none."""
+    found = maybe(value)
+    return found if found is not None and found > 0 else None
+
+
+def nanoseconds(milliseconds: Any, otherwise: int) -> int:
+    """ccxt's milliseconds as ns; `otherwise` where there are none."""
+    if isinstance(milliseconds, int | float) and 0 < milliseconds < 1e13:
+        return int(milliseconds) * MILLISECOND
+    return otherwise
+
+
+def listed(raws: Any) -> list[Any]:
+    if not isinstance(raws, list):
+        raise Nonsense("a list was asked for")
+    return list(raws)
+
+
+__all__ = [
+    "MILLISECOND",
+    "Nonsense",
+    "NotOurs",
+    "above_zero",
+    "exact",
+    "listed",
+    "maybe",
+    "nanoseconds",
+    "not_negative",
+    "positive",
+]

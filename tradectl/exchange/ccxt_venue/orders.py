@@ -1,0 +1,108 @@
+"""Our order into the arguments of ccxt's `create_order`, once and checked.
+
+ccxt's own rounding lets -1 and 1e22 through and takes prices to the nearest step, so everything is
+checked here first and rounded toward safety: never more than was meant, never at a worse price than was
+meant, a stop never later than was meant. What cannot be sent as it is is refused here, as the exchange
+would refuse it, before anything leaves.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Any, NamedTuple
+
+from tradectl.domain.errors import Refused
+from tradectl.domain.instruments import InstrumentKind
+from tradectl.domain.money import ZERO, Side, floor_to, is_sane, plain
+from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
+from tradectl.exchange.ccxt_venue.markets import Market
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+
+
+class Arguments(NamedTuple):
+    symbol: str
+    type: str
+    side: str
+    amount: str
+    price: str | None
+    params: dict[str, Any]
+
+
+def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Quirks) -> Arguments:
+    """Raises Refused for what the market's rules do not allow."""
+    quantity = _quantity(spec, market)
+    limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
+    params: dict[str, Any] = {"clientOrderId": client_order_id}
+    stop: Decimal | None = None
+    if spec.type.is_stop:
+        # a protective stop that has to move by part of a step is reached a little earlier for it
+        stop = _price(spec.stop_price, market, up=spec.side is Side.SELL)
+        params["triggerPrice"] = plain(stop)
+        if quirks.stop_direction:
+            params["triggerDirection"] = "ascending" if spec.side is Side.BUY else "descending"
+    if spec.post_only and spec.type is OrderType.LIMIT:
+        params["postOnly"] = True
+    elif spec.type.has_limit and spec.time_in_force is not TimeInForce.GTC:
+        params["timeInForce"] = spec.time_in_force.upper()
+    is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
+    if spec.reduce_only and is_perpetual:
+        params["reduceOnly"] = True
+    else:
+        _check_notional(quantity, limit if limit is not None else stop, market)
+    return Arguments(
+        market.unified,
+        "limit" if spec.type.has_limit else "market",
+        spec.side.value,
+        _contracts(quantity, market),
+        None if limit is None else plain(limit),
+        params,
+    )
+
+
+def _quantity(spec: OrderSpec, market: Market) -> Decimal:
+    if not is_sane(spec.quantity) or spec.quantity <= 0:
+        raise Refused(f"{spec.symbol}: a quantity of {spec.quantity} is none")
+    quantity = floor_to(spec.quantity, market.instrument.lot_size)
+    if quantity <= 0 or quantity < market.min_quantity:
+        least = max(market.min_quantity, market.instrument.lot_size)
+        raise Refused(f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}")
+    most = [market.max_quantity]
+    if not spec.type.has_limit:
+        most.append(market.max_market_quantity)
+    for limit in most:
+        if limit is not None and quantity > limit:
+            raise Refused(f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}")
+    return quantity
+
+
+def _price(price: Decimal | None, market: Market, *, up: bool) -> Decimal:
+    if price is None or not is_sane(price) or price <= 0:
+        raise Refused(f"{market.symbol}: a price of {price} is none")
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    if market.price_digits is not None:
+        rounded = Context(prec=market.price_digits, rounding=rounding).create_decimal(price)
+    else:
+        tick = market.instrument.tick_size
+        rounded = (price / tick).to_integral_value(rounding) * tick
+    if rounded <= 0:
+        raise Refused(f"{market.symbol}: a price of {plain(price)} is below the least step")
+    return rounded
+
+
+def _check_notional(quantity: Decimal, price: Decimal | None, market: Market) -> None:
+    least = market.instrument.min_notional
+    if price is not None and least > ZERO and quantity * price < least:
+        raise Refused(
+            f"{market.symbol}: {plain(quantity)} at {plain(price)} is below the least notional of"
+            f" {plain(least)} {market.instrument.quote}"
+        )
+
+
+def _contracts(quantity: Decimal, market: Market) -> str:
+    contracts = quantity / market.size
+    if contracts * market.size != quantity:
+        raise Refused(f"{market.symbol}: {plain(quantity)} is no whole number of contracts")
+    return plain(contracts)
+
+
+__all__ = ["Arguments", "arguments"]

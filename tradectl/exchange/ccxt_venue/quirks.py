@@ -1,0 +1,191 @@
+"""What is true of one exchange and not of the others: the only place that knows their names.
+
+Everything else in this package goes by what ccxt unifies. A row says where that is not enough. An
+exchange without a row works with the defaults: it is asked, never assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from tradectl.domain.errors import Refused
+from tradectl.exchange.ccxt_venue.errors import Verdict
+
+R, N, U, A = Verdict.REFUSED, Verdict.NOT_NOW, Verdict.UNKNOWN, Verdict.ACCESS_LOST
+Account = tuple[dict[str, str], dict[str, str]]
+"""Totals by currency, and signed quantities by the market's id, as the exchange spells them."""
+
+
+class Quirks(Struct, frozen=True, kw_only=True):
+    options: Mapping[str, Any] = {}
+    """of ccxt, for every market"""
+    kind_options: Mapping[str, Mapping[str, Any]] = {}
+    """the same by kind of market: spot, perpetual"""
+    pins: Mapping[str, Mapping[str, Any]] = {}
+    """methods of ccxt's object that are to give a fixed answer, by kind of market"""
+    rate: Mapping[str, float] = {}
+    """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
+    codes: Mapping[str, Verdict] = {}
+    """its own error codes, where ccxt's class says too little or the wrong thing"""
+    not_found: frozenset[str] = frozenset()
+    """codes for an order that it does not know"""
+    refuses_by_4xx: bool = False
+    client_id_param: str = ""
+    """what `fetch_order` takes to find an order by our id; empty: lists are searched"""
+    cancel_id_param: str = ""
+    """the same for `cancel_order`"""
+    original_id_keys: tuple[str, ...] = ()
+    """where an answer hides our id when it is not in its usual place"""
+    trade_client_id_key: str = ""
+    """our order's id in a fill of the user stream"""
+    reason_keys: tuple[str, ...] = ()
+    """why an order was rejected"""
+    stop_id_keys: tuple[str, ...] = ()
+    """marks an order of the book of stops, which has ids of its own"""
+    stop_became_keys: tuple[str, ...] = ()
+    """the id of the order that a triggered stop became"""
+    whole_position_keys: tuple[str, ...] = ()
+    """marks an order that closes whatever there is, and so has no quantity"""
+    stop_direction: bool = False
+    """a stop must say from which side its price is reached"""
+    fills_from_id: str = ""
+    """asks for fills from an id on"""
+    fills_window_ms: Mapping[str, int] = {}
+    """the longest time that one request for fills spans, by kind of market"""
+    fills_history_ms: Mapping[str, int] = {}
+    """how far back it tells fills"""
+    fills_limit: int | None = None
+    trades_params: Mapping[str, Mapping[str, Any]] = {}
+    """for recent trades whose ids are those of the stream, by kind of market"""
+    trades_limit: int | None = None
+    account: Mapping[str, Callable[[Any], Account]] = {}
+    """reads holdings out of the raw account, by kind of market"""
+    dead_man: Mapping[str, str] = {}
+    """the method that cancels a symbol's orders after a while, by kind of market"""
+    permissions: str = ""
+    """the method that tells what a key may do"""
+    permission_keys: Mapping[str, tuple[str, str]] = {}
+    """in its answer: may trade, may withdraw, by kind of market"""
+    lost_events: frozenset[str] = frozenset()
+    """messages of the user stream that say that it is over, which ccxt does not act on"""
+    fresh_login: Mapping[str, str] = {}
+    """option with the user stream's key, to be forgotten before each connection"""
+    forget_orders: bool = False
+    """the cache of orders breaks on a second fill of an order: empty it after each message"""
+
+
+def _binance_futures_account(raw: Any) -> Account:
+    """Wallet balances without unrealized profit, and net positions, in one answer of one moment."""
+    balances = {row["asset"]: row["walletBalance"] for row in raw["assets"]}
+    positions: dict[str, str] = {}
+    for row in raw["positions"]:
+        amount = row["positionAmt"]
+        if row.get("positionSide", "BOTH") != "BOTH":
+            raise Refused("the account is in hedge mode: set it to one-way mode there")
+        positions[row["symbol"]] = amount
+    return balances, positions
+
+
+_BINANCE = Quirks(
+    options={
+        "fetchMargins": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
+        "disableFuturesSandboxWarning": True,
+    },
+    kind_options={
+        "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+        "perpetual": {
+            "fetchMarkets": {"types": ["linear"]},
+            "defaultType": "swap",
+            "defaultSubType": "linear",
+        },
+    },
+    # it tells spot from futures by an address, and ours may be another
+    pins={"spot": {"is_spot_url": True}, "perpetual": {"is_spot_url": False}},
+    rate={"spot": 20, "perpetual": 40},
+    codes={
+        "-1000": U,  # unknown error while processing
+        "-1001": U,  # disconnected: unable to process, or to tell
+        "-1003": N,  # too many requests; "unknown error" under this code is told apart
+        "-1006": U,  # unexpected response from the message bus: execution status unknown
+        "-1007": U,  # timeout waiting for the backend: send and execution status unknown
+        "-1008": N,  # overloaded: turned away by system-level protection
+        "-1015": N,  # too many orders
+        "-1016": N,  # the service is shutting down
+        "-1021": N,  # the request's time is outside of its window
+        "-1022": A,
+        "-1002": A,
+        "-2008": A,
+        "-2014": A,
+        "-2015": A,  # ccxt takes it for a ban once a key has worked; a halt is the safe reading
+    },
+    not_found=frozenset({"-2011", "-2013"}),
+    refuses_by_4xx=True,
+    client_id_param="clientOrderId",
+    cancel_id_param="clientOrderId",
+    original_id_keys=("origClientOrderId",),
+    trade_client_id_key="c",
+    reason_keys=("r", "rm", "rejectReason"),
+    stop_id_keys=("algoId", "aid"),
+    stop_became_keys=("actualOrderId", "ai"),
+    whole_position_keys=("closePosition", "cp"),
+    fills_from_id="fromId",
+    fills_window_ms={"perpetual": 7 * 86_400_000},
+    fills_history_ms={"perpetual": 89 * 86_400_000},
+    fills_limit=1000,
+    trades_params={
+        "spot": {"fetchTradesMethod": "publicGetTrades"},
+        "perpetual": {"fetchTradesMethod": "fapiPublicGetTrades"},
+    },
+    trades_limit=1000,
+    account={"perpetual": _binance_futures_account},
+    dead_man={"perpetual": "fapiPrivatePostCountdownCancelAll"},
+    permissions="sapiGetAccountApiRestrictions",
+    permission_keys={
+        "spot": ("enableSpotAndMarginTrading", "enableWithdrawals"),
+        "perpetual": ("enableFutures", "enableWithdrawals"),
+    },
+    lost_events=frozenset({"listenKeyExpired", "eventStreamTerminated"}),
+    fresh_login={"perpetual": "linear"},
+    forget_orders=True,
+)
+
+TABLE: dict[str, Quirks] = {
+    "binance": _BINANCE,
+    "binanceus": _BINANCE,
+    "binanceusdm": _BINANCE,
+    "bybit": Quirks(
+        kind_options={
+            "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+            "perpetual": {"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap"},
+        },
+        stop_direction=True,
+    ),
+    "okx": Quirks(
+        kind_options={
+            "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+            "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+        },
+        client_id_param="clOrdId",
+        cancel_id_param="clOrdId",
+        stop_id_keys=("algoId",),
+    ),
+    "bitget": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
+    "kucoin": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
+    "kraken": Quirks(
+        cancel_id_param="clientOrderId",
+    ),
+}
+NONE = Quirks()
+
+
+def quirks_of(exchange_id: str) -> Quirks:
+    return TABLE.get(exchange_id, NONE)
+
+
+__all__ = ["Account", "Quirks", "quirks_of"]

@@ -1,0 +1,224 @@
+"""What ccxt makes of an exchange's word on orders and fills, into ours.
+
+ccxt fills in what an answer lacks: an empty one becomes an order without id and status of which nothing
+is filled, a triggered stop an order filled in full. So nothing is taken that does not carry an id, a
+known status, our own market and numbers that can be. What falls short raises `Nonsense`, and the call it
+belongs to has had no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tradectl.domain.events import Liquidity
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.text import harmless
+from tradectl.exchange.ccxt_venue.markets import Market, Markets
+from tradectl.exchange.ccxt_venue.numbers import (
+    Nonsense,
+    above_zero,
+    exact,
+    nanoseconds,
+    not_negative,
+    positive,
+)
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.venue import VenueFill, VenueOrder
+
+STOP = "stop:"
+"""prefix of the id of an order in a book of stops: its numbers are not those of other orders"""
+
+STATUS = {
+    "open": OrderStatus.ACCEPTED,
+    "canceling": OrderStatus.ACCEPTED,
+    "closed": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+}
+
+
+class Reports:
+    """Reads orders and fills. Remembers which of our ids belongs to which of the exchange's."""
+
+    def __init__(self, markets: Markets, quirks: Quirks) -> None:
+        self._markets = markets
+        self._quirks = quirks
+        self._ours: dict[str, str] = {}
+
+    def order(
+        self,
+        raw: Any,
+        *,
+        market: Market | None = None,
+        client_order_id: str = "",
+        stop: bool = False,
+    ) -> VenueOrder:
+        """The order that `raw` is about; of `market` and with the id of ours, where these are given.
+        `stop` says that it was asked for in the book of stops. Raises Nonsense."""
+        if not isinstance(raw, Mapping) or not raw.get("id"):
+            raise Nonsense("an order without an id")
+        info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
+        found = self._market(raw.get("symbol"), market)
+        venue_id = str(raw["id"])
+        if stop or self.is_stop(info):
+            venue_id = STOP + venue_id
+            self.remember(self.became(raw), client_order_id or str(raw.get("clientOrderId") or ""))
+        ours = self._client_id(raw, info, venue_id, client_order_id)
+        quantity, filled = self._amounts(raw, info, found)
+        status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
+        kind = _type(raw)
+        return VenueOrder(
+            symbol=found.symbol,
+            venue_order_id=venue_id,
+            client_order_id=ours,
+            side=_side(raw),
+            status=status,
+            quantity=quantity,
+            filled=filled,
+            type=kind,
+            price=above_zero(raw.get("price")) if kind.has_limit else None,
+            stop_price=above_zero(raw.get("triggerPrice")),
+            reduce_only=raw.get("reduceOnly") is True,
+            reason=self._reason(info),
+            fills=self._fills_of(raw, venue_id, ours),
+            ts=nanoseconds(_moment(raw), 0),
+        )
+
+    def fill(self, raw: Any, *, market: Market | None = None) -> VenueFill:
+        """Raises Nonsense."""
+        if not isinstance(raw, Mapping) or not raw.get("id") or not raw.get("order"):
+            raise Nonsense("a fill without its id or its order's")
+        info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
+        found = self._market(raw.get("symbol"), market)
+        venue_id = str(raw["order"])
+        told = info.get(self._quirks.trade_client_id_key) if info else None
+        fee, currency = _fee(raw)
+        maker = raw.get("takerOrMaker") == "maker"
+        return VenueFill(
+            symbol=found.symbol,
+            trade_id=str(raw["id"]),
+            venue_order_id=venue_id,
+            side=_side(raw),
+            quantity=positive(raw.get("amount")) * found.size,
+            price=positive(raw.get("price")),
+            fee=fee,
+            fee_currency=currency,
+            liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
+            client_order_id=self._ours.get(venue_id) or harmless(told or "", 64),
+            ts=nanoseconds(raw.get("timestamp"), 0),
+        )
+
+    def is_stop(self, info: Any) -> bool:
+        return isinstance(info, Mapping) and any(key in info for key in self._quirks.stop_id_keys)
+
+    def became(self, raw: Any) -> str:
+        """The id of the order that a stop became when it was triggered; empty for none."""
+        info = raw.get("info") if isinstance(raw, Mapping) else None
+        if not isinstance(info, Mapping):
+            return ""
+        found = (str(info.get(key) or "") for key in self._quirks.stop_became_keys)
+        return next((value for value in found if value not in ("", "0")), "")
+
+    def remember(self, venue_id: str, client_order_id: str) -> None:
+        if venue_id and client_order_id:
+            self._ours[venue_id] = client_order_id
+            while len(self._ours) > 10_000:
+                del self._ours[next(iter(self._ours))]
+
+    def _market(self, unified: Any, expected: Market | None) -> Market:
+        found = self._markets.of(unified)
+        if expected is not None and found is not expected:
+            raise Nonsense(f"an answer about {found.symbol} to a question about {expected.symbol}")
+        return found
+
+    def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
+        told = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
+        ours = harmless(self._ours.get(venue_id) or told or raw.get("clientOrderId") or "", 64)
+        if asked and ours and ours != asked:
+            raise Nonsense(f"an answer about order {ours} to a question about {asked}")
+        self.remember(venue_id, asked or ours)
+        return asked or ours
+
+    def _amounts(self, raw: Any, info: Any, market: Market) -> tuple[Any, Any]:
+        filled = not_negative(raw.get("filled")) * market.size
+        if any(info.get(key) in (True, "true") for key in self._quirks.whole_position_keys):
+            return max(not_negative(raw.get("amount")) * market.size, filled), filled
+        quantity = positive(raw.get("amount")) * market.size
+        if filled > quantity:
+            raise Nonsense(f"{filled} filled of {quantity}")
+        return quantity, filled
+
+    def _status(self, raw: Any, quantity: Any, filled: Any, *, is_stop: bool) -> OrderStatus:
+        status = STATUS.get(str(raw.get("status")))
+        if status is None:
+            raise Nonsense(f"an order with a status of {str(raw.get('status'))[:40]!r}")
+        if is_stop and status is OrderStatus.FILLED:
+            raise Triggered
+        if status is OrderStatus.FILLED and filled < quantity:
+            return OrderStatus.CANCELED  # closed, and the rest of it is gone
+        if status is OrderStatus.ACCEPTED and filled:
+            return OrderStatus.PARTIALLY_FILLED
+        return status
+
+    def _reason(self, info: Any) -> str:
+        texts = (info.get(key) for key in self._quirks.reason_keys)
+        return next((harmless(text) for text in texts if text and text != "NONE"), "")
+
+    def _fills_of(self, raw: Any, venue_id: str, ours: str) -> tuple[VenueFill, ...]:
+        fills: list[VenueFill] = []
+        for trade in raw.get("trades") or ():
+            named = {**trade, "order": venue_id, "symbol": trade.get("symbol") or raw["symbol"]}
+            named["side"] = trade.get("side") or raw.get("side")
+            named["timestamp"] = trade.get("timestamp") or _moment(raw)
+            try:
+                fills.append(self.fill(named))
+            except Nonsense:
+                return ()  # the fills are asked for by their own call
+        return tuple(fills)
+
+
+class Triggered(Nonsense):
+    """A stop that is over because it was triggered: what it became tells the rest."""
+
+    def __init__(self) -> None:
+        super().__init__("the stop was triggered")
+
+
+def _moment(raw: Mapping[str, Any]) -> Any:
+    """The last time that the order says of itself."""
+    times = (raw.get(key) for key in ("lastUpdateTimestamp", "lastTradeTimestamp", "timestamp"))
+    return next((time for time in times if time), None)
+
+
+def _side(raw: Mapping[str, Any]) -> Side:
+    try:
+        return Side(raw.get("side") or "")
+    except ValueError:
+        raise Nonsense("no side of the market") from None
+
+
+def _type(raw: Mapping[str, Any]) -> OrderType:
+    is_market = raw.get("type") == "market"
+    if above_zero(raw.get("triggerPrice")) is not None:
+        return OrderType.STOP_MARKET if is_market else OrderType.STOP_LIMIT
+    return OrderType.MARKET if is_market else OrderType.LIMIT
+
+
+def _fee(raw: Mapping[str, Any]) -> tuple[Any, str]:
+    """The fee and its currency; of several currencies the first one that was charged."""
+    fees = raw.get("fees") or ([raw["fee"]] if raw.get("fee") else [])
+    charged: dict[str, Any] = {}
+    for fee in fees:
+        if isinstance(fee, Mapping) and fee.get("cost") is not None:
+            currency = harmless(fee.get("currency") or "", 20)
+            charged[currency] = charged.get(currency, ZERO) + exact(fee["cost"])
+    for currency, cost in charged.items():
+        if cost:
+            return cost, currency
+    return ZERO, next(iter(charged), "")
+
+
+__all__ = ["STOP", "Reports", "Triggered"]

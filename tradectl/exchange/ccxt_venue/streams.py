@@ -1,0 +1,245 @@
+"""Listening: market data and the account's own news, pushed where the exchange pushes, else polled.
+
+Each stream runs until its connection is lost, which is NotNow, and leaves nothing behind: asked again it
+subscribes anew. ccxt wakes a waiter for one symbol's news and forgets to say that others came along;
+so at each waking everything that its caches hold for the stream's symbols is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from tradectl.domain.errors import NotNow
+from tradectl.domain.events import MarketDataEvent
+from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.market_data import Crossed, MarketData
+from tradectl.exchange.ccxt_venue.markets import Market
+from tradectl.exchange.ccxt_venue.tap import Tap
+from tradectl.exchange.venue import Channel, Deliver
+
+REMEMBERED = 10_000
+"""ids of trades that polling has handed over"""
+
+PUSHED = {
+    Channel.TRADES: (("watchTradesForSymbols", True), ("watchTrades", False)),
+    Channel.QUOTES: (("watchBidsAsks", True), ("watchTicker", False)),
+    Channel.BOOK: (("watchOrderBookForSymbols", True), ("watchOrderBook", False)),
+}
+"""ccxt's methods by preference, and whether they take several symbols"""
+
+
+def pushed_channels(client: Any) -> tuple[Channel, ...]:
+    return tuple(channel for channel in Channel if _method(client, channel) is not None)
+
+
+class Streams:
+    """`recent` and `quote` ask once over REST: they are what polling goes by."""
+
+    def __init__(
+        self,
+        client: Any,
+        caller: Caller,
+        tap: Tap,
+        data: MarketData,
+        *,
+        poll_seconds: float,
+        recent: Callable[[Market], Awaitable[list[MarketDataEvent]]],
+        quote: Callable[[Market], Awaitable[MarketDataEvent]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._caller = caller
+        self._tap = tap
+        self._data = data
+        self._poll_seconds = poll_seconds
+        self._recent = recent
+        self._quote = quote
+        self._sleep = sleep
+
+    async def run(self, channel: Channel, markets: Sequence[Market], deliver: Deliver) -> None:
+        method = _method(self._client, channel)
+        with self._tap.using():
+            if method is None:
+                await side_by_side(self._poll(channel, market, deliver) for market in markets)
+                return
+            name, takes_several = method
+            groups = [list(markets)] if takes_several else [[market] for market in markets]
+            await side_by_side(
+                self._watch(channel, name, group, takes_several, deliver) for group in groups
+            )
+
+    async def _watch(
+        self,
+        channel: Channel,
+        name: str,
+        markets: list[Market],
+        takes_several: bool,
+        deliver: Deliver,
+    ) -> None:
+        watch = getattr(self._client, _snake(name))
+        asked: Any = [m.unified for m in markets] if takes_several else markets[0].unified
+        news = _NEWS[channel](self._client, self._data, markets)
+        what = f"{channel} of {', '.join(market.symbol for market in markets[:3])}"
+        try:
+            while True:
+                told = await self._caller.watch(what, lambda: watch(asked))
+                if events := news.since_last(told):
+                    deliver(events)
+        except Crossed as crossed:
+            lost = f"{what}: the book is crossed, {crossed}"
+        finally:
+            news.forget()
+        raise NotNow(lost)
+
+    async def _poll(self, channel: Channel, market: Market, deliver: Deliver) -> None:
+        seen: dict[str, None] = {}
+        while True:
+            if channel is Channel.TRADES:
+                events = _unseen(await self._recent(market), seen)
+            elif channel is Channel.QUOTES:
+                events = [await self._quote(market)]
+            else:
+                events = await self._fetched_book(market)
+            if events:
+                deliver(events)
+            await self._sleep(self._poll_seconds)
+
+    async def _fetched_book(self, market: Market) -> list[MarketDataEvent]:
+        def read(raw: Any) -> list[MarketDataEvent]:
+            event = self._data.book(raw, market)
+            return [] if event is None else [event]
+
+        return await self._caller.ask(
+            f"book of {market.symbol}",
+            lambda: self._client.fetch_order_book(market.unified),
+            read,
+        )
+
+
+class _Trades:
+    def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
+        self._client = client
+        self._data = data
+        self._markets = markets
+
+    def since_last(self, told: Any) -> list[MarketDataEvent]:
+        events: list[MarketDataEvent] = []
+        for market in self._markets:
+            cache = (self._client.trades or {}).get(market.unified)
+            if cache:
+                events += self._data.trades(list(cache), market)
+                cache.clear()
+        if not events and told:  # an exchange whose trades ccxt keeps elsewhere
+            by_name = {market.unified: market for market in self._markets}
+            for raw in told:
+                if market_ := by_name.get(raw.get("symbol")):
+                    events += self._data.trades([raw], market_)
+        return events
+
+    def forget(self) -> None:
+        for market in self._markets:
+            (self._client.trades or {}).pop(market.unified, None)
+
+
+class _Quotes:
+    """The newest of each symbol: a quote that another has replaced is no news."""
+
+    def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
+        self._client = client
+        self._data = data
+        self._markets = markets
+        self._last: dict[str, Any] = {}
+
+    def since_last(self, told: Any) -> list[MarketDataEvent]:
+        events: list[MarketDataEvent] = []
+        for market in self._markets:
+            raw = self._newest(told, market.unified)
+            if raw is None or raw is self._last.get(market.unified):
+                continue
+            self._last[market.unified] = raw
+            if event := self._data.quote(raw, market):
+                events.append(event)
+        return events
+
+    def _newest(self, told: Any, unified: str) -> Any:
+        if isinstance(told, dict) and told.get("symbol") == unified:
+            return told
+        if isinstance(told, dict) and isinstance(told.get(unified), dict):
+            return told[unified]
+        return (getattr(self._client, "bidsasks", None) or {}).get(unified)
+
+    def forget(self) -> None:
+        for market in self._markets:
+            (getattr(self._client, "bidsasks", None) or {}).pop(market.unified, None)
+
+
+class _Books:
+    def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
+        self._client = client
+        self._data = data
+        self._markets = markets
+        self._last: dict[str, Any] = {}
+
+    def since_last(self, told: Any) -> list[MarketDataEvent]:
+        events: list[MarketDataEvent] = []
+        for market in self._markets:
+            is_told = told.get("symbol") == market.unified
+            raw = told if is_told else (self._client.orderbooks or {}).get(market.unified)
+            if raw is None:
+                continue
+            step = (raw.get("nonce"), raw.get("timestamp"))
+            if not is_told and (step[0] is None or step == self._last.get(market.unified)):
+                continue
+            self._last[market.unified] = step
+            if event := self._data.book(raw, market):
+                events.append(event)
+        return events
+
+    def forget(self) -> None:
+        """So that ccxt begins with a whole book, not with what is left of a broken one."""
+        for market in self._markets:
+            (self._client.orderbooks or {}).pop(market.unified, None)
+
+
+_NEWS: dict[Channel, Any] = {
+    Channel.TRADES: _Trades,
+    Channel.QUOTES: _Quotes,
+    Channel.BOOK: _Books,
+}
+
+
+async def side_by_side(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all until one ends or fails, and end as it did; the others are cancelled."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _unseen(events: list[MarketDataEvent], seen: dict[str, None]) -> list[MarketDataEvent]:
+    fresh = [event for event in events if not event.trade_id or event.trade_id not in seen]
+    seen.update((event.trade_id, None) for event in fresh)
+    while len(seen) > REMEMBERED:
+        del seen[next(iter(seen))]
+    return fresh
+
+
+def _method(client: Any, channel: Channel) -> tuple[str, bool] | None:
+    for name, takes_several in PUSHED[channel]:
+        if client.has.get(name) is True and hasattr(client, _snake(name)):
+            return name, takes_several
+    return None
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+__all__ = ["Streams", "pushed_channels", "side_by_side"]

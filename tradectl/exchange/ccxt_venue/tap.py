@@ -1,0 +1,172 @@
+"""A hold on ccxt's WebSocket connections.
+
+Left alone, ccxt's receiver dies silently of one message that it cannot read: the socket stays open and
+nothing comes any more. Of several updates between two looks it hands over the last, or those of one
+symbol, and some it overlooks. So every connection is guarded. Market data that cannot be read is dropped
+and counted; on the account's own stream it may have been a fill, and ends the connection, loudly, like
+any other loss. Orders and fills are taken as each message is handled, in the order of their arrival;
+connections that no stream needs any more are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+MOST_WAITING = 100_000
+CLOSE_SECONDS = 2.0
+
+
+class _Urls(set[str]):
+    """The connections of one stream; `account` if it is the account's own."""
+
+    def __init__(self, account: bool) -> None:
+        super().__init__()
+        self.account = account
+
+
+_URLS: ContextVar[_Urls | None] = ContextVar("ccxt_stream_urls", default=None)
+
+
+class News(NamedTuple):
+    is_fill: bool
+    raw: dict[str, Any]
+
+
+class Tap:
+    """Installs itself on a ccxt object. `news` are orders and fills while somebody is `listening`."""
+
+    def __init__(
+        self,
+        client: Any,
+        lost_events: frozenset[str],
+        dropped: Counter[str],
+        *,
+        forget_orders: bool,
+    ) -> None:
+        self.client = client
+        self.news: deque[News] = deque(maxlen=MOST_WAITING)
+        self.listening = False
+        self._dropped = dropped
+        self._account_urls: set[str] = set()
+        self._lost_events = lost_events
+        self._forget_orders = forget_orders
+        self._users: Counter[str] = Counter()
+        self._make = client.client
+        self._handle = client.handle_message
+        self._tapped: dict[str, Any] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        client.client = self._connection
+        client.handle_message = self._message
+
+    @contextmanager
+    def using(self, *, account: bool = False) -> Iterator[None]:
+        """What is connected to inside belongs to this stream, and is closed with its last one."""
+        urls = _Urls(account)
+        token = _URLS.set(urls)
+        try:
+            yield
+        finally:
+            _URLS.reset(token)
+            for url in urls:
+                self._users[url] -= 1
+                self._account_urls.discard(url)
+                if self._users[url] <= 0:
+                    del self._users[url]
+                    self._close(url)
+
+    def _connection(self, url: str) -> Any:
+        connection = self._make(url)
+        urls = _URLS.get()
+        if urls is not None and url not in urls:
+            urls.add(url)
+            self._users[url] += 1
+            if urls.account:
+                self._account_urls.add(url)
+        if not getattr(connection, "tradectl_guarded", False):
+            connection.tradectl_guarded = True
+            connection.handle_message = self._guarded(connection, connection.handle_message)
+        return connection
+
+    def _guarded(self, connection: Any, handle: Callable[[Any], None]) -> Callable[[Any], None]:
+        def handle_message(message: Any) -> None:
+            try:
+                handle(message)
+            except Exception as error:  # unread, it would end ccxt's receiver without a word
+                self._dropped["not readable"] += 1
+                if connection.url in self._account_urls:
+                    self._lose(connection, f"news that cannot be read: {type(error).__name__}")
+
+        return handle_message
+
+    def _message(self, connection: Any, message: Any) -> None:
+        if isinstance(message, dict) and self._says_lost(message):
+            self._lose(connection, "the exchange ended the stream")
+            return
+        self._handle(connection, message)
+        self._harvest()
+
+    def _says_lost(self, message: dict[str, Any]) -> bool:
+        if not self._lost_events:
+            return False
+        inner = message.get("event")
+        said = inner if isinstance(inner, dict) else message
+        return said.get("e") in self._lost_events
+
+    def _lose(self, connection: Any, why: str) -> None:
+        from ccxt import NetworkError
+
+        connection.on_error(NetworkError(why))
+
+    def _harvest(self) -> None:
+        """Take what the message brought, and hold the caches so that the next one is not missed."""
+        for name, is_fill in (("orders", False), ("myTrades", True)):
+            cache: Any = getattr(self.client, name, None)
+            if cache is None or isinstance(cache, dict):
+                continue
+            if self._tapped.get(name) is not cache:
+                self._tapped[name] = cache
+                self._take(is_fill, *cache)
+                cache.append = self._recording(cache.append, is_fill)
+            if is_fill or self._forget_orders:
+                cache.clear()
+
+    def _recording(self, append: Callable[[Any], None], is_fill: bool) -> Callable[[Any], None]:
+        def record(item: Any) -> None:
+            self._take(is_fill, item)
+            append(item)
+
+        return record
+
+    def _take(self, is_fill: bool, *items: Any) -> None:
+        if self.listening:
+            self.news.extend(News(is_fill, dict(item)) for item in items)
+
+    def _close(self, url: str) -> None:
+        connection = self.client.clients.get(url) if self.client.clients else None
+        if connection is None:
+            return
+        del self.client.clients[url]
+        connection.error = connection.error or ConnectionError("closed by us")
+        task = asyncio.ensure_future(_closed(connection))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def settle(self) -> None:
+        """Wait for the connections that are being closed, bounded."""
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
+
+
+async def _closed(connection: Any) -> None:
+    try:
+        await asyncio.wait_for(connection.close(), CLOSE_SECONDS)
+    except Exception:  # whatever state it was in, it is not used any more
+        return
+
+
+__all__ = ["News", "Tap"]

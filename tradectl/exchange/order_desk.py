@@ -1,0 +1,296 @@
+"""What we have at a venue, order by order, and what its words mean for the books.
+
+Pure: words of the venue go in, in any order and any number of times, reports come out, each thing once.
+An order is ours by its client order id, or by the venue's id once that is known; a fill that names only
+an id not yet known waits for it. An order's end is reported only when every fill that the venue counted
+has been seen, so that no position stays silent behind a cancelled order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from msgspec import Struct, field
+
+from tradectl.domain.events import ExecutionEvent, FillEvent
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import (
+    TAG_LENGTH,
+    Order,
+    OrderSpec,
+    OrderStatus,
+    Trigger,
+    client_order_id,
+    order_tag,
+)
+from tradectl.domain.text import harmless
+from tradectl.exchange.venue import VenueFill, VenueOrder
+
+PARKED = 1_000
+"""Fills kept that name an order not known yet; most of them are somebody else's."""
+KEPT = 1_000
+ENDINGS = {
+    OrderStatus.CANCELED: Trigger.CANCEL,
+    OrderStatus.REJECTED: Trigger.REJECT,
+    OrderStatus.EXPIRED: Trigger.EXPIRE,
+}
+
+Reports = list[ExecutionEvent]
+Word = VenueOrder | VenueFill
+
+
+class Tracked(Struct, eq=False):
+    """An order of ours at the venue. `counted` is what the venue says is filled, `filled` what the
+    fills add up to that we have seen; `ending` how it will end once the two agree."""
+
+    spec: OrderSpec
+    client_id: str
+    created_at: int
+    venue_id: str = ""
+    counted: Decimal = ZERO
+    filled: Decimal = ZERO
+    trades: set[str] = field(default_factory=set)
+    accepted: bool = False
+    answered: bool = False
+    doubted: bool = False
+    cancel_wanted: bool = False
+    ending: Trigger | None = None
+    reason: str = ""
+    over: bool = False
+    disowned: bool = False
+    fetching: bool = False
+
+    def lacks_fills(self) -> bool:
+        """The venue has counted more than it has told."""
+        return self.counted > self.filled
+
+
+class OrderDesk:
+    """`known` says whether the books still know an order id; `worth` what one coin of a third currency
+    is worth in the quote currency, where that is known."""
+
+    def __init__(
+        self,
+        name: str,
+        account_id: str,
+        instruments: Instruments,
+        known: Callable[[str], bool] = lambda _: True,
+        worth: Callable[[str, str], Decimal | None] = lambda *_: None,
+    ) -> None:
+        self.foreign: dict[str, VenueOrder] = {}
+        self.duplicates = 0
+        self._source = name
+        self._account_id = account_id
+        self._instruments = instruments
+        self._known = known
+        self._worth = worth
+        self._orders: dict[str, Tracked] = {}
+        self._by_client: dict[str, Tracked] = {}
+        self._by_venue: dict[str, Tracked] = {}
+        self._parked: dict[tuple[str, str], VenueFill] = {}
+
+    # --- our side -----------------------------------------------------------------------------------
+
+    def track(self, spec: OrderSpec, created_at: int) -> Tracked | None:
+        """Begin to follow an order that is about to be sent; None for one that is followed already."""
+        if spec.order_id in self._orders:
+            self.duplicates += 1
+            return None
+        if len(self._orders) >= KEPT:
+            self._forget()
+        tracked = Tracked(spec, client_order_id(self._account_id, spec.order_id), created_at)
+        self._orders[spec.order_id] = tracked
+        self._by_client[tracked.client_id] = tracked
+        return tracked
+
+    def restore(self, order: Order) -> Tracked:
+        """Follow an order from before, as the books know it."""
+        tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
+        tracked.filled = tracked.counted = order.filled
+        tracked.trades.update(order.trades)
+        tracked.accepted = bool(order.venue_order_id)
+        tracked.answered, tracked.over = True, not order.is_working
+        if order.venue_order_id:
+            self._name_venue_id(tracked, order.venue_order_id)
+        return tracked
+
+    def _forget(self) -> None:
+        """What is over, and what the books have forgotten: nothing can be reported of it."""
+        for tracked in [*self._orders.values()]:
+            if tracked.over and not self._known(tracked.spec.order_id):
+                del self._orders[tracked.spec.order_id]
+                del self._by_client[tracked.client_id]
+                self._by_venue.pop(tracked.venue_id, None)
+
+    def get(self, order_id: str) -> Tracked | None:
+        return self._orders.get(order_id)
+
+    def working(self) -> list[Tracked]:
+        return [tracked for tracked in self._orders.values() if not tracked.over]
+
+    def is_tagged(self, client_id: str) -> bool:
+        """It was sent by this account, whether or not we remember it."""
+        return client_id[:TAG_LENGTH] == order_tag(self._account_id)
+
+    def zombies(self, orders: Sequence[VenueOrder]) -> list[Tracked]:
+        """Orders that were reported over, and are said to be open."""
+        found = (self.find(order.client_order_id, order.venue_order_id) for order in orders)
+        return [tracked for tracked in found if tracked is not None and tracked.over]
+
+    def disowned(self) -> list[Tracked]:
+        """Orders that the venue denied to know, and of which there may be fills after all: it tells of
+        some under an id that we cannot place."""
+        unplaced = {(fill.symbol, fill.side) for fill in self._parked.values()}
+        return [
+            tracked
+            for tracked in self._orders.values()
+            if tracked.disowned
+            and not tracked.venue_id
+            and (tracked.spec.symbol, tracked.spec.side) in unplaced
+        ]
+
+    def strays(self) -> list[VenueOrder]:
+        """Open orders with our tag that the books do not know."""
+        return [order for order in self.foreign.values() if self.is_tagged(order.client_order_id)]
+
+    def lost(self, tracked: Tracked, reason: str) -> Reports:
+        """No answer that can be believed came: only the venue's own word will tell. Where it has told
+        in another way (its stream, a comparison) while the answer was waited for, nothing is lost."""
+        tracked.answered = True
+        if tracked.accepted or tracked.over:
+            return []
+        tracked.doubted = True
+        return [self._report(tracked, Trigger.LOSE, reason)]
+
+    def refused(self, tracked: Tracked, reason: str) -> Reports:
+        """It was not accepted, for certain."""
+        tracked.answered = tracked.over = True
+        return [self._report(tracked, Trigger.REJECT, reason)]
+
+    def denied(self, tracked: Tracked, reason: str) -> Reports:
+        """The venue has said for long enough that it knows no such order."""
+        tracked.doubted, tracked.over, tracked.disowned = False, True, True
+        return [self._report(tracked, Trigger.EXPIRE, reason)]
+
+    # --- the venue's words ----------------------------------------------------------------------------
+
+    def told(self, words: Sequence[Word]) -> Reports:
+        reports: Reports = []
+        for word in words:
+            reports += self._fill(word) if isinstance(word, VenueFill) else self._order(word)
+        return reports
+
+    def open_there(self, orders: Sequence[VenueOrder]) -> Reports:
+        """All that is open at the venue, of anybody: what is not ours is kept to be shown."""
+        self.foreign.clear()
+        return self.told(orders)
+
+    def _order(self, order: VenueOrder) -> Reports:
+        tracked = self.find(order.client_order_id, order.venue_order_id)
+        if tracked is None or not self._known(tracked.spec.order_id):
+            if order.status in ENDINGS or order.status is OrderStatus.FILLED:
+                self.foreign.pop(order.venue_order_id, None)
+            else:
+                self.foreign[order.venue_order_id] = order
+            return []
+        tracked.answered, tracked.doubted = True, False
+        reports = self._name(tracked, order)
+        for fill in order.fills:
+            reports += self._fill_of(tracked, fill)
+        tracked.counted = max(tracked.counted, order.filled)
+        if order.status in ENDINGS and not tracked.over:
+            tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
+        return reports + self._end(tracked)
+
+    def _name(self, tracked: Tracked, order: VenueOrder) -> Reports:
+        """Its first word: the venue's id, and with it the fills that had come before."""
+        if tracked.accepted or order.status is OrderStatus.REJECTED:
+            return []
+        tracked.accepted = True
+        self._name_venue_id(tracked, order.venue_order_id)
+        reports = [self._report(tracked, Trigger.ACCEPT)]
+        for key in [key for key in self._parked if key[0] == order.venue_order_id]:
+            reports += self._fill_of(tracked, self._parked.pop(key))
+        return reports
+
+    def _name_venue_id(self, tracked: Tracked, venue_id: str) -> None:
+        tracked.venue_id = venue_id
+        self._by_venue[venue_id] = tracked
+
+    def _fill(self, fill: VenueFill) -> Reports:
+        tracked = self.find(fill.client_order_id, fill.venue_order_id)
+        if tracked is None:
+            self._parked[fill.venue_order_id, fill.trade_id] = fill
+            if len(self._parked) > PARKED:
+                del self._parked[next(iter(self._parked))]
+            return []
+        if not self._known(tracked.spec.order_id):
+            return []
+        return self._fill_of(tracked, fill) + self._end(tracked)
+
+    def _fill_of(self, tracked: Tracked, fill: VenueFill) -> Reports:
+        if fill.trade_id in tracked.trades:
+            return []
+        tracked.trades.add(fill.trade_id)
+        tracked.filled += fill.quantity
+        tracked.counted = max(tracked.counted, tracked.filled)
+        tracked.answered, tracked.doubted = True, False
+        spec = tracked.spec
+        fee, paid = self._fee(fill, spec.symbol)
+        return [
+            FillEvent(
+                source_component=self._source,
+                order_id=spec.order_id,
+                symbol=spec.symbol,
+                venue_order_id=fill.venue_order_id,
+                trade_id=fill.trade_id,
+                side=fill.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                fee=fee,
+                fee_currency=fill.fee_currency,
+                liquidity=fill.liquidity,
+                ts=fill.ts,
+                fee_paid=paid,
+            )
+        ]
+
+    def _fee(self, fill: VenueFill, symbol: str) -> tuple[Decimal, Decimal]:
+        """What the fee costs in the quote currency, and what was paid of another one."""
+        instrument = self._instruments[symbol]
+        if not fill.fee or fill.fee_currency in ("", instrument.quote):
+            return fill.fee, ZERO
+        if fill.fee_currency == instrument.base:
+            return fill.fee * fill.price, fill.fee
+        rate = self._worth(fill.fee_currency, instrument.quote)
+        return (fill.fee * rate if rate is not None else ZERO), fill.fee
+
+    def _end(self, tracked: Tracked) -> Reports:
+        if tracked.over or tracked.lacks_fills():
+            return []
+        if tracked.filled >= tracked.spec.quantity:
+            tracked.over = True
+        elif tracked.ending is not None:
+            tracked.over = True
+            return [self._report(tracked, tracked.ending, tracked.reason)]
+        return []
+
+    def find(self, client_id: str, venue_id: str) -> Tracked | None:
+        """The order of these ids, if it is ours."""
+        found = self._by_client.get(client_id) if client_id else None
+        return found or self._by_venue.get(venue_id)
+
+    def _report(self, tracked: Tracked, kind: Trigger, reason: str = "") -> ExecutionEvent:
+        return ExecutionEvent(
+            source_component=self._source,
+            order_id=tracked.spec.order_id,
+            symbol=tracked.spec.symbol,
+            kind=kind,
+            venue_order_id=tracked.venue_id,
+            reason=harmless(reason, 200),
+        )
+
+
+__all__ = ["OrderDesk", "Reports", "Tracked"]

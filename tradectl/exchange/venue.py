@@ -1,0 +1,226 @@
+"""A venue: one account at one exchange over a network, in tradectl's own words.
+
+What speaks to a real exchange implements `Venue`: it asks and answers, and decides nothing. Symbols
+are those of our configuration, quantities are coins, money is `Decimal`, times are ns UTC, and what
+went wrong is one of the four errors that `domain.errors` draws under `ExchangeError`. What is done about
+an answer, and above all about none, is the live exchange's affair (`exchange.live`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from tradectl.domain.events import Liquidity, MarketDataEvent
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+
+
+class Channel(StrEnum):
+    """What can be listened to of a symbol's market."""
+
+    TRADES = "trades"
+    QUOTES = "quotes"
+    BOOK = "book"
+
+
+class VenueFill(Struct, frozen=True):
+    """A fill as the venue tells it. `fee` is what was paid, in `fee_currency`.
+
+    `client_order_id` is empty where the venue names its own order id only.
+    """
+
+    symbol: str
+    trade_id: str
+    venue_order_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    fee_currency: str = ""
+    liquidity: Liquidity = Liquidity.TAKER
+    client_order_id: str = ""
+    ts: int = 0
+
+
+class VenueOrder(Struct, frozen=True):
+    """An order as the venue tells it, ours or not.
+
+    `status` is ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. `fills` are those
+    that the answer itself names; there may be others.
+    """
+
+    symbol: str
+    venue_order_id: str
+    client_order_id: str
+    side: Side
+    status: OrderStatus
+    quantity: Decimal
+    filled: Decimal = ZERO
+    type: OrderType = OrderType.LIMIT
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    reduce_only: bool = False
+    reason: str = ""
+    fills: tuple[VenueFill, ...] = ()
+    ts: int = 0
+
+
+class Holdings(Struct, frozen=True):
+    """What the account holds: totals (free and bound) by currency, and the signed quantity of each
+    perpetual position by symbol, those of zero left out."""
+
+    balances: dict[str, Decimal]
+    positions: dict[str, Decimal] = {}
+
+
+class MarketInfo(Struct, frozen=True):
+    """A market as `tradectl markets` shows it. `supported` is False for what we cannot trade."""
+
+    symbol: str
+    unified: str
+    instrument: Instrument | None
+    active: bool
+    supported: bool
+    note: str = ""
+
+
+class Abilities(Struct, frozen=True):
+    """What a venue offers beyond asking it again and again."""
+
+    channels: tuple[Channel, ...] = ()
+    """those that it pushes; the others are polled"""
+    user_stream: bool = False
+    dead_man: bool = False
+    stop_orders: bool = False
+    reduce_only: bool = False
+
+
+class Permissions(Struct, frozen=True):
+    """What a key may do; None where the venue does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+
+
+Deliver = Callable[[Sequence[MarketDataEvent]], None]
+Told = Callable[[Sequence["VenueOrder | VenueFill"]], None]
+
+
+class Venue(Protocol):
+    """Every call may raise an `ExchangeError`; none is retried here, and none blocks the loop.
+
+    A call of a write (`submit`, `cancel`, `arm_dead_man`) whose fate cannot be known raises
+    `OutcomeUnknown`, whatever the reason; so does one that is cancelled after it may have been sent.
+    """
+
+    name: str
+    """what its symbols are prefixed with, `name:SYMBOL`, where several venues are used"""
+
+    @property
+    def abilities(self) -> Abilities: ...
+
+    async def open(self) -> None:
+        """Connect and learn the markets. Raises AccessLost for keys that are refused."""
+        ...
+
+    async def close(self) -> None:
+        """Bounded in time, and safe to call twice."""
+        ...
+
+    # --- rules ------------------------------------------------------------------------------------
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Steps and limits; its `symbol` is the one given. Raises UsageError, naming near ones."""
+        ...
+
+    def markets(self) -> list[MarketInfo]: ...
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    async def submit(
+        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
+    ) -> VenueOrder:
+        """Send an order, once. `may_go` is asked in the last moment, after any wait for the pace: what
+        it raises is raised, and nothing was sent. Raises Refused, NotNow, OutcomeUnknown, AccessLost."""
+        ...
+
+    async def cancel(
+        self, symbol: str, client_order_id: str, venue_order_id: str
+    ) -> VenueOrder | None:
+        """The order after it; None where the venue says that no such order is open."""
+        ...
+
+    async def find(
+        self, symbol: str, client_order_id: str, venue_order_id: str
+    ) -> VenueOrder | None:
+        """The order by the venue's own word, open or over; None where it does not know it."""
+        ...
+
+    async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
+        """All that are open, of anybody, stops included; of the whole account without `symbols`."""
+        ...
+
+    async def fills(self, symbol: str, since: int) -> list[VenueFill]:
+        """The account's fills in `symbol` from `since` (ns) on, oldest first; all of them, by pages."""
+        ...
+
+    async def holdings(self) -> Holdings: ...
+
+    async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
+        """Have the venue cancel every order of `symbols` after so many seconds unless armed again;
+        0 disarms. Raises UsageError for more than 0 and less than 1 second."""
+        ...
+
+    async def listen(self, told: Told) -> None:
+        """Hand over what happens to the account's orders, until the connection is lost: raises NotNow
+        then, and ends when cancelled. Returns only for a venue without a user stream."""
+        ...
+
+    # --- the account and the machine ---------------------------------------------------------------
+
+    async def permissions(self) -> Permissions: ...
+
+    async def clock_offset(self) -> int:
+        """The venue's time less ours, ns, the way there and back taken into account."""
+        ...
+
+    # --- market data ------------------------------------------------------------------------------
+
+    async def stream(self, channel: Channel, symbols: Sequence[str], deliver: Deliver) -> None:
+        """Hand over market data until the connection is lost (NotNow) or the call is cancelled.
+
+        A book that lost a step or is crossed raises NotNow too: asked again it begins with a whole one.
+        """
+        ...
+
+    async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
+        """Trades from `since` (ns) on, oldest first, as far as the venue tells."""
+        ...
+
+    async def quote(self, symbol: str) -> MarketDataEvent:
+        """Best bid and ask, now."""
+        ...
+
+    async def price_of(self, currency: str, quote: str) -> Decimal | None:
+        """What one `currency` is worth in `quote` now; None where no market tells."""
+        ...
+
+
+__all__ = [
+    "Abilities",
+    "Channel",
+    "Deliver",
+    "Holdings",
+    "MarketInfo",
+    "Permissions",
+    "Told",
+    "Venue",
+    "VenueFill",
+    "VenueOrder",
+]

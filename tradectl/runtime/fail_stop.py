@@ -1,0 +1,37 @@
+"""What is still done for the account when the journal could not be written.
+
+Nothing is decided or sent any more, so nobody would cancel what rests at an exchange. It is cancelled
+here, past the core: a cancel can only make the account's risk smaller. The next run finds out by asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from tradectl.adapters.links import ExchangeLink, LiveLink
+from tradectl.domain.errors import ExchangeError, StateError
+from tradectl.state.latch import HaltLatch
+
+WITHIN_S = 5.0
+REASON = "the journal could not be written: `tradectl reconcile` shows what the exchange has"
+
+log = logging.getLogger("tradectl.fail_stop")
+
+
+async def leave_nothing_resting(link: ExchangeLink, latch: HaltLatch) -> None:
+    """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
+    if not isinstance(link, LiveLink):
+        return
+    with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
+        latch.set(REASON)
+    for exchange in link.exchanges:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await exchange.cancel_ours()
+        except (ExchangeError, TimeoutError) as error:
+            log.error("%s: orders may still rest there: %s", exchange.name, error)
+
+
+__all__ = ["leave_nothing_resting"]

@@ -1,0 +1,69 @@
+"""A run without a feed and without strategies, from where the last one left the account.
+
+An emergency stop finishes its job in one, and a reconciliation compares in one, when no process runs: it
+has a journal of its own and can be replayed like any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from tradectl.bus.clock import WallClock
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered
+from tradectl.runtime.session import Session
+from tradectl.runtime.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def short_run(
+    state_dir: StateDir, recovered: Recovered, *, source: str, reason: str
+) -> AsyncIterator[Session]:
+    """The session, started; `reason` is what its journal ends with. Raises ExchangeError, ConfigError,
+    StateError, JournalError."""
+    header = recovered.header
+    recorded = Settings.load(header.config)
+    settings = _without_strategies(recorded)
+    async with contextlib.AsyncExitStack() as stack:
+        link = None
+        if header.account == LIVE_ACCOUNT:
+            from tradectl.runtime.venues import connected
+
+            symbols = recorded.traded_symbols()
+            link = (
+                await stack.enter_async_context(connected(settings, symbols, private=True))
+            ).link
+        session = Session(
+            settings,
+            state_dir,
+            recovered.account,
+            WallClock(),
+            source=source,
+            account_kind=header.account,
+            recovered=recovered,
+            link=link,
+        )
+        for name, component in session.trading.components():
+            session.orchestrator.add(name, component)
+        try:
+            await session.open()
+            await session.orchestrator.start()
+            session.tell_of_recovery()
+            yield session
+        finally:
+            await session.orchestrator.stop()
+            await session.close(reason)
+
+
+def _without_strategies(settings: Settings) -> Settings:
+    """Strategies may be what hangs; and on paper closing orders are filled at once."""
+    at_once = msgspec.structs.replace(
+        settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
+    )
+    return msgspec.structs.replace(settings, strategies=(), paper=at_once)
+
+
+__all__ = ["short_run"]

@@ -1,0 +1,146 @@
+"""What trading at a real exchange adds to an account: what is held back, and what is not ours.
+
+The exchange's account may hold more than ours: coins from before, another bot's, a deposit. So what it
+states is compared with our position plus what was `outside` of it when the account was opened. A
+difference that two statements in a row agree on is no fill under way: it holds the symbol back, and only
+a statement without it, or the operator's word, lets it go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.events import HoldEvent, HoldKind, StatementEvent
+from tradectl.domain.money import ZERO, plain
+
+SETTLE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` settles it"
+CASH = ""
+"""Among the suspects, the quote currency."""
+ENOUGH = 2
+
+
+class Suspect(Struct, frozen=True):
+    """A difference between an exchange's word and ours, and how often in a row it was stated."""
+
+    difference: Decimal
+    seen: int = 1
+
+
+class LiveState(Struct, omit_defaults=True):
+    """`holds` are messages by symbol and kind. `outside` is what an exchange holds of a symbol (signed
+    quantity) beyond our position, `cash_outside` the same of money; `cash_at` what each exchange last
+    stated. `transferred` is what the operator's word added to the account, and `fees_elsewhere` what
+    fees cost that were paid in a third currency.
+    """
+
+    holds: dict[str, dict[HoldKind, str]] = {}
+    outside: dict[str, Decimal] = {}
+    cash_at: dict[str, Decimal] = {}
+    cash_outside: Decimal = ZERO
+    suspects: dict[str, Suspect] = {}
+    transferred: Decimal = ZERO
+    fees_elsewhere: Decimal = ZERO
+
+    def hold(self, event: HoldEvent) -> None:
+        kinds = self.holds.setdefault(event.symbol, {})
+        if event.held:
+            kinds[event.kind] = event.message
+        else:
+            kinds.pop(event.kind, None)
+        if not kinds:
+            del self.holds[event.symbol]
+
+    def begin_again(self, *, compared: bool) -> None:
+        """What a new run starts from: what is wrong with its data it will find out for itself, and what
+        an exchange said counts only where it is `compared` again."""
+        lasting = (HoldKind.MISMATCH, HoldKind.BALANCE) if compared else ()
+        kept = {
+            symbol: {kind: message for kind, message in kinds.items() if kind in lasting}
+            for symbol, kinds in self.holds.items()
+        }
+        self.holds = {symbol: kinds for symbol, kinds in kept.items() if kinds}
+
+    def copy(self) -> LiveState:
+        return LiveState(
+            {symbol: dict(kinds) for symbol, kinds in sorted(self.holds.items())},
+            dict(self.outside),
+            dict(self.cash_at),
+            self.cash_outside,
+            dict(self.suspects),
+            self.transferred,
+            self.fees_elsewhere,
+        )
+
+
+def judge(
+    live: LiveState,
+    statement: StatementEvent,
+    ours: dict[str, Decimal],
+    cash: Decimal,
+    symbols: list[str],
+) -> Iterator[HoldEvent]:
+    """What follows from a statement: holds to begin and to end. Notes the suspects in `live`.
+
+    `ours` are our positions by symbol, `cash` is the account's, and `symbols` all that are traded at
+    this exchange.
+    """
+    for symbol, stated in statement.positions.items():
+        expected = ours.get(symbol, ZERO) + live.outside.get(symbol, ZERO)
+        if not _agrees(live, symbol, stated - expected):
+            yield from _hold(live, symbol, HoldKind.MISMATCH, _mismatch(symbol, stated, expected))
+        elif symbol not in live.suspects:
+            yield from _let_go(live, symbol, HoldKind.MISMATCH)
+            yield from _let_go(live, symbol, HoldKind.UNRECONCILED)
+    if statement.cash is not None:
+        yield from _judge_cash(live, statement, statement.cash, cash, symbols)
+
+
+def _judge_cash(
+    live: LiveState, statement: StatementEvent, stated: Decimal, cash: Decimal, symbols: list[str]
+) -> Iterator[HoldEvent]:
+    live.cash_at[statement.exchange] = stated
+    total = sum(live.cash_at.values(), ZERO)
+    expected = cash + live.fees_elsewhere + live.cash_outside
+    difference = total - expected
+    if abs(difference) <= statement.tolerance * max(abs(expected), abs(cash)):
+        difference = ZERO
+    books = f"our books {plain(expected)}: {SETTLE}"
+    message = f"{statement.exchange}: its balance makes {plain(total)}, {books}"
+    agrees = _agrees(live, CASH, difference)
+    for symbol in symbols:
+        if not agrees:
+            yield from _hold(live, symbol, HoldKind.BALANCE, message)
+        elif CASH not in live.suspects:
+            yield from _let_go(live, symbol, HoldKind.BALANCE)
+
+
+def _agrees(live: LiveState, what: str, difference: Decimal) -> bool:
+    """False once the same difference was stated often enough in a row."""
+    if not difference:
+        live.suspects.pop(what, None)
+        return True
+    before = live.suspects.get(what)
+    same = before is not None and before.difference == difference
+    seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
+    live.suspects[what] = Suspect(difference, seen)
+    return seen < ENOUGH
+
+
+def _hold(live: LiveState, symbol: str, kind: HoldKind, message: str) -> Iterator[HoldEvent]:
+    if kind not in live.holds.get(symbol, {}):
+        yield HoldEvent(source_component="state", symbol=symbol, kind=kind, message=message)
+
+
+def _let_go(live: LiveState, symbol: str, kind: HoldKind) -> Iterator[HoldEvent]:
+    if kind in live.holds.get(symbol, {}):
+        yield HoldEvent(source_component="state", symbol=symbol, kind=kind, held=False)
+
+
+def _mismatch(symbol: str, stated: Decimal, expected: Decimal) -> str:
+    return f"{symbol}: the exchange holds {plain(stated)}, our books {plain(expected)}: {SETTLE}"
+
+
+__all__ = ["CASH", "SETTLE", "LiveState", "Suspect", "judge"]
