@@ -82,6 +82,18 @@ def test_markets_that_nobody_configured_get_a_compact_name() -> None:
     assert found.by_id("NONE") is None
 
 
+def test_a_market_bears_the_name_it_is_asked_by() -> None:
+    found = markets()
+    for symbol in ("LTC/BTC", "ltc-btc", "LTCBTC"):
+        assert found[symbol].symbol == found[symbol].instrument.symbol == symbol
+    assert found.of("LTC/BTC").symbol == "LTCBTC"
+
+
+def test_two_symbols_for_one_market_are_one_too_many() -> None:
+    with pytest.raises(UsageError, match="the same market"):
+        markets(configured={"BTCUSDT": "BTCUSDT", "BTC/USDT": "BTC/USDT"})
+
+
 def test_a_compact_name_never_takes_a_configured_one() -> None:
     found = markets(configured={"LTCBTC": "ETHBTC"})
     assert found.of("ETH/BTC").symbol == "LTCBTC"

@@ -86,7 +86,7 @@ def best_traded(event: MarketDataEvent, side: Side) -> Decimal:
 
 def size_of(event: MarketDataEvent, side: Side) -> Decimal:
     """How much `event` offers to who trades on `side`; zero where it does not say."""
-    if type(event) is QuoteEvent:
+    if isinstance(event, QuoteEvent):
         return event.ask_size if side is Side.BUY else event.bid_size
     return event.volume
 
@@ -201,7 +201,7 @@ class Book:
 
 def _pool(event: MarketDataEvent, side: Side) -> Side | None:
     """A quote offers two quantities, one to each side; a trade or bar one, to both."""
-    return side if type(event) is QuoteEvent else None
+    return side if isinstance(event, QuoteEvent) else None
 
 
 __all__ = ["Book", "Offer", "WorkingOrder", "best_traded", "quoted", "reaches"]

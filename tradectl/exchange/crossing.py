@@ -74,7 +74,7 @@ class Crossing:
         quote = quoted(event, side)
         if quote is not None and reaches(side, quote, limit):
             return True
-        if type(event) is QuoteEvent:
+        if isinstance(event, QuoteEvent):
             return False
         best = best_traded(event, side)
         return reaches(side, best, limit) and (self._touch or best != limit)

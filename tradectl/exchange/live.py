@@ -46,6 +46,7 @@ STOOD_STILL_S = 5.0
 BEAT_S = 0.5
 GOOD_AFTER_S = 30.0
 UNSETTLED_S = 0.5
+LARGEST_SKEW_S = 1.0
 
 Post = Callable[[Event, int], None]
 LastLook = Callable[[SubmitOrder], str]
@@ -132,6 +133,7 @@ class LiveExchange:
         self._background(self._listen())
         self._background(self._reconcile_for_ever())
         self._background(self._beat())
+        self._background(self._watch_clock())
         if self._has_dead_man:
             self._background(self._keep_dead_man_armed(self._settings.dead_man_seconds))
 
@@ -337,7 +339,10 @@ class LiveExchange:
             except AccessLost as error:
                 self._lose_access(error)
             except ExchangeError as error:
-                self._trouble("user_stream_lost", str(error))
+                if self._trouble("user_stream_lost", str(error)):
+                    self.hold_all(
+                        "the account's news was lost: orders and fills are being compared"
+                    )
             self.kick()
             await asyncio.sleep(pause)
             held = self._monotonic() - began > GOOD_AFTER_S
@@ -480,6 +485,25 @@ class LiveExchange:
                 self.hold_all(f"this process stood still for {late:.0f} s")
                 self.kick()
 
+    async def _watch_clock(self) -> None:
+        """Say when the venue's clock and ours have parted: what we ask for is refused then."""
+        while True:
+            try:
+                offset = await self.venue.clock_offset()
+            except Refused:
+                return  # it does not tell its time
+            except ExchangeError:
+                pass  # asked again
+            else:
+                if abs(offset) > LARGEST_SKEW_S * SECOND:
+                    told = (
+                        f"its clock is {offset / SECOND:+.1f} s from this machine's: set that one"
+                    )
+                    self._trouble("clock_skew", told)
+                else:
+                    self._recovered("clock_skew")
+            await asyncio.sleep(self._settings.reconcile_seconds)
+
     async def _keep_dead_man_armed(self, seconds: float) -> None:
         while True:
             try:
@@ -534,11 +558,13 @@ class LiveExchange:
         )
         self._post(event, AT_ONCE)
 
-    def _trouble(self, kind: str, message: str) -> None:
-        """Said once, until it is over."""
-        if kind not in self._troubles:
-            self._troubles.add(kind)
-            self._say(kind, message)
+    def _trouble(self, kind: str, message: str) -> bool:
+        """Said once, until it is over; True when it was said."""
+        if kind in self._troubles:
+            return False
+        self._troubles.add(kind)
+        self._say(kind, message)
+        return True
 
     def _recovered(self, kind: str) -> bool:
         """Say that a trouble is over, if there was one."""

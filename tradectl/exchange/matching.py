@@ -43,7 +43,7 @@ class Matching:
         book = self._books.get(event.symbol) or self._book(event.symbol)
         if event.bid is not None or event.ask is not None:
             book.quote, book.quote_at = event, at
-        if type(event) is not QuoteEvent:
+        if not isinstance(event, QuoteEvent):
             book.trade, book.trade_at = event, at
         return self._crossing.match(book, event, at) if book.working else None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
@@ -27,13 +27,14 @@ from tradectl.feeds.quality import Flaw, RowError, Tally, shown, symbol_name
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
 
-_MARKET_DATA = (b'"trade"', b'"quote"', b'"bar"')
+_TYPES = ("trade", "quote", "book", "bar")
+_MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Line(Struct):
     at: int
-    event: MarketDataEvent | QuoteEvent | BarEvent
+    event: MarketDataEvent | QuoteEvent | BookEvent | BarEvent
 
 
 class JournalFile:
@@ -115,7 +116,7 @@ def _is_other(line: bytes) -> bool:
     except _UNREADABLE:
         return False
     event = document.get("event") if isinstance(document, dict) else None
-    return not isinstance(event, dict) or event.get("type") not in ("trade", "quote", "bar")
+    return not isinstance(event, dict) or event.get("type") not in _TYPES
 
 
 def _check(event: MarketDataEvent) -> None:

@@ -53,10 +53,12 @@ SEVERITY_OF_HOLD = {
 
 SEVERITY_OF_KIND = {
     "cancel_failed": ERROR,
+    "clock_skew": ERROR,
     "component_failed": ERROR,
     "dead_man_failed": ERROR,
     "fee_not_valued": WARNING,
     "feed_bad_rows": WARNING,
+    "feed_lost": WARNING,
     "feed_stale": WARNING,
     "handler_failed": ERROR,
     "inconsistent": CRITICAL,
@@ -76,7 +78,9 @@ SEVERITY_OF_KIND = {
 """System events of other kinds (started, stopped, ...) alert nobody."""
 
 CLEARED_BY_KIND = {
+    "clock_skew_over": "clock_skew",
     "dead_man_failed_over": "dead_man_failed",
+    "feed_back": "feed_lost",
     "feed_fresh": "feed_stale",
     "order_known": "order_unknown",
     "reconcile_failed_over": "reconcile_failed",

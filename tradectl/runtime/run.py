@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tradectl.bus.clock import DataClock, WallClock
+from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.feeds.live import LiveFeed
@@ -117,14 +118,17 @@ class TradingRun(Session):
         settings = options.settings
         self.options = options
         self.venues = venues
-        self.feed = venues.feed(self._post_market, self._post) if venues else open_feed(options)
+        clock: Clock = DataClock() if options.data else WallClock()
+        self.feed = (
+            venues.feed(self._post_market, self._post, clock.now) if venues else open_feed(options)
+        )
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(
             settings,
             options.state_dir,
             account or starting_account(settings, symbols_ahead(options, self.feed), recovered),
-            DataClock() if options.data else WallClock(),
+            clock,
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),
             recovered=recovered,
@@ -140,7 +144,8 @@ class TradingRun(Session):
             self.state,
             self.alerts,
             interval=settings.orchestrator.health_check_interval_seconds,
-            stale_after=settings.feed.stale_after_seconds,
+            # an exchange's feed watches the age of its data itself, and holds back what is old
+            stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             post=self.alerts.hear if options.data else None,
         )
         self.recent = Recent(self.bus, self.books)

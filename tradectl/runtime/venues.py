@@ -114,7 +114,12 @@ class Venues:
                     there = _held(holdings, instruments[symbol])
                     outside[symbol] = ZERO if ours is not None else there
 
-    def feed(self, deliver: Callable[[list[MarketDataEvent]], None], post: Post) -> LiveFeed:
+    def feed(
+        self,
+        deliver: Callable[[list[MarketDataEvent]], None],
+        post: Post,
+        now: Callable[[], int],
+    ) -> LiveFeed:
         """The market data of all of them."""
         return LiveFeed(
             self.by_name,
@@ -126,6 +131,8 @@ class Venues:
             deliver,
             post,
             stale_after=self.settings.feed.stale_after_seconds,
+            polls={name: self.settings_of(name).poll_seconds for name in self.by_name},
+            now=now,
         )
 
     def link(self, bus: EventBus, books: Books) -> LiveLink:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instrument, InstrumentKind
@@ -63,15 +64,23 @@ class Markets:
             for spelled in {_compact(market["base"] + market["quote"]), _compact(unified)}:
                 self._by_name.setdefault(spelled, []).append(unified)
         self._unified = {symbol: self._resolve(local) for symbol, local in configured.items()}
-        self._names = {unified: symbol for symbol, unified in self._unified.items()}
+        self._names: dict[str, str] = {}
+        for symbol, unified in self._unified.items():
+            if (other := self._names.setdefault(unified, symbol)) != symbol:
+                raise UsageError(f"symbols {other!r} and {symbol!r} are the same market")
         self._known: dict[str, Market] = {}
+        self._asked: dict[str, Market] = {}
 
     def __getitem__(self, symbol: str) -> Market:
-        """Raises UsageError, naming near ones."""
-        unified = self._unified.get(symbol)
-        if unified is None:
-            unified = self._unified[symbol] = self._resolve(symbol)
-        return self.of(unified)
+        """The market, under the name that it is asked by. Raises UsageError, naming near ones."""
+        found = self._asked.get(symbol)
+        if found is None:
+            found = self.of(self._unified.get(symbol) or self._resolve(symbol))
+            if found.symbol != symbol:
+                instrument = replace(found.instrument, symbol=symbol)
+                found = replace(found, symbol=symbol, instrument=instrument)
+            self._asked[symbol] = found
+        return found
 
     def of(self, unified: Any) -> Market:
         """The market that ccxt names. Raises NotOurs for one that is not of our kind."""

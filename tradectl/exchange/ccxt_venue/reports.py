@@ -130,9 +130,11 @@ class Reports:
 
     def _market(self, unified: Any, expected: Market | None) -> Market:
         found = self._markets.of(unified)
-        if expected is not None and found is not expected:
+        if expected is None:
+            return found
+        if found.unified != expected.unified:
             raise Nonsense(f"an answer about {found.symbol} to a question about {expected.symbol}")
-        return found
+        return expected
 
     def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
         told = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)

@@ -126,16 +126,22 @@ class _Trades:
 
     def since_last(self, told: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
+        caches = self._client.trades or {}
+        are_cached = False
         for market in self._markets:
-            cache = (self._client.trades or {}).get(market.unified)
-            if cache:
+            if cache := caches.get(market.unified):
+                are_cached = True
                 events += self._data.trades(list(cache), market)
                 cache.clear()
-        if not events and told:  # an exchange whose trades ccxt keeps elsewhere
-            by_name = {market.unified: market for market in self._markets}
-            for raw in told:
-                if market_ := by_name.get(raw.get("symbol")):
-                    events += self._data.trades([raw], market_)
+        return events if are_cached else self._told(told)
+
+    def _told(self, told: Any) -> list[MarketDataEvent]:
+        """Of an exchange whose trades ccxt keeps elsewhere."""
+        by_name = {market.unified: market for market in self._markets}
+        events: list[MarketDataEvent] = []
+        for raw in told or ():
+            if market := by_name.get(raw.get("symbol")):
+                events += self._data.trades([raw], market)
         return events
 
     def forget(self) -> None:
