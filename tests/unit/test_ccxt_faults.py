@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.loopback import FOREVER, LoopbackExchange
-from tests.unit.test_ccxt_venue import SYMBOL, Desk, a_desk
+from tests.unit.ccxt_desk import SYMBOL, Desk, a_desk
 from tradectl.domain.errors import AccessLost, ExchangeError, NotNow, OutcomeUnknown, Refused
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Keys

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
-from tests.unit.test_ccxt_venue import SYMBOL, Desk, News, a_desk, listening, stopped
+from tests.unit.ccxt_desk import SYMBOL, Desk, News, a_desk, listening, stopped
 from tradectl.domain.errors import NotNow
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.exchange.ccxt_venue.streams import side_by_side

@@ -85,6 +85,16 @@ def test_a_fill_before_its_order_is_known_waits_for_it() -> None:
     assert words(made.told([order(S.PARTIALLY_FILLED, "2")])) == ["accepted", "t1", "t2"]
 
 
+def test_a_stop_that_goes_on_under_another_id_is_still_ours() -> None:
+    made = desk()
+    made.told([order(S.ACCEPTED)])
+    became = msgspec.structs.replace(order(S.FILLED, "4"), venue_order_id="v2")
+    late = msgspec.structs.replace(fill("t1", "4"), venue_order_id="v2")
+    assert made.told([late]) == []
+    assert words(made.told([became])) == ["t1"]
+    assert made.working() == []
+
+
 def test_an_end_is_told_after_the_fills_that_were_counted() -> None:
     made = desk()
     assert words(made.told([order(S.CANCELED, "1")])) == ["accepted"]

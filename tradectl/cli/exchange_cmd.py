@@ -35,31 +35,12 @@ def register(app: typer.Typer) -> None:
 
 
 def exchanges(as_json: JsonOption = False) -> None:
-    show(_catalogue(), "exchanges", as_json=as_json)
+    import msgspec
 
+    from tradectl.exchange.ccxt_venue.catalogue import reachable
 
-def _catalogue() -> list[dict[str, Any]]:
-    import ccxt
-    import ccxt.pro
-
-    rows = []
-    for name in ccxt.exchanges:
-        told = getattr(ccxt, name)()
-        if not told.has.get("fetchTrades") and not told.has.get("fetchOrderBook"):
-            continue
-        rows.append(
-            {
-                "id": name,
-                "name": told.name,
-                "certified": bool(told.certified),
-                "websocket": name in ccxt.pro.exchanges,
-                "spot": bool(told.has.get("spot")),
-                "perpetual": bool(told.has.get("swap")),
-                "testnet": bool(told.urls.get("test")),
-                "passphrase": bool(told.requiredCredentials.get("password")),
-            }
-        )
-    return rows
+    rows = [msgspec.to_builtins(exchange) for exchange in reachable()]
+    show(rows, "exchanges", as_json=as_json)
 
 
 def markets(

@@ -245,6 +245,10 @@ def _machine(data: Data) -> list[RenderableType]:
     if ages := data.get("data_age_s"):
         spelled = (f"{harmless(name, 24)} {figures.age(age)}" for name, age in ages.items())
         lines.append(_line("data age", Cell("  ".join(spelled))))
+    for exchange in data.get("exchanges") or ():
+        if foreign := exchange.get("foreign_orders"):
+            whose = f"{harmless(exchange.get('name'))}: {_these(foreign)}, left alone"
+            lines.append(_line("not ours", Cell(whose)))
     lines.append(_line("last record", Cell(figures.count(data.get("last_seq")))))
     lines.append(_line("state", _words(data.get("state_hash"), DIM)))
     return lines

@@ -7,7 +7,8 @@ order) is an answer too, not an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Protocol
 
 from tradectl.domain.commands import OutboundCommand
@@ -34,8 +35,9 @@ class Exchange(Protocol):
         """
         ...
 
-    def restore(self, orders: Iterable[Order]) -> None:
-        """Learn, at start, which orders the books hold to be working, and report what is not so.
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        """Learn, at start, which orders the books hold to be working, and report what is not so;
+        `positions` are the signed quantities that they hold.
 
         An order that is APPROVED or UNKNOWN in the books may never have been received. Where the
         exchange can tell that it was not, the order is reported expired; where it cannot, nothing

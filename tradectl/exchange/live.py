@@ -39,7 +39,7 @@ from tradectl.exchange.venue import Venue, VenueFill, VenueOrder
 
 OLDEST_INTENT_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
-DRAIN_S = 3.0
+DRAIN_S, LOOKED_IN_S = 3.0, 0.3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 ASKED_AT_LEAST = 3
 STOOD_STILL_S = 5.0
@@ -95,6 +95,8 @@ class LiveExchange:
         self._beat_at = monotonic()
         self._kicked = asyncio.Event()
         self._stopping = False
+        self._drain_s = DRAIN_S
+        self._arms = self._disarms = True
         self._troubles: set[str] = set()
         self.reconciler = Reconciler(
             venue, self.desk, settings, self.symbols, instruments, self._say, post
@@ -141,7 +143,7 @@ class LiveExchange:
         """Let what is on its way be answered, for a while; what is not stays unknown in the books."""
         self._stopping = True
         if self._in_flight:
-            await asyncio.wait([*self._in_flight], timeout=DRAIN_S)
+            await asyncio.wait([*self._in_flight], timeout=self._drain_s)
         tasks = [*self._tasks, *self._in_flight]
         for task in tasks:
             task.cancel()
@@ -150,13 +152,24 @@ class LiveExchange:
     async def stop(self) -> None:
         """Who ends a run on purpose leaves what rests at the exchange on purpose: the switch is off."""
         await self.quiesce()
-        if self._has_dead_man:
+        if self._has_dead_man and self._disarms:
             with contextlib.suppress(ExchangeError, TimeoutError):  # it then fires: the safe side
                 await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DRAIN_S)
 
+    def look_in(self) -> None:
+        """This run only looks in, or finishes for another one: the dead-man switch stays as that one left
+        it, and at the end there is little to be waited for."""
+        self._arms = self._disarms = False
+        self._drain_s = LOOKED_IN_S
+
+    def leave_switch_armed(self) -> None:
+        """At the end, too: what could not be cancelled before it, the exchange cancels after it."""
+        self._disarms = False
+
     @property
     def _has_dead_man(self) -> bool:
-        return bool(self._settings.dead_man_seconds and self.venue.abilities.dead_man)
+        wanted = self._arms and self._settings.dead_man_seconds
+        return bool(wanted and self.venue.abilities.dead_man)
 
     def kick(self) -> None:
         """Reconcile now."""

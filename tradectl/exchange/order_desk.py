@@ -205,12 +205,16 @@ class OrderDesk:
         return reports + self._end(tracked)
 
     def _name(self, tracked: Tracked, order: VenueOrder) -> Reports:
-        """Its first word: the venue's id, and with it the fills that had come before."""
-        if tracked.accepted or order.status is OrderStatus.REJECTED:
+        """An id of the venue's not heard before: with its first word comes the acceptance, with any the
+        fills that had come before it. A stop that is triggered may go on under another id."""
+        first = not tracked.accepted
+        if order.status is OrderStatus.REJECTED and first:
+            return []
+        if order.venue_order_id in self._by_venue and not first:
             return []
         tracked.accepted = True
         self._name_venue_id(tracked, order.venue_order_id)
-        reports = [self._report(tracked, Trigger.ACCEPT)]
+        reports: Reports = [self._report(tracked, Trigger.ACCEPT)] if first else []
         for key in [key for key in self._parked if key[0] == order.venue_order_id]:
             reports += self._fill_of(tracked, self._parked.pop(key))
         return reports

@@ -19,6 +19,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 LONGEST_REQUEST = 64 * 1024
 IDLE_S = 10.0
+LONGEST_ANSWER_S = 5.0
 
 
 class ControlServer:
@@ -33,6 +34,7 @@ class ControlServer:
         self._path = path
         self._handlers = handlers
         self._server: asyncio.Server | None = None
+        self._answering: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Replace a socket left behind by a crash: the lock has shown that nobody else listens."""
@@ -48,6 +50,11 @@ class ControlServer:
         except OSError as error:
             listening.close()
             raise StateError(f"cannot listen on {self._path}: {error.strerror}") from error
+
+    async def quiesce(self) -> None:
+        """What is being answered is finished first: an emergency stop ends the run that does it."""
+        if self._answering:
+            await asyncio.wait([*self._answering], timeout=LONGEST_ANSWER_S)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -82,7 +89,10 @@ class ControlServer:
             known = ", ".join(sorted(self._handlers))
             return {"ok": False, "error": f"expected one of the commands {known}"}
         try:
-            return {"ok": True, "result": await handler(**request)}
+            answer = asyncio.ensure_future(handler(**request))
+            self._answering.add(answer)
+            answer.add_done_callback(self._answering.discard)
+            return {"ok": True, "result": await answer}
         except (TradectlError, TypeError) as error:
             return {"ok": False, "error": str(error)}
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from tradectl.adapters.links import LiveLink
 from tradectl.bus.journal_reader import NotBegun, read_header
-from tradectl.domain.errors import NotRunning, StateError, TradectlError
+from tradectl.domain.errors import NotNow, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
@@ -43,6 +43,7 @@ from tradectl.state.reader import StateReader
 
 ANSWER_SHARE = 0.4
 DIES_WITHIN_S = 2.0
+LEAST_S = 1.0
 NOTHING_LEFT: dict[str, Any] = {
     "confirmed": True,
     "cancelled": [],
@@ -85,12 +86,9 @@ def _get_ready(state_dir: StateDir) -> None:
     """Import what a live account is finished with while the running process is asked: it takes long."""
     with contextlib.suppress(TradectlError, OSError):
         if last_journal(state_dir, LIVE_ACCOUNT) is not None:
-            threading.Thread(target=_import_what_is_slow, daemon=True).start()
+            from tradectl.exchange.ccxt_venue.catalogue import load_ahead
 
-
-def _import_what_is_slow() -> None:
-    with contextlib.suppress(ImportError):  # whoever needs it says so
-        import ccxt.pro  # noqa: F401
+            threading.Thread(target=load_ahead, daemon=True).start()
 
 
 def _through_the_process(
@@ -126,12 +124,12 @@ def _directly(state_dir: StateDir, reason: str, stop: Stop, deadline: float) -> 
 
 
 def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
-    """That of the process that was ended, else the newest of each account that goes on."""
+    """That of the process that was ended, and the newest of each account that goes on: a run on paper
+    does not see what a live one before it left at an exchange."""
+    found = [last_journal(state_dir, kind) for kind in CONTINUED]
     if killed:
-        found = [_journal_of_the_killed(state_dir)]
-    else:
-        found = [last_journal(state_dir, kind) for kind in CONTINUED]
-    return [path for path in found if path is not None]
+        found.append(_journal_of_the_killed(state_dir))
+    return [*dict.fromkeys(path for path in found if path is not None)]
 
 
 def _finished(
@@ -229,7 +227,12 @@ async def _finishing_run(
     account = recovered.account
     held = [p.symbol for p in account.positions.values() if p.quantity]
     run = short_run(state_dir, recovered, source="emergency", reason=f"emergency stop: {reason}")
-    async with run as session:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(max(LEAST_S, deadline - time.monotonic())):
+                session = await stack.enter_async_context(run)
+        except TimeoutError:
+            raise NotNow("the exchange did not answer in time") from None
         if not isinstance(session.link, LiveLink):
             for symbol in held:
                 session.bus.post(_last_known_price(symbol, account.marks))

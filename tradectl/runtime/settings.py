@@ -121,7 +121,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exchanges: tuple[ExchangeSettings, ...] = ()
 
     def traded_symbols(self) -> tuple[str, ...]:
-        """Those that orders may be about: a strategy may hear one and trade another."""
+        """Those that orders may be about: a strategy may hear one and trade another. Without strategies,
+        all of them."""
+        if not self.strategies:
+            return self.symbols
         meant = [
             symbol
             for strategy in self.strategies

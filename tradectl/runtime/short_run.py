@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from tradectl.adapters.links import LiveLink
 from tradectl.bus.clock import WallClock
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered
@@ -25,17 +26,14 @@ async def short_run(
     """The session, started; `reason` is what its journal ends with. Raises ExchangeError, ConfigError,
     StateError, JournalError."""
     header = recovered.header
-    recorded = Settings.load(header.config)
-    settings = _without_strategies(recorded)
+    settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
         link = None
         if header.account == LIVE_ACCOUNT:
             from tradectl.runtime.venues import connected
 
-            symbols = recorded.traded_symbols()
-            link = (
-                await stack.enter_async_context(connected(settings, symbols, private=True))
-            ).link
+            exchanges = connected(settings, settings.symbols, private=True)
+            link = (await stack.enter_async_context(exchanges)).link
         session = Session(
             settings,
             state_dir,
@@ -46,6 +44,9 @@ async def short_run(
             recovered=recovered,
             link=link,
         )
+        if isinstance(session.link, LiveLink):
+            for exchange in session.link.exchanges:
+                exchange.look_in()
         for name, component in session.trading.components():
             session.orchestrator.add(name, component)
         try:
@@ -59,11 +60,13 @@ async def short_run(
 
 
 def _without_strategies(settings: Settings) -> Settings:
-    """Strategies may be what hangs; and on paper closing orders are filled at once."""
+    """Strategies may be what hangs, and what they only heard is not needed; on paper closing orders are
+    filled at once."""
     at_once = msgspec.structs.replace(
         settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
     )
-    return msgspec.structs.replace(settings, strategies=(), paper=at_once)
+    traded = settings.traded_symbols()
+    return msgspec.structs.replace(settings, strategies=(), symbols=traded, paper=at_once)
 
 
 __all__ = ["short_run"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from tradectl.runtime.session import Session
 from tradectl.runtime.settle import is_dust, settled
 from tradectl.state.books import Books
 
-ASK_AGAIN_S = 0.1
+ASK_AGAIN_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 
 class Stop(Struct, frozen=True, kw_only=True):
@@ -31,33 +32,41 @@ class Stop(Struct, frozen=True, kw_only=True):
     everything: bool = False
 
 
+class Proof(Struct, frozen=True, kw_only=True):
+    """An exchange's own word after a stop: ids of the orders that are open there, and what it holds of
+    each symbol; or why it could not be asked."""
+
+    exchange: str
+    cancelled: list[str] = []
+    open_orders: list[str] = []
+    held: dict[str, Decimal] = {}
+    error: str = ""
+
+
 async def stop_session(
     session: Session, reason: str, stop: Stop, deadline: float
 ) -> dict[str, Any]:
     """Stop, wait until it is done, and tell what was cancelled, closed and left. `deadline` is
     monotonic seconds."""
     books, link = session.books, session.link
-    if isinstance(link, LiveLink):  # fills that we have not heard of are positions to be closed
-        await _within(deadline, _reconciled(link, session))
     orders = [order.spec.order_id for order in books.working_orders()]
-    symbols = [position.symbol for position in books.positions()] if stop.flatten else []
-    await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
-    confirmed = await settled(books, max(0.5, deadline - time.monotonic()))
-    held = books.positions()
-    left = {
-        "open_orders_left": [order.spec.order_id for order in books.working_orders()],
-        "positions_left": [p.symbol for p in held if not is_dust(p, books)],
-        "dust": [p.symbol for p in held if is_dust(p, books)],
-    }
-    receipt = {
-        **left,
-        "confirmed": confirmed,
-        "cancelled": [order_id for order_id in orders if order_id not in left["open_orders_left"]],
-        "closed": [symbol for symbol in symbols if symbol not in left["positions_left"]],
-    }
     if isinstance(link, LiveLink):
+        # cancels wait for nothing; what is held there is asked after them, and closed
+        await session.orchestrator.emergency_stop(reason)
         for exchange in link.exchanges:
-            receipt = await _proven(receipt, exchange, books, stop, deadline)
+            exchange.leave_switch_armed()
+        await _within(deadline, _reconciled(link, session))
+    symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
+    await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
+    settles = await settled(books, max(0.5, deadline - time.monotonic()))
+    if not isinstance(link, LiveLink):
+        return {**_told(books, orders, symbols), "confirmed": settles}
+    proofs = await asyncio.gather(*(_proof(e, stop, deadline) for e in link.exchanges))
+    receipt = {**_told(books, orders, symbols), "confirmed": not books.working_orders()}
+    if stop.flatten and receipt["positions_left"]:
+        receipt["confirmed"] = False
+    for proof in proofs:
+        receipt = _signed(receipt, proof, books, stop)
     return receipt
 
 
@@ -66,33 +75,61 @@ async def _reconciled(link: LiveLink, session: Session) -> None:
     await session.bus.dispatched()
 
 
-async def _proven(
-    receipt: dict[str, Any], exchange: LiveExchange, books: Books, stop: Stop, deadline: float
-) -> dict[str, Any]:
-    """The receipt as the exchange itself signs it."""
-    receipt = dict(receipt)
+def _told(books: Books, orders: list[str], symbols: list[str]) -> dict[str, Any]:
+    """The receipt by our books: what of `orders` was cancelled and of `symbols` closed. Dust cannot be
+    closed, and is no position that was left."""
+    open_orders = [order.spec.order_id for order in books.working_orders()]
+    dust = [position.symbol for position in books.positions() if is_dust(position, books)]
+    held = [p.symbol for p in books.positions() if p.symbol not in dust]
+    return {
+        "cancelled": [order_id for order_id in orders if order_id not in open_orders],
+        "closed": [symbol for symbol in symbols if symbol not in held],
+        "open_orders_left": open_orders,
+        "positions_left": held,
+        "dust": dust,
+    }
+
+
+async def _proof(exchange: LiveExchange, stop: Stop, deadline: float) -> Proof:
+    """Cancel what our books do not know, then ask until nothing is open or the time is up."""
+    cancelled: list[str] = []
+    pause = ASK_AGAIN_S
     try:
         async with asyncio.timeout(max(1.0, deadline - time.monotonic())):
-            others = await exchange.cancel_others(everything=stop.everything)
-            receipt["cancelled"] = [*receipt["cancelled"], *others]
+            cancelled = await exchange.cancel_others(everything=stop.everything)
             open_orders, held = await exchange.proof(everything=stop.everything)
             while open_orders and time.monotonic() < deadline:
-                await asyncio.sleep(ASK_AGAIN_S)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
                 open_orders, held = await exchange.proof(everything=stop.everything)
     except (ExchangeError, TimeoutError) as error:
         why = f"{exchange.name}: {error or 'it did not answer in time'}"
-        return {**receipt, "confirmed": False, "error": why}
-    account_id, live = books.account.account_id, books.account.at_exchange()
-    told = {client_order_id(account_id, o): o for o in receipt["open_orders_left"]}
-    receipt["open_orders_left"] = [*told.values(), *(o for o in open_orders if o not in told)]
-    for symbol, quantity in held.items():
-        ours = quantity - live.outside.get(symbol, ZERO)
-        differs = ours != books.position(symbol).quantity
-        if differs and symbol not in receipt["positions_left"]:
-            receipt["positions_left"] = [*receipt["positions_left"], symbol]
-        receipt["confirmed"] = receipt["confirmed"] and not (differs and stop.flatten)
-    receipt["confirmed"] = receipt["confirmed"] and not open_orders
-    return receipt
+        return Proof(exchange=exchange.name, cancelled=cancelled, error=why)
+    return Proof(exchange=exchange.name, cancelled=cancelled, open_orders=open_orders, held=held)
+
+
+def _signed(receipt: dict[str, Any], proof: Proof, books: Books, stop: Stop) -> dict[str, Any]:
+    """The receipt as the exchange itself signs it."""
+    receipt = {**receipt, "cancelled": [*receipt["cancelled"], *proof.cancelled]}
+    if proof.error:
+        errors = [*filter(None, [receipt.get("error")]), proof.error]
+        return {**receipt, "confirmed": False, "error": "; ".join(errors)}
+    account_id, outside = books.account.account_id, books.account.at_exchange().outside
+    known = {client_order_id(account_id, order_id) for order_id in receipt["open_orders_left"]}
+    unknown = [order for order in proof.open_orders if order not in known]
+    differing = [
+        symbol
+        for symbol, quantity in proof.held.items()
+        if quantity - outside.get(symbol, ZERO) != books.position(symbol).quantity
+    ]
+    left = [symbol for symbol in differing if symbol not in receipt["positions_left"]]
+    proven = not proof.open_orders and not (differing and stop.flatten)
+    return {
+        **receipt,
+        "open_orders_left": [*receipt["open_orders_left"], *unknown],
+        "positions_left": [*receipt["positions_left"], *left],
+        "confirmed": receipt["confirmed"] and proven,
+    }
 
 
 async def _within(deadline: float, work: Any) -> None:

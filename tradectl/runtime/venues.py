@@ -64,7 +64,7 @@ class Venues:
 
     def traded(self, name: str) -> tuple[str, ...]:
         wanted = self.settings.traded_symbols()
-        return tuple(s for s in self.places.get(name, ()) if s in wanted or wanted == ())
+        return tuple(s for s in self.places.get(name, ()) if s in wanted)
 
     def settings_of(self, name: str) -> ExchangeSettings:
         return next(e for e in self.settings.exchanges if e.prefix == name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tradectl.adapters.links import LiveLink
 from tradectl.domain.errors import Halted
 from tradectl.domain.time import iso
 from tradectl.feeds.recorded import RecordedFeed
@@ -30,8 +31,27 @@ def describe(run: TradingRun) -> dict[str, Any]:
         "journal": str(run.journal_path),
         "data_age_s": run.monitor.data_age(),
         "slippage_bps": str(run.trading.execution.engine.slippage_bps()),
+        "exchanges": exchanges(run),
         **status,
     }
+
+
+def exchanges(run: TradingRun) -> list[dict[str, Any]]:
+    """What each exchange that we trade at was last seen to have besides what the books know."""
+    if not isinstance(run.link, LiveLink):
+        return []
+    return [
+        {
+            "name": exchange.name,
+            "symbols": list(exchange.symbols),
+            "foreign_orders": [
+                order.client_order_id or order.venue_order_id
+                for order in exchange.desk.foreign.values()
+            ],
+            "unknown_orders": sum(tracked.doubted for tracked in exchange.desk.working()),
+        }
+        for exchange in run.link.exchanges
+    ]
 
 
 def document(run: TradingRun) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 | room | knows |
 |---|---|
-| `venue` | the whole: an exchange as `Venue` |
+| `venue`, `opened` | the whole: an exchange as `Venue` |
 | `client`, `closing`, `tap` | ccxt's object: made, paced, guarded, closed |
 | `calls`, `errors` | one call, and what its errors mean |
 | `pace`, `keys` | the rate limit; secrets |
@@ -10,7 +10,7 @@
 | `orders`, `reports` | our order to ccxt; ccxt's orders and fills to ours |
 | `trading`, `account` | order calls; fills, holdings, permissions |
 | `market_data`, `streams`, `listening` | events; streams of them; the account's news |
-| `quirks` | what is true of one exchange only |
+| `quirks`, `catalogue` | what is true of one exchange only; which exchanges there are |
 
 ccxt itself is loaded when an exchange is opened, never by importing this.
 """

@@ -32,6 +32,8 @@ BURST_SECONDS = 20.0
 SAFE_PART = 0.65
 """Limits are counted by the minute: a burst, and this part of the rate after it, stay below one."""
 RESERVED = 0.25
+KEEP_ALIVE_MS = 15_000
+LONGEST_DIAL_PAUSE = 5.0
 
 CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
 
@@ -56,6 +58,7 @@ def make_client(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -
     client.logger = _silent()
     client.has["fetchCurrencies"] = False
     client.verbose = False
+    _keep_watch(client)
     if settings.testnet:
         _use_testnet(client, settings)
     if settings.url:
@@ -148,6 +151,15 @@ def _config(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -> di
     if keys is not None:
         config |= {"apiKey": keys.api_key, "secret": keys.api_secret, "password": keys.passphrase}
     return config
+
+
+def _keep_watch(client: Any) -> None:
+    """Notice a dead line within half a minute, and come back soon: ccxt waits for minutes, and then for
+    half a minute more before it dials again."""
+    beat = client.streaming.get("keepAlive") or KEEP_ALIVE_MS
+    client.streaming = {**client.streaming, "keepAlive": min(beat, KEEP_ALIVE_MS)}
+    pause = client.ws_dial_delay
+    client.ws_dial_delay = lambda url: min(pause(url), LONGEST_DIAL_PAUSE)
 
 
 def _use_testnet(client: Any, settings: ExchangeSettings) -> None:

@@ -49,14 +49,17 @@ class Listening:
                 )
         finally:
             self._tap.listening = False
-            self._hand_over(told)
+            self._hand_over(told)  # what it is that cannot be read matters no more
 
     async def _watch(self, watch: Any, told: Told) -> None:
         while True:
             await self._caller.watch("the account's news", watch)
-            self._hand_over(told)
+            if unreadable := self._hand_over(told):
+                # it may have been a fill: only asking the exchange tells
+                raise NotNow(f"the account's news: {unreadable}")
 
-    def _hand_over(self, told: Told) -> None:
+    def _hand_over(self, told: Told) -> str:
+        """Returns what is wrong with one that cannot be read."""
         news: list[VenueOrder | VenueFill] = []
         unreadable = ""
         while self._tap.news:
@@ -69,9 +72,7 @@ class Listening:
                 unreadable = str(nonsense)
         if news:
             told(news)
-        if unreadable:
-            # it may have been a fill: only asking the exchange tells
-            raise NotNow(f"the account's news: {unreadable}")
+        return unreadable
 
     def _forget_login(self) -> None:
         """A user stream's key may have run out while we were away: ask for one anew."""

@@ -89,6 +89,11 @@ class Streams:
                     deliver(events)
         except Crossed as crossed:
             lost = f"{what}: the book is crossed, {crossed}"
+            self._tap.spoil()
+        except NotNow:
+            if channel is Channel.BOOK:
+                self._tap.spoil()  # a whole book comes with a new subscription only
+            raise
         finally:
             news.forget()
         raise NotNow(lost)

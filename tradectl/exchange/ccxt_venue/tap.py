@@ -21,15 +21,16 @@ MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
 
 
-class _Urls(set[str]):
+class _Used(set[Any]):
     """The connections of one stream; `account` if it is the account's own."""
 
     def __init__(self, account: bool) -> None:
         super().__init__()
         self.account = account
+        self.spoilt = False
 
 
-_URLS: ContextVar[_Urls | None] = ContextVar("ccxt_stream_urls", default=None)
+_USED: ContextVar[_Used | None] = ContextVar("ccxt_stream_connections", default=None)
 
 
 class News(NamedTuple):
@@ -52,10 +53,9 @@ class Tap:
         self.news: deque[News] = deque(maxlen=MOST_WAITING)
         self.listening = False
         self._dropped = dropped
-        self._account_urls: set[str] = set()
         self._lost_events = lost_events
         self._forget_orders = forget_orders
-        self._users: Counter[str] = Counter()
+        self._users: Counter[Any] = Counter()
         self._make = client.client
         self._handle = client.handle_message
         self._tapped: dict[str, Any] = {}
@@ -66,30 +66,37 @@ class Tap:
     @contextmanager
     def using(self, *, account: bool = False) -> Iterator[None]:
         """What is connected to inside belongs to this stream, and is closed with its last one."""
-        urls = _Urls(account)
-        token = _URLS.set(urls)
+        used = _Used(account)
+        token = _USED.set(used)
         try:
             yield
         finally:
-            _URLS.reset(token)
-            for url in urls:
-                self._users[url] -= 1
-                self._account_urls.discard(url)
-                if self._users[url] <= 0:
-                    del self._users[url]
-                    self._close(url)
+            _USED.reset(token)
+            for connection in used:
+                self._users[connection] -= 1
+                if self._users[connection] <= 0:
+                    del self._users[connection]
+                    self._close(connection)
+                elif used.spoilt:
+                    self._close(connection)
+
+    def spoil(self) -> None:
+        """What this stream is subscribed to is beyond repair: its connections end with it, even those
+        that others use, who will ask for new ones."""
+        used = _USED.get()
+        if used is not None:
+            used.spoilt = True
 
     def _connection(self, url: str) -> Any:
         connection = self._make(url)
-        urls = _URLS.get()
-        if urls is not None and url not in urls:
-            urls.add(url)
-            self._users[url] += 1
-            if urls.account:
-                self._account_urls.add(url)
-        if not getattr(connection, "tradectl_guarded", False):
-            connection.tradectl_guarded = True
+        if not hasattr(connection, "tells_of_account"):
+            connection.tells_of_account = False
             connection.handle_message = self._guarded(connection, connection.handle_message)
+        used = _USED.get()
+        if used is not None and connection not in used:
+            used.add(connection)
+            self._users[connection] += 1
+            connection.tells_of_account |= used.account
         return connection
 
     def _guarded(self, connection: Any, handle: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -98,7 +105,7 @@ class Tap:
                 handle(message)
             except Exception as error:  # unread, it would end ccxt's receiver without a word
                 self._dropped["not readable"] += 1
-                if connection.url in self._account_urls:
+                if connection.tells_of_account:
                     self._lose(connection, f"news that cannot be read: {type(error).__name__}")
 
         return handle_message
@@ -146,11 +153,11 @@ class Tap:
         if self.listening:
             self.news.extend(News(is_fill, dict(item)) for item in items)
 
-    def _close(self, url: str) -> None:
-        connection = self.client.clients.get(url) if self.client.clients else None
-        if connection is None:
-            return
-        del self.client.clients[url]
+    def _close(self, connection: Any) -> None:
+        clients = self.client.clients or {}
+        url = connection.url
+        if clients.get(url) is connection:
+            del clients[url]
         connection.error = connection.error or ConnectionError("closed by us")
         task = asyncio.ensure_future(_closed(connection))
         self._closing.add(task)

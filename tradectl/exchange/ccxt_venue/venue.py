@@ -10,27 +10,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from tradectl.domain.errors import NotNow, Refused
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
-from tradectl.exchange.ccxt_venue.account import Account
-from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.client import hook, load_ccxt, make_client, make_pace
+from tradectl.exchange.ccxt_venue.client import load_ccxt, make_client
 from tradectl.exchange.ccxt_venue.closing import close_client
-from tradectl.exchange.ccxt_venue.errors import Reading
-from tradectl.exchange.ccxt_venue.keys import Keys, redacted
-from tradectl.exchange.ccxt_venue.listening import Listening
+from tradectl.exchange.ccxt_venue.keys import Keys
 from tradectl.exchange.ccxt_venue.market_data import MarketData
-from tradectl.exchange.ccxt_venue.markets import Market, Markets
-from tradectl.exchange.ccxt_venue.numbers import MILLISECOND, Nonsense, listed, positive
+from tradectl.exchange.ccxt_venue.numbers import MILLISECOND
+from tradectl.exchange.ccxt_venue.opened import Opened
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
-from tradectl.exchange.ccxt_venue.reports import Reports
-from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
-from tradectl.exchange.ccxt_venue.tap import Tap
-from tradectl.exchange.ccxt_venue.trading import Trading, feature
+from tradectl.exchange.ccxt_venue.streams import pushed_channels
+from tradectl.exchange.ccxt_venue.trading import feature
 from tradectl.exchange.settings import ExchangeSettings
 from tradectl.exchange.venue import (
     Abilities,
@@ -43,119 +36,6 @@ from tradectl.exchange.venue import (
     VenueFill,
     VenueOrder,
 )
-
-
-class _Opened:
-    """Everything that exists only while the venue is open."""
-
-    def __init__(
-        self,
-        client: Any,
-        settings: ExchangeSettings,
-        symbols: Mapping[str, str],
-        keys: Keys | None,
-        clock: Callable[[], int],
-        data: MarketData,
-    ) -> None:
-        quirks = quirks_of(settings.id)
-        reading = Reading(
-            quirks.codes,
-            quirks.refuses_by_4xx,
-            lambda text: redacted(text, keys),
-            lambda: clock() / 1e9,
-        )
-        pace = make_pace(client, settings, quirks)
-        hook(client, pace)
-        self.client = client
-        self.data = data
-        self.caller = Caller(pace, reading, quirks.not_found)
-        self.tap = Tap(client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders)
-        self.quirks = quirks
-        self._settings = settings
-        self._symbols = symbols
-        self._keys = keys
-        self._clock = clock
-
-    async def learn(self) -> None:
-        """Ask for the markets, and try the keys."""
-        settings, client, quirks = self._settings, self.client, self.quirks
-
-        def read(raw: Any) -> Markets:
-            if not raw:
-                raise Nonsense("an exchange without markets")
-            return Markets(raw, client.precisionMode, settings.market, self._symbols)
-
-        self.markets = await self.caller.ask("markets", client.load_markets, read)
-        reports = Reports(self.markets, quirks)
-        self.trading = Trading(client, self.caller, self.markets, reports, quirks, settings.market)
-        self.account = Account(
-            client,
-            self.caller,
-            self.markets,
-            reports,
-            quirks,
-            kind=settings.market,
-            clock=self._clock,
-        )
-        self.streams = Streams(
-            client,
-            self.caller,
-            self.tap,
-            self.data,
-            poll_seconds=settings.poll_seconds,
-            recent=self.recent_trades,
-            quote=self.quote,
-        )
-        self.listening = Listening(client, self.caller, self.tap, reports, quirks, settings.market)
-        if self._keys is not None:
-            await self.account.holdings()
-
-    async def recent_trades(self, market: Market, since: int = 0) -> list[MarketDataEvent]:
-        since_ms = since // MILLISECOND or None
-        params = dict(self.quirks.trades_params.get(self._settings.market, {}))
-        limit = self.quirks.trades_limit
-
-        def read(raws: Any) -> list[MarketDataEvent]:
-            events = self.data.trades(listed(raws), market)
-            return sorted((e for e in events if e.ts >= since), key=lambda event: event.ts)
-
-        return await self.caller.ask(
-            f"trades of {market.symbol}",
-            lambda: self.client.fetch_trades(market.unified, since_ms, limit, params),
-            read,
-        )
-
-    async def quote(self, market: Market) -> MarketDataEvent:
-        client, unified = self.client, market.unified
-
-        def of_ticker(told: Any) -> MarketDataEvent | None:
-            return self.data.quote(told[unified], market)
-
-        def of_book(told: Any) -> MarketDataEvent | None:
-            return self.data.book(told, market)
-
-        what = f"quote of {market.symbol}"
-        event: MarketDataEvent | None
-        if client.has.get("fetchBidsAsks") is True:
-            event = await self.caller.ask(
-                what, lambda: client.fetch_bids_asks([unified]), of_ticker
-            )
-        else:
-            event = await self.caller.ask(what, lambda: client.fetch_order_book(unified), of_book)
-        if event is None:
-            raise NotNow(f"{what}: the answer is none")
-        return event
-
-    async def price_of(self, currency: str, quote: str) -> Decimal | None:
-        names = (f"{currency}/{quote}", f"{currency}/{quote}:{quote}")
-        unified = next((name for name in names if name in self.client.markets), None)
-        if unified is None:
-            return None
-        return await self.caller.ask(
-            f"price of {currency}",
-            lambda: self.client.fetch_ticker(unified),
-            lambda told: positive(told.get("last") or told.get("close")),
-        )
 
 
 class CcxtVenue:
@@ -175,7 +55,7 @@ class CcxtVenue:
         self._symbols = dict(symbols)
         self._keys = keys
         self._clock = clock
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._data = MarketData(self.name, clock)
 
     async def open(self) -> None:
@@ -183,7 +63,7 @@ class CcxtVenue:
         are refused."""
         await load_ccxt()
         client = make_client(self._settings, self._keys, quirks_of(self._settings.id))
-        opened = _Opened(client, self._settings, self._symbols, self._keys, self._clock, self._data)
+        opened = Opened(client, self._settings, self._symbols, self._keys, self._clock, self._data)
         try:
             await opened.learn()
         except BaseException:
@@ -198,7 +78,7 @@ class CcxtVenue:
             await close_client(opened.client)
 
     @property
-    def _at(self) -> _Opened:
+    def _at(self) -> Opened:
         if self._opened is None:
             raise NotNow(f"{self.name} is not open")
         return self._opened

@@ -1,0 +1,278 @@
+"""Who watches a live run from the exchange's side, and compares what it sees with what was promised.
+
+    at every order that the exchange is sent     its intent is durable; no halt is latched; the symbol
+                                                 is not held
+    at every order that it accepts               the first one of its intent, and within the limit
+    after quiet                                  orders, fills, positions and money are those of the books
+    after the end                                every journal replays, every recovery is the same
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.integration.machine import Machine
+from tests.integration.schedules import LIMIT
+from tests.loopback import LoopbackExchange
+from tests.loopback.orders import Order
+from tradectl.bus.journal_reader import JournalReader, NotBegun
+from tradectl.domain.events import FillEvent, OrderApprovedEvent, Record, RiskEvent
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
+from tradectl.runtime.replay import Replay
+from tradectl.state.books import OUTSIDE, Books
+from tradectl.state.reader import StateReader
+
+FRESH_LATCH_S = 0.06
+"""The latch is read again within a millisecond, and looked up by name within 50."""
+OVER = {
+    "FILLED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "REJECTED": OrderStatus.REJECTED,
+}
+WORKING = {
+    "NEW": (OrderStatus.ACCEPTED,),
+    "PARTIALLY_FILLED": (OrderStatus.PARTIALLY_FILLED,),
+}
+TINY = Decimal("0.0001")
+FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
+
+
+class Trail:
+    """What stands in the journals, as far as it would survive a loss of power."""
+
+    def __init__(self, machine: Machine, journals: Path) -> None:
+        self._machine = machine
+        self._journals = journals
+        self._read: dict[Path, int] = {}
+        self._accounts: dict[Path, str] = {}
+        self.intents: dict[str, str] = {}
+        """client order id -> order id"""
+
+    def look(self) -> None:
+        for path in self._journals.glob("*.jsonl"):
+            start, end = self._read.get(path, 0), self._machine.durable_bytes(path)
+            if end <= start:
+                continue
+            with path.open("rb") as file:
+                file.seek(start)
+                data = file.read(end - start)
+            whole = data.rfind(b"\n") + 1
+            self._read[path] = start + whole
+            for line in data[:whole].splitlines():
+                self._take(path, line)
+
+    def _take(self, path: Path, line: bytes) -> None:
+        if line.startswith(b'{"header":'):
+            header = msgspec.json.decode(line)["header"]
+            self._accounts[path] = header["state"]["account_id"]
+        elif b'"type":"approved"' in line:
+            event = msgspec.json.decode(line, type=Record).event
+            assert isinstance(event, OrderApprovedEvent)
+            known_as = client_order_id(self._accounts[path], event.order_id)
+            self.intents[known_as] = event.order_id
+
+
+class Witness:
+    """`wrong` is what was seen that must not be; `books` are those of the running process, if any."""
+
+    def __init__(self, machine: Machine, exchange: LoopbackExchange, market: str, path: Path) -> None:
+        self.machine = machine
+        self.exchange = exchange
+        self.market = market
+        self.path = path
+        self.wrong: list[str] = []
+        self.books: Books | None = None
+        self.latched: tuple[float, bool] | None = None
+        """since when, and whether closing orders may pass"""
+        self.lowest: dict[str, Decimal] = {}
+        self.counts: dict[str, int] = defaultdict(int)
+        self.trail = Trail(machine, path / "journals")
+        truth: Any = exchange.truth
+        note, accept = truth.note, truth.order_accepted
+
+        def noted(kind: str, **detail: Any) -> None:
+            note(kind, **detail)
+            if kind == "request" and detail["method"] == "POST" and "rder" in detail["path"]:
+                self._sent(detail["params"])
+
+        def accepted(order: Order) -> None:
+            accept(order)
+            self._accepted(order)
+
+        truth.note, truth.order_accepted = noted, accepted
+
+    def say(self, what: str) -> None:
+        self.wrong.append(f"{self.machine.clock.now:.3f}: {what}")
+
+    def price(self, symbol: str, price: Decimal) -> None:
+        """The market was there."""
+        self.lowest[symbol] = min(self.lowest.get(symbol, price), price)
+
+    # --- while it runs --------------------------------------------------------------------------
+
+    def _sent(self, params: Mapping[str, str]) -> None:
+        self.counts["sent"] += 1
+        client_id = params.get("newClientOrderId") or params.get("clientAlgoId", "")
+        symbol = params["symbol"]
+        if client_id not in self.trail.intents:
+            self.trail.look()
+        if client_id not in self.trail.intents:
+            self.say(f"{client_id} was sent and its intent is not durable")
+        closes = params.get("reduceOnly") == "true" or (
+            self.market == "spot" and params["side"] == "SELL"
+        )
+        if self.latched is not None:
+            since, flatten = self.latched
+            late = self.machine.clock.now - since > FRESH_LATCH_S
+            if late and not (flatten and closes):
+                self.say(f"{client_id} was sent while the halt was latched")
+        if self.books is not None:
+            holds = [kind for kind in self.books.holds(symbol) if kind.blocks_exits]
+            if holds and not self.books.flattening:
+                self.say(f"{client_id} was sent while {symbol} was held: {holds}")
+
+    def _accepted(self, order: Order) -> None:
+        if order.foreign or order.child:
+            return
+        self.counts["accepted"] += 1
+        if self.exchange.truth.accepted(order.client_id) > 1:
+            self.say(f"{order.client_id} was accepted twice")
+        most = self.exchange.truth.max_reserved(order.symbol, market=self.market)
+        if most * self.lowest[order.symbol] > LIMIT:
+            self.say(f"{order.client_id} may bring {order.symbol} to {most}: above the limit")
+
+    # --- after quiet ----------------------------------------------------------------------------
+
+    def compare(self, books: Books, outside: Mapping[str, Decimal]) -> None:
+        """`outside` is what was moved into our position by the operator's word."""
+        self.trail.look()
+        ours = {o.client_id: o for o in self.exchange.truth.ours(market=self.market)}
+        for client_id, order in ours.items():
+            self._compare_order(order, self.trail.intents.get(client_id), books)
+        for client_id, order_id in self.trail.intents.items():
+            if client_id not in ours:
+                self._compare_unsent(order_id, books)
+        self._compare_fills(books.account.account_id)
+        for symbol in self.lowest:
+            self._compare_position(symbol, books, outside.get(symbol, ZERO))
+
+    def _compare_order(self, order: Order, order_id: str | None, books: Books) -> None:
+        known = books.order(order_id) if order_id is not None else None
+        if known is None:
+            self.say(f"{order.client_id} is {order.status} there, and not in the books")
+            return
+        expected = WORKING.get(order.status) or (OVER.get(order.status),)
+        denied = "denies" in known.reason and not order.open
+        if known.status not in expected and not denied and not order.algo:
+            self.say(f"{order.client_id} is {order.status} there, {known.status} in the books")
+        if known.filled != order.filled and not order.algo:
+            self.say(f"{order.client_id}: {order.filled} filled there, {known.filled} in the books")
+
+    def _compare_unsent(self, order_id: str, books: Books) -> None:
+        known = books.order(order_id)
+        if known is not None and (known.is_working or known.filled):
+            self.say(f"{order_id} is {known.status} in the books, and was never accepted there")
+
+    def _compare_fills(self, account_id: str) -> None:
+        theirs = {
+            (order.client_id, str(fill.id), fill.quantity, fill.price, fill.fee_asset, fill.fee)
+            for order in self.exchange.truth.orders
+            if not order.foreign and order.market == self.market
+            for fill in order.fills
+        }
+        ours = set()
+        for fill in self._booked():
+            paid = fill.fee_paid if fill.fee_currency not in ("", "USDT") else fill.fee
+            known_as = client_order_id(account_id, fill.order_id)
+            told = (known_as, fill.trade_id, fill.quantity, fill.price, fill.fee_currency, paid)
+            ours.add(told)
+        for missed in sorted(theirs - ours):
+            self.say(f"a fill there is not in the books: {missed}")
+        for invented in sorted(ours - theirs):
+            self.say(f"a fill in the books is not there: {invented}")
+
+    def _booked(self) -> Iterable[FillEvent]:
+        for path in sorted((self.path / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun), JournalReader(path) as journal:
+                for record in journal.records():
+                    event = record.event
+                    if isinstance(event, FillEvent) and not event.order_id.startswith(OUTSIDE):
+                        yield event
+
+    def _compare_position(self, symbol: str, books: Books, outside: Decimal) -> None:
+        exchange, ours = self.exchange, books.position(symbol).quantity
+        if self.market == "spot":
+            base = symbol.removesuffix("USDT")
+            there = exchange.balance(base)
+        else:
+            there = exchange.position(symbol)
+        before = books.account.at_exchange().outside.get(symbol, ZERO)
+        if there - before != ours:
+            self.say(f"{symbol}: {there} there, {ours} in the books, {before} from before")
+        del outside
+
+    def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
+        """An emergency stop's word, the moment it is given."""
+        self.counts["confirmed" if told["confirmed"] else "unconfirmed"] += 1
+        if not told["confirmed"]:
+            return
+        open_orders = [
+            o.client_id
+            for o in self.exchange.truth.open_orders(market=self.market)
+            if not o.foreign and not o.child
+        ]
+        if open_orders:
+            self.say(f"the stop was confirmed, and {open_orders} are open")
+        for symbol in self.lowest if flatten else ():
+            held = self.exchange.truth.net(symbol, market=self.market)
+            if abs(held) * self.lowest[symbol] > Decimal(110):
+                self.say(f"the stop was confirmed, and {held} {symbol} is held")
+
+    # --- after the end --------------------------------------------------------------------------
+
+    def recovered(self) -> Recovered | None:
+        """The account as the next run would find it; twice, and without the database."""
+        path = last_journal(StateDir(self.path), LIVE_ACCOUNT)
+        if path is None:
+            return None
+        reader = StateReader(self.path / "state.db")
+        first, second = recover_from(path, reader), recover_from(path, reader)
+        bare = recover_from(path, StateReader(self.path / "none.db"))
+        if first.state_hash != second.state_hash:
+            self.say(f"{path.name} was recovered twice, and differently")
+        if first.state_hash != bare.state_hash:
+            self.say(f"{path.name} is recovered differently without the database")
+        return first
+
+    async def replayed(self) -> None:
+        for path in sorted((self.path / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun):
+                await self._replay(path)
+
+    async def _replay(self, path: Path) -> None:
+        with JournalReader(path) as journal:
+            for record in journal.records():
+                event = record.event
+                if isinstance(event, RiskEvent) and event.code in FAULTS_OF_OURS:
+                    self.say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
+        replay = Replay(path)
+        result = await replay.run()
+        if not result.verified:
+            self.say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
+        self.counts["events"] += result.events
+        await asyncio.sleep(0)
+
+
+__all__ = ["Trail", "Witness"]

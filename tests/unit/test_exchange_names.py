@@ -1,0 +1,45 @@
+"""Outside the exchange room nobody knows an exchange by its name: what differs is written down in there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import ccxt
+import pytest
+
+import tradectl
+
+ROOT = Path(tradectl.__file__).parent
+ROOM = ROOT / "exchange"
+EXAMPLES = {
+    "runtime/config_template.py": "an example of a table that is commented out",
+}
+"""Where a name stands as an example, and why."""
+MODULES = sorted(p for p in ROOT.rglob("*.py") if ROOM not in p.parents)
+NAMES = frozenset(ccxt.exchanges)
+
+
+def words(tree: ast.Module) -> Iterator[str]:
+    """Identifiers, and texts that are one word; prose (docstrings, help) tells of exchanges freely."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_exchange_is_known_by_its_name(path: Path) -> None:
+    found = {word for word in words(ast.parse(path.read_text())) if word.lower() in NAMES}
+    if str(path.relative_to(ROOT)) in EXAMPLES:
+        return
+    assert not found
+
+
+def test_the_exceptions_are_still_needed() -> None:
+    for name in EXAMPLES:
+        assert (ROOT / name).exists()
