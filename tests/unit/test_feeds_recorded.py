@@ -207,7 +207,7 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
     ("content", "message"),
     [
         (b"", "is empty"),
-        (gzip.compress(b""), "first line is empty"),
+        (gzip.compress(b"", mtime=0), "first line is empty"),
         (b"\n\n", "first line is empty"),
         (b"hello\n", "no column of times in 'hello'; expected a first line like ts_ms,symbol"),
         (b"1723161255342,BTCUSDT,1,1,buy\n", "no column of times"),
@@ -225,7 +225,7 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
         (b"\x00\x01\x02" * 1000, "neither text"),
         ("ts_ms,symbol,price,qty\n".encode("utf-16"), "neither text"),
         (b"\x1f\x8b\x08\x00junk that is no gzip", "broken gzip"),
-        (gzip.compress(b"ts_ms,symbol,price,qty\n")[:15], "broken gzip"),
+        (gzip.compress(b"ts_ms,symbol,price,qty\n", mtime=0)[:15], "broken gzip"),
         (b"\x1b[31mred\x1b[0m,x\n", "neither text"),
     ],
 )
