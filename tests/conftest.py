@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import functools
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
@@ -11,6 +12,14 @@ import pytest
 from hypothesis import settings
 
 PATIENCE_S = 20.0
+SLOW_PATIENCE_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def own_decimals() -> None:
+    """Whatever a test lets ccxt do by itself: it changes how decimals are rounded, for good."""
+    decimal.setcontext(decimal.DefaultContext.copy())
+
 
 settings.register_profile("tradectl", deadline=None)
 settings.load_profile("tradectl")
@@ -19,15 +28,18 @@ settings.load_profile("tradectl")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
-            item.obj = bounded(item.obj)
+            is_slow = item.get_closest_marker("slow") is not None
+            item.obj = bounded(item.obj, SLOW_PATIENCE_S if is_slow else PATIENCE_S)
 
 
-def bounded(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def bounded(
+    test: Callable[..., Awaitable[None]], patience: float
+) -> Callable[..., Awaitable[None]]:
     """A test that waits for what never comes fails, and its traceback says where it waited."""
 
     @functools.wraps(test)
     async def within_limits(*arguments: object, **fixtures: object) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience):
             await test(*arguments, **fixtures)
 
     return within_limits

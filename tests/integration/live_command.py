@@ -6,7 +6,8 @@
         live.tradectl("status", "--json").document()
         live.exchange.truth.open_orders()
 
-The market stands still until the test moves it, or lets it `walk`.
+The market stands still until a run is started. A wish that comes before the first comparison is denied,
+and taken up again within half a second.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ EXCHANGE = """
 mode = "live"
 symbols = ["BTCUSDT"]
 portfolio = {{ fraction = 0.1{portfolio} }}
+orchestrator.portfolio_rebalance_interval_seconds = 0.5
 
 [[exchanges]]
 id = "binance"
 url = "{url}"
 market = "{market}"
-timeout_seconds = 1
+timeout_seconds = {timeout}
 reconcile_seconds = 0.5
 not_found_seconds = 2
 dead_man_seconds = {dead_man}
@@ -52,13 +54,13 @@ class House:
         self.env = dict(KEYS)
 
     def tradectl(self, *words: object, **env: str) -> Answer:
-        return tradectl(self.folder, *words, **{**self.env, **env})
+        told: dict[str, Any] = {**self.env, **env}
+        return tradectl(self.folder, *words, **told)
 
     @contextmanager
-    def running(self, *words: object, walk: bool = True) -> Iterator[Running]:
-        """A live run, started; on a market that moves unless told otherwise."""
-        if walk:
-            self.exchange.start_walking(50)
+    def running(self, *words: object, sigma: str = "0.0002") -> Iterator[Running]:
+        """A live run, started, on a market that moves by `sigma` fifty times a second."""
+        self.exchange.start_walking(50, sigma=sigma)
         live = ("--live", "--yes", "-c", self.config, *words)
         with running(self.folder, *live, **self.env) as run:
             yield run
@@ -82,9 +84,12 @@ def house(
     dead_man: float = 0,
     more: str = "",
     portfolio: str = "",
+    parameters: str = "{}",
+    timeout: float = 1.0,
     url: str = "",
 ) -> Iterator[House]:
-    """`more` are lines about the exchange, `portfolio` is added to its settings (`, key = value`)."""
+    """`more` are lines about the exchange, `portfolio` is added to its settings (`, key = value`),
+    `parameters` are those of the strategies."""
     with loopback_thread(seed=1) as exchange:
         kind = "spot" if market == "spot" else "perpetual"
         settings = EXCHANGE.format(
@@ -93,8 +98,9 @@ def house(
             dead_man=dead_man,
             more=more,
             portfolio=portfolio,
+            timeout=timeout,
         )
-        config = written(tmp_path, *characters, settings=settings)
+        config = written(tmp_path, *characters, settings=settings, parameters=parameters)
         config.chmod(0o600)
         yield House(exchange, tmp_path / "state", config, market)
 

@@ -22,7 +22,7 @@ from typing import Any
 from unittest import mock
 
 from tests.integration.live_witness import Witness
-from tests.integration.machine import Machine, Process
+from tests.integration.machine import Machine, Process, nothing_left_behind
 from tests.integration.schedules import DOORS, LIMIT, Plan, Step
 from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
 from tests.loopback import server as doors
@@ -34,11 +34,12 @@ from tradectl.domain.events import (
     Command,
     CommandEvent,
     Event,
+    HoldKind,
     OrderEvent,
     SignalAction,
     StrategySignalEvent,
 )
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.exchange.settings import ExchangeSettings
 from tradectl.portfolio.settings import PortfolioSettings
@@ -57,7 +58,7 @@ from tradectl.state.latch import HaltLatch
 
 LOOKS_INTO_IT_S = 4.0
 """How long the operator thinks about a halt before clearing it."""
-QUIET_S = 600.0
+QUIET_S = 150.0
 """How long it may take, after the last fault, until everything is settled."""
 BPS = Decimal("0.0001")
 
@@ -72,29 +73,29 @@ class Outcome:
 
 @dataclass
 class Life:
-    """One process, and what became of it. It is its own screen."""
+    """One process, and what became of it."""
 
     process: Process
     run: TradingRun | None = None
     end: str = "killed"
     power: bool = False
-
-    async def start(self, run: TradingRun) -> None:
-        self.run = run
-
-    async def stop(self) -> None:
-        pass
+    in_quiet: bool = False
 
 
 def perform(plan: Plan, folder: Path) -> Outcome:
     """The whole plan, in no time."""
+    with nothing_left_behind():
+        return _performed(plan, folder)
+
+
+def _performed(plan: Plan, folder: Path) -> Outcome:
     machine = Machine(plan.seed)
     keys = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
-    with mock.patch.dict(os.environ, keys), mock.patch.object(sessions, "LIVE_FLUSH_S", 1.0):
+    with mock.patch.dict(os.environ, keys), mock.patch.object(sessions, "LIVE_FLUSH_S", 2.0):
         desk = Desk(plan, machine, folder)
         machine.run(desk.perform())
     witness, lives = desk.witness, [life.end for life in desk.lives]
-    return Outcome(witness.wrong, dict(witness.counts), lives, machine.loop.count)
+    return Outcome([*witness.wrong], dict(witness.counts), lives, machine.loop.count)
 
 
 @dataclass
@@ -106,7 +107,6 @@ class Desk:
     quiet: bool = False
     over: bool = False
     stopping: bool = False
-    moved_outside: bool = False
     prices: dict[str, Decimal] = field(default_factory=dict)
     witness: Witness = field(init=False)
     exchange: LoopbackExchange = field(init=False)
@@ -120,6 +120,7 @@ class Desk:
         self.latch = StateDir(self.folder).latch
         self.witness = Witness(self.machine, self.exchange, plan.market, self.folder)
         self.starts = {s: self.exchange.engines[plan.market].last[s] for s in plan.symbols}
+        self.witness.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
         self.orders = 0
 
     # --- the plan -------------------------------------------------------------------------------
@@ -135,19 +136,27 @@ class Desk:
     async def _perform(self) -> None:
         operator = asyncio.ensure_future(self._operate())
         market = asyncio.ensure_future(self._market())
+        await self._first_life()
+        begun = self.machine.clock.now
         for step in self.plan.steps:
-            await asyncio.sleep(max(0.0, step.at - self.machine.clock.now))
+            await asyncio.sleep(max(0.0, begun + step.at - self.machine.clock.now))
             self._do(step)
             if operator.done():
                 operator.result()
-        try:
-            await self._settle()
-        finally:
-            self.over = True
-            market.cancel()
-        await self._end()
+        settled = await self._settle()
+        self.over = True
+        market.cancel()
+        if settled:
+            await self._end()
         operator.cancel()
         await self.witness.replayed()
+
+    async def _first_life(self) -> None:
+        """Plans begin with a run that trades, if it lives so long."""
+        for _ in range(40):
+            if (run := self.run) is not None and not any(map(run.books.holds, self.plan.symbols)):
+                return
+            await asyncio.sleep(0.5)
 
     def _do(self, step: Step) -> None:
         action: Callable[..., None] = getattr(self, "_" + step.do.replace("-", "_"))
@@ -177,7 +186,7 @@ class Desk:
         while not self.over:
             life = self._begin()
             await life.process.gone.wait()
-            self.witness.books = None
+            self.witness.run = None
             self._close_life(life)
             number = len(self.lives) - 1
             pauses = self.plan.restart_after
@@ -192,7 +201,8 @@ class Desk:
 
     def _begin(self) -> Life:
         fuses = self.plan.fuses
-        life = Life(self.machine.process(f"life {len(self.lives) + 1}"))
+        process = self.machine.process(f"life {len(self.lives) + 1}")
+        life = Life(process, in_quiet=self.quiet)
         life.process.fuse = None if self.quiet else fuses[len(self.lives) % len(fuses)]
         self.lives.append(life)
         life.process.start(self._main(life))
@@ -218,7 +228,7 @@ class Desk:
             if life.power and not journal._closed:
                 self.machine.lose_power(self.folder / "journals")
                 self.machine.clock.now += 5.0
-        if life.run is None and life.end not in ("killed", "refused") and self.quiet:
+        if life.in_quiet and life.run is None and life.end not in ("killed", "refused"):
             self.witness.say(f"it did not start in quiet: {life.end}")
         self.witness.recovered()
 
@@ -261,7 +271,7 @@ class Desk:
     async def _market(self) -> None:
         """It never stands still for long."""
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
             for symbol, price in self.prices.items():
                 self.move(symbol, price + self.starts[symbol] * BPS * self.random.choice((-1, 1)))
 
@@ -270,7 +280,6 @@ class Desk:
         start = self.starts[symbol]
         price = min(max(price, start * Decimal("0.992")), start * Decimal("1.008"))
         self.prices[symbol] = price
-        self.witness.price(symbol, price * Decimal("0.999"))
         self.exchange.move(symbol, price, size, market=self.plan.market)
 
     async def _slowly(self, *args: Any) -> Any:
@@ -385,9 +394,9 @@ class Desk:
         self._try_outside(symbol, side, quantity, None)
 
     def _outside_order(self, symbol: str) -> None:
-        """It rests far away, and is none of our business."""
+        """It rests some way off, and is none of our business."""
         quantity = (Decimal(3_000) / self.starts[symbol]).quantize(Decimal("0.001"))
-        price = (self.starts[symbol] * Decimal("0.9")).quantize(Decimal(1))
+        price = (self.starts[symbol] * Decimal("0.985")).quantize(Decimal(1))
         self._try_outside(symbol, "BUY", quantity, price)
 
     def _try_outside(
@@ -399,11 +408,29 @@ class Desk:
             )
         except ApiError:
             return  # it has nothing to sell, say
-        self.moved_outside = self.moved_outside or price is None
+
+    @property
+    def moved_outside(self) -> bool:
+        """Somebody else traded on the account, or moved money."""
+        truth, market = self.exchange.truth, self.plan.market
+        traded = any(o.foreign and o.fills for o in truth.orders if o.market == market)
+        return traded or bool(truth.entries("transfer"))
 
     def _transfer(self, amount: int) -> None:
         self.exchange.outside_transfer("main", "USDT", amount, market=self.plan.market)
-        self.moved_outside = True
+
+    def _accept(self) -> None:
+        """The operator takes the exchange's word for ours."""
+        life, run = self.life, self.run
+        if life is None or run is None or life.process.stopped:
+            return
+
+        async def accept() -> None:
+            told = await side_by_side(run, accept=True)
+            if not told["unreachable"]:
+                self.witness.adopt()
+
+        life.process.run(lambda: asyncio.ensure_future(accept()))
 
     # --- steps: life and death ------------------------------------------------------------------
 
@@ -504,7 +531,7 @@ class Desk:
 
     # --- quiet ----------------------------------------------------------------------------------
 
-    async def _settle(self) -> None:
+    async def _settle(self) -> bool:
         """Every fault ends, and everything must come to rest."""
         self.quiet = True
         self.exchange.behave()
@@ -516,8 +543,8 @@ class Desk:
         if self.life is not None:
             self.life.process.fuse = None
             self.life.process.resume()
-        await self._until("a run is trading", lambda: self.run is not None and not self._latched())
-        await self._until("everything is settled", self._settled)
+        trading = await self._until("a run trades", lambda: self.run and not self._latched())
+        return trading and await self._until("everything is settled", self._settled)
 
     def _latched(self) -> bool:
         return self.latch.read() is not None
@@ -525,25 +552,28 @@ class Desk:
     def _settled(self) -> bool:
         """No question is open, and the last answer is from after the last fault."""
         run = self.run
-        if run is None or run.bus.waiting():
+        if run is None:
             return False
         if any(o.status not in _AT_REST for o in run.books.working_orders()):
             return False
         live = run.books.account.live
-        holds = [kind for s in self.plan.symbols for kind in run.books.holds(s)]
+        holds = {kind for s in self.plan.symbols for kind in run.books.holds(s)}
+        if any(s.do == "clock-jump" for s in self.plan.steps):
+            holds.discard(HoldKind.STALE)  # a clock that was ahead makes everything look old for long
         if self.moved_outside:
             return live is not None and not any(s.seen < 2 for s in live.suspects.values())
         return live is not None and not live.suspects and not holds
 
-    async def _until(self, what: str, done: Callable[[], bool]) -> None:
+    async def _until(self, what: str, done: Callable[[], object]) -> bool:
         """It has been so for a while."""
         deadline, held = self.machine.clock.now + QUIET_S, 0
         while held < 12:
             held = held + 1 if done() else 0
             if self.machine.clock.now > deadline:
                 self.witness.say(f"it never came to this: {what}; {self._state()}")
-                raise NeverSettled
+                return False
             await asyncio.sleep(0.5)
+        return True
 
     def _state(self) -> str:
         run = self.run
@@ -551,7 +581,9 @@ class Desk:
             return f"no run: {[life.end for life in self.lives]}, latch {self.latch.read()}"
         holds = {s: dict(run.books.holds(s)) for s in self.plan.symbols}
         orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]
-        return f"holds {holds}, orders {orders}, mode {run.books.mode}"
+        live = run.books.account.live
+        suspects = live.suspects if live is not None else None
+        return f"holds {holds}, suspects {suspects}, orders {orders}, mode {run.books.mode}"
 
     async def _end(self) -> None:
         """Compare, end as asked, and compare what a next run would find."""
@@ -559,7 +591,7 @@ class Desk:
         assert life is not None and run is not None
         if self.moved_outside:
             await self._in_life(life, side_by_side(run, accept=True))
-        self.witness.compare(run.books, {})
+        self.witness.compare(run.books)
         told = await self._in_life(life, side_by_side(run, accept=False))
         if told is None or not told["clean"]:
             self.witness.say(f"the reconciliation is not clean: {told}")
@@ -575,10 +607,6 @@ class Desk:
         return task.result() if done else None
 
 
-class NeverSettled(Exception):
-    pass
-
-
 _AT_REST = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
@@ -591,7 +619,7 @@ class _Screen:
 
     async def start(self, run: TradingRun) -> None:
         self._life.run = run
-        self._desk.witness.books = run.books
+        self._desk.witness.run = run
 
     async def stop(self) -> None:
         pass

@@ -28,6 +28,7 @@ from tradectl.domain.events import (
     CancelEvent,
     Event,
     EventType,
+    HoldEvent,
     HoldKind,
     OrderDeniedEvent,
     OrderEvent,
@@ -40,20 +41,20 @@ from tradectl.domain.orders import Order, OrderSpec, OrderType, client_order_id
 from tradectl.exchange.live import LiveExchange
 from tradectl.exchange.settings import ExchangeSettings
 from tradectl.risk.limits import RiskLimits
+from tradectl.runtime.opening import Approve, RunOptions
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.replay import Replay
-from tradectl.runtime.opening import RunOptions
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.settings import FeedSettings, OrchestratorConfig, Settings
-from tradectl.runtime.stop_session import Stop
 
-SPOT, PERPETUAL = "BTCUSDT", "BTCUSDT"
+SPOT = "BTCUSDT"
+"""On futures it is called the same."""
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 QUICK = ExchangeSettings(
     id="binance",
     timeout_seconds=0.4,
     reconcile_seconds=0.2,
-    not_found_seconds=1.0,
+    not_found_seconds=0.5,
     dead_man_seconds=0,
 )
 """Impatient, so that what takes minutes with an exchange takes a moment with the loopback."""
@@ -65,12 +66,16 @@ def settings_for(
     exchange: LoopbackExchange,
     *,
     at: ExchangeSettings = QUICK,
+    market: str = "",
     symbols: tuple[str, ...] = (SPOT,),
     stale_after: float = 30.0,
     url: str = "",
     **more: Any,
 ) -> Settings:
     """Without strategies: orders come from the test. `url` is a detour to the exchange."""
+    if market:
+        kind: Any = "spot" if market == "spot" else "perpetual"
+        at = msgspec.structs.replace(at, market=kind)
     return Settings(
         mode="live",
         symbols=symbols,
@@ -143,6 +148,15 @@ class Trader:
     def alerts(self) -> dict[str, Any]:
         return {alert.type: alert for alert in self.run.alerts.get_active_alerts()}
 
+    def orders(self) -> list[Order]:
+        """All that the books know, the oldest first."""
+        account = self.run.books.snapshot()
+        return sorted([*account.orders, *account.finished], key=lambda order: order.created_at)
+
+    def held_for(self) -> set[HoldKind]:
+        """Why trading was held back, at any time so far."""
+        return {event.kind for event in self.events(HoldEvent) if event.held}
+
     def denied(self, order_id: str) -> str:
         """The code that risk denied it with."""
         found = [e.code for e in self.events(OrderDeniedEvent) if e.order_id == order_id]
@@ -153,7 +167,7 @@ class Trader:
 
     async def until(self, done: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         async with asyncio.timeout(seconds):
-            while not done():  # noqa: ASYNC110  what is waited for has no event of its own
+            while not done():
                 if self.task.done():
                     self.task.result()
                 await asyncio.sleep(0.002)
@@ -193,6 +207,19 @@ class Trader:
             return tick is not None and abs(tick.price - wanted) < wanted / 1000
 
         await self.until(heard)
+
+    async def first_entry(self) -> str:
+        """Try until an entry is let through, as a strategy would."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                order = self.buy("0.01")
+                if (await self.settled(order)).status == "filled":
+                    return order
+                await asyncio.sleep(0.005)
+
+    async def judged(self, order_id: str) -> None:
+        """Until risk has said yes or no to it."""
+        await self.until(lambda: self.run.books.seen(order_id))
 
     async def settled(self, order_id: str) -> Order:
         """Until it is over, whichever way."""
@@ -243,12 +270,15 @@ async def trading(
     *,
     settings: Settings | None = None,
     market: str = "spot",
-    ready: bool = True,
+    approve: Approve | None = None,
 ) -> AsyncIterator[Trader]:
-    """A run that has compared its books and knows a price (`ready`); ended and replayed at the end."""
+    """A run that has compared its books and knows a price; ended and replayed at the end."""
     trader = Trader(exchange, market)
     options = RunOptions(
-        settings=settings or settings_for(exchange), state_dir=StateDir(folder), duration=60
+        settings=settings or settings_for(exchange),
+        state_dir=StateDir(folder),
+        duration=60,
+        approve=approve,
     )
     trader.task = asyncio.ensure_future(trade(options, trader))
     try:
@@ -257,10 +287,9 @@ async def trading(
         waiting.cancel()
         if trader.task.done():
             trader.task.result()
-        if ready:
-            await listening(trader)
-            await trader.price("60000")
-            await trader.clean()
+        await listening(trader)
+        await trader.price("60000")
+        await trader.clean()
         yield trader
         await trader.end()
     finally:
@@ -294,10 +323,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 __all__ = [
     "KEYS",
-    "PERPETUAL",
     "QUICK",
     "SPOT",
-    "Stop",
     "Trader",
     "keys",
     "listening",

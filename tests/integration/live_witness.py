@@ -24,12 +24,20 @@ from tests.integration.schedules import LIMIT
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import Order
 from tradectl.bus.journal_reader import JournalReader, NotBegun
-from tradectl.domain.events import FillEvent, OrderApprovedEvent, Record, RiskEvent
+from tradectl.domain.events import (
+    EventType,
+    FillEvent,
+    HoldEvent,
+    OrderApprovedEvent,
+    Record,
+    RiskEvent,
+)
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.runtime.replay import Replay
+from tradectl.runtime.run import TradingRun
 from tradectl.state.books import OUTSIDE, Books
 from tradectl.state.reader import StateReader
 
@@ -85,7 +93,7 @@ class Trail:
 
 
 class Witness:
-    """`wrong` is what was seen that must not be; `books` are those of the running process, if any."""
+    """`wrong` is what was seen that must not be; `run` is the one that trades now, if any."""
 
     def __init__(self, machine: Machine, exchange: LoopbackExchange, market: str, path: Path) -> None:
         self.machine = machine
@@ -93,11 +101,13 @@ class Witness:
         self.market = market
         self.path = path
         self.wrong: list[str] = []
-        self.books: Books | None = None
+        self.run: TradingRun | None = None
         self.latched: tuple[float, bool] | None = None
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
+        """the price that no symbol ever falls to"""
         self.counts: dict[str, int] = defaultdict(int)
+        self._adopted: dict[str, Decimal] = defaultdict(Decimal)
         self.trail = Trail(machine, path / "journals")
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
@@ -115,10 +125,6 @@ class Witness:
 
     def say(self, what: str) -> None:
         self.wrong.append(f"{self.machine.clock.now:.3f}: {what}")
-
-    def price(self, symbol: str, price: Decimal) -> None:
-        """The market was there."""
-        self.lowest[symbol] = min(self.lowest.get(symbol, price), price)
 
     # --- while it runs --------------------------------------------------------------------------
 
@@ -138,10 +144,22 @@ class Witness:
             late = self.machine.clock.now - since > FRESH_LATCH_S
             if late and not (flatten and closes):
                 self.say(f"{client_id} was sent while the halt was latched")
-        if self.books is not None:
-            holds = [kind for kind in self.books.holds(symbol) if kind.blocks_exits]
-            if holds and not self.books.flattening:
-                self.say(f"{client_id} was sent while {symbol} was held: {holds}")
+        if self.run is not None and self._held_before(self.run, symbol):
+            self.say(f"{client_id} was sent while {symbol} was held: {self.run.books.holds(symbol)}")
+
+    def _held_before(self, run: TradingRun, symbol: str) -> bool:
+        """Held before this very moment: what left at the same one may have been the first."""
+        holds = [kind for kind in run.books.holds(symbol) if kind.blocks_exits]
+        if not holds or run.books.flattening:
+            return False
+        now = run.bus.clock.now()
+        begun = [
+            record.at
+            for record in run.bus.history(EventType.RISK)
+            if isinstance(record.event, HoldEvent) and record.event.kind in holds
+            if record.event.symbol == symbol and record.event.held
+        ]
+        return not begun or max(begun) < now
 
     def _accepted(self, order: Order) -> None:
         if order.foreign or order.child:
@@ -149,14 +167,40 @@ class Witness:
         self.counts["accepted"] += 1
         if self.exchange.truth.accepted(order.client_id) > 1:
             self.say(f"{order.client_id} was accepted twice")
-        most = self.exchange.truth.max_reserved(order.symbol, market=self.market)
-        if most * self.lowest[order.symbol] > LIMIT:
-            self.say(f"{order.client_id} may bring {order.symbol} to {most}: above the limit")
+        self._weigh(order)
+
+    def _weigh(self, new: Order) -> None:
+        """What the position becomes if all that is open on a side fills."""
+        if new.reduce_only:
+            return
+        truth, symbol = self.exchange.truth, new.symbol
+        held = truth.net(symbol, market=self.market) + self._adopted[symbol]
+        open_now = [
+            o.remaining
+            for o in truth.open_orders(market=self.market)
+            if o.symbol == symbol and o.side == new.side and not (o.foreign or o.reduce_only)
+        ]
+        reach = (held if new.side == "BUY" else -held) + sum(open_now)
+        if reach * self.lowest[symbol] > LIMIT:
+            self.say(f"{new.client_id} may bring {symbol} to {reach}: above the limit")
+
+    def adopt(self) -> None:
+        """What others traded is ours now, by the operator's word."""
+        self.counts["adopted"] += 1
+        for symbol in self.lowest:
+            self._adopted[symbol] = sum(
+                (
+                    fill.quantity if order.side == "BUY" else -fill.quantity
+                    for order in self.exchange.truth.orders
+                    if order.foreign and order.symbol == symbol and order.market == self.market
+                    for fill in order.fills
+                ),
+                ZERO,
+            )
 
     # --- after quiet ----------------------------------------------------------------------------
 
-    def compare(self, books: Books, outside: Mapping[str, Decimal]) -> None:
-        """`outside` is what was moved into our position by the operator's word."""
+    def compare(self, books: Books) -> None:
         self.trail.look()
         ours = {o.client_id: o for o in self.exchange.truth.ours(market=self.market)}
         for client_id, order in ours.items():
@@ -166,7 +210,7 @@ class Witness:
                 self._compare_unsent(order_id, books)
         self._compare_fills(books.account.account_id)
         for symbol in self.lowest:
-            self._compare_position(symbol, books, outside.get(symbol, ZERO))
+            self._compare_position(symbol, books)
 
     def _compare_order(self, order: Order, order_id: str | None, books: Books) -> None:
         known = books.order(order_id) if order_id is not None else None
@@ -211,7 +255,7 @@ class Witness:
                     if isinstance(event, FillEvent) and not event.order_id.startswith(OUTSIDE):
                         yield event
 
-    def _compare_position(self, symbol: str, books: Books, outside: Decimal) -> None:
+    def _compare_position(self, symbol: str, books: Books) -> None:
         exchange, ours = self.exchange, books.position(symbol).quantity
         if self.market == "spot":
             base = symbol.removesuffix("USDT")
@@ -221,7 +265,6 @@ class Witness:
         before = books.account.at_exchange().outside.get(symbol, ZERO)
         if there - before != ours:
             self.say(f"{symbol}: {there} there, {ours} in the books, {before} from before")
-        del outside
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
         """An emergency stop's word, the moment it is given."""

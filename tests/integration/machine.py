@@ -18,8 +18,6 @@ import functools
 import gc
 import os
 import selectors
-import signal
-import sqlite3
 import ssl
 import sys
 import time
@@ -80,9 +78,7 @@ class _Selector(selectors.DefaultSelector):
         ready = self._heard()
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        os.sched_yield()  # where the kernel delivers by a thread of its own
-        ready = self._heard()
-        if ready:
+        if ready := self._heard():  # once more: the system may deliver by a thread of its own
             return ready
         if timeout is None:
             raise RuntimeError("nothing is left that could ever happen: the simulation hangs")
@@ -169,7 +165,8 @@ class Process:
         for database in self._databases:
             connection, database._connection = database._connection, None
             if connection is not None:
-                connection.close()  # which rolls back, as the next one to open it would
+                connection.rollback()  # as the next one to open it would
+                connection.close()
         for fd in self._locks:
             fcntl.flock(fd, fcntl.LOCK_UN)
         self.gone.set()
@@ -360,21 +357,14 @@ class Machine:
     # --- running ----------------------------------------------------------------------------------
 
     def run(self, work: Any) -> Any:
-        """Run a coroutine to its end on this machine, then throw the machine away."""
-        collects = gc.isenabled()
-        gc.disable()  # what was killed must not be cleared away before it can do no harm
+        """Run a coroutine to its end on this machine, which is of no use after that."""
         try:
             with self._in_place_of_the_real_one():
                 return self.loop.run_until_complete(work)
         finally:
-            with _silence():
-                del work
-                self._throw_away()
-                gc.collect()
-            if collects:
-                gc.enable()
+            self._end()
 
-    def _throw_away(self) -> None:
+    def _end(self) -> None:
         for process in self.processes:
             process.kill()
             for journal in process.journals:
@@ -492,18 +482,24 @@ def _tls(*_args: Any, **_more: Any) -> ssl.SSLContext:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """What was killed complains when it is thrown away."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+def nothing_left_behind() -> Iterator[None]:
+    """For the machines that are made inside: what was killed is cleared away after them, when it can do
+    no harm, and whatever it complains of."""
+    collects, hook = gc.isenabled(), sys.unraisablehook
+    gc.disable()
     try:
+        yield
+    finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.unraisablehook = hook
+            sys.unraisablehook = lambda _: None
+            gc.collect()
+            sys.unraisablehook = hook
+        if collects:
+            gc.enable()
 
 
 _NOBODY = Process.__new__(Process)
 _NOBODY.journals, _NOBODY._locks, _NOBODY._databases = [], [], []
 
-__all__ = ["PROCESS", "Clock", "Machine", "Process", "signal", "sqlite3"]
+__all__ = ["PROCESS", "Clock", "Machine", "Process", "nothing_left_behind"]

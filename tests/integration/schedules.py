@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
-CODES = (-1000, -1001, -1006, -1007, -1008, -1015, -1021, -2010)
+UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
+REFUSALS = (-1008, -1015, -1021, -2010)
 DOORS = {
     "place": ("POST", "*rder"),
     "place ": ("POST", "*rder"),  # twice: it is what matters most
@@ -111,7 +112,7 @@ def _steps(random: Random, market: str, symbols: tuple[str, ...]) -> tuple[Step,
     kinds = [*ALWAYS, *drawn]
     weights = [WEIGHTS.get(name, 1.0) * random.choice((0.5, 1.0, 2.0)) for name in kinds]
     at, steps = 1.0, []
-    for _ in range(random.randint(10, 36)):
+    for _ in range(random.randint(12, 40)):
         at += random.choice((0.0, random.uniform(0, 0.1), random.expovariate(1.0)))
         name = random.choices(kinds, weights)[0]
         more = {**ALWAYS, **KINDS}[name](random, market, symbols)
@@ -162,8 +163,8 @@ def _fault(random: Random, *_: Any) -> dict[str, Any]:
     if kind == "no-reply":
         more["seconds"] = 0.0
     if kind == "error":
-        more["code"] = random.choice(CODES)
-    if kind not in ("429", "418"):
+        more["code"] = random.choice((*UNKNOWN_CODES, *REFUSALS))
+    if kind not in ("429", "418") and more.get("code") not in REFUSALS:
         more["placed"] = random.choice((True, False))
     return more
 
@@ -204,6 +205,7 @@ KINDS: dict[str, Draw] = {
     "pause": lambda *_: {},
     "resume": lambda *_: {},
     "all-well": lambda *_: {},
+    "accept": lambda *_: {},
 }
 ALWAYS: dict[str, Draw] = {
     "signal": _signal,
@@ -215,11 +217,11 @@ ALWAYS: dict[str, Draw] = {
     },
 }
 WEIGHTS = {
-    "signal": 5.0,
-    "order": 3.0,
+    "signal": 7.0,
+    "order": 4.0,
     "move": 3.0,
     "print": 2.0,
-    "reply-fault": 4.0,
+    "reply-fault": 5.0,
     "stream-fault": 2.0,
     "outside-trade": 0.4,
     "transfer": 0.3,

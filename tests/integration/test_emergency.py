@@ -29,8 +29,8 @@ from tests.integration.command import (
 )
 from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.domain.errors import Halted
-from tradectl.runtime.paths import StateDir
 from tradectl.runtime.opening import RunOptions
+from tradectl.runtime.paths import StateDir
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.settings import Settings
 

@@ -39,21 +39,24 @@ def both(
 
 
 async def test_orders_go_where_their_symbol_belongs(tmp_path: Path) -> None:
-    async with LoopbackExchange(seed=1) as first, LoopbackExchange(seed=2, usdt="50000") as second:
-        async with trading(first, tmp_path, settings=both(first, second)) as trader:
-            await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
-            second.move(SPOT, Decimal(60_000))
-            await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.holds(OTHER))
-            assert trader.run.books.cash == 150_000
-            here, there = trader.buy("0.1"), trader.buy("0.2", symbol=OTHER)
-            await trader.settled(here)
-            await trader.settled(there)
-            assert [o.quantity for o in first.truth.ours()] == [Decimal("0.1")]
-            assert [o.quantity for o in second.truth.ours()] == [Decimal("0.2")]
-            assert first.balance("BTC") == trader.run.books.position(SPOT).quantity
-            assert second.balance("BTC") == trader.run.books.position(OTHER).quantity
-            await trader.compared()
-            assert not trader.holds(SPOT) | trader.holds(OTHER)
+    async with (
+        LoopbackExchange(seed=1) as first,
+        LoopbackExchange(seed=2, usdt="50000") as second,
+        trading(first, tmp_path, settings=both(first, second)) as trader,
+    ):
+        await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
+        second.move(SPOT, Decimal(60_000))
+        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.holds(OTHER))
+        assert trader.run.books.cash == 150_000
+        here, there = trader.buy("0.1"), trader.buy("0.2", symbol=OTHER)
+        await trader.settled(here)
+        await trader.settled(there)
+        assert [o.quantity for o in first.truth.ours()] == [Decimal("0.1")]
+        assert [o.quantity for o in second.truth.ours()] == [Decimal("0.2")]
+        assert first.balance("BTC") == trader.run.books.position(SPOT).quantity
+        assert second.balance("BTC") == trader.run.books.position(OTHER).quantity
+        await trader.compared()
+        assert not trader.holds(SPOT) | trader.holds(OTHER)
 
 
 async def test_a_strategy_hears_one_exchange_and_trades_another_which_needs_no_keys(

@@ -143,7 +143,9 @@ def _fill_some(exchange: LoopbackExchange, request: web.Request, call: Call, fau
     """Somebody trades with the order that is about to be cancelled."""
     key = request.headers.get("X-MBX-APIKEY")
     call.caller = next((a for a in exchange.accounts.values() if a.key == key), None)
-    if call.caller is None or (order := find(call)) is None or not order.open or not order.working:
+    if call.caller is None or call.path.endswith("algoOrder"):
+        return  # a stop that waits does not trade
+    if (order := find(call)) is None or not order.open or not order.working:
         return
     lot = call.engine.rules[order.symbol].lot
     quantity = (order.remaining * fault.fraction) // lot * lot

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.unit.fake_venue import SilentVenue
 from tradectl.domain.errors import Refused, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument, InstrumentKind
@@ -33,7 +34,6 @@ from tradectl.exchange.venue import (
     MarketInfo,
     Permissions,
     Told,
-    VenueFill,
     VenueOrder,
 )
 from tradectl.runtime import venues as venues_room
@@ -56,7 +56,7 @@ PERP = Instrument(
     Decimal(20),
     "BTC",
 )
-ALL = Abilities(tuple(Channel), user_stream=True, dead_man=True, stop_orders=True)
+ALL = Abilities(tuple(Channel), user_stream=True, dead_man=True, stop_orders=True, rate=20.0)
 
 
 def event(symbol: str = "BTCUSDT", age: float = 0.0, price: Decimal = PRICE) -> MarketDataEvent:
@@ -69,10 +69,9 @@ def order(symbol: str = "BTCUSDT", client_order_id: str = "somebody") -> VenueOr
 
 
 @dataclass
-class PatientVenue:
+class PatientVenue(SilentVenue):
     name: str = "binance"
     abilities: Abilities = ALL
-    published_rate: float = 20.0
     opening: Any = None
     rules: dict[str, Instrument | Exception] = field(default_factory=lambda: {"BTCUSDT": SPOT})
     listed: list[MarketInfo] = field(default_factory=list)
@@ -90,9 +89,6 @@ class PatientVenue:
 
     async def open(self) -> None:
         await _answer(self.opening)
-
-    async def close(self) -> None:
-        self.closed += 1
 
     def instrument(self, symbol: str) -> Instrument:
         found = self.rules.get(symbol) or UsageError(f"unknown symbol {symbol!r}")
@@ -113,16 +109,8 @@ class PatientVenue:
     ) -> VenueOrder | None:
         raise AssertionError("a doctor cancels no orders")
 
-    async def find(
-        self, symbol: str, client_order_id: str, venue_order_id: str
-    ) -> VenueOrder | None:
-        return None
-
     async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
         return list(await _answer(self.orders))
-
-    async def fills(self, symbol: str, since: int) -> list[VenueFill]:
-        return []
 
     async def holdings(self) -> Holdings:
         found: Holdings = await _answer(self.held)
@@ -149,14 +137,8 @@ class PatientVenue:
         deliver(await _answer(news))
         await asyncio.Event().wait()
 
-    async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
-        return []
-
     async def quote(self, symbol: str) -> MarketDataEvent:
         return event(symbol, price=await _answer(self.price))
-
-    async def price_of(self, currency: str, quote: str) -> Decimal | None:
-        return None
 
 
 async def _answer(value: Any) -> Any:

@@ -52,7 +52,9 @@ class FakeAccount:
     # --- arranging ------------------------------------------------------------------------------
 
     def price(self, symbol: str, mark: str | Decimal) -> FakeAccount:
+        """A tick of this run, which does not say when it was made."""
         self.marks[symbol] = Decimal(mark)
+        self.data_times.setdefault(symbol, 0)
         return self
 
     def hold(
@@ -125,8 +127,8 @@ class FakeAccount:
     def holds(self, symbol: str) -> Mapping[HoldKind, str]:
         return self.held.get(symbol, {})
 
-    def data_time(self, symbol: str) -> int:
-        return self.data_times.get(symbol, 0)
+    def data_time(self, symbol: str) -> int | None:
+        return self.data_times.get(symbol)
 
     def order(self, order_id: str) -> Order | None:
         return self.orders.get(order_id)

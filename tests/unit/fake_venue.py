@@ -28,6 +28,7 @@ from tradectl.exchange.venue import (
     MarketInfo,
     Permissions,
     Told,
+    Venue,
     VenueFill,
     VenueOrder,
 )
@@ -90,37 +91,14 @@ async def turns(count: int = TURNS) -> None:
         await asyncio.sleep(0)
 
 
-class FakeVenue:
-    """`asked` are the questions for recent trades; `refusing` what the next of them raise."""
+class SilentVenue:
+    """The whole of `Venue` where nothing happens: no order is taken, nothing is held, nothing is told.
+    Fakes say only what is different with them."""
 
-    def __init__(
-        self, name: str = "fake", pushes: Sequence[Channel] = tuple(Channel), poll: float = 0.0
-    ) -> None:
+    def __init__(self, name: str = "fake", abilities: Abilities | None = None) -> None:
         self.name = name
-        self.abilities = Abilities(channels=tuple(pushes))
-        self.poll = poll
-        self.told: dict[str, list[MarketDataEvent]] = defaultdict(list)
-        self.asked: list[tuple[str, int]] = []
-        self.refusing: list[Exception] = []
-        self.listened: list[Channel] = []
+        self.abilities = abilities or Abilities()
         self.opened = self.closed = 0
-        self.page = 1000
-        self.on_ask: Callable[[], None] = lambda: None
-        self._connections: dict[Channel, tuple[Deliver, asyncio.Future[None]]] = {}
-
-    # --- the test's side ----------------------------------------------------------------------------
-
-    def connected(self, channel: Channel) -> bool:
-        return channel in self._connections
-
-    def push(self, channel: Channel, *events: MarketDataEvent) -> None:
-        self._connections[channel][0](events)
-
-    def lose(self, channel: Channel, error: Exception | None = None) -> None:
-        """The connection ends as it does when the exchange goes away, or with `error`."""
-        self._connections[channel][1].set_exception(error or NotNow(f"{self.name}: lost"))
-
-    # --- the venue ----------------------------------------------------------------------------------
 
     async def open(self) -> None:
         self.opened += 1
@@ -136,31 +114,10 @@ class FakeVenue:
     def markets(self) -> list[MarketInfo]:
         return []
 
-    async def stream(self, channel: Channel, symbols: Sequence[str], deliver: Deliver) -> None:
-        self.listened.append(channel)
-        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._connections[channel] = deliver, end
-        try:
-            await end
-        finally:
-            del self._connections[channel]
-
-    async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
-        self.asked.append((symbol, since))
-        self.on_ask()
-        if self.refusing:
-            raise self.refusing.pop(0)
-        return [t for t in self.told[symbol] if t.ts >= since][: self.page]
-
-    async def quote(self, symbol: str) -> MarketDataEvent:
-        return quote(symbol=symbol)
-
-    async def price_of(self, currency: str, quote: str) -> Decimal | None:
-        return None
-
     async def submit(
         self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
     ) -> VenueOrder:
+        may_go()
         raise Refused(f"{self.name} takes no orders")
 
     async def cancel(
@@ -193,6 +150,65 @@ class FakeVenue:
 
     async def clock_offset(self) -> int:
         return 0
+
+    async def stream(self, channel: Channel, symbols: Sequence[str], deliver: Deliver) -> None:
+        await asyncio.Event().wait()
+
+    async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
+        return []
+
+    async def quote(self, symbol: str) -> MarketDataEvent:
+        return quote(symbol=symbol)
+
+    async def price_of(self, currency: str, quote: str) -> Decimal | None:
+        return None
+
+
+_is_a_venue: Venue = SilentVenue()
+
+
+class FakeVenue(SilentVenue):
+    """`asked` are the questions for recent trades; `refusing` what the next of them raise."""
+
+    def __init__(self, name: str = "fake", pushes: Sequence[Channel] = tuple(Channel)) -> None:
+        super().__init__(name, Abilities(channels=tuple(pushes)))
+        self.told: dict[str, list[MarketDataEvent]] = defaultdict(list)
+        self.asked: list[tuple[str, int]] = []
+        self.refusing: list[Exception] = []
+        self.listened: list[Channel] = []
+        self.page = 1000
+        self.on_ask: Callable[[], None] = lambda: None
+        self._connections: dict[Channel, tuple[Deliver, asyncio.Future[None]]] = {}
+
+    # --- the test's side ----------------------------------------------------------------------------
+
+    def connected(self, channel: Channel) -> bool:
+        return channel in self._connections
+
+    def push(self, channel: Channel, *events: MarketDataEvent) -> None:
+        self._connections[channel][0](events)
+
+    def lose(self, channel: Channel, error: Exception | None = None) -> None:
+        """The connection ends as it does when the exchange goes away, or with `error`."""
+        self._connections[channel][1].set_exception(error or NotNow(f"{self.name}: lost"))
+
+    # --- the venue ----------------------------------------------------------------------------------
+
+    async def stream(self, channel: Channel, symbols: Sequence[str], deliver: Deliver) -> None:
+        self.listened.append(channel)
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connections[channel] = deliver, end
+        try:
+            await end
+        finally:
+            del self._connections[channel]
+
+    async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
+        self.asked.append((symbol, since))
+        self.on_ask()
+        if self.refusing:
+            raise self.refusing.pop(0)
+        return [t for t in self.told[symbol] if t.ts >= since][: self.page]
 
 
 # --- what it sends ------------------------------------------------------------------------------------
@@ -249,4 +265,4 @@ def book(bid: str = "99", ask: str = "101", *, symbol: str = "BTCUSDT", ts: int 
     )
 
 
-__all__ = ["START", "FakeTime", "FakeVenue", "book", "quote", "trade", "turns"]
+__all__ = ["START", "FakeTime", "FakeVenue", "SilentVenue", "book", "quote", "trade", "turns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -31,6 +32,18 @@ async def test_a_market_order_is_filled(desk: Desk) -> None:
     assert fill.fee_currency == ("BTC" if desk.kind == "spot" else "USDT")
     if order.fills:
         assert [f.trade_id for f in order.fills] == [fill.trade_id]
+
+
+async def test_ccxt_does_not_change_how_our_decimals_are_rounded(desk: Desk) -> None:
+    """It sets rounding and traps of whatever decimal context it runs in, at every order."""
+    before = decimal.getcontext().copy()
+    assert Decimal("0.5").quantize(Decimal(1)) == 0
+    await desk.submit("buy", "0.1")
+    await desk.submit("buy", "0.1", "59000")
+    await desk.venue.open_orders()
+    after = decimal.getcontext()
+    assert (after.rounding, after.traps) == (before.rounding, before.traps)
+    assert Decimal("0.5").quantize(Decimal(1)) == 0
 
 
 async def test_a_limit_order_rests_is_found_and_is_cancelled(desk: Desk) -> None:

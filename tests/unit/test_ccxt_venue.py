@@ -58,7 +58,11 @@ def test_ccxt_lists_its_exchanges() -> None:
 async def test_it_says_what_it_can(desk: Desk) -> None:
     is_spot = desk.kind == "spot"
     assert desk.venue.abilities == Abilities(
-        tuple(Channel), True, dead_man=not is_spot, stop_orders=True, reduce_only=not is_spot
+        tuple(Channel),
+        True,
+        dead_man=not is_spot,
+        stop_orders=True,
+        rate=20.0 if is_spot else 40.0,
     )
 
 

@@ -97,6 +97,10 @@ def aged(*seconds: float) -> Arrange:
     return arrange
 
 
+def quotes_only(desk: DoctorDesk) -> None:
+    desk.venue.news = {Channel.QUOTES: [event()]}
+
+
 def heard_only(desk: DoctorDesk) -> None:
     """It trades another symbol than it hears."""
     desk.venue.rules["ETHUSDT"] = msgspec.structs.replace(SPOT, symbol="ETHUSDT", base="ETH")
@@ -160,9 +164,9 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     # --- pace
     ("rate limit", nothing, PASSED, "2% of what it allows"),
     ("rate limit", exchange(reconcile_seconds=1.0), WARNED, "60% of what it allows"),
-    ("rate limit", several(venue(published_rate=0.0), exchange(reconcile_seconds=1.0)), PASSED,
+    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)), exchange(reconcile_seconds=1.0)), PASSED,
      "3 requests a second for ever; its limit is not known"),
-    ("rate limit", several(venue(published_rate=0.0), exchange(reconcile_seconds=0.1)), WARNED,
+    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)), exchange(reconcile_seconds=0.1)), WARNED,
      "30 requests"),
     ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, channels=())),
                            exchange(poll_seconds=0.5)), WARNED, "raise poll_seconds"),
@@ -171,7 +175,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("data", venue(news=[]), FAILED, "no trades, quotes of BTCUSDT within 0.05 s"),
     ("data", venue(news=Refused("no such stream")), FAILED, "no such stream"),
     ("data", venue(news=BUSY), FAILED, "busy"),
-    ("data", venue(news={Channel.QUOTES: [event()]}), PASSED, "1 symbols"),
+    ("data", quotes_only, PASSED, "1 symbols"),
     ("data", aged(25), PASSED, "the oldest data 25."),
     ("data", aged(40), WARNED, "the oldest data 40."),
     ("data", aged(40, 1, 20), PASSED, "the oldest data 1."),
@@ -224,6 +228,9 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("dead-man switch", venue(arming=OutcomeUnknown("lost")), FAILED, "lost"),
     ("dead-man switch", venue(arming=NEVER), FAILED, "no answer"),
     ("dead-man switch", venue(disarming=OutcomeUnknown("gone")), FAILED, "gone"),
+    ("stop orders", portfolio(stop_loss_pct=Decimal(3)), PASSED, "rest at the exchange"),
+    ("stop orders", several(venue(abilities=msgspec.structs.replace(ALL, stop_orders=False)),
+                            portfolio(stop_loss_pct=Decimal(3))), WARNED, "without its stop"),
     ("user stream", nothing, PASSED, "as they happen"),
     ("user stream", venue(abilities=msgspec.structs.replace(ALL, user_stream=False)), WARNED,
      "every 30 s"),
@@ -250,6 +257,10 @@ async def test_keys_that_do_not_work_are_one_failure(desk: DoctorDesk) -> None:
     found = await desk.findings()
     assert [name for name, f in found.items() if f.verdict is FAILED] == ["keys"]
     assert "balance" not in found
+
+
+async def test_stop_orders_are_looked_at_only_where_some_will_be_placed(desk: DoctorDesk) -> None:
+    assert "stop orders" not in await desk.findings()
 
 
 async def test_on_paper_nothing_private_is_asked_and_the_configured_cash_counts(

@@ -58,6 +58,7 @@ async def test_an_exchange_that_is_well(
     found = await diagnosed(exchange, tmp_path, market)
     assert not_passed(found) == wrong
     assert {"keys", "permissions", "balance", "data", "clock"} <= set(found)
+    assert "of what it allows" in found["rate limit"].message
 
 
 async def test_a_clock_that_is_off_and_a_key_that_may_withdraw(

@@ -241,13 +241,6 @@ async def test_a_book_that_cannot_be_holds_its_symbol(change: dict[str, object])
         assert desk.holds(HoldKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
 
 
-async def test_a_hold_from_an_earlier_run_is_lifted_by_a_whole_book() -> None:
-    held = {"BTCUSDT": [HoldKind.BROKEN_BOOK]}
-    async with running(Desk(channels=(BOOK,), held=held)) as desk:
-        await desk.push(BOOK, book())
-        assert desk.holds(HoldKind.BROKEN_BOOK) == [("BTCUSDT", False)]
-
-
 async def test_two_venues_are_kept_apart() -> None:
     venues = [FakeVenue("a"), FakeVenue("b")]
     desk = Desk(venues, {"BTCUSDT": "a", "b:BTCUSDT": "b"}, channels=(TRADES,))

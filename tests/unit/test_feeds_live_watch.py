@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.fake_venue import START, FakeVenue, quote, trade, turns
 from tests.unit.live_desk import Desk, running
-from tradectl.domain.events import HoldEvent, HoldKind, MarketDataEvent
+from tradectl.domain.events import HoldEvent, MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Channel
 
@@ -155,15 +155,6 @@ async def test_a_poll_that_is_slower_than_data_grows_stale_is_not_given_up() -> 
                 await desk.push(QUOTES, quote())
             await desk.time.pass_by(1)
         assert desk.feed.counts["reconnects"] == 0
-
-
-async def test_a_hold_from_an_earlier_run_is_lifted_by_fresh_data() -> None:
-    async with running(Desk(held={"BTCUSDT": [HoldKind.STALE], "GONE": [HoldKind.STALE]})) as desk:
-        await desk.time.pass_by(5)
-        assert desk.stale == []
-        await desk.push(TRADES, fresh(desk, 1))
-        await desk.time.pass_by(1)
-        assert desk.stale == [FREE]
 
 
 async def test_ages_are_by_arrival_or_by_the_data_s_own_time() -> None:

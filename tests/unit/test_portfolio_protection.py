@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
-from tradectl.domain.events import CancelEvent, Event, OrderEvent, PortfolioEvent
+from tradectl.domain.events import CancelEvent, Event, HoldKind, OrderEvent, PortfolioEvent
 from tradectl.domain.events import StrategySignalEvent as Signal
 from tradectl.domain.money import Side
-from tradectl.domain.orders import Order, OrderSpec, OrderStatus
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.settings import PortfolioSettings
 
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol
 BUY, SELL = Side.BUY, Side.SELL
+MISMATCH = HoldKind.MISMATCH
 
 
 class System:
@@ -123,17 +124,74 @@ def test_a_perpetual_is_closed_at_once_and_its_stop_cancelled_after() -> None:
 def test_a_position_that_grew_gets_a_new_stop_once_the_old_one_is_gone() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     more = OrderSpec("more", BTC, BUY, D(1))
-    system.view.work(more)
+    system.view.price(BTC, "110").work(more)
     system.fill(system.view.orders["more"], "110")
     assert system.working() == []
     assert system.confirm_cancels().working() == [("stop_market", "sell", D(2), D("101.85"))]
 
 
-def test_a_stop_that_was_lost_is_placed_again_at_the_next_rebalance() -> None:
+def test_a_stop_that_was_refused_is_placed_again_at_the_next_rebalance_not_at_once() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.REJECTED
+    assert system.heard().working() == []
     assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
+
+
+def test_what_was_stopped_out_is_not_bought_back_until_the_wish_changes() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    system.view.price(BTC, "97")
+    system.fill(stop, "97")
+    assert system.take(system.engine.rebalance(system.view, "timer")).working() == []
+    assert system.signal("buy")[0].reason.startswith("stopped out")  # type: ignore[attr-defined]
+    assert system.working() == []
+    system.signal("close")
+    system.signal("buy")
+    assert system.working() == [("market", "buy", D(1), None)]
+
+
+def test_a_stop_of_an_earlier_run_is_known_for_one_when_it_fills() -> None:
+    system = System(stop_loss_pct=D(3))
+    system.view.hold(BTC, "1").work(
+        OrderSpec("old", BTC, SELL, D(1), OrderType.STOP_MARKET, stop_price=D(97), reduce_only=True)
+    )
+    system.signal("buy")
+    system.take(system.engine.rebalance(system.view, "timer"))
+    system.fill(system.view.orders["old"], "97")
+    assert system.take(system.engine.rebalance(system.view, "timer")).working() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "mark", "side"), [("buy", "96.9", SELL), ("sell", "103.1", BUY)]
+)
+def test_a_position_whose_stop_is_passed_before_it_was_placed_is_closed(
+    action: str, mark: str, side: Side
+) -> None:
+    system = System(stop_loss_pct=D(3))
+    system.signal(action, PERPETUAL)
+    (entry,) = system.view.working_orders(PERPETUAL)
+    system.view.price(PERPETUAL, mark)
+    system.fill(entry)
+    assert system.working(PERPETUAL) == [("market", side.value, D(1), None)]
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [("market", side.value, D(1), None)]
+
+
+@pytest.mark.parametrize(("kind", "placed"), [(MISMATCH, []), (HoldKind.STALE, [STOP])])
+def test_no_stop_is_placed_for_a_position_whose_size_is_in_question(
+    kind: HoldKind, placed: list[object]
+) -> None:
+    system = System(stop_loss_pct=D(3))
+    system.view.held[BTC] = {kind: "why"}
+    assert system.enter().working() == placed
+
+
+def test_no_stop_is_placed_by_the_price_of_an_earlier_run() -> None:
+    system = System(stop_loss_pct=D(3))
+    system.view.data_times.clear()
+    assert system.enter().working() == []
+    system.view.price(BTC, "100")
+    assert system.heard().working() == [STOP]
 
 
 def test_a_limit_entry_left_behind_is_replaced_after_its_cancel_is_confirmed() -> None:
@@ -167,3 +225,25 @@ def test_impossible_settings_are_refused(name: str, value: str) -> None:
 
     with pytest.raises(ConfigError, match=f"portfolio.{name}: expected more than 0"):
         PortfolioSettings(**{name: D(value)})  # type: ignore[arg-type]
+
+
+def test_what_was_denied_while_the_symbol_was_held_is_ordered_once_it_is_let_go() -> None:
+    system = System()
+    system.signal("buy")
+    (entry,) = system.view.working_orders(BTC)
+    entry.status = OrderStatus.DENIED
+    said = system.engine.on_release(BTC, system.view)
+    assert [type(e) for e in said] == [PortfolioEvent, OrderEvent]
+    assert system.engine.on_release(PERPETUAL, system.view) == []
+
+
+def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_look() -> None:
+    for look in ("release", "protect"):
+        system = System(stop_loss_pct=D(3)).enter()
+        (stop,) = system.view.working_orders(BTC)
+        stop.status = OrderStatus.DENIED
+        if look == "release":
+            system.take(system.engine.on_release(BTC, system.view))
+        else:
+            system.take(system.engine.protect(system.view))
+        assert system.working() == [STOP]

@@ -3,11 +3,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.events import OrderApprovedEvent, OrderDeniedEvent, RiskEvent
+from tradectl.domain.events import HoldKind, OrderApprovedEvent, OrderDeniedEvent, RiskEvent
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
@@ -293,3 +294,36 @@ def test_entries_end_at_the_first_level_that_is_more_than_an_alert(
     fields: dict[str, Any], limit: D | None
 ) -> None:
     assert RiskLimits(**fields).no_entries_from("daily_loss") == limit
+
+
+@pytest.mark.parametrize("kind", HoldKind)
+def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
+    kind: HoldKind,
+) -> None:
+    view, leave = account().hold(BTC, "2"), order(side=Side.SELL, reduce_only=True)
+    view.held[BTC] = {HoldKind.STALE: "old", kind: "why"}
+    engine = RiskEngine(RiskLimits())
+    assert code(engine.judge(order(), view, 0)) == "HELD"
+    denied = engine.judge(leave, view, 0)
+    assert code(denied) == ("HELD" if kind.blocks_exits else "approved")
+    assert not isinstance(denied, OrderDeniedEvent) or "why" in denied.message
+    view.flattening = True
+    again = msgspec.structs.replace(leave, order_id="again")
+    assert code(engine.judge(again, view, SECOND)) == "approved"
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [(71 * SECOND, "approved"), (69 * SECOND, "STALE_DATA"), (0, "approved"), (None, "STALE_DATA")],
+)
+def test_nothing_is_begun_on_old_data_or_on_none_of_this_run(
+    made: int | None, expected: str
+) -> None:
+    view = account().hold(BTC, "2")
+    view.data_times.pop(BTC)
+    if made is not None:
+        view.data_times[BTC] = made
+    engine = RiskEngine(RiskLimits(max_data_age_seconds=D(30)))
+    assert code(engine.judge(order(), view, 100 * SECOND)) == expected
+    leave = order(1, Side.SELL, reduce_only=True)
+    assert code(engine.judge(leave, view, 101 * SECOND)) == "approved"

@@ -64,8 +64,14 @@ def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_sym
 
 def test_differences_that_differ_are_of_two_moments() -> None:
     ledger = Ledger()
-    state(ledger, statement({SPOT: "1"}), statement({SPOT: "2"}), statement({SPOT: "3"}))
+    state(ledger, *(statement({SPOT: str(n)}) for n in (1, 2, 3, 4)))
     assert held(ledger) == []
+
+
+def test_five_that_all_disagree_are_somebody_else_trading_there() -> None:
+    ledger = Ledger()
+    state(ledger, *(statement({SPOT: str(n)}) for n in (1, 2, 3, 4, 5)))
+    assert held(ledger) == [MISMATCH]
 
 
 def test_a_mismatch_that_went_away_lets_the_symbol_go() -> None:
@@ -130,6 +136,17 @@ def test_accepting_makes_our_books_the_exchanges_and_is_no_profit(
     assert held(ledger, symbol) == []
     assert problems_of(books.snapshot(), books.instruments) == []
     assert unrealized == 20
+
+
+@pytest.mark.parametrize("cash", ["4000", "25000"])
+def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(cash: str) -> None:
+    ledger = Ledger().trade("o1", "buy 2@100")
+    ledger.tell(tick("80"))
+    books = ledger.books
+    lost = books.peak_equity - books.equity(), books.day_start_equity - books.equity()
+    state(ledger, statement({SPOT: "5"}, cash, accept=True))
+    assert (books.peak_equity - books.equity(), books.day_start_equity - books.equity()) == lost
+    assert lost == (Decimal(40), Decimal(40))
 
 
 def test_what_is_accepted_is_among_the_fills_so_that_they_still_add_up() -> None:
@@ -221,3 +238,15 @@ def test_a_new_run_keeps_what_an_exchange_said_only_where_it_will_be_compared_ag
     assert [*live.holds[SPOT]] == [MISMATCH, BALANCE]
     live.begin_again(compared=False)
     assert live.holds == {}
+
+
+def test_a_mismatch_of_the_run_before_is_held_until_a_statement_agrees() -> None:
+    ledger = Ledger()
+    state(ledger, statement({SPOT: "1"}), statement({SPOT: "1"}))
+    live = ledger.books.account.at_exchange()
+    live.begin_again(compared=True)
+    assert live.suspects == {}
+    state(ledger, statement({SPOT: "1"}))
+    assert held(ledger) == [MISMATCH]
+    state(ledger, statement({SPOT: "0"}))
+    assert held(ledger) == []

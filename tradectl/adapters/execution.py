@@ -5,6 +5,7 @@ from __future__ import annotations
 from tradectl.adapters.links import ExchangeLink, PaperLink
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.commands import SubmitOrder
 from tradectl.domain.events import (
     CancelEvent,
     Command,
@@ -41,7 +42,7 @@ class ExecutionAdapter:
         self._state = state
         self._link = link or PaperLink(bus, state.books.instruments)
         self._gate = ExchangeGate(self._link, bus.schedule, latch)
-        self._link.last_look = self._gate.why_not
+        self._link.last_look = self._last_look
 
     async def start(self) -> None:
         attach = self._bus.attach
@@ -57,6 +58,17 @@ class ExecutionAdapter:
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._link.restore(books.working_orders(), held)
+
+    def _last_look(self, command: SubmitOrder) -> str:
+        """What risk let pass may have waited since then: a halt or a hold may have come in between."""
+        spec, books = command.order.spec, self._state.books
+        why_not = self._gate.why_not(command)
+        if why_not or (books.flattening and spec.reduce_only):
+            return why_not
+        for kind in books.holds(spec.symbol):
+            if kind.blocks_exits or not spec.reduce_only:
+                return f"not sent: {spec.symbol} is held ({kind}) by now"
+        return ""
 
     async def quiesce(self) -> None:
         """Called while the bus still runs: answers that are under way can arrive."""

@@ -8,12 +8,14 @@ from tradectl.domain.events import (
     EmergencyEvent,
     Event,
     ExecutionEvent,
+    HoldEvent,
     Record,
     StrategySignalEvent,
     TimerEvent,
 )
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.state.books import RISK_TIMER
 from tradectl.state.manager import StateManager
 
 REBALANCE_TIMER = "rebalance"
@@ -38,18 +40,30 @@ class PortfolioAdapter:
         self._bus.attach(TimerEvent, self._on_timer, Stage.PORTFOLIO)
         self._bus.attach(EmergencyEvent, self._on_emergency, Stage.PORTFOLIO)
         self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+        self._bus.attach(HoldEvent, self._on_hold, Stage.PORTFOLIO)
 
     async def stop(self) -> None:
         for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
             self._bus.detach(handler)
+        self._bus.detach(self._on_hold)
 
     def _on_signal(self, record: Record) -> list[Event]:
         return self.engine.on_signal(record.event, self._state.books)  # type: ignore[arg-type]
 
     def _on_timer(self, record: Record) -> list[Event]:
-        if record.event.name == REBALANCE_TIMER:  # type: ignore[union-attr]
+        timer: TimerEvent = record.event  # type: ignore[assignment]
+        if timer.name == REBALANCE_TIMER:
             return self.engine.rebalance(self._state.books, "scheduled rebalance")
+        if timer.name == RISK_TIMER and self.engine.follows_orders:
+            return self.engine.protect(self._state.books)
         return []
+
+    def _on_hold(self, record: Record) -> list[Event]:
+        """What was denied while it was held is still wanted once it is let go."""
+        hold: HoldEvent = record.event  # type: ignore[assignment]
+        if hold.held or self._state.books.holds(hold.symbol):
+            return []
+        return self.engine.on_release(hold.symbol, self._state.books)
 
     def _on_emergency(self, record: Record) -> list[Event]:
         self._closings = 0

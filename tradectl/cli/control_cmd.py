@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,16 +73,29 @@ def emergency_stop(
 ) -> None:
     from tradectl.runtime.emergency import emergency_stop as stop_everything
 
-    if everything and not yes:
-        typer.confirm("Cancel every order on the account, those that are not ours too?", abort=True)
-    receipt = stop_everything(
-        _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
-    )
+    def stop(*, everything: bool) -> dict[str, Any]:
+        return stop_everything(
+            _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
+        )
+
+    receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer
+    if everything and not yes and _wants_all(receipt):
+        receipt = stop(everything=True)
     print_data(receipt, as_json, "receipt")
     if not receipt["latched"]:
         raise typer.Exit(1)
     if not receipt["confirmed"]:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
+
+
+def _wants_all(receipt: dict[str, Any]) -> bool:
+    """Ask, on a terminal; elsewhere say what would have been needed."""
+    done = "stopped" if receipt["confirmed"] else "stopped, and not confirmed"
+    if not sys.stdin.isatty():
+        typer.echo(f"ours are {done}; the orders of others were left alone: add --yes", err=True)
+        return False
+    question = f"Ours are {done}. Cancel every order on the account, those that are not ours too?"
+    return typer.confirm(question, err=True)
 
 
 def clear_halt(
@@ -102,7 +116,26 @@ def clear_halt(
         with directory.owned():
             directory.latch.clear()
     said = "trading is allowed again" if halt else "there is no halt to clear"
-    _tell({"cleared": halt is not None}, as_json, said)
+    left = _what_is_left(directory) if halt else {}
+    if any(left.values()) and not as_json:
+        told = ", ".join([*left["open_orders"], *left["positions"]])
+        said += f"; still open when it was last seen: {told}"
+    _tell({"cleared": halt is not None, **left}, as_json, said)
+
+
+def _what_is_left(directory: StateDir) -> dict[str, list[str]]:
+    """By the last durable state, as far as that can be read."""
+    from tradectl.domain.errors import TradectlError
+    from tradectl.runtime.inspector import Inspector
+
+    try:
+        status = Inspector(directory).status()
+    except TradectlError:  # the halt is cleared all the same
+        status = {}
+    return {
+        "open_orders": [order["order_id"] for order in status.get("open_orders") or ()],
+        "positions": [position["symbol"] for position in status.get("positions") or ()],
+    }
 
 
 def _ask(state_dir: Path | None, command: str, **arguments: Any) -> dict[str, Any]:

@@ -131,8 +131,7 @@ def _balance(holdings: Holdings, currency: str) -> str:
 
 def _strategies(settings: Settings) -> list[str]:
     return [
-        f"{strategy.name}, {strategy.strategy}, on "
-        f"{strategy.trades or ', '.join(strategy.symbols or settings.symbols)}"
+        f"{strategy.name}, {strategy.strategy}, on {', '.join(strategy.reach(settings.symbols))}"
         for strategy in settings.strategies
     ]
 

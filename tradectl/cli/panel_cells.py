@@ -32,11 +32,11 @@ WELL = frozenset({"RUNNING", "HEALTHY", "OK", "READY"})
 ON_ITS_WAY = frozenset(
     {
         "CREATED",
+        "DEGRADED",
         "REGISTERED",
         "STARTING",
         "RECOVERING",
         "RESTARTING",
-        "DEGRADED",
         "PAUSED",
         "STOPPING",
         "STOPPED",
@@ -102,6 +102,13 @@ def profit(value: Any) -> Cell:
 
 def order_type(row: Row) -> Cell:
     return Cell(harmless(row.get("type") or figures.NOTHING, 16).replace("_", "-"))
+
+
+def order_price(row: Row) -> Cell:
+    """A stop is known by the price that it waits for."""
+    if row.get("price") is None and row.get("stop_price") is not None:
+        return Cell(f"at {figures.price(row['stop_price'])}")
+    return Cell(figures.price(row.get("price")))
 
 
 def order_status(row: Row) -> Cell:

@@ -43,7 +43,7 @@ ORDERS = (
     Column("type", cells.order_type, keep=3),
     Column("quantity", cells.figure("quantity", figures.quantity), keep=7, right=True),
     Column("filled", cells.figure("filled", figures.quantity), keep=4, right=True),
-    Column("price", cells.figure("price", figures.price), keep=5, right=True),
+    Column("price", cells.order_price, keep=5, right=True),
     Column("status", cells.order_status, keep=6),
     Column("order", cells.text("order_id", DIM), 14, keep=8, flexible=True),
 )

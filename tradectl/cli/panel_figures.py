@@ -165,6 +165,16 @@ def mode_words(data: Any) -> str:
     )
 
 
+def holds(data: Any) -> list[str]:
+    """Each reason that trading is held back for, once, with the symbols that it holds."""
+    symbols: dict[str, list[str]] = {}
+    for row in data.get("holds") or ():
+        symbols.setdefault(harmless(row.get("message") or row.get("kind")), []).append(
+            harmless(row.get("symbol"), 24)
+        )
+    return [f"{', '.join(names)} held: {why}" for why, names in symbols.items()]
+
+
 def _is_iso(time: Any) -> bool:
     return isinstance(time, str) and len(time) >= 19 and time[10] == "T" and time[:19].isascii()
 

@@ -67,12 +67,10 @@ def banner(view: View, width: int) -> list[Line]:
 
 
 def holds(view: View, width: int) -> list[Line]:
-    """A yellow line for each symbol that is held back; the last one tells how many more there are."""
-    held = [*(view.get("holds") or ())]
-    lines = [
-        drawn([Cell(f"  {harmless(row.get('message') or row.get('symbol'), width)}", WARN)], width)
-        for row in held[:MOST_HOLDS]
-    ]
+    """A yellow line for each reason that trading is held back for; the last one tells how many more
+    there are."""
+    held = figures.holds(view)
+    lines = [drawn([Cell(f"  {text}", WARN)], width) for text in held[:MOST_HOLDS]]
     if len(held) > MOST_HOLDS:
         lines.append(drawn([Cell(f"  and {len(held) - MOST_HOLDS} more held", WARN)], width))
     return lines

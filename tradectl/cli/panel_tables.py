@@ -30,7 +30,7 @@ ORDERS = (
     Column("type", cells.order_type, 6, keep=5),
     Column("filled", cells.figure("filled", figures.short_quantity), 6, keep=4, right=True),
     Column("of", cells.figure("quantity", figures.short_quantity), 8, keep=7, right=True),
-    Column("price", cells.figure("price", figures.price), 10, keep=6, right=True),
+    Column("price", cells.order_price, 10, keep=6, right=True),
     Column("status", cells.order_status, 8, keep=3),
     Column("order", cells.text("order_id", DIM), 8, keep=1, flexible=True),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -24,12 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def reconcile(
     accept: Annotated[
-        Literal["exchange"] | None,
-        typer.Option(help="Whose word to take.", show_default=False),
+        str | None,
+        typer.Option(help="`exchange`: take its word for ours.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
+    if accept not in (None, "exchange"):
+        raise typer.BadParameter(f"expected exchange, got {accept!r}", param_hint="'--accept'")
     from tradectl.runtime.paths import StateDir
     from tradectl.runtime.reconcile import reconcile as compare
 

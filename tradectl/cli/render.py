@@ -218,9 +218,7 @@ def _warnings(data: Data) -> list[Text]:
         why = harmless(halt.get("reason") or "no reason given")
         lines.append(Text(f"HALTED since {figures.moment(halt.get('since'))} UTC: {why}", LOUD))
         lines.append(Text("trading is refused until `tradectl clear-halt --confirm`", DIM))
-    for row in data.get("holds") or ():
-        lines.append(Text(f"held: {harmless(row.get('message') or row.get('symbol'))}", WARN))
-    return lines
+    return lines + [Text(text, WARN) for text in figures.holds(data)]
 
 
 def _account(books: Data) -> list[RenderableType]:

@@ -73,7 +73,9 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of the simulated market and the slippage.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Open a new paper account.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Open a new account, and forget the last one.")
+    ] = False,
     headless: Annotated[
         bool, typer.Option("--headless", help="Plain lines instead of the panel.")
     ] = False,

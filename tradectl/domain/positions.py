@@ -8,7 +8,7 @@ then always exactly what the fills paid and the mark is worth.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
@@ -46,6 +46,6 @@ class Position(Struct, frozen=True, omit_defaults=True):
         if new == 0 or (new > 0) != (old > 0):
             realized = self.realized + old * price - self.cost
             return Position(self.symbol, new, new * price, realized, fees)
-        released = (self.cost * -signed_quantity / old).quantize(CENT_OF_A_SATOSHI)
+        released = (self.cost * -signed_quantity / old).quantize(CENT_OF_A_SATOSHI, ROUND_HALF_EVEN)
         realized = self.realized - signed_quantity * price - released
         return Position(self.symbol, new, self.cost - released, realized, fees)

@@ -86,8 +86,9 @@ class AccountView(Protocol):
         """Why trading in the symbol is held back; empty where it is not."""
         ...
 
-    def data_time(self, symbol: str) -> int:
-        """When the newest market data was made, ns UTC; 0 where there is none, or it does not say."""
+    def data_time(self, symbol: str) -> int | None:
+        """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
+        where there is none yet: the mark is from before, then."""
         ...
 
     def seen(self, order_id: str) -> bool:

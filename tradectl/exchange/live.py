@@ -122,7 +122,8 @@ class LiveExchange:
             if not order.is_working:
                 continue
             self.reconciler.since = min(self.reconciler.since, order.created_at)
-            if order.status is OrderStatus.PENDING_CANCEL:
+            tracked.cancel_wanted = order.status is OrderStatus.PENDING_CANCEL
+            if tracked.cancel_wanted and not tracked.doubted:
                 self._go(self._cancel(order.spec.order_id))
             else:
                 self._go(self._resolve(tracked))
@@ -170,6 +171,11 @@ class LiveExchange:
     def _has_dead_man(self) -> bool:
         wanted = self._arms and self._settings.dead_man_seconds
         return bool(wanted and self.venue.abilities.dead_man)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What does not work at present, by kind; told as events when it began."""
+        return sorted(self._troubles)
 
     def kick(self) -> None:
         """Reconcile now."""
@@ -486,7 +492,7 @@ class LiveExchange:
             for order in orders
             if everything or self.desk.is_tagged(order.client_order_id)
         ]
-        return left, {symbol: self.reconciler.held(holdings, symbol) for symbol in self.symbols}
+        return left, {s: holdings.of(self.reconciler.instruments[s]) for s in self.symbols}
 
     async def _beat(self) -> None:
         """Notice that the process stood still (stopped, suspended): what it knows is old then."""

@@ -106,12 +106,14 @@ class OrderDesk:
         return tracked
 
     def restore(self, order: Order) -> Tracked:
-        """Follow an order from before, as the books know it."""
+        """Follow an order from before, as the books know it. What the venue never named may not be
+        there at all."""
         tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
         tracked.filled = tracked.counted = order.filled
         tracked.trades.update(order.trades)
         tracked.accepted = bool(order.venue_order_id)
         tracked.answered, tracked.over = True, not order.is_working
+        tracked.doubted = order.is_working and not order.venue_order_id
         if order.venue_order_id:
             self._name_venue_id(tracked, order.venue_order_id)
         return tracked

@@ -113,7 +113,9 @@ class Reconciler:
             if not tracked.answered or tracked.doubted or tracked.lacks_fills()
         }
         positions = {
-            symbol: self.held(holdings, symbol) for symbol in self._symbols if symbol not in busy
+            symbol: holdings.of(self.instruments[symbol])
+            for symbol in self._symbols
+            if symbol not in busy
         }
         statement = StatementEvent(
             source_component=self._settings.prefix,
@@ -124,13 +126,6 @@ class Reconciler:
             accept=accept,
         )
         self._post(statement, AT_ONCE)
-
-    def held(self, holdings: Holdings, symbol: str) -> Decimal:
-        """The signed quantity of a symbol: a perpetual's position, or the coins of a spot account."""
-        instrument = self.instruments[symbol]
-        if instrument.can_short:
-            return holdings.positions.get(symbol, ZERO)
-        return holdings.balances.get(instrument.base, ZERO)
 
     def cash(self, holdings: Holdings) -> Decimal:
         quotes = {self.instruments[symbol].quote for symbol in self._symbols}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -101,7 +102,7 @@ class ExchangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ConfigError(
                 f"exchanges.name: expected lower case letters and digits, got {self.name!r:.60}"
             )
-        if self.url and not _URL.fullmatch(self.url):
+        if self.url and not _is_address(self.url):
             raise ConfigError(
                 f"exchanges.url: expected one such as http://127.0.0.1:8080, got {self.url!r:.60}"
             )
@@ -125,6 +126,13 @@ class ExchangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def prefix(self) -> str:
         return self.name or self.id
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return _URL.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:  # a port beyond the largest
+        return False
 
 
 __all__ = ["ExchangeSettings", "PaperSettings"]

@@ -65,7 +65,6 @@ class VenueOrder(Struct, frozen=True):
     type: OrderType = OrderType.LIMIT
     price: Decimal | None = None
     stop_price: Decimal | None = None
-    reduce_only: bool = False
     reason: str = ""
     fills: tuple[VenueFill, ...] = ()
     ts: int = 0
@@ -77,6 +76,12 @@ class Holdings(Struct, frozen=True):
 
     balances: dict[str, Decimal]
     positions: dict[str, Decimal] = {}
+
+    def of(self, instrument: Instrument) -> Decimal:
+        """The signed quantity of an instrument: a perpetual's position, or a spot account's coins."""
+        if instrument.can_short:
+            return self.positions.get(instrument.symbol, ZERO)
+        return self.balances.get(instrument.base, ZERO)
 
 
 class MarketInfo(Struct, frozen=True):
@@ -98,7 +103,8 @@ class Abilities(Struct, frozen=True):
     user_stream: bool = False
     dead_man: bool = False
     stop_orders: bool = False
-    reduce_only: bool = False
+    rate: float = 0.0
+    """requests of weight 1 that it allows a second, 0 where that is not known"""
 
 
 class Permissions(Struct, frozen=True):

@@ -20,7 +20,6 @@ from tradectl.domain.errors import NotNow
 from tradectl.domain.events import (
     BookEvent,
     Event,
-    HoldKind,
     MarketDataEvent,
     QuoteEvent,
     SystemEvent,
@@ -45,16 +44,13 @@ ALWAYS = (
 POLLS = 3
 """Missed polls in a row before polled data is stale."""
 
-Held = Mapping[str, Collection[HoldKind]]
-
 
 class LiveFeed:
     """`symbols` names each symbol's venue, `channels` what is listened to there. `deliver` gets market
     data, `post` holds and news of connections; times are in seconds but for `now`, ns UTC.
 
-    `polls` is how often a venue is asked where it does not push, `held` which holds of this feed's
-    kinds stand from an earlier run. Without `conflate` every quote and book is handed on. `patience` is
-    the longest that trades wait for those before them.
+    `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
+    is handed on. `patience` is the longest that trades wait for those before them.
     """
 
     simulated = False
@@ -69,7 +65,6 @@ class LiveFeed:
         *,
         stale_after: float,
         polls: Mapping[str, float] | None = None,
-        held: Held | None = None,
         conflate: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
@@ -92,9 +87,8 @@ class LiveFeed:
             else stale_after
             for symbol, name in symbols.items()
         }
-        stale, broken = _held_before(held or {}, symbols)
-        self._books = BrokenBooks(post, broken)
-        self._watch = Watch(allowed, post, monotonic=monotonic, now=now, held=stale)
+        self._books = BrokenBooks(post)
+        self._watch = Watch(allowed, post, monotonic=monotonic, now=now)
         self._batch = Batch(deliver, self._watch, self.counts, conflate=conflate)
         self._backfill = Backfill(
             checked=self._checked, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
@@ -236,15 +230,6 @@ class LiveFeed:
 def _is_polled(venue: Venue, channel: Channel) -> bool:
     """What is polled is as old as the pause between polls."""
     return channel not in venue.abilities.channels
-
-
-def _held_before(held: Held, symbols: Collection[str]) -> tuple[list[str], list[str]]:
-    """Those held as stale, and those whose book was broken."""
-    ours = {symbol: kinds for symbol, kinds in held.items() if symbol in symbols}
-    return (
-        [symbol for symbol, kinds in ours.items() if HoldKind.STALE in kinds],
-        [symbol for symbol, kinds in ours.items() if HoldKind.BROKEN_BOOK in kinds],
-    )
 
 
 __all__ = ["LiveFeed"]

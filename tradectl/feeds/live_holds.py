@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from tradectl.domain.events import Event, HoldEvent, HoldKind
 from tradectl.domain.text import harmless
@@ -10,11 +10,9 @@ from tradectl.feeds.live_watch import SOURCE
 
 
 class BrokenBooks:
-    """`broken` are those held from before."""
-
-    def __init__(self, post: Callable[[Event], None], broken: Iterable[str] = ()) -> None:
+    def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
-        self._broken = set(broken)
+        self._broken: set[str] = set()
 
     def broke(self, symbol: str, message: str) -> None:
         if symbol not in self._broken:

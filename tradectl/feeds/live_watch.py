@@ -11,7 +11,7 @@ while only trades count as fresh data: they always carry the exchange's time, an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
@@ -37,7 +37,7 @@ class _Symbol(Struct):
 
 
 class Watch:
-    """`allowed` is how old each symbol's data may be (s); `held` are those held from before."""
+    """`allowed` is how old each symbol's data may be (s). No symbol is held to begin with."""
 
     def __init__(
         self,
@@ -46,15 +46,13 @@ class Watch:
         *,
         monotonic: Callable[[], float],
         now: Callable[[], int],
-        held: Collection[str] = (),
     ) -> None:
         self._post = post
         self._monotonic = monotonic
         self._now = now
         start = monotonic()
         self._symbols = {
-            symbol: _Symbol(seconds, start, start, symbol in held)
-            for symbol, seconds in allowed.items()
+            symbol: _Symbol(seconds, start, start) for symbol, seconds in allowed.items()
         }
         self._standstill = min(allowed.values(), default=LONGEST_TICK_S)
         self.tick = min(LONGEST_TICK_S, self._standstill / LOOKS)

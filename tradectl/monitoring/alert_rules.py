@@ -53,6 +53,7 @@ SEVERITY_OF_HOLD = {
 
 SEVERITY_OF_KIND = {
     "cancel_failed": ERROR,
+    "changed": WARNING,
     "clock_skew": ERROR,
     "component_failed": ERROR,
     "dead_man_failed": ERROR,

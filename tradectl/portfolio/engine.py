@@ -24,7 +24,7 @@ from tradectl.domain.views import AccountView, TradingMode
 from tradectl.portfolio.answers import cancels, moves, orders, stays
 from tradectl.portfolio.change import CANCELLABLE, Change, already_closing, around, nearer_zero
 from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
-from tradectl.portfolio.protection import PROTECTOR, cancellable, serves, stops_of, wanted
+from tradectl.portfolio.protection import StopOuts, as_order, cancellable, serves, stops_of, wanted
 from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.portfolio.sizing import sizer_for
 from tradectl.portfolio.worth import idle, obstacle
@@ -52,6 +52,7 @@ class PortfolioEngine:
         self._wishes: dict[str, dict[str, Wish]] = {}
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
+        self._stop_outs = StopOuts()
 
     @property
     def follows_orders(self) -> bool:
@@ -85,25 +86,47 @@ class PortfolioEngine:
             )
             if len(answer) > 1:
                 events += answer
+        return events + self.protect(view)
+
+    def protect(self, view: AccountView) -> list[Event]:
+        """See to the stops of all positions."""
+        events: list[Event] = []
         for position in view.positions():
-            events += self._protect(position.symbol, view)
+            if position.symbol not in self._waiting:
+                events += self._protect(position.symbol, view)
         return events
 
     def on_execution(self, symbol: str, view: AccountView) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to."""
         events: list[Event] = []
+        self._stop_outs.look(symbol, view, self._net.get(symbol, ZERO))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, strategy = self._waiting.pop(symbol)
             events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
         under_way = symbol in self._waiting or len(events) > 1
-        return events if under_way else events + self._protect(symbol, view)
+        if under_way or self._stop_outs.was_refused(symbol, view):
+            return events
+        return events + self._protect(symbol, view)
+
+    def on_release(self, symbol: str, view: AccountView) -> list[Event]:
+        """Nothing holds the symbol back any more: its stop is seen to, and then its wishes."""
+        events = self._protect(symbol, view)
+        wishes = self._wishes.get(symbol)
+        if not wishes:
+            return events
+        strategy = next(iter(wishes)) if len(wishes) == 1 else ""
+        instrument = view.instrument(symbol)
+        answer = self._steer(instrument, view, "no longer held back", strategy, repeated=True)
+        return events + (answer if len(answer) > 1 else [])
 
     def close_all(self, view: AccountView, reason: str) -> list[Event]:
         """Reduce-only market orders for every position, in any mode. All wishes are forgotten:
         nothing is bought back before a strategy asks anew."""
         self._wishes.clear()
         self._net.clear()
+        self._waiting.clear()
+        self._stop_outs.clear()
         events: list[Event] = []
         for position in view.positions():
             events += self._close(position, view, reason)
@@ -117,6 +140,7 @@ class PortfolioEngine:
         wishes = self._wishes.setdefault(wish.symbol, {})
         wishes[wish.strategy] = wish
         net = net_wish(wishes.values())
+        self._stop_outs.wished(wish.symbol, net)
         if net:
             self._net[wish.symbol] = net
         else:
@@ -133,6 +157,8 @@ class PortfolioEngine:
         target = self._target(instrument, mark, view)
         if view.mode is HALTED:
             return [stays(symbol, target, position, "halted")]
+        if symbol in self._stop_outs and not position:
+            return [stays(symbol, target, position, "stopped out: another wish enters again")]
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
@@ -185,29 +211,25 @@ class PortfolioEngine:
         return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
 
     def _protect(self, symbol: str, view: AccountView) -> list[Event]:
-        """See to the position's stop: place it, or cancel what does not serve any more."""
-        away = self._settings.stop_loss_pct
-        if away is None or view.mode is HALTED:
+        """See to the position's stop: place it, or cancel what does not serve any more. Nothing is done
+        on the price of an earlier run, or about a position whose size is in question."""
+        away, mark = self._settings.stop_loss_pct, view.mark(symbol)
+        if away is None or not mark or view.mode is HALTED or view.data_time(symbol) is None:
+            return []
+        if any(kind.blocks_exits for kind in view.holds(symbol)):
             return []
         position, instrument = view.position(symbol), view.instrument(symbol)
         stops = self._stops(symbol, view)
-        working = view.working_orders(symbol)
-        stop = wanted(position, instrument, away, view.mark(symbol), working)
+        stop = wanted(position, instrument, away, mark, view.working_orders(symbol))
         if stop is not None and len(stops) == 1 and serves(stops[0], stop):
+            self._stop_outs.watch(symbol, stops[0].spec.order_id)
             return []
         if stops or stop is None:
             return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
-        spec = OrderSpec(
-            self._new_order_id(),
-            symbol,
-            stop.side,
-            stop.quantity,
-            OrderType.STOP_MARKET,
-            stop_price=stop.price,
-            reduce_only=True,
-            strategy=PROTECTOR,
-        )
-        return [orders(spec, f"{plain(away)}% from the entry price")]
+        spec = as_order(stop, symbol, self._new_order_id(), mark)
+        self._stop_outs.watch(symbol, spec.order_id)
+        beyond = "" if spec.type.is_stop else ", and the market is beyond it"
+        return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
 
     def _stops(self, symbol: str, view: AccountView) -> list[Order]:
         """None are looked for where none are placed."""

@@ -2,7 +2,8 @@
 
 A position has one stop: reduce-only, of its whole size, `stop_loss_pct` from its entry price. When
 the position changes, the old one is cancelled and, once that is confirmed, a new one is placed: never
-two at a time. On spot a stop binds the coins, so that an exit has to wait until it is gone.
+two at a time. Where the market has gone through its price before it could be placed, the position is
+closed instead. On spot a stop binds the coins, so that an exit has to wait until it is gone.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side
-from tradectl.domain.orders import Order, OrderStatus, OrderType
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
+from tradectl.domain.views import AccountView
 
 HUNDRED = Decimal(100)
 PROTECTOR = "stop-loss"
@@ -31,12 +33,16 @@ class StopOrder(Struct, frozen=True):
     quantity: Decimal
     price: Decimal
 
+    def is_reached(self, mark: Decimal) -> bool:
+        """The market is there already: an exchange refuses such a stop."""
+        return mark <= self.price if self.side is Side.SELL else mark >= self.price
+
 
 def wanted(
     position: Position,
     instrument: Instrument,
     stop_loss_pct: Decimal,
-    mark: Decimal | None,
+    mark: Decimal,
     working: Collection[Order],
 ) -> StopOrder | None:
     """For what is not already on its way out; None where that is too little for an order."""
@@ -46,7 +52,7 @@ def wanted(
     leaving = (o.remaining for o in working if o.spec.side is side and o not in stops)
     quantity = instrument.floor_quantity(max(abs(position.quantity) - sum(leaving, ZERO), ZERO))
     price = instrument.round_price(position.entry_price * (ONE - away if long else ONE + away))
-    if not quantity or quantity * (mark or price) < instrument.min_notional:
+    if not quantity or quantity * mark < instrument.min_notional:
         return None
     return StopOrder(side, quantity, price)
 
@@ -67,9 +73,69 @@ def serves(order: Order, stop: StopOrder) -> bool:
     )
 
 
+def as_order(stop: StopOrder, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
+    """The stop; a market order where the market is beyond it already."""
+    reached = stop.is_reached(mark)
+    return OrderSpec(
+        order_id,
+        symbol,
+        stop.side,
+        stop.quantity,
+        OrderType.MARKET if reached else OrderType.STOP_MARKET,
+        stop_price=None if reached else stop.price,
+        reduce_only=True,
+        strategy=PROTECTOR,
+    )
+
+
+class StopOuts:
+    """Symbols whose stop closed the position. What was wished for then is not bought back, however
+    often it is repeated: the next entry takes another wish."""
+
+    def __init__(self) -> None:
+        self._stops: dict[str, str] = {}
+        self._wishes: dict[str, Decimal] = {}
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self._wishes
+
+    def watch(self, symbol: str, order_id: str) -> None:
+        """This is the symbol's stop now."""
+        self._stops[symbol] = order_id
+
+    def look(self, symbol: str, view: AccountView, wish: Decimal) -> None:
+        """Whether the stop has closed the position; `wish` is the net one."""
+        stop = view.order(self._stops.get(symbol, ""))
+        if stop is not None and stop.filled and not view.position(symbol).quantity:
+            del self._stops[symbol]
+            self._wishes[symbol] = wish
+
+    def was_refused(self, symbol: str, view: AccountView) -> bool:
+        """The exchange would not take the stop: asking again at once would go on for ever."""
+        stop = view.order(self._stops.get(symbol, ""))
+        return stop is not None and stop.status is OrderStatus.REJECTED
+
+    def wished(self, symbol: str, wish: Decimal) -> None:
+        if self._wishes.get(symbol) != wish:
+            self._wishes.pop(symbol, None)
+
+    def clear(self) -> None:
+        self._stops.clear()
+        self._wishes.clear()
+
+
 def cancellable(orders: Collection[Order]) -> list[Order]:
     """Those that nobody has asked to cancel yet."""
     return [order for order in orders if order.status is not OrderStatus.PENDING_CANCEL]
 
 
-__all__ = ["PROTECTOR", "StopOrder", "cancellable", "serves", "stops_of", "wanted"]
+__all__ = [
+    "PROTECTOR",
+    "StopOrder",
+    "StopOuts",
+    "as_order",
+    "cancellable",
+    "serves",
+    "stops_of",
+    "wanted",
+]

@@ -50,18 +50,16 @@ class Held(Check):
 
     def check(self, case: Case) -> Refusal | None:
         holds = case.view.holds(case.order.symbol)
-        if not holds:
+        if not holds or (case.only_reduces and case.view.flattening):
             return None
-        if case.only_reduces and (
-            case.view.flattening or not any(kind.blocks_exits for kind in holds)
-        ):
-            return None
-        kind, message = next(iter(holds.items()))
-        return self.refuse(f"{case.order.symbol} is held ({kind}): {message}")
+        for kind, message in holds.items():
+            if kind.blocks_exits or not case.only_reduces:
+                return self.refuse(f"{case.order.symbol} is held ({kind}): {message}")
+        return None
 
 
 class StaleData(Check):
-    """Nothing is begun on old prices. Exits go on."""
+    """Nothing is begun on old prices, or on those of the run before. Exits go on."""
 
     code = "STALE_DATA"
 
@@ -69,13 +67,14 @@ class StaleData(Check):
         self._limit = limit_seconds
 
     def check(self, case: Case) -> Refusal | None:
-        made = case.view.data_time(case.order.symbol)
-        age = Decimal(case.at - made) / SECOND
-        if not made or age <= self._limit or case.only_reduces:
+        symbol, made = case.order.symbol, case.view.data_time(case.order.symbol)
+        age = Decimal(case.at - made) / SECOND if made else None
+        if made == 0 or (age is not None and age <= self._limit) or case.only_reduces:
             return None
+        if age is None:
+            return self.refuse(f"no data of {symbol} has come in this run yet")
         return self.refuse(
-            f"the newest data of {case.order.symbol} is {age:.1f} s old: "
-            f"the limit is {plain(self._limit)} s",
+            f"the newest data of {symbol} is {age:.1f} s old: the limit is {plain(self._limit)} s",
             self._limit,
             age,
         )

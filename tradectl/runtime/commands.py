@@ -47,7 +47,7 @@ def control_handlers(run: TradingRun) -> dict[str, Handler]:
         deadline = time.monotonic() + EMERGENCY_TIMEOUT_S
         receipt = await stop_session(run, reason, stop, deadline)
         run.end("halted")
-        return receipt
+        return {**receipt, "journal": run.journal_path.name}
 
     async def reconcile(accept: bool = False) -> dict[str, Any]:
         return await side_by_side(run, accept=accept)

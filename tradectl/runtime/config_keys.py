@@ -23,6 +23,8 @@ from tradectl.runtime.settings import Settings
 Place = tuple[str | int, ...]
 
 PREFIX = "TRADECTL__"
+LISTS = ("strategies", "instruments", "exchanges")
+"""Tables that there may be several of."""
 LONGEST_KEY = 100
 
 SECRETS = (
@@ -110,6 +112,9 @@ def hint(place: Place) -> str:
     """
     import difflib  # only on the way to an error message
 
+    index = place[1] if len(place) > 1 else None
+    if place[0] in LISTS and isinstance(index, str) and index.isdecimal():
+        return f"what stands in a table [[{place[0]}]] can be set in the file only"
     parent, kind = locate(place[:-1])
     beside = list(types_of(kind)) if is_struct(kind) else []
     wrong = str(place[-1])

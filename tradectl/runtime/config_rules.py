@@ -46,7 +46,14 @@ def _check_symbols(settings: Settings) -> None:
         ("symbols", settings.symbols),
         ("instruments", [i.symbol for i in settings.instruments]),
     ):
+        places = {exchange.prefix for exchange in settings.exchanges}
         for index, symbol in enumerate(names):
+            place, colon, _ = symbol.partition(":")
+            if colon and "/" not in place and places and place not in places:
+                raise ConfigError(
+                    f"{key}[{index}]: {symbol!r:.60} names an exchange that is not configured: "
+                    f"expected one of {', '.join(sorted(places))}"
+                )
             if not symbol or len(symbol) > LONGEST_SYMBOL or not _is_one_word(symbol):
                 raise ConfigError(
                     f"{key}[{index}]: expected a symbol such as BTCUSDT, got {symbol!r:.60}"

@@ -123,7 +123,7 @@ def _not_connected(venues: Venues, name: str, error: TradectlError) -> Finding:
         exchange = venues.settings_of(name).id
         lists = f"`tradectl exchanges` and `tradectl markets {exchange}` list what there is"
         return failed(f"{name}: connection", f"{error}; {rest}", lists)
-    mend = "is this machine online, and the exchange up? then try again"
+    mend = "is this machine online, its clock right, and the exchange up? then try again"
     return failed(f"{name}: connection", f"{error}; {rest}", mend)
 
 

@@ -33,6 +33,7 @@ def account(facts: Facts, sizing: Sizing | None) -> list[Finding]:
         holdings(facts, facts.holdings),
         open_orders(facts),
         dead_man(facts),
+        *stop_orders(facts),
         user_stream(facts),
     ]
 
@@ -185,6 +186,17 @@ def dead_man(facts: Facts) -> Finding:
     )
 
 
+def stop_orders(facts: Facts) -> list[Finding]:
+    """Where the configuration has some placed."""
+    if facts.settings.portfolio.stop_loss_pct is None:
+        return []
+    name = f"{facts.name}: stop orders"
+    if facts.venue.abilities.stop_orders:
+        return [passed(name, "offered: each position's stop will rest at the exchange")]
+    told = "not known to be offered: a position may be without its stop"
+    return [warned(name, told, "take portfolio.stop_loss_pct out, or try it with little money")]
+
+
 def user_stream(facts: Facts) -> Finding:
     name = f"{facts.name}: user stream"
     if facts.venue.abilities.user_stream:
@@ -202,4 +214,4 @@ def _few(items: Sequence[str]) -> str:
 
 
 __all__ = ["account", "balance", "dead_man", "holdings", "keys", "mend_keys", "open_orders",
-           "permissions", "user_stream"]  # fmt: skip
+           "permissions", "stop_orders", "user_stream"]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from tradectl.domain.errors import ExchangeError, NotNow, Refused, TradectlError
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
 from tradectl.exchange.settings import ExchangeSettings
 from tradectl.exchange.venue import Holdings, MarketInfo, Permissions, Venue, VenueOrder
@@ -72,14 +73,12 @@ class Facts:
         """What the account holds of it: the position, or the coins."""
         instrument = self.instrument(symbol)
         if instrument is None or not isinstance(self.holdings, Holdings):
-            return Decimal(0)
-        if instrument.can_short:
-            return self.holdings.positions.get(symbol, Decimal(0))
-        return self.holdings.balances.get(instrument.base, Decimal(0))
+            return ZERO
+        return self.holdings.of(instrument)
 
     def ours(self, symbol: str) -> Decimal:
         position = self.books.positions.get(symbol) if self.books is not None else None
-        return position.quantity if position is not None else Decimal(0)
+        return position.quantity if position is not None else ZERO
 
     def is_ours(self, order: VenueOrder) -> bool:
         return self.books is not None and order.client_order_id[:TAG_LENGTH] == order_tag(

@@ -119,7 +119,7 @@ def rate(facts: Facts) -> Finding:
         return passed(name, "nothing is asked again and again: all of it is pushed")
     told = f"about {calls:.2g} requests a second for ever"
     mend = f"raise poll_seconds or reconcile_seconds of {facts.name}, or listen to fewer symbols"
-    allowed = float(getattr(facts.venue, "published_rate", 0.0) or 0.0)
+    allowed = facts.venue.abilities.rate
     if not allowed:
         if calls > MANY_A_SECOND:
             return warned(name, f"{told}; its limit is not known", mend)

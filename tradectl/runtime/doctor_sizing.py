@@ -112,8 +112,7 @@ def full_wishes(settings: Settings) -> dict[str, Decimal]:
     left out."""
     wishes: dict[str, list[Wish]] = {}
     for strategy in settings.strategies:
-        heard = strategy.symbols or settings.symbols
-        for symbol in (strategy.trades,) if strategy.trades else heard:
+        for symbol in strategy.reach(settings.symbols):
             wish = Wish(symbol, strategy.name, ONE, allocation=strategy.allocation)
             wishes.setdefault(symbol, []).append(wish)
     nets = {symbol: net_wish(of_symbol) for symbol, of_symbol in wishes.items()}

@@ -79,6 +79,8 @@ def emergency_stop(
     done = _through_the_process(state_dir, reason, stop, timeout * ANSWER_SHARE)
     if done is None:
         done = _directly(state_dir, reason, stop, started + timeout)
+    else:
+        done = _and_other_accounts(state_dir, done, reason, stop, started + timeout)
     return receipt | done | {"confirmed_ms": _ms_since(started)}
 
 
@@ -95,7 +97,8 @@ def _through_the_process(
     state_dir: StateDir, reason: str, stop: Stop, timeout: float
 ) -> dict[str, Any] | None:
     """What the running process says that it did; None when it said nothing, or did not finish."""
-    if state_dir.owner() is None:
+    owner = state_dir.owner()
+    if owner is None or _is_stopped(owner):
         return None
     try:
         done = ask(
@@ -109,6 +112,42 @@ def _through_the_process(
     except (NotRunning, ControlError, TimeoutError, OSError):
         return None
     return {**done, "method": "control"} if done["confirmed"] else None
+
+
+def _and_other_accounts(
+    state_dir: StateDir, done: dict[str, Any], reason: str, stop: Stop, deadline: float
+) -> dict[str, Any]:
+    """A run knows its own account only: what another one before it left open is finished once the
+    run has ended."""
+    own = done.pop("journal", "")
+    method = done["method"]
+    paths = [path for path in _journals_to_finish(state_dir, None) if path.name != own]
+    try:
+        paths = [path for path in paths if _is_unfinished(state_dir, path, stop)]
+        while paths and state_dir.owner() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for path in paths:
+            with state_dir.owned():
+                done = _added(done, _finished(state_dir, path, reason, stop, deadline))
+    except Exception as error:  # whatever failed, the receipt must say so
+        done = _added(done, _failed(state_dir, error))
+    return {**done, "method": method}
+
+
+def _is_unfinished(state_dir: StateDir, path: Path, stop: Stop) -> bool:
+    recovered = recover_from(path, StateReader(state_dir.db))
+    left = _left(recovered.account.orders, recovered.account.positions.values())
+    to_do = left["open_orders_left"] or (stop.flatten and left["positions_left"])
+    return bool(to_do) or not recovered.clean
+
+
+def _is_stopped(process: int) -> bool:
+    """By the kernel's word, where it gives one: who is stopped answers nobody, and is not waited for."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
 
 
 def _directly(state_dir: StateDir, reason: str, stop: Stop, deadline: float) -> dict[str, Any]:

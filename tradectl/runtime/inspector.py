@@ -58,6 +58,7 @@ class Inspector:
                 for name, component in document["components"].items()
             }
         if run is not None:
+            document["mode"], document["source"] = run["mode"], run["source"]
             document["run_id"] = run["run_id"]
             document["ended_at"] = run["ended_at"]
             document["end_reason"] = run["end_reason"] or (None if hangs else "crashed")

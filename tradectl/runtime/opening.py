@@ -119,6 +119,21 @@ def starting_account(
     return Account.opened("", currency_of(settings, symbols), settings.account.cash)
 
 
+def refuse_to_forget(live: Recovered | None) -> None:
+    """With money, an account is only left behind when nothing of it is open. Raises UsageError."""
+    if live is None:
+        return
+    account = live.account
+    open_there = [order.spec.symbol for order in account.orders]
+    open_there += [p.symbol for p in account.positions.values() if p.quantity]
+    if open_there:
+        names = ", ".join(sorted(set(open_there)))
+        raise UsageError(
+            f"--fresh would forget what the live account has open in {names}: close it first "
+            "(`tradectl emergency-stop --flatten`, then `tradectl clear-halt --confirm`)"
+        )
+
+
 def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: Recovered) -> None:
     """What the account holds must be now what it was then. Raises UsageError."""
     account, currency = recovered.account, currency_of(settings, symbols)
@@ -170,6 +185,7 @@ __all__ = [
     "account_on_exchange",
     "currency_of",
     "open_feed",
+    "refuse_to_forget",
     "starting_account",
     "symbols_ahead",
 ]

@@ -41,7 +41,11 @@ from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
 
 REBALANCE_TIMER = "rebalance"
-HEALTH = {"FAILED": HealthStatus.UNHEALTHY, "RESTARTING": HealthStatus.DEGRADED}
+HEALTH = {
+    "FAILED": HealthStatus.UNHEALTHY,
+    "RESTARTING": HealthStatus.DEGRADED,
+    "DEGRADED": HealthStatus.DEGRADED,
+}
 SETTLED = (TradingMode.PAUSED, TradingMode.HALTED)
 
 

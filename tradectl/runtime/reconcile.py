@@ -94,7 +94,7 @@ async def _symbols(exchange: LiveExchange, books: Books, stored: Any) -> list[di
     rows = []
     for symbol in exchange.symbols:
         ours, outside = books.position(symbol).quantity, live.outside.get(symbol, ZERO)
-        there = exchange.reconciler.held(holdings, symbol)
+        there = holdings.of(books.instrument(symbol))
         in_database = stored.get(symbol, ZERO)
         rows.append(
             {

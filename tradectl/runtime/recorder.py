@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,15 +23,16 @@ from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.bus.journal import Footer, Header, JournalWriter
 from tradectl.domain.events import Event, HoldEvent, MarketDataEvent, SystemEvent
-from tradectl.domain.time import SECOND, iso
+from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live import LiveFeed
 from tradectl.runtime.assembly import make_books
 from tradectl.runtime.settings import Settings
+from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
 
-SOURCE = "live"
+SOURCE = "exchange"
 ACCOUNT = "recording"
 MOST_WAITING = 200_000
 TELL_EVERY_S = 1.0
@@ -48,13 +47,21 @@ def default_path(exchange: str, symbols: Sequence[str], folder: Path, now: int) 
     named = [_NOT_IN_A_NAME.sub("", symbol) for symbol in symbols[:SYMBOLS_NAMED]]
     if len(symbols) > SYMBOLS_NAMED:
         named.append(f"and{len(symbols) - SYMBOLS_NAMED}")
-    moment = datetime.fromtimestamp(now // SECOND, UTC)
-    stem = "-".join([exchange, *named, f"{moment:%Y%m%dT%H%M%SZ}"])
+    stem = "-".join([exchange, *named, f"{_spelled(now)}Z"])
     path, number = folder / f"{stem}.jsonl", 1
     while path.exists():
         number += 1
         path = folder / f"{stem}-{number}.jsonl"
     return path
+
+
+def _run_id(now: int) -> str:
+    """As those of other runs: the time with milliseconds, and what tells two of one moment apart."""
+    return f"{_spelled(now)}{now % SECOND // MILLISECOND:03d}-{os.urandom(2).hex()}"
+
+
+def _spelled(now: int) -> str:
+    return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y%m%dT%H%M%S}"
 
 
 async def record(
@@ -96,10 +103,10 @@ class Recording:
     ) -> None:
         instruments = tuple(venues[name].instrument(symbol) for symbol, name in symbols.items())
         self.settings = Settings(symbols=tuple(symbols), strategies=(), instruments=instruments)
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:18] + f"-{os.urandom(2).hex()}"
+        self.started_at = clock.now()
+        self.run_id = _run_id(self.started_at)
         cash = self.settings.account.cash
         account = Account.opened(self.run_id, instruments[0].quote, cash)
-        self.started_at = clock.now()
         self.path = path
         self._header = self._make_header(account)
         self._bus = EventBus(MOST_WAITING, clock=clock, core=Core(self.run_id))
@@ -142,7 +149,7 @@ class Recording:
         journal = JournalWriter(self.path, self._header)
         try:
             self._bus.outbound.journal = journal
-            with _signals(self.end):
+            with ended_by_signals(self.end):
                 await self._record(duration)
         finally:
             journal.close(self._footer())
@@ -235,22 +242,6 @@ class Recording:
             "bytes": bytes_written,
             "state_hash": self._state.state_hash(),
         }
-
-
-@contextmanager
-def _signals(end: Callable[[str], None]) -> Iterator[None]:
-    """These signals ask for a clean end."""
-    loop = asyncio.get_running_loop()
-    names = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what nohup asks for
-        names[signal.SIGHUP] = "the terminal was closed"
-    for number, reason in names.items():
-        loop.add_signal_handler(number, end, reason)
-    try:
-        yield
-    finally:
-        for number in names:
-            loop.remove_signal_handler(number)
 
 
 __all__ = ["default_path", "record"]

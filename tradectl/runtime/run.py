@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from tradectl.adapters.links import LiveLink
 from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.events import Event, MarketDataEvent
@@ -37,6 +37,7 @@ from tradectl.runtime.opening import (
     account_kind,
     account_on_exchange,
     open_feed,
+    refuse_to_forget,
     starting_account,
     symbols_ahead,
 )
@@ -46,6 +47,7 @@ from tradectl.runtime.recent import Recent
 from tradectl.runtime.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.session import Session
 from tradectl.runtime.settle import settled
+from tradectl.runtime.signals import ended_by_signals
 from tradectl.runtime.view import describe, summary
 from tradectl.state.account import Account
 
@@ -72,6 +74,8 @@ async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
         _refuse_if_halted(state_dir)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         recovered = None if options.data or options.fresh else recover(state_dir, kind)
+        if options.live and options.fresh:
+            refuse_to_forget(recover(state_dir, LIVE_ACCOUNT))
         if options.on_exchange:
             return await _trade_on_exchange(options, recovered, screen)
         with _collect_garbage_rarely():
@@ -166,6 +170,7 @@ class TradingRun(Session):
         else:
             add_loop("feed", RecordedPump(self.bus, self.feed, self.options.speed).run, retry=False)
         add_loop("sampler", self._sample)
+        self._tell_of_exchanges()
         for name in self.orchestrator.component_names():
             checker = partial(self.orchestrator.health_of, name)
             self.monitor.register_component_checker(name, checker)
@@ -185,7 +190,7 @@ class TradingRun(Session):
 
     async def execute(self, screen: Screen) -> dict[str, Any]:
         """Start, trade until something ends it, stop. The summary."""
-        with _signals(self.end):
+        with ended_by_signals(self.end):
             try:
                 await self.open()
                 await self.orchestrator.start()
@@ -252,27 +257,19 @@ class TradingRun(Session):
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
 
+    def _tell_of_exchanges(self) -> None:
+        """An exchange is a component like any other, as far as its health goes."""
+        for exchange in self.link.exchanges if isinstance(self.link, LiveLink) else ():
+            status = "DEGRADED" if exchange.troubles else "RUNNING"
+            told = ", ".join(exchange.troubles).replace("_", " ")
+            self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)
+
     async def _sample(self) -> None:
         while True:
             self.recent.sample()
             self.orchestrator.beat()
+            self._tell_of_exchanges()
             await asyncio.sleep(1.0)
-
-
-@contextmanager
-def _signals(end: Any) -> Iterator[None]:
-    """These signals ask for a graceful end, which is bounded: a second one cannot cut it short."""
-    loop = asyncio.get_running_loop()
-    names = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what nohup asks for
-        names[signal.SIGHUP] = "the terminal was closed"
-    for number, reason in names.items():
-        loop.add_signal_handler(number, end, reason)
-    try:
-        yield
-    finally:
-        for number in names:
-            loop.remove_signal_handler(number)
 
 
 @contextmanager

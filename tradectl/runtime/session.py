@@ -22,6 +22,7 @@ from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import iso
 from tradectl.runtime.assembly import Trading, make_books, strategy_hashes
 from tradectl.runtime.catch_up import catch_up
+from tradectl.runtime.changes import SHORT, changes
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import Recovered
@@ -163,6 +164,10 @@ class Session:
             )
         if self.state.problems:
             self.tell("inconsistent", "; ".join(self.state.problems))
+        if recovered is not None and self.source not in SHORT:
+            changed = changes(self.state_dir, self._header)
+            if changed:
+                self.tell("changed", changed)
 
 
 def next_run_id(state_dir: StateDir) -> str:

@@ -125,13 +125,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         all of them."""
         if not self.strategies:
             return self.symbols
-        meant = [
-            symbol
-            for strategy in self.strategies
-            for symbol in (
-                [strategy.trades] if strategy.trades else strategy.symbols or self.symbols
-            )
-        ]
+        meant = [symbol for s in self.strategies for symbol in s.reach(self.symbols)]
         return tuple(dict.fromkeys(meant))
 
     def dump(self) -> dict[str, Any]:

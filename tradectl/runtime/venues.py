@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from tradectl.adapters.links import LiveLink
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.errors import ConfigError, ExchangeError
+from tradectl.domain.errors import ConfigError, ExchangeError, NotNow
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
@@ -54,7 +53,11 @@ class Venues:
 
     async def open(self) -> None:
         """Raises ExchangeError, UsageError for a symbol that is not there."""
-        await asyncio.gather(*(venue.open() for venue in self.by_name.values()))
+        opening = (venue.open() for venue in self.by_name.values())
+        # all are waited for: one that opened after the others were closed would stay open
+        for outcome in await asyncio.gather(*opening, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
         for name, venue in self.by_name.items():
             for symbol in self.places[name]:
                 venue.instrument(symbol)
@@ -111,7 +114,7 @@ class Venues:
             for symbol in self.traded(name):
                 if symbol not in outside:
                     ours = account.positions.get(symbol)
-                    there = _held(holdings, instruments[symbol])
+                    there = holdings.of(instruments[symbol])
                     outside[symbol] = ZERO if ours is not None else there
 
     def feed(
@@ -138,10 +141,11 @@ class Venues:
     def link(self, bus: EventBus, books: Books) -> LiveLink:
         """The exchanges that orders go to, on `bus` and for `books`."""
 
-        def unsettled(symbols: Any) -> bool:
+        def unsettled(symbols: Sequence[str]) -> bool:
             live = books.account.live
             return live is not None and (
-                bool(live.suspects) or any(_in_question(live.holds.get(s, {})) for s in symbols)
+                bool(live.suspects)
+                or any(kind.blocks_exits for s in symbols for kind in books.holds(s))
             )
 
         return LiveLink(
@@ -158,16 +162,6 @@ class Venues:
             )
             for name, venue in self.trading().items()
         )
-
-
-def _in_question(holds: Mapping[Any, str]) -> bool:
-    return any(kind.blocks_exits for kind in holds)
-
-
-def _held(holdings: Holdings, instrument: Instrument) -> Decimal:
-    if instrument.can_short:
-        return holdings.positions.get(instrument.symbol, ZERO)
-    return holdings.balances.get(instrument.base, ZERO)
 
 
 def on_exchange(settings: Settings, name: str) -> Settings:
@@ -199,7 +193,11 @@ async def connected(
     """The exchanges, open for as long as the block lasts. Raises ExchangeError, ConfigError."""
     venues = Venues(settings, symbols, private=private)
     try:
-        await venues.open()
+        try:
+            await venues.open()
+        except NotNow as error:
+            mend = "is this machine online? `tradectl doctor` looks into it"
+            raise NotNow(f"{error}: {mend}", error.retry_after) from error
         yield venues
     finally:
         with contextlib.suppress(ExchangeError):

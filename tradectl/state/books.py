@@ -143,11 +143,11 @@ class Books:
         held = self.account.live
         return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS
 
-    def data_time(self, symbol: str) -> int:
-        """When the newest market data of this run was made, ns UTC; 0 where there is none, or it does
-        not say."""
+    def data_time(self, symbol: str) -> int | None:
+        """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
+        where there is none yet."""
         tick = self.last.get(symbol)
-        return tick.ts if tick is not None else 0
+        return tick.ts if tick is not None else None
 
     def profit(self) -> Decimal:
         """What the account is worth beyond what was put in."""
@@ -299,10 +299,9 @@ class Books:
         account, there = self.account, self.account.at_exchange()
         adjusted: list[Event] = []
         if statement.accept:
-            adjusted = [*self._accept(statement, record)]
+            adjusted = list(self._accept(statement, record))
         ours = {symbol: self.position(symbol).quantity for symbol in statement.positions}
-        symbols = [*statement.positions]
-        return [*adjusted, *live.judge(there, statement, ours, account.cash, symbols)]
+        return [*adjusted, *live.judge(there, statement, ours, account.cash)]
 
     def on_command(self, record: Record) -> None:
         event: CommandEvent = record.event  # type: ignore[assignment]
@@ -366,7 +365,7 @@ class Books:
             moved = total - there.cash_outside - there.fees_elsewhere - account.cash
             there.suspects.pop(live.CASH, None)
             account.cash += moved
-            there.transferred += moved
+            self._put_in(moved)
 
     def _move_in(self, symbol: str, moved: Decimal, price: Decimal, record: Record) -> None:
         """Quantity that came (+) or went (-) from outside, at `price`, as a fill of nobody's order: on
@@ -377,7 +376,7 @@ class Books:
         if self.instruments[symbol].can_short:
             account.cash += after.realized - before.realized
         else:
-            account.at_exchange().transferred += moved * price
+            self._put_in(moved * price)
         account.positions[symbol] = after
         totals.positions[symbol] = own.after_fill(moved, price, ZERO)
         report = FillEvent(
@@ -390,6 +389,14 @@ class Books:
             price=price,
         )
         self.new_fills.append(Fill(report, OUTSIDE, record.at))
+
+    def _put_in(self, amount: Decimal) -> None:
+        """Money that came (+) or went (-) from outside is no profit and no loss: what losses are
+        measured from moves with it."""
+        account = self.account
+        account.at_exchange().transferred += amount
+        account.peak_equity += amount
+        account.day_start_equity += amount
 
     def _position_event(self, symbol: str) -> PositionEvent:
         position = self.account.positions[symbol]

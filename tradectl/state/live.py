@@ -20,13 +20,17 @@ SETTLE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` 
 CASH = ""
 """Among the suspects, the quote currency."""
 ENOUGH = 2
+TOO_MANY = 5
+"""Statements in a row that all disagree, if each in another way: somebody else trades there."""
 
 
 class Suspect(Struct, frozen=True):
-    """A difference between an exchange's word and ours, and how often in a row it was stated."""
+    """A difference between an exchange's word and ours, how often in a row it was stated, and how many
+    statements in a row had any."""
 
     difference: Decimal
     seen: int = 1
+    in_a_row: int = 1
 
 
 class LiveState(Struct, omit_defaults=True):
@@ -55,7 +59,9 @@ class LiveState(Struct, omit_defaults=True):
 
     def begin_again(self, *, compared: bool) -> None:
         """What a new run starts from: what is wrong with its data it will find out for itself, and what
-        an exchange said counts only where it is `compared` again."""
+        an exchange said counts only where it is `compared` again. Statements of two runs are not in a
+        row, and a symbol that is traded no more would stay suspected for ever."""
+        self.suspects = {}
         lasting = (HoldKind.MISMATCH, HoldKind.BALANCE) if compared else ()
         kept = {
             symbol: {kind: message for kind, message in kinds.items() if kind in lasting}
@@ -80,12 +86,11 @@ def judge(
     statement: StatementEvent,
     ours: dict[str, Decimal],
     cash: Decimal,
-    symbols: list[str],
 ) -> Iterator[HoldEvent]:
     """What follows from a statement: holds to begin and to end. Notes the suspects in `live`.
 
-    `ours` are our positions by symbol, `cash` is the account's, and `symbols` all that are traded at
-    this exchange.
+    `ours` are our positions by symbol, `cash` is the account's. Where the money is stated, so is every
+    symbol that is traded at this exchange.
     """
     for symbol, stated in statement.positions.items():
         expected = ours.get(symbol, ZERO) + live.outside.get(symbol, ZERO)
@@ -95,11 +100,11 @@ def judge(
             yield from _let_go(live, symbol, HoldKind.MISMATCH)
             yield from _let_go(live, symbol, HoldKind.UNRECONCILED)
     if statement.cash is not None:
-        yield from _judge_cash(live, statement, statement.cash, cash, symbols)
+        yield from _judge_cash(live, statement, statement.cash, cash)
 
 
 def _judge_cash(
-    live: LiveState, statement: StatementEvent, stated: Decimal, cash: Decimal, symbols: list[str]
+    live: LiveState, statement: StatementEvent, stated: Decimal, cash: Decimal
 ) -> Iterator[HoldEvent]:
     live.cash_at[statement.exchange] = stated
     total = sum(live.cash_at.values(), ZERO)
@@ -110,7 +115,7 @@ def _judge_cash(
     books = f"our books {plain(expected)}: {SETTLE}"
     message = f"{statement.exchange}: its balance makes {plain(total)}, {books}"
     agrees = _agrees(live, CASH, difference)
-    for symbol in symbols:
+    for symbol in statement.positions:
         if not agrees:
             yield from _hold(live, symbol, HoldKind.BALANCE, message)
         elif CASH not in live.suspects:
@@ -118,15 +123,16 @@ def _judge_cash(
 
 
 def _agrees(live: LiveState, what: str, difference: Decimal) -> bool:
-    """False once the same difference was stated often enough in a row."""
+    """False once one difference was stated often enough in a row, or differences one after another."""
     if not difference:
         live.suspects.pop(what, None)
         return True
     before = live.suspects.get(what)
     same = before is not None and before.difference == difference
     seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
-    live.suspects[what] = Suspect(difference, seen)
-    return seen < ENOUGH
+    in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
+    live.suspects[what] = Suspect(difference, seen, in_a_row)
+    return seen < ENOUGH and in_a_row < TOO_MANY
 
 
 def _hold(live: LiveState, symbol: str, kind: HoldKind, message: str) -> Iterator[HoldEvent]:

@@ -120,6 +120,7 @@ class StateManager:
             orders, books.touched = books.touched, {}
             fills, books.new_fills = books.new_fills, []
             try:
+                await self._sync_journal()
                 await self._store.write(changes)
             except BaseException:  # a cancel is no better than an error: they are offered again
                 books.touched = {**orders, **books.touched}
@@ -130,6 +131,12 @@ class StateManager:
             self._behind_since = None
             if due:
                 self._snapshot_at = now
+
+    async def _sync_journal(self) -> None:
+        """The database outlives a loss of power: it must not know what a strict journal would not."""
+        journal = self._bus.outbound.journal if self._bus is not None else None
+        if journal is not None and journal.strict:
+            await asyncio.to_thread(journal.sync)
 
     async def _changes(self, *, snapshot: bool) -> Changes:
         books = self.books

@@ -130,6 +130,9 @@ def _order(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fill(row: dict[str, Any]) -> dict[str, Any]:
-    told = {key: value for key, value in row.items() if key != "at"}
+    """`fee` is in `fee_currency`; `fee_value` is what it was worth in the quote currency."""
+    told = {key: value for key, value in row.items() if key not in ("at", "fee_paid", "kept")}
+    paid = row.get("fee_paid", "0")
+    told["fee"], told["fee_value"] = (row["fee"] if paid == "0" else paid), row["fee"]
     known_as = client_order_id(row["account_id"], row["order_id"])
     return {**told, "client_order_id": known_as, "time": iso(row["at"])}

@@ -44,6 +44,10 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     allocation: Decimal = ONE
     """share of the equity, 0 to 1"""
 
+    def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a run's `symbols` that its signals may be about."""
+        return (self.trades,) if self.trades else self.symbols or symbols
+
 
 class StrategyRecord(Struct, frozen=True):
     """How an instance has done. `throttled` signals are those that came too fast."""

@@ -1,8 +1,13 @@
-"""One call of ccxt: made once, its errors put into our words, its silence not taken for an answer."""
+"""One call of ccxt: made once, its errors put into our words, its silence not taken for an answer.
+
+ccxt changes how decimals are rounded, for whoever runs in the same context, and for good. So each call
+has a decimal context of its own: the books round by ours, live and in a replay.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import decimal
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -82,10 +87,11 @@ class Caller:
         token = CALL.set(reply)
         wrong: Exception
         try:
-            answer = await make()
-            if reply.garbled and not stream:
-                raise ValueError("the answer is empty or cut short")
-            return read(answer)
+            with decimal.localcontext():
+                answer = await make()
+                if reply.garbled and not stream:
+                    raise ValueError("the answer is empty or cut short")
+                return read(answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -70,10 +70,15 @@ def make_client(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -
     return client
 
 
-def make_pace(client: Any, settings: ExchangeSettings, quirks: Quirks) -> Pace:
-    named = quirks.rate.get(settings.market) or 1000 / max(float(client.rateLimit), 1.0)
-    capacity = max(named * BURST_SECONDS, 4.0)
-    return Pace(named * SAFE_PART, capacity, capacity * RESERVED, patience=settings.timeout_seconds)
+def published_rate(client: Any, market: str, quirks: Quirks) -> float:
+    """What the exchange allows a second, in the weights that ccxt gives its calls."""
+    return quirks.rate.get(market) or 1000 / max(float(client.rateLimit), 1.0)
+
+
+def make_pace(rate: float, patience: float) -> Pace:
+    """Below a published `rate`, with waits of at most `patience` (s)."""
+    capacity = max(rate * BURST_SECONDS, 4.0)
+    return Pace(rate * SAFE_PART, capacity, capacity * RESERVED, patience=patience)
 
 
 def hook(client: Any, pace: Pace) -> None:
@@ -190,4 +195,12 @@ def _silent() -> logging.Logger:
     return logger
 
 
-__all__ = ["CALL", "exchange_ids", "hook", "load_ccxt", "make_client", "make_pace"]
+__all__ = [
+    "CALL",
+    "exchange_ids",
+    "hook",
+    "load_ccxt",
+    "make_client",
+    "make_pace",
+    "published_rate",
+]

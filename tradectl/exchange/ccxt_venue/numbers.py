@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.money import ZERO, is_sane, number
 
 MILLISECOND = 1_000_000
+
+
+_WHOLE = re.compile(r"(-?[0-9]+)\.0*")
+_PADDED = re.compile(r"(-?[0-9]+\.[0-9]*[1-9])0+")
 
 
 class Nonsense(ValueError):
@@ -26,7 +31,8 @@ def exact(value: Any) -> Decimal:
     """
     try:
         if isinstance(value, str):
-            return number(value)
+            padded = _WHOLE.fullmatch(value) or _PADDED.fullmatch(value)
+            return number(padded[1] if padded else value)
         if isinstance(value, Decimal) and is_sane(value):
             return value
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15:

@@ -10,7 +10,7 @@ from tradectl.domain.errors import NotNow
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.ccxt_venue.account import Account
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.client import hook, make_pace
+from tradectl.exchange.ccxt_venue.client import hook, make_pace, published_rate
 from tradectl.exchange.ccxt_venue.errors import Reading
 from tradectl.exchange.ccxt_venue.keys import Keys, redacted
 from tradectl.exchange.ccxt_venue.listening import Listening
@@ -44,7 +44,8 @@ class Opened:
             lambda text: redacted(text, keys),
             lambda: clock() / 1e9,
         )
-        pace = make_pace(client, settings, quirks)
+        self.rate = published_rate(client, settings.market, quirks)
+        pace = make_pace(self.rate, settings.timeout_seconds)
         hook(client, pace)
         self.client = client
         self.data = data

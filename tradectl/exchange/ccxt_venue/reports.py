@@ -9,6 +9,7 @@ belongs to has had no answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.events import Liquidity
@@ -81,9 +82,8 @@ class Reports:
             type=kind,
             price=above_zero(raw.get("price")) if kind.has_limit else None,
             stop_price=above_zero(raw.get("triggerPrice")),
-            reduce_only=raw.get("reduceOnly") is True,
             reason=self._reason(info),
-            fills=self._fills_of(raw, venue_id, ours),
+            fills=self._fills_of(raw, venue_id),
             ts=nanoseconds(_moment(raw), 0),
         )
 
@@ -144,7 +144,7 @@ class Reports:
         self.remember(venue_id, asked or ours)
         return asked or ours
 
-    def _amounts(self, raw: Any, info: Any, market: Market) -> tuple[Any, Any]:
+    def _amounts(self, raw: Any, info: Any, market: Market) -> tuple[Decimal, Decimal]:
         filled = not_negative(raw.get("filled")) * market.size
         if any(info.get(key) in (True, "true") for key in self._quirks.whole_position_keys):
             return max(not_negative(raw.get("amount")) * market.size, filled), filled
@@ -153,7 +153,9 @@ class Reports:
             raise Nonsense(f"{filled} filled of {quantity}")
         return quantity, filled
 
-    def _status(self, raw: Any, quantity: Any, filled: Any, *, is_stop: bool) -> OrderStatus:
+    def _status(
+        self, raw: Any, quantity: Decimal, filled: Decimal, *, is_stop: bool
+    ) -> OrderStatus:
         status = STATUS.get(str(raw.get("status")))
         if status is None:
             raise Nonsense(f"an order with a status of {str(raw.get('status'))[:40]!r}")
@@ -169,7 +171,7 @@ class Reports:
         texts = (info.get(key) for key in self._quirks.reason_keys)
         return next((harmless(text) for text in texts if text and text != "NONE"), "")
 
-    def _fills_of(self, raw: Any, venue_id: str, ours: str) -> tuple[VenueFill, ...]:
+    def _fills_of(self, raw: Any, venue_id: str) -> tuple[VenueFill, ...]:
         fills: list[VenueFill] = []
         for trade in raw.get("trades") or ():
             named = {**trade, "order": venue_id, "symbol": trade.get("symbol") or raw["symbol"]}
@@ -209,10 +211,10 @@ def _type(raw: Mapping[str, Any]) -> OrderType:
     return OrderType.MARKET if is_market else OrderType.LIMIT
 
 
-def _fee(raw: Mapping[str, Any]) -> tuple[Any, str]:
+def _fee(raw: Mapping[str, Any]) -> tuple[Decimal, str]:
     """The fee and its currency; of several currencies the first one that was charged."""
     fees = raw.get("fees") or ([raw["fee"]] if raw.get("fee") else [])
-    charged: dict[str, Any] = {}
+    charged: dict[str, Decimal] = {}
     for fee in fees:
         if isinstance(fee, Mapping) and fee.get("cost") is not None:
             currency = harmless(fee.get("currency") or "", 20)

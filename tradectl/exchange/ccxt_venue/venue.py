@@ -93,7 +93,7 @@ class CcxtVenue:
             user_stream=self._keys is not None and (orders or fills),
             dead_man=kind in at.quirks.dead_man,
             stop_orders=bool(feature(at.client, kind, "createOrder", "triggerPrice")),
-            reduce_only=kind == "perpetual",
+            rate=at.rate,
         )
 
     @property

@@ -1,0 +1,575 @@
+"""What a live run must survive, fault by fault: each is made by the loopback exchange, and what must hold
+is checked against its truth. The numbers are those of the list of faults.
+
+Every run here is also replayed at its end, and no order may have been accepted twice (see `trading`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.integration.link import Line
+from tests.integration.live_trader import (
+    KEYS,
+    QUICK,
+    SPOT,
+    Trader,
+    settings_for,
+    trading,
+)
+from tests.loopback import FOREVER, LoopbackExchange
+from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.events import HoldKind
+from tradectl.domain.time import SECOND
+from tradectl.exchange.ccxt_venue import CcxtVenue
+from tradectl.feeds.live import LiveFeed
+from tradectl.risk.limits import RiskLimits
+
+pytestmark = pytest.mark.usefixtures("keys", "generous")
+
+PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
+PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=1.0)
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in KEYS.items():
+        monkeypatch.setenv(name, text)
+
+
+@pytest.fixture
+def generous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loopback has no rate limit, and these runs ask a hundred times as often as a real one. They
+    wait less for what never comes, too."""
+    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
+    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[LoopbackExchange]:
+    async with LoopbackExchange(seed=1) as made:
+        yield made
+
+
+@pytest.fixture
+async def trader(exchange: LoopbackExchange, folder: Path) -> AsyncIterator[Trader]:
+    """A run on spot that is ready to trade."""
+    async with trading(exchange, folder) as made:
+        yield made
+
+
+def sends(exchange: LoopbackExchange) -> int:
+    """How often an order was sent, whatever became of it."""
+    return len(exchange.truth.requests("POST", "/order"))
+
+
+def accepted(trader: Trader, order_id: str) -> int:
+    return trader.exchange.truth.accepted(trader.client_id(order_id))
+
+
+def trades_booked_once(trader: Trader) -> None:
+    """The books have every trade of the exchange, and each of them once."""
+    theirs = [str(fill.id) for fill in trader.exchange.truth.fills(foreign=False)]
+    of_orders = [t for order in trader.orders() for t in order.trades]
+    assert sorted(of_orders) == sorted(theirs)
+    assert len({*of_orders}) == len(of_orders)
+
+
+# --- 24 to 27: no answer, or none that can be believed --------------------------------------------
+
+
+def seldom(exchange: LoopbackExchange) -> Any:
+    """Settings of a run in which no comparison finds anything out before the order's own questions do."""
+    return settings_for(exchange, at=msgspec.structs.replace(QUICK, reconcile_seconds=60))
+
+
+@pytest.mark.parametrize("price", [None, "59900"], ids=["market", "limit"])
+async def test_24_accepted_and_never_answered_is_asked_for_and_not_sent_again(
+    price: str | None, exchange: LoopbackExchange, folder: Path
+) -> None:
+    async with trading(exchange, folder, settings=seldom(exchange)) as trader:
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        exchange.misbehave("no-reply", **PLACING)
+        order = trader.buy("0.1", price)
+        await trader.until(lambda: trader.said("order_unknown"))
+        await trader.in_status(order, "filled" if price is None else "accepted")
+        assert (sends(exchange), accepted(trader, order)) == (1, 1)
+        if price is not None:
+            trader.cancel(order)
+        await trader.quiet()
+
+
+@pytest.mark.parametrize("told_by", ["the stream", "the comparison"])
+async def test_24_what_was_told_in_another_way_is_not_doubted_when_the_answer_fails(
+    told_by: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    if told_by == "the comparison":
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+    exchange.misbehave("no-reply", **PLACING)
+    order = trader.buy("0.1", "59900")
+    await trader.in_status(order, "accepted")
+    asked = len(exchange.truth.requests("GET", "/order"))
+    await trader.until(lambda: len(exchange.truth.requests("GET", "/order")) > asked)
+    await trader.run.bus.dispatched()
+    assert trader.status(order) == "accepted"
+    assert (sends(exchange), accepted(trader, order)) == (1, 1)
+    trader.cancel(order)
+    await trader.quiet()
+
+
+@pytest.mark.parametrize("fault", ["empty", "truncated", "cut"])
+async def test_25_an_empty_or_truncated_answer_is_no_answer(
+    fault: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("drop", stream="user", count=FOREVER)
+    exchange.misbehave(fault, **PLACING)
+    order = trader.buy("0.1")
+    await trader.until(lambda: trader.said("order_unknown"))
+    found = await trader.settled(order)
+    assert (found.status, found.filled) == ("filled", Decimal("0.1"))
+    assert (sends(exchange), accepted(trader, order)) == (1, 1)
+    await trader.quiet()
+
+
+@pytest.mark.parametrize("placed", [True, False], ids=["accepted", "lost"])
+@pytest.mark.parametrize("fault", ["-1006", "-1007", "503", "html"])
+async def test_26_an_unknown_outcome_is_found_out(
+    fault: str, placed: bool, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    if fault.startswith("-"):
+        exchange.misbehave("error", code=int(fault), placed=placed, **PLACING)
+    else:
+        exchange.misbehave(fault, placed=placed, **PLACING)
+    order = trader.buy("0.1", "59900")
+    await trader.until(lambda: trader.said("order_unknown"))
+    if placed:
+        await trader.in_status(order, "accepted")
+        trader.cancel(order)
+    assert (await trader.settled(order)).status == ("canceled" if placed else "expired")
+    assert (sends(exchange), accepted(trader, order)) == (1, int(placed))
+    await trader.quiet()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(-1021, "outside of the recvWindow"), (-2010, "insufficient balance")]
+)
+async def test_26_a_definitive_no_is_one(
+    code: int, told: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("error", code=code, **PLACING)
+    order = trader.buy("0.1")
+    assert (await trader.settled(order)).status == "rejected"
+    assert told in trader.order(order).reason
+    assert trader.said("order_unknown") == []
+    assert (sends(exchange), accepted(trader, order)) == (1, 0)
+    await trader.quiet()
+
+
+async def test_27_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    limits = RiskLimits(max_position_notional=Decimal(9000), duplicate_window_ms=0)
+    settings = msgspec.structs.replace(
+        settings_for(exchange, at=msgspec.structs.replace(QUICK, not_found_seconds=30)),
+        risk=limits,
+    )
+    async with trading(exchange, folder, settings=settings) as trader:
+        exchange.misbehave("no-reply", **PLACING)
+        exchange.misbehave("forget", seconds=1.0)
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        order = trader.buy("0.1", "60500")
+        await trader.in_status(order, "unknown")
+        asked = exchange.truth.requests
+        await trader.until(lambda: len(asked("GET", "/order")) >= 3)
+        assert trader.status(order) == "unknown"
+        assert trader.run.books.pending(SPOT) == Decimal("0.1")
+        second = trader.buy("0.1", "60500")
+        assert (await trader.settled(second)).status == "denied"
+        assert trader.denied(second) == "POSITION_NOTIONAL"
+        assert (await trader.settled(order)).status == "filled"
+        assert (sends(exchange), accepted(trader, order)) == (1, 1)
+        await trader.quiet()
+
+
+@pytest.mark.parametrize("price", [None, "59900"], ids=["filled", "resting"])
+async def test_27_denied_for_longer_than_we_believe_it_is_taken_back_when_it_shows(
+    price: str | None, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    """Its fill is booked all the same, and what rests is cancelled: nobody wants it any more."""
+    exchange.misbehave("no-reply", **PLACING)
+    exchange.misbehave("forget", seconds=1.6)
+    exchange.misbehave("drop", stream="user", count=FOREVER)
+    order = trader.buy("0.1", price)
+    await trader.in_status(order, "expired")
+    if price is None:
+        assert (await trader.in_status(order, "filled")).filled == Decimal("0.1")
+    else:
+        await trader.until(lambda: trader.said("order_revived"))
+        await trader.until(lambda: exchange.truth.open_orders() == [])
+    assert (sends(exchange), accepted(trader, order)) == (1, 1)
+    await trader.quiet()
+
+
+# --- 28, 29: fills --------------------------------------------------------------------------------
+
+
+def in_small_pieces(exchange: LoopbackExchange) -> None:
+    """A book in which an order of 0.1 takes five trades."""
+    exchange.quote(SPOT, "59990", "60010", "0.02", levels=8)
+
+
+@pytest.mark.parametrize("fault", ["duplicate", "reorder", "delay", "drop"])
+async def test_28_each_trade_is_booked_once_however_it_is_told(
+    fault: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    in_small_pieces(exchange)
+    exchange.misbehave(fault, stream="user", count=FOREVER, seconds=0.3)
+    exchange.misbehave("late", seconds=0.2, placed=True, **PLACING)
+    first = trader.buy("0.1")
+    await trader.settled(first)
+    assert len(trader.order(first).trades) == 5
+    second = trader.sell("0.05", reduce_only=True)
+    await trader.settled(second)
+    await trader.quiet()
+    trades_booked_once(trader)
+
+
+async def test_28_a_fill_before_its_acknowledgement_is_accepted(
+    trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("late", seconds=0.3, placed=True, **PLACING)
+    exchange.misbehave("drop", stream="user", event="executionReport:NEW")
+    order = trader.buy("0.1")
+    started = time.monotonic()
+    await trader.in_status(order, "filled")
+    assert time.monotonic() - started < 0.25
+    await trader.until(lambda: trader.order(order).venue_order_id)
+    await trader.quiet()
+    trades_booked_once(trader)
+
+
+async def test_28_a_fill_after_the_cancel_is_booked(
+    trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("delay", stream="user", event="executionReport:TRADE", seconds=0.3)
+    exchange.misbehave("fill-before-cancel", fraction="0.4")
+    order = trader.buy("0.1", "59900")
+    await trader.in_status(order, "accepted")
+    trader.cancel(order)
+    await trader.in_status(order, "canceled")
+    await trader.until(lambda: trader.order(order).filled == Decimal("0.04"))
+    await trader.quiet()
+    trades_booked_once(trader)
+
+
+@pytest.mark.parametrize("fraction", ["0.5", "1"])
+async def test_29_what_was_filled_when_the_cancel_came_stays(
+    fraction: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("fill-before-cancel", fraction=fraction)
+    order = trader.buy("0.1", "59900")
+    await trader.in_status(order, "accepted")
+    trader.cancel(order)
+    found = await trader.settled(order)
+    wanted = Decimal("0.1") * Decimal(fraction)
+    assert (found.status, found.filled) == ("filled" if fraction == "1" else "canceled", wanted)
+    await trader.quiet()
+    assert trader.held == wanted * Decimal("0.999")
+    trades_booked_once(trader)
+
+
+# --- 30: turned away ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["429", "418"])
+async def test_30_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
+    fault: str, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    resting = trader.buy("0.1", "59900")
+    await trader.in_status(resting, "accepted")
+    exchange.misbehave(fault, method="GET", path="ticker/bookTicker", seconds=1)
+    at = len(exchange.truth.log)
+    with pytest.raises(Exception, match=fault):
+        await trader.live.venue.quote(SPOT)
+    turned_away = time.monotonic()
+    new = trader.buy("0.1", "59800")
+    trader.cancel(resting)
+    assert (await trader.settled(new)).status == "rejected"
+    assert "rate limit" in trader.order(new).reason
+    await trader.settled(resting)
+    waited = time.monotonic() - turned_away
+    assert waited < 0.5 if fault == "429" else waited > 0.8
+    asked = [e for e in exchange.truth.log[at:] if e.kind == "request"]
+    early = {
+        (e.detail["method"], e.detail["path"])
+        for e in asked[1:]
+        if e.at_ns < (turned_away + 0.8) * 1e9
+    }
+    assert ("POST", "/api/v3/order") not in early
+    assert early == set() if fault == "418" else ("DELETE", "/api/v3/order") in early
+    await trader.until(lambda: time.monotonic() - turned_away > 1.0)
+    again = trader.buy("0.1")
+    assert (await trader.settled(again)).status == "filled"
+    await trader.quiet()
+
+
+# --- 31 to 34: the line, and the clock ------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_31_a_long_silence_ends_what_rests_and_a_comparison_comes_before_the_next_order(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    async with Line(exchange.port) as line:
+        settings = settings_for(exchange, at=PERPETUAL, url=line.url, stale_after=1.0)
+        async with trading(exchange, folder, settings=settings, market="futures") as trader:
+            order = trader.buy("0.1", "59900")
+            await trader.in_status(order, "accepted")
+            line.cut()
+            await trader.until(lambda: exchange.truth.entries("dead-man-fired"))
+            assert exchange.truth.open_orders() == []
+            assert trader.status(order) == "accepted"
+            await trader.until(
+                lambda: {"dead_man_failed", "reconcile_failed"} <= {*trader.alerts()}
+            )
+            assert trader.denied(await denied_entry(trader)) == "HELD"
+            at = len(exchange.truth.log)
+            line.mend()
+            exchange.start_walking(50, sigma="0.00001")
+            await trader.first_entry()
+            asked = [
+                (e.detail["method"], e.detail["path"].rpartition("/")[2])
+                for e in exchange.truth.log[at:]
+                if e.kind == "request"
+            ]
+            before = asked[: asked.index(("POST", "order"))]
+            assert {("GET", "openOrders"), ("GET", "userTrades"), ("GET", "account")} <= {*before}
+            assert (await trader.settled(order)).status == "canceled"
+            await trader.until(lambda: "dead_man_failed" not in trader.alerts())
+            await trader.quiet()
+
+
+async def denied_entry(trader: Trader) -> str:
+    order = trader.buy("0.01")
+    assert (await trader.settled(order)).status == "denied"
+    return order
+
+
+@pytest.mark.slow
+async def test_32_resets_in_the_middle_and_a_lossy_line_cost_no_order_and_no_fill(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    async with Line(exchange.port, seed=3) as line:
+        settings = settings_for(exchange, url=line.url)
+        async with trading(exchange, folder, settings=settings) as trader:
+            bad = ["reset", "cut", "no-reply", "empty", "truncated"]
+            for method in ("POST", "GET", "DELETE"):
+                exchange.misbehave(
+                    bad, method=method, path="/api/v3/*", probability=0.3, count=FOREVER, seconds=1
+                )
+            line.loss = 0.03
+            orders = []
+            for number in range(10):
+                order = trader.buy("0.01", None if number % 2 else "59900")
+                await trader.judged(order)
+                orders.append(order)
+            for order in orders[::2]:
+                if trader.order(order).is_working:
+                    trader.cancel(order)
+            exchange.faults.clear()
+            line.loss = 0.0
+            await trader.until(lambda: not trader.run.books.working_orders(), 15)
+            assert all(accepted(trader, order) <= 1 for order in orders)
+            assert sends(exchange) <= len(orders)
+            await trader.quiet()
+            trades_booked_once(trader)
+
+
+async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    settings = settings_for(exchange, stale_after=0.6)
+    async with trading(exchange, folder, settings=settings) as trader:
+        held = trader.buy("0.1")
+        await trader.settled(held)
+        sockets = {*exchange.hub.sockets}
+        stall = exchange.misbehave("stall", stream="btcusdt@*")
+        await trader.until(lambda: HoldKind.STALE in trader.holds())
+        assert {*exchange.hub.sockets} & sockets
+        await trader.until(lambda: "hold_stale" in trader.alerts())
+        assert trader.denied(await denied_entry(trader)) == "HELD"
+        out = trader.sell("0.05", reduce_only=True)
+        assert (await trader.settled(out)).status == "filled"
+        stall.remove()
+        exchange.start_walking(50, sigma="0.00001")
+        await trader.clean()
+        assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+        exchange.stop_walking()
+        await trader.quiet()
+
+
+async def test_33_a_half_open_user_stream_hides_no_fill(
+    trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.misbehave("stall", stream="user")
+    order = trader.buy("0.1", "59900")
+    await trader.in_status(order, "accepted")
+    exchange.print_trade(SPOT, "59900", "0.1")
+    assert (await trader.settled(order)).filled == Decimal("0.1")
+    await trader.quiet()
+    trades_booked_once(trader)
+
+
+def _present() -> int:
+    """Looked up anew each time: it is replaced below."""
+    return time.time_ns()
+
+
+class Clock:
+    """This machine's, as the run sees it: `ahead` seconds can be added. The exchange's stays right."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, exchange: LoopbackExchange) -> None:
+        self.ahead = 0
+        self._exchange = exchange
+        now, now_ns = time.time, time.time_ns
+        monkeypatch.setattr(time, "time", lambda: now() + self.ahead)
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns() + self.ahead * SECOND)
+        for made, name in ((CcxtVenue, "clock"), (LiveFeed, "now")):  # bound when they were defined
+            defaults: Any = made.__init__.__kwdefaults__
+            monkeypatch.setitem(defaults, name, _present)
+
+    def jump(self, seconds: int) -> None:
+        self.ahead += seconds
+        self._exchange.skew_clock(-self.ahead)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
+    hours: int, exchange: LoopbackExchange, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, exchange)
+    async with trading(exchange, folder) as trader:
+        order = trader.buy("0.1", "59900")
+        await trader.in_status(order, "accepted")
+        records = len(trader.seen)
+        clock.jump(hours * 3600)
+        await trader.until(lambda: "clock_skew" in trader.alerts())
+        assert f"is {-hours * 3600:+d}." in trader.alerts()["clock_skew"].message
+        entry = trader.buy("0.01")
+        assert (await trader.settled(entry)).status in ("rejected", "denied")
+        assert trader.status(order) == "accepted"
+        assert len(exchange.truth.open_orders()) == 1
+        assert len(trader.seen) - records < 40
+        clock.jump(-hours * 3600)
+        await trader.until(lambda: "clock_skew" not in trader.alerts())
+        trader.cancel(order)
+        assert (await trader.settled(order)).status == "canceled"
+        times = [record.at for record in trader.seen]
+        assert times == sorted(times)
+
+
+# --- 35 to 37: the account ------------------------------------------------------------------------
+
+
+async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_away(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    settings = settings_for(exchange, symbols=(SPOT, "ETHUSDT"))
+    async with trading(exchange, folder, settings=settings) as trader:
+        await trader.price("3000", "ETHUSDT")
+        exchange.outside_trade("main", SPOT, "BUY", "0.2")
+        exchange.outside_transfer("main", "USDT", "12002")
+        await trader.until(lambda: HoldKind.MISMATCH in trader.holds())
+        assert HoldKind.MISMATCH not in trader.holds("ETHUSDT")
+        told = trader.alerts()["hold_mismatch"]
+        assert told.severity.value == "critical"
+        assert "`tradectl reconcile --accept exchange`" in told.message
+        for entry in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
+            assert (await trader.settled(entry)).status == "denied"
+        await trader.until(lambda: not trader.holds("ETHUSDT"))
+        other = trader.buy("0.1", symbol="ETHUSDT")
+        assert (await trader.settled(other)).status == "filled"
+        assert sends(exchange) == 1
+        assert exchange.balance("BTC") == Decimal("0.1998")
+        await trader.live.reconcile(accept=True)
+        await trader.clean()
+        assert trader.held == Decimal("0.1998")
+        out = trader.sell("0.1998", reduce_only=True)
+        assert (await trader.settled(out)).status == "filled"
+        await trader.quiet()
+
+
+async def test_35_money_that_goes_holds_entries_back(
+    trader: Trader, exchange: LoopbackExchange
+) -> None:
+    exchange.outside_transfer("main", "USDT", "-5000")
+    await trader.until(lambda: HoldKind.BALANCE in trader.holds())
+    assert trader.denied(await denied_entry(trader)) == "HELD"
+    exchange.outside_transfer("main", "USDT", "5000")
+    await trader.clean()
+    assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+    await trader.quiet()
+
+
+async def test_36_a_dead_man_switch_that_cannot_be_armed_alerts(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    settings = settings_for(exchange, at=PERPETUAL)
+    async with trading(exchange, folder, settings=settings, market="futures") as trader:
+        await trader.until(lambda: exchange.truth.entries("dead-man-armed"))
+        broken = exchange.misbehave(
+            "error", method="POST", path="countdownCancelAll", code=-1000, status=500, count=FOREVER
+        )
+        await trader.until(lambda: "dead_man_failed" in trader.alerts())
+        assert trader.alerts()["dead_man_failed"].severity.value == "error"
+        broken.remove()
+        await trader.until(lambda: "dead_man_failed" not in trader.alerts())
+        with pytest.raises(UsageError):
+            await trader.live.venue.arm_dead_man((SPOT,), 0.5)
+    armed = [entry.detail["ms"] for entry in exchange.truth.entries("dead-man-armed")]
+    assert {*armed} == {0, 1000}
+    assert armed[-1] == 0
+
+
+def test_36_a_setting_under_a_second_is_refused() -> None:
+    with pytest.raises(ConfigError, match="dead_man_seconds"):
+        msgspec.structs.replace(QUICK, dead_man_seconds=0.9)
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol"), [("spot", "BTC/USDT:USDT"), ("perpetual", "SOLUSDT"), ("spot", "BTCUSD")]
+)
+async def test_37_a_symbol_of_the_other_market_is_refused_before_trading(
+    market: Any, symbol: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    at = msgspec.structs.replace(QUICK, market=market)
+    settings = settings_for(exchange, at=at, symbols=(symbol,))
+    with pytest.raises(UsageError, match=symbol):
+        async with trading(exchange, folder, settings=settings):
+            raise AssertionError("it trades")
+    assert sends(exchange) == 0
+
+
+async def test_37_an_account_of_one_market_does_not_go_on_at_the_other(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    async with trading(exchange, folder) as trader:
+        await trader.settled(trader.buy("0.1"))
+        await trader.quiet()
+        assert exchange.position(SPOT) == 0
+    with pytest.raises(UsageError, match="perpetual"):
+        async with trading(exchange, folder, settings=settings_for(exchange, at=PERPETUAL)):
+            raise AssertionError("it trades")
+    assert sends(exchange) == 1

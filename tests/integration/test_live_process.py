@@ -1,0 +1,380 @@
+"""What a live run must survive that is no fault of the exchange: its own process's end, its operator, and
+those who mean it ill. The numbers are those of the list of faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.integration.command import environment, tradectl
+from tests.integration.desk import Character, look
+from tests.integration.live_command import house
+from tests.integration.live_trader import (
+    KEYS,
+    QUICK,
+    SPOT,
+    settings_for,
+    trading,
+)
+from tests.loopback import FOREVER, loopback_thread
+from tradectl.cli.going_live import approval
+from tradectl.domain.errors import StateError, TradectlError, UsageError
+from tradectl.domain.events import HoldKind
+from tradectl.monitoring.alert import Alert
+
+USAGE, HALTED = 2, 6
+PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
+
+pytestmark = pytest.mark.usefixtures("keys", "generous")
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in KEYS.items():
+        monkeypatch.setenv(name, text)
+
+
+@pytest.fixture
+def generous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These runs ask more often than a real one, and wait less for what never comes."""
+    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
+    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+
+
+@pytest.fixture
+def exchange() -> Iterator[Any]:
+    with loopback_thread(seed=1) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+# --- 2, 3, 6, 12: the process ---------------------------------------------------------------------
+
+BEFORE_THE_SEND = """
+import os
+from tradectl.exchange.live import LiveExchange
+LiveExchange.send = lambda *_: os._exit(9)
+from tradectl.cli.app import main
+main()
+"""
+"""The command line in a process that ends in place of its first send."""
+
+
+@pytest.mark.slow
+async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: Path) -> None:
+    with house(tmp_path, Character.KEEN) as live:
+        live.exchange.start_walking(50)
+        words = ["run", "--headless", "--live", "--yes", "-c", live.config]
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", BEFORE_THE_SEND, *map(str, words)],
+            env=environment(TRADECTL_STATE_DIR=str(live.folder), **KEYS),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert ended.returncode == 9, ended.stderr
+        live.exchange.stop_walking()
+        async with trading(live.exchange, live.folder) as trader:
+            [order] = trader.orders()
+            assert order.status == "expired"
+            assert live.exchange.truth.requests("POST", "/order") == []
+            await trader.quiet()
+            assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+
+
+@pytest.mark.slow
+async def test_03_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> None:
+    with house(tmp_path, Character.KEEN) as live:
+        live.exchange.misbehave("no-reply", **PLACING)
+        live.exchange.misbehave("drop", stream="user", count=FOREVER)
+        with live.running() as run:
+            await asyncio.to_thread(live.exchange.until, live.exchange.truth.ours)
+            run.kill()
+        live.exchange.stop_walking()
+        live.exchange.behave()
+        async with trading(live.exchange, live.folder) as trader:
+            [order] = trader.orders()
+            assert (order.status, order.filled) == ("filled", order.spec.quantity)
+            assert len(live.exchange.truth.requests("POST", "/order")) == 1
+            await trader.quiet()
+            assert trader.held == live.position
+
+
+async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancelled(
+    exchange: Any, folder: Path
+) -> None:
+    async with trading(exchange, folder) as trader:
+        stays, goes = trader.buy("0.01", "59900"), trader.buy("0.01", "59800")
+        for order in (stays, goes):
+            await trader.in_status(order, "accepted")
+        exchange.misbehave("reset", method="DELETE", path="order", placed=False, count=FOREVER)
+        trader.cancel(goes)
+        await trader.in_status(goes, "pending_cancel")
+    assert len(exchange.truth.open_orders()) == 2
+    exchange.behave()
+    async with trading(exchange, folder) as trader:
+        await trader.settled(goes)
+        assert (trader.status(stays), trader.status(goes)) == ("accepted", "canceled")
+        exchange.print_trade(SPOT, "59900", "0.01")
+        assert (await trader.settled(stays)).status == "filled"
+        await trader.quiet()
+    assert len(exchange.truth.requests("POST", "/order")) == 2
+
+
+async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
+    exchange: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradectl.exchange.live.STOOD_STILL_S", 0.5)
+    async with trading(
+        exchange, folder, settings=settings_for(exchange, stale_after=0.6)
+    ) as trader:
+        exchange.start_walking(50)
+        at = len(exchange.truth.log)
+        time.sleep(1.5)  # noqa: ASYNC251  the fault itself: nothing of this process goes on
+        early = trader.buy("0.01")
+        assert (await trader.settled(early)).status in ("denied", "rejected")
+        order = await trader.first_entry()
+        assert trader.status(order) == "filled"
+        asked = [
+            (e.detail["method"], e.detail["path"].rpartition("/")[2])
+            for e in exchange.truth.log[at:]
+            if e.kind == "request"
+        ]
+        before = asked[: asked.index(("POST", "order"))]
+        assert {("GET", "openOrders"), ("GET", "myTrades"), ("GET", "account")} <= {*before}
+        assert {HoldKind.STALE, HoldKind.UNRECONCILED} <= trader.held_for()
+        exchange.stop_walking()
+        await trader.quiet()
+
+
+async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
+    exchange: Any, folder: Path
+) -> None:
+    async with trading(exchange, folder) as trader:
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        exchange.misbehave("no-reply", **PLACING)
+        for path in ("order", "openOrders"):
+            exchange.misbehave("reset", method="GET", path=path, count=FOREVER)
+        sent = trader.buy("0.1")
+        await trader.until(trader.exchange.truth.ours)
+        started = time.monotonic()
+        os.kill(os.getpid(), signal.SIGTERM)
+        summary = await trader.task
+        assert time.monotonic() - started < 3
+        assert (summary["reason"], summary["exit_code"]) == ("terminated", 0)
+    [row] = look(folder).orders()
+    assert (row["order_id"], row["status"]) == (sent, "unknown")
+    exchange.behave()
+    async with trading(exchange, folder) as trader:
+        assert [order.status for order in trader.orders()] == ["filled"]
+        await trader.quiet()
+    assert len(exchange.truth.requests("POST", "/order")) == 1
+
+
+# --- 48, 50, 51: the operator ---------------------------------------------------------------------
+
+
+def test_48_live_by_mistake_is_refused(tmp_path: Path, typed: Any) -> None:
+    with house(tmp_path) as live:
+        for words, complaint in (
+            (f"run --headless -c {live.config}", "add --live"),
+            (f"run --headless --live -c {live.config}", "add --yes"),
+            ("run --headless --live --yes", "paper"),
+        ):
+            answer = typed(words, **KEYS)
+            assert answer.code == USAGE
+            assert complaint in answer.complaint()
+        answer = typed("run --headless", TRADECTL__MODE="live", **KEYS)
+        assert answer.code == USAGE
+        assert live.exchange.truth.requests() == []
+
+
+class Typing(io.StringIO):
+    """A terminal on which something is typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_48_other_words_than_those_asked_for_start_nothing(
+    exchange: Any, folder: Path
+) -> None:
+    await exchange_walks(exchange)
+    approve = approval(False, None, answers=Typing("yes\n"))
+    with pytest.raises(UsageError):
+        async with trading(exchange, folder, approve=approve):
+            raise AssertionError("it trades")
+    assert exchange.truth.ours() == []
+
+
+async def exchange_walks(exchange: Any) -> None:
+    exchange.start_walking(50, sigma="0.00001")
+
+
+async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(exchange: Any, folder: Path) -> None:
+    async with trading(exchange, folder) as trader:
+        heard: list[str] = []
+
+        async def hangs(_: Alert) -> None:
+            await asyncio.Event().wait()
+
+        def raises(_: Alert) -> None:
+            raise OSError("nobody there")
+
+        for number, sink in enumerate((hangs, raises, lambda alert: heard.append(alert.type))):
+            trader.run.alerts.add_notification_handler(sink, name=f"sink-{number}")
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        exchange.misbehave("no-reply", **PLACING)
+        order = trader.buy("0.1")
+        assert (await trader.settled(order)).status == "filled"
+        await trader.until(lambda: "order_unknown" in heard)
+        assert "order_unknown" in trader.alerts()
+        await trader.quiet()
+
+
+async def test_51_another_configuration_at_a_restart_is_told_and_written_down(
+    exchange: Any, folder: Path
+) -> None:
+    async with trading(exchange, folder) as trader:
+        await trader.run.bus.dispatched()
+    async with trading(exchange, folder) as trader:
+        assert "changed" not in trader.alerts()
+    other = msgspec.structs.replace(settings_for(exchange), seed=7)
+    async with trading(exchange, folder, settings=other) as trader:
+        await trader.until(lambda: "changed" in trader.alerts())
+        assert "seed" in trader.alerts()["changed"].message
+        [told] = trader.said("changed")
+        assert "seed" in told
+
+
+# --- 53 to 56: those who mean it ill --------------------------------------------------------------
+
+
+def test_53_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, typed: Any) -> None:
+    with house(tmp_path, more="api_secret = 'canary-in-a-file'") as live:
+        answer = typed(f"run --headless --live --yes -c {live.config}", **KEYS)
+        assert answer.code == USAGE
+        assert "canary" not in answer.out + answer.err
+        assert "api_secret" in answer.complaint()
+
+
+async def test_53_a_state_directory_that_is_a_link_is_refused(
+    exchange: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StateError, match="symbolic link"):
+        async with trading(exchange, link):
+            raise AssertionError("it trades")
+    assert exchange.truth.requests() == []
+
+
+ASK_AS_NOBODY = """
+import os, socket, sys
+os.setgid(65534), os.setuid(65534)
+with socket.socket(socket.AF_UNIX) as asking:
+    try:
+        asking.connect(sys.argv[1])
+    except PermissionError:
+        sys.exit("no way in")
+    try:
+        asking.sendall(b'{"v":1,"command":"emergency_stop","reason":"from outside"}\\n')
+    except BrokenPipeError:
+        pass  # it was answered, and closed, before it had asked
+    print(asking.recv(4096).decode())
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("doors", ["shut", "open"])
+async def test_54_another_user_is_not_listened_to(doors: str, exchange: Any, folder: Path) -> None:
+    """Neither as things are, nor where somebody opened the way to the socket."""
+    async with trading(exchange, folder) as trader:
+        address = trader.run.state_dir.socket
+        if doors == "open":
+            for path in (address.parent, *address.parent.parents[:-2]):
+                path.chmod(0o755)
+            address.chmod(0o666)
+        asked = [sys.executable, "-c", ASK_AS_NOBODY, str(address)]
+        done = await asyncio.to_thread(subprocess.run, asked, capture_output=True, text=True)
+        refused = "no way in" if doors == "shut" else "for the user who started tradectl"
+        assert refused in done.stdout + done.stderr
+        await trader.run.bus.dispatched()
+        assert trader.run.orchestrator.state == "RUNNING"
+
+
+EVIL = "\x1b[2J\x1b]0;mine\x07 \u202etxet \u0301\u0301\r\nFILL buy 1"
+
+
+async def test_55_what_an_exchange_says_is_shown_and_never_obeyed(
+    exchange: Any, folder: Path
+) -> None:
+    foreign = exchange.outside_order("main", SPOT, "BUY", "0.1", "50000")
+    foreign.client_id = "web\x1b[31m\u202e"
+    async with trading(exchange, folder) as trader:
+        exchange.misbehave("error", code=-2010, text=EVIL, **PLACING)
+        order = trader.buy("0.01")
+        assert (await trader.settled(order)).status == "rejected"
+        reason = trader.order(order).reason
+        assert "mine" in reason
+        assert reason.isprintable()
+        exchange.misbehave("error", code=-1000, status=500, text=EVIL, count=FOREVER)
+        await trader.until(lambda: "reconcile_failed" in trader.alerts())
+        assert trader.alerts()["reconcile_failed"].message.isprintable()
+        exchange.behave()
+        await trader.quiet()
+        shown = await asyncio.to_thread(tradectl, folder, "reconcile")
+        assert "web" in shown.out
+        as_json = await asyncio.to_thread(tradectl, folder, "reconcile", "--json")
+        for text in (shown.out, as_json.out, shown.err):
+            assert all(line.isprintable() for line in text.splitlines()), text
+
+
+def test_55_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
+    tmp_path: Path, typed: Any
+) -> None:
+    with house(tmp_path) as live:
+        words = f"run --headless --live --yes -c {live.config} --symbol BTC\x1b[2J\u202eUSDT"
+        answer = typed(words, **KEYS)
+        assert answer.code == USAGE
+        assert answer.complaint().isprintable()
+        assert live.exchange.truth.ours() == []
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_56_a_key_that_may_withdraw_starts_nothing_unless_it_is_allowed_by_name(
+    allowed: bool, exchange: Any, folder: Path
+) -> None:
+    await exchange_walks(exchange)
+    exchange.accounts["main"].may_withdraw = True
+    at = msgspec.structs.replace(QUICK, allow_withdraw_key=allowed)
+    settings = settings_for(exchange, at=at)
+    if not allowed:
+        with pytest.raises(TradectlError, match="permissions failed"):
+            async with trading(exchange, folder, settings=settings, approve=approval(True, None)):
+                raise AssertionError("it trades")
+        assert exchange.truth.ours() == []
+        return
+    async with trading(exchange, folder, settings=settings, approve=approval(True, None)) as trader:
+        assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+        exchange.stop_walking()
+        await trader.quiet()

@@ -1,0 +1,296 @@
+"""Live trading as a user goes about it: from the doctor to the replay, with the commands as they are
+typed, against the loopback exchange run by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.integration.command import environment, journals, running
+from tests.integration.desk import Character, Typed, look, written
+from tests.integration.live_command import house
+from tests.integration.live_trader import KEYS, QUICK, SPOT, settings_for, trading
+from tests.loopback import loopback_thread
+from tradectl.bus.journal_reader import read_header
+from tradectl.runtime.paths import StateDir
+from tradectl.runtime.reconcile import reconcile
+
+HALTED = 6
+RESTING = ", order_type = 'limit', limit_offset_bps = 50, min_trade_notional = 1000"
+
+
+@contextmanager
+def by_hand(*words: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """`python -m tests.loopback`: its address, the keys that it says to export, and its lines of TOML."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tests.loopback", "--port", "0", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while "By hand" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        keys = dict(re.findall(r"export (\S+)=(\S+)", said))
+        toml = re.search(r"\[\[exchanges\]\].*?\n\n", said, re.DOTALL)
+        url = re.search(r"http://\S+", said)
+        assert url
+        assert toml
+        yield url.group(), keys, toml.group()
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def truth(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url}/loopback/truth", timeout=5) as answer:
+        told: dict[str, Any] = json.load(answer)
+    return told
+
+
+@pytest.mark.slow
+def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
+    """Every command of a live account, once."""
+    folder = tmp_path / "state"
+    with by_hand("--ticks-per-second", "50") as (url, keys, exchanges):
+        settings = f'mode = "live"\nsymbols = ["BTCUSDT"]\n{exchanges}'
+        config = written(tmp_path, Character.CHATTER, settings=settings)
+        config.chmod(0o600)
+
+        fit = typed(f"doctor --json -c {config}", **keys).document()
+        assert fit["ok"]
+        assert {finding["verdict"] for finding in fit["findings"]} == {"passed", "warned"}
+
+        words = ("--live", "--yes", "-c", config)
+        with running(folder, *words, **keys) as run:
+            assert any("REAL MONEY" in line for line in run.lines)
+            run.line("FILL buy")
+            run.line("FILL sell")
+            assert typed("pause --json", **keys).document()["state"] == "PAUSED"
+            status = typed("status --json").document()
+            assert (status["mode"], status["state"]) == ("live", "PAUSED")
+            assert typed("resume --json", **keys).document()["state"] == "RUNNING"
+            run.line("FILL buy")
+            assert len(typed("fills --json").document()) >= 3
+            assert {order["status"] for order in typed("orders --json").document()} <= {
+                "filled", "approved", "accepted", "partially_filled",
+            }  # fmt: skip
+            compared = typed("reconcile --json", **keys).document()
+            assert compared["clean"], compared
+            receipt = typed("emergency-stop --flatten --json", **keys).document()
+            assert receipt["confirmed"], receipt
+            assert run.end().code == HALTED
+        there = truth(url)
+        assert [o for o in there["orders"] if o["status"] in ("NEW", "PARTIALLY_FILLED")] == []
+        assert there["duplicates"] == []
+        coins = Decimal(there["accounts"]["main"]["spot"].get("BTC", "0"))
+        assert coins < Decimal("0.00001")
+        assert len(there["orders"]) == len(look(folder).orders())
+
+        again = f"run --headless --live --yes -c {config}"
+        assert typed(again, **keys).code == HALTED
+        assert typed("clear-halt --confirm").code == 0
+        summary = typed(f"{again} --duration 0.5 --json", **keys).document()
+        assert (summary["mode"], summary["exit_code"]) == ("live", 0)
+        for path in journals(folder):
+            assert typed(f"replay {path} --json").document()["verified"]
+        assert typed("reconcile --json", **keys).document()["clean"]
+
+
+@pytest.mark.slow
+def test_public_data_is_traded_on_paper_without_a_key(tmp_path: Path, typed: Typed) -> None:
+    """With a configuration for paper, and with one for live by --paper."""
+    with house(tmp_path, Character.CHATTER) as live:
+        live.exchange.start_walking(50)
+        paper = live.config.with_name("paper.toml")
+        paper.write_text(live.config.read_text().replace('mode = "live"', 'mode = "paper"'))
+        for words in (f"-c {paper}", f"-c {live.config} --paper"):
+            run = f"run --headless --json --duration 1.5 --state-dir {live.folder} {words}"
+            summary = typed(run).document()
+            assert (summary["mode"], summary["source"]) == ("paper", "exchange")
+            assert summary["fills"] > 0
+            assert typed(f"replay {summary['journal']} --json").document()["verified"]
+        assert live.exchange.truth.ours() == []
+        signed = [e for e in live.exchange.truth.requests() if "signature" in e.detail["params"]]
+        assert signed == []
+
+
+@pytest.mark.slow
+def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
+    with house(tmp_path, Character.KEEN, portfolio=RESTING) as live:
+        with live.running(sigma="0.00001") as run:
+            run.line("ORDER approved")
+            live.exchange.until(live.exchange.truth.open_orders)
+            run.kill()
+        [order] = live.exchange.truth.open_orders()
+        live.exchange.print_trade(SPOT, order.price, order.quantity / 2)
+        with live.running(sigma="0.00001") as run:
+            run.line(" FILL ")
+            live.exchange.print_trade(SPOT, order.price, order.quantity)
+            run.line(" FILL ")
+            assert live.tradectl("stop").code == 0
+            assert run.end().code == 0
+        assert len(live.exchange.truth.ours()) == 1
+        statuses = [row["status"] for row in look(live.folder).orders()]
+        assert statuses.count("filled") == 1
+        assert {*statuses} <= {"filled", "denied"}, "a wish that came before the comparison"
+        [position] = look(live.folder).status()["positions"]
+        assert Decimal(position["size"]) == live.position
+        assert live.replayed().verified
+        header = read_header(journals(live.folder)[-1])
+        assert header.continues == journals(live.folder)[0].stem
+
+
+# --- reconcile -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in KEYS.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
+    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+
+
+@pytest.fixture
+def exchange() -> Iterator[Any]:
+    with loopback_thread(seed=1) as made:
+        yield made
+
+
+def row_of(found: dict[str, Any], symbol: str = SPOT) -> dict[str, Any]:
+    row: dict[str, Any] = next(row for row in found["symbols"] if row["symbol"] == symbol)
+    return row
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("market", ["spot", "futures"])
+async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
+    market: str, exchange: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    settings = settings_for(exchange, market=market)
+    async with trading(exchange, folder, settings=settings, market=market) as trader:
+        await trader.settled(trader.buy("0.1"))
+        await trader.quiet()
+        exchange.outside_trade("main", SPOT, "BUY", "0.2", market=market)
+        await trader.until(lambda: "hold_mismatch" in trader.alerts())
+
+        found = await asked(folder)
+        row = row_of(found)
+        assert not found["clean"]
+        assert row["journal"] == row["database"] == plain(trader.held)
+        assert Decimal(row["difference"]) == trader.true_position - trader.held != 0
+        assert "mismatch" in row["held"]
+
+        settled = await asked(folder, accept=True)
+        assert settled["clean"], settled
+        await trader.clean()
+        assert trader.held == trader.true_position
+        assert (await asked(folder))["clean"]
+        whole = trader.run.books.instrument(SPOT).floor_quantity(trader.held)
+        out = trader.sell(str(whole), reduce_only=True)
+        assert (await trader.settled(out)).status == "filled"
+        await trader.quiet()
+
+
+async def asked(folder: Path, *, accept: bool = False) -> dict[str, Any]:
+    return await asyncio.to_thread(reconcile, StateDir(folder), accept=accept)
+
+
+def plain(value: Decimal) -> str:
+    return str(value.normalize())
+
+
+@pytest.mark.usefixtures("keys")
+async def test_an_outside_trade_is_shown_and_settled_without_a_process(
+    exchange: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    foreign = exchange.outside_order("main", SPOT, "BUY", "0.01", "50000")
+    async with trading(exchange, folder) as trader:
+        await trader.settled(trader.buy("0.1"))
+        resting = trader.buy("0.1", "59900")
+        await trader.in_status(resting, "accepted")
+        client_id = trader.client_id(resting)
+    exchange.outside_trade("main", SPOT, "SELL", "0.05")
+
+    found = await asked(folder)
+    assert not found["clean"]
+    assert Decimal(row_of(found)["difference"]) == Decimal("-0.05")
+    orders = {row["client_order_id"]: row for row in found["orders"]}
+    assert (orders[client_id]["ours"], orders[client_id]["ok"]) == (True, True)
+    assert (orders[foreign.client_id]["ours"], orders[foreign.client_id]["ok"]) == (False, True)
+    assert not (await asked(folder))["clean"], "looking settles nothing"
+
+    settled = await asked(folder, accept=True)
+    assert settled["clean"], settled
+    assert (await asked(folder))["clean"]
+    assert len(exchange.truth.open_orders()) == 2
+    async with trading(exchange, folder) as trader:
+        assert trader.held == Decimal("0.0499")
+        assert trader.status(resting) == "accepted"
+        trader.cancel(resting)
+        await trader.quiet()
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_comparison_of_an_account_that_was_killed_finds_what_it_missed(
+    exchange: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    async with trading(exchange, folder) as trader:
+        resting = trader.buy("0.1", "59900")
+        await trader.in_status(resting, "accepted")
+    exchange.print_trade(SPOT, "59900", "0.1")
+    found = await asked(folder)
+    assert found["clean"], found
+    assert Decimal(row_of(found)["journal"]) == Decimal("0.0999")
+    [row] = look(folder).orders()
+    assert row["status"] == "filled"
+
+
+@pytest.mark.usefixtures("keys")
+async def test_the_exchange_s_word_on_an_order_of_unknown_fate_is_taken_at_the_operator_s(
+    exchange: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    patient = msgspec.structs.replace(QUICK, not_found_seconds=60)
+    async with trading(exchange, folder, settings=settings_for(exchange, at=patient)) as trader:
+        exchange.misbehave("no-reply", method="POST", path="order", placed=False)
+        order = trader.buy("0.1", "59900")
+        await trader.in_status(order, "unknown")
+        assert not (await asked(folder))["clean"]
+        assert trader.status(order) == "unknown"
+        assert (await asked(folder, accept=True))["clean"]
+        assert trader.status(order) == "expired"
+        await trader.quiet()
+    assert exchange.truth.ours() == []
+
+
+@pytest.mark.usefixtures("keys")
+async def test_an_exchange_that_does_not_answer_is_told_of(exchange: Any, tmp_path: Path) -> None:
+    async with trading(exchange, tmp_path / "state") as trader:
+        exchange.misbehave("503", path="account", count=-1)
+        found = await asked(tmp_path / "state")
+        assert not found["clean"]
+        assert found["unreachable"][0]["exchange"] == "binance"
+        exchange.behave()
+        await trader.clean()
