@@ -142,7 +142,7 @@ async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancell
 async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
     exchange: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradectl.exchange.live.STOOD_STILL_S", 0.5)
+    monkeypatch.setattr("tradectl.exchange.lookouts.STOOD_STILL_S", 0.5)
     async with trading(
         exchange, folder, settings=settings_for(exchange, stale_after=0.6)
     ) as trader:
@@ -246,7 +246,8 @@ async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(exchange: Any, fol
         order = trader.buy("0.1")
         assert (await trader.settled(order)).status == "filled"
         await trader.until(lambda: "order_unknown" in heard)
-        assert "order_unknown" in trader.alerts()
+        assert trader.said("order_unknown")
+        await trader.until(lambda: trader.said("order_unknown_over"))
         await trader.quiet()
 
 

@@ -5,8 +5,9 @@
                                                      asked for by its client order id, again and again,
                                                      until the venue has told; never sent again
 
-Nothing here waits for anything else: each order, the user stream, the reconciliation and the dead-man
-switch are tasks of their own, and all that they find out is reported as inputs to the core.
+Nothing here waits for anything else: each order (`courier`), the account's news, clock and dead-man
+switch (`lookouts`), and the comparison (`reconciler`) are tasks of their own, and all that they find out
+is reported as inputs to the core.
 """
 
 from __future__ import annotations
@@ -14,41 +15,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.errors import (
-    AccessLost,
-    ExchangeError,
-    NotNow,
-    OutcomeUnknown,
-    Refused,
-)
-from tradectl.domain.events import Event, HoldEvent, HoldKind, RiskEvent, SystemEvent
+from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import AT_ONCE
-from tradectl.exchange.order_desk import OrderDesk, Reports, Tracked
+from tradectl.exchange import lookouts
+from tradectl.exchange.backoff import pauses
+from tradectl.exchange.courier import Courier
+from tradectl.exchange.fee_rates import FeeRates
+from tradectl.exchange.order_desk import OrderDesk, Tracked
 from tradectl.exchange.reconciler import Reconciler
 from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.tasks import Tasks
+from tradectl.exchange.teller import Post, Teller
 from tradectl.exchange.venue import Venue, VenueFill, VenueOrder
 
 OLDEST_INTENT_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
 DRAIN_S, LOOKED_IN_S = 3.0, 0.3
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
-ASKED_AT_LEAST = 3
-STOOD_STILL_S = 5.0
-BEAT_S = 0.5
-GOOD_AFTER_S = 30.0
 UNSETTLED_S = 0.5
-LARGEST_SKEW_S = 1.0
 
-Post = Callable[[Event, int], None]
 LastLook = Callable[[SubmitOrder], str]
 """Why an order must not leave after all, asked in the last moment; empty when it may."""
 
@@ -82,41 +72,58 @@ class LiveExchange:
         self.name = settings.prefix
         self.venue = venue
         self.symbols = tuple(symbols)
-        self.desk = OrderDesk(self.name, account_id, instruments, known, self._worth)
         self.last_look = last_look
         self._settings = settings
-        self._post = post
+        self._instruments = instruments
         self._now = now
         self._monotonic = monotonic
         self._unsettled = unsettled
-        self._rates: dict[tuple[str, str], Decimal] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._beat_at = monotonic()
         self._kicked = asyncio.Event()
-        self._stopping = False
         self._drain_s = DRAIN_S
         self._arms = self._disarms = True
-        self._troubles: set[str] = set()
-        self.reconciler = Reconciler(
-            venue, self.desk, settings, self.symbols, instruments, self._say, post
+        self._pulse = lookouts.Pulse(monotonic)
+        self._teller = Teller(self.name, self.symbols, post, self._touched)
+        self._tasks = Tasks(
+            lambda e: self._teller.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
         )
+        self._rates = FeeRates(venue, instruments, self._teller, monotonic)
+        self.desk = OrderDesk(self.name, account_id, instruments, known, self._rates.worth)
+        self.reconciler = Reconciler(
+            venue, self.desk, settings, self.symbols, instruments, self._teller.say, post
+        )
+        self._courier = Courier(
+            venue,
+            self.desk,
+            self._rates,
+            self._teller,
+            settings,
+            why_not=self._why_not,
+            monotonic=monotonic,
+        )
+
+    def _touched(self) -> None:
+        self.reconciler.touched()
+
+    @property
+    def troubles(self) -> list[str]:
+        """What does not work at present, by kind; told as events when it began."""
+        return self._teller.troubles
 
     # --- the Exchange ---------------------------------------------------------------------------------
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, CancelOrder):
-            self._go(self._cancel(command.order_id))
+            self._tasks.go(self._courier.cancel(command.order_id))
             return
         tracked = self.desk.track(command.order.spec, command.order.created_at)
         if tracked is not None:
             self.reconciler.touched()
-            self._go(self._submit(command, tracked))
+            self._tasks.go(self._courier.submit(command, tracked))
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         """Ask for every order that the books hold to be working; those being cancelled are again."""
         self.reconciler.since = self._now()
-        self.hold_all("orders, fills and positions are being compared")
+        self._teller.hold_all("orders, fills and positions are being compared")
         for order in orders:
             tracked = self.desk.restore(order)
             if not order.is_working:
@@ -124,31 +131,40 @@ class LiveExchange:
             self.reconciler.since = min(self.reconciler.since, order.created_at)
             tracked.cancel_wanted = order.status is OrderStatus.PENDING_CANCEL
             if tracked.cancel_wanted and not tracked.doubted:
-                self._go(self._cancel(order.spec.order_id))
+                self._tasks.go(self._courier.cancel(order.spec.order_id))
             else:
-                self._go(self._resolve(tracked))
+                self._tasks.go(self._courier.resolve(tracked))
+
+    def _why_not(self, command: SubmitOrder, tracked: Tracked) -> str:
+        why = self.last_look(command)
+        if why:
+            return why
+        if tracked.cancel_wanted:
+            return "not sent: it was cancelled before"
+        age = (self._now() - tracked.created_at) / SECOND
+        if age > OLDEST_INTENT_S and not command.order.spec.reduce_only:
+            return f"not sent: the intent is {age:.1f} s old"
+        if self._pulse.is_late():
+            return "not sent: this process stood still, and what it knows is old"
+        return ""
 
     # --- life -----------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Start what goes on beside the orders."""
-        self._beat_at = self._monotonic()
-        self._background(self._listen())
-        self._background(self._reconcile_for_ever())
-        self._background(self._beat())
-        self._background(self._watch_clock())
+        beside, teller, every = self._tasks.beside, self._teller, self._settings.reconcile_seconds
+        self._pulse.begin()
+        beside(lookouts.listen(self.venue, self._on_words, teller, self.kick, self._monotonic))
+        beside(self._reconcile_for_ever())
+        beside(self._pulse.beat(self._stood_still))
+        beside(lookouts.watch_clock(self.venue, teller, every))
         if self._has_dead_man:
-            self._background(self._keep_dead_man_armed(self._settings.dead_man_seconds))
+            seconds = self._settings.dead_man_seconds
+            beside(lookouts.keep_dead_man_armed(self.venue, self.symbols, teller, seconds))
 
     async def quiesce(self) -> None:
         """Let what is on its way be answered, for a while; what is not stays unknown in the books."""
-        self._stopping = True
-        if self._in_flight:
-            await asyncio.wait([*self._in_flight], timeout=self._drain_s)
-        tasks = [*self._tasks, *self._in_flight]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.end(self._drain_s)
 
     async def stop(self) -> None:
         """Who ends a run on purpose leaves what rests at the exchange on purpose: the switch is off."""
@@ -172,227 +188,44 @@ class LiveExchange:
         wanted = self._arms and self._settings.dead_man_seconds
         return bool(wanted and self.venue.abilities.dead_man)
 
-    @property
-    def troubles(self) -> list[str]:
-        """What does not work at present, by kind; told as events when it began."""
-        return sorted(self._troubles)
+    def _stood_still(self, seconds: float) -> None:
+        self._teller.hold_all(f"this process stood still for {seconds:.0f} s")
+        self.kick()
 
-    def kick(self) -> None:
-        """Reconcile now."""
-        self._kicked.set()
-
-    def hold_all(self, why: str) -> None:
-        for symbol in self.symbols:
-            kind = HoldKind.UNRECONCILED
-            message = f"{self.name}: {why}"
-            hold = HoldEvent(source_component=self.name, symbol=symbol, kind=kind, message=message)
-            self._post(hold, AT_ONCE)
-
-    # --- an order's way -------------------------------------------------------------------------------
-
-    async def _submit(self, command: SubmitOrder, tracked: Tracked) -> None:
-        spec = tracked.spec
-        sent = False
-
-        def may_go() -> None:
-            nonlocal sent
-            why_not = self._why_not(command, tracked)
-            if why_not:
-                raise Refused(why_not)
-            sent = True
-
-        try:
-            order = await self.venue.submit(spec, tracked.client_id, may_go)
-        except (Refused, NotNow) as error:
-            self._report(self.desk.refused(tracked, str(error)))
-        except AccessLost as error:
-            self._report(self.desk.refused(tracked, str(error)))
-            self._lose_access(error)
-        except OutcomeUnknown as error:
-            await self._doubt(tracked, str(error))
-        except asyncio.CancelledError:
-            if sent:
-                self._report(self.desk.lost(tracked, "the run ended before an answer came"))
-            else:
-                self._report(self.desk.refused(tracked, "not sent: the run was ending"))
-            raise
-        except Exception as error:  # whatever broke, the order may have got through
-            await self._doubt(tracked, harmless(f"{type(error).__name__}: {error}"))
-        else:
-            self._report(self.desk.told([order]))
-            await self._fetch_fills(tracked)
-
-    def _why_not(self, command: SubmitOrder, tracked: Tracked) -> str:
-        why = self.last_look(command)
-        if why:
-            return why
-        if tracked.cancel_wanted:
-            return "not sent: it was cancelled before"
-        age = (self._now() - tracked.created_at) / SECOND
-        if age > OLDEST_INTENT_S and not command.order.spec.reduce_only:
-            return f"not sent: the intent is {age:.1f} s old"
-        if self._monotonic() - self._beat_at > STOOD_STILL_S:
-            return "not sent: this process stood still, and what it knows is old"
-        return ""
-
-    async def _doubt(self, tracked: Tracked, reason: str) -> None:
-        lost = self.desk.lost(tracked, reason)
-        if lost:
-            self._report(lost)
-            self._say("order_unknown", f"{tracked.spec.symbol} {tracked.client_id}: {reason}")
-        await self._resolve(tracked)
-
-    async def _resolve(self, tracked: Tracked) -> None:
-        """Ask for an order until the venue has told what became of it."""
-        denied_since, denials = 0.0, 0
-        for pause in _pauses():
-            try:
-                found = await self.venue.find(
-                    tracked.spec.symbol, tracked.client_id, tracked.venue_id
-                )
-            except AccessLost as error:
-                self._lose_access(error)
-            except ExchangeError:
-                denials = 0  # no word at all is no denial
-            else:
-                if found is not None:
-                    self._report(self.desk.told([found]))
-                    if tracked.cancel_wanted and not tracked.over:
-                        await self._cancel(tracked.spec.order_id)
-                    await self._fetch_fills(tracked)
-                    return
-                denied_since = self._monotonic() if not denials else denied_since
-                denials += 1
-                long_enough = self._monotonic() - denied_since >= self._settings.not_found_seconds
-                if denials >= ASKED_AT_LEAST and long_enough:
-                    self._report(self.desk.denied(tracked, "the exchange denies to know it"))
-                    return
-            if tracked.over:
-                return
-            await asyncio.sleep(pause)
-
-    async def _cancel(self, order_id: str) -> None:
-        """Cancel until it is over: asking again can do no harm."""
-        tracked = self.desk.get(order_id)
-        if tracked is None or (tracked.over and not tracked.venue_id):
-            return
-        tracked.cancel_wanted = True
-        for pause in _pauses():
-            if not tracked.answered or tracked.doubted:
-                await asyncio.sleep(FIRST_PAUSE_S)  # who waits for its fate cancels it then
-                if tracked.doubted or tracked.over:
-                    return
-                continue
-            if await self._try_to_cancel(tracked):
-                await self._fetch_fills(tracked)
-                return
-            await asyncio.sleep(pause)
-
-    async def _try_to_cancel(self, tracked: Tracked) -> bool:
-        """True once it is known to be over."""
-        spec = tracked.spec
-        try:
-            order = await self.venue.cancel(spec.symbol, tracked.client_id, tracked.venue_id)
-            if order is None or order.status in (
-                OrderStatus.ACCEPTED,
-                OrderStatus.PARTIALLY_FILLED,
-            ):
-                order = await self.venue.find(spec.symbol, tracked.client_id, tracked.venue_id)
-        except AccessLost as error:
-            self._lose_access(error)
-            return False
-        except ExchangeError as error:
-            self._say("cancel_failed", f"{spec.symbol} {tracked.client_id}: {error}")
-            return False
-        if order is None:
-            await self._resolve(tracked)
-            return True
-        self._report(self.desk.told([order]))
-        return tracked.over or tracked.ending is not None or tracked.lacks_fills()
-
-    async def _fetch_fills(self, tracked: Tracked) -> None:
-        """Ask for the fills that the venue has counted and not yet told, unless the stream is faster."""
-        if tracked.fetching:
-            return
-        tracked.fetching = True
-        try:
-            await self._fetch_until_told(tracked)
-        finally:
-            tracked.fetching = False
-
-    async def _fetch_until_told(self, tracked: Tracked) -> None:
-        if not tracked.lacks_fills():
-            return
-        for pause in _pauses():
-            if self.venue.abilities.user_stream:
-                await asyncio.sleep(pause)
-                if not tracked.lacks_fills():
-                    return
-            try:
-                fills = await self.venue.fills(
-                    tracked.spec.symbol, tracked.created_at - 60 * SECOND
-                )
-            except AccessLost as error:
-                self._lose_access(error)
-            except ExchangeError:
-                pass  # asked again
-            else:
-                await self._know_rates(fills, tracked.spec.symbol)
-                self._report(self.desk.told(fills))
-            if not tracked.lacks_fills():
-                return
-            await asyncio.sleep(pause)
-
-    # --- what goes on beside --------------------------------------------------------------------------
-
-    async def _listen(self) -> None:
-        """Follow the user stream; after every loss of it, find out what was missed."""
-        if not self.venue.abilities.user_stream:
-            return
-        pause = FIRST_PAUSE_S
-        while True:
-            began = self._monotonic()
-            try:
-                await self.venue.listen(self._on_words)
-                return
-            except AccessLost as error:
-                self._lose_access(error)
-            except ExchangeError as error:
-                if self._trouble("user_stream_lost", str(error)):
-                    self.hold_all(
-                        "the account's news was lost: orders and fills are being compared"
-                    )
-            self.kick()
-            await asyncio.sleep(pause)
-            held = self._monotonic() - began > GOOD_AFTER_S
-            pause = FIRST_PAUSE_S if held else min(pause * 2, LONGEST_PAUSE_S)
+    # --- news -----------------------------------------------------------------------------------------
 
     def _on_words(self, words: Sequence[VenueOrder | VenueFill]) -> None:
-        if self._recovered("user_stream_lost"):
+        if self._teller.over("user_stream_lost"):
             self.kick()
-        unpriced = [w for w in words if isinstance(w, VenueFill) and self._lacks_rate(w)]
+        unpriced = [w for w in words if isinstance(w, VenueFill) and self._rates.lacks(w)]
         if unpriced:
-            self._go(self._take_later(words, unpriced))
+            self._tasks.go(self._take_later(words, unpriced))
         else:
             self._take(words)
 
     async def _take_later(
         self, words: Sequence[VenueOrder | VenueFill], unpriced: Sequence[VenueFill]
     ) -> None:
-        await self._know_rates(unpriced, unpriced[0].symbol)
+        await self._rates.learn(unpriced)
         self._take(words)
 
     def _take(self, words: Sequence[VenueOrder | VenueFill]) -> None:
-        self._report(self.desk.told(words))
+        self._teller.report(self.desk.told(words))
         for word in words:
             tracked = self.desk.find(word.client_order_id, word.venue_order_id)
             if tracked is not None and tracked.lacks_fills():
-                self._go(self._fetch_fills(tracked))
+                self._tasks.go(self._courier.fetch_fills(tracked))
+
+    # --- comparing ------------------------------------------------------------------------------------
+
+    def kick(self) -> None:
+        """Compare now."""
+        self._kicked.set()
 
     async def _reconcile_for_ever(self) -> None:
         """At its pace; sooner, then ever later, while the last comparison left something in question: a
         difference that stays must not use up the rate limit."""
-        soon = _pauses(UNSETTLED_S)
+        soon = pauses(UNSETTLED_S)
         while True:
             self._kicked.clear()
             await self.reconcile()
@@ -400,7 +233,7 @@ class LiveExchange:
             if self._unsettled(self.symbols):
                 wait = min(wait, next(soon))
             else:
-                soon = _pauses(UNSETTLED_S)
+                soon = pauses(UNSETTLED_S)
                 if not self.venue.abilities.user_stream and self.desk.working():
                     wait = min(wait, self._settings.poll_seconds)
             with contextlib.suppress(TimeoutError):
@@ -409,78 +242,65 @@ class LiveExchange:
 
     async def reconcile(self, *, accept: bool = False) -> bool:
         """Compare once; what is wrong is reported. False when the venue could not be asked."""
+        teller, courier, go = self._teller, self._courier, self._tasks.go
         try:
-            zombies = await self.reconciler.compare(self._know_rates, accept=accept)
+            zombies = await self.reconciler.compare(self._rates.learn, accept=accept)
         except AccessLost as error:
-            self._lose_access(error)
+            teller.lose_access(error)
             return False
         except ExchangeError as error:
-            self._trouble("reconcile_failed", str(error))
+            teller.trouble("reconcile_failed", str(error))
             return False
-        self._recovered("reconcile_failed")
+        teller.over("reconcile_failed")
         for tracked in self.reconciler.missing():
-            self._go(self._resolve(tracked))
+            go(courier.resolve(tracked))
         for tracked in self.desk.disowned():
-            self._go(self._look_again(tracked))
+            go(courier.look_again(tracked))
         if accept:
-            await self._take_denials()
+            await courier.take_denials()
         for tracked in zombies:
-            self._say(
-                "order_revived", f"{tracked.client_id} was over for us and is open: cancelling"
-            )
-            self._go(self._cancel(tracked.spec.order_id))
+            teller.say("order_revived", f"{tracked.client_id} was over and is open: cancelling")
+            go(courier.cancel(tracked.spec.order_id))
         return True
 
-    async def _look_again(self, tracked: Tracked) -> None:
-        """It was denied, and given up; the fills that nobody else's order explains may be its own."""
-        with contextlib.suppress(ExchangeError):  # the next comparison asks again
-            found = await self.venue.find(tracked.spec.symbol, tracked.client_id, tracked.venue_id)
-            if found is not None:
-                self._report(self.desk.told([found]))
-                await self._fetch_fills(tracked)
-
-    async def _take_denials(self) -> None:
-        """The operator takes the venue's word: what it denies to know now does not exist."""
-        for tracked in [tracked for tracked in self.desk.working() if tracked.doubted]:
-            with contextlib.suppress(ExchangeError):  # it stays unknown then
-                found = await self.venue.find(
-                    tracked.spec.symbol, tracked.client_id, tracked.venue_id
-                )
-                words = self.desk.told([found]) if found is not None else None
-                denied = "taken not to exist, by the operator's word"
-                self._report(words if words is not None else self.desk.denied(tracked, denied))
+    # --- the last word ----------------------------------------------------------------------------------
 
     async def cancel_others(self, *, everything: bool) -> list[str]:
         """Cancel open orders that the books do not know: those with our tag, or those of anybody.
 
         Their client order ids, or the venue's where they have none. Raises ExchangeError.
         """
-        cancelled = []
-        for order in await self.venue.open_orders(() if everything else self.symbols):
-            ours = self.desk.is_tagged(order.client_order_id)
+
+        def meant(order: VenueOrder) -> bool:
             tracked = self.desk.find(order.client_order_id, order.venue_order_id)
-            known = tracked is not None and not tracked.over
-            if not known and (ours or everything):
-                await self.venue.cancel(order.symbol, order.client_order_id, order.venue_order_id)
-                cancelled.append(order.client_order_id or order.venue_order_id)
-        return cancelled
+            is_known = tracked is not None and not tracked.over
+            return not is_known and (everything or self.desk.is_tagged(order.client_order_id))
+
+        return await self._cancel_all(() if everything else self.symbols, meant)
 
     async def cancel_ours(self) -> None:
         """Cancel every open order with our tag, reporting nothing: for an end without a core to tell.
+        Raises ExchangeError."""
+        await self._cancel_all(
+            self.symbols, lambda order: self.desk.is_tagged(order.client_order_id)
+        )
 
-        Raises ExchangeError for the first that could not be cancelled, when all were tried.
-        """
+    async def _cancel_all(
+        self, symbols: Sequence[str], meant: Callable[[VenueOrder], bool]
+    ) -> list[str]:
+        """Raises ExchangeError for the first that could not be cancelled, when all were tried."""
         failed: ExchangeError | None = None
-        for order in await self.venue.open_orders(self.symbols):
-            if self.desk.is_tagged(order.client_order_id):
-                try:
-                    await self.venue.cancel(
-                        order.symbol, order.client_order_id, order.venue_order_id
-                    )
-                except ExchangeError as error:
-                    failed = failed or error
+        cancelled = []
+        for order in filter(meant, await self.venue.open_orders(symbols)):
+            ours, theirs = order.client_order_id, order.venue_order_id
+            try:
+                await self.venue.cancel(order.symbol, ours, theirs)
+                cancelled.append(ours or theirs)
+            except ExchangeError as error:
+                failed = failed or error
         if failed is not None:
             raise failed
+        return cancelled
 
     async def proof(self, *, everything: bool) -> tuple[list[str], dict[str, Decimal]]:
         """By the venue's own word: the orders that are open, ours or those of anybody, and what it
@@ -492,152 +312,7 @@ class LiveExchange:
             for order in orders
             if everything or self.desk.is_tagged(order.client_order_id)
         ]
-        return left, {s: holdings.of(self.reconciler.instruments[s]) for s in self.symbols}
-
-    async def _beat(self) -> None:
-        """Notice that the process stood still (stopped, suspended): what it knows is old then."""
-        while True:
-            await asyncio.sleep(BEAT_S)
-            now = self._monotonic()
-            late, self._beat_at = now - self._beat_at - BEAT_S, now
-            if late > STOOD_STILL_S:
-                self.hold_all(f"this process stood still for {late:.0f} s")
-                self.kick()
-
-    async def _watch_clock(self) -> None:
-        """Say when the venue's clock and ours have parted: what we ask for is refused then."""
-        while True:
-            try:
-                offset = await self.venue.clock_offset()
-            except Refused:
-                return  # it does not tell its time
-            except ExchangeError:
-                pass  # asked again
-            else:
-                if abs(offset) > LARGEST_SKEW_S * SECOND:
-                    told = (
-                        f"its clock is {offset / SECOND:+.1f} s from this machine's: set that one"
-                    )
-                    self._trouble("clock_skew", told)
-                else:
-                    self._recovered("clock_skew")
-            await asyncio.sleep(self._settings.reconcile_seconds)
-
-    async def _keep_dead_man_armed(self, seconds: float) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(seconds / 2):
-                    await self.venue.arm_dead_man(self.symbols, seconds)
-                self._recovered("dead_man_failed")
-            except AccessLost as error:
-                self._lose_access(error)
-            except (ExchangeError, TimeoutError) as error:
-                self._trouble("dead_man_failed", f"{error or 'no answer in time'}")
-            await asyncio.sleep(seconds / 4)
-
-    # --- money of a third kind ------------------------------------------------------------------------
-
-    def _worth(self, currency: str, quote: str) -> Decimal | None:
-        return self._rates.get((currency, quote))
-
-    def _lacks_rate(self, fill: VenueFill) -> bool:
-        instrument = self.reconciler.instruments[fill.symbol]
-        own = ("", instrument.quote, instrument.base)
-        pair = (fill.fee_currency, instrument.quote)
-        return fill.fee_currency not in own and pair not in self._rates
-
-    async def _know_rates(self, fills: Sequence[VenueFill], symbol: str) -> None:
-        """Learn what fees of a third currency are worth before they are booked."""
-        quote = self.reconciler.instruments[symbol].quote
-        for fill in fills:
-            if self._lacks_rate(fill):
-                try:
-                    rate = await self.venue.price_of(fill.fee_currency, quote)
-                except ExchangeError:
-                    rate = None
-                if rate is not None:
-                    self._rates[fill.fee_currency, quote] = rate
-                else:
-                    self._trouble("fee_not_valued", f"a fee in {fill.fee_currency} has no price")
-
-    # --- telling --------------------------------------------------------------------------------------
-
-    def _report(self, reports: Reports) -> None:
-        if reports:
-            self.reconciler.touched()
-        for report in reports:
-            self._post(report, AT_ONCE)
-
-    def _say(self, kind: str, message: str) -> None:
-        event = SystemEvent(
-            source_component=self.name,
-            kind=kind,
-            component=f"exchange:{self.name}",
-            message=harmless(f"{self.name}: {message}"),
-        )
-        self._post(event, AT_ONCE)
-
-    def _trouble(self, kind: str, message: str) -> bool:
-        """Said once, until it is over; True when it was said."""
-        if kind in self._troubles:
-            return False
-        self._troubles.add(kind)
-        self._say(kind, message)
-        return True
-
-    def _recovered(self, kind: str) -> bool:
-        """Say that a trouble is over, if there was one."""
-        was_there = kind in self._troubles
-        if was_there:
-            self._troubles.discard(kind)
-            self._say(f"{kind}_over", "it works again")
-        return was_there
-
-    def _lose_access(self, error: AccessLost) -> None:
-        if "access_lost" not in self._troubles:
-            self._troubles.add("access_lost")
-            event = RiskEvent(
-                source_component=self.name,
-                code="ACCESS_LOST",
-                message=harmless(f"{self.name}: {error}"),
-                action="halt",
-            )
-            self._post(event, AT_ONCE)
-
-    # --- tasks ----------------------------------------------------------------------------------------
-
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something on its way to the venue or back, that an end waits for."""
-        self._keep(asyncio.ensure_future(work), self._in_flight)
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        self._keep(asyncio.ensure_future(work), self._tasks)
-
-    def _keep(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
-        among.add(task)
-        task.add_done_callback(lambda done: self._ended(done, among))
-
-    def _ended(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
-        among.discard(task)
-        if task.cancelled() or self._stopping:
-            return
-        error = task.exception()
-        if error is not None:  # a fault of ours: trading on without that task would be blind
-            event = RiskEvent(
-                source_component=self.name,
-                code="EXCHANGE_TASK_FAILED",
-                message=harmless(f"{self.name}: {type(error).__name__}: {error}"),
-                action="halt",
-            )
-            self._post(event, AT_ONCE)
-
-
-def _pauses(first: float = FIRST_PAUSE_S) -> Iterator[float]:
-    """Seconds to wait before the next try, growing, for ever."""
-    pause = first
-    while True:
-        yield pause
-        pause = min(pause * 2, LONGEST_PAUSE_S)
+        return left, {s: holdings.of(self._instruments[s]) for s in self.symbols}
 
 
 __all__ = ["LastLook", "LiveExchange", "may_always"]

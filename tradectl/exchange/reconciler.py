@@ -24,7 +24,7 @@ OVERLAP = 300 * SECOND
 """Fills are asked for from so long before the last one: venues' clocks and pages are not exact."""
 PERCENT = Decimal("0.01")
 
-BeforeBooking = Callable[[Sequence[VenueFill], str], Awaitable[None]]
+BeforeBooking = Callable[[Sequence[VenueFill]], Awaitable[None]]
 
 
 class Reconciler:
@@ -100,7 +100,7 @@ class Reconciler:
         newest = 0
         for symbol in self._symbols:
             fills = await self._venue.fills(symbol, max(0, self.since - OVERLAP))
-            await before_booking(fills, symbol)
+            await before_booking(fills)
             for report in self._desk.told(fills):
                 self._post(report, AT_ONCE)
             newest = max([newest, *(fill.ts for fill in fills)])

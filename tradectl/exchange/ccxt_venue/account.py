@@ -47,12 +47,12 @@ class Account:
         history = self._quirks.fills_history_ms.get(self._kind)
         cursor = max(since // MILLISECOND, now_ms - history if history else 1, 1)
         window = self._quirks.fills_window_ms.get(self._kind)
-        found: dict[str, VenueFill] = {}
+        found: dict[tuple[str, str], VenueFill] = {}
         from_id = ""
         for _ in range(MOST_PAGES):
             page = await self._page(market, cursor, from_id)
-            fresh = [fill for fill in page if fill.trade_id not in found]
-            found.update((fill.trade_id, fill) for fill in fresh)
+            fresh = [fill for fill in page if _key(fill) not in found]
+            found.update((_key(fill), fill) for fill in fresh)
             cursor = max([cursor, *(fill.ts // MILLISECOND for fill in fresh)])
             limit = self._quirks.fills_limit
             is_full = limit is not None and len(page) >= limit
@@ -80,7 +80,7 @@ class Account:
 
     def _next_id(self, page: Sequence[VenueFill]) -> str:
         ids = [int(fill.trade_id) for fill in page if fill.trade_id.isdigit()]
-        return str(max(ids) + 1) if ids and self._quirks.fills_from_id else ""
+        return str(max(ids)) if ids and self._quirks.fills_from_id else ""
 
     async def holdings(self) -> Holdings:
         read_account = self._quirks.account.get(self._kind)
@@ -135,6 +135,11 @@ class Account:
             return await self._caller.ask("permissions", method, read)
         except Refused:
             return Permissions()  # its test network does not tell
+
+
+def _key(fill: VenueFill) -> tuple[str, str]:
+    """Two orders of one account may trade with each other: a fill each, of one trade."""
+    return fill.trade_id, fill.venue_order_id
 
 
 def _totals(raw: Any) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class Caller:
     def _put(
         self, error: Exception, what: str, reply: Reply, write: bool, may_miss: bool, submit: bool
     ) -> Exception:
+        # ccxt hands one error to everybody who waited for the same answer
+        reply.garbled = vars(error)["garbled"] = reply.garbled or vars(error).get("garbled", False)
         if may_miss and reply.sent and is_not_found(error, str(error), self._not_found):
             return NotFound()
         if isinstance(error, TradectlError):
