@@ -42,7 +42,7 @@ class ExecutionAdapter:
         self._state = state
         self._link = link or PaperLink(bus, state.books.instruments)
         self._gate = ExchangeGate(self._link, bus.schedule, latch)
-        self._link.last_look = self._last_look
+        self._link.guard(self._last_look)
 
     async def start(self) -> None:
         attach = self._bus.attach

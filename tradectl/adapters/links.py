@@ -14,7 +14,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, Record, TimerEvent
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
-from tradectl.exchange.live import LastLook, LiveExchange, may_always
+from tradectl.exchange.live import LastLook, LiveExchange
 from tradectl.exchange.paper import PaperExchange
 from tradectl.exchange.settings import PaperSettings
 
@@ -25,13 +25,15 @@ class ExchangeLink(Protocol):
     """An exchange with its place on the bus.
 
     `connected` is False where nothing can be sent; `outside` is True for an exchange that outlives this
-    process, and so must hear of nothing that is not durable. Where orders wait before they leave,
-    `last_look` is asked once more.
+    process, and so must hear of nothing that is not durable.
     """
 
     connected: bool
     outside: bool
-    last_look: LastLook
+
+    def guard(self, last_look: LastLook) -> None:
+        """Ask `last_look` once more before an order leaves, where orders wait before they do."""
+        ...
 
     async def start(self) -> None: ...
     async def quiesce(self) -> None:
@@ -48,7 +50,6 @@ class PaperLink:
 
     connected = True
     outside = False
-    last_look: LastLook = staticmethod(may_always)
 
     def __init__(
         self,
@@ -61,6 +62,9 @@ class PaperLink:
         self._exchange = PaperExchange(
             settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
         )
+
+    def guard(self, last_look: LastLook) -> None:
+        pass
 
     async def start(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
@@ -97,14 +101,9 @@ class LiveLink:
         self.exchanges = tuple(exchanges)
         self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
 
-    @property
-    def last_look(self) -> LastLook:
-        return self.exchanges[0].last_look
-
-    @last_look.setter
-    def last_look(self, look: LastLook) -> None:
+    def guard(self, last_look: LastLook) -> None:
         for exchange in self.exchanges:
-            exchange.last_look = look
+            exchange.last_look = last_look
 
     async def start(self) -> None:
         pass
@@ -134,7 +133,9 @@ class NoLink:
 
     connected = False
     outside = False
-    last_look: LastLook = staticmethod(may_always)
+
+    def guard(self, last_look: LastLook) -> None:
+        pass
 
     async def start(self) -> None:
         pass

@@ -15,7 +15,7 @@ from tradectl.domain.errors import Refused
 from tradectl.exchange.ccxt_venue.errors import Verdict
 
 R, N, U, A = Verdict.REFUSED, Verdict.NOT_NOW, Verdict.UNKNOWN, Verdict.ACCESS_LOST
-Account = tuple[dict[str, str], dict[str, str]]
+RawAccount = tuple[dict[str, str], dict[str, str]]
 """Totals by currency, and signed quantities by the market's id, as the exchange spells them."""
 
 
@@ -61,7 +61,7 @@ class Quirks(Struct, frozen=True, kw_only=True):
     trades_params: Mapping[str, Mapping[str, Any]] = {}
     """for recent trades whose ids are those of the stream, by kind of market"""
     trades_limit: int | None = None
-    account: Mapping[str, Callable[[Any], Account]] = {}
+    account: Mapping[str, Callable[[Any], RawAccount]] = {}
     """reads holdings out of the raw account, by kind of market"""
     dead_man: Mapping[str, str] = {}
     """the method that cancels a symbol's orders after a while, by kind of market"""
@@ -77,7 +77,7 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-def _binance_futures_account(raw: Any) -> Account:
+def _binance_futures_account(raw: Any) -> RawAccount:
     """Wallet balances without unrealized profit, and net positions, in one answer of one moment."""
     balances = {row["asset"]: row["walletBalance"] for row in raw["assets"]}
     positions: dict[str, str] = {}
@@ -188,4 +188,4 @@ def quirks_of(exchange_id: str) -> Quirks:
     return TABLE.get(exchange_id, NONE)
 
 
-__all__ = ["Account", "Quirks", "quirks_of"]
+__all__ = ["Quirks", "RawAccount", "quirks_of"]
