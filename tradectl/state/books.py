@@ -7,8 +7,7 @@ kept; nothing about money is a float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
 
@@ -26,7 +25,6 @@ from tradectl.domain.events import (
     ExecutionEvent,
     FillEvent,
     HoldEvent,
-    HoldKind,
     MarketDataEvent,
     OrderApprovedEvent,
     OrderDeniedEvent,
@@ -38,166 +36,33 @@ from tradectl.domain.events import (
     StatementEvent,
     TimerEvent,
 )
-from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ONE, ZERO, side_of
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingMode
 from tradectl.state import live
 from tradectl.state.account import Account, Fill, StrategyTotals
+from tradectl.state.books_view import BooksView
 
 FINISHED_KEPT = 250
 RISK_TIMER = "risk"
 OUTSIDE = "outside"
 """The strategy that what came from outside is entered under."""
-_NO_HOLDS: Mapping[HoldKind, str] = {}
 
 
-class Books:
-    """The account as of the last event; see `AccountView` for the questions.
+class Books(BooksView):
+    """The account, folded; `BooksView` has the questions.
 
     `touched` and `new_fills` collect what changed for the projection, which empties them.
     """
 
     def __init__(self, account: Account, instruments: Instruments | None = None) -> None:
-        self.account = account
-        self.instruments = instruments or Instruments()
-        self.last: dict[str, MarketDataEvent] = {}
+        super().__init__(account, instruments)
         self.last_seq = 0
         self.touched: dict[str, Order] = {}
         self.new_fills: list[Fill] = []
-        self._orders: dict[str, Order] = {}
-        self._working: dict[str, dict[str, Order]] = {}
-        self._finished: deque[str] = deque()
-        for order in account.finished:
-            self._orders[order.spec.order_id] = order
-            self._finished.append(order.spec.order_id)
-        for order in account.orders:
-            self._orders[order.spec.order_id] = order
-            self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
-
-    # --- questions -----------------------------------------------------------------------------------
-
-    @property
-    def currency(self) -> str:
-        return self.account.currency
-
-    @property
-    def mode(self) -> TradingMode:
-        return self.account.mode
-
-    @property
-    def flattening(self) -> bool:
-        return self.account.flattening
-
-    @property
-    def cash(self) -> Decimal:
-        return self.account.cash
-
-    @property
-    def peak_equity(self) -> Decimal:
-        return self.account.peak_equity
-
-    @property
-    def day_start_equity(self) -> Decimal:
-        return self.account.day_start_equity
-
-    def instrument(self, symbol: str) -> Instrument:
-        return self.instruments[symbol]
-
-    def knows(self, symbol: str) -> bool:
-        return symbol in self.instruments
-
-    def mark(self, symbol: str) -> Decimal | None:
-        tick = self.last.get(symbol)
-        return tick.price if tick is not None else self.account.marks.get(symbol)
-
-    def position(self, symbol: str) -> Position:
-        return self.account.positions.get(symbol) or Position(symbol)
-
-    def positions(self) -> Collection[Position]:
-        return [p for p in self.account.positions.values() if p.quantity]
-
-    def working_orders(self, symbol: str = "") -> Collection[Order]:
-        if symbol:
-            return list(self._working.get(symbol, {}).values())
-        return [order for orders in self._working.values() for order in orders.values()]
-
-    def pending(self, symbol: str) -> Decimal:
-        orders = self._working.get(symbol)
-        if not orders:
-            return ZERO
-        return sum((o.spec.side.signed(o.remaining) for o in orders.values()), ZERO)
-
-    def seen(self, order_id: str) -> bool:
-        order = self._orders.get(order_id)
-        return order is not None and order.status is not OrderStatus.INTENDED
-
-    def order(self, order_id: str) -> Order | None:
-        """A working order, or one of the newest finished ones."""
-        return self._orders.get(order_id)
-
-    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
-        """Why trading in the symbol is held back, by kind; empty where it is not."""
-        held = self.account.live
-        return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS
-
-    def data_time(self, symbol: str) -> int | None:
-        """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
-        where there is none yet."""
-        tick = self.last.get(symbol)
-        return tick.ts if tick is not None else None
-
-    def profit(self) -> Decimal:
-        """What the account is worth beyond what was put in."""
-        return self.equity() - self.account.invested
-
-    def value_of(self, position: Position) -> Decimal:
-        """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
-        mark = self.mark(position.symbol)
-        if mark is None:
-            mark = position.entry_price
-        if self.instruments[position.symbol].can_short:
-            return position.unrealized(mark)
-        return position.quantity * mark
-
-    def equity(self) -> Decimal:
-        return self.account.cash + sum((self.value_of(p) for p in self.positions()), ZERO)
-
-    def unrealized(self) -> Decimal:
-        return sum(
-            (p.unrealized(self.mark(p.symbol) or p.entry_price) for p in self.positions()), ZERO
-        )
-
-    def realized(self) -> Decimal:
-        return sum((p.realized for p in self.account.positions.values()), ZERO)
-
-    def fees(self) -> Decimal:
-        return sum((p.fees for p in self.account.positions.values()), ZERO)
-
-    def exposure(self) -> Decimal:
-        return sum(
-            (abs(p.quantity * (self.mark(p.symbol) or p.entry_price)) for p in self.positions()),
-            ZERO,
-        )
-
-    def margin_used(self) -> Decimal:
-        """Notional of the perpetual positions, divided by their instrument's leverage."""
-        margin = ZERO
-        for p in self.positions():
-            instrument = self.instruments[p.symbol]
-            if instrument.can_short:
-                notional = abs(p.quantity * (self.mark(p.symbol) or p.entry_price))
-                margin += notional / max(ONE, instrument.max_leverage)
-        return margin
-
-    def drawdown(self) -> Decimal:
-        """Share lost since the highest equity seen, 0 to 1."""
-        peak = self.account.peak_equity
-        return max(ZERO, (peak - self.equity()) / peak) if peak > 0 else ZERO
-
-    # --- the fold ------------------------------------------------------------------------------------
 
     def fold(self, records: Iterable[Record]) -> None:
         """Take recorded events, inputs and derived ones alike: what they caused is among them."""
