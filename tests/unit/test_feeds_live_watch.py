@@ -61,6 +61,19 @@ async def test_what_lags_by_its_own_time_holds_before_it_is_handed_on_and_never_
         assert desk.stale == [HELD, FREE]
 
 
+async def test_quotes_without_a_time_do_not_hide_that_the_trades_are_old() -> None:
+    async with running(Desk()) as desk:
+        for number in range(60):
+            await desk.push(TRADES, trade(number, ts=desk.time.now() - 31 * SECOND))
+            await desk.push(QUOTES, quote())
+            await desk.time.pass_by(1)
+        assert desk.stale == [HELD]
+        for _ in range(32):
+            await desk.push(QUOTES, quote())
+            await desk.time.pass_by(1)
+        assert desk.stale == [HELD, FREE]
+
+
 async def test_a_hold_is_not_lifted_before_what_came_with_the_fresh_data_is_handed_on() -> None:
     async with running(Desk()) as desk:
         await desk.time.pass_by(31)

@@ -6,7 +6,8 @@ waited in front of that data is through. What is old by its own time never lifts
 
 The watch also notices that the process itself stood still (stopped, or the loop was blocked): then its
 own look comes late, and whatever waits in the sockets is from before. All symbols are held, and for a
-while only trades count as fresh data: they always carry the exchange's time, and quotes often do not.
+while, as after any data that was old, only trades count as fresh: they always carry the exchange's
+time, and quotes often do not.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class _Symbol(Struct):
     fresh_since: bool = False
     """since it was held"""
     ts: int = 0
+    all_counts_from: float = 0.0
 
 
 class Watch:
@@ -76,10 +78,11 @@ class Watch:
         state, now = self._symbols[symbol], self._monotonic()
         state.heard = now
         state.ts = max(state.ts, ts)
-        lag = self._lag(ts)
+        lag = max(self._lag(ts), self._lag(traded))
         if lag > state.allowed:
+            state.all_counts_from = now + state.allowed
             self._hold(symbol, state, f"its newest market data is {lag:.1f} s old")
-        elif now >= self._all_count_from or (traded and self._lag(traded) <= state.allowed):
+        elif traded or now >= max(self._all_count_from, state.all_counts_from):
             state.fresh, state.fresh_since = now, True
 
     def _lag(self, ts: int) -> float:
