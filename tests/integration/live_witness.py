@@ -1,10 +1,10 @@
 """Who watches a live run from the exchange's side, and compares what it sees with what was promised.
 
-    at every order that the exchange is sent     its intent is durable; no halt is latched; the symbol
-                                                 is not held
-    at every order that it accepts               the first one of its intent, and within the limit
-    after quiet                                  orders, fills, positions and money are those of the books
-    after the end                                every journal replays, every recovery is the same
+at every order that the exchange is sent     its intent is durable; no halt is latched; the symbol
+                                             is not held
+at every order that it accepts               the first one of its intent, and within the limit
+after quiet                                  orders, fills, positions and money are those of the books
+after the end                                every journal replays, every recovery is the same
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from tests.integration.live_trail import Trail
 from tests.integration.machine import Machine
 from tests.integration.schedules import LIMIT
 from tests.loopback import LoopbackExchange
@@ -28,12 +27,12 @@ from tradectl.domain.events import (
     EventType,
     FillEvent,
     HoldEvent,
-    OrderApprovedEvent,
-    Record,
+    HoldKind,
     RiskEvent,
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.domain.positions import Position
 from tradectl.runtime.paths import StateDir
 from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.runtime.replay import Replay
@@ -57,57 +56,26 @@ TINY = Decimal("0.0001")
 FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
 
 
-class Trail:
-    """What stands in the journals, as far as it would survive a loss of power."""
-
-    def __init__(self, machine: Machine, journals: Path) -> None:
-        self._machine = machine
-        self._journals = journals
-        self._read: dict[Path, int] = {}
-        self._accounts: dict[Path, str] = {}
-        self.intents: dict[str, str] = {}
-        """client order id -> order id"""
-
-    def look(self) -> None:
-        for path in self._journals.glob("*.jsonl"):
-            start, end = self._read.get(path, 0), self._machine.durable_bytes(path)
-            if end <= start:
-                continue
-            with path.open("rb") as file:
-                file.seek(start)
-                data = file.read(end - start)
-            whole = data.rfind(b"\n") + 1
-            self._read[path] = start + whole
-            for line in data[:whole].splitlines():
-                self._take(path, line)
-
-    def _take(self, path: Path, line: bytes) -> None:
-        if line.startswith(b'{"header":'):
-            header = msgspec.json.decode(line)["header"]
-            self._accounts[path] = header["state"]["account_id"]
-        elif b'"type":"approved"' in line:
-            event = msgspec.json.decode(line, type=Record).event
-            assert isinstance(event, OrderApprovedEvent)
-            known_as = client_order_id(self._accounts[path], event.order_id)
-            self.intents[known_as] = event.order_id
-
-
 class Witness:
     """`wrong` is what was seen that must not be; `run` is the one that trades now, if any."""
 
-    def __init__(self, machine: Machine, exchange: LoopbackExchange, market: str, path: Path) -> None:
+    def __init__(
+        self, machine: Machine, exchange: LoopbackExchange, market: str, path: Path
+    ) -> None:
         self.machine = machine
         self.exchange = exchange
         self.market = market
         self.path = path
         self.wrong: list[str] = []
         self.run: TradingRun | None = None
-        self.latched: tuple[float, bool] | None = None
+        self._latched: tuple[float, bool] | None = None
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
         """the price that no symbol ever falls to"""
+        self.bounded = True
+        """whether the limit holds at all"""
         self.counts: dict[str, int] = defaultdict(int)
-        self._adopted: dict[str, Decimal] = defaultdict(Decimal)
+        self._moved: dict[str, Position] = {}
         self.trail = Trail(machine, path / "journals")
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
@@ -126,6 +94,11 @@ class Witness:
     def say(self, what: str) -> None:
         self.wrong.append(f"{self.machine.clock.now:.3f}: {what}")
 
+    def latched_now(self, is_set: bool, *, flatten: bool) -> None:
+        """The latch was set or cleared."""
+        since = self._latched[0] if self._latched is not None else self.machine.clock.now
+        self._latched = (since, flatten) if is_set else None
+
     # --- while it runs --------------------------------------------------------------------------
 
     def _sent(self, params: Mapping[str, str]) -> None:
@@ -139,13 +112,15 @@ class Witness:
         closes = params.get("reduceOnly") == "true" or (
             self.market == "spot" and params["side"] == "SELL"
         )
-        if self.latched is not None:
-            since, flatten = self.latched
+        if self._latched is not None:
+            since, flatten = self._latched
             late = self.machine.clock.now - since > FRESH_LATCH_S
             if late and not (flatten and closes):
                 self.say(f"{client_id} was sent while the halt was latched")
         if self.run is not None and self._held_before(self.run, symbol):
-            self.say(f"{client_id} was sent while {symbol} was held: {self.run.books.holds(symbol)}")
+            self.say(
+                f"{client_id} was sent while {symbol} was held: {self.run.books.holds(symbol)}"
+            )
 
     def _held_before(self, run: TradingRun, symbol: str) -> bool:
         """Held before this very moment: what left at the same one may have been the first."""
@@ -171,10 +146,10 @@ class Witness:
 
     def _weigh(self, new: Order) -> None:
         """What the position becomes if all that is open on a side fills."""
-        if new.reduce_only:
+        if new.reduce_only or not self.bounded:
             return
         truth, symbol = self.exchange.truth, new.symbol
-        held = truth.net(symbol, market=self.market) + self._adopted[symbol]
+        held = truth.net(symbol, market=self.market) + self._moved_in(symbol)
         open_now = [
             o.remaining
             for o in truth.open_orders(market=self.market)
@@ -184,19 +159,13 @@ class Witness:
         if reach * self.lowest[symbol] > LIMIT:
             self.say(f"{new.client_id} may bring {symbol} to {reach}: above the limit")
 
-    def adopt(self) -> None:
-        """What others traded is ours now, by the operator's word."""
-        self.counts["adopted"] += 1
-        for symbol in self.lowest:
-            self._adopted[symbol] = sum(
-                (
-                    fill.quantity if order.side == "BUY" else -fill.quantity
-                    for order in self.exchange.truth.orders
-                    if order.foreign and order.symbol == symbol and order.market == self.market
-                    for fill in order.fills
-                ),
-                ZERO,
-            )
+    def _moved_in(self, symbol: str) -> Decimal:
+        """What others traded and is ours by the operator's word."""
+        if self.run is not None:
+            totals = self.run.books.account.strategies.get(OUTSIDE)
+            self._moved = dict(totals.positions) if totals is not None else {}
+        moved = self._moved.get(symbol)
+        return moved.quantity if moved is not None else ZERO
 
     # --- after quiet ----------------------------------------------------------------------------
 
@@ -256,15 +225,25 @@ class Witness:
                         yield event
 
     def _compare_position(self, symbol: str, books: Books) -> None:
-        exchange, ours = self.exchange, books.position(symbol).quantity
+        if difference := self._difference(symbol, books):
+            ours = books.position(symbol).quantity
+            self.say(f"{symbol}: {ours} in the books, {difference} more there")
+
+    def _difference(self, symbol: str, books: Books) -> Decimal:
+        """What the exchange holds beyond the books, and beyond what was there before."""
         if self.market == "spot":
-            base = symbol.removesuffix("USDT")
-            there = exchange.balance(base)
+            there = self.exchange.balance(symbol.removesuffix("USDT"))
         else:
-            there = exchange.position(symbol)
+            there = self.exchange.position(symbol)
         before = books.account.at_exchange().outside.get(symbol, ZERO)
-        if there - before != ours:
-            self.say(f"{symbol}: {there} there, {ours} in the books, {before} from before")
+        return there - before - books.position(symbol).quantity
+
+    def what_others_did_is_held(self, books: Books) -> None:
+        """Nobody trades it away: the symbol waits for the operator."""
+        for symbol in self.lowest:
+            difference = self._difference(symbol, books)
+            if difference and HoldKind.MISMATCH not in books.holds(symbol):
+                self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
         """An emergency stop's word, the moment it is given."""
@@ -318,4 +297,4 @@ class Witness:
         await asyncio.sleep(0)
 
 
-__all__ = ["Trail", "Witness"]
+__all__ = ["Witness"]

@@ -17,7 +17,8 @@ UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
 REFUSALS = (-1008, -1015, -1021, -2010)
 DOORS = {
     "place": ("POST", "*rder"),
-    "place ": ("POST", "*rder"),  # twice: it is what matters most
+    "place ": ("POST", "*rder"),  # more than once: it is what matters most
+    "place  ": ("POST", "*rder"),
     "query": ("GET", "order"),
     "cancel": ("DELETE", "*rder"),
     "open orders": ("GET", "openOrders"),
@@ -108,11 +109,11 @@ def _fuse(random: Random) -> int | None:
 
 
 def _steps(random: Random, market: str, symbols: tuple[str, ...]) -> tuple[Step, ...]:
-    drawn = [name for name in KINDS if random.random() < 0.55]
+    drawn = [name for name in KINDS if random.random() < LIKELY.get(name, 0.5)]
     kinds = [*ALWAYS, *drawn]
     weights = [WEIGHTS.get(name, 1.0) * random.choice((0.5, 1.0, 2.0)) for name in kinds]
     at, steps = 1.0, []
-    for _ in range(random.randint(12, 40)):
+    for _ in range(random.randint(18, 50)):
         at += random.choice((0.0, random.uniform(0, 0.1), random.expovariate(1.0)))
         name = random.choices(kinds, weights)[0]
         more = {**ALWAYS, **KINDS}[name](random, market, symbols)
@@ -137,7 +138,7 @@ def _order(random: Random, _: str, symbols: tuple[str, ...]) -> dict[str, Any]:
         "symbol": random.choice(symbols),
         "side": random.choice(("buy", "sell")),
         "notional": random.choice((2_000, 9_000, 18_000)),
-        "type": random.choice(("limit", "limit", "market", "stop_market")),
+        "kind": random.choice(("limit", "limit", "market", "stop_market")),
         "offset_bps": random.choice((-20, -3, 0, 1, 2, 10)),
         "reduce_only": random.random() < 0.15,
     }
@@ -177,13 +178,24 @@ def _stream(random: Random, *_: Any) -> dict[str, Any]:
     return more
 
 
+def _storm(random: Random, *_: Any) -> dict[str, Any]:
+    return {
+        "share": random.choice((0.2, 0.5)),
+        "seconds": random.choice((1.0, 5.0, 15.0)),
+    }
+
+
 KINDS: dict[str, Draw] = {
     "cancel-all": lambda *_: {},
     "reply-fault": _fault,
     "stream-fault": _stream,
+    "storm": _storm,
+    "stream-storm": _storm,
+    "line-down": lambda random, *_: {"seconds": random.choice((0.5, 4.0, 25.0))},
     "streams-cut": lambda *_: {},
     "forget-next": lambda random, *_: {"seconds": random.choice((0.5, 2.0, 5.0))},
     "forget-last": lambda random, *_: {"seconds": random.choice((0.5, 2.0, 5.0))},
+    "forget-for-long": lambda *_: {"seconds": 30.0},
     "fill-race": lambda random, *_: {"fraction": random.choice(("0.3", "0.7", "1"))},
     "skew": lambda random, *_: {"seconds": random.choice((-30, -3, -0.5, 0, 0, 0.5, 3, 30))},
     "clock-jump": lambda random, *_: {"seconds": random.choice((-3600, -4, -0.4, 0, 0.4, 4, 3600))},
@@ -216,12 +228,15 @@ ALWAYS: dict[str, Draw] = {
         "fraction": random.choice((0.2, 0.5, 1.0)),
     },
 }
+LIKELY = {"reply-fault": 0.8, "forget-for-long": 0.1, "clock-jump": 0.3, "skew": 0.3}
+"""How likely a plan is to know of such steps at all."""
 WEIGHTS = {
-    "signal": 7.0,
-    "order": 4.0,
+    "signal": 11.0,
+    "order": 7.0,
     "move": 3.0,
-    "print": 2.0,
-    "reply-fault": 5.0,
+    "print": 3.0,
+    "reply-fault": 7.0,
+    "forget-for-long": 0.5,
     "stream-fault": 2.0,
     "outside-trade": 0.4,
     "transfer": 0.3,

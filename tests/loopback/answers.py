@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -180,9 +181,10 @@ async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
     """Half a body, announced as whole; the connection is closed in the middle of it."""
     response = web.StreamResponse(headers={"Content-Length": str(len(body))})
     response.content_type = "application/json"
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    await asyncio.sleep(0)
+    with contextlib.suppress(ConnectionError):  # who asked may be gone already
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        await asyncio.sleep(0)
     if request.transport is not None:
         request.transport.close()
     return response

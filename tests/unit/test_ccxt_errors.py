@@ -155,6 +155,7 @@ def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> No
         ("429", {"Retry-After": "9" * 400}, 0.0),
         ("IP banned until 1660090423228. Please use", {}, 23.228),
         ("IP banned until 1660090423228.", {"Retry-After": "60"}, 60.0),
+        ("IP banned until 1660090423228.", {"Retry-After": "5"}, 5.0),
         ("IP banned until 1000000000000.", {}, 0.0),
     ],
 )

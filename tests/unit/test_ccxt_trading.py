@@ -191,3 +191,17 @@ async def test_fills_come_by_pages_and_none_is_missed(desk: Desk) -> None:
     assert [fill.ts for fill in whole] == sorted(fill.ts for fill in whole)
     since = whole[10].ts
     assert await desk.venue.fills(SYMBOL, since) == [fill for fill in whole if fill.ts >= since]
+
+
+async def test_two_orders_of_ours_that_trade_with_each_other_have_a_fill_each(desk: Desk) -> None:
+    await desk.submit("buy", "0.5")
+    desk.quote("59000", "61000")
+    await desk.submit("buy", "0.1", "60000")
+    await desk.submit("sell", "0.1", "60000")
+    account = desk.venue._at.account
+    for limit in (1000, 3):
+        account._quirks = replace(account._quirks, fills_limit=limit)
+        _, ours, theirs = await desk.venue.fills(SYMBOL, 0)
+        assert ours.trade_id == theirs.trade_id
+        assert {ours.side, theirs.side} == {Side.BUY, Side.SELL}
+        assert {ours.client_order_id, theirs.client_order_id} == {"cid-2", "cid-3"}

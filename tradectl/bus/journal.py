@@ -86,6 +86,18 @@ def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]
     return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
 
 
+def sync_file(path: Path) -> None:
+    """What a killed run has written survives a loss of power from now on. Raises JournalFailed."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise JournalFailed(f"cannot sync the journal {path}: {error.strerror}") from error
+
+
 class JournalWriter:
     """Appends to a new file `path`, mode 0600. `strict`: synced before any command leaves.
 

@@ -6,6 +6,7 @@ adds a feed and watchers.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from tradectl.adapters.links import ExchangeLink, PaperLink
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.journal import Footer, Header, JournalWriter
+from tradectl.bus.journal import Footer, Header, JournalWriter, sync_file
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import iso
@@ -107,6 +108,8 @@ class Session:
         """Bring the database up to date with the runs before, then begin this one in both."""
         await self.store.open()
         if self.recovered is not None:
+            if not self.recovered.clean:  # what this run begins with must not vanish behind it
+                await asyncio.to_thread(sync_file, self.recovered.journal)
             await catch_up(self.store, self.state_dir, self.recovered)
             stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
             self.state.check(stored)

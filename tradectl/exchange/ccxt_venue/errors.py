@@ -200,14 +200,15 @@ def is_not_found(error: Exception, text: str, codes: frozenset[str]) -> bool:
 
 
 def retry_after(text: str, reply: Reply, now: float) -> float:
-    """Seconds to keep away: as the answer's header says, or until the end of the ban it names."""
+    """Seconds to keep away: as the answer's header says, else until the end of the ban it names, which is
+    a time by the exchange's clock and not by ours."""
     asked = 0.0
     for name, value in reply.headers.items():
         if name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
             asked = float(value)
     banned = _BANNED_UNTIL.search(text)
-    if banned:
-        asked = max(asked, int(banned.group(1)) / 1000 - now)
+    if banned and not asked:
+        asked = int(banned.group(1)) / 1000 - now
     return max(asked, 0.0)
 
 

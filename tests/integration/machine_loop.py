@@ -1,0 +1,141 @@
+"""The event loop of a simulated machine: it moves the clock instead of waiting, and knows which process
+every callback and every socket belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import selectors
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.integration.machine import Machine, Process
+
+MOST_CALLBACKS = 3_000_000
+"""A simulation that makes more of them goes round in circles."""
+
+PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+class _Selector(selectors.DefaultSelector):
+    """Instead of waiting it moves the clock."""
+
+    machine: Machine
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._heard()
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if ready := self._heard():  # once more: the system may deliver by a thread of its own
+            return ready
+        if timeout is None:
+            raise RuntimeError("nothing is left that could ever happen: the simulation hangs")
+        self.machine.clock.now += timeout
+        return []
+
+    def _heard(self) -> list[tuple[selectors.SelectorKey, int]]:
+        deaf = self.machine.stopped_fds()
+        ready = super().select(0)
+        return [event for event in ready if event[0].fd not in deaf] if deaf else ready
+
+
+class MachineLoop(asyncio.SelectorEventLoop):
+    def __init__(self, machine: Machine) -> None:
+        selector = _Selector()
+        selector.machine = self.machine = machine
+        self.fds: dict[int, Process] = {}
+        self.count = 0
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.machine.clock.now
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
+        context = context if context is not None else copy_context()
+        return super().call_soon(*self._owned(context, callback, args), context=context)
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
+        context = context if context is not None else copy_context()
+        return super().call_at(when, *self._owned(context, callback, args), context=context)
+
+    def _owned(self, context: Context, callback: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.count += 1
+        if self.count > MOST_CALLBACKS:
+            raise RuntimeError("the simulation goes round in circles")
+        process = context.get(PROCESS)
+        return (callback, *args) if process is None else (process.step, callback, *args)
+
+    def _add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:
+        self._note_fd(fd)
+        return super()._add_reader(fd, *self._owned(copy_context(), callback, args))  # type: ignore[misc]
+
+    def _add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:
+        self._note_fd(fd)
+        return super()._add_writer(fd, *self._owned(copy_context(), callback, args))  # type: ignore[misc]
+
+    def _note_fd(self, fd: Any) -> None:
+        number = fd if isinstance(fd, int) else fd.fileno()
+        process = PROCESS.get()
+        if process is not None:
+            self.fds[number] = process
+        else:
+            self.fds.pop(number, None)
+
+    def forget(self, open_socket: Any) -> None:
+        fd = open_socket.fileno()
+        if fd >= 0:
+            self._remove_reader(fd)  # type: ignore[attr-defined]
+            self._remove_writer(fd)  # type: ignore[attr-defined]
+            self.fds.pop(fd, None)
+
+    def _make_socket_transport(self, *args: Any, **more: Any) -> Any:
+        transport = super()._make_socket_transport(*args, **more)  # type: ignore[misc]
+        process = PROCESS.get()
+        if process is not None:
+            process.transports.add(transport)
+        return transport
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        self._note_socket(sock)
+        await super().sock_connect(sock, address)
+
+    def _start_serving(self, protocol_factory: Any, sock: Any, *args: Any, **more: Any) -> None:
+        self._note_socket(sock)
+        super()._start_serving(protocol_factory, sock, *args, **more)  # type: ignore[misc]
+
+    def _note_socket(self, sock: Any) -> None:
+        process = PROCESS.get()
+        if process is not None:
+            process.sockets.add(sock)
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        process = PROCESS.get()
+        assert process is not None, "signals are sent to processes"
+        process.signals[sig] = functools.partial(callback, *args)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        process = PROCESS.get()
+        return process is not None and process.signals.pop(sig, None) is not None
+
+    def run_in_executor(self, _executor: Any, function: Any, *args: Any) -> Any:  # type: ignore[override]
+        """A thread's work is done in one go, after as long as the machine's disk takes."""
+        future = self.create_future()
+        self.call_later(self.machine.disk_takes(), settle, future, function, *args)
+        return future
+
+
+def settle(future: asyncio.Future[Any], function: Callable[..., Any], *args: Any) -> None:
+    """Call the function, and give what it returns or raises to whoever waits for it."""
+    try:
+        result = function(*args)
+    except Exception as error:
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)
+
+
+__all__ = ["PROCESS", "MachineLoop", "settle"]

@@ -1,0 +1,135 @@
+"""Live runs under schedules of faults: random, seeded, and the same again when asked for by their seed.
+
+    TRADECTL_SCHEDULES=5000 python -m pytest tests/integration/test_live_schedules.py
+    TRADECTL_SCHEDULE_SEED=17 python -m pytest tests/integration/test_live_schedules.py -s
+
+A schedule is a plan of steps (see `schedules`): trading and market moves, mixed with every misbehaviour
+of the loopback exchange, changes from outside, stops, kills between any two steps of the event loop and
+losses of power. It runs on a simulated machine (see `machine`), with the real run, the real ccxt and real
+sockets, while a witness compares what it sees at the exchange with what is promised (see `live_witness`).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.integration.command import PATIENCE_S, header_of, journals
+from tests.integration.desk import Character
+from tests.integration.live_command import House, house
+from tests.integration.live_desk import Outcome, perform
+from tests.integration.schedules import Plan, plan_of
+from tests.loopback.orders import Order
+from tradectl.domain.orders import client_order_id
+
+FIRST = int(os.environ.get("TRADECTL_SCHEDULE_SEED", "0"))
+COUNT = int(os.environ.get("TRADECTL_SCHEDULES", "300"))
+CHUNKS = 1 if "TRADECTL_SCHEDULE_SEED" in os.environ else 20
+REPEAT = "TRADECTL_SCHEDULE_SEED={} python -m pytest -p no:xdist {} -s"
+
+
+def seeds_of(chunk: int) -> range:
+    if "TRADECTL_SCHEDULE_SEED" in os.environ:
+        return range(FIRST, FIRST + 1)
+    return range(chunk, COUNT, CHUNKS)
+
+
+def judged(plan: Plan, folder: Path) -> Outcome:
+    """Raises AssertionError with all that is needed to see it again."""
+    repeat = REPEAT.format(plan.seed, "tests/integration/test_live_schedules.py")
+    try:
+        outcome = perform(plan, folder)
+    except Exception as error:
+        raise AssertionError(f"it broke; again: {repeat}\n{plan.described()}") from error
+    wrong = "\n".join(outcome.wrong)
+    assert not outcome.wrong, f"{wrong}\nagain: {repeat}\n{plan.described()}"
+    return outcome
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_collector_looks_at_what_is_new() -> Iterator[None]:
+    """Each machine is cleared away after its schedule: what was there before need not be looked at."""
+    import ccxt.pro  # noqa: F401  a hundred thousand objects
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+    for seed in seeds_of(chunk):
+        plan = plan_of(seed)
+        if len(seeds_of(chunk)) == 1:
+            print(plan.described())
+        seen.update(judged(plan, tmp_path / str(seed)).counts)
+    if len(seeds_of(chunk)) >= 10:  # what never trades proves nothing
+        assert seen["accepted"] > len(seeds_of(chunk))
+
+
+# --- the real process -------------------------------------------------------------------------------
+
+NO_GOOD_ANSWER = ("no-reply", "empty", "truncated", "cut", "reset", "html")
+
+
+def wait(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < deadline, "it never came to this"
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("market", "seed"), [("spot", 1), ("futures", 2), ("spot", 3), ("futures", 4)]
+)
+def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    with house(tmp_path, Character.CHATTER, market=market) as live:
+        truth = live.exchange.truth
+        for _ in range(3):
+            killed_at = len(truth.ours()) + random.randint(2, 6)
+            with live.running(sigma="0.001") as run:
+                for placed in (True, False):
+                    live.exchange.misbehave(
+                        NO_GOOD_ANSWER, method="POST", path="*rder", probability=0.3, placed=placed
+                    )
+                live.exchange.misbehave("drop", stream="user", count=2, probability=0.3)
+                wait(lambda: len(truth.ours()) >= killed_at)  # noqa: B023  in this very turn
+                run.kill()
+            live.exchange.behave()
+        with live.running() as run:
+            live.exchange.stop_walking()  # so that nothing new is wished for
+            wait(lambda: live.tradectl("reconcile").code == 0)
+            run.send(signal.SIGTERM)
+            assert run.end().code == 0
+        assert truth.duplicates() == []
+        check_the_books(live, truth.ours())
+
+
+def check_the_books(live: House, orders: list[Order]) -> None:
+    """What the commands tell is what the exchange knows, and every journal can be replayed."""
+    there = {
+        (client_id_of(live, fill["order_id"]), fill["trade_id"], Decimal(fill["quantity"]))
+        for fill in live.tradectl("fills", "--limit", "10000", "--json").document()
+    }
+    assert there == {(o.client_id, str(f.id), f.quantity) for o in orders for f in o.fills}
+    for number in range(len(journals(live.folder))):
+        assert live.replayed(number).verified
+
+
+def client_id_of(live: House, order_id: str) -> str:
+    account_id = header_of(journals(live.folder)[0]).state["account_id"]
+    return client_order_id(account_id, order_id)

@@ -1,0 +1,140 @@
+"""What stands between a decision and a real exchange, each as small as it can be shown.
+
+The schedules of `tests/integration/test_live_schedules.py` found them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.bus_desk import MemoryJournal
+from tests.unit.ledger_desk import RUN, SPOT, Ledger, open_books
+from tests.unit.test_gate import submit
+from tradectl.adapters.execution import ExecutionAdapter
+from tradectl.adapters.links import NoLink
+from tradectl.bus.core import Core
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.commands import SubmitOrder
+from tradectl.domain.errors import AccessLost, NotNow
+from tradectl.domain.events import EmergencyEvent, HoldEvent, HoldKind
+from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.client import CALL
+from tradectl.exchange.ccxt_venue.errors import Reading
+from tradectl.exchange.ccxt_venue.pace import Pace
+from tradectl.exchange.live import LastLook
+from tradectl.state.manager import StateManager
+from tradectl.state.store import Changes
+
+ccxt = pytest.importorskip("ccxt")
+
+# --- the last look ----------------------------------------------------------------------------------
+
+
+class Guarded(NoLink):
+    """Keeps what it is to ask."""
+
+    def guard(self, last_look: LastLook) -> None:
+        self.last_look = last_look
+
+
+class Desk:
+    """An execution adapter, and the books that it asks."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.link = Guarded()
+        bus = EventBus(core=Core(RUN))
+        ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.link)
+
+    def hold(self, kind: HoldKind, *, held: bool = True) -> None:
+        self.ledger.tell(HoldEvent(symbol="BTCUSDT", kind=kind, held=held))
+
+    def why_not(self, command: SubmitOrder) -> str:
+        return self.link.last_look(command)
+
+
+@pytest.mark.parametrize("kind", list(HoldKind))
+def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(kind: HoldKind) -> None:
+    desk = Desk()
+    entry, exit_ = submit(), submit(reduce_only=True)
+    assert desk.why_not(entry) == desk.why_not(exit_) == ""
+    desk.hold(kind)
+    assert f"BTCUSDT is held ({kind})" in desk.why_not(entry)
+    assert bool(desk.why_not(exit_)) is kind.blocks_exits
+    desk.hold(kind, held=False)
+    assert desk.why_not(entry) == ""
+
+
+def test_what_a_stop_closes_leaves_in_spite_of_a_hold() -> None:
+    desk = Desk()
+    desk.hold(HoldKind.MISMATCH)
+    desk.ledger.tell(EmergencyEvent(flatten=True))
+    assert desk.why_not(submit(reduce_only=True)) == ""
+    assert desk.why_not(submit()) != ""
+
+
+def test_a_hold_of_one_symbol_keeps_no_other_back() -> None:
+    desk = Desk()
+    desk.ledger.tell(HoldEvent(symbol=SPOT, kind=HoldKind.MISMATCH))
+    assert desk.why_not(submit()) == ""
+
+
+# --- what the database may know ---------------------------------------------------------------------
+
+
+class Projection:
+    """A store that writes into the journal's log, so that the order is seen."""
+
+    def __init__(self, log: list[str]) -> None:
+        self._log = log
+
+    async def write(self, changes: Changes) -> None:
+        self._log.append(f"store {changes.last_seq}")
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_the_database_never_knows_what_a_loss_of_power_takes_from_a_strict_journal(
+    strict: bool,
+) -> None:
+    journal = MemoryJournal(strict=strict)
+    bus = EventBus(core=Core(RUN), journal=journal)
+    store = Projection(journal.log)
+    state = StateManager(bus, books=open_books(), store=store)  # type: ignore[arg-type]
+    bus.post(HoldEvent(symbol=SPOT, kind=HoldKind.STALE))
+    bus.turn()
+    await state.flush()
+    synced = ["sync"] if strict else []
+    assert journal.log == ["write 1-1", *synced, "store 1"]
+
+
+# --- one error for two ------------------------------------------------------------------------------
+
+
+async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None:
+    """ccxt asks once for all of an account's streams, and blames the keys when nothing comes."""
+    caller = Caller(Pace(1.0, 1.0, 0.0), Reading(), frozenset())
+    error = ccxt.AuthenticationError("received an empty listenKey")
+
+    async def leads() -> None:
+        reply = CALL.get()
+        assert reply is not None
+        reply.garbled = True
+        raise error
+
+    async def follows() -> None:
+        raise error
+
+    with pytest.raises(NotNow):
+        await caller.watch("news", leads)
+    with pytest.raises(NotNow):
+        await caller.watch("news", follows)
+
+
+async def test_keys_that_are_refused_are_lost_access_in_a_stream_too() -> None:
+    caller = Caller(Pace(1.0, 1.0, 0.0), Reading(), frozenset())
+
+    async def refused() -> None:
+        raise ccxt.AuthenticationError("Invalid API-key")
+
+    with pytest.raises(AccessLost):
+        await caller.watch("news", refused)
