@@ -97,6 +97,7 @@ class Desk(Stops):
         self.lives = []
         self._random = Random(f"desk {plan.seed}")
         self._quiet = self._over = False
+        self._compared_at = 0.0
 
     async def perform(self) -> None:
         latching = mock.patch.object(HaltLatch, "_write", self._latching())
@@ -221,6 +222,7 @@ class Desk(Stops):
     async def _settle(self) -> bool:
         """Every fault ends, and everything must come to rest."""
         self._quiet = True
+        self._compared_at = self.machine.clock.now + 2 * self.plan.reconcile
         self.exchange.behave()
         self._clock_jump(0)
         self.exchange.skew_clock(0)
@@ -238,10 +240,10 @@ class Desk(Stops):
         return self.run is not None and self.latch.read() is None
 
     def _settled(self) -> bool:
-        """No question is open."""
+        """No question is open, and all was compared twice since the last fault."""
         run = self.run
         live = run.books.account.live if run is not None else None
-        if run is None or live is None:
+        if run is None or live is None or self.machine.clock.now < self._compared_at:
             return False
         if any(order.status not in AT_REST for order in run.books.working_orders()):
             return False

@@ -234,6 +234,7 @@ class Steps:
         """The operator takes the exchange's word for ours."""
         life, run = self.life, self.run
         if life is not None and run is not None and not life.process.stopped:
+            self.witness.operator_accepted = True
             self._begin(side_by_side(run, accept=True), life.process)
 
 

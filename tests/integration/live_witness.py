@@ -23,13 +23,7 @@ from tests.integration.schedules import LIMIT
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import Order
 from tradectl.bus.journal_reader import JournalReader, NotBegun
-from tradectl.domain.events import (
-    EventType,
-    FillEvent,
-    HoldEvent,
-    HoldKind,
-    RiskEvent,
-)
+from tradectl.domain.events import EventType, FillEvent, HoldEvent, HoldKind, RiskEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.positions import Position
@@ -52,7 +46,6 @@ WORKING = {
     "NEW": (OrderStatus.ACCEPTED,),
     "PARTIALLY_FILLED": (OrderStatus.PARTIALLY_FILLED,),
 }
-TINY = Decimal("0.0001")
 FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
 
 
@@ -72,6 +65,7 @@ class Witness:
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
         """the price that no symbol ever falls to"""
+        self.operator_accepted = False
         self.bounded = True
         """whether the limit holds at all"""
         self.counts: dict[str, int] = defaultdict(int)
@@ -156,8 +150,24 @@ class Witness:
             if o.symbol == symbol and o.side == new.side and not (o.foreign or o.reduce_only)
         ]
         reach = (held if new.side == "BUY" else -held) + sum(open_now)
+        reach -= self._closed_meanwhile(new)
         if reach * self.lowest[symbol] > LIMIT:
             self.say(f"{new.client_id} may bring {symbol} to {reach}: above the limit")
+
+    def _closed_meanwhile(self, new: Order) -> Decimal:
+        """An exit is never refused, though what was approved before it goes further by it."""
+        self.trail.look()
+        approved = list(self.trail.intents)
+        later = set(approved[approved.index(new.client_id) :] if new.client_id in approved else ())
+        return sum(
+            (
+                order.filled
+                for order in self.exchange.truth.ours(market=self.market)
+                if order.reduce_only and order.client_id in later
+                if (order.symbol, order.side) == (new.symbol, new.side)
+            ),
+            ZERO,
+        )
 
     def _moved_in(self, symbol: str) -> Decimal:
         """What others traded and is ours by the operator's word."""
@@ -239,8 +249,10 @@ class Witness:
         return there - before - books.position(symbol).quantity
 
     def what_others_did_is_held(self, books: Books) -> None:
-        """Nobody trades it away: the symbol waits for the operator."""
+        """Nobody trades it away or takes it for ours: the symbol waits for the operator."""
         for symbol in self.lowest:
+            if not self.operator_accepted and self._moved_in(symbol):
+                self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
             if difference and HoldKind.MISMATCH not in books.holds(symbol):
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")

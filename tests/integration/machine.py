@@ -66,7 +66,7 @@ class Process:
         self.journals: list[Any] = []
         self.transports: weakref.WeakSet[Any] = weakref.WeakSet()
         self.sockets: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._backlog: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
+        self._backlog: list[tuple[Context, Any, Callable[..., object], tuple[Any, ...]]] = []
         self._remains: list[object] = []
         self._context = copy_context()
         self._context.run(PROCESS.set, self)
@@ -92,8 +92,8 @@ class Process:
         """SIGCONT: what came in the meantime is heard now."""
         self.stopped = False
         backlog, self._backlog = self._backlog, []
-        for context, callback, args in backlog:
-            self.machine.loop.call_soon(callback, *args, context=context)
+        for context, handle, callback, args in backlog:
+            self.machine.loop.call_soon(_unless_cancelled, handle, callback, *args, context=context)
 
     def kill(self) -> None:
         """SIGKILL: none of its code runs any more."""
@@ -119,12 +119,14 @@ class Process:
         self.locks.clear()
         self.kill()
 
-    def step(self, callback: Callable[..., object], *args: Any) -> None:
+    def step(self, handle: Any, callback: Callable[..., object], *args: Any) -> None:
         """One callback of its own, unless it is stopped or dead."""
+        if handle is not None:
+            handle._args = ()
         if self.dead:
             return
         if self.stopped:
-            self._backlog.append((copy_context(), callback, args))
+            self._backlog.append((copy_context(), handle, callback, args))
             return
         if self.fuse is not None:
             self.fuse -= 1
@@ -185,6 +187,12 @@ class Machine:
 
     def _note_error(self, _loop: Any, context: dict[str, Any]) -> None:
         self.errors.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+def _unless_cancelled(handle: Any, callback: Callable[..., object], *args: Any) -> None:
+    """A timer that ran out while its process stood still may have been cancelled by what came first."""
+    if handle is None or not handle.cancelled():
+        callback(*args)
 
 
 def _cut(transport: Any) -> None:

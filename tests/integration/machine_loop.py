@@ -54,26 +54,33 @@ class MachineLoop(asyncio.SelectorEventLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         context = context if context is not None else copy_context()
-        return super().call_soon(*self._owned(context, callback, args), context=context)
+        process = self._owner(context)
+        if process is None:
+            return super().call_soon(callback, *args, context=context)
+        step: Any = process.step
+        return _told(super().call_soon(step, context=context), callback, args)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         context = context if context is not None else copy_context()
-        return super().call_at(when, *self._owned(context, callback, args), context=context)
+        process = self._owner(context)
+        if process is None:
+            return super().call_at(when, callback, *args, context=context)
+        step: Any = process.step
+        return _told(super().call_at(when, step, context=context), callback, args)
 
-    def _owned(self, context: Context, callback: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _owner(self, context: Context) -> Process | None:
         self.count += 1
         if self.count > MOST_CALLBACKS:
             raise RuntimeError("the simulation goes round in circles")
-        process = context.get(PROCESS)
-        return (callback, *args) if process is None else (process.step, callback, *args)
+        return context.get(PROCESS)
 
     def _add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:
         self._note_fd(fd)
-        return super()._add_reader(fd, *self._owned(copy_context(), callback, args))  # type: ignore[misc]
+        return super()._add_reader(fd, *_watched(callback, args))  # type: ignore[misc]
 
     def _add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:
         self._note_fd(fd)
-        return super()._add_writer(fd, *self._owned(copy_context(), callback, args))  # type: ignore[misc]
+        return super()._add_writer(fd, *_watched(callback, args))  # type: ignore[misc]
 
     def _note_fd(self, fd: Any) -> None:
         number = fd if isinstance(fd, int) else fd.fileno()
@@ -124,6 +131,17 @@ class MachineLoop(asyncio.SelectorEventLoop):
         future = self.create_future()
         self.call_later(self.machine.disk_takes(), settle, future, function, *args)
         return future
+
+
+def _told(handle: Any, callback: Any, args: tuple[Any, ...]) -> Any:
+    """The handle, which tells the process what to call, and by its own state whether still."""
+    handle._args = (handle, callback, *args)
+    return handle
+
+
+def _watched(callback: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    process = PROCESS.get()
+    return (callback, *args) if process is None else (process.step, None, callback, *args)
 
 
 def settle(future: asyncio.Future[Any], function: Callable[..., Any], *args: Any) -> None:

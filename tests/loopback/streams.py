@@ -60,7 +60,10 @@ class Streams:
             FUTURES if path.startswith(("/public", "/market", "/private", "/ws-fapi")) else SPOT
         )
         ws = web.WebSocketResponse(autoping=True, compress=False, max_msg_size=1 << 20)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            return web.Response()  # who asked is gone already
         socket = Socket(request, ws, market)
         self._exchange.hub.sockets.add(socket)
         self._exchange.truth.note("socket-opened", path=path, market=market)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.events import OrderApprovedEvent
 from tradectl.domain.money import ZERO, Side, is_sane
-from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
+from tradectl.risk.measures import widest
 
 D = Decimal
 MARK = D(100)
@@ -112,6 +114,32 @@ def test_an_exit_is_never_refused_for_its_exposure(
     if not isinstance(verdict, OrderApprovedEvent):
         assert verdict.code not in EXPOSURE_CODES
         assert verdict.code == "MIN_NOTIONAL"
+
+
+FILLS = st.tuples(SIDES, st.integers(1, 5), st.booleans())
+
+
+@given(st.integers(-5, 5), st.lists(FILLS, max_size=4), st.integers(-5, 5))
+def test_no_sequence_of_fills_makes_a_position_wider_than_was_reckoned(
+    held: int, working: list[tuple[Side, int, bool]], coming: int
+) -> None:
+    """Reduce-only orders that fill first make room for the others."""
+    orders = [
+        Order(OrderSpec(f"w-{n}", PERP.symbol, side, D(size), reduce_only=flagged), 0, 0)
+        for n, (side, size, flagged) in enumerate(working)
+    ]
+    limit = widest(D(held), orders, D(coming))
+    new = (Side.BUY if coming > 0 else Side.SELL, abs(coming), False)
+    for fills in itertools.permutations([*working, new]):
+        position, has_come = held, False
+        for fill in fills:
+            position, has_come = filled(position, *fill), has_come or fill is new
+            assert not has_come or abs(position) <= limit
+
+
+def filled(position: int, side: Side, size: int, reduce_only: bool) -> int:
+    sign = 1 if side is Side.BUY else -1
+    return position + sign * (min(size, max(-sign * position, 0)) if reduce_only else size)
 
 
 ANY_DECIMAL = st.decimals(allow_nan=True, allow_infinity=True) | st.sampled_from(

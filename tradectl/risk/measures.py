@@ -39,24 +39,30 @@ def named_price(order: OrderSpec) -> Decimal | None:
 
 def reach(order: OrderSpec, held: Decimal, working: Collection[Order]) -> Decimal:
     """The largest size that a position of `held` can have once `order` has filled."""
-    after = held + order.quantity if order.side == BUY else held - order.quantity
-    return widest(after, working)
+    return widest(held, working, order.side.signed(order.quantity))
 
 
-def widest(position: Decimal, working: Collection[Order]) -> Decimal:
-    """The largest size of a `position` when any of its working orders fill. Those that are
-    reduce-only make it nothing but smaller."""
+def widest(position: Decimal, working: Collection[Order], coming: Decimal = ZERO) -> Decimal:
+    """The largest size of a `position` when `coming` has come and any of its working orders fill. Those
+    that are reduce-only take it no further than to zero, and the others go on from there."""
     if not working:
-        return abs(position)
-    most = least = position
+        return abs(position + coming)
+    up, down = max(coming, ZERO), min(coming, ZERO)
+    most, least = position + down, position + up
+    closing_buys = closing_sells = ZERO
     for order in working:
+        signed = order.spec.side.signed(order.remaining)
         if order.spec.reduce_only:
-            continue
-        if order.spec.side == BUY:
-            most += order.remaining
+            closing_buys += max(signed, ZERO)
+            closing_sells += min(signed, ZERO)
         else:
-            least -= order.remaining
-    return max(abs(most), abs(least))
+            up += max(signed, ZERO)
+            down += min(signed, ZERO)
+    if most < 0:
+        most = min(most + closing_buys, ZERO)
+    if least > 0:
+        least = max(least + closing_sells, ZERO)
+    return max(abs(most + up), abs(least + down))
 
 
 def elsewhere(symbol: str, working: Collection[Order], view: AccountView) -> Decimal:
