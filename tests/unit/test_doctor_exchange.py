@@ -164,9 +164,11 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     # --- pace
     ("rate limit", nothing, PASSED, "2% of what it allows"),
     ("rate limit", exchange(reconcile_seconds=1.0), WARNED, "60% of what it allows"),
-    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)), exchange(reconcile_seconds=1.0)), PASSED,
+    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)),
+                           exchange(reconcile_seconds=1.0)), PASSED,
      "3 requests a second for ever; its limit is not known"),
-    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)), exchange(reconcile_seconds=0.1)), WARNED,
+    ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, rate=0.0)),
+                           exchange(reconcile_seconds=0.1)), WARNED,
      "30 requests"),
     ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, channels=())),
                            exchange(poll_seconds=0.5)), WARNED, "raise poll_seconds"),

@@ -1,4 +1,4 @@
-"""Outside the exchange room nobody knows an exchange by its name: what differs is written down in there."""
+"""Outside the exchange room nobody knows an exchange by its name: what differs is written down there."""
 
 from __future__ import annotations
 
