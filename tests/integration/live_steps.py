@@ -111,7 +111,8 @@ class Steps:
         run = self.run
         if run is None:
             return
-        if self.plan.market == "spot" and not run.books.position(symbol).quantity:
+        held = run.books.position(symbol).quantity
+        if self.plan.market == "spot" and not held:
             side = "buy"
         self._orders += 1
         instrument, mark = run.books.instrument(symbol), self.prices[symbol]
@@ -126,7 +127,7 @@ class Steps:
             type=OrderType(kind),
             price=limit if kind == "limit" else None,
             stop_price=stop if kind == "stop_market" else None,
-            reduce_only=reduce_only and kind == "market",
+            reduce_only=reduce_only and kind == "market" and held * sign > 0,
         )
         self.post(OrderEvent(source_component=SOURCE, order=spec, reason="by hand"))
 

@@ -143,7 +143,7 @@ class Witness:
         if new.reduce_only or not self.bounded:
             return
         truth, symbol = self.exchange.truth, new.symbol
-        held = truth.net(symbol, market=self.market) + self._moved_in(symbol)
+        held = self._held(symbol)
         open_now = [
             o.remaining
             for o in truth.open_orders(market=self.market)
@@ -168,6 +168,10 @@ class Witness:
             ),
             ZERO,
         )
+
+    def _held(self, symbol: str) -> Decimal:
+        """By our orders, and by the operator's word."""
+        return self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
 
     def _moved_in(self, symbol: str) -> Decimal:
         """What others traded and is ours by the operator's word."""
@@ -270,7 +274,7 @@ class Witness:
         if open_orders:
             self.say(f"the stop was confirmed, and {open_orders} are open")
         for symbol in self.lowest if flatten else ():
-            held = self.exchange.truth.net(symbol, market=self.market)
+            held = self._held(symbol)
             if abs(held) * self.lowest[symbol] > Decimal(110):
                 self.say(f"the stop was confirmed, and {held} {symbol} is held")
 

@@ -126,7 +126,8 @@ class Process:
         if self.dead:
             return
         if self.stopped:
-            self._backlog.append((copy_context(), handle, callback, args))
+            context = handle._context if handle is not None else copy_context()
+            self._backlog.append((context, handle, callback, args))
             return
         if self.fuse is not None:
             self.fuse -= 1

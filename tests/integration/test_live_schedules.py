@@ -79,6 +79,16 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         assert seen["accepted"] > len(seeds_of(chunk))
 
 
+FOUND = (807, 834, 951)
+"""Seeds that once found something, and lie beyond those that are always tried."""
+
+
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
+    judged(plan_of(seed), tmp_path / str(seed))
+
+
 # --- the real process -------------------------------------------------------------------------------
 
 LONGEST_WAIT_S = 60.0

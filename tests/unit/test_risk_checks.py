@@ -27,6 +27,7 @@ from tradectl.risk.sanity import (
     OtherCurrency,
     Paused,
     PriceCollar,
+    ReduceOnly,
     UnknownSymbol,
 )
 
@@ -61,6 +62,25 @@ def passes(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> boo
     refusal = ask(check, spec, view, at)
     assert refusal is None or refusal.code == check.code
     return refusal is None
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "symbol", "held", "may"),
+    [
+        (SELL, "1", BTC, "1", True),
+        (SELL, "1.001", BTC, "1", False),
+        (SELL, "1", BTC, "0", False),
+        (BUY, "1", BTC, "1", False),
+        (BUY, "1", BTC, "0", False),
+        (BUY, "1", PERPETUAL, "0", True),  # there the exchange sees to it
+    ],
+)
+def test_on_spot_we_see_to_it_that_an_order_only_reduces(
+    side: Side, quantity: str, symbol: str, held: str, may: bool
+) -> None:
+    view = account(symbol, held)
+    assert passes(ReduceOnly(), order(side, quantity, symbol, reduce_only=True), view) == may
+    assert passes(ReduceOnly(), order(side, quantity, symbol), view)
 
 
 # --- may orders leave -----------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
 def test_the_checks_are_asked_in_this_order() -> None:
     assert [check.code for check in default_checks(RiskLimits())] == [
         "HALTED", "PAUSED", "HELD", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
-        "MIN_NOTIONAL",
+        "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
         "NO_PRICE", "ORDER_RATE", "WORKING_ORDERS", "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
         "BALANCE",
@@ -89,7 +89,7 @@ def test_the_checks_are_asked_in_this_order() -> None:
 def test_a_limit_that_is_off_has_no_check() -> None:
     assert [check.code for check in default_checks(OFF)] == [
         "HALTED", "PAUSED", "HELD", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
-        "MIN_NOTIONAL",
+        "REDUCE_ONLY", "MIN_NOTIONAL",
         "NO_PRICE", "DUPLICATE", "BALANCE",
     ]  # fmt: skip
 

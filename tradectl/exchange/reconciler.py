@@ -110,7 +110,10 @@ class Reconciler:
         busy = {
             tracked.spec.symbol
             for tracked in self._desk.working()
-            if not tracked.answered or tracked.doubted or tracked.lacks_fills()
+            if not tracked.answered
+            or tracked.doubted
+            or tracked.lacks_fills()
+            or tracked.client_id not in self._open  # it may have fills that nobody told us of
         }
         positions = {
             symbol: holdings.of(self.instruments[symbol])

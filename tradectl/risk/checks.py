@@ -23,6 +23,7 @@ from tradectl.risk.sanity import (
     OtherCurrency,
     Paused,
     PriceCollar,
+    ReduceOnly,
     StaleData,
     UnknownSymbol,
 )
@@ -41,6 +42,7 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         OtherCurrency(),
         BadOrder(),
         BadNumber(),
+        ReduceOnly(),
         MinNotional(),
         *_on(limits.max_order_notional, OrderNotional),
         *_on(limits.max_position_notional, PositionNotional),

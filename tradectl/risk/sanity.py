@@ -156,6 +156,25 @@ class BadNumber(Check):
         return None
 
 
+class ReduceOnly(Check):
+    """On spot no exchange sees to it that an order only reduces what is held: we do."""
+
+    code = "REDUCE_ONLY"
+
+    def check(self, case: Case) -> Refusal | None:
+        order, facts = case.order, case.facts
+        if not order.reduce_only or facts.instrument.can_short:
+            return None
+        if order.side is Side.SELL and order.quantity <= facts.held:
+            return None
+        return self.refuse(
+            f"reduce-only: {plain(facts.held)} are held, and the order is to {order.side} "
+            f"{plain(order.quantity)}",
+            facts.held,
+            order.quantity,
+        )
+
+
 class MinNotional(Check):
     """What exchanges refuse as too small. Not asked of reduce-only orders: a rest must be
     closable."""
