@@ -71,7 +71,7 @@ def perform(plan: Plan, folder: Path) -> Outcome:
 def _performed(plan: Plan, folder: Path) -> Outcome:
     machine = Machine(plan.seed)
     machine.slow_disk = plan.slow_disk
-    with mock.patch.dict(os.environ, KEYS), mock.patch.object(sessions, "LIVE_FLUSH_S", 2.0):
+    with mock.patch.dict(os.environ, KEYS), mock.patch.object(sessions, "LIVE_FLUSH_S", 3.0):
         desk = Desk(plan, machine, folder)
         run_on(machine, desk.perform())
     witness, lives = desk.witness, [life.end for life in desk.lives]
@@ -195,7 +195,7 @@ class Desk(Stops):
     async def _market(self) -> None:
         """It never stands still for long."""
         while True:
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(3.0)
             for symbol, price in self.prices.items():
                 self.move(symbol, price + self.starts[symbol] * BPS * self._random.choice((-1, 1)))
 
