@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "EventBus": "tradectl.bus.event_bus",
-    "OrchestratorConfig": "tradectl.runtime.settings",
+    "OrchestratorConfig": "tradectl.config.settings",
     "StateManager": "tradectl.state.manager",
     "TradingOrchestrator": "tradectl.runtime.orchestrator",
     "ExecutionEvent": "tradectl.events",
@@ -46,6 +46,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tradectl.bus.event_bus import EventBus
+    from tradectl.config.settings import OrchestratorConfig
     from tradectl.events import (
         EventPriority,
         EventType,
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
         SystemEvent,
     )
     from tradectl.runtime.orchestrator import TradingOrchestrator
-    from tradectl.runtime.settings import OrchestratorConfig
     from tradectl.state.manager import StateManager
 
 

@@ -23,7 +23,7 @@ from tests.benchmarks.table import Row, at_most
 from tradectl.bus.clock import WallClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.journal_reader import JournalReader
+from tradectl.config.load import load_settings
 from tradectl.domain.events import (
     FillEvent,
     MarketDataEvent,
@@ -32,12 +32,12 @@ from tradectl.domain.events import (
     Record,
 )
 from tradectl.domain.time import MILLISECOND, SECOND
+from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alerts import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.runtime.config import load_settings
-from tradectl.runtime.paths import StateDir
 from tradectl.runtime.session import Session
 from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
 
 TICKS_PER_SECOND = 1_000
 BUS_EVENTS_PER_SECOND = 5_000

@@ -16,9 +16,9 @@ from statistics import median
 
 from tests.benchmarks.bench import Bench, in_turns, medians
 from tests.benchmarks.table import Row, at_most, at_most_times
-from tradectl.bus.journal_reader import JournalReader
 from tradectl.domain.events import FillEvent, MarketDataEvent
 from tradectl.domain.time import SECOND
+from tradectl.journal.reader import JournalReader
 
 BARE_TYPER = """import typer
 

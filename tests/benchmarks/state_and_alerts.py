@@ -11,15 +11,15 @@ from pathlib import Path
 from tests.benchmarks.bench import Bench, medians, percentile
 from tests.benchmarks.table import Row, at_least, at_most
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.journal_reader import JournalReader
+from tradectl.config.settings import Settings
 from tradectl.domain.events import FillEvent, MarketDataEvent, Record
 from tradectl.domain.time import SECOND
+from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alerts import AlertManager
-from tradectl.runtime.assembly import make_books
-from tradectl.runtime.settings import Settings
 from tradectl.state.account import Account
 from tradectl.state.books import Books
+from tradectl.system.trading_system import make_books
 
 ALERTS = 1_000
 

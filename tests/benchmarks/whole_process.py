@@ -21,9 +21,9 @@ from msgspec.structs import replace
 
 from tests.benchmarks.bench import HERE, Bench, Finished, in_turns
 from tests.benchmarks.table import Bound, Row, at_least, times
-from tradectl.bus.journal_reader import JournalReader
 from tradectl.domain.events import FillEvent
 from tradectl.domain.money import plain
+from tradectl.journal.reader import JournalReader
 
 OURS_TO_THEIRS = {"quiet": "ema", "flip": "flip"}
 TITLES = {"quiet": "file to result, no orders", "flip": "file to result, an order every 22 trades"}

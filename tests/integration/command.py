@@ -26,8 +26,8 @@ from typing import Any
 
 import msgspec
 
-from tradectl.bus.journal import Header, HeaderLine, SealLine, make_seal
 from tradectl.domain.events import Event, Record
+from tradectl.journal.writer import Header, HeaderLine, SealLine, make_seal
 
 TRADECTL = [sys.executable, "-m", "tradectl"]
 PATIENCE_S = 30.0

@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.integration.command import Answer, journals
-from tradectl.runtime.inspector import Inspector
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.replay import Replay, ReplayResult
+from tradectl.operations.inspector import Inspector
+from tradectl.replay.replay import Replay, ReplayResult
+from tradectl.state.directory import StateDir
 
 Typed = Callable[..., Answer]
 

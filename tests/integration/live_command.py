@@ -23,7 +23,7 @@ from tests.integration.command import Answer, Running, journals, running, tradec
 from tests.integration.desk import Character, written
 from tests.integration.live_trader import KEYS, SPOT
 from tests.loopback import loopback_thread
-from tradectl.runtime.replay import Replay, ReplayResult
+from tradectl.replay.replay import Replay, ReplayResult
 
 EXCHANGE = """
 mode = "live"

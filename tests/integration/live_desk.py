@@ -36,10 +36,10 @@ from tradectl.domain.errors import ExchangeError, Halted
 from tradectl.domain.events import HoldKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.runtime import session as sessions
-from tradectl.runtime.opening import RunOptions
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.reconcile import side_by_side
+from tradectl.runtime.in_process_reconcile import side_by_side
 from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run_options import RunOptions
+from tradectl.state.directory import StateDir
 from tradectl.state.latch import HaltLatch
 
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.integration.schedules import LIMIT, Plan
-from tradectl.exchange.settings import ExchangeSettings
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.config.settings import OrchestratorConfig, Settings
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
-from tradectl.runtime.settings import OrchestratorConfig, Settings
 
 
 def settings_of(plan: Plan, url: str) -> Settings:

@@ -18,7 +18,7 @@ from tradectl.domain.events import Command, CommandEvent, Event, OrderEvent, Str
 from tradectl.domain.events import SignalAction as Action
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.runtime.reconcile import side_by_side
+from tradectl.runtime.in_process_reconcile import side_by_side
 from tradectl.runtime.run import TradingRun
 from tradectl.state.latch import HaltLatch
 

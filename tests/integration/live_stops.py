@@ -7,11 +7,11 @@ import signal
 
 from tests.integration.live_steps import LOOKS_INTO_IT_S, Steps
 from tradectl.domain.errors import ExchangeError
-from tradectl.runtime.commands import control_handlers
-from tradectl.runtime.emergency import _finishing_run as finishing_run
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import LIVE_ACCOUNT, recover
-from tradectl.runtime.stop_session import Stop
+from tradectl.operations.emergency_stop import _finishing_run as finishing_run
+from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.runtime.control_handlers import control_handlers
+from tradectl.runtime.in_process_stop import Stop
+from tradectl.state.directory import StateDir
 
 STOP_S = 60.0
 """The longest that a direct stop may take, whatever the exchange does."""

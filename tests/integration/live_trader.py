@@ -24,6 +24,7 @@ import pytest
 
 from tests.integration.command import journals
 from tests.loopback import KEY, SECRET, LoopbackExchange
+from tradectl.config.settings import FeedSettings, OrchestratorConfig, Settings
 from tradectl.domain.events import (
     CancelEvent,
     Event,
@@ -38,14 +39,13 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderType, client_order_id
-from tradectl.exchange.live import LiveExchange
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.replay.replay import Replay
 from tradectl.risk.limits import RiskLimits
-from tradectl.runtime.opening import Approve, RunOptions
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.replay import Replay
 from tradectl.runtime.run import TradingRun, trade
-from tradectl.runtime.settings import FeedSettings, OrchestratorConfig, Settings
+from tradectl.runtime.run_options import Approve, RunOptions
+from tradectl.state.directory import StateDir
 
 SPOT = "BTCUSDT"
 """On futures it is called the same."""

@@ -22,16 +22,16 @@ from tests.integration.machine import Machine
 from tests.integration.schedules import LIMIT
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import Order
-from tradectl.bus.journal_reader import JournalReader, NotBegun
 from tradectl.domain.events import EventType, FillEvent, HoldEvent, HoldKind, RiskEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.positions import Position
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
-from tradectl.runtime.replay import Replay
+from tradectl.journal.reader import JournalReader, NotBegun
+from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
+from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
 from tradectl.state.books import OUTSIDE, Books
+from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
 
 FRESH_LATCH_S = 0.06

@@ -27,13 +27,13 @@ from unittest import mock
 import aiosqlite.core
 
 import tradectl.exchange.ccxt_venue
-import tradectl.runtime.venues  # noqa: F401  what is loaded late would keep the first machine's clock
+import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first machine's clock
 from tests.integration.machine import Machine
 from tests.integration.machine_loop import PROCESS, settle
-from tradectl.bus.journal import JournalWriter
+from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.runtime import run as runs
-from tradectl.runtime.paths import StateDir
+from tradectl.state.directory import StateDir
 
 Swap = tuple[Any, str, Any]
 Clocks = dict[Any, Any]

@@ -14,7 +14,7 @@ from tests.integration.command import Running, journals, records_of, running, tr
 from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.domain.events import Command, CommandEvent, OrderApprovedEvent, OrderEvent
 from tradectl.domain.money import Side
-from tradectl.runtime.paths import StateDir
+from tradectl.state.directory import StateDir
 
 USAGE = 2
 NOT_RUNNING = 4

@@ -30,11 +30,11 @@ from tests.integration.command import (
     tradectl,
 )
 from tradectl.domain.events import FillEvent, OrderApprovedEvent, OrderEvent
-from tradectl.runtime.inspector import Inspector
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import Recovered, recover
-from tradectl.runtime.replay import NO_LIMIT, Replay, ReplayResult
+from tradectl.operations.inspector import Inspector
+from tradectl.recovery.recovery import Recovered, recover
+from tradectl.replay.replay import NO_LIMIT, Replay, ReplayResult
 from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
 
 CYCLES = int(os.environ.get("TRADECTL_CRASH_CYCLES", "12"))
 PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")

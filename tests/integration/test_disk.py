@@ -25,8 +25,8 @@ from tests.integration.command import (
     tradectl,
 )
 from tests.integration.desk import look
-from tradectl.bus.journal_reader import JournalReader
 from tradectl.domain.events import FillEvent
+from tradectl.journal.reader import JournalReader
 
 NO_ROOM = "No space left on device"
 

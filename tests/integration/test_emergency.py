@@ -28,11 +28,11 @@ from tests.integration.command import (
     tradectl,
 )
 from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
+from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
-from tradectl.runtime.opening import RunOptions
-from tradectl.runtime.paths import StateDir
 from tradectl.runtime.run import TradingRun, trade
-from tradectl.runtime.settings import Settings
+from tradectl.runtime.run_options import RunOptions
+from tradectl.state.directory import StateDir
 
 HALTED = 6
 NOT_CONFIRMED = 5

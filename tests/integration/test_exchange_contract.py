@@ -36,9 +36,9 @@ from tradectl.domain.orders import (
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import Exchange
 from tradectl.exchange.ccxt_venue import CcxtVenue, Keys
-from tradectl.exchange.live import LiveExchange
-from tradectl.exchange.paper import PaperExchange
-from tradectl.exchange.settings import ExchangeSettings, PaperSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
+from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 BUY, SELL = Side.BUY, Side.SELL
 PATIENCE_S = 10.0

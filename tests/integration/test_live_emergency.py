@@ -27,10 +27,10 @@ from tests.integration.desk import Character, look, written
 from tests.integration.live_command import House, house
 from tests.integration.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import FOREVER, loopback_thread
-from tradectl.runtime.control import ask
-from tradectl.runtime.emergency import emergency_stop
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.replay import Replay
+from tradectl.control.client import ask
+from tradectl.operations.emergency_stop import emergency_stop
+from tradectl.replay.replay import Replay
+from tradectl.state.directory import StateDir
 
 NOT_CONFIRMED, HALTED = 5, 6
 
@@ -53,7 +53,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def generous(monkeypatch: pytest.MonkeyPatch) -> None:
     """These runs ask more often than a real one, and wait less for what never comes."""
     monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import HoldKind
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.feeds.live import LiveFeed
+from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.risk.limits import RiskLimits
 
 pytestmark = pytest.mark.usefixtures("keys", "generous")
@@ -49,7 +49,7 @@ def generous(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loopback has no rate limit, and these runs ask a hundred times as often as a real one. They
     wait less for what never comes, too."""
     monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

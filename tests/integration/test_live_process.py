@@ -29,7 +29,7 @@ from tests.integration.live_trader import (
     trading,
 )
 from tests.loopback import FOREVER, loopback_thread
-from tradectl.cli.going_live import approval
+from tradectl.cli.commands.going_live import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
 from tradectl.domain.events import HoldKind
 from tradectl.monitoring.alert import Alert
@@ -50,7 +50,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def generous(monkeypatch: pytest.MonkeyPatch) -> None:
     """These runs ask more often than a real one, and wait less for what never comes."""
     monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 BEFORE_THE_SEND = """
 import os
-from tradectl.exchange.live import LiveExchange
+from tradectl.exchange.live.live_exchange import LiveExchange
 LiveExchange.send = lambda *_: os._exit(9)
 from tradectl.cli.app import main
 main()
@@ -142,7 +142,7 @@ async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancell
 async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
     exchange: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradectl.exchange.lookouts.STOOD_STILL_S", 0.5)
+    monkeypatch.setattr("tradectl.exchange.live.account_monitors.STOOD_STILL_S", 0.5)
     async with trading(
         exchange, folder, settings=settings_for(exchange, stale_after=0.6)
     ) as trader:

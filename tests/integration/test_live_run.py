@@ -24,9 +24,9 @@ from tests.integration.desk import Character, Typed, look, written
 from tests.integration.live_command import house
 from tests.integration.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tests.loopback import loopback_thread
-from tradectl.bus.journal_reader import read_header
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.reconcile import reconcile
+from tradectl.journal.reader import read_header
+from tradectl.runtime.in_process_reconcile import reconcile
+from tradectl.state.directory import StateDir
 
 HALTED = 6
 RESTING = ", order_type = 'limit', limit_offset_bps = 50, min_trade_notional = 1000"
@@ -166,7 +166,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
     monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.DRAIN_S", 0.3)
+    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.ccxt_venue.keys import Keys
+from tradectl.exchange.ccxt_venue.credentials import Keys
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"
 SECRET = "CanarySecretCanarySecretCanarySecret0000000000000000000000000002"

@@ -10,9 +10,9 @@ import pytest
 
 from tests.integration.live_trader import KEYS, QUICK, SPOT, keys, settings_for, trading
 from tests.loopback import LoopbackExchange
+from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
-from tradectl.runtime.settings import Settings
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 OTHER = f"other:{SPOT}"
 

@@ -24,7 +24,7 @@ from tests.integration.command import (
 from tests.integration.desk import Typed
 from tests.loopback import loopback_thread
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
-from tradectl.runtime.recorder import default_path
+from tradectl.operations.recorder import default_path
 
 THREE = ("--symbol", "BTCUSDT", "--symbol", "ETHUSDT")
 NOWHERE = "http://127.0.0.1:9"

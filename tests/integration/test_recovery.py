@@ -30,9 +30,9 @@ from tests.integration.command import (
 )
 from tests.integration.desk import look
 from tradectl.domain.events import FillEvent
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import Recovered, recover
+from tradectl.recovery.recovery import Recovered, recover
 from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
 
 IDLE = "--strategy=donchian-breakout"
 """Bars of a minute: such a run ends before it has an order of its own."""

@@ -38,7 +38,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TimerEvent,
 )
-from tradectl.runtime.replay import Replay, ReplayResult
+from tradectl.replay.replay import Replay, ReplayResult
 
 DIVERGED = 3
 

@@ -11,7 +11,7 @@ from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.ccxt_venue.markets import TICK_SIZE, Markets
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.reports import Reports
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 
 QUIRKS = quirks_of("binance")
 

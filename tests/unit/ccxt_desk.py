@@ -15,7 +15,7 @@ from tests.loopback.symbols import FUTURES, SPOT
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Keys
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 KINDS = ("spot", "perpetual")

@@ -19,13 +19,15 @@ import msgspec
 import pytest
 
 from tests.unit.fake_venue import SilentVenue
+from tradectl.config.settings import Settings
+from tradectl.doctor.examination import Finding, Verdict, examine
 from tradectl.domain.errors import Refused, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument, InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.time import SECOND
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import (
     Abilities,
     Channel,
@@ -36,11 +38,9 @@ from tradectl.exchange.venue import (
     Told,
     VenueOrder,
 )
-from tradectl.runtime import venues as venues_room
-from tradectl.runtime.doctor import Finding, Verdict, examine
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.settings import Settings
-from tradectl.runtime.venues import Venues
+from tradectl.runtime import exchanges as venues_room
+from tradectl.runtime.exchanges import Venues
+from tradectl.state.directory import StateDir
 
 NEVER = "never"
 LISTEN_S = 0.05

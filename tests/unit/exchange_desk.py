@@ -29,8 +29,8 @@ from tradectl.domain.orders import (
     step,
 )
 from tradectl.domain.time import SECOND
-from tradectl.exchange.matching import Matching
-from tradectl.exchange.settings import PaperSettings
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.matching_engine import Matching
 
 COIN = Instrument("COINUSDT", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
 SYMBOL = COIN.symbol

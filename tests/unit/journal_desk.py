@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.unit.bus_desk import note, tick
-from tradectl.bus.journal import Footer, Header, JournalWriter
-from tradectl.bus.journal_reader import JournalReader
 from tradectl.domain.events import Record
+from tradectl.journal.reader import JournalReader
+from tradectl.journal.writer import Footer, Header, JournalWriter
 
 HEADER = Header(
     run_id="r1",

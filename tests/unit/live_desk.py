@@ -10,7 +10,7 @@ from typing import Any
 from tests.unit.fake_venue import FakeTime, FakeVenue, turns
 from tradectl.domain.events import Event, HoldEvent, HoldKind, MarketDataEvent, SystemEvent
 from tradectl.exchange.venue import Channel
-from tradectl.feeds.live import LiveFeed
+from tradectl.feeds.live.live_feed import LiveFeed
 
 
 class Desk:

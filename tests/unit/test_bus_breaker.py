@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradectl.bus.breaker import CircuitBreaker
+from tradectl.domain.breaker import CircuitBreaker
 
 
 class HandClock:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.bus_desk import label, note, timer
-from tradectl.bus.agenda import FIRST_TIME, NEVER, Agenda
 from tradectl.bus.clock import DataClock, WallClock
+from tradectl.bus.scheduler import FIRST_TIME, NEVER, Agenda
 from tradectl.domain.events import TimerEvent
 
 

@@ -11,8 +11,8 @@ import types
 import pytest
 
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.ccxt_venue.keys import Keys, read_keys, redacted
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.ccxt_venue.credentials import Keys, read_keys, redacted
+from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CANARY = "canary+key/0123456789="
 SECRET = "canarysecret0123456789"

@@ -10,13 +10,13 @@ import pytest
 from tests.unit.ccxt_bench import client, markets
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import InstrumentKind
+from tradectl.exchange.ccxt_venue.decimals import NotOurs
 from tradectl.exchange.ccxt_venue.markets import (
     DECIMAL_PLACES,
     SIGNIFICANT_DIGITS,
     TICK_SIZE,
     Markets,
 )
-from tradectl.exchange.ccxt_venue.numbers import NotOurs
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT", "btcusdt", "BTC-USDT", "btc_usdt"])

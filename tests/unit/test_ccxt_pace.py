@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tradectl.domain.errors import NotNow
-from tradectl.exchange.ccxt_venue.pace import Pace
+from tradectl.exchange.ccxt_venue.rate_limiter import Pace
 
 
 class Time:

@@ -11,7 +11,7 @@ from tests.unit.ccxt_bench import QUIRKS, client, markets
 from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
-from tradectl.exchange.ccxt_venue.numbers import Nonsense, NotOurs
+from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs
 from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
 
 SPOT, PERPETUAL = client(), client("perpetual")

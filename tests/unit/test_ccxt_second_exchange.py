@@ -19,7 +19,7 @@ from tradectl.domain.errors import AccessLost, NotNow, UsageError
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import Side
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel
 
 INSTRUMENT = {

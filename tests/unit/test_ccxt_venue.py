@@ -19,7 +19,7 @@ from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Keys, exchange_ids
 from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, VenueOrder
 
 

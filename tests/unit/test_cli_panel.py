@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tradectl.cli.panel import Panel, render, suits
-from tradectl.cli.panel_chart import EIGHTHS, bar, chart, sparkline, thinned
+from tradectl.cli.panel.chart import EIGHTHS, bar, chart, sparkline, thinned
+from tradectl.cli.panel.panel import Panel, render, suits
 
 SIZES = [(80, 24), (160, 50), (60, 20), (100, 30), (120, 34), (40, 12), (20, 4), (240, 70), (5, 2)]
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"

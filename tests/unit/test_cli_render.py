@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from tradectl.cli import panel_figures as figures
-from tradectl.cli import render
-from tradectl.cli.panel_lines import LineLog
+from tradectl.cli.output import figures, render
+from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
     AnyEvent,
     CancelEvent,
@@ -607,5 +606,5 @@ def test_the_heartbeat_says_how_the_run_is_doing() -> None:
 
 
 def test_the_line_log_does_not_load_rich() -> None:
-    program = "import sys, tradectl.cli.panel_lines; sys.exit('rich' in sys.modules)"
+    program = "import sys, tradectl.cli.output.lines; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

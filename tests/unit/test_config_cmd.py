@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tradectl.cli.config_cmd import app
+from tradectl.cli.commands.config import app
+from tradectl.config.load import load_settings
+from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.runtime.config import load_settings
-from tradectl.runtime.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradectl.config.edit import set_key
+from tradectl.config.lines import with_key
+from tradectl.config.load import load_settings
+from tradectl.config.template import template
 from tradectl.domain.errors import ConfigError
-from tradectl.runtime.config import load_settings
-from tradectl.runtime.config_edit import set_key
-from tradectl.runtime.config_lines import with_key
-from tradectl.runtime.config_template import template
 
 FILE = """\
 # my settings

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradectl.config.load import load_settings
 from tradectl.domain.errors import ConfigError
-from tradectl.runtime.config import load_settings
 
 CANARY = "hush-4711"
 STRATEGY = '[[strategies]]\nname = "a"\nstrategy = "ema-cross"\n'

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tradectl.config.load import load_settings
+from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instruments
-from tradectl.runtime.config import load_settings
-from tradectl.runtime.settings import Settings
 from tradectl.strategy.catalog import find
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"

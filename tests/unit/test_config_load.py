@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from tradectl.config.load import load_settings
+from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument, InstrumentKind
-from tradectl.runtime.config import load_settings
-from tradectl.runtime.settings import Settings
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 D = Decimal
 
@@ -177,7 +177,7 @@ def test_every_strategy_may_use_everything_when_no_part_is_given() -> None:
 @pytest.mark.parametrize("environ", [{}, {"TRADECTL_STATE_DIR": "/x"}])
 def test_without_layers_pydantic_is_not_imported(environ: dict[str, str]) -> None:
     code = (
-        "import sys; from tradectl.runtime.config import load_settings; "
+        "import sys; from tradectl.config.load import load_settings; "
         f"load_settings(None, None, {environ!r}); "
         "print([m for m in sys.modules if m.startswith(('pydantic', 'tomllib', 'tomli_w'))])"
     )

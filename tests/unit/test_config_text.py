@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradectl.config.file import parse
+from tradectl.config.keys import is_struct, known_keys, types_of
+from tradectl.config.load import settings_from
+from tradectl.config.render import describe, effective, literal
+from tradectl.config.settings import AccountSettings, Settings
+from tradectl.config.template import template
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
-from tradectl.exchange.settings import ExchangeSettings
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
-from tradectl.runtime.config import settings_from
-from tradectl.runtime.config_file import parse
-from tradectl.runtime.config_keys import is_struct, known_keys, types_of
-from tradectl.runtime.config_template import template
-from tradectl.runtime.config_text import describe, effective, literal
-from tradectl.runtime.settings import AccountSettings, Settings
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 D = Decimal
 PATH = Path("t.toml")

@@ -21,12 +21,13 @@ from tests.unit.doctor_desk import (
     event,
     stands_in,
 )
-from tradectl.cli import doctor_cmd
+from tradectl.cli.commands import doctor as doctor_cmd
+from tradectl.doctor import examination as doctor
+from tradectl.doctor import probe as doctor_asking
+from tradectl.doctor.examination import diagnose
+from tradectl.doctor.finding import Finding, Verdict, failed, is_fit, passed, shown, warned
 from tradectl.domain.errors import AccessLost, ConfigError, NotNow, UsageError
-from tradectl.exchange.settings import ExchangeSettings
-from tradectl.runtime import doctor, doctor_asking
-from tradectl.runtime.doctor import diagnose
-from tradectl.runtime.doctor_finding import Finding, Verdict, failed, is_fit, passed, shown, warned
+from tradectl.exchange.exchange_settings import ExchangeSettings
 
 FAILED = Verdict.FAILED
 CONFIG = 'mode = "live"\nsymbols = ["BTCUSDT"]\n[[exchanges]]\nid = "binance"\n'

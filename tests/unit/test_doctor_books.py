@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.doctor_desk import DoctorDesk, desk_in, order
+from tradectl.doctor import examination as doctor
+from tradectl.doctor.finding import Verdict
 from tradectl.domain.errors import Refused
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.positions import Position
 from tradectl.exchange.venue import Holdings
-from tradectl.runtime import doctor
-from tradectl.runtime.doctor_finding import Verdict
 from tradectl.state.account import Account
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED

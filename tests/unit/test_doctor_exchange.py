@@ -19,11 +19,12 @@ from tests.unit.doctor_desk import (
     event,
     order,
 )
+from tradectl.doctor import examination as doctor
+from tradectl.doctor import probe as doctor_asking
+from tradectl.doctor.finding import Verdict
 from tradectl.domain.errors import AccessLost, NotNow, OutcomeUnknown, Refused
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
-from tradectl.runtime import doctor, doctor_asking
-from tradectl.runtime.doctor_finding import Verdict
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MS = 1_000_000

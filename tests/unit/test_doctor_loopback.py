@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.loopback.exchange import LoopbackExchange
-from tradectl.exchange.settings import ExchangeSettings
-from tradectl.runtime.doctor import diagnose
-from tradectl.runtime.doctor_finding import Finding, Verdict
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.settings import Settings
+from tradectl.config.settings import Settings
+from tradectl.doctor.examination import diagnose
+from tradectl.doctor.finding import Finding, Verdict
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.state.directory import StateDir
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MAIN = "main"

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tradectl.runtime.doctor_finding import Finding, Verdict
-from tradectl.runtime.doctor_machine import (
+from tradectl.config.settings import Settings
+from tradectl.doctor.finding import Finding, Verdict
+from tradectl.doctor.machine import (
     GIB,
     MIB,
     config_file,
@@ -22,9 +23,8 @@ from tradectl.runtime.doctor_machine import (
     machine,
     strategies,
 )
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.settings import Settings
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.state.directory import StateDir
+from tradectl.strategy.instances import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 STRATEGY = (

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.exchange_desk import Desk, order, quote, trade
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import Liquidity
-from tradectl.exchange.costs import Costs
-from tradectl.exchange.settings import PaperSettings
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.cost_models import Costs
 
 
 @pytest.mark.parametrize(

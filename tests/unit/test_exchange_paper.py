@@ -13,7 +13,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import AT_ONCE, Exchange
-from tradectl.exchange.paper import PaperExchange
+from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 START = 1_000 * MILLISECOND
 

@@ -24,8 +24,8 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import BPS, Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import MILLISECOND
-from tradectl.exchange.paper import PaperExchange
-from tradectl.exchange.settings import PaperSettings
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 SPOT = "binance_spot_BTCUSDT_20240808T2354_20240809T0005.csv.gz"
 CANDLES = "candles/binance_1m_20210420_20210520/BTCUSDT.csv.gz"

@@ -10,7 +10,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import BadRow
-from tradectl.feeds.collar import Collar
+from tradectl.feeds.price_band import Collar
 from tradectl.feeds.quality import RowError
 from tradectl.feeds.recorded import RecordedFeed
 

@@ -13,7 +13,7 @@ from tradectl.domain.events import HoldEvent, HoldKind
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.base import Feed
-from tradectl.feeds.live_batch import conflated
+from tradectl.feeds.live.conflator import conflated
 
 TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK
 TWO = {"BTCUSDT": "fake", "ETHUSDT": "fake"}

@@ -13,9 +13,9 @@ import pytest
 from tests.loopback import LoopbackExchange
 from tradectl.domain.events import BookEvent, Event, HoldEvent, HoldKind, MarketDataEvent
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
-from tradectl.feeds.live import LiveFeed
+from tradectl.feeds.live.live_feed import LiveFeed
 
 SYMBOL = "BTCUSDT"
 TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK

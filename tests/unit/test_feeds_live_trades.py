@@ -14,8 +14,8 @@ from tradectl.domain.errors import NotNow, OutcomeUnknown
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.venue import Channel
-from tradectl.feeds.live_named import NamedLine, line_for
-from tradectl.feeds.live_trades import FRUITLESS, TRUSTED_AFTER, WITNESSES, NumberedLine
+from tradectl.feeds.live.named_trades import NamedLine, line_for
+from tradectl.feeds.live.trade_sequencer import FRUITLESS, TRUSTED_AFTER, WITNESSES, NumberedLine
 
 TRADES = Channel.TRADES
 

@@ -17,12 +17,12 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
-from tradectl.feeds.live import LiveFeed
+from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.strategy import Strategy
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 SAMPLE = Path(__file__).parents[1] / "data" / "spot_btcusdt_wire.gz"
 FORGOTTEN = 3600

@@ -16,12 +16,12 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND
-from tradectl.feeds.columns import DOUBT, read_block
-from tradectl.feeds.layout import read_header
+from tradectl.feeds.csv.columns import DOUBT, read_block
+from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.layout import read_header
+from tradectl.feeds.csv.rows import read_row
 from tradectl.feeds.quality import RowError
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.feeds.rows import read_row
-from tradectl.feeds.track import Track
 
 DATA = Path(__file__).parents[1] / "data"
 NOW = 1_750_000_000 * SECOND

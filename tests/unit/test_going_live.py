@@ -14,12 +14,12 @@ from typing import TextIO
 import pytest
 
 from tests.unit.doctor_desk import DoctorDesk, desk_in
-from tradectl.cli.going_live import approval, banner, check_mode, words_of
+from tradectl.cli.commands.going_live import approval, banner, check_mode, words_of
+from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Holdings, Permissions
-from tradectl.runtime.settings import OrchestratorConfig, Settings
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 EXCHANGES = (ExchangeSettings(id="binance"),)
 PAPER = Settings(exchanges=EXCHANGES)

@@ -19,11 +19,11 @@ from tests.unit.journal_desk import (
     read_journal,
     write_journal,
 )
-from tradectl.bus import journal_reader
-from tradectl.bus.journal import make_seal
-from tradectl.bus.journal_reader import JournalReader, read_header
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import Record
+from tradectl.journal import reader as journal_reader
+from tradectl.journal.reader import JournalReader, read_header
+from tradectl.journal.writer import make_seal
 
 
 @pytest.fixture(scope="module")

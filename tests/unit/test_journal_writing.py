@@ -22,9 +22,9 @@ from tests.unit.journal_desk import (
     read_journal,
     write_journal,
 )
-from tradectl.bus.journal import Footer, JournalWriter
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
+from tradectl.journal.writer import Footer, JournalWriter
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ ON_A_FULL_DISK = textwrap.dedent("""
     import resource, sys
     from pathlib import Path
     from tests.unit.journal_desk import FOOTER, GROUPS, HEADER
-    from tradectl.bus.journal import JournalWriter
+    from tradectl.journal.writer import JournalWriter
     from tradectl.domain.errors import JournalFailed
 
     path, limit = Path(sys.argv[1]), int(sys.argv[2])

@@ -11,7 +11,7 @@ from tests.unit.bus_desk import MemoryJournal
 from tests.unit.ledger_desk import RUN, SPOT, Ledger, open_books
 from tests.unit.test_gate import submit
 from tradectl.adapters.execution import ExecutionAdapter
-from tradectl.adapters.links import NoLink
+from tradectl.adapters.gateway import NoLink
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
@@ -20,8 +20,8 @@ from tradectl.domain.events import EmergencyEvent, HoldEvent, HoldKind
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import Reading
-from tradectl.exchange.ccxt_venue.pace import Pace
-from tradectl.exchange.live import LastLook
+from tradectl.exchange.ccxt_venue.rate_limiter import Pace
+from tradectl.exchange.live.live_exchange import LastLook
 from tradectl.state.manager import StateManager
 from tradectl.state.store import Changes
 

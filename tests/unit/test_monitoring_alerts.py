@@ -19,8 +19,8 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import RiskEvent, SystemEvent
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert import AlertStatus
-from tradectl.monitoring.alert_book import MAX_OPEN
-from tradectl.monitoring.sink import Patience
+from tradectl.monitoring.alert_registry import MAX_OPEN
+from tradectl.monitoring.notifier import Patience
 from tradectl.state.reader import StateReader
 from tradectl.state.store import Store
 

@@ -14,7 +14,7 @@ from tradectl.domain.events import FillEvent, Liquidity
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
-from tradectl.exchange.order_desk import OrderDesk, Reports
+from tradectl.exchange.live.order_tracker import OrderDesk, Reports
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 S = OrderStatus

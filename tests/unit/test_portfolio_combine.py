@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
-from tradectl.portfolio.combine import Allocations, Wish, net_wish, share_of, wish_of
+from tradectl.portfolio.netting import Allocations, Wish, net_wish, share_of, wish_of
 
 D = Decimal
 SHARES = st.decimals(0, 1, places=4)

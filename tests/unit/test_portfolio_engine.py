@@ -19,7 +19,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.views import TradingMode
 from tradectl.portfolio.engine import PortfolioEngine
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol

@@ -14,7 +14,7 @@ from tradectl.domain.events import StrategySignalEvent as Signal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.portfolio.engine import PortfolioEngine
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol

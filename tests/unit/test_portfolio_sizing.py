@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.fake_account import FakeAccount
 from tradectl.domain.errors import ConfigError
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.sizing import InverseVolatility, sizer_for
 from tradectl.portfolio.volatility import DECAY, ENOUGH, Volatility
 

@@ -14,11 +14,10 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.balance import Balance
 from tradectl.risk.base import Check, Refusal
-from tradectl.risk.case import Case
+from tradectl.risk.context import Case
 from tradectl.risk.exposure import GrossExposure, Leverage, OrderNotional, PositionNotional
 from tradectl.risk.losses import DailyLoss, Drawdown
-from tradectl.risk.pace import IDS_KEPT, Duplicate, OrderRate, WorkingOrders
-from tradectl.risk.sanity import (
+from tradectl.risk.order_validation import (
     BadNumber,
     BadOrder,
     Halted,
@@ -30,6 +29,7 @@ from tradectl.risk.sanity import (
     ReduceOnly,
     UnknownSymbol,
 )
+from tradectl.risk.rate_limits import IDS_KEPT, Duplicate, OrderRate, WorkingOrders
 
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol

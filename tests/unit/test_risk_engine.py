@@ -14,8 +14,8 @@ from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.base import Check, Refusal
-from tradectl.risk.case import Case
 from tradectl.risk.checks import default_checks
+from tradectl.risk.context import Case
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 

@@ -14,9 +14,9 @@ from tests.real_data import real_data
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.strategy.base import Strategy
-from tradectl.strategy.donchian_breakout import DonchianBreakout
-from tradectl.strategy.ema_cross import EmaCross
-from tradectl.strategy.rsi_reversion import RsiReversion
+from tradectl.strategy.builtin.donchian_breakout import DonchianBreakout
+from tradectl.strategy.builtin.ema_cross import EmaCross
+from tradectl.strategy.builtin.rsi_reversion import RsiReversion
 
 
 def trade(price: float) -> MarketDataEvent:

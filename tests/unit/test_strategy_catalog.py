@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import tradectl.strategy.ema_cross
+import tradectl.strategy.builtin.ema_cross
 from tradectl.domain.errors import UsageError
 from tradectl.strategy import catalog
 from tradectl.strategy.base import Parameter, Strategy
-from tradectl.strategy.ema_cross import EmaCross
+from tradectl.strategy.builtin.ema_cross import EmaCross
 
 MINE = '''"""A file of mine."""
 
@@ -154,7 +154,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_is_the_hash_of_the_source(write: Write) -> None:
-    ours = Path(tradectl.strategy.ema_cross.__file__).read_bytes()
+    ours = Path(tradectl.strategy.builtin.ema_cross.__file__).read_bytes()
     assert catalog.fingerprint(EmaCross) == hashlib.sha256(ours).hexdigest()
     cls = catalog.find(f"{write(MINE)}:Always")
     write("something else since")

@@ -19,7 +19,7 @@ from tradectl.domain.events import (
 from tradectl.domain.time import SECOND
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 MINUTE = 60 * SECOND
 START = 1_723_161_240 * SECOND

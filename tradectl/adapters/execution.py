@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradectl.adapters.links import ExchangeLink, PaperLink
+from tradectl.adapters.gateway import ExchangeLink, PaperLink
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder

@@ -14,7 +14,7 @@ from tradectl.domain.events import (
     TimerEvent,
 )
 from tradectl.portfolio.engine import PortfolioEngine
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.books import RISK_TIMER
 from tradectl.state.manager import StateManager
 

@@ -6,7 +6,7 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import Command, CommandEvent, Event, MarketDataEvent, Record
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.roster import StrategyInstance
+from tradectl.strategy.instances import StrategyInstance
 
 DEFAULT = StrategyInstance(name="ema-cross", strategy="ema-cross")
 

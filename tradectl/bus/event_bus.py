@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from tradectl.bus.agenda import NEVER, Agenda
 from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.command_release import Journal, Outbound, broken
 from tradectl.bus.core import Core, Handler, Stage
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
-from tradectl.bus.outbound import Journal, Outbound, broken
+from tradectl.bus.scheduler import NEVER, Agenda
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
 from tradectl.domain.events import (

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.bus.breaker import CircuitBreaker
+from tradectl.domain.breaker import CircuitBreaker
 from tradectl.domain.events import EventPriority, Record
 from tradectl.domain.text import harmless
 

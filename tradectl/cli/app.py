@@ -13,17 +13,15 @@ from typing import Annotated
 import typer
 
 from tradectl import __version__
-from tradectl.cli import (
-    account_cmd,
-    alerts_cmd,
-    config_cmd,
-    control_cmd,
-    doctor_cmd,
-    exchange_cmd,
-    reconcile_cmd,
-    replay_cmd,
-    run_cmd,
-)
+from tradectl.cli.commands import account as account_cmd
+from tradectl.cli.commands import alerts as alerts_cmd
+from tradectl.cli.commands import config as config_cmd
+from tradectl.cli.commands import control as control_cmd
+from tradectl.cli.commands import doctor as doctor_cmd
+from tradectl.cli.commands import exchange as exchange_cmd
+from tradectl.cli.commands import reconcile as reconcile_cmd
+from tradectl.cli.commands import replay as replay_cmd
+from tradectl.cli.commands import run as run_cmd
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.text import harmless
 

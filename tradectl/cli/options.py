@@ -39,7 +39,7 @@ def print_data(data: Any, as_json: bool, table: str) -> None:
     if as_json:
         print_json(data)
         return
-    from tradectl.cli import render
+    from tradectl.cli.output import render
 
     to_table: Callable[[Any], Any] = getattr(render, table)
     render.show(to_table(data))

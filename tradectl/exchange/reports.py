@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradectl.domain.commands import CancelOrder
 from tradectl.domain.events import ExecutionEvent
 from tradectl.domain.orders import OrderSpec, OrderType, Trigger
-from tradectl.exchange.book import Book, WorkingOrder
+from tradectl.exchange.paper.order_book import Book, WorkingOrder
 
 SOURCE = "paper"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings
 
 
 def place(symbol: str, exchanges: Sequence[ExchangeSettings]) -> tuple[ExchangeSettings, str]:

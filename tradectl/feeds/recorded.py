@@ -15,11 +15,11 @@ from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY
 from tradectl.feeds.base import BATCH_SIZE, Progress
-from tradectl.feeds.blocks import BrokenArchiveError, check_file, line_blocks
-from tradectl.feeds.csv_file import CsvFile
-from tradectl.feeds.journal_feed import JournalFile
-from tradectl.feeds.layout import EXPECTED
+from tradectl.feeds.csv.blocks import BrokenArchiveError, check_file, line_blocks
+from tradectl.feeds.csv.csv_file import CsvFile
+from tradectl.feeds.csv.layout import EXPECTED
 from tradectl.feeds.merge import merged
+from tradectl.feeds.recorded_journal import JournalFile
 
 MAX_BAD_SHARE = 0.01
 

@@ -27,10 +27,10 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 from tradectl.monitoring.alert import Alert, AlertSeverity
-from tradectl.monitoring.alert_book import AlertBook
+from tradectl.monitoring.alert_registry import AlertBook
 from tradectl.monitoring.alert_rules import Cleared, Raised, finding_of
 from tradectl.monitoring.alert_writer import AlertWriter
-from tradectl.monitoring.sink import Notify, Patience, Sink
+from tradectl.monitoring.notifier import Notify, Patience, Sink
 
 if TYPE_CHECKING:
     from tradectl.state.store import Store

@@ -22,12 +22,18 @@ from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView, TradingMode
 from tradectl.portfolio.answers import cancels, moves, orders, stays
-from tradectl.portfolio.change import CANCELLABLE, Change, already_closing, around, nearer_zero
-from tradectl.portfolio.combine import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.netting import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.position_delta import (
+    CANCELLABLE,
+    Change,
+    already_closing,
+    around,
+    nearer_zero,
+)
 from tradectl.portfolio.protection import StopOuts, as_order, cancellable, serves, stops_of, wanted
-from tradectl.portfolio.settings import PortfolioSettings
 from tradectl.portfolio.sizing import sizer_for
-from tradectl.portfolio.worth import idle, obstacle
+from tradectl.portfolio.thresholds import idle, obstacle
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.settings import PortfolioSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.volatility import Volatility
 
 WEIGHT_DIGITS = 8

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ONE, Side, plain
 from tradectl.risk.base import Check, Refusal, money
-from tradectl.risk.case import Case
+from tradectl.risk.context import Case
 from tradectl.risk.measures import HUNDRED, value_of
 
 BUY = Side.BUY

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
-from tradectl.risk.case import Case
+from tradectl.risk.context import Case
 
 
 class Refusal(Struct, frozen=True, gc=False):

@@ -12,8 +12,7 @@ from tradectl.risk.base import Check
 from tradectl.risk.exposure import GrossExposure, Leverage, OrderNotional, PositionNotional
 from tradectl.risk.limits import RiskLimits
 from tradectl.risk.losses import DailyLoss, Drawdown
-from tradectl.risk.pace import Duplicate, OrderRate, WorkingOrders
-from tradectl.risk.sanity import (
+from tradectl.risk.order_validation import (
     BadNumber,
     BadOrder,
     Halted,
@@ -27,6 +26,7 @@ from tradectl.risk.sanity import (
     StaleData,
     UnknownSymbol,
 )
+from tradectl.risk.rate_limits import Duplicate, OrderRate, WorkingOrders
 
 L = TypeVar("L")
 

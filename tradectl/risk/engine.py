@@ -13,10 +13,10 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.views import AccountView
 from tradectl.risk.base import Check, Refusal, RememberingCheck
-from tradectl.risk.case import Case
 from tradectl.risk.checks import default_checks
+from tradectl.risk.context import Case
+from tradectl.risk.limit_monitor import default_watches
 from tradectl.risk.limits import RiskLimits
-from tradectl.risk.watch import default_watches
 
 NAME = "risk"
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import plain
 from tradectl.risk.base import Check, Refusal, money
-from tradectl.risk.case import Case
+from tradectl.risk.context import Case
 
 
 class OrderNotional(Check):

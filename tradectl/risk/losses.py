@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ONE, plain
 from tradectl.risk.base import Check, Refusal
-from tradectl.risk.case import Case
+from tradectl.risk.context import Case
 from tradectl.risk.measures import HUNDRED, lost_pct
 
 

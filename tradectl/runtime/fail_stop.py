@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 
-from tradectl.adapters.links import ExchangeLink, LiveLink
+from tradectl.adapters.gateway import ExchangeLink, LiveLink
 from tradectl.domain.errors import ExchangeError, StateError
 from tradectl.state.latch import HaltLatch
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import (
     Command,
@@ -33,7 +34,6 @@ from tradectl.domain.events import (
 from tradectl.domain.time import SECOND, iso
 from tradectl.domain.views import TradingMode
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
-from tradectl.runtime.settings import OrchestratorConfig
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.books import RISK_TIMER
 from tradectl.state.latch import HaltLatch

@@ -19,20 +19,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tradectl.adapters.links import LiveLink
+from tradectl.adapters.gateway import LiveLink
 from tradectl.bus.clock import Clock, DataClock, WallClock
+from tradectl.control.server import ControlServer
 from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.events import Event, MarketDataEvent
-from tradectl.feeds.live import LiveFeed
+from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alerts import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.runtime.commands import control_handlers
-from tradectl.runtime.control_server import ControlServer
+from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
+from tradectl.runtime.await_orders_done import settled
+from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.fail_stop import leave_nothing_resting
-from tradectl.runtime.opening import (
+from tradectl.runtime.feed_driver import LivePump, RecordedPump
+from tradectl.runtime.run_history import Recent
+from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
     account_on_exchange,
@@ -41,18 +45,14 @@ from tradectl.runtime.opening import (
     starting_account,
     symbols_ahead,
 )
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.pump import LivePump, RecordedPump
-from tradectl.runtime.recent import Recent
-from tradectl.runtime.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
+from tradectl.runtime.run_status import describe, summary
 from tradectl.runtime.session import Session
-from tradectl.runtime.settle import settled
 from tradectl.runtime.signals import ended_by_signals
-from tradectl.runtime.view import describe, summary
 from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
 
 if TYPE_CHECKING:
-    from tradectl.runtime.venues import Venues
+    from tradectl.runtime.exchanges import Venues
 
 SETTLE_S = 3.0
 
@@ -85,7 +85,7 @@ async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
 async def _trade_on_exchange(
     options: RunOptions, recovered: Recovered | None, screen: Screen
 ) -> dict[str, Any]:
-    from tradectl.runtime.venues import connected, effective
+    from tradectl.runtime.exchanges import connected, effective
 
     settings = options.settings
     async with connected(settings, settings.symbols, private=options.live) as venues:

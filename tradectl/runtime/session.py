@@ -13,26 +13,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tradectl import __version__
-from tradectl.adapters.links import ExchangeLink, PaperLink
+from tradectl.adapters.gateway import ExchangeLink, PaperLink
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.journal import Footer, Header, JournalWriter, sync_file
+from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import iso
-from tradectl.runtime.assembly import Trading, make_books, strategy_hashes
-from tradectl.runtime.catch_up import catch_up
-from tradectl.runtime.changes import SHORT, changes
+from tradectl.journal.writer import Footer, Header, JournalWriter, sync_file
+from tradectl.recovery.catch_up import catch_up
+from tradectl.recovery.changes import SHORT, changes
+from tradectl.recovery.recovery import Recovered
 from tradectl.runtime.orchestrator import TradingOrchestrator
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import Recovered
-from tradectl.runtime.settings import Settings
 from tradectl.state.account import Account
 from tradectl.state.books import Books
+from tradectl.state.directory import StateDir
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunRow, Store
+from tradectl.system.trading_system import Trading, make_books, strategy_hashes
 
 MakeLink = Callable[[EventBus, Books], ExchangeLink]
 

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from tradectl.adapters.links import LiveLink
+from tradectl.adapters.gateway import LiveLink
 from tradectl.bus.clock import WallClock
-from tradectl.runtime.paths import StateDir
-from tradectl.runtime.recovery import LIVE_ACCOUNT, Recovered
+from tradectl.config.settings import Settings
+from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.session import Session
-from tradectl.runtime.settings import Settings
+from tradectl.state.directory import StateDir
 
 
 @contextlib.asynccontextmanager
@@ -30,7 +30,7 @@ async def short_run(
     async with contextlib.AsyncExitStack() as stack:
         link = None
         if header.account == LIVE_ACCOUNT:
-            from tradectl.runtime.venues import connected
+            from tradectl.runtime.exchanges import connected
 
             exchanges = connected(settings, settings.symbols, private=True)
             link = (await stack.enter_async_context(exchanges)).link

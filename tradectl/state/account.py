@@ -14,7 +14,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
-from tradectl.state.live import LiveState
+from tradectl.state.reconciliation import LiveState
 
 IDS = frozenset({"order_id", "trades"})
 

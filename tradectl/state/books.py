@@ -42,7 +42,7 @@ from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingMode
-from tradectl.state import live
+from tradectl.state import reconciliation as live
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.books_view import BooksView
 

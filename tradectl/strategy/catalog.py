@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 GROUP = "tradectl.strategies"
 DEFAULT = "ema-cross"
 BUILT_IN = {
-    "ema-cross": "tradectl.strategy.ema_cross:EmaCross",
-    "rsi-reversion": "tradectl.strategy.rsi_reversion:RsiReversion",
-    "donchian-breakout": "tradectl.strategy.donchian_breakout:DonchianBreakout",
+    "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
+    "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",
+    "donchian-breakout": "tradectl.strategy.builtin.donchian_breakout:DonchianBreakout",
 }
 
 _HASH = "__tradectl_sha256__"

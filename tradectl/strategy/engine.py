@@ -26,7 +26,7 @@ from tradectl.domain.events import (
 from tradectl.strategy import catalog
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
 from tradectl.strategy.base import Strategy
-from tradectl.strategy.roster import (
+from tradectl.strategy.instances import (
     Listener,
     Player,
     Seat,

@@ -20,7 +20,7 @@ from tradectl.exchange.ccxt_venue.errors import (
     is_not_found,
     translate,
 )
-from tradectl.exchange.ccxt_venue.pace import Pace
+from tradectl.exchange.ccxt_venue.rate_limiter import Pace
 
 T = TypeVar("T")
 SHORT_PAUSE = 1.0

@@ -20,11 +20,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tradectl.domain.errors import UsageError
+from tradectl.exchange.ccxt_venue.credentials import Keys
 from tradectl.exchange.ccxt_venue.errors import Reply
-from tradectl.exchange.ccxt_venue.keys import Keys
-from tradectl.exchange.ccxt_venue.pace import Pace
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.ccxt_venue.rate_limiter import Pace
+from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CACHED = 100_000
 """trades and orders that ccxt holds for us between two looks"""

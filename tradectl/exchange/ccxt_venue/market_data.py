@@ -10,13 +10,13 @@ from typing import Any
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
-from tradectl.exchange.ccxt_venue.markets import Market
-from tradectl.exchange.ccxt_venue.numbers import (
+from tradectl.exchange.ccxt_venue.decimals import (
     Nonsense,
     nanoseconds,
     not_negative,
     positive,
 )
+from tradectl.exchange.ccxt_venue.markets import Market
 
 LEVELS = 20
 """of each side of a book: what is worth keeping of it"""

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instrument, InstrumentKind
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.exchange.ccxt_venue.numbers import Nonsense, NotOurs, above_zero
+from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs, above_zero
 from tradectl.exchange.venue import MarketInfo
 
 DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4

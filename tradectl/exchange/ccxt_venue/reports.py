@@ -16,8 +16,7 @@ from tradectl.domain.events import Liquidity
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.text import harmless
-from tradectl.exchange.ccxt_venue.markets import Market, Markets
-from tradectl.exchange.ccxt_venue.numbers import (
+from tradectl.exchange.ccxt_venue.decimals import (
     Nonsense,
     above_zero,
     exact,
@@ -25,6 +24,7 @@ from tradectl.exchange.ccxt_venue.numbers import (
     not_negative,
     positive,
 )
+from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.venue import VenueFill, VenueOrder
 

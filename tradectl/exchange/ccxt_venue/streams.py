@@ -16,7 +16,7 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.market_data import Crossed, MarketData
 from tradectl.exchange.ccxt_venue.markets import Market
-from tradectl.exchange.ccxt_venue.tap import Tap
+from tradectl.exchange.ccxt_venue.websocket_guard import Tap
 from tradectl.exchange.venue import Channel, Deliver
 
 REMEMBERED = 10_000

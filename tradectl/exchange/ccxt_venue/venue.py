@@ -17,14 +17,14 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue.client import load_ccxt, make_client
 from tradectl.exchange.ccxt_venue.closing import close_client
-from tradectl.exchange.ccxt_venue.keys import Keys
+from tradectl.exchange.ccxt_venue.credentials import Keys
+from tradectl.exchange.ccxt_venue.decimals import MILLISECOND
 from tradectl.exchange.ccxt_venue.market_data import MarketData
-from tradectl.exchange.ccxt_venue.numbers import MILLISECOND
-from tradectl.exchange.ccxt_venue.opened import Opened
+from tradectl.exchange.ccxt_venue.order_calls import feature
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.streams import pushed_channels
-from tradectl.exchange.ccxt_venue.trading import feature
-from tradectl.exchange.settings import ExchangeSettings
+from tradectl.exchange.ccxt_venue.venue_session import Opened
+from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import (
     Abilities,
     Channel,

@@ -1,0 +1,88 @@
+"""What the account looks like, whether something runs or not."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradectl.cli.options import JsonOption, StateDirOption, print_data
+
+if TYPE_CHECKING:
+    from tradectl.operations.inspector import Inspector
+
+WATCH_S = 1.0
+
+LimitOption = Annotated[
+    int | None, typer.Option("-n", "--limit", help="The newest so many only.", min=1)
+]
+
+
+def register(app: typer.Typer) -> None:
+    command = app.command
+    command("status", help=STATUS_HELP)(status)
+    command("positions", help="Open positions, at the last price seen.")(positions)
+    command("orders", help="Orders of the account, finished ones too, newest last.")(orders)
+    command("fills", help="Fills of the account, newest last.")(fills)
+    command("runs", help="Recorded runs: when, how much, how they ended.")(runs)
+
+
+STATUS_HELP = """How the system is doing: mode, state, components, portfolio, positions, orders, halt.
+
+Works when nothing runs: shows the last durable state and says so.
+
+Examples:
+
+    tradectl status
+
+    tradectl status --watch
+
+    tradectl status --json | jq .portfolio.equity
+"""
+
+
+def status(
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second.")] = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    inspector = _inspector(state_dir)
+    while True:
+        document = inspector.status()
+        if watch and not as_json:
+            sys.stdout.write("\x1b[2J\x1b[H")
+        print_data(document, as_json, "status")
+        if not watch:
+            return
+        time.sleep(WATCH_S)
+
+
+def positions(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    found: list[dict[str, Any]] = _inspector(state_dir).status()["positions"]
+    print_data(found, as_json, "positions")
+
+
+def orders(
+    as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
+) -> None:
+    print_data(_inspector(state_dir).orders(limit), as_json, "orders")
+
+
+def fills(
+    as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
+) -> None:
+    print_data(_inspector(state_dir).fills(limit), as_json, "fills")
+
+
+def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    print_data(_inspector(state_dir).runs(), as_json, "runs")
+
+
+def _inspector(state_dir: Path | None) -> Inspector:
+    from tradectl.operations.inspector import Inspector
+    from tradectl.state.directory import StateDir
+
+    return Inspector(StateDir(state_dir))

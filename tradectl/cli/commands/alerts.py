@@ -1,0 +1,104 @@
+"""Alerts: list them, follow them, take them in hand."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json
+from tradectl.domain.errors import UsageError
+
+SEVERITIES = ("info", "warning", "error", "critical")
+LOOK_EVERY_S = 0.5
+
+HELP = """Alerts, the active ones first of all: what happened, how bad, how often.
+
+Examples:
+
+    tradectl alerts
+
+    tradectl alerts --severity error --follow
+
+    tradectl alerts ack 20261122T200102123-7f3a-a1
+"""
+
+
+def register(app: typer.Typer) -> None:
+    alerts = typer.Typer(rich_markup_mode=None, help=HELP, invoke_without_command=True)
+    alerts.callback()(list_alerts)
+    alerts.command("ack", help="You have seen it: it stops being escalated.")(acknowledge)
+    alerts.command("resolve", help="It is over.")(resolve)
+    app.add_typer(alerts, name="alerts")
+
+
+def list_alerts(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    severity: Annotated[
+        str | None, typer.Option(help="This severe or worse: info, warning, error, critical.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on as they come.")] = False,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    if severity is not None and severity not in SEVERITIES:
+        expected = ", ".join(SEVERITIES)
+        raise UsageError(f"--severity: expected one of {expected}, got {severity!r}")
+    lowest = SEVERITIES.index(severity) if severity else 0
+    seen: dict[str, Any] = {}
+    while True:
+        rows = [row for row in _rows(state_dir, everything) if _rank(row) >= lowest]
+        if not follow:
+            print_data(rows, as_json, "alerts")
+            return
+        fresh = [row for row in rows if seen.get(row["id"]) != row]
+        for row in fresh:
+            if as_json:
+                print_json(row)
+            else:
+                typer.echo(_line(row))
+        seen.update({row["id"]: row for row in fresh})
+        time.sleep(LOOK_EVERY_S)
+
+
+def acknowledge(alert_id: str, state_dir: StateDirOption = None) -> None:
+    _change(state_dir, alert_id, "acknowledge_alert", "acknowledged")
+
+
+def resolve(alert_id: str, state_dir: StateDirOption = None) -> None:
+    _change(state_dir, alert_id, "resolve_alert", "resolved")
+
+
+def _change(state_dir: Path | None, alert_id: str, command: str, status: str) -> None:
+    from tradectl.operations.inspector import Inspector
+    from tradectl.state.directory import StateDir
+
+    Inspector(StateDir(state_dir)).change_alert(alert_id, command, status)
+    typer.echo(f"{status} {alert_id}")
+
+
+def _rows(state_dir: Path | None, everything: bool) -> list[dict[str, Any]]:
+    from tradectl.operations.inspector import Inspector
+    from tradectl.state.directory import StateDir
+
+    rows = Inspector(StateDir(state_dir)).alerts()
+    return [row for row in rows if everything or row["status"] != "resolved"]
+
+
+def _rank(row: dict[str, Any]) -> int:
+    return SEVERITIES.index(row["severity"]) if row["severity"] in SEVERITIES else 0
+
+
+def _line(row: dict[str, Any]) -> str:
+    from tradectl.domain.text import harmless
+
+    times = f" ({row['count']} times)" if row["count"] > 1 else ""
+    return harmless(
+        f"{row['updated_at']} {row['severity'].upper()} {row['message']}{times} "
+        f"[{row['component']}] {row['status']} {row['id']}"
+    )

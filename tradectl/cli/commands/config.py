@@ -1,0 +1,74 @@
+"""`config`: write a configuration file, show it, check it, change it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tradectl.cli.options import ConfigOption, JsonOption, print_json
+from tradectl.domain.errors import UsageError
+
+DEFAULT_FILE = Path("tradectl.toml")
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_FILE,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a commented file. It has every key, its default and what it means."""
+    from tradectl.config.file import write_text
+    from tradectl.config.template import template
+
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already: name another file, or replace it with --force")
+    write_text(path, template())
+    name = shlex.quote(str(path))
+    typer.echo(f"wrote {path}: every key with its default, commented out")
+    typer.echo(f"next: edit it, `tradectl config check -c {name}`, `tradectl run -c {name}`")
+
+
+@app.command()
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what a run would use. Defaults, file and environment together, without secrets."""
+    import msgspec
+
+    from tradectl.config.load import load_settings
+    from tradectl.config.render import describe, effective
+
+    settings = load_settings(config)
+    if config is None and DEFAULT_FILE.exists():
+        typer.echo(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
+    if as_json:
+        print_json(msgspec.to_builtins(effective(settings)))
+    else:
+        typer.echo(describe(settings), nl=False)
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Say whether a file is good. Exit code 2 if not; the file is tradectl.toml unless named."""
+    from tradectl.config.load import load_settings
+
+    path = config or DEFAULT_FILE
+    settings = load_settings(path)
+    strategies = ", ".join(strategy.name for strategy in settings.strategies)
+    typer.echo(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
+
+
+@app.command("set", context_settings={"ignore_unknown_options": True})  # so that -5 is a value
+def set_(
+    key: Annotated[str, typer.Argument(help="Such as risk.max_leverage.")],
+    value: Annotated[str, typer.Argument(help="Such as 3, paper, BTCUSDT,ETHUSDT, none.")],
+    config: ConfigOption = None,
+) -> None:
+    """Change one key of a file. The rest stays as it is; the file is tradectl.toml unless named."""
+    from tradectl.config.edit import set_key
+
+    path = config or DEFAULT_FILE
+    typer.echo(f"{path}: {set_key(path, key, value)}")

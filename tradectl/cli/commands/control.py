@@ -1,0 +1,158 @@
+"""Acting on a running system, and stopping it whatever it does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json
+from tradectl.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradectl.state.directory import StateDir
+
+LATCHED_NOT_CONFIRMED = 5
+STOP_WAIT_S = 15.0
+
+EMERGENCY_HELP = """Halt at once and for good, cancel every open order, and prove it.
+
+Sets a durable latch first: no order leaves after it and no run starts until `clear-halt --confirm`. Then
+asks the running process; one that does not answer is ended, and the job is finished from the journal.
+
+Examples:
+
+    tradectl emergency-stop
+
+    tradectl emergency-stop --flatten --reason "wrong size"
+"""
+
+
+def register(app: typer.Typer) -> None:
+    command = app.command
+    command("pause", help="No new entries; exits go on.")(pause)
+    command("resume", help="Undo a pause.")(resume)
+    command("stop", help="End the running process gracefully.")(stop)
+    command("emergency-stop", help=EMERGENCY_HELP)(emergency_stop)
+    command("clear-halt", help="Allow trading again after an emergency stop.")(clear_halt)
+
+
+def pause(
+    reason: Annotated[str, typer.Option(help="Shown in the status.")] = "by command",
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    _tell(_ask(state_dir, "pause", reason=reason), as_json, "no new entries; exits go on")
+
+
+def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    _tell(_ask(state_dir, "resume"), as_json, "entries are allowed again")
+
+
+def stop(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    from tradectl.operations.shutdown import stop_and_wait
+
+    _tell(stop_and_wait(_dir(state_dir), STOP_WAIT_S), as_json, "stopped")
+
+
+def emergency_stop(
+    reason: Annotated[str, typer.Option(help="Kept with the latch.")] = "emergency stop",
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close every position too.")] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Cancel the orders of others on the exchange account, too."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that the whole may take.", min=0.5, max=600)
+    ] = 5.0,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    from tradectl.operations.emergency_stop import emergency_stop as stop_everything
+
+    def stop(*, everything: bool) -> dict[str, Any]:
+        return stop_everything(
+            _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
+        )
+
+    receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer
+    if everything and not yes and _wants_all(receipt):
+        receipt = stop(everything=True)
+    print_data(receipt, as_json, "receipt")
+    if not receipt["latched"]:
+        raise typer.Exit(1)
+    if not receipt["confirmed"]:
+        raise typer.Exit(LATCHED_NOT_CONFIRMED)
+
+
+def _wants_all(receipt: dict[str, Any]) -> bool:
+    """Ask, on a terminal; elsewhere say what would have been needed."""
+    done = "stopped" if receipt["confirmed"] else "stopped, and not confirmed"
+    if not sys.stdin.isatty():
+        typer.echo(f"ours are {done}; the orders of others were left alone: add --yes", err=True)
+        return False
+    question = f"Ours are {done}. Cancel every order on the account, those that are not ours too?"
+    return typer.confirm(question, err=True)
+
+
+def clear_halt(
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Yes: the cause is found and mended.")
+    ] = False,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    directory = _dir(state_dir)
+    directory.check()
+    halt = directory.latch.read()
+    if halt is not None and not confirm:
+        raise UsageError(
+            f"halted since {halt.since}: {halt.reason}; add --confirm to allow trading again"
+        )
+    if halt is not None:
+        with directory.owned():
+            directory.latch.clear()
+    said = "trading is allowed again" if halt else "there is no halt to clear"
+    left = _what_is_left(directory) if halt else {}
+    if any(left.values()) and not as_json:
+        told = ", ".join([*left["open_orders"], *left["positions"]])
+        said += f"; still open when it was last seen: {told}"
+    _tell({"cleared": halt is not None, **left}, as_json, said)
+
+
+def _what_is_left(directory: StateDir) -> dict[str, list[str]]:
+    """By the last durable state, as far as that can be read."""
+    from tradectl.domain.errors import TradectlError
+    from tradectl.operations.inspector import Inspector
+
+    try:
+        status = Inspector(directory).status()
+    except TradectlError:  # the halt is cleared all the same
+        status = {}
+    return {
+        "open_orders": [order["order_id"] for order in status.get("open_orders") or ()],
+        "positions": [position["symbol"] for position in status.get("positions") or ()],
+    }
+
+
+def _ask(state_dir: Path | None, command: str, **arguments: Any) -> dict[str, Any]:
+    from tradectl.control.client import ask
+
+    answer: dict[str, Any] = ask(_dir(state_dir).socket, command, **arguments)
+    return answer
+
+
+def _tell(answer: dict[str, Any], as_json: bool, words: str) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(words)
+
+
+def _dir(state_dir: Path | None) -> StateDir:
+    from tradectl.state.directory import StateDir
+
+    return StateDir(state_dir)

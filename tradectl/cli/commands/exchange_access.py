@@ -1,0 +1,62 @@
+"""How commands reach an exchange: by the name that the configuration gives it, or by ccxt's id."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradectl.cli.options import print_json
+from tradectl.domain.errors import ConfigError, ExchangeError, NotNow, UsageError
+
+if TYPE_CHECKING:
+    from tradectl.config.settings import Settings
+    from tradectl.exchange.exchange_settings import ExchangeSettings
+    from tradectl.exchange.venue import Venue
+
+
+def chosen(exchange: str, config: Path | None) -> tuple[Settings, ExchangeSettings]:
+    """The settings, and in them the exchange of that name, or ccxt's of that id. Raises UsageError."""
+    from tradectl.config.load import load_settings
+    from tradectl.runtime.exchanges import on_exchange
+
+    settings = load_settings(config)
+    try:
+        settings = on_exchange(settings, exchange)
+    except ConfigError as error:
+        raise UsageError(f"no exchange is called {exchange!r:.60}: `tradectl exchanges`") from error
+    return settings, settings.exchanges[0]
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: ExchangeSettings, symbols: Mapping[str, str]) -> AsyncIterator[Venue]:
+    """Without keys: none is needed to look."""
+    from tradectl.runtime.exchanges import make_venue
+
+    venue = make_venue(settings, symbols, private=False)
+    try:
+        await _reach(venue)
+        yield venue
+    finally:
+        with contextlib.suppress(ExchangeError):
+            await venue.close()
+
+
+async def _reach(venue: Venue) -> None:
+    try:
+        await venue.open()
+    except NotNow as error:
+        raise NotNow(f"{venue.name} cannot be reached: {error}", error.retry_after) from error
+
+
+def show(data: Any, table: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+        return
+    from tradectl.cli.output import exchange_tables, render
+
+    render.show(getattr(exchange_tables, table)(data))
+
+
+__all__ = ["chosen", "opened", "show"]

@@ -1,0 +1,147 @@
+"""`record`: market data of an exchange, written down."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradectl.cli.commands.exchange_access import chosen, opened, show
+from tradectl.cli.options import ConfigOption, JsonOption
+from tradectl.domain.errors import UsageError
+
+NOTHING_CAME = 1
+CHANNELS = ("trades", "quotes", "book")
+
+HELP = """Write market data down, until Ctrl-C or the duration, as a journal.
+
+`tradectl run --data FILE` plays it, `tradectl replay FILE` verifies it. It needs no key, and does not
+touch the account. A file that is there already is never overwritten.
+
+Examples:
+
+    tradectl record --exchange binance --symbol BTCUSDT
+
+    tradectl record --exchange kraken --symbol BTC/USD --channel trades --channel book --duration 3600
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("record", help=HELP)(record)
+
+
+def record(
+    exchange: Annotated[
+        str, typer.Option(help="A name of the configuration, or an id.", show_default=False)
+    ],
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option("--symbol", help="Repeatable. Default: those of the configuration."),
+    ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel", help="trades, quotes or book; repeatable. Default: trades, quotes."
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="End after this many seconds.", min=0.001)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The file. Default: EXCHANGE-SYMBOLS-TIME.jsonl.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    import asyncio
+
+    document = asyncio.run(_record(exchange, symbol, channel, duration, output, config))
+    show(document, "recording", as_json=as_json)
+    if not document["events"]:
+        typer.echo(f"tradectl: nothing came from {document['source']}", err=True)
+        raise typer.Exit(NOTHING_CAME)
+
+
+async def _record(
+    exchange: str,
+    symbols: list[str] | None,
+    channels: list[str] | None,
+    duration: float | None,
+    output: Path | None,
+    config: Path | None,
+) -> dict[str, Any]:
+    from tradectl.exchange.symbols import by_exchange
+    from tradectl.exchange.venue import Channel
+    from tradectl.operations.recorder import default_path
+    from tradectl.operations.recorder import record as record_to
+
+    settings, place = chosen(exchange, config)
+    wanted = _channels(channels or place.channels)
+    name = place.prefix
+    places = by_exchange(tuple(dict.fromkeys(symbols or settings.symbols)), settings.exchanges)
+    if not places[name]:
+        raise UsageError(f"none of the symbols is of {name}: name some with --symbol")
+    elsewhere = [symbol for other, there in places.items() if other != name for symbol in there]
+    if symbols and elsewhere:
+        raise UsageError(f"{elsewhere[0]} is of another exchange: record each by itself")
+    names = list(places[name])
+    path = output or default_path(name, names, Path(), time.time_ns())
+    if path.exists():
+        raise UsageError(f"{path} is there already: name another file with --output")
+    async with opened(place, places[name]) as venue:
+        return await record_to(
+            {name: venue},
+            dict.fromkeys(names, name),
+            {name: tuple(Channel(word) for word in wanted)},
+            path,
+            duration=duration,
+            stale_after=settings.feed.stale_after_seconds,
+            polls={name: place.poll_seconds},
+            on_progress=_Lines(path).tell,
+        )
+
+
+def _channels(words: Sequence[str]) -> list[str]:
+    for word in words:
+        if word not in CHANNELS:
+            raise typer.BadParameter(
+                f"expected {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, got {word!r}",
+                param_hint="'--channel'",
+            )
+    return list(dict.fromkeys(words))
+
+
+class _Lines:
+    """What happens while it records, on stderr: a line that is renewed, where somebody can see it."""
+
+    def __init__(self, path: Path) -> None:
+        self._is_seen = sys.stderr.isatty()
+        self._say(f"recording to {path}, until Ctrl-C")
+
+    def tell(self, progress: dict[str, Any]) -> None:
+        from tradectl.cli.output.figures import count, duration
+
+        if progress["message"]:
+            self._say(progress["message"])
+        elif self._is_seen:
+            counts = progress["counts"]
+            line = f"{duration(progress['elapsed_s'])}  {count(progress['events'])} events"
+            if counts["reconnects"]:
+                line += f"  {counts['reconnects']} reconnects"
+            self._write(f"\r{line}\x1b[K")
+
+    def _say(self, line: str) -> None:
+        self._write(f"\r{line}\x1b[K\n" if self._is_seen else f"{line}\n")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        """Nobody may be reading any more; that is no reason to stop recording."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -1,0 +1,86 @@
+"""`replay`: recompute a recorded run and say whether it is so."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradectl.cli.options import ConfigOption, JsonOption, parse_speed, print_data
+
+DIVERGED = 3
+
+HELP = """Recompute a run from its journal: every decision again, compared event by event.
+
+Exit code 0: verified. 3: it diverged; the first difference is shown. 1: the journal is damaged.
+With another config, shows the first decision that differs, and the difference in the result.
+
+Examples:
+
+    tradectl replay RUN.jsonl
+
+    tradectl replay RUN.jsonl --until 5000 --json
+
+    tradectl replay RUN.jsonl -c other.toml
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("replay", help=HELP)(replay)
+
+
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="A journal; see `tradectl runs`.", show_default=False)
+    ],
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Compare with what was recorded.")
+    ] = True,
+    speed: Annotated[str, typer.Option(help="A multiple of real time, or `max`.")] = "max",
+    until: Annotated[
+        int | None, typer.Option(help="Stop after this sequence number.", min=1)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    multiple = parse_speed(speed)
+    if config is not None:
+        _what_if(file, config, as_json)
+        return
+    import asyncio
+
+    import msgspec
+
+    from tradectl.replay.replay import NO_LIMIT, Replay
+
+    replayed = asyncio.run(
+        Replay(file).run(
+            verify=verify,
+            until=until or NO_LIMIT,
+            speed=multiple,
+            progress=_progress if sys.stderr.isatty() and not as_json else None,
+        )
+    )
+    result: dict[str, Any] = msgspec.to_builtins(replayed)
+    print_data(result, as_json, "replay")
+    if result["divergences"]:
+        raise typer.Exit(DIVERGED)
+
+
+def _what_if(file: Path, config: Path, as_json: bool) -> None:
+    import asyncio
+
+    import msgspec
+
+    from tradectl.config.load import load_settings
+    from tradectl.replay.counterfactual import what_if
+
+    result: dict[str, Any] = msgspec.to_builtins(asyncio.run(what_if(file, load_settings(config))))
+    print_data(result, as_json, "what_if")
+
+
+def _progress(events: int) -> None:
+    sys.stderr.write(f"\r{events:,} events\x1b[K")
+    sys.stderr.write("\r\x1b[K")

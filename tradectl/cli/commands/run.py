@@ -1,0 +1,163 @@
+"""`run`: the main job, in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, parse_speed, print_data
+from tradectl.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradectl.runtime.run import Screen
+
+HELP = """Trade, in the foreground, until Ctrl-C, `tradectl stop`, the end of the data or the duration.
+
+Without options: on paper, on a simulated market, with the default strategy and a live panel. A run goes
+on with the account of the last one; --fresh opens a new one. Recorded data always gets its own account.
+With --exchange the market data is real and the money is not; with --live both are.
+
+Examples:
+
+    tradectl run
+
+    tradectl run --strategy rsi-reversion --symbol BTCUSDT --duration 60
+
+    tradectl run --data trades.csv.gz --headless
+
+    tradectl run -c tradectl.toml --data btc.csv --data eth.csv --speed 10
+
+    tradectl run --paper --exchange binance --symbol BTCUSDT
+
+    tradectl run --live -c live.toml
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", help=HELP)(run)
+    app.command("strategies", help="The strategies there are, with their parameters.")(strategies)
+
+
+def run(
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--paper", help="Trade with money, or on paper.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="On the market data of this exchange, by its name.", show_default=False),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", help="Recorded trades, quotes or candles (CSV, CSV.gz) or a journal."
+        ),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="With --data: a multiple of real time, or `max`.")
+    ] = "max",
+    symbol: Annotated[
+        list[str] | None, typer.Option("--symbol", help="Trade only this symbol; repeatable.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", help="A name, or path/to/file.py:ClassName; repeatable."),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="End after this many seconds.", min=0.001)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the simulated market and the slippage.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Open a new account, and forget the last one.")
+    ] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Plain lines instead of the panel.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --live: do not ask for a typed confirmation.")
+    ] = False,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    multiple = parse_speed(speed)
+    import asyncio
+
+    from tradectl.cli.commands.going_live import approval, check_mode
+    from tradectl.config.load import load_settings
+    from tradectl.runtime.run import trade
+    from tradectl.runtime.run_options import RunOptions
+    from tradectl.state.directory import StateDir
+
+    settings = check_mode(load_settings(config, _overrides(symbol, strategy, seed)), live)
+    if exchange is not None:
+        from tradectl.runtime.exchanges import on_exchange
+
+        settings = on_exchange(settings, exchange)
+    if data and settings.mode == "live":
+        raise UsageError("recorded data is traded on paper: add --paper")
+    options = RunOptions(
+        settings=settings,
+        state_dir=StateDir(state_dir),
+        data=tuple(data or ()),
+        symbols=tuple(symbol or ()),
+        speed=multiple,
+        duration=duration,
+        fresh=fresh,
+        approve=approval(yes, config) if settings.mode == "live" else None,
+    )
+    summary = asyncio.run(trade(options, _screen(headless=headless)))
+    print_data(summary, as_json, "summary")
+    raise typer.Exit(summary["exit_code"])
+
+
+def _overrides(
+    symbols: list[str] | None, strategies: list[str] | None, seed: int | None
+) -> dict[str, Any]:
+    """Flags as settings; what was not given is left to the file."""
+    flags: dict[str, Any] = {}
+    if symbols:
+        flags["symbols"] = symbols
+    if strategies:
+        flags["strategies"] = [{"name": _short(s), "strategy": s} for s in strategies]
+    if seed is not None:
+        flags["seed"] = seed
+    return flags
+
+
+def _short(strategy: str) -> str:
+    """An instance's name: the class for a file, else the strategy's own name."""
+    return strategy.rsplit(":", 1)[-1]
+
+
+def _screen(*, headless: bool) -> Screen:
+    from tradectl.cli.panel.screens import LineScreen, PanelScreen
+
+    if headless or not sys.stdout.isatty():
+        return LineScreen()
+    from tradectl.cli.output.listing import console as make_console
+    from tradectl.cli.panel import panel
+
+    console = make_console()
+    return PanelScreen(console) if panel.suits(console) else LineScreen()
+
+
+def strategies(as_json: JsonOption = False) -> None:
+    from tradectl.strategy.catalog import available
+
+    rows = [
+        {
+            "name": info.name,
+            "description": info.summary,
+            "parameters": {name: p.default for name, p in info.parameters.items()},
+            "origin": info.origin,
+            "problem": info.problem,
+        }
+        for info in available()
+    ]
+    print_data(rows, as_json, "strategies")

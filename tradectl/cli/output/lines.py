@@ -1,0 +1,191 @@
+"""The plain log of a run without a panel: a line for each thing worth knowing, for pipes and files.
+
+    2026-11-22T20:01:02Z FILL buy 0.01 BTCUSDT @ 60000.00 fee 0.6 (7f3a-123-1)
+
+Market data, targets and timers are not worth a line. An order's intent is kept until risk has
+judged it, and then told in one line with the verdict. Nothing here needs Rich.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tradectl.cli.output import figures
+from tradectl.domain.events import (
+    CancelEvent,
+    CommandEvent,
+    EmergencyEvent,
+    Event,
+    ExecutionEvent,
+    FillEvent,
+    HoldEvent,
+    OrderApprovedEvent,
+    OrderDeniedEvent,
+    OrderEvent,
+    Record,
+    RiskEvent,
+    StrategySignalEvent,
+    SystemEvent,
+)
+from tradectl.domain.money import plain
+from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.text import harmless
+from tradectl.domain.time import iso
+
+MOST_INTENTS = 1_000
+QUIET = frozenset({Trigger.ACCEPT, Trigger.STOP_TRIGGERED})
+
+
+class LineLog:
+    """Formats records, alerts and heartbeats; the caller prints them."""
+
+    def __init__(self) -> None:
+        self._intents: dict[str, OrderSpec] = {}
+        self._tell: dict[type[Event], Callable[[Any], str | None]] = {
+            OrderEvent: self._intent,
+            OrderApprovedEvent: self._approved,
+            OrderDeniedEvent: self._denied,
+            StrategySignalEvent: _signal,
+            FillEvent: _fill,
+            ExecutionEvent: _execution,
+            CancelEvent: _cancel,
+            RiskEvent: _risk,
+            HoldEvent: _hold,
+            CommandEvent: _command,
+            EmergencyEvent: _command,
+            SystemEvent: _system,
+        }
+
+    def line(self, record: Record) -> str | None:
+        """The record's line, or None when it is not worth one."""
+        tell = self._tell.get(type(record.event))
+        if tell is None:
+            return None
+        told = tell(record.event)
+        return None if told is None else f"{_stamp(record.at)} {told}"
+
+    def alert(self, alert: Mapping[str, Any], at: int) -> str:
+        """An alert as in `alerts --json`, at `at` ns UTC."""
+        times = figures.count(alert.get("count") or 1)
+        repeated = "" if times == "1" else f" ({times} times)"
+        severity = _word(alert, "severity").upper()
+        return f"{_stamp(at)} ALERT {severity} {_word(alert, 'message')}{repeated}{_by(alert)}"
+
+    def heartbeat(self, view: Mapping[str, Any], at: int) -> str:
+        """How the run is doing, from the panel's view."""
+        books, bus = view.get("portfolio") or {}, view.get("bus") or {}
+        facts = [
+            f"{_word(view, 'state')} {figures.mode_words(view)}".rstrip(),
+            f"equity {figures.money(books.get('equity'))}",
+            f"pnl {figures.money(figures.net(books), signed=True)}",
+            f"positions {len(view.get('positions') or ())}",
+            f"orders {len(view.get('open_orders') or ())}",
+            f"events {figures.count(bus.get('processed'))}",
+        ]
+        if "rate" in bus:
+            facts.append(figures.rate(bus["rate"]))
+        if progress := view.get("progress"):
+            facts.append(f"{float(progress.get('fraction') or 0):.0%}")
+            facts.append(f"left {figures.duration(progress.get('eta_s'))}")
+        if alerts := view.get("alerts"):
+            facts.append(f"alerts {len(alerts)}")
+        return f"{_stamp(at)} STATUS {', '.join(facts)}"
+
+    def _intent(self, event: OrderEvent) -> None:
+        self._intents[event.order.order_id] = event.order
+        if len(self._intents) > MOST_INTENTS:
+            del self._intents[next(iter(self._intents))]
+
+    def _approved(self, event: OrderApprovedEvent) -> str:
+        order = self._intents.pop(event.order_id, None)
+        asked = f" {_asked(order)}" if order else ""
+        return f"ORDER approved{asked} ({harmless(event.order_id)})"
+
+    def _denied(self, event: OrderDeniedEvent) -> str:
+        order = self._intents.pop(event.order_id, None)
+        asked = _asked(order) if order else harmless(event.symbol)
+        why = f"{harmless(event.code)}: {harmless(event.message)}{_against(event)}"
+        return f"ORDER denied {asked} {why} ({harmless(event.order_id)})"
+
+
+def _stamp(at: int) -> str:
+    """Recorded time has not begun before the first event: there is none to show then."""
+    return f"{iso(at)[:19]}Z" if at else "-"
+
+
+def _asked(order: OrderSpec) -> str:
+    words = [f"{order.side} {plain(order.quantity)} {harmless(order.symbol)} {order.type}"]
+    if order.stop_price is not None:
+        words.append(f"stop {order.stop_price:f}")
+    if order.price is not None:
+        words.append(f"@ {order.price:f}")
+    return " ".join(words)
+
+
+def _signal(event: StrategySignalEvent) -> str:
+    reason = f": {harmless(event.reason)}" if event.reason else ""
+    return (
+        f"SIGNAL {event.action} {harmless(event.symbol)} strength {event.strength:g} "
+        f"by {harmless(event.strategy)}{reason}"
+    )
+
+
+def _fill(event: FillEvent) -> str:
+    return (
+        f"FILL {event.side} {plain(event.quantity)} {harmless(event.symbol)} @ {event.price:f} "
+        f"fee {plain(event.fee)} ({harmless(event.order_id)})"
+    )
+
+
+def _execution(event: ExecutionEvent) -> str | None:
+    if event.kind in QUIET:
+        return None
+    reason = f": {harmless(event.reason)}" if event.reason else ""
+    kind = event.kind.replace("_", " ")
+    return f"ORDER {kind} {harmless(event.symbol)}{reason} ({harmless(event.order_id)})"
+
+
+def _cancel(event: CancelEvent) -> str:
+    reason = f": {harmless(event.reason)}" if event.reason else ""
+    return f"ORDER cancel {harmless(event.symbol)}{reason} ({harmless(event.order_id)})"
+
+
+def _risk(event: RiskEvent) -> str:
+    where = f" {harmless(event.symbol)}" if event.symbol else ""
+    what = f"{harmless(event.code)}{where}: {harmless(event.message)}{_against(event)}"
+    return f"RISK {harmless(event.action)} {what}"
+
+
+def _hold(event: HoldEvent) -> str:
+    symbol = harmless(event.symbol)
+    if not event.held:
+        return f"HOLD {symbol} let go: {event.kind} is over"
+    return f"HOLD {symbol} {event.kind}: {harmless(event.message)}"
+
+
+def _command(event: CommandEvent) -> str:
+    target = f" {harmless(event.target)}" if event.target else ""
+    reason = f": {harmless(event.reason)}" if event.reason else ""
+    flatten = ", closing positions" if event.flatten else ""
+    return f"COMMAND {event.command.replace('_', '-')}{target}{flatten}{reason}"
+
+
+def _system(event: SystemEvent) -> str:
+    by = f" ({harmless(event.component)})" if event.component else ""
+    message = f": {harmless(event.message)}" if event.message else ""
+    return f"SYSTEM {harmless(event.kind)}{message}{by}"
+
+
+def _against(event: RiskEvent | OrderDeniedEvent) -> str:
+    if not event.limit and not event.actual:
+        return ""
+    return f" [limit {harmless(event.limit)}, actual {harmless(event.actual)}]"
+
+
+def _word(data: Mapping[str, Any], key: str) -> str:
+    return harmless(data.get(key) or figures.NOTHING)
+
+
+def _by(alert: Mapping[str, Any]) -> str:
+    return f" ({harmless(alert['component'])})" if alert.get("component") else ""

@@ -1,0 +1,73 @@
+"""Tables for the commands that print: Rich tables without boxes, which pipes and `grep` like too.
+
+On a terminal too narrow for all columns the least important go, whole; texts are folded, figures
+never cut. Under a pipe there is no width to keep to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from tradectl.cli.panel.cells import DIM, Cell, Column, Row
+
+PIPE_WIDTH = 1_000
+GAP = 2
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where commands print: as wide as needed, plain and colourless when that is no terminal."""
+    found = Console(stderr=stderr, highlight=False, emoji=False)
+    if found.is_terminal:
+        return found
+    return Console(stderr=stderr, highlight=False, emoji=False, width=PIPE_WIDTH)
+
+
+def styled(cell: Cell) -> Text:
+    return Text(cell.text, cell.style, overflow="fold")
+
+
+@dataclass(slots=True)
+class Listing:
+    """Rows in columns, or the sentence `empty`."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    empty: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.rows:
+            yield Text(self.empty, DIM)
+            return
+        cells = [[column.show(row) for column in self.columns] for row in self.rows]
+        shown = self._fitting(cells, options.max_width)
+        table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+        for i in shown:
+            column = self.columns[i]
+            table.add_column(
+                column.name,
+                justify="right" if column.right else "left",
+                no_wrap=not column.flexible,
+                overflow="fold",
+            )
+        for row in cells:
+            table.add_row(*(styled(row[i]) for i in shown))
+        yield table
+
+    def _fitting(self, cells: Sequence[Sequence[Cell]], width: int) -> list[int]:
+        """The columns that fit side by side, those of the lowest `keep` left out."""
+        sizes = [
+            column.least
+            if column.flexible
+            else max(cell_len(column.name), *(cell_len(row[i].text) for row in cells))
+            for i, column in enumerate(self.columns)
+        ]
+        shown = list(range(len(self.columns)))
+        while len(shown) > 1 and sum(sizes[i] + GAP for i in shown) - GAP > width:
+            shown.remove(min(shown, key=lambda i: (self.columns[i].keep, -i)))
+        return shown

@@ -1,0 +1,192 @@
+"""The panel is a sheet of cells, as wide and as high as the terminal.
+
+A *line* is a list of segments exactly as wide as asked for; a *part* is something that can draw
+itself in any number of lines. `share` deals the lines of a sheet out to its parts by rank, so that
+a small terminal shows less rather than a mess. Tables drop whole columns, and strips whole phrases,
+before a figure would be cut: half a number is worse than none. All text passes `harmless` here,
+whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from tradectl.cli.panel.cells import Cell
+from tradectl.domain.text import harmless
+
+ELASTIC = 0
+WIDEST = 10_000
+SPACE = Cell(" ")
+GAP = 2
+MARGIN = 2
+RULE = "─"
+CUT = "…"
+TO_ASCII = str.maketrans("─│┌┐└┘…·█░▁▂▃▄▅▆▇", "-|++++~-#.__--==#")
+
+Line = list[Segment]
+
+
+Phrase = Sequence[Cell]
+"""Cells that belong together: shown whole or not at all."""
+
+
+class Part(Protocol):
+    """A piece of the sheet. `rank` 0 is the last to go; `least` and `most` are in lines."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def least(self) -> int: ...
+    @property
+    def most(self) -> int: ...
+    def draw(self, width: int, height: int) -> list[Line]:
+        """At most `height` lines of `width` cells."""
+        ...
+
+
+@dataclass(slots=True)
+class Ready:
+    """Lines drawn already, one or more: a strip, a chart."""
+
+    lines: list[Line]
+    rank: int = 0
+    least: int = 1
+
+    @property
+    def most(self) -> int:
+        return len(self.lines)
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return self.lines[:height]
+
+
+class Filler:
+    """Empty space that takes what the others leave."""
+
+    rank, least, most = 99, 0, ELASTIC
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return [[Segment(" " * width)] for _ in range(height)]
+
+
+@dataclass(slots=True)
+class Columns:
+    """Two stacks beside each other, which take what the other parts leave."""
+
+    left: Sequence[Part]
+    right: Sequence[Part]
+    rank: int = 1
+    least: int = 4
+    most: int = ELASTIC
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        half = (width - GAP) // 2
+        left = stacked(self.left, half, height)
+        right = stacked(self.right, width - GAP - half, height)
+        gap = Segment(" " * GAP)
+        return [[*one, gap, *other] for one, other in zip(left, right, strict=True)]
+
+
+def stacked(parts: Sequence[Part], width: int, height: int) -> list[Line]:
+    """The parts one above the other, in exactly `height` lines."""
+    lines: list[Line] = []
+    for part, lines_for_it in zip(parts, share(parts, height), strict=True):
+        lines += part.draw(width, lines_for_it) if lines_for_it else []
+    lines += Filler().draw(width, height - len(lines))
+    return lines[:height]
+
+
+def framed(lines: list[Line], width: int, style: Style) -> list[Line]:
+    """The lines in a frame of heavy rules, `width` cells with it."""
+    rule, side = RULE * (width - 2), Segment("│", style)
+    top, bottom = Segment(f"┌{rule}┐", style), Segment(f"└{rule}┘", style)
+    return [[top], *([side, *line, side] for line in lines), [bottom]]
+
+
+def share(parts: Sequence[Part], height: int) -> list[int]:
+    """How many of `height` lines each part gets.
+
+    The least of each by rank, then one by one; what is left goes to the elastic part.
+    """
+    given = [0] * len(parts)
+    by_rank = sorted(range(len(parts)), key=lambda i: parts[i].rank)
+    for i in by_rank:
+        if parts[i].least <= height:
+            given[i] = parts[i].least
+            height -= given[i]
+    hungry = by_rank
+    while height > 0 and (hungry := [i for i in hungry if 0 < given[i] < parts[i].most]):
+        for i in hungry[:height]:
+            given[i] += 1
+        height -= len(hungry[:height])
+    for i, part in enumerate(parts):
+        if part.most == ELASTIC and height > 0:
+            given[i] += height
+            height = 0
+    return given
+
+
+def strip(phrases: Iterable[Phrase], width: int, most: int = 1) -> list[Line]:
+    """Phrases in a row, wrapped onto `most` lines; one that fits nowhere is left out."""
+    room = width - MARGIN
+    rows: list[list[Cell]] = [[]]
+    used = 0
+    for phrase in phrases:
+        size = sum(cell_len(harmless(cell.text)) for cell in phrase)
+        if used and used + GAP + size > room and len(rows) < most:
+            rows.append([])
+            used = 0
+        before = GAP if used else 0
+        if used + before + size <= room:
+            rows[-1] += [Cell(" " * before), *phrase]
+            used += before + size
+    return [drawn([SPACE, *cells], width) for cells in rows if cells]
+
+
+def drawn(cells: Iterable[Cell], width: int, ground: Cell = SPACE) -> Line:
+    """Cells one after the other, cut to `width` or filled up to it with `ground`."""
+    line: Line = []
+    for cell in cells:
+        text = harmless(cell.text, WIDEST)
+        size = cell_len(text)
+        if size > width:
+            text, size = cropped(text, width), width
+        line.append(Segment(text, cell.style))
+        width -= size
+        if not width:
+            break
+    if width:
+        line.append(Segment(ground.text * width, ground.style))
+    return line
+
+
+def cropped(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, an ellipsis at the end of what was longer."""
+    if cell_len(text) <= width or width < 1:
+        return set_cell_size(text, max(width, 0))
+    return set_cell_size(text, width - 1) + CUT
+
+
+class Sheet:
+    """Finished lines, as a Rich renderable."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for row, line in enumerate(self.lines):
+            if row:
+                yield Segment.line()
+            yield from map(_in_ascii, line) if options.ascii_only else line
+
+
+def _in_ascii(segment: Segment) -> Segment:
+    text = segment.text.translate(TO_ASCII).encode("ascii", "replace").decode()
+    return Segment(text, segment.style)

@@ -1,0 +1,97 @@
+"""What a run shows while it trades: the live panel, or plain lines where there is no terminal for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tradectl.cli.output.lines import LineLog
+from tradectl.domain.events import (
+    CommandEvent,
+    EventType,
+    HoldEvent,
+    Record,
+    RiskEvent,
+    SystemEvent,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tradectl.monitoring.alert import Alert
+    from tradectl.runtime.run import TradingRun
+
+HEARTBEAT_S = 10.0
+
+logging.getLogger("tradectl").addHandler(logging.NullHandler())
+GRAVE = (RiskEvent, HoldEvent, SystemEvent, CommandEvent)
+"""At full speed thousands of fills a second would be noise, and cost more than the trading."""
+SPOKEN = [family for family in EventType if family is not EventType.MARKET_DATA]
+
+
+class LineScreen:
+    """One line on stderr for each thing worth knowing, and a heartbeat now and then."""
+
+    def __init__(self) -> None:
+        self._log = LineLog()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, run: TradingRun) -> None:
+        at_full_speed = bool(run.options.data) and run.options.speed is None
+        told = GRAVE if at_full_speed else SPOKEN
+        run.bus.observe(told, self._on_record, name="screen")
+        run.alerts.add_notification_handler(self._on_alert, name="screen")
+        self._say(f"run {run.run_id} on {run.feed.name} ({run.source}), journal {run.journal_path}")
+        self._task = asyncio.ensure_future(self._beat(run))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _on_record(self, record: Record) -> None:
+        line = self._log.line(record)
+        if line is not None:
+            self._say(line)
+
+    def _on_alert(self, alert: Alert) -> None:
+        self._say(self._log.alert(alert.document(), time.time_ns()))
+
+    async def _beat(self, run: TradingRun) -> None:
+        from tradectl.runtime.run_status import screen_document
+
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._say(self._log.heartbeat(screen_document(run), time.time_ns()))
+
+    @staticmethod
+    def _say(line: str) -> None:
+        """Nobody may be reading any more; that is no reason to stop trading."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+class PanelScreen:
+    """The live panel, for as long as the run lasts."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, run: TradingRun) -> None:
+        from tradectl.cli.panel.panel import Panel
+        from tradectl.runtime.run_status import screen_document
+
+        panel = Panel(lambda: screen_document(run), self._console)
+        self._task = asyncio.ensure_future(panel.run(self._stop))
+
+    async def stop(self) -> None:
+        self._stop.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)

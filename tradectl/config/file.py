@@ -1,0 +1,115 @@
+"""A configuration file: read with patience, replaced in one step.
+
+What a user hands over may be missing, a folder, a picture, or a page of TOML with one bracket too few:
+each is told in one line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tradectl.config.keys import Place, is_secret, spelled
+from tradectl.domain.errors import ConfigError
+
+LARGEST = 1024 * 1024
+_POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+
+
+def read_text(path: Path) -> str:
+    """The file's text. Raises ConfigError when there is none."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: there is no such file; `tradectl config init {path}` writes one"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: larger than 1 MiB: this is not a configuration file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file: expected TOML in UTF-8") from error
+
+
+def parse(text: str, path: Path | str) -> dict[str, Any]:
+    """`text` as tables, floats exact as Decimals. Raises ConfigError, with line and column."""
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}, {_where(error, text)}") from error
+    except (ValueError, ArithmeticError) as error:
+        raise ConfigError(f"{path}: holds a number that is too large or too long") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply") from error
+
+
+def refuse_secrets(value: object, where: str, place: Place = ()) -> None:
+    """Raises ConfigError for a key that would hold one; its value is not looked at."""
+    items: list[tuple[str | int, Any]] = []
+    if isinstance(value, Mapping):
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list | tuple):
+        items = [*enumerate(value)]
+    for key, inner in items:
+        here = (*place, key)
+        if isinstance(key, str) and is_secret(key):
+            raise ConfigError(f"{where}: {spelled(here)}: secrets come from the environment only")
+        refuse_secrets(inner, where, here)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` in the place of `path` at once; a file that was there keeps its mode.
+
+    Raises ConfigError when that cannot be.
+    """
+    target = path.resolve()
+    try:
+        there = target.exists()
+        if there and not os.access(target, os.W_OK):
+            raise ConfigError(f"{path}: cannot be written: it is read-only")
+        _replace(target, text, stat.S_IMODE(target.stat().st_mode) if there else _new_file_mode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _replace(target: Path, text: str, mode: int) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        os.replace(name, target)  # noqa: PTH105  # both are said in one word
+    except BaseException:  # whatever happened, nothing half-written stays behind
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _new_file_mode() -> int:
+    """What the user's umask makes of a new file; the temporary one is private."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _where(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """`line 3, column 8: Invalid value`: tomllib says the position last, people want it first."""
+    message = str(error)
+    found = _POSITION.fullmatch(message)
+    if found:
+        return f"line {found[2]}, column {found[3]}: {found[1]}"
+    lines = text.splitlines() or [""]
+    at_end = f"line {len(lines)}, column {len(lines[-1]) + 1}"
+    return f"{at_end}: {message.removesuffix(' (at end of document)')}"

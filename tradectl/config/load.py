@@ -1,0 +1,83 @@
+"""From files, environment and flags to `Settings`, or to one line that says what is wrong.
+
+    flags  >  TRADECTL__SECTION__KEY  >  TOML file  >  defaults
+
+Names and types are judged layer by layer (`config_layers`), values by the Structs that they become,
+and what goes together by `config_rules`. Without any layer there is nothing to judge, and nothing is
+imported for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tradectl.config.keys import PREFIX, variable
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import ConfigError
+
+FLAGS = "command line"
+
+
+def load_settings(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of a run; `overrides` has the shape of the file, `environ` is the process's own.
+
+    Raises ConfigError.
+    """
+    variables = _our_variables(os.environ if environ is None else environ)
+    if path is None and not overrides and not variables:
+        return Settings()
+    table: dict[str, Any] = {}
+    if path is not None:
+        from tradectl.config.file import parse, read_text
+
+        table = parse(read_text(path), path)
+    return settings_from(table, path, overrides or {}, variables)
+
+
+def settings_from(
+    table: Mapping[str, Any],
+    path: Path | None,
+    overrides: Mapping[str, Any],
+    variables: Mapping[str, str],
+) -> Settings:
+    """As `load_settings`, of a file that has been parsed, and of none but our own variables."""
+    from tradectl.config.layers import joined, judged
+    from tradectl.config.rules import check
+
+    plain = msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,))
+    file, flags = judged(table, str(path)), judged(plain, FLAGS)
+    tree = joined(flags, variables, file)
+    try:
+        settings = msgspec.convert(tree, Settings)
+        check(settings)
+    except ConfigError as error:
+        where = _origin(str(error), flags, variables) or str(path or FLAGS)
+        raise ConfigError(f"{where}: {error}") from error
+    return settings
+
+
+def _our_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those that begin like ours, in upper case and alphabetical order."""
+    upper = {name.upper(): text for name, text in environ.items()}
+    return {name: upper[name] for name in sorted(upper) if name.startswith(PREFIX)}
+
+
+def _origin(message: str, flags: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:
+    """What set the key that `message` begins with, if it was a flag or a variable."""
+    section, _, key = re.split(r"[^\w.]", message, maxsplit=1)[0].partition(".")
+    place = (section, key) if key else (section,)
+    if section in flags and (not key or key in flags[section]):
+        return FLAGS
+    name = variable(place)
+    return name if name in variables else None

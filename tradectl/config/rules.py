@@ -1,0 +1,153 @@
+"""What goes together: the rules that look at more than one setting.
+
+Each room's Struct has judged its own values when it was made. Each message begins with the key.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import ONE, ZERO, plain
+from tradectl.domain.text import harmless
+from tradectl.strategy.instances import StrategyInstance
+
+LONGEST_SYMBOL = 50
+
+
+def check(settings: Settings) -> None:
+    """Raises ConfigError for settings that contradict each other, or that nothing could run with."""
+    _check_mode(settings)
+    _check_symbols(settings)
+    for index, instrument in enumerate(settings.instruments):
+        _check_instrument(f"instruments[{index}]", instrument)
+    _check_currency(settings)
+    _check_stop(settings)
+    _check_strategies(settings)
+
+
+def _check_mode(settings: Settings) -> None:
+    if settings.mode == "live":
+        if not settings.exchanges:
+            raise ConfigError('mode: "live" needs an [[exchanges]] table to trade on')
+    elif not settings.orchestrator.enable_paper_trading:
+        raise ConfigError('orchestrator.enable_paper_trading: expected true with mode = "paper"')
+    twice = _first_repeated([exchange.prefix for exchange in settings.exchanges])
+    if twice is not None:
+        raise ConfigError(f"exchanges: two are named {twice!r}: give one another name")
+
+
+def _check_symbols(settings: Settings) -> None:
+    if not settings.symbols:
+        raise ConfigError("symbols: expected at least one")
+    for key, names in (
+        ("symbols", settings.symbols),
+        ("instruments", [i.symbol for i in settings.instruments]),
+    ):
+        places = {exchange.prefix for exchange in settings.exchanges}
+        for index, symbol in enumerate(names):
+            place, colon, _ = symbol.partition(":")
+            if colon and "/" not in place and places and place not in places:
+                raise ConfigError(
+                    f"{key}[{index}]: {symbol!r:.60} names an exchange that is not configured: "
+                    f"expected one of {', '.join(sorted(places))}"
+                )
+            if not symbol or len(symbol) > LONGEST_SYMBOL or not _is_one_word(symbol):
+                raise ConfigError(
+                    f"{key}[{index}]: expected a symbol such as BTCUSDT, got {symbol!r:.60}"
+                )
+        twice = _first_repeated(names)
+        if twice is not None:
+            raise ConfigError(f"{key}: {twice!r} is there twice")
+
+
+def _check_instrument(key: str, instrument: Instrument) -> None:
+    for name in ("tick_size", "lot_size"):
+        if (step := getattr(instrument, name)) <= ZERO:
+            raise ConfigError(f"{key}.{name}: expected a step above 0, got {step}")
+    if instrument.min_notional < ZERO:
+        raise ConfigError(f"{key}.min_notional: expected 0 or more, got {instrument.min_notional}")
+    if instrument.max_leverage < ONE:
+        raise ConfigError(f"{key}.max_leverage: expected 1 or more, got {instrument.max_leverage}")
+    if not instrument.can_short and instrument.max_leverage != ONE:
+        raise ConfigError(
+            f'{key}.max_leverage: expected 1 of a spot instrument, or kind "perpetual"'
+        )
+
+
+def _check_currency(settings: Settings) -> None:
+    instruments = Instruments(settings.instruments)
+    for symbol in settings.traded_symbols():
+        quote, currency = instruments[symbol].quote, settings.account.currency
+        if quote != currency:
+            raise ConfigError(
+                f"symbols: {symbol} is quoted in {quote}, the account in {currency}: "
+                f"expected {quote} as account.currency, or other symbols"
+            )
+
+
+def _check_stop(settings: Settings) -> None:
+    stop, collar = settings.portfolio.stop_loss_pct, settings.risk.price_collar_pct
+    if stop is not None and collar is not None and stop >= collar:
+        raise ConfigError(
+            f"portfolio.stop_loss_pct: expected less than the {plain(collar)} of "
+            f"risk.price_collar_pct, which no price may be away, got {plain(stop)}"
+        )
+
+
+def _check_strategies(settings: Settings) -> None:
+    if not settings.strategies:
+        raise ConfigError("strategies: expected at least one")
+    twice = _first_repeated([s.name for s in settings.strategies])
+    if twice is not None:
+        raise ConfigError(f"strategies: two are named {twice!r}: rename one")
+    for index, strategy in enumerate(settings.strategies):
+        key = f"strategies[{index}]"
+        _check_reach(key, strategy, settings.symbols)
+        if not ZERO <= strategy.allocation <= ONE:
+            raise ConfigError(
+                f"{key}.allocation: expected a share from 0 to 1, got {strategy.allocation}"
+            )
+        _check_parameters(key, strategy)
+    _check_allocations([s.allocation for s in settings.strategies])
+
+
+def _check_reach(key: str, strategy: StrategyInstance, symbols: tuple[str, ...]) -> None:
+    reach = [("symbols", symbol) for symbol in strategy.symbols]
+    if strategy.trades:
+        reach.append(("trades", strategy.trades))
+    for name, symbol in reach:
+        if symbol not in symbols:
+            raise ConfigError(
+                f"{key}.{name}: {symbol!r:.60} is not traded: expected some of {', '.join(symbols)}"
+            )
+
+
+def _check_allocations(shares: list[Decimal]) -> None:
+    """All left at 1 means that every strategy may use everything; else the parts make a whole."""
+    total = sum(shares, ZERO)
+    if total > ONE and any(share != ONE for share in shares):
+        raise ConfigError(
+            f"strategies: the allocations add up to {plain(total)}, expected at most 1: "
+            "give each its part, or leave all of them out"
+        )
+
+
+def _check_parameters(key: str, strategy: StrategyInstance) -> None:
+    """By making the strategy: nothing else knows what its parameters may be."""
+    from tradectl.strategy.engine import StrategyEngine
+
+    try:
+        StrategyEngine([strategy])
+    except UsageError as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def _first_repeated(names: list[str] | tuple[str, ...]) -> str | None:
+    return next((name for i, name in enumerate(names) if name in names[:i]), None)
+
+
+def _is_one_word(text: str) -> bool:
+    return harmless(text) == text and not any(character.isspace() for character in text)

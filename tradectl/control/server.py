@@ -1,0 +1,107 @@
+"""The running process's end of the control socket: for its own user, one small request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from tradectl.control.client import VERSION, socket_address
+from tradectl.domain.errors import StateError, TradectlError
+
+Handler = Callable[..., Awaitable[Any]]
+
+LONGEST_REQUEST = 64 * 1024
+IDLE_S = 10.0
+LONGEST_ANSWER_S = 5.0
+
+
+class ControlServer:
+    """Listens on `path` (mode 0600) and calls the handler named by the request's `command`.
+
+    A handler gets the request's other keys as keyword arguments.
+    """
+
+    name = "control"
+
+    def __init__(self, path: Path, handlers: dict[str, Handler]) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._server: asyncio.Server | None = None
+        self._answering: set[asyncio.Future[Any]] = set()
+
+    async def start(self) -> None:
+        """Replace a socket left behind by a crash: the lock has shown that nobody else listens."""
+        self._path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            with socket_address(self._path) as address:
+                listening.bind(address)
+            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(
+                self._serve, sock=listening, limit=LONGEST_REQUEST
+            )
+        except OSError as error:
+            listening.close()
+            raise StateError(f"cannot listen on {self._path}: {error.strerror}") from error
+
+    async def quiesce(self) -> None:
+        """What is being answered is finished first: an emergency stop ends the run that does it."""
+        if self._answering:
+            await asyncio.wait([*self._answering], timeout=LONGEST_ANSWER_S)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if _is_own_user(writer.get_extra_info("socket")):
+                answer = await self._answer(await asyncio.wait_for(reader.readline(), IDLE_S))
+            else:
+                answer = {"ok": False, "error": "this socket is for the user who started tradectl"}
+            writer.write(json.dumps({"v": VERSION, **answer}).encode() + b"\n")
+            await writer.drain()
+        except (ConnectionError, TimeoutError, ValueError):
+            pass  # the asker went away, said nothing, or said far too much
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            command = request.pop("command")
+            if request.pop("v") != VERSION:
+                return {
+                    "ok": False,
+                    "error": f"this process speaks version {VERSION} of the protocol",
+                }
+            handler = self._handlers[command]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            known = ", ".join(sorted(self._handlers))
+            return {"ok": False, "error": f"expected one of the commands {known}"}
+        try:
+            answer = asyncio.ensure_future(handler(**request))
+            self._answering.add(answer)
+            answer.add_done_callback(self._answering.discard)
+            return {"ok": True, "result": await answer}
+        except (TradectlError, TypeError) as error:
+            return {"ok": False, "error": str(error)}
+
+
+def _is_own_user(connection: socket.socket) -> bool:
+    """Mode 0600 keeps others out already; the kernel's word on who asks is the second lock."""
+    if not sys.platform.startswith("linux"):
+        return True
+    size = struct.calcsize("3i")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, _ = struct.unpack("3i", credentials)
+    return bool(uid == os.getuid())

@@ -1,0 +1,206 @@
+"""Is this system fit to trade? Looks at the machine and at the exchanges, and changes neither.
+
+    diagnose = machine + connect + exchanges        (`tradectl doctor`)
+    examine  = machine + exchanges, connected       (before a run trades with money)
+
+The one thing that is touched is the dead-man switch, armed and disarmed where no order could be hit. All
+that can go on at once does, every question has an end to it, and the whole takes some 15 seconds at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from tradectl.config.settings import Settings
+from tradectl.doctor import account as doctor_account
+from tradectl.doctor import market as doctor_market
+from tradectl.doctor.finding import (
+    Finding,
+    Verdict,
+    failed,
+    is_fit,
+    passed,
+    shown,
+)
+from tradectl.doctor.machine import machine, other_instance
+from tradectl.doctor.probe import Facts, asked, gather
+from tradectl.doctor.sizing import Sizing
+from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
+from tradectl.domain.money import ZERO
+from tradectl.exchange.venue import Holdings
+from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.runtime.exchanges import Venues
+from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
+
+LISTEN_S = 5.0
+CONNECT_S = 7.0
+CLOSE_S = 2.0
+
+
+async def diagnose(
+    settings: Settings,
+    state_dir: StateDir,
+    config_path: Path | None = None,
+    *,
+    private: bool | None = None,
+    listen_s: float = LISTEN_S,
+    connect_s: float = CONNECT_S,
+) -> list[Finding]:
+    """Everything, connecting included; what cannot be reached is one finding. `private`: with keys;
+    as the mode asks for where it is None."""
+    private = settings.mode == "live" if private is None else private
+    findings = machine(settings, state_dir, config_path)
+    if not settings.exchanges:
+        return shown(
+            [*findings, passed("exchange", "none: the simulated market is traded on paper")]
+        )
+    made, missing = _made(settings, private=private)
+    if made is None:
+        return shown([*findings, *missing])
+    private = private and not missing
+    try:
+        lost = await _open(made, connect_s)
+        there = await _exchanges(settings, made, state_dir, private=private, listen_s=listen_s)
+    finally:
+        with contextlib.suppress(ExchangeError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await made.close()
+    return shown([*findings, *missing, *lost, *there])
+
+
+async def examine(
+    settings: Settings,
+    venues: Venues,
+    state_dir: StateDir,
+    *,
+    private: bool,
+    config_path: Path | None = None,
+    listen_s: float = LISTEN_S,
+) -> list[Finding]:
+    """The same of a system that is connected."""
+    findings = machine(settings, state_dir, config_path)
+    findings += await _exchanges(settings, venues, state_dir, private=private, listen_s=listen_s)
+    return shown(findings)
+
+
+def _made(settings: Settings, *, private: bool) -> tuple[Venues | None, list[Finding]]:
+    """The exchanges, not connected. Without keys what is public can still be looked at."""
+    try:
+        return Venues(settings, settings.symbols, private=private), []
+    except UsageError as error:
+        if not private:
+            return None, [
+                failed("exchange", str(error), "`tradectl config check` looks at the file")
+            ]
+        mend = "set them in the environment of this command; no file holds them"
+        missing = [failed("keys", str(error), mend)]
+        return _made(settings, private=False)[0], missing
+
+
+async def _open(venues: Venues, seconds: float) -> list[Finding]:
+    """Connect each; those that cannot be reached are left out from then on, and told."""
+    names = list(venues.by_name)
+    answers = await asyncio.gather(*(asked(venues.by_name[n].open, seconds) for n in names))
+    lost = []
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, TradectlError):
+            venue = venues.by_name.pop(name)
+            lost.append(_not_connected(venues, name, answer))
+            await asked(venue.close, CLOSE_S)
+    return lost
+
+
+def _not_connected(venues: Venues, name: str, error: TradectlError) -> Finding:
+    rest = "nothing else was looked at there"
+    if isinstance(error, AccessLost):
+        told = f"the exchange refuses them: {error}; {rest}"
+        return failed(f"{name}: keys", told, doctor_account.mend_keys(name))
+    if isinstance(error, UsageError):
+        exchange = venues.settings_of(name).id
+        lists = f"`tradectl exchanges` and `tradectl markets {exchange}` list what there is"
+        return failed(f"{name}: connection", f"{error}; {rest}", lists)
+    mend = "is this machine online, its clock right, and the exchange up? then try again"
+    return failed(f"{name}: connection", f"{error}; {rest}", mend)
+
+
+async def _exchanges(
+    settings: Settings, venues: Venues, state_dir: StateDir, *, private: bool, listen_s: float
+) -> list[Finding]:
+    if not venues.by_name:
+        return []
+    books, troubles = await _books(state_dir) if private else (None, [])
+    alone = other_instance(state_dir) is None
+    facts = [
+        Facts(
+            venue,
+            settings,
+            venues.settings_of(name),
+            tuple(venues.places[name]),
+            venues.traded(name),
+            private and bool(venues.traded(name)),
+            books,
+        )
+        for name, venue in venues.by_name.items()
+    ]
+    await asyncio.gather(*(gather(of_one, alone=alone, listen_s=listen_s) for of_one in facts))
+    sizing = _sizing(settings, facts, private=private)
+    return [*troubles, *(f for of_one in facts for f in judged(of_one, sizing, listen_s))]
+
+
+def judged(facts: Facts, sizing: Sizing | None, listen_s: float) -> list[Finding]:
+    """What follows from the facts of one exchange."""
+    findings = [passed(f"{facts.name}: connection", _reached(facts)), doctor_market.clock(facts)]
+    findings += [doctor_market.symbol(facts, symbol, sizing) for symbol in facts.symbols]
+    findings += [doctor_market.rate(facts), doctor_market.data(facts, listen_s)]
+    if facts.private:
+        findings += doctor_account.account(facts, sizing)
+    return findings
+
+
+def _reached(facts: Facts) -> str:
+    network = ", test network" if facts.exchange.testnet else ""
+    at = f" at {facts.exchange.url}" if facts.exchange.url else ""
+    return f"{facts.exchange.id} {facts.exchange.market}{network}{at}"
+
+
+async def _books(state_dir: StateDir) -> tuple[Account | None, list[Finding]]:
+    """Our live account as the last run left it, to tell what is ours from what is not."""
+    found = await asked(partial(asyncio.to_thread, recover, state_dir, LIVE_ACCOUNT))
+    if isinstance(found, TradectlError):
+        return None, [failed("account", f"the last run's account cannot be read: {found}")]
+    return (found.account if found is not None else None), []
+
+
+def _sizing(settings: Settings, facts: list[Facts], *, private: bool) -> Sizing | None:
+    """None where the money is not known."""
+    equity = _equity(settings, facts) if private else settings.account.cash
+    if equity is None:
+        return None
+    described = {i.symbol: i for i in settings.instruments}
+    told = {s: i for f in facts for s in f.traded if (i := f.instrument(s)) is not None}
+    prices = {s: price for f in facts for s in f.traded if (price := f.price(s)) is not None}
+    return Sizing(settings, equity, {**told, **described}, prices)
+
+
+def _equity(settings: Settings, facts: list[Facts]) -> Decimal | None:
+    """The money at the exchanges that are traded on, and what our coins there are worth."""
+    total, currency = ZERO, settings.account.currency
+    for of_one in facts:
+        if not of_one.traded:
+            continue
+        if not isinstance(of_one.holdings, Holdings):
+            return None
+        total += of_one.holdings.balances.get(currency, ZERO)
+        for symbol in of_one.traded:
+            instrument, price = of_one.instrument(symbol), of_one.price(symbol)
+            if instrument is not None and price is not None and not instrument.can_short:
+                total += of_one.ours(symbol) * price
+    return total
+
+
+__all__ = ["LISTEN_S", "Finding", "Verdict", "diagnose", "examine", "is_fit", "judged"]

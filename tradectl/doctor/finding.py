@@ -1,0 +1,85 @@
+"""What an examination says: one finding per check, with the mend where there is one.
+
+Findings travel to terminals, logs and scripts. Whatever they quote, an exchange's words or a path, is
+made harmless, and what the environment holds as a secret is taken out, whoever put it in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tradectl.config.keys import is_secret
+from tradectl.domain.text import harmless
+
+OURS = "TRADECTL_"
+HIDDEN = "***"
+SHORTEST_SECRET = 4
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+class Finding(Struct, frozen=True):
+    """`check` names what was looked at; `mend` says what to do, empty where nothing is to be done."""
+
+    check: str
+    verdict: Verdict
+    message: str
+    mend: str = ""
+
+
+def passed(check: str, message: str) -> Finding:
+    return Finding(check, Verdict.PASSED, message)
+
+
+def warned(check: str, message: str, mend: str = "") -> Finding:
+    return Finding(check, Verdict.WARNED, message, mend)
+
+
+def failed(check: str, message: str, mend: str = "") -> Finding:
+    return Finding(check, Verdict.FAILED, message, mend)
+
+
+def is_fit(findings: Iterable[Finding]) -> bool:
+    """Nothing failed."""
+    return all(finding.verdict is not Verdict.FAILED for finding in findings)
+
+
+def shown(findings: Iterable[Finding], environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """The findings as they may be shown: harmless, and without any secret of `environ`."""
+    secrets = _secrets(os.environ if environ is None else environ)
+    return [
+        Finding(
+            _clean(finding.check, secrets),
+            finding.verdict,
+            _clean(finding.message, secrets),
+            _clean(finding.mend, secrets),
+        )
+        for finding in findings
+    ]
+
+
+def _secrets(environ: Mapping[str, str]) -> list[str]:
+    """The longest first: one may be the beginning of another."""
+    found = {
+        text.strip()
+        for name, text in environ.items()
+        if name.upper().startswith(OURS) and is_secret(name)
+    }
+    return sorted((text for text in found if len(text) >= SHORTEST_SECRET), key=len, reverse=True)
+
+
+def _clean(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return harmless(text)
+
+
+__all__ = ["Finding", "Verdict", "failed", "is_fit", "passed", "shown", "warned"]

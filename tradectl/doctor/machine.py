@@ -1,0 +1,183 @@
+"""The machine's part of an examination: the configuration, its file, strategies, state directory, disk.
+
+Nothing here needs a network, and nothing is made by looking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import stat
+from pathlib import Path
+
+from tradectl.config.settings import Settings
+from tradectl.doctor.finding import Finding, failed, passed, warned
+from tradectl.domain.errors import StateError, UsageError
+from tradectl.state.directory import StateDir
+from tradectl.state.latch import SIZE
+from tradectl.strategy.catalog import find
+
+MIB, GIB = 1024**2, 1024**3
+LEAST_DISK, LITTLE_DISK = 100 * MIB, GIB
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
+
+
+def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -> list[Finding]:
+    findings = [configuration(settings), config_file(config_path), strategies(settings)]
+    directory = directory_of_state(state_dir)
+    return [
+        *(finding for finding in findings if finding is not None),
+        directory,
+        halt(state_dir),
+        latch_file(state_dir),
+        instance(state_dir),
+        disk(state_dir.path),
+    ]
+
+
+def configuration(settings: Settings) -> Finding:
+    where = ", ".join(exchange.prefix for exchange in settings.exchanges) or "a simulated market"
+    names = ", ".join(strategy.name for strategy in settings.strategies)
+    return passed(
+        "configuration", f"{settings.mode} on {where}: {', '.join(settings.symbols)} by {names}"
+    )
+
+
+def config_file(path: Path | None) -> Finding | None:
+    """Who can write it decides what is traded; who can read it learns what is."""
+    if path is None:
+        return None
+    name = "config file"
+    try:
+        found = path.stat()
+    except OSError as error:
+        return failed(name, f"{path}: {error.strerror}", "name another with -c")
+    if found.st_uid not in (os.geteuid(), 0):
+        return failed(name, f"{path} belongs to somebody else", "copy it, read it, use the copy")
+    if found.st_mode & OTHERS_WRITE:
+        return failed(name, f"others can write {path}", f"chmod 600 {_quoted(path)}")
+    if found.st_mode & OTHERS_READ:
+        return warned(name, f"others can read {path}", f"chmod 600 {_quoted(path)}")
+    return passed(name, f"{path} is yours alone")
+
+
+def strategies(settings: Settings) -> Finding:
+    """A strategy is code that trades: its file is refused where others can write it."""
+    name = "strategies"
+    try:
+        for strategy in settings.strategies:
+            find(strategy.strategy)
+    except UsageError as error:
+        return failed(name, str(error), "`tradectl strategies` lists those there are")
+    return passed(name, f"{len(settings.strategies)} can be loaded")
+
+
+def directory_of_state(state_dir: StateDir) -> Finding:
+    name, path = "state directory", state_dir.path
+    try:
+        state_dir.check()
+    except StateError as error:
+        return failed(name, str(error), "name a folder of your own with --state-dir")
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _one_to_be_made(name, path)
+    except OSError as error:
+        return failed(name, f"{path}: {error.strerror}", "name another with --state-dir")
+    if mode & OTHERS_WRITE:
+        return failed(name, f"others can write {path}", f"chmod 700 {_quoted(path)}")
+    if stat.S_IMODE(mode) & 0o077:
+        return warned(name, f"others can enter {path}", f"chmod 700 {_quoted(path)}")
+    if not os.access(path, os.W_OK | os.X_OK):
+        return failed(name, f"{path} cannot be written", f"chmod 700 {_quoted(path)}")
+    return passed(name, f"{path} is yours alone")
+
+
+def _one_to_be_made(name: str, path: Path) -> Finding:
+    parent = _there(path)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return failed(
+            name, f"{path} cannot be made in {parent}", "name another folder with --state-dir"
+        )
+    return passed(name, f"{path} will be made by the first run")
+
+
+def halt(state_dir: StateDir) -> Finding:
+    found = state_dir.latch.read()
+    if found is None:
+        return passed("halt", "not halted")
+    return failed(
+        "halt",
+        f"halted since {found.since or 'an unknown time'}: {found.reason}",
+        "look into it, then "
+        f"`tradectl clear-halt --confirm --state-dir {_quoted(state_dir.path)}` allows trading",
+    )
+
+
+def latch_file(state_dir: StateDir) -> Finding:
+    """Made ahead and at full size, it can be set on a full disk."""
+    name, path = "halt latch", state_dir.path / "halt"
+    if not os.path.lexists(state_dir.path):
+        return passed(name, "will be made by the first run")
+    try:
+        size = path.lstat().st_size
+    except FileNotFoundError:
+        size = 0
+    except OSError as error:
+        return failed(name, f"{path}: {error.strerror}", f"chmod 700 {_quoted(state_dir.path)}")
+    if size < SIZE:
+        return warned(
+            name, f"{path} is not at its full size", "the next run makes it so: keep disk free"
+        )
+    return passed(name, "at its full size: it can be set on a full disk")
+
+
+def instance(state_dir: StateDir) -> Finding:
+    other = other_instance(state_dir)
+    if other is None:
+        return passed("instance", "no other one runs on this state directory")
+    return warned(
+        "instance",
+        f"process {other} runs on this state directory: a second one is refused",
+        "`tradectl stop` ends it, or name another --state-dir",
+    )
+
+
+def other_instance(state_dir: StateDir) -> int | None:
+    """The process that owns the directory, when it is not this one."""
+    owner = state_dir.owner()
+    return None if owner == os.getpid() else owner
+
+
+def disk(path: Path) -> Finding:
+    try:
+        free = shutil.disk_usage(_there(path)).free
+    except OSError as error:
+        return failed("disk", f"{path}: {error.strerror}", "name another folder with --state-dir")
+    told = f"{free / GIB:,.1f} GiB free" if free >= GIB else f"{free / MIB:,.0f} MiB free"
+    mend = "make room, or name a folder on another disk with --state-dir"
+    if free < LEAST_DISK:
+        return failed("disk", f"{told}: the journal could not be kept", mend)
+    if free < LITTLE_DISK:
+        return warned("disk", told, mend)
+    return passed("disk", told)
+
+
+def _there(path: Path) -> Path:
+    """`path`, or the nearest folder above it that can be seen."""
+    for folder in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            folder.stat()
+            return folder
+    return Path("/")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+__all__ = ["config_file", "configuration", "directory_of_state", "disk", "halt", "instance",
+           "latch_file", "machine", "other_instance", "strategies"]  # fmt: skip

@@ -1,0 +1,161 @@
+"""The account over REST: its fills, what it holds, what its key may do.
+
+Fills are asked for page by page until one brings nothing new, by id where the exchange counts them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tradectl.domain.errors import NotNow, Refused
+from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, Nonsense, exact, listed
+from tradectl.exchange.ccxt_venue.markets import Market, Markets
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.reports import Reports
+from tradectl.exchange.venue import Holdings, Permissions, VenueFill
+
+MOST_PAGES = 2_000
+
+
+class Account:
+    def __init__(
+        self,
+        client: Any,
+        caller: Caller,
+        markets: Markets,
+        reports: Reports,
+        quirks: Quirks,
+        *,
+        kind: str,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._client = client
+        self._caller = caller
+        self._markets = markets
+        self._reports = reports
+        self._quirks = quirks
+        self._kind = kind
+        self._clock = clock
+
+    async def fills(self, symbol: str, since: int) -> list[VenueFill]:
+        market = self._markets[symbol]
+        now_ms = self._clock() // MILLISECOND
+        history = self._quirks.fills_history_ms.get(self._kind)
+        cursor = max(since // MILLISECOND, now_ms - history if history else 1, 1)
+        window = self._quirks.fills_window_ms.get(self._kind)
+        found: dict[tuple[str, str], VenueFill] = {}
+        from_id = ""
+        for _ in range(MOST_PAGES):
+            page = await self._page(market, cursor, from_id)
+            fresh = [fill for fill in page if _key(fill) not in found]
+            found.update((_key(fill), fill) for fill in fresh)
+            cursor = max([cursor, *(fill.ts // MILLISECOND for fill in fresh)])
+            limit = self._quirks.fills_limit
+            is_full = limit is not None and len(page) >= limit
+            if fresh and (is_full or limit is None):
+                from_id = self._next_id(fresh)
+            elif is_full:
+                raise NotNow(f"fills of {symbol}: more of one moment than a page holds")
+            elif window and cursor + window < now_ms:
+                from_id, cursor = "", cursor + window
+            else:
+                wanted = [fill for fill in found.values() if fill.ts >= since]
+                return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
+        raise NotNow(f"fills of {symbol}: more than {MOST_PAGES} pages")
+
+    async def _page(self, market: Market, cursor: int, from_id: str) -> list[VenueFill]:
+        params = {self._quirks.fills_from_id: from_id} if from_id else {}
+        return await self._caller.ask(
+            f"fills of {market.symbol}",
+            lambda: self._client.fetch_my_trades(
+                market.unified, None if from_id else cursor, self._quirks.fills_limit, params
+            ),
+            lambda raws: [self._reports.fill(raw, market=market) for raw in listed(raws)],
+            privileged=True,
+        )
+
+    def _next_id(self, page: Sequence[VenueFill]) -> str:
+        ids = [int(fill.trade_id) for fill in page if fill.trade_id.isdigit()]
+        return str(max(ids)) if ids and self._quirks.fills_from_id else ""
+
+    async def holdings(self) -> Holdings:
+        read_account = self._quirks.account.get(self._kind)
+        if read_account is not None:
+
+            def read(raw: Any) -> Holdings:
+                balances, positions = read_account(raw["info"])
+                return Holdings(_held(balances), self._by_symbol(positions))
+
+            return await self._caller.ask("holdings", self._client.fetch_balance, read)
+        balances = await self._caller.ask(
+            "balances", self._client.fetch_balance, lambda raw: _held(_totals(raw))
+        )
+        if self._kind == "spot":
+            return Holdings(balances)
+        positions = await self._caller.ask(
+            "positions", self._client.fetch_positions, self._positions
+        )
+        return Holdings(balances, positions)
+
+    def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
+        held: dict[str, Decimal] = {}
+        for market_id, text in positions.items():
+            quantity, market = exact(text), self._markets.by_id(market_id)
+            if quantity and market is not None:
+                held[market.symbol] = quantity * market.size
+        return held
+
+    def _positions(self, raws: Any) -> dict[str, Decimal]:
+        held: dict[str, Decimal] = {}
+        for raw in listed(raws):
+            market = self._markets.of(raw.get("symbol"))
+            quantity = abs(exact(raw.get("contracts") or "0")) * market.size
+            signed = -quantity if raw.get("side") == "short" else quantity
+            held[market.symbol] = held.get(market.symbol, Decimal(0)) + signed
+        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+    async def permissions(self) -> Permissions:
+        method = getattr(self._client, self._quirks.permissions or "-", None)
+        keys = self._quirks.permission_keys.get(self._kind)
+        if method is None or keys is None:
+            return Permissions()
+
+        def read(raw: Any) -> Permissions:
+            trade, withdraw = (raw.get(key) for key in keys)
+            return Permissions(
+                trade if isinstance(trade, bool) else None,
+                withdraw if isinstance(withdraw, bool) else None,
+            )
+
+        try:
+            return await self._caller.ask("permissions", method, read)
+        except Refused:
+            return Permissions()  # its test network does not tell
+
+
+def _key(fill: VenueFill) -> tuple[str, str]:
+    """Two orders of one account may trade with each other: a fill each, of one trade."""
+    return fill.trade_id, fill.venue_order_id
+
+
+def _totals(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw.get("info"), dict | list) or not raw["info"]:
+        raise Nonsense("an answer without an account")
+    totals: dict[str, Any] = raw["total"]
+    return totals
+
+
+def _held(totals: dict[str, Any]) -> dict[str, Decimal]:
+    amounts = {code: exact(total) for code, total in totals.items() if total is not None}
+    return {code: amount for code, amount in amounts.items() if amount}
+
+
+def _by_number(trade_id: str) -> tuple[int, str]:
+    return (int(trade_id) if trade_id.isdigit() else 0, trade_id)
+
+
+__all__ = ["Account"]

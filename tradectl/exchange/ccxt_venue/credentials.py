@@ -1,0 +1,91 @@
+"""Keys: where they come from, and how they stay out of sight.
+
+Only the environment and, where the `keyring` package is there, the system's keyring are asked; no file
+of ours ever holds a key. A `Keys` shows nothing of itself, and every text that comes back from ccxt goes
+through `redacted` before anybody sees it: ccxt puts signed addresses into its errors.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.text import harmless
+from tradectl.exchange.exchange_settings import ExchangeSettings
+
+SERVICE = "tradectl"
+HIDDEN = "***"
+LONGEST = 300
+_PARTS = ("api_key", "api_secret", "passphrase")
+_URL = re.compile(r"\b(?:https?|wss?)://([^\s/?'\"]*)([^\s?'\"]*)(\?[^\s'\"]*)?")
+_SECRETS = re.compile(
+    r"(?i)\b(signature|api-?key|x-mbx-apikey|listen-?key|token|sign|secret|passphrase)"
+    r"([\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
+)
+_TAGS = re.compile(r"<[^>]{0,400}>")
+_HTML = re.compile(r"(?i)<!doctype html|<html")
+
+
+class Keys:
+    """A key, its secret and, where the exchange has one, a passphrase."""
+
+    __slots__ = ("api_key", "api_secret", "passphrase")
+
+    def __init__(self, api_key: str, api_secret: str, passphrase: str = "") -> None:
+        self.api_key = api_key
+        self.api_secret = api_secret
+        self.passphrase = passphrase
+
+    def __repr__(self) -> str:
+        return "Keys(hidden)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("keys are not written anywhere")
+
+
+def read_keys(settings: ExchangeSettings, environ: Mapping[str, str]) -> Keys | None:
+    """The keys of an exchange; None where there are none. Raises UsageError for half a pair."""
+    name = settings.prefix
+    start = f"TRADECTL_{name.upper()}"
+    found = {part: environ.get(f"{start}_{part.upper()}", "").strip() for part in _PARTS}
+    if not any(found.values()):
+        found = {part: _from_keyring(f"{name}.{part}") for part in _PARTS}
+    if not found["api_key"] and not found["api_secret"]:
+        return None
+    for part in ("api_key", "api_secret"):
+        if not found[part]:
+            raise UsageError(f"{start}_{part.upper()} is not set, and its other half is")
+    return Keys(found["api_key"], found["api_secret"], found["passphrase"])
+
+
+def _from_keyring(name: str) -> str:
+    try:
+        keyring = importlib.import_module("keyring")
+        errors = importlib.import_module("keyring.errors")
+    except ImportError:
+        return ""
+    try:
+        return str(keyring.get_password(SERVICE, name) or "").strip()
+    except errors.KeyringError:
+        return ""  # no keyring on this machine, or a locked one: as if it held nothing
+
+
+def redacted(text: str, keys: Keys | None) -> str:
+    """`text` without keys, signatures and the query part of addresses; one harmless line of it."""
+    if _HTML.search(text):
+        text = "an HTML page: " + _TAGS.sub(" ", text)
+    text = _URL.sub(r"\1\2", text)
+    text = _SECRETS.sub(rf"\1\2{HIDDEN}", text)
+    if keys is not None:
+        for secret in (keys.api_key, keys.api_secret, keys.passphrase):
+            for shape in {secret, quote(secret, safe="")} if secret else ():
+                text = text.replace(shape, HIDDEN)
+    return harmless(" ".join(text.split()), LONGEST)
+
+
+__all__ = ["Keys", "read_keys", "redacted"]

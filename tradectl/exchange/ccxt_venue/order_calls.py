@@ -1,0 +1,265 @@
+"""Orders over REST: sent, cancelled, looked for, listed, and the dead-man switch over them.
+
+Reading goes by what ccxt unifies; where an exchange has more to say its quirks tell. An order that is
+looked for is found by our own id where the exchange takes it, which is the one name that holds from
+before the send to the end. Some exchanges keep stops in a book of their own, with ids of its own: both
+books are looked into, and the id of an order in it begins with `stop:`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tradectl.domain.errors import NotNow, OutcomeUnknown, Refused, UsageError
+from tradectl.domain.orders import OrderSpec
+from tradectl.exchange.ccxt_venue.calls import Caller, NotFound
+from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs, listed
+from tradectl.exchange.ccxt_venue.markets import Market, Markets
+from tradectl.exchange.ccxt_venue.orders import arguments
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.reports import STOP, Reports, Triggered
+from tradectl.exchange.venue import VenueOrder
+
+RECENT = 500
+"""orders that are searched where an exchange does not look one up by our id"""
+
+
+class Trading:
+    def __init__(
+        self,
+        client: Any,
+        caller: Caller,
+        markets: Markets,
+        reports: Reports,
+        quirks: Quirks,
+        kind: str,
+    ) -> None:
+        self._client = client
+        self._caller = caller
+        self._markets = markets
+        self._reports = reports
+        self._quirks = quirks
+        self._kind = kind
+        self._has_stop_book = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
+        self._buys_by_cost = bool(client.options.get("createMarketBuyOrderRequiresPrice"))
+
+    # --- writes -----------------------------------------------------------------------------------
+
+    async def submit(
+        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None]
+    ) -> VenueOrder:
+        market = self._markets[spec.symbol]
+        args = arguments(spec, client_order_id, market, self._quirks)
+        if args.type == "market" and args.side == "buy" and self._buys_by_cost:
+            raise Refused(f"{spec.symbol}: this exchange takes a market buy by cost, not quantity")
+        is_stop = spec.type.is_stop and self._has_stop_book
+
+        def read(raw: Any) -> VenueOrder:
+            told = self._reports.order(
+                raw, market=market, client_order_id=client_order_id, stop=is_stop
+            )
+            if told.side is not spec.side:
+                raise Nonsense("the answer is about an order of the other side")
+            return told
+
+        return await self._caller.order(
+            f"order {client_order_id}",
+            lambda: self._client.create_order(*args),
+            read,
+            submit=True,
+            may_go=may_go,
+        )
+
+    async def cancel(self, symbol: str, ours: str, venue_id: str) -> VenueOrder | None:
+        market = self._markets[symbol]
+        for is_stop in self._books(venue_id):
+            try:
+                return await self._cancel(market, ours, venue_id, is_stop)
+            except NotFound:
+                continue
+        return None
+
+    async def _cancel(
+        self, market: Market, ours: str, venue_id: str, is_stop: bool
+    ) -> VenueOrder | None:
+        by_ours = bool(ours and self._quirks.cancel_id_param)
+        if not by_ours and not venue_id:
+            raise Refused(f"{market.symbol}: this exchange cancels by its own id only")
+        params: dict[str, Any] = {self._quirks.cancel_id_param: ours} if by_ours else {}
+        if is_stop:
+            params["trigger"] = True
+        told = await self._caller.order(
+            f"cancel of {ours or venue_id}",
+            lambda: self._client.cancel_order(_bare(venue_id), market.unified, params),
+            lambda raw: self._cancelled(raw, market, ours, is_stop),
+            privileged=True,
+            may_miss=True,
+        )
+        if told is not None:
+            return told
+        # it was done, and the answer does not say how much had been filled by then
+        try:
+            return await self.find(market.symbol, ours, venue_id)
+        except NotNow as lost:
+            raise OutcomeUnknown(f"cancelled, and then: {lost}") from None
+
+    def _cancelled(self, raw: Any, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
+        """None for an answer that says no more than yes."""
+        if isinstance(raw, dict) and raw.get("id") and raw.get("status") is None:
+            return None
+        return self._reports.order(raw, market=market, client_order_id=ours, stop=is_stop)
+
+    async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
+        if 0 < seconds < 1 or seconds < 0:
+            raise UsageError("the dead-man switch takes 0, or 1 second and more")
+        method = self._quirks.dead_man.get(self._kind)
+        if method is None:
+            raise Refused("this exchange has no dead-man switch that leaves others' orders alone")
+        call = getattr(self._client, method)
+        for symbol in symbols:
+            market, after = self._markets[symbol], int(seconds * 1000)
+
+            request = {"symbol": market.id, "countdownTime": after}
+            await self._caller.order(
+                f"dead-man switch of {symbol}",
+                partial(call, request),
+                partial(_confirmed, market.id, after),
+                privileged=True,
+            )
+
+    # --- reads ------------------------------------------------------------------------------------
+
+    async def find(self, symbol: str, ours: str, venue_id: str) -> VenueOrder | None:
+        market = self._markets[symbol]
+        try:
+            for is_stop in self._books(venue_id):
+                try:
+                    return await self._find(market, ours, venue_id, is_stop)
+                except NotFound:
+                    continue
+        except Refused as odd:
+            raise NotNow(str(odd)) from None
+        return None
+
+    async def _find(
+        self, market: Market, ours: str, venue_id: str, is_stop: bool
+    ) -> VenueOrder | None:
+        by_ours = bool(ours and self._quirks.client_id_param)
+        if not by_ours and not venue_id:
+            return await self._search(market, ours, is_stop)
+        params: dict[str, Any] = {self._quirks.client_id_param: ours} if by_ours else {}
+        if is_stop:
+            params["trigger"] = True
+
+        def read(raw: Any) -> VenueOrder | str:
+            try:
+                return self._reports.order(raw, market=market, client_order_id=ours, stop=is_stop)
+            except Triggered:
+                return self._reports.became(raw)
+
+        told = await self._caller.ask(
+            f"search for {ours or venue_id}",
+            lambda: self._client.fetch_order(_bare(venue_id), market.unified, params),
+            read,
+            privileged=True,
+            may_miss=True,
+        )
+        return told if isinstance(told, VenueOrder) else await self._became(market, ours, told)
+
+    async def _became(self, market: Market, ours: str, venue_id: str) -> VenueOrder:
+        """The order that a triggered stop became."""
+        try:
+            if not venue_id:
+                raise NotFound
+            return await self._caller.ask(
+                f"search for {venue_id}",
+                lambda: self._client.fetch_order(venue_id, market.unified),
+                lambda raw: self._reports.order(raw, market=market),
+                privileged=True,
+                may_miss=True,
+            )
+        except NotFound:
+            raise NotNow(f"stop {ours} was triggered, and what it became is not told") from None
+
+    async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
+        """Our order among those that are open and those that were lately."""
+        for order in await self.open_orders([market.symbol]):
+            if order.client_order_id == ours:
+                return order
+        for name in ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders"):
+            if not self._client.has.get(_camel(name)):
+                continue
+            fetch = getattr(self._client, name)
+            params = {"trigger": True} if is_stop else {}
+            found = await self._caller.ask(
+                f"search for {ours}",
+                partial(fetch, market.unified, None, RECENT, params),
+                lambda raws: [raw for raw in raws if raw.get("clientOrderId") == ours],
+                privileged=True,
+            )
+            if found:
+                return self._reports.order(found[0], market=market, client_order_id=ours)
+            break
+        raise NotFound
+
+    def _books(self, venue_id: str) -> list[bool]:
+        """Where an order may be, False for the plain book and True for that of stops."""
+        if not self._has_stop_book:
+            return [False]
+        return [True, False] if venue_id.startswith(STOP) else [False, True]
+
+    async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
+        named = [self._markets[symbol].unified for symbol in symbols]
+        asked: list[str] | list[None] = named or [None]
+        found: dict[str, VenueOrder] = {}
+        for unified in asked:
+            for is_stop in (False, True) if self._has_stop_book else (False,):
+                for order in await self._open(unified, is_stop):
+                    plain_id = _bare(order.venue_order_id)
+                    if not is_stop or plain_id not in found:
+                        found[order.venue_order_id] = order
+        return list(found.values())
+
+    async def _open(self, unified: str | None, is_stop: bool) -> list[VenueOrder]:
+        params = {"trigger": True} if is_stop else {}
+        return await self._caller.ask(
+            "open orders",
+            lambda: self._client.fetch_open_orders(unified, None, None, params),
+            lambda raws: self._listed(raws, is_stop),
+            privileged=True,
+        )
+
+    def _listed(self, raws: Any, is_stop: bool) -> list[VenueOrder]:
+        orders: list[VenueOrder] = []
+        for raw in listed(raws):
+            try:
+                orders.append(self._reports.order(raw, stop=is_stop))
+            except NotOurs:
+                continue  # of a market of another kind: nothing here can touch it
+        return orders
+
+
+def feature(client: Any, kind: str, method: str, name: str) -> Any:
+    """What ccxt says of a method's parameter for this kind of market."""
+    features = getattr(client, "features", None) or {}
+    of_kind = features.get("spot") if kind == "spot" else (features.get("swap") or {}).get("linear")
+    return ((of_kind or {}).get(method) or {}).get(name)
+
+
+def _confirmed(market_id: str, after: int, raw: Any) -> None:
+    if raw.get("symbol") != market_id or int(raw.get("countdownTime", -1)) != after:
+        raise Nonsense("the switch was not set as asked")
+
+
+def _bare(venue_id: str) -> str:
+    return venue_id.removeprefix(STOP)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+__all__ = ["Trading", "feature"]

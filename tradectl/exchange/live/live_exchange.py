@@ -1,0 +1,318 @@
+"""A real exchange: orders go out once, and what became of them is found out, however long it takes.
+
+    intent durable -> tracked -> last look -> sent -> answered
+                                               `--> no answer that can be believed: UNKNOWN
+                                                     asked for by its client order id, again and again,
+                                                     until the venue has told; never sent again
+
+Nothing here waits for anything else: each order (`courier`), the account's news, clock and dead-man
+switch (`lookouts`), and the comparison (`reconciler`) are tasks of their own, and all that they find out
+is reported as inputs to the core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from tradectl.domain.backoff import pauses
+from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
+from tradectl.domain.errors import AccessLost, ExchangeError
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.time import SECOND
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live import account_monitors as lookouts
+from tradectl.exchange.live.execution_reporter import Post, Teller
+from tradectl.exchange.live.fee_rates import FeeRates
+from tradectl.exchange.live.order_submitter import Courier
+from tradectl.exchange.live.order_tracker import OrderDesk, Tracked
+from tradectl.exchange.live.reconciler import Reconciler
+from tradectl.exchange.live.tasks import Tasks
+from tradectl.exchange.venue import Venue, VenueFill, VenueOrder
+
+OLDEST_INTENT_S = 5.0
+"""An order that could not leave for so long is of another market: it is not sent."""
+DRAIN_S, LOOKED_IN_S = 3.0, 0.3
+UNSETTLED_S = 0.5
+
+LastLook = Callable[[SubmitOrder], str]
+"""Why an order must not leave after all, asked in the last moment; empty when it may."""
+
+
+def may_always(_command: SubmitOrder) -> str:
+    return ""
+
+
+class LiveExchange:
+    """An `Exchange` over a `venue`, for the orders of `account_id` in `symbols`.
+
+    `post` takes inputs for the core; `now` gives ns UTC, `monotonic` seconds; `unsettled` says whether
+    the last statement is still in question.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        settings: ExchangeSettings,
+        symbols: Sequence[str],
+        account_id: str,
+        instruments: Instruments,
+        post: Post,
+        *,
+        now: Callable[[], int],
+        known: Callable[[str], bool] = lambda _: True,
+        unsettled: Callable[[Sequence[str]], bool] = lambda _: False,
+        last_look: LastLook = may_always,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = settings.prefix
+        self.venue = venue
+        self.symbols = tuple(symbols)
+        self.last_look = last_look
+        self._settings = settings
+        self._instruments = instruments
+        self._now = now
+        self._monotonic = monotonic
+        self._unsettled = unsettled
+        self._kicked = asyncio.Event()
+        self._drain_s = DRAIN_S
+        self._arms = self._disarms = True
+        self._pulse = lookouts.Pulse(monotonic)
+        self._teller = Teller(self.name, self.symbols, post, self._touched)
+        self._tasks = Tasks(
+            lambda e: self._teller.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
+        )
+        self._rates = FeeRates(venue, instruments, self._teller, monotonic)
+        self.desk = OrderDesk(self.name, account_id, instruments, known, self._rates.worth)
+        self.reconciler = Reconciler(
+            venue, self.desk, settings, self.symbols, instruments, self._teller.say, post
+        )
+        self._courier = Courier(
+            venue,
+            self.desk,
+            self._rates,
+            self._teller,
+            settings,
+            why_not=self._why_not,
+            monotonic=monotonic,
+        )
+
+    def _touched(self) -> None:
+        self.reconciler.touched()
+
+    @property
+    def troubles(self) -> list[str]:
+        """What does not work at present, by kind; told as events when it began."""
+        return self._teller.troubles
+
+    # --- the Exchange ---------------------------------------------------------------------------------
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        if isinstance(command, CancelOrder):
+            self._tasks.go(self._courier.cancel(command.order_id))
+            return
+        tracked = self.desk.track(command.order.spec, command.order.created_at)
+        if tracked is not None:
+            self.reconciler.touched()
+            self._tasks.go(self._courier.submit(command, tracked))
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        """Ask for every order that the books hold to be working; those being cancelled are again."""
+        self.reconciler.since = self._now()
+        self._teller.hold_all("orders, fills and positions are being compared")
+        for order in orders:
+            tracked = self.desk.restore(order)
+            if not order.is_working:
+                continue
+            self.reconciler.since = min(self.reconciler.since, order.created_at)
+            tracked.cancel_wanted = order.status is OrderStatus.PENDING_CANCEL
+            if tracked.cancel_wanted and not tracked.doubted:
+                self._tasks.go(self._courier.cancel(order.spec.order_id))
+            else:
+                self._tasks.go(self._courier.resolve(tracked))
+
+    def _why_not(self, command: SubmitOrder, tracked: Tracked) -> str:
+        why = self.last_look(command)
+        if why:
+            return why
+        if tracked.cancel_wanted:
+            return "not sent: it was cancelled before"
+        age = (self._now() - tracked.created_at) / SECOND
+        if age > OLDEST_INTENT_S and not command.order.spec.reduce_only:
+            return f"not sent: the intent is {age:.1f} s old"
+        if self._pulse.is_late():
+            return "not sent: this process stood still, and what it knows is old"
+        return ""
+
+    # --- life -----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start what goes on beside the orders."""
+        beside, teller, every = self._tasks.beside, self._teller, self._settings.reconcile_seconds
+        self._pulse.begin()
+        beside(lookouts.listen(self.venue, self._on_words, teller, self.kick, self._monotonic))
+        beside(self._reconcile_for_ever())
+        beside(self._pulse.beat(self._stood_still))
+        beside(lookouts.watch_clock(self.venue, teller, every))
+        if self._has_dead_man:
+            seconds = self._settings.dead_man_seconds
+            beside(lookouts.keep_dead_man_armed(self.venue, self.symbols, teller, seconds))
+
+    async def quiesce(self) -> None:
+        """Let what is on its way be answered, for a while; what is not stays unknown in the books."""
+        await self._tasks.end(self._drain_s)
+
+    async def stop(self) -> None:
+        """Who ends a run on purpose leaves what rests at the exchange on purpose: the switch is off."""
+        await self.quiesce()
+        if self._has_dead_man and self._disarms:
+            with contextlib.suppress(ExchangeError, TimeoutError):  # it then fires: the safe side
+                await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DRAIN_S)
+
+    def look_in(self) -> None:
+        """This run only looks in, or finishes for another one: the dead-man switch stays as that one left
+        it, and at the end there is little to be waited for."""
+        self._arms = self._disarms = False
+        self._drain_s = LOOKED_IN_S
+
+    def leave_switch_armed(self) -> None:
+        """At the end, too: what could not be cancelled before it, the exchange cancels after it."""
+        self._disarms = False
+
+    @property
+    def _has_dead_man(self) -> bool:
+        wanted = self._arms and self._settings.dead_man_seconds
+        return bool(wanted and self.venue.abilities.dead_man)
+
+    def _stood_still(self, seconds: float) -> None:
+        self._teller.hold_all(f"this process stood still for {seconds:.0f} s")
+        self.kick()
+
+    # --- news -----------------------------------------------------------------------------------------
+
+    def _on_words(self, words: Sequence[VenueOrder | VenueFill]) -> None:
+        if self._teller.over("user_stream_lost"):
+            self.kick()
+        unpriced = [w for w in words if isinstance(w, VenueFill) and self._rates.lacks(w)]
+        if unpriced:
+            self._tasks.go(self._take_later(words, unpriced))
+        else:
+            self._take(words)
+
+    async def _take_later(
+        self, words: Sequence[VenueOrder | VenueFill], unpriced: Sequence[VenueFill]
+    ) -> None:
+        await self._rates.learn(unpriced)
+        self._take(words)
+
+    def _take(self, words: Sequence[VenueOrder | VenueFill]) -> None:
+        self._teller.report(self.desk.told(words))
+        for word in words:
+            tracked = self.desk.find(word.client_order_id, word.venue_order_id)
+            if tracked is not None and tracked.lacks_fills():
+                self._tasks.go(self._courier.fetch_fills(tracked))
+
+    # --- comparing ------------------------------------------------------------------------------------
+
+    def kick(self) -> None:
+        """Compare now."""
+        self._kicked.set()
+
+    async def _reconcile_for_ever(self) -> None:
+        """At its pace; sooner, then ever later, while the last comparison left something in question: a
+        difference that stays must not use up the rate limit."""
+        soon = pauses(UNSETTLED_S)
+        while True:
+            self._kicked.clear()
+            await self.reconcile()
+            wait = self._settings.reconcile_seconds
+            if self._unsettled(self.symbols):
+                wait = min(wait, next(soon))
+            else:
+                soon = pauses(UNSETTLED_S)
+                if not self.venue.abilities.user_stream and self.desk.working():
+                    wait = min(wait, self._settings.poll_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._kicked.wait()
+
+    async def reconcile(self, *, accept: bool = False) -> bool:
+        """Compare once; what is wrong is reported. False when the venue could not be asked."""
+        teller, courier, go = self._teller, self._courier, self._tasks.go
+        try:
+            zombies = await self.reconciler.compare(self._rates.learn, accept=accept)
+        except AccessLost as error:
+            teller.lose_access(error)
+            return False
+        except ExchangeError as error:
+            teller.trouble("reconcile_failed", str(error))
+            return False
+        teller.over("reconcile_failed")
+        for tracked in self.reconciler.missing():
+            go(courier.resolve(tracked))
+        for tracked in self.desk.disowned():
+            go(courier.look_again(tracked))
+        if accept:
+            await courier.take_denials()
+        for tracked in zombies:
+            teller.say("order_revived", f"{tracked.client_id} was over and is open: cancelling")
+            go(courier.cancel(tracked.spec.order_id))
+        return True
+
+    # --- the last word ----------------------------------------------------------------------------------
+
+    async def cancel_others(self, *, everything: bool) -> list[str]:
+        """Cancel open orders that the books do not know: those with our tag, or those of anybody.
+
+        Their client order ids, or the venue's where they have none. Raises ExchangeError.
+        """
+
+        def meant(order: VenueOrder) -> bool:
+            tracked = self.desk.find(order.client_order_id, order.venue_order_id)
+            is_known = tracked is not None and not tracked.over
+            return not is_known and (everything or self.desk.is_tagged(order.client_order_id))
+
+        return await self._cancel_all(() if everything else self.symbols, meant)
+
+    async def cancel_ours(self) -> None:
+        """Cancel every open order with our tag, reporting nothing: for an end without a core to tell.
+        Raises ExchangeError."""
+        await self._cancel_all(
+            self.symbols, lambda order: self.desk.is_tagged(order.client_order_id)
+        )
+
+    async def _cancel_all(
+        self, symbols: Sequence[str], meant: Callable[[VenueOrder], bool]
+    ) -> list[str]:
+        """Raises ExchangeError for the first that could not be cancelled, when all were tried."""
+        failed: ExchangeError | None = None
+        cancelled = []
+        for order in filter(meant, await self.venue.open_orders(symbols)):
+            ours, theirs = order.client_order_id, order.venue_order_id
+            try:
+                await self.venue.cancel(order.symbol, ours, theirs)
+                cancelled.append(ours or theirs)
+            except ExchangeError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return cancelled
+
+    async def proof(self, *, everything: bool) -> tuple[list[str], dict[str, Decimal]]:
+        """By the venue's own word: the orders that are open, ours or those of anybody, and what it
+        holds of each symbol (signed quantity). Raises ExchangeError."""
+        orders = await self.venue.open_orders(() if everything else self.symbols)
+        holdings = await self.venue.holdings()
+        left = [
+            order.client_order_id or order.venue_order_id
+            for order in orders
+            if everything or self.desk.is_tagged(order.client_order_id)
+        ]
+        return left, {s: holdings.of(self._instruments[s]) for s in self.symbols}
+
+
+__all__ = ["LastLook", "LiveExchange", "may_always"]

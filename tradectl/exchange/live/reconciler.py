@@ -1,0 +1,138 @@
+"""Comparing a venue with what we know: orders, then fills, then holdings, of one and the same moment.
+
+Nothing is compared while something is on its way: a report that arrives in between makes the picture one
+of two moments, and it is taken again. What the comparison finds goes to the core as a statement; whether
+it is a mismatch, and what follows from that, is decided there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+
+from tradectl.domain.events import Event, StatementEvent
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import ZERO
+from tradectl.domain.time import SECOND
+from tradectl.exchange.base import AT_ONCE
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.order_tracker import OrderDesk, Tracked
+from tradectl.exchange.venue import Holdings, Venue, VenueFill
+
+TRIES = 3
+OVERLAP = 300 * SECOND
+"""Fills are asked for from so long before the last one: venues' clocks and pages are not exact."""
+PERCENT = Decimal("0.01")
+
+BeforeBooking = Callable[[Sequence[VenueFill]], Awaitable[None]]
+
+
+class Reconciler:
+    """Of the account at `venue`, as far as `symbols` go. `since` is the time (ns) from which on there
+    may be fills that we do not know."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        desk: OrderDesk,
+        settings: ExchangeSettings,
+        symbols: tuple[str, ...],
+        instruments: Instruments,
+        say: Callable[[str, str], None],
+        post: Callable[[Event, int], None],
+    ) -> None:
+        self.instruments = instruments
+        self.since = 0
+        self.strays: list[str] = []
+        self._venue = venue
+        self._desk = desk
+        self._settings = settings
+        self._symbols = symbols
+        self._say = say
+        self._post = post
+        self._touches = 0
+        self._open: set[str] = set()
+
+    def touched(self) -> None:
+        """Something was sent or reported: a picture that is being taken is no good."""
+        self._touches += 1
+
+    async def compare(
+        self, before_booking: BeforeBooking, *, accept: bool = False
+    ) -> list[Tracked]:
+        """Take a picture and post it; the orders that were over for us and are open there.
+
+        Raises ExchangeError where the venue could not be asked.
+        """
+        for _ in range(TRIES):
+            asked_since = self.since
+            zombies = await self._compare_orders()
+            newest = await self._compare_fills(before_booking)
+            before = self._touches
+            holdings = await self._venue.holdings()
+            if before == self._touches:
+                self.since = max(asked_since, newest)
+                self._state(holdings, accept=accept)
+                return zombies
+        return []
+
+    def missing(self) -> list[Tracked]:
+        """Orders that we hold to be working, and that were not among the open ones just now."""
+        return [
+            tracked
+            for tracked in self._desk.working()
+            if tracked.answered and not tracked.doubted and tracked.client_id not in self._open
+        ]
+
+    async def _compare_orders(self) -> list[Tracked]:
+        orders = await self._venue.open_orders(self._symbols)
+        self._open = {order.client_order_id for order in orders}
+        for report in self._desk.open_there(orders):
+            self._post(report, AT_ONCE)
+        strays = sorted(order.client_order_id for order in self._desk.strays())
+        if strays and strays != self.strays:
+            self._say("order_stray", f"orders of ours that the books do not know: {strays}")
+        self.strays = strays
+        return self._desk.zombies(orders)
+
+    async def _compare_fills(self, before_booking: BeforeBooking) -> int:
+        """Book what we have not seen; the time of the newest fill, ns."""
+        newest = 0
+        for symbol in self._symbols:
+            fills = await self._venue.fills(symbol, max(0, self.since - OVERLAP))
+            await before_booking(fills)
+            for report in self._desk.told(fills):
+                self._post(report, AT_ONCE)
+            newest = max([newest, *(fill.ts for fill in fills)])
+        return newest
+
+    def _state(self, holdings: Holdings, *, accept: bool) -> None:
+        busy = {
+            tracked.spec.symbol
+            for tracked in self._desk.working()
+            if not tracked.answered
+            or tracked.doubted
+            or tracked.lacks_fills()
+            or tracked.client_id not in self._open  # it may have fills that nobody told us of
+        }
+        positions = {
+            symbol: holdings.of(self.instruments[symbol])
+            for symbol in self._symbols
+            if symbol not in busy
+        }
+        statement = StatementEvent(
+            source_component=self._settings.prefix,
+            exchange=self._settings.prefix,
+            positions=positions,
+            cash=None if busy else self.cash(holdings),
+            tolerance=self._settings.balance_tolerance_pct * PERCENT,
+            accept=accept,
+        )
+        self._post(statement, AT_ONCE)
+
+    def cash(self, holdings: Holdings) -> Decimal:
+        quotes = {self.instruments[symbol].quote for symbol in self._symbols}
+        return sum((holdings.balances.get(quote, ZERO) for quote in sorted(quotes)), ZERO)
+
+
+__all__ = ["Reconciler"]

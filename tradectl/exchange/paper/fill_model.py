@@ -1,0 +1,191 @@
+"""How our orders and the market meet, in one book.
+
+Our orders meet the recorded market and never each other. One that can trade on arrival takes; else
+it rests, and trades at its own price once the market comes through it, by no more than was traded
+there. A stop-limit that an event triggers rests from the next event on: what came first inside one
+bar is not known, and is not assumed in our favour.
+
+An order that is over on arrival gives no acceptance, only what became of it. A stop always does: it
+was waiting before it was triggered, if only for a moment.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.domain.events import (
+    BarEvent,
+    ExecutionEvent,
+    FillEvent,
+    Liquidity,
+    MarketDataEvent,
+    QuoteEvent,
+)
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import TimeInForce, Trigger
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.cost_models import Costs
+from tradectl.exchange.paper.order_book import (
+    Book,
+    Offer,
+    WorkingOrder,
+    best_traded,
+    quoted,
+    reaches,
+)
+from tradectl.exchange.reports import SOURCE, Reports, answer
+
+
+class Crossing:
+    """The rules of trading under one set of settings; all state is in the book and the order."""
+
+    def __init__(self, settings: PaperSettings, seed: int) -> None:
+        self._costs = Costs(settings, seed)
+        self._touch = settings.limit_fill == "touch"
+        self._bounded = settings.market_fill == "bounded"
+
+    def arrive(self, book: Book, order: WorkingOrder, at: int) -> Reports:
+        """A new order comes in."""
+        if order.stop is None:
+            reports = self._meet(book, order, book.offer(order.spec.side), at)
+            if order.left:
+                reports.insert(0, answer(order, Trigger.ACCEPT))
+        else:
+            book.add(order)
+            reports = [answer(order, Trigger.ACCEPT)]
+            offer = book.stop_offer(order)
+            if offer is not None:
+                reports += self._trigger(book, order, offer, at)
+        return end_idle_reducers(book, reports)
+
+    def match(self, book: Book, event: MarketDataEvent, at: int) -> Reports:
+        """The market has moved, as the book knows: what rests trades, then stops are triggered."""
+        reports: Reports = []
+        for queue in (book.bids, book.asks):
+            for order in tuple(queue):
+                if not self._hits(event, order):
+                    break
+                reports += self._go_on(book, order, event, at)
+        bar = event if isinstance(event, BarEvent) else None
+        for queue in (book.rising, book.falling):
+            for order in tuple(queue):
+                offer = book.stop_offer(order, bar)
+                if offer is None:
+                    break
+                reports += self._trigger(book, order, offer, at)
+        return end_idle_reducers(book, reports) if reports else reports
+
+    def _hits(self, event: MarketDataEvent, order: WorkingOrder) -> bool:
+        """The market comes to a resting order: a quote reaches it, or a trade goes through it."""
+        side, limit = order.spec.side, order.limit
+        quote = quoted(event, side)
+        if quote is not None and reaches(side, quote, limit):
+            return True
+        if isinstance(event, QuoteEvent):
+            return False
+        best = best_traded(event, side)
+        return reaches(side, best, limit) and (self._touch or best != limit)
+
+    def _go_on(self, book: Book, order: WorkingOrder, event: MarketDataEvent, at: int) -> Reports:
+        """An order that `event` hits trades at its limit, or at the open of a bar beyond that."""
+        side, price = order.spec.side, order.limit
+        if order.takes:
+            offer = book.offer(side)
+            return self._take(book, order, offer, at) if offer else []
+        if isinstance(event, BarEvent) and reaches(side, event.open, price):
+            price = event.open
+        quantity = min(book.allowed(order), book.left_of(event, side))
+        if not quantity:
+            return []
+        book.draw(event, side, quantity)
+        return [self._fill(book, order, quantity, price, Liquidity.MAKER, at)]
+
+    def _trigger(self, book: Book, order: WorkingOrder, offer: Offer, at: int) -> Reports:
+        book.remove(order)
+        order.stop = None
+        return [answer(order, Trigger.STOP_TRIGGERED), *self._meet(book, order, offer, at)]
+
+    def _meet(self, book: Book, order: WorkingOrder, offer: Offer | None, at: int) -> Reports:
+        """An order comes to the market: it takes what it may; the rest of it rests or expires."""
+        spec = order.spec
+        reports: Reports = []
+        if offer is None and order.takes:
+            return [end(book, order, Trigger.REJECT, f"no price of {spec.symbol} is known yet")]
+        if offer is not None and reaches(spec.side, offer[0], order.limit):
+            if spec.post_only:
+                return [end(book, order, Trigger.REJECT, "post-only, and it would take")]
+            if spec.time_in_force is TimeInForce.FOK and not self._can_fill(book, order, offer):
+                return [end(book, order, Trigger.EXPIRE, "fok: not all of it at once")]
+            reports += self._take(book, order, offer, at)
+        if order.left and spec.time_in_force is not TimeInForce.GTC:
+            reports.append(end(book, order, Trigger.EXPIRE, f"{spec.time_in_force}: what is left"))
+        elif order.left:
+            book.add(order)
+        return reports
+
+    def _can_fill(self, book: Book, order: WorkingOrder, offer: Offer) -> bool:
+        if not self._bounded:
+            return True
+        return book.left_of(offer[1], order.spec.side) >= book.allowed(order)
+
+    def _take(self, book: Book, order: WorkingOrder, offer: Offer, at: int) -> Reports:
+        price, source = offer
+        side, quantity = order.spec.side, book.allowed(order)
+        if self._bounded:
+            quantity = min(quantity, book.left_of(source, side))
+            book.draw(source, side, quantity)
+        if not quantity:
+            return []
+        tick, usual = book.instrument.tick_size, book.usual_size(side)
+        price = self._costs.taker_price(price, side, tick, quantity, usual)
+        price = min(price, order.limit) if side is Side.BUY else max(price, order.limit)
+        return [self._fill(book, order, quantity, price, Liquidity.TAKER, at)]
+
+    def _fill(
+        self,
+        book: Book,
+        order: WorkingOrder,
+        quantity: Decimal,
+        price: Decimal,
+        liquidity: Liquidity,
+        at: int,
+    ) -> FillEvent:
+        spec = order.spec
+        order.left -= quantity
+        order.fills += 1
+        book.position += spec.side.signed(quantity)
+        if not order.left:
+            book.remove(order)
+        return FillEvent(
+            source_component=SOURCE,
+            order_id=spec.order_id,
+            symbol=spec.symbol,
+            kind=Trigger.PARTIAL_FILL if order.left else Trigger.FILL,
+            venue_order_id=order.venue_order_id,
+            trade_id=f"{spec.order_id}.{order.fills}",
+            side=spec.side,
+            quantity=quantity,
+            price=price,
+            fee=self._costs.fee(quantity * price, liquidity),
+            fee_currency=book.instrument.quote,
+            liquidity=liquidity,
+            ts=at,
+        )
+
+
+def end(book: Book, order: WorkingOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
+    """The order is over, with whatever it has traded."""
+    order.left = ZERO
+    book.remove(order)
+    return answer(order, kind, reason)
+
+
+def end_idle_reducers(book: Book, reports: Reports) -> Reports:
+    """`reports`, and the end of reduce-only orders that fills have left with nothing to reduce."""
+    for order in tuple(book.working.values()):
+        if order.spec.reduce_only and not book.reducible(order.spec.side):
+            reports.append(end(book, order, Trigger.EXPIRE, "reduce-only: nothing left to reduce"))
+    return reports
+
+
+__all__ = ["Crossing", "end", "end_idle_reducers"]

@@ -1,0 +1,128 @@
+"""The paper exchange's matching: commands and market data in, reports out; no clock, no I/O.
+
+This is the door: it knows every order id that it has seen, and leads each command and event to the
+book of its symbol, where `Crossing` lets them meet. A second order of an id gives nothing at all,
+for any answer would be about the first one: no id trades twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tradectl.domain.commands import CancelOrder, SubmitOrder
+from tradectl.domain.events import MarketDataEvent, QuoteEvent
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, Trigger
+from tradectl.domain.time import MILLISECOND
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.fill_model import Crossing, end, end_idle_reducers
+from tradectl.exchange.paper.order_book import Book, WorkingOrder
+from tradectl.exchange.reports import Reports, answer, cancel_refusal, fault, refusal
+
+IDS_KEPT = 100_000
+
+
+class Matching:
+    """All books of a paper exchange: the same settings, seed and calls give the same reports.
+
+    `duplicates` counts the submissions that were ignored because their order id had been seen.
+    """
+
+    def __init__(self, settings: PaperSettings, instruments: Instruments, seed: int) -> None:
+        self.duplicates = 0
+        self._instruments = instruments
+        self._crossing = Crossing(settings, seed)
+        self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
+        self._books: dict[str, Book] = {}
+        self._seen: dict[str, None] = {}
+        self._admitted = 0
+
+    def on_market(self, event: MarketDataEvent, at: int) -> Reports | None:
+        """A trade, quote or bar. None, the common case, where no order of ours works there."""
+        book = self._books.get(event.symbol) or self._book(event.symbol)
+        if event.bid is not None or event.ask is not None:
+            book.quote, book.quote_at = event, at
+        if not isinstance(event, QuoteEvent):
+            book.trade, book.trade_at = event, at
+        return self._crossing.match(book, event, at) if book.working else None
+
+    def submit(self, command: SubmitOrder, at: int) -> Reports:
+        spec = command.order.spec
+        if spec.order_id in self._seen:
+            self.duplicates += 1
+            return []
+        self._remember(spec.order_id)
+        if spec.symbol not in self._instruments:
+            return [refusal(spec, f"unknown symbol {spec.symbol}")]
+        book = self._book(spec.symbol)
+        why_not = fault(spec, book)
+        if why_not:
+            return [refusal(spec, why_not)]
+        return self._crossing.arrive(book, self._admit(spec), at)
+
+    def _remember(self, order_id: str) -> None:
+        """The newest ids are kept: one that is sent twice is sent soon."""
+        self._seen[order_id] = None
+        if len(self._seen) > IDS_KEPT:
+            del self._seen[next(iter(self._seen))]
+
+    def cancel(self, command: CancelOrder) -> Reports:
+        book = self._books.get(command.symbol)
+        order = book.working.get(command.order_id) if book else None
+        if book is None or order is None:
+            return [cancel_refusal(command)]
+        return [end(book, order, Trigger.CANCEL)]
+
+    # --- starting again ---------------------------------------------------------------------------
+
+    def restore(self, orders: Iterable[Order]) -> Reports:
+        """Work again, in the order given, what the books hold to be working; report what is not."""
+        reports: Reports = []
+        for order in orders:
+            if order.spec.order_id not in self._seen:
+                self._remember(order.spec.order_id)
+                reports += self._readmit(order)
+        return reports
+
+    def restore_positions(self, positions: Mapping[str, Decimal]) -> Reports:
+        """Signed quantities by symbol. Ends the reduce-only orders that have nothing to reduce."""
+        for symbol, quantity in positions.items():
+            self._book(symbol).position = quantity
+        return [r for book in self._books.values() for r in end_idle_reducers(book, [])]
+
+    def _readmit(self, known: Order) -> Reports:
+        """What becomes of a working order at a restart. A fill proves that it had come here."""
+        spec, unanswered = known.spec, known.status in (OrderStatus.APPROVED, OrderStatus.UNKNOWN)
+        if not known.is_working:
+            return []
+        if unanswered and not known.filled:
+            return [refusal(spec, "never reached the paper exchange", Trigger.EXPIRE)]
+        book, order = self._book(spec.symbol), self._admit(spec, known.venue_order_id)
+        if known.filled:
+            order.left, order.fills, order.stop = known.remaining, len(known.trades), None
+        if known.status is OrderStatus.PENDING_CANCEL:
+            return [end(book, order, Trigger.CANCEL)]
+        book.add(order)
+        return [answer(order, Trigger.ACCEPT)] if unanswered else []
+
+    # --- books and numbers ------------------------------------------------------------------------
+
+    def _admit(self, spec: OrderSpec, number: str = "") -> WorkingOrder:
+        """A working order with the `number` that it had here before, or the next one."""
+        had = number.removeprefix("P")
+        if had.isdecimal():
+            self._admitted = max(self._admitted, int(had))
+        else:
+            self._admitted += 1
+            number = f"P{self._admitted}"
+        return WorkingOrder.of(spec, number)
+
+    def _book(self, symbol: str) -> Book:
+        book = self._books.get(symbol)
+        if book is None:
+            book = self._books[symbol] = Book(self._instruments[symbol], self._quote_max_age)
+        return book
+
+
+__all__ = ["Matching"]

@@ -1,0 +1,139 @@
+"""The paper exchange: matching at the far end of a line that takes time.
+
+A command needs half the latency to get there, and its answer the other half to come back; whatever
+the jitter, each way keeps its order. A command on its way waits here, and arrives before any market
+data of its moment or later, no matter whether the timer or the market calls first: every rhythm of
+calls gives the same result. Without latency all happens at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from random import Random
+
+from tradectl.domain.commands import OutboundCommand, SubmitOrder
+from tradectl.domain.events import MarketDataEvent, Record
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order
+from tradectl.domain.time import MILLISECOND
+from tradectl.exchange.base import AT_ONCE, Report
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.matching_engine import Matching
+from tradectl.exchange.reports import Reports
+
+NOTHING_ON_ITS_WAY = 1 << 63
+
+
+class PaperExchange:
+    """An `Exchange` without money.
+
+    It keeps no timers: `wake_at` is told each moment (ns) at which `wake` must be called. Without
+    latency, or where market data never pauses for long, it may be left out.
+    """
+
+    def __init__(
+        self,
+        settings: PaperSettings,
+        instruments: Instruments,
+        report: Report,
+        seed: int,
+        *,
+        wake_at: Callable[[int], None] | None = None,
+        name: str = "paper",
+    ) -> None:
+        self.name = name
+        self._matching = Matching(settings, instruments, seed)
+        self._report = report
+        self._wake_at = wake_at
+        self._there = _Line(settings, f"there {seed}")
+        self._back = _Line(settings, f"back {seed}")
+        self._on_their_way: deque[tuple[int, OutboundCommand]] = deque()
+        self._next_arrival = NOTHING_ON_ITS_WAY
+
+    @property
+    def duplicates(self) -> int:
+        """Submissions ignored because their order id had been seen."""
+        return self._matching.duplicates
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        if self._there.is_instant:
+            self._deliver(command, at)
+            return
+        arrival = self._there.arrival(at)
+        self._on_their_way.append((arrival, command))
+        self._next_arrival = self._on_their_way[0][0]
+        if self._wake_at is not None:
+            self._wake_at(arrival)
+
+    def wake(self, at: int) -> None:
+        """Let every command arrive that is due at `at`."""
+        while self._next_arrival <= at:
+            arrival, command = self._on_their_way.popleft()
+            waiting = self._on_their_way
+            self._next_arrival = waiting[0][0] if waiting else NOTHING_ON_ITS_WAY
+            self._deliver(command, arrival)
+
+    def on_market(self, event: MarketDataEvent, at: int) -> None:
+        """Market data, in the order of its moments `at` (ns)."""
+        if self._next_arrival <= at:
+            self.wake(at)
+        reports = self._matching.on_market(event, at)
+        if reports:
+            self._answer(reports, at)
+
+    def on_record(self, record: Record) -> None:
+        """The same as a handler on the bus: called for every tick, so it is spelled out."""
+        at = record.at
+        if self._next_arrival <= at:
+            self.wake(at)
+        reports = self._matching.on_market(record.event, at)  # type: ignore[arg-type]
+        if reports:
+            self._answer(reports, at)
+
+    def restore(
+        self, orders: Iterable[Order], positions: Mapping[str, Decimal] | None = None
+    ) -> None:
+        """Work again what the books hold to be working, and report at once what is not so.
+
+        `positions`, signed quantities by symbol, is what reduce-only orders may reduce. Call this
+        before the first order is sent.
+        """
+        reports = self._matching.restore(orders)
+        if positions is not None:
+            reports += self._matching.restore_positions(positions)
+        for report in reports:
+            self._report(report, AT_ONCE)
+
+    def _deliver(self, command: OutboundCommand, at: int) -> None:
+        if isinstance(command, SubmitOrder):
+            self._answer(self._matching.submit(command, at), at)
+        else:
+            self._answer(self._matching.cancel(command), at)
+
+    def _answer(self, reports: Reports, at: int) -> None:
+        for report in reports:
+            self._report(report, self._back.arrival(at))
+
+
+class _Line:
+    """One way between us and the exchange: half the latency, with a jitter that never reorders."""
+
+    def __init__(self, settings: PaperSettings, seed: str) -> None:
+        self._latency = settings.latency_ms * MILLISECOND // 2
+        self._jitter = settings.latency_jitter_ms * MILLISECOND // 2
+        self.is_instant = not self._latency and not self._jitter
+        self._random = Random(seed)
+        self._last = 0
+
+    def arrival(self, at: int) -> int:
+        """When what leaves at `at` arrives, ns."""
+        due = at + self._latency
+        if self._jitter:
+            due += self._random.randrange(self._jitter + 1)
+        self._last = max(due, self._last)
+        return self._last
+
+
+__all__ = ["PaperExchange"]

@@ -1,0 +1,105 @@
+"""One CSV file, played from its first row to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tradectl.domain.errors import DataError
+from tradectl.domain.events import MarketDataEvent
+from tradectl.feeds.base import Progress
+from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
+from tradectl.feeds.csv.candles import candle_interval
+from tradectl.feeds.csv.columns import DOUBT, read_block
+from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
+from tradectl.feeds.csv.rows import read_row
+from tradectl.feeds.quality import Flaw, RowError, Tally
+
+
+class CsvFile:
+    """A file with the header `header`. `latest` is the last moment believed in (ns UTC)."""
+
+    def __init__(
+        self, path: Path, header: str, latest: int, max_bad_share: float, progress: Progress
+    ) -> None:
+        try:
+            layout = read_header(header)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from None
+        self._path = path
+        self._max_bad_share = max_bad_share
+        self._progress = progress
+        self._tally = Tally(str(path), progress, max_bad_share)
+        self._track = Track(layout, _own_symbol(path, layout), latest)
+
+    @property
+    def symbols(self) -> list[str]:
+        return self._track.symbols
+
+    def events(self) -> Iterator[list[MarketDataEvent]]:
+        """Lists of events in time order. Raises DataError when too many rows are bad."""
+        line, good = 1, 0
+        try:
+            for block in self._blocks():
+                events = self._read(block, line + 1)
+                line += block.count(b"\n")
+                good += len(events)
+                if events:
+                    yield events
+        except BrokenArchiveError as error:
+            self._tally.note(line + 1, RowError(Flaw.BROKEN_OFF, str(error)))
+        self._tally.finish(good)
+
+    def _blocks(self) -> Iterator[bytes]:
+        blocks = line_blocks(self._path, self._progress)
+        first = next(blocks, b"").partition(b"\n")[2]
+        if first and self._track.layout.kind is Kind.CANDLES:
+            self._track.interval = self._interval(first)
+        if first:
+            yield first
+        yield from blocks
+
+    def _interval(self, block: bytes) -> int:
+        text = block.decode(errors="replace")
+        interval = candle_interval(self._track, text, self._max_bad_share)
+        if interval is None:
+            raise DataError(
+                f"{self._path}: how long its candles last cannot be told from one of a symbol"
+            )
+        return interval
+
+    def _read(self, block: bytes, line: int) -> list[MarketDataEvent]:
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        try:
+            events = read_block(self._track, block.decode())
+        except DOUBT:
+            return self._read_rows(block.decode(errors="replace"), line)
+        self._tally.read(len(events))
+        return events
+
+    def _read_rows(self, text: str, first_line: int) -> list[MarketDataEvent]:
+        events = []
+        for number, line in enumerate(text.split("\n"), first_line):
+            if not line.strip():
+                continue
+            self._tally.read(1)
+            try:
+                events.append(read_row(self._track, line))
+            except RowError as bad:
+                self._tally.note(number, bad)
+        self._tally.check()
+        return events
+
+
+def _own_symbol(path: Path, layout: Layout) -> str:
+    """The symbol of a file that has no column for it."""
+    if layout.symbol is not None:
+        return ""
+    symbol = symbol_in_name(path)
+    if symbol is None:
+        raise DataError(
+            f"{path} has neither a symbol column nor a symbol in its name: name it like BTCUSDT.csv"
+        )
+    return symbol

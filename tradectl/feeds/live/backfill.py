@@ -1,0 +1,114 @@
+"""Asking an exchange for the trades that a stream left out, page by page, within a bounded time.
+
+A line of trades waits meanwhile, so the time is short: trades that nobody tells of within it are given
+up, and what was held goes on. One question at a time for a symbol, a few at a time for an exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tradectl.domain.errors import ExchangeError, NotNow
+from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.time import SECOND
+from tradectl.exchange.venue import Venue
+from tradectl.feeds.live.stream import Sleep
+from tradectl.feeds.live.trade_sequencer import TradeLine
+
+PATIENCE_S = 10.0
+FIRST_PAUSE_S = 0.2
+QUIET_S = 2.0
+"""How long after a lost connection the first trade of a symbol is waited for."""
+AT_ONCE = 4
+FRUITLESS_PAGES = 2
+OVERLAP = SECOND
+"""How far before the last trade the question begins: exchanges date trades in milliseconds or worse."""
+
+Trades = list[MarketDataEvent]
+
+
+class Backfill:
+    """`checked` leaves out of an answer what cannot be used; `hand_on` takes trades that may go on."""
+
+    def __init__(
+        self,
+        *,
+        checked: Callable[[str, Trades], Trades],
+        hand_on: Callable[[Trades], None],
+        now: Callable[[], int],
+        sleep: Sleep,
+        patience: float = PATIENCE_S,
+    ) -> None:
+        self._checked = checked
+        self._hand_on = hand_on
+        self._now = now
+        self._sleep = sleep
+        self._patience = patience
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._later: dict[str, asyncio.Task[None]] = {}
+        self._few = asyncio.Semaphore(AT_ONCE)
+
+    def ask(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+        """Begin to fill the gap of `line`, unless that is under way."""
+        if symbol not in self._tasks:
+            self._tasks[symbol] = asyncio.ensure_future(self._fill(symbol, venue, line))
+
+    def ask_if_quiet(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+        """Ask if nothing was heard of the symbol, and asked for, in a while."""
+        if symbol not in self._later:
+            self._later[symbol] = asyncio.ensure_future(self._wait_and_ask(symbol, venue, line))
+
+    async def stop(self) -> None:
+        """What is under way ends, and the held trades go on without what is missing."""
+        tasks = [*self._tasks.values(), *self._later.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._later.clear()
+
+    async def _wait_and_ask(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+        await self._sleep(QUIET_S)
+        del self._later[symbol]
+        if line.waiting:
+            self.ask(symbol, venue, line)
+
+    async def _fill(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+        answered = False
+        try:
+            async with asyncio.timeout(self._patience), self._few:
+                answered = await self._pages(symbol, venue, line)
+        except TimeoutError:
+            pass  # the line has waited long enough: what is missing stays so, and is counted
+        finally:
+            self._tasks.pop(symbol, None)  # first: a gap noticed from here on is another question
+            self._hand_on(line.settle(answered=answered))
+
+    async def _pages(self, symbol: str, venue: Venue, line: TradeLine) -> bool:
+        """Ask until what is told meets what was heard, or nothing new is told. False: no answer."""
+        since = max(0, min(line.last_ts, self._now()) - OVERLAP)
+        fruitless, pause = 0, FIRST_PAUSE_S
+        while True:
+            line.wants_fill = False
+            try:
+                told = await venue.recent_trades(symbol, since)
+            except NotNow as error:
+                await self._sleep(max(pause, error.retry_after))
+                pause *= 2
+                continue
+            except ExchangeError:
+                return False
+            ready, news = line.filled(self._checked(symbol, told))
+            self._hand_on(ready)
+            if line.joined or not (news or (line.held and not line.unheard)):
+                return True
+            fruitless = 0 if news else fruitless + 1
+            if fruitless >= FRUITLESS_PAGES:
+                return True
+            if not news:  # what was streamed a moment ago may not be told yet
+                await self._sleep(pause)
+            since = max(since, min(line.last_ts, self._now()))
+
+
+__all__ = ["PATIENCE_S", "Backfill"]

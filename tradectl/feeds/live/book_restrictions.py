@@ -1,0 +1,40 @@
+"""Symbols whose order book is broken: held from the moment a step was lost until a whole book comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tradectl.domain.events import Event, HoldEvent, HoldKind
+from tradectl.domain.text import harmless
+from tradectl.feeds.live.staleness import SOURCE
+
+
+class BrokenBooks:
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        self._post = post
+        self._broken: set[str] = set()
+
+    def broke(self, symbol: str, message: str) -> None:
+        if symbol not in self._broken:
+            self._broken.add(symbol)
+            self._say(symbol, held=True, message=harmless(message))
+
+    def whole(self, symbol: str) -> None:
+        """A whole, uncrossed book came."""
+        if symbol in self._broken:
+            self._broken.discard(symbol)
+            self._say(symbol, held=False)
+
+    def _say(self, symbol: str, *, held: bool, message: str = "") -> None:
+        self._post(
+            HoldEvent(
+                source_component=SOURCE,
+                symbol=symbol,
+                kind=HoldKind.BROKEN_BOOK,
+                held=held,
+                message=message,
+            )
+        )
+
+
+__all__ = ["BrokenBooks"]

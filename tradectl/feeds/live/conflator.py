@@ -1,0 +1,86 @@
+"""What came within one turn of the loop, handed on as one list: a journal writes and seals in groups.
+
+The watch judges first how old it is. Of quotes and books only the newest of each symbol may go on, for
+whoever trades wants the present; trades all do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from tradectl.domain.events import MarketDataEvent, QuoteEvent
+from tradectl.feeds.live.staleness import Watch
+
+DELIVERED, CONFLATED = "delivered", "conflated"
+
+
+class Batch:
+    """`conflate`: older quotes and books are left out, and counted."""
+
+    def __init__(
+        self,
+        deliver: Callable[[list[MarketDataEvent]], None],
+        watch: Watch,
+        counts: Counter[str],
+        *,
+        conflate: bool,
+    ) -> None:
+        self._deliver = deliver
+        self._watch = watch
+        self._counts = counts
+        self._conflate = conflate
+        self._events: list[MarketDataEvent] = []
+        self._due: asyncio.Handle | None = None
+
+    def add(self, event: MarketDataEvent) -> None:
+        """To be handed on with the next turn of the loop."""
+        self._events.append(event)
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand on what there is, now."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        batch, self._events = self._events, []
+        if not batch:
+            return
+        if self._conflate:
+            kept = conflated(batch)
+            self._counts[CONFLATED] += len(batch) - len(kept)
+            batch = kept
+        self._judge_age(batch)
+        self._counts[DELIVERED] += len(batch)
+        self._deliver(batch)
+
+    def _judge_age(self, batch: list[MarketDataEvent]) -> None:
+        newest: dict[str, int] = {}
+        traded: dict[str, int] = {}
+        for event in batch:
+            symbol, ts = event.symbol, event.ts
+            newest[symbol] = max(ts, newest.get(symbol, 0))
+            if not isinstance(event, QuoteEvent):
+                traded[symbol] = max(ts, traded.get(symbol, 0))
+        for symbol, ts in newest.items():
+            self._watch.heard(symbol, ts, traded.get(symbol, 0))
+
+
+def conflated(batch: list[MarketDataEvent]) -> list[MarketDataEvent]:
+    """Without the quotes and books that a newer one of their symbol follows; trades all stay."""
+    seen: set[tuple[str, type]] = set()
+    kept = []
+    for event in reversed(batch):
+        if isinstance(event, QuoteEvent):
+            key = event.symbol, event.__class__
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(event)
+    kept.reverse()
+    return kept
+
+
+__all__ = ["CONFLATED", "DELIVERED", "Batch", "conflated"]

@@ -1,0 +1,242 @@
+"""Market data of several venues as one feed that goes on for ever.
+
+    venue.stream ─► trades: each once, in order, gaps filled ─► sieve ─► batch ─► watch ─► deliver
+                    quotes, books ───────────────────────────────┘
+
+Every channel of every venue is kept up by itself, so that one which is lost hurts no other. What comes
+is judged, gathered and handed on; what the watch has to say goes before it: a symbol whose data is old,
+or whose book is broken, is held before anything old is handed on. Whatever is left out is counted by the
+name of its rule: what was received and what was handed on add up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from tradectl.domain.errors import NotNow
+from tradectl.domain.events import (
+    BookEvent,
+    Event,
+    MarketDataEvent,
+    QuoteEvent,
+    SystemEvent,
+)
+from tradectl.domain.text import harmless
+from tradectl.exchange.venue import Channel, Venue
+from tradectl.feeds.live.backfill import PATIENCE_S, Backfill
+from tradectl.feeds.live.book_restrictions import BrokenBooks
+from tradectl.feeds.live.conflator import CONFLATED, DELIVERED, Batch
+from tradectl.feeds.live.named_trades import line_for
+from tradectl.feeds.live.staleness import SOURCE, Watch
+from tradectl.feeds.live.stream import Sleep, Stream
+from tradectl.feeds.live.tick_filter import Sieve
+from tradectl.feeds.live.trade_sequencer import (
+    BACKFILLED,
+    DUPLICATES,
+    GAPS,
+    LATE,
+    UNFILLED,
+    TradeLine,
+)
+from tradectl.feeds.quality import Flaw, RowError
+
+RECEIVED, RECONNECTS = "received", "reconnects"
+ALWAYS = (
+    RECEIVED, DELIVERED, DUPLICATES, LATE, CONFLATED, BACKFILLED, GAPS, UNFILLED, RECONNECTS,
+)  # fmt: skip
+"""Counted from the start; a flaw, once it has occurred."""
+POLLS = 3
+"""Missed polls in a row before polled data is stale."""
+
+
+class LiveFeed:
+    """`symbols` names each symbol's venue, `channels` what is listened to there. `deliver` gets market
+    data, `post` holds and news of connections; times are in seconds but for `now`, ns UTC.
+
+    `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
+    is handed on. `patience` is the longest that trades wait for those before them.
+    """
+
+    simulated = False
+
+    def __init__(
+        self,
+        venues: Mapping[str, Venue],
+        symbols: Mapping[str, str],
+        channels: Mapping[str, Sequence[Channel]],
+        deliver: Callable[[list[MarketDataEvent]], None],
+        post: Callable[[Event], None],
+        *,
+        stale_after: float,
+        polls: Mapping[str, float] | None = None,
+        conflate: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Sleep = asyncio.sleep,
+        patience: float = PATIENCE_S,
+    ) -> None:
+        self.counts: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))
+        self.symbols = tuple(symbols)
+        self.name = ", ".join(dict.fromkeys(symbols.values()))
+        self._venues = {symbol: venues[name] for symbol, name in symbols.items()}
+        self._post = post
+        self._sleep = sleep
+        self._lines: dict[str, TradeLine] = {}
+        self._lost: set[Stream] = set()
+        self._sieve = Sieve(now)
+        slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
+        allowed = {
+            symbol: slow.get(name, stale_after)
+            if all(_is_polled(venues[name], channel) for channel in channels[name])
+            else stale_after
+            for symbol, name in symbols.items()
+        }
+        self._books = BrokenBooks(post)
+        self._watch = Watch(allowed, post, monotonic=monotonic, now=now)
+        self._batch = Batch(deliver, self._watch, self.counts, conflate=conflate)
+        self._backfill = Backfill(
+            checked=self._checked, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
+        )
+        self._streams = [
+            Stream(
+                venues[name],
+                channel,
+                told,
+                take=self._take,
+                lost=self._note_lost,
+                silence=slow.get(name, stale_after)
+                if _is_polled(venues[name], channel)
+                else stale_after,
+                sleep=sleep,
+                monotonic=monotonic,
+            )
+            for name in venues
+            if (told := [symbol for symbol, of in symbols.items() if of == name])
+            for channel in channels[name]
+        ]
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since the newest data of each symbol; since the start where there was none."""
+        return self._watch.ages()
+
+    async def run(self) -> None:
+        """For ever; raises what no reconnecting mends. May be called again after that."""
+        self._watch.start()
+        tasks = [asyncio.ensure_future(stream.keep()) for stream in self._streams]
+        tasks.append(asyncio.ensure_future(self._watch.run(self._sleep)))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end()
+
+    async def _end(self) -> None:
+        await self._backfill.stop()
+        for line in self._lines.values():
+            self._hand_on(line.settle(answered=False))
+            line.interrupted()
+        self._batch.flush()
+
+    # --- what comes --------------------------------------------------------------------------------
+
+    def _take(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
+        self._watch.stood_still()
+        if stream in self._lost:
+            self._lost.discard(stream)
+            self._tell(stream, "feed_back", "data comes again")
+        for event in self._sound(stream.symbols, events):
+            if isinstance(event, QuoteEvent):
+                self._judge(event)
+            else:
+                self._take_trade(event)
+
+    def _sound(
+        self, symbols: Collection[str], events: Sequence[MarketDataEvent]
+    ) -> list[MarketDataEvent]:
+        """What was asked for, and has a time that can be."""
+        self.counts[RECEIVED] += len(events)
+        sound = []
+        for event in events:
+            if event.symbol not in symbols:
+                self.counts[Flaw.SYMBOL] += 1
+                continue
+            try:
+                self._sieve.check_time(event)
+            except RowError as bad:
+                self.counts[bad.flaw] += 1
+                continue
+            sound.append(event)
+        return sound
+
+    def _checked(self, symbol: str, events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:
+        return self._sound((symbol,), events)
+
+    def _take_trade(self, event: MarketDataEvent) -> None:
+        line = self._lines.get(event.symbol)
+        if line is None:
+            line = self._lines[event.symbol] = line_for(event, self.counts)
+        self._hand_on(line.heard(event))
+        if line.wants_fill:
+            self._backfill.ask(event.symbol, self._venues[event.symbol], line)
+
+    def _hand_on(self, trades: Sequence[MarketDataEvent]) -> None:
+        for event in trades:
+            self._judge(event)
+
+    def _judge(self, event: MarketDataEvent) -> None:
+        """Into the batch, if it may be traded on."""
+        is_book = isinstance(event, BookEvent)
+        try:
+            self._sieve.judge(event)
+        except RowError as bad:
+            self.counts[bad.flaw] += 1
+            if is_book:
+                self._books.broke(event.symbol, f"its order book cannot be: {bad}")
+            return
+        if is_book:
+            self._books.whole(event.symbol)
+        self._batch.add(event)
+
+    # --- connections ---------------------------------------------------------------------------------
+
+    def _note_lost(self, stream: Stream, why: NotNow) -> None:
+        self.counts[RECONNECTS] += 1
+        if stream.channel is Channel.BOOK:
+            for symbol in stream.symbols:
+                self._books.broke(symbol, f"its order book was lost: {why}")
+        if stream.channel is Channel.TRADES:
+            self._begin_gap(stream)
+        if stream not in self._lost:
+            self._lost.add(stream)
+            self._tell(stream, "feed_lost", str(why))
+
+    def _begin_gap(self, stream: Stream) -> None:
+        """The first trade that comes asks for those before it. Where none comes, ask all the same."""
+        for symbol in stream.symbols:
+            line = self._lines.get(symbol)
+            if line is not None:
+                line.interrupted()
+                self._backfill.ask_if_quiet(symbol, stream.venue, line)
+
+    def _tell(self, stream: Stream, kind: str, message: str) -> None:
+        component = f"{SOURCE}:{stream.venue.name}:{stream.channel}"
+        self._post(
+            SystemEvent(
+                source_component=SOURCE, kind=kind, component=component, message=harmless(message)
+            )
+        )
+
+
+def _is_polled(venue: Venue, channel: Channel) -> bool:
+    """What is polled is as old as the pause between polls."""
+    return channel not in venue.abilities.channels
+
+
+__all__ = ["LiveFeed"]

@@ -1,0 +1,145 @@
+"""A journal as a recording: the market data that a run of tradectl saw, played again.
+
+Only the inputs of that one family are taken; what the run made of them, its header and its seals
+are skipped. To prove a run, `replay` it: a feed neither checks seals nor gives events their old
+numbers.
+
+A live run sees the messages of several streams in the order of their arrival, and that order is
+kept: an event a little older than the one before it is played at the time of that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.money import is_sane
+from tradectl.domain.time import SECOND, iso
+from tradectl.feeds.base import Progress
+from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
+from tradectl.feeds.price_band import Collar
+from tradectl.feeds.quality import Flaw, RowError, Tally, shown, symbol_name
+
+LATEST_ARRIVAL = 60 * SECOND
+LONGEST_EVENT = 10_000
+
+_TYPES = ("trade", "quote", "book", "bar")
+_MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Line(Struct):
+    at: int
+    event: MarketDataEvent | QuoteEvent | BookEvent | BarEvent
+
+
+class JournalFile:
+    """`latest` is the last moment believed in (ns UTC)."""
+
+    def __init__(self, path: Path, latest: int, max_bad_share: float, progress: Progress) -> None:
+        self._path = path
+        self._latest = latest
+        self._progress = progress
+        self._tally = Tally(str(path), progress, max_bad_share)
+        self._collar = Collar()
+        self._decoder = msgspec.json.Decoder(_Line)
+        self._last_ts = 0
+
+    @property
+    def symbols(self) -> list[str]:
+        return self._collar.symbols
+
+    def events(self) -> Iterator[list[MarketDataEvent]]:
+        """Lists of events in time order. Raises DataError when too many lines are bad."""
+        line, good = 0, 0
+        try:
+            for block in line_blocks(self._path, self._progress):
+                events = self._read(block, line + 1)
+                line += block.count(b"\n")
+                good += len(events)
+                if events:
+                    yield events
+        except BrokenArchiveError as error:
+            self._tally.note(line + 1, RowError(Flaw.BROKEN_OFF, str(error)))
+        self._tally.finish(good)
+
+    def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
+        events = []
+        for number, line in enumerate(block.split(b"\n"), first_line):
+            if len(line) > LONGEST_EVENT or not any(kind in line for kind in _MARKET_DATA):
+                continue
+            try:
+                event = self._event(line)
+            except RowError as bad:
+                self._tally.read(1)
+                self._tally.note(number, bad)
+                continue
+            if event is not None:
+                self._tally.read(1)
+                events.append(event)
+        self._tally.check()
+        return events
+
+    def _event(self, line: bytes) -> MarketDataEvent | None:
+        """The market data of a line, or None when it records something else. Raises RowError."""
+        try:
+            record = self._decoder.decode(line)
+        except _UNREADABLE as error:
+            if _is_other(line):
+                return None
+            raise RowError(Flaw.NOT_AN_EVENT, shown(str(error))) from None
+        event = self._in_time(record.event, record.event.ts or record.at)
+        _check(event)
+        self._collar.judge(event.symbol, event.price)
+        self._last_ts = event.ts
+        return event
+
+    def _in_time(self, event: MarketDataEvent, ts: int) -> MarketDataEvent:
+        if ts <= 0:
+            raise RowError(Flaw.NOT_A_TIME, f"{ts} is not after 1970")
+        if ts > self._latest:
+            raise RowError(Flaw.IN_THE_FUTURE, str(ts))
+        if ts < self._last_ts - LATEST_ARRIVAL:
+            raise RowError(Flaw.TIME_GOES_BACK, f"{iso(ts)} after {iso(self._last_ts)}")
+        ts = max(ts, self._last_ts)
+        return event if ts == event.ts else msgspec.structs.replace(event, ts=ts)
+
+
+def _is_other(line: bytes) -> bool:
+    """Whether the line is sound JSON of another type than market data."""
+    try:
+        document = msgspec.json.decode(line)
+    except _UNREADABLE:
+        return False
+    event = document.get("event") if isinstance(document, dict) else None
+    return not isinstance(event, dict) or event.get("type") not in _TYPES
+
+
+def _check(event: MarketDataEvent) -> None:
+    """Raises RowError for a name or a number that no market has."""
+    symbol_name(event.symbol)
+    prices, amounts = [event.price], [event.volume]
+    prices += [price for price in (event.bid, event.ask) if price is not None]
+    if isinstance(event, QuoteEvent):
+        amounts += [event.bid_size, event.ask_size]
+    if isinstance(event, BarEvent):
+        prices += [event.open, event.high, event.low]
+    for value in (*prices, *amounts):
+        if not is_sane(value):
+            raise RowError(Flaw.NOT_FINITE, shown(str(value)))
+    if min(prices) <= 0 or min(amounts) < 0:
+        raise RowError(Flaw.NOT_POSITIVE, shown(str(min(*prices, *amounts))))
+    _check_shape(event)
+
+
+def _check_shape(event: MarketDataEvent) -> None:
+    if event.bid is not None and event.ask is not None and event.bid >= event.ask:
+        raise RowError(Flaw.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
+    if isinstance(event, BarEvent) and not (
+        event.low <= min(event.open, event.price) and max(event.open, event.price) <= event.high
+    ):
+        raise RowError(Flaw.CANDLE, f"high {event.high}, low {event.low}, close {event.price}")

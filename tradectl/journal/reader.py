@@ -1,0 +1,177 @@
+"""Reading a journal back: only what its seals vouch for.
+
+Groups come out whole or not at all. Lines after the last seal are an unfinished tail: they are dropped
+and the reader says so (`torn`). A line that does not match its seal is damage, and is never skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import IO
+from zlib import crc32
+
+import msgspec
+
+from tradectl.domain.errors import JournalDamaged, JournalError
+from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.journal.writer import (
+    FORMAT,
+    Footer,
+    FooterLine,
+    Header,
+    HeaderLine,
+    SealLine,
+    make_seal,
+)
+
+SEAL = b'{"seal":'
+FOOTER = b'{"footer":'
+KNOWN = (b'{"seq":', FOOTER, b'{"header":')
+LONGEST_LINE = 64 * 1024 * 1024
+
+
+class NotBegun(JournalError):
+    """There is no sealed header: no journal, or one of a run that was killed before it did anything."""
+
+
+class JournalReader:
+    """The file `path` as a header, groups of records and perhaps a footer.
+
+    `footer` is None until the end of a run that ended cleanly; `torn` tells, at the end of the file,
+    that an unfinished tail was dropped. Raises JournalError for a file that is no journal and
+    JournalDamaged for one that was changed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.footer: Footer | None = None
+        self.torn = False
+        self.last_seq = -1
+        self._chain = 0
+        self._records = msgspec.json.Decoder(Record)
+        self._seals = msgspec.json.Decoder(SealLine)
+        self._footers = msgspec.json.Decoder(FooterLine)
+        self._groups = self._read_groups()
+        self.header = self._read_header()
+        self.last_seq = 0
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back; only needed when it was not read to its end."""
+        self._groups.close()
+
+    def records(self) -> Iterator[Record]:
+        """Every sealed record, in order of sequence."""
+        for group in self.groups():
+            yield from group
+
+    def groups(self, after: int = 0) -> Iterator[list[Record]]:
+        """The records group by group, as they were written; whole groups up to `after` are checked
+        but passed over."""
+        for last, lines in self._groups:
+            if lines[0].startswith(FOOTER):
+                self.footer = self._footers.decode(lines[0]).footer
+            elif last <= after:
+                self.last_seq = last
+            else:
+                yield self._decode(lines)
+
+    def _decode(self, lines: list[bytes]) -> list[Record]:
+        decode = self._records.decode
+        seq = self.last_seq
+        group: list[Record] = []
+        try:
+            for line in lines:
+                seq += 1
+                record = decode(line)
+                if record.seq != seq:
+                    raise self._damaged(
+                        seq, f"the record numbered {record.seq} stands in its place"
+                    )
+                group.append(record)
+        except msgspec.DecodeError as error:
+            raise self._damaged(seq, f"it is not a record ({error})") from error
+        self.last_seq = seq
+        return group
+
+    def _read_header(self) -> Header:
+        first = next(self._groups, None)
+        if first is None:
+            raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
+        try:
+            header = msgspec.json.decode(first[1][0], type=HeaderLine).header
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
+        if header.format > FORMAT or header.wire > WIRE_VERSION:
+            raise JournalError(
+                f"{self.path} was written by tradectl {header.program}, which is newer: "
+                "replay it with that version"
+            )
+        return header
+
+    def _read_groups(self) -> Generator[tuple[int, list[bytes]], None, None]:
+        """Lines between seals, each group checked against its seal before it is handed out."""
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise JournalError(f"cannot read the journal {self.path}: {error.strerror}") from error
+        with file:
+            pending: list[bytes] = []
+            whole = False
+            for line in _lines(file):
+                if line.startswith(SEAL) and line.endswith(b"\n"):
+                    yield self._check(pending, line), pending
+                    pending = []
+                else:
+                    pending.append(line.removesuffix(b"\n"))
+                    whole = line.endswith(b"\n")
+            is_journal = self.last_seq >= 0
+            if is_journal and pending and whole and not pending[-1].startswith(KNOWN):
+                seq = self.last_seq + len(pending)
+                raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
+            self.torn = bool(pending)
+
+    def _check(self, lines: list[bytes], seal_line: bytes) -> int:
+        """The last sequence number that the seal vouches for."""
+        try:
+            seal = self._seals.decode(seal_line).seal
+            checksums = bytes.fromhex(seal.lines)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise self._damaged(
+                self.last_seq + len(lines), f"its seal is broken ({error})"
+            ) from error
+        if not lines:
+            raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
+        actual, chain = make_seal(seal.last, lines, self._chain)
+        if actual == seal:
+            self._chain = chain
+            return seal.last
+        for index, line in enumerate(lines):
+            if crc32(line) != int.from_bytes(checksums[index * 4 : index * 4 + 4], "big"):
+                raise self._damaged(self.last_seq + 1 + index, "it was changed")
+        raise self._damaged(
+            self.last_seq + len(lines), "the lines and their seal do not belong together"
+        )
+
+    def _damaged(self, seq: int, why: str) -> JournalDamaged:
+        place = f"record {seq}" if seq else "its header"
+        return JournalDamaged(
+            f"{self.path} is damaged at {place}: {why}; what comes before it is whole", seq
+        )
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        yield line
+
+
+def read_header(path: Path) -> Header:
+    """The header alone. Raises JournalError."""
+    with JournalReader(path) as journal:
+        return journal.header

@@ -1,0 +1,247 @@
+"""Writing market data down as it comes: a journal that `run --data` plays and `replay` verifies.
+
+It is the smallest run there is: a bus with its books and a journal, a live feed, and nobody who decides.
+So the journal has inputs and nothing derived, an account that only watches, and at a clean end a footer
+with the hash of it. What is not market data (a connection lost, a symbol silent) is told, not written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tradectl import __version__
+from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.core import Core
+from tradectl.bus.event_bus import EventBus
+from tradectl.config.settings import Settings
+from tradectl.domain.events import Event, HoldEvent, MarketDataEvent, SystemEvent
+from tradectl.domain.time import MILLISECOND, SECOND, iso
+from tradectl.exchange.venue import Channel, Venue
+from tradectl.feeds.live.live_feed import LiveFeed
+from tradectl.journal.writer import Footer, Header, JournalWriter
+from tradectl.runtime.signals import ended_by_signals
+from tradectl.state.account import Account
+from tradectl.state.manager import StateManager
+from tradectl.system.trading_system import make_books
+
+SOURCE = "exchange"
+ACCOUNT = "recording"
+MOST_WAITING = 200_000
+TELL_EVERY_S = 1.0
+SYMBOLS_NAMED = 3
+
+Tell = Callable[[dict[str, Any]], None]
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
+
+
+def default_path(exchange: str, symbols: Sequence[str], folder: Path, now: int) -> Path:
+    """`binance-BTCUSDT-20240808T235415Z.jsonl` in `folder`, with a number if that is there already."""
+    named = [_NOT_IN_A_NAME.sub("", symbol) for symbol in symbols[:SYMBOLS_NAMED]]
+    if len(symbols) > SYMBOLS_NAMED:
+        named.append(f"and{len(symbols) - SYMBOLS_NAMED}")
+    stem = "-".join([exchange, *named, f"{_spelled(now)}Z"])
+    path, number = folder / f"{stem}.jsonl", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.jsonl"
+    return path
+
+
+def _run_id(now: int) -> str:
+    """As those of other runs: the time with milliseconds, and what tells two of one moment apart."""
+    return f"{_spelled(now)}{now % SECOND // MILLISECOND:03d}-{os.urandom(2).hex()}"
+
+
+def _spelled(now: int) -> str:
+    return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y%m%dT%H%M%S}"
+
+
+async def record(
+    venues: Mapping[str, Venue],
+    symbols: Mapping[str, str],
+    channels: Mapping[str, Sequence[Channel]],
+    path: Path,
+    *,
+    duration: float | None = None,
+    stale_after: float = 30.0,
+    polls: Mapping[str, float] | None = None,
+    on_progress: Tell | None = None,
+    clock: Clock | None = None,
+) -> dict[str, Any]:
+    """Record until `duration` (s) is over or a signal asks for the end; the summary. `venues` are open.
+
+    `on_progress` hears once a second how far it is, and at once of what went wrong or right again.
+    Raises JournalFailed where the file is there already or cannot be written, ExchangeError.
+    """
+    recording = Recording(
+        venues, symbols, channels, path, stale_after, polls, on_progress, clock or WallClock()
+    )
+    return await recording.run(duration)
+
+
+class Recording:
+    """One recording, from its header to its footer."""
+
+    def __init__(
+        self,
+        venues: Mapping[str, Venue],
+        symbols: Mapping[str, str],
+        channels: Mapping[str, Sequence[Channel]],
+        path: Path,
+        stale_after: float,
+        polls: Mapping[str, float] | None,
+        on_progress: Tell | None,
+        clock: Clock,
+    ) -> None:
+        instruments = tuple(venues[name].instrument(symbol) for symbol, name in symbols.items())
+        self.settings = Settings(symbols=tuple(symbols), strategies=(), instruments=instruments)
+        self.started_at = clock.now()
+        self.run_id = _run_id(self.started_at)
+        cash = self.settings.account.cash
+        account = Account.opened(self.run_id, instruments[0].quote, cash)
+        self.path = path
+        self._header = self._make_header(account)
+        self._bus = EventBus(MOST_WAITING, clock=clock, core=Core(self.run_id))
+        self._state = StateManager(self._bus, books=make_books(self.settings, account))
+        self._feed = LiveFeed(
+            venues,
+            symbols,
+            channels,
+            self._take,
+            self._hear,
+            stale_after=stale_after,
+            polls=polls,
+            conflate=False,
+            now=clock.now,
+        )
+        self._on_progress = on_progress
+        self._started = time.monotonic()
+        self._by_symbol: Counter[str] = Counter(dict.fromkeys(symbols, 0))
+        self._ended = asyncio.Event()
+        self._reason = ""
+
+    def _make_header(self, account: Account) -> Header:
+        settings = self.settings
+        return Header(
+            run_id=self.run_id,
+            program=__version__,
+            started_at=iso(self.started_at),
+            mode=settings.mode,
+            source=SOURCE,
+            account=ACCOUNT,
+            seed=settings.seed,
+            config=settings.dump(),
+            config_hash=settings.fingerprint(),
+            strategies={},
+            state=account.dump(),
+        )
+
+    async def run(self, duration: float | None) -> dict[str, Any]:
+        """Raises JournalFailed, ExchangeError; what was recorded until then is whole."""
+        journal = JournalWriter(self.path, self._header)
+        try:
+            self._bus.outbound.journal = journal
+            with ended_by_signals(self.end):
+                await self._record(duration)
+        finally:
+            journal.close(self._footer())
+        if self._bus.failure is not None:
+            raise self._bus.failure
+        return self.document(journal.bytes_written)
+
+    def end(self, reason: str) -> None:
+        """Ask for a clean end; the first reason counts."""
+        self._reason = self._reason or reason
+        self._ended.set()
+
+    async def _record(self, duration: float | None) -> None:
+        await self._state.start()
+        await self._bus.start()
+        tasks = [
+            asyncio.ensure_future(self._feed.run()),
+            asyncio.ensure_future(self._bus.failed.wait()),
+            asyncio.ensure_future(self._ended.wait()),
+        ]
+        telling = asyncio.ensure_future(self._tell_again_and_again())
+        try:
+            done, _ = await asyncio.wait(
+                tasks, timeout=duration, return_when=asyncio.FIRST_COMPLETED
+            )
+            self._reason = self._reason or ("failed" if done else "duration is over")
+            for task in done:
+                task.result()
+        finally:
+            for task in [*tasks, telling]:
+                task.cancel()
+            await asyncio.gather(*tasks, telling, return_exceptions=True)
+            await self._bus.stop()
+            await self._state.stop()
+
+    def _footer(self) -> Footer | None:
+        if self._bus.failure is not None:
+            return None
+        return Footer(
+            ended_at=iso(self._bus.clock.now()),
+            reason=self._reason or "failed",
+            last_seq=self._bus.core.seq,
+            state_hash=self._state.state_hash(),
+        )
+
+    # --- what comes, and what is told -------------------------------------------------------------
+
+    def _take(self, events: list[MarketDataEvent]) -> None:
+        for event in events:
+            self._by_symbol[event.symbol] += 1
+        self._bus.post_market(events)
+
+    def _hear(self, event: Event) -> None:
+        """The feed's holds and news: no data, so not in the recording."""
+        if isinstance(event, HoldEvent):
+            said = event.message if event.held else "market data is whole and fresh again"
+            self._tell(f"{event.symbol}: {said}")
+        elif isinstance(event, SystemEvent):
+            self._tell(f"{event.component}: {event.message}")
+
+    def _tell(self, message: str = "") -> None:
+        if self._on_progress is not None:
+            self._on_progress({**self.progress(), "message": message})
+
+    async def _tell_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            self._tell()
+
+    def progress(self) -> dict[str, Any]:
+        return {
+            "elapsed_s": round(time.monotonic() - self._started, 3),
+            "events": sum(self._by_symbol.values()),
+            "by_symbol": dict(self._by_symbol),
+            "data_age_s": self._feed.ages(),
+            "counts": {**self._feed.counts, "shed": self._bus.get_metrics()["dropped"]},
+        }
+
+    def document(self, bytes_written: int) -> dict[str, Any]:
+        """What a finished recording has to say for itself."""
+        return {
+            "journal": str(self.path),
+            "run_id": self.run_id,
+            "source": self._feed.name,
+            "symbols": list(self._feed.symbols),
+            "started_at": iso(self.started_at),
+            "ended_at": iso(self._bus.clock.now()),
+            "reason": self._reason,
+            **self.progress(),
+            "bytes": bytes_written,
+            "state_hash": self._state.state_hash(),
+        }
+
+
+__all__ = ["default_path", "record"]

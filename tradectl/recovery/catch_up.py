@@ -1,0 +1,86 @@
+"""The database catches up with the journals before a new one is begun.
+
+A run that was killed leaves its last moments in its journal alone, and a database that was lost leaves
+whole runs there. They are stored again, oldest first, and only then does a new journal appear. So a run
+that the database knows is there to its last record, but for the newest one; being killed in the middle
+of this, however often, leaves nothing out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import JournalError
+from tradectl.domain.time import iso
+from tradectl.journal.reader import read_header
+from tradectl.recovery.recovery import Recovered, recover_from
+from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
+from tradectl.state.status import money, system_state
+from tradectl.state.store import Changes, RunRow, Store
+from tradectl.system.trading_system import make_books
+
+
+async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> None:
+    """Store what the database misses of `recovered` and of the runs before it. Raises StateError."""
+    reader = StateReader(state_dir.db)
+    for run in _unknown_runs_before(recovered, state_dir, reader):
+        await _store(run, store, reader)
+    await _store(recovered, store, reader)
+
+
+def _unknown_runs_before(
+    recovered: Recovered, state_dir: StateDir, reader: StateReader
+) -> Iterator[Recovered]:
+    """Oldest first; as far back as the journals are still there and whole."""
+    unknown, header = [], recovered.header
+    with contextlib.suppress(JournalError):  # the account is whole without them: check() will tell
+        while header.continues and not _is_complete(reader.run(header.continues)):
+            path = state_dir.journals / f"{header.continues}.jsonl"
+            header = read_header(path)
+            unknown.append(path)
+    for path in reversed(unknown):
+        with contextlib.suppress(JournalError):  # the same
+            yield recover_from(path, reader)
+
+
+def _is_complete(row: dict[str, Any] | None) -> bool:
+    return row is not None and row["ended_at"] is not None
+
+
+async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
+    """All of it, and last of all that it has ended: that makes it complete."""
+    header, account = run.header, run.account
+    known = reader.run(run.run_id)
+    if known is None:
+        row = RunRow(
+            run.run_id,
+            account.account_id,
+            header.mode,
+            header.source,
+            header.started_at,
+            str(run.journal),
+        )
+        await store.begin_run(row)
+    books = make_books(Settings.load(header.config), account)
+    shown = known["status"] if known is not None else {}
+    changes = Changes(
+        run_id=run.run_id,
+        account_id=account.account_id,
+        last_seq=run.last_seq,
+        events=run.last_seq,
+        pnl=money(books.profit()),
+        state_hash=run.state_hash,
+        status={**shown, **system_state(books, run.run_id, run.last_seq)},
+        orders=run.orders,
+        fills=run.fills,
+    )
+    await store.write(changes)
+    if run.footer is None:
+        await store.end_run(run.run_id, iso(time.time_ns()), "crashed")
+    else:
+        await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)

@@ -1,0 +1,56 @@
+"""What is not as it was when the account was traded last: the program, the settings, the strategies.
+
+A change may be meant, and it may be the wrong file: so it is said aloud, and written down. The short
+runs of an emergency stop and of a reconciliation are passed over: they trade without strategies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from tradectl.journal.reader import NotBegun, read_header
+from tradectl.journal.writer import Header
+from tradectl.state.directory import StateDir
+
+SHORT = ("emergency", "reconcile")
+
+
+def changes(state_dir: StateDir, now: Header) -> str:
+    """In words, against the last run of the same account; empty where there was none, or none differs.
+
+    Raises JournalError for a journal that cannot be read.
+    """
+    before = _last_header(state_dir, now)
+    if before is None:
+        return ""
+    told = []
+    if before.program != now.program:
+        told.append(f"tradectl {now.program} in place of {before.program}")
+    if before.config_hash != now.config_hash:
+        keys = sorted(k for k in {*before.config, *now.config} if _differs(before, now, k))
+        told.append(f"other settings under {', '.join(keys)}")
+    sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
+    if sources:
+        told.append(f"other source of {', '.join(sources)}")
+    return f"since run {before.run_id}: {'; '.join(told)}" if told else ""
+
+
+def _last_header(state_dir: StateDir, now: Header) -> Header | None:
+    for path in reversed(state_dir.journal_files()):
+        with contextlib.suppress(NotBegun):
+            header = read_header(path)
+            is_same = header.account == now.account and header.run_id != now.run_id
+            if is_same and header.source not in SHORT:
+                return header
+    return None
+
+
+def _differs(before: Header, now: Header, key: str) -> bool:
+    return before.config.get(key) != now.config.get(key)
+
+
+def _is_rewritten(before: Header, now: Header, name: str) -> bool:
+    return name in before.strategies and before.strategies[name] != now.strategies[name]
+
+
+__all__ = ["SHORT", "changes"]

@@ -1,0 +1,130 @@
+"""Where the last run left the account, whether it ended or was killed.
+
+The journal is the truth. The newest snapshot whose hash is right saves reading it from the start; a
+snapshot that is not right is passed over for an older one, and the state that the journal began with is
+the last resort. What the fold brings up again is also what the database may have missed, so it is handed
+on to be stored once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import JournalDamaged, StateError
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order
+from tradectl.domain.text import harmless
+from tradectl.journal.reader import JournalReader, NotBegun, read_header
+from tradectl.journal.writer import Footer, Header
+from tradectl.state.account import Account, Fill
+from tradectl.state.books import Books
+from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
+
+PAPER_ACCOUNT = "paper"
+LIVE_ACCOUNT = "live"
+CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
+"""Accounts that go on from run to run; each has journals of its own."""
+
+
+class Recovered(Struct):
+    """The account after the last record that counts, and how it was found."""
+
+    run_id: str
+    journal: Path
+    account: Account
+    last_seq: int
+    state_hash: str
+    footer: Footer | None
+    torn: bool
+    from_snapshot: int
+    records: int
+    orders: list[Order]
+    fills: list[Fill]
+    header: Header
+
+    @property
+    def clean(self) -> bool:
+        """It ended by itself."""
+        return self.footer is not None
+
+
+def last_journal(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Path | None:
+    """The newest journal of the account of this kind; recordings have their own.
+
+    Raises JournalError for one that cannot be read: an older one in its place would be another account.
+    """
+    for path in reversed(state_dir.journal_files()):
+        with contextlib.suppress(NotBegun):
+            if read_header(path).account == kind:
+                return path
+    return None
+
+
+def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
+    """The account to continue; None when there was none. Raises JournalDamaged, StateError."""
+    try:
+        path = last_journal(state_dir, kind)
+        return recover_from(path, StateReader(state_dir.db)) if path is not None else None
+    except JournalDamaged as error:
+        message = f"{error}; `tradectl run --fresh` opens a new account"
+        raise JournalDamaged(message, error.seq) from error
+
+
+def recover_from(path: Path, reader: StateReader) -> Recovered:
+    """The state at the end of the journal `path`."""
+    with JournalReader(path) as journal:
+        header = journal.header
+        instruments = Instruments(Settings.load(header.config).instruments)
+        start, books = _starting_books(header, instruments, reader)
+        for group in journal.groups(after=start):
+            books.fold(record for record in group if record.seq > start)
+        books.last_seq = journal.last_seq
+        books.account = books.snapshot()
+        state_hash = books.state_hash(header.run_id)
+        _compare(journal.footer, state_hash, path)
+        return Recovered(
+            run_id=header.run_id,
+            journal=path,
+            account=books.account,
+            last_seq=journal.last_seq,
+            state_hash=state_hash,
+            footer=journal.footer,
+            torn=journal.torn,
+            from_snapshot=start,
+            records=journal.last_seq - start,
+            orders=list(books.touched.values()),
+            fills=books.new_fills,
+            header=header,
+        )
+
+
+def _starting_books(
+    header: Header, instruments: Instruments, reader: StateReader
+) -> tuple[int, Books]:
+    """The newest valid snapshot's sequence number and books, or those that the journal began with."""
+    with contextlib.suppress(StateError):  # without a readable database there is still the journal
+        for seq, expected, body in reader.snapshots(header.run_id):
+            with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                account = Account.load(msgspec.json.decode(body))
+                if account.hash(header.run_id) == expected:
+                    return seq, Books(account, instruments)
+    return 0, Books(Account.load(header.state), instruments)
+
+
+def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:
+    if footer is not None and footer.state_hash != state_hash:
+        raise StateError(
+            harmless(
+                f"{path} ended with another state than it adds up to: `tradectl replay {path}` says "
+                "where; `tradectl run --fresh` opens a new account"
+            )
+        )
+
+
+__all__ = ["Recovered", "last_journal", "recover", "recover_from"]

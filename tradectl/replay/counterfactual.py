@@ -1,0 +1,139 @@
+"""A journal's market under another configuration: what would have been decided first, and the result."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.adapters.gateway import PaperLink
+from tradectl.bus.clock import DataClock
+from tradectl.bus.core import Core, Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.config.settings import Settings
+from tradectl.domain.events import (
+    MarketDataEvent,
+    OrderDeniedEvent,
+    OrderEvent,
+    Record,
+    StrategySignalEvent,
+)
+from tradectl.domain.time import iso
+from tradectl.journal.reader import JournalReader
+from tradectl.runtime.orchestrator import TradingOrchestrator
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+from tradectl.state.manager import StateManager
+from tradectl.state.status import money
+from tradectl.system.trading_system import Trading, make_books
+
+DECISIONS = (StrategySignalEvent, OrderEvent, OrderDeniedEvent)
+BATCH = 512
+
+
+class WhatIf(Struct):
+    """`first_difference` is None when every decision is the same."""
+
+    journal: str
+    run_id: str
+    events: int
+    first_difference: dict[str, Any] | None
+    recorded: dict[str, Any]
+    simulated: dict[str, Any]
+    difference: dict[str, str]
+
+
+class Rerun:
+    """A whole paper system of its own that is fed ticks, and remembers what it decided."""
+
+    def __init__(self, settings: Settings, account: Account, run_id: str) -> None:
+        self.bus = EventBus(clock=DataClock(), core=Core(run_id))
+        self.books = make_books(settings, account)
+        self.decisions: list[Record] = []
+        self._orchestrator = TradingOrchestrator(
+            settings.orchestrator, bus=self.bus, state=StateManager(self.bus, books=self.books)
+        )
+        link = PaperLink(self.bus, self.books.instruments, settings.paper, settings.seed)
+        trading = Trading(settings, self.bus, self._orchestrator.state_manager, link)
+        for name, component in trading.components():
+            self._orchestrator.add(name, component)
+        for kind in DECISIONS:
+            self.bus.attach(kind, self.decisions.append, Stage.STATE)
+
+    async def start(self) -> None:
+        await self._orchestrator.start()
+
+    async def stop(self) -> None:
+        await self._orchestrator.stop()
+
+    async def feed(self, ticks: list[MarketDataEvent]) -> None:
+        for first in range(0, len(ticks), BATCH):
+            self.bus.post_market(ticks[first : first + BATCH])
+            await self.bus.dispatched()
+
+    async def end_of_data(self) -> None:
+        self.bus.settle()
+        await self.bus.dispatched()
+
+
+async def what_if(path: Path, settings: Settings) -> WhatIf:
+    """Trade the market data of the journal `path` on paper, from its starting state, by `settings`."""
+    with JournalReader(path) as journal:
+        header = journal.header
+        recorded = make_books(Settings.load(header.config), Account.load(header.state))
+        decided: list[Record] = []
+        rerun = Rerun(settings, Account.load(header.state), header.run_id)
+        await rerun.start()
+        try:
+            for group in journal.groups():
+                recorded.fold(group)
+                decided += [r for r in group if isinstance(r.event, DECISIONS)]
+                await rerun.feed([r.event for r in group if isinstance(r.event, MarketDataEvent)])
+            await rerun.end_of_data()
+        finally:
+            await rerun.stop()
+        return WhatIf(
+            journal=str(path),
+            run_id=header.run_id,
+            events=journal.last_seq,
+            first_difference=_first_difference(decided, rerun.decisions),
+            recorded=_result(recorded),
+            simulated=_result(rerun.books),
+            difference={
+                "pnl": money(rerun.books.equity() - recorded.equity()),
+                "fees": money(rerun.books.fees() - recorded.fees()),
+            },
+        )
+
+
+def _first_difference(recorded: list[Record], made: list[Record]) -> dict[str, Any] | None:
+    for then, now in zip_longest(recorded, made):
+        if then is None or now is None or _told(then) != _told(now):
+            return {
+                "seq": then.seq if then is not None else None,
+                "recorded": _told(then) if then is not None else None,
+                "simulated": _told(now) if now is not None else None,
+            }
+    return None
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """The decision without the numbers that depend on what came between."""
+    told: dict[str, Any] = msgspec.to_builtins(record.event)
+    told.pop("order_id", None)
+    told.get("order", {}).pop("order_id", None)
+    return {"at": iso(record.at), **told}
+
+
+def _result(books: Books) -> dict[str, Any]:
+    account = books.account
+    return {
+        "orders": account.orders_count,
+        "denied": account.denied_count,
+        "fills": account.fills_count,
+        "fees": money(books.fees()),
+        "pnl": money(books.profit()),
+    }

@@ -1,0 +1,234 @@
+"""Is this an order at all, and may orders leave now? Fat fingers end here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import Side, is_multiple, is_sane, plain
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.time import SECOND
+from tradectl.domain.views import TradingMode
+from tradectl.risk.base import Check, Refusal, money
+from tradectl.risk.context import Case
+from tradectl.risk.measures import HUNDRED
+
+PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
+MARKET = OrderType.MARKET
+
+
+class Halted(Check):
+    """Nothing leaves but the closing orders of an emergency stop that flattens."""
+
+    code = "HALTED"
+
+    def check(self, case: Case) -> Refusal | None:
+        view = case.view
+        if view.mode is not HALTED:
+            return None
+        if view.flattening and case.order.reduce_only and case.only_reduces:
+            return None
+        return self.refuse("trading is halted: no order leaves before the halt is cleared")
+
+
+class Paused(Check):
+    """No entries; what reduces a position goes on."""
+
+    code = "PAUSED"
+
+    def check(self, case: Case) -> Refusal | None:
+        if case.view.mode is not PAUSED or case.only_reduces:
+            return None
+        return self.refuse("trading is paused: only orders that reduce a position leave")
+
+
+class Held(Check):
+    """Trading in the symbol is held back: entries always, and exits too where nobody can say what is
+    there to be closed. A stop that flattens closes it all the same."""
+
+    code = "HELD"
+
+    def check(self, case: Case) -> Refusal | None:
+        holds = case.view.holds(case.order.symbol)
+        if not holds or (case.only_reduces and case.view.flattening):
+            return None
+        for kind, message in holds.items():
+            if kind.blocks_exits or not case.only_reduces:
+                return self.refuse(f"{case.order.symbol} is held ({kind}): {message}")
+        return None
+
+
+class StaleData(Check):
+    """Nothing is begun on old prices, or on those of the run before. Exits go on."""
+
+    code = "STALE_DATA"
+
+    def __init__(self, limit_seconds: Decimal) -> None:
+        self._limit = limit_seconds
+
+    def check(self, case: Case) -> Refusal | None:
+        symbol, made = case.order.symbol, case.view.data_time(case.order.symbol)
+        age = Decimal(case.at - made) / SECOND if made else None
+        if made == 0 or (age is not None and age <= self._limit) or case.only_reduces:
+            return None
+        if age is None:
+            return self.refuse(f"no data of {symbol} has come in this run yet")
+        return self.refuse(
+            f"the newest data of {symbol} is {age:.1f} s old: the limit is {plain(self._limit)} s",
+            self._limit,
+            age,
+        )
+
+
+class UnknownSymbol(Check):
+    code = "UNKNOWN_SYMBOL"
+
+    def check(self, case: Case) -> Refusal | None:
+        if case.view.knows(case.order.symbol):
+            return None
+        return self.refuse(f"{case.order.symbol!r} is not among the instruments of this run")
+
+
+class OtherCurrency(Check):
+    """An account counts in one currency: what is quoted in another cannot be added to it."""
+
+    code = "OTHER_CURRENCY"
+
+    def check(self, case: Case) -> Refusal | None:
+        view, symbol = case.view, case.order.symbol
+        quote = view.instrument(symbol).quote
+        if quote == view.currency:
+            return None
+        return self.refuse(f"{symbol} is quoted in {quote}, and the account is in {view.currency}")
+
+
+class BadOrder(Check):
+    """An order names itself, a side, a type, and exactly the prices that its type has."""
+
+    code = "BAD_ORDER"
+
+    def check(self, case: Case) -> Refusal | None:
+        order = case.order
+        side: object = order.side  # whatever the types promise: orders are also built by hand
+        if not isinstance(side, Side):
+            return self.refuse(f"side {side!r} is not Side.BUY or Side.SELL")
+        what: object = order.type
+        if not isinstance(what, OrderType):
+            return self.refuse(f"type {what!r} is not an OrderType")
+        if not order.order_id:
+            return self.refuse("the order has no id")
+        kind, price, stop = order.type, order.price, order.stop_price
+        if kind is MARKET:
+            fits = price is None and stop is None
+        else:
+            fits = (price is not None) == kind.has_limit and (stop is not None) == kind.is_stop
+        if fits:
+            return None
+        return self.refuse(f"a {kind} order with price {price} and stop price {stop}")
+
+
+class BadNumber(Check):
+    """Finite, above zero, of sane size, a multiple of its step."""
+
+    code = "BAD_NUMBER"
+
+    def check(self, case: Case) -> Refusal | None:
+        order, instrument = case.order, case.view.instrument(case.order.symbol)
+        refusal = self._fault("quantity", order.quantity, instrument.lot_size)
+        if refusal is None and order.type is not MARKET:
+            refusal = self._prices(order, instrument)
+        return refusal
+
+    def _prices(self, order: OrderSpec, instrument: Instrument) -> Refusal | None:
+        for name, price in (("price", order.price), ("stop price", order.stop_price)):
+            if price is not None:
+                refusal = self._fault(name, price, instrument.tick_size)
+                if refusal is not None:
+                    return refusal
+        return None
+
+    def _fault(self, name: str, value: object, step: Decimal) -> Refusal | None:
+        # finiteness first: a NaN compares as false, or raises
+        if not isinstance(value, Decimal) or not is_sane(value) or value <= 0:
+            return self.refuse(f"{name} {value!r} is not a Decimal above 0 and below 1e15")
+        if not is_multiple(value, step):
+            return self.refuse(f"{name} {value} is not a multiple of {plain(step)}", step, value)
+        return None
+
+
+class ReduceOnly(Check):
+    """On spot no exchange sees to it that an order only reduces what is held: we do."""
+
+    code = "REDUCE_ONLY"
+
+    def check(self, case: Case) -> Refusal | None:
+        order, facts = case.order, case.facts
+        if not order.reduce_only or facts.instrument.can_short:
+            return None
+        if order.side is Side.SELL and order.quantity <= facts.held:
+            return None
+        return self.refuse(
+            f"reduce-only: {plain(facts.held)} are held, and the order is to {order.side} "
+            f"{plain(order.quantity)}",
+            facts.held,
+            order.quantity,
+        )
+
+
+class MinNotional(Check):
+    """What exchanges refuse as too small. Not asked of reduce-only orders: a rest must be
+    closable."""
+
+    code = "MIN_NOTIONAL"
+
+    def check(self, case: Case) -> Refusal | None:
+        facts = case.facts
+        notional, limit = facts.notional, facts.instrument.min_notional
+        if notional >= limit or case.order.reduce_only or not facts.price:
+            return None
+        return self.refuse(
+            f"order notional {money(notional, facts.instrument.quote)} "
+            f"is below the exchange's minimum of {money(limit)}",
+            limit,
+            notional,
+        )
+
+
+class PriceCollar(Check):
+    """A limit or stop price stays near the mark, on either side of it."""
+
+    code = "PRICE_COLLAR"
+
+    def __init__(self, limit_pct: Decimal) -> None:
+        self._limit = limit_pct
+
+    def check(self, case: Case) -> Refusal | None:
+        order, mark = case.order, case.facts.mark
+        if order.type is MARKET or not mark:
+            return None
+        for price in (order.price, order.stop_price):
+            if price is not None:
+                away = abs(price - mark) / mark * HUNDRED
+                if away > self._limit:
+                    return self._too_far(price, mark, away)
+        return None
+
+    def _too_far(self, price: Decimal, mark: Decimal, away: Decimal) -> Refusal:
+        side = "above" if price > mark else "below"
+        return self.refuse(
+            f"price {money(price)} is {away:,.2f}% {side} the mark of {money(mark)}: "
+            f"the limit is {plain(self._limit)}%",
+            self._limit,
+            away,
+        )
+
+
+class NoPrice(Check):
+    """What cannot be valued cannot be limited. An exit needs no value."""
+
+    code = "NO_PRICE"
+
+    def check(self, case: Case) -> Refusal | None:
+        if case.facts.mark or case.facts.reduces:
+            return None
+        return self.refuse(f"there is no price of {case.order.symbol} yet")

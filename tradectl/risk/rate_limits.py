@@ -1,0 +1,117 @@
+"""How many orders, how fast, and never the same one twice.
+
+These checks remember. Their memory is bounded, and its time is the events' own, so that a replay
+forgets and remembers at the same moments. The closing orders of an emergency stop, the only ones
+that get this far in a halt, are not slowed down: one that was rejected is sent again at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+from tradectl.domain.money import plain
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.time import MILLISECOND, SECOND
+from tradectl.domain.views import TradingMode
+from tradectl.risk.base import Check, Refusal, RememberingCheck
+from tradectl.risk.context import Case
+
+HALTED = TradingMode.HALTED
+IDS_KEPT = 10_000
+
+
+class OrderRate(RememberingCheck):
+    """At most `per_second` x `seconds` orders in any `seconds`."""
+
+    code = "ORDER_RATE"
+
+    def __init__(self, per_second: int, seconds: int) -> None:
+        self._most = per_second * seconds
+        self._window = seconds * SECOND
+        self._times: deque[int] = deque(maxlen=self._most)
+
+    def check(self, case: Case) -> Refusal | None:
+        times = self._times
+        if len(times) < self._most or case.at - times[0] >= self._window:
+            return None
+        if case.view.mode is HALTED:
+            return None
+        return self.refuse(
+            f"{self._most} orders went out within {self._window // SECOND} s, and more may not",
+            Decimal(self._most),
+            Decimal(self._most + 1),
+        )
+
+    def remember(self, order: OrderSpec, at: int) -> None:
+        self._times.append(at)
+
+
+class WorkingOrders(Check):
+    """At most so many orders that may still trade."""
+
+    code = "WORKING_ORDERS"
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def check(self, case: Case) -> Refusal | None:
+        working = len(case.facts.working)
+        if working < self._limit or case.view.mode is HALTED:
+            return None
+        return self.refuse(
+            f"{working} orders are working: the limit is {self._limit}",
+            Decimal(self._limit),
+            Decimal(working + 1),
+        )
+
+
+class Duplicate(RememberingCheck):
+    """No id twice, ever; and no order that repeats the last one of its symbol within the window.
+
+    Only the last one: buying, selling and buying the same again is trading, however fast.
+    """
+
+    code = "DUPLICATE"
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._last: dict[str, tuple[OrderSpec, int]] = {}
+        self._ids: set[str] = set()
+        self._oldest_first: deque[str] = deque()
+
+    def check(self, case: Case) -> Refusal | None:
+        order = case.order
+        if order.order_id in self._ids or case.view.seen(order.order_id):
+            return self.refuse(f"an order with the id {order.order_id} was there before")
+        last = self._last.get(order.symbol)
+        if last is None or case.view.mode is HALTED:
+            return None
+        before, then = last
+        ago = case.at - then
+        if ago >= self._window_ms * MILLISECOND or not _same(order, before):
+            return None
+        ago //= MILLISECOND
+        return self.refuse(
+            f"the same order ({order.side} {plain(order.quantity)} {order.symbol}) went out "
+            f"{ago} ms ago: the limit is once in {self._window_ms} ms",
+            Decimal(self._window_ms),
+            Decimal(ago),
+        )
+
+    def remember(self, order: OrderSpec, at: int) -> None:
+        self._last[order.symbol] = (order, at)
+        self._ids.add(order.order_id)
+        self._oldest_first.append(order.order_id)
+        if len(self._oldest_first) > IDS_KEPT:
+            self._ids.discard(self._oldest_first.popleft())
+
+
+def _same(one: OrderSpec, other: OrderSpec) -> bool:
+    return (
+        one.quantity == other.quantity
+        and one.side == other.side
+        and one.type == other.type
+        and one.price == other.price
+        and one.stop_price == other.stop_price
+    )

@@ -1,0 +1,222 @@
+"""The exchanges of a run, connected: their rules, what we hold there, and the links that orders take.
+
+Connecting comes before the run: the instruments that it trades by, and the account that it starts from,
+are the exchange's to tell, and both stand in the journal's header. Without keys only market data is
+had, and orders stay on paper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tradectl.adapters.gateway import LiveLink
+from tradectl.bus.event_bus import EventBus
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import ConfigError, ExchangeError, NotNow
+from tradectl.domain.events import Event, MarketDataEvent
+from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import ZERO
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.symbols import by_exchange
+from tradectl.exchange.venue import Channel, Holdings, Venue
+from tradectl.feeds.live.live_feed import LiveFeed
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+
+Post = Callable[[Event], None]
+
+
+class Venues:
+    """`symbols` are all that are heard or traded, `traded` those that orders may be about."""
+
+    def __init__(self, settings: Settings, symbols: tuple[str, ...], *, private: bool) -> None:
+        self.settings = settings
+        self.symbols = symbols
+        self.private = private
+        self.places = by_exchange(symbols, settings.exchanges)
+        self.by_name: dict[str, Venue] = {
+            exchange.prefix: make_venue(
+                exchange,
+                self.places[exchange.prefix],
+                private=private and bool(self.traded(exchange.prefix)),
+            )
+            for exchange in settings.exchanges
+            if self.places[exchange.prefix]
+        }
+
+    async def open(self) -> None:
+        """Raises ExchangeError, UsageError for a symbol that is not there."""
+        opening = (venue.open() for venue in self.by_name.values())
+        # all are waited for: one that opened after the others were closed would stay open
+        for outcome in await asyncio.gather(*opening, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+        for name, venue in self.by_name.items():
+            for symbol in self.places[name]:
+                venue.instrument(symbol)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(venue.close() for venue in self.by_name.values()))
+
+    def traded(self, name: str) -> tuple[str, ...]:
+        wanted = self.settings.traded_symbols()
+        return tuple(s for s in self.places.get(name, ()) if s in wanted)
+
+    def settings_of(self, name: str) -> ExchangeSettings:
+        return next(e for e in self.settings.exchanges if e.prefix == name)
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Of every symbol; those that the configuration describes are as described."""
+        described = {i.symbol: i for i in self.settings.instruments}
+        told = {
+            symbol: venue.instrument(symbol)
+            for name, venue in self.by_name.items()
+            for symbol in self.places[name]
+        }
+        return tuple({**told, **described}.values())
+
+    # --- with money -----------------------------------------------------------------------------------
+
+    def trading(self) -> dict[str, Venue]:
+        """Those that we trade at, by name."""
+        return {name: venue for name, venue in self.by_name.items() if self.traded(name)}
+
+    async def holdings(self) -> dict[str, Holdings]:
+        venues = self.trading()
+        held = await asyncio.gather(*(venue.holdings() for venue in venues.values()))
+        return dict(zip(venues, held, strict=True))
+
+    async def new_account(self, instruments: Instruments, currency: str) -> Account:
+        """What is there now is where we start: the money is ours to trade with, the coins are not."""
+        held = await self.holdings()
+        cash = {name: h.balances.get(currency, ZERO) for name, h in held.items()}
+        account = Account.opened("", currency, sum(cash.values(), ZERO))
+        account.at_exchange().cash_at = cash
+        self._take_note(account, instruments, held)
+        return account
+
+    async def take_note_of_what_is_there(self, account: Account, instruments: Instruments) -> None:
+        """Of symbols that the account had nothing to do with before: what is there is not ours."""
+        self._take_note(account, instruments, await self.holdings())
+
+    def _take_note(
+        self, account: Account, instruments: Instruments, held: Mapping[str, Holdings]
+    ) -> None:
+        outside = account.at_exchange().outside
+        for name, holdings in held.items():
+            for symbol in self.traded(name):
+                if symbol not in outside:
+                    ours = account.positions.get(symbol)
+                    there = holdings.of(instruments[symbol])
+                    outside[symbol] = ZERO if ours is not None else there
+
+    def feed(
+        self,
+        deliver: Callable[[list[MarketDataEvent]], None],
+        post: Post,
+        now: Callable[[], int],
+    ) -> LiveFeed:
+        """The market data of all of them."""
+        return LiveFeed(
+            self.by_name,
+            {symbol: name for name, places in self.places.items() for symbol in places},
+            {
+                name: tuple(Channel(c) for c in self.settings_of(name).channels)
+                for name in self.by_name
+            },
+            deliver,
+            post,
+            stale_after=self.settings.feed.stale_after_seconds,
+            polls={name: self.settings_of(name).poll_seconds for name in self.by_name},
+            now=now,
+        )
+
+    def link(self, bus: EventBus, books: Books) -> LiveLink:
+        """The exchanges that orders go to, on `bus` and for `books`."""
+
+        def unsettled(symbols: Sequence[str]) -> bool:
+            live = books.account.live
+            return live is not None and (
+                bool(live.suspects)
+                or any(kind.blocks_exits for s in symbols for kind in books.holds(s))
+            )
+
+        return LiveLink(
+            LiveExchange(
+                venue,
+                self.settings_of(name),
+                self.traded(name),
+                books.account.account_id,
+                books.instruments,
+                bus.schedule,
+                now=bus.clock.now,
+                known=lambda order_id: books.order(order_id) is not None,
+                unsettled=unsettled,
+            )
+            for name, venue in self.trading().items()
+        )
+
+
+def on_exchange(settings: Settings, name: str) -> Settings:
+    """Settings for `run --exchange NAME`: that exchange of the configuration, else ccxt's of this id."""
+    chosen = next((e for e in settings.exchanges if e.prefix == name), None)
+    chosen = chosen or ExchangeSettings(id=name)
+    others = tuple(e for e in settings.exchanges if e is not chosen)
+    return msgspec.structs.replace(settings, exchanges=(chosen, *others))
+
+
+def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, private: bool) -> Venue:
+    """Raises ConfigError where keys are needed and missing."""
+    from tradectl.exchange.ccxt_venue import CcxtVenue, read_keys
+
+    keys = read_keys(settings, os.environ) if private else None
+    if private and keys is None:
+        name = settings.prefix.upper()
+        raise ConfigError(
+            f"{settings.prefix}: no keys: set TRADECTL_{name}_API_KEY and TRADECTL_{name}_API_SECRET "
+            "in the environment"
+        )
+    return CcxtVenue(settings, symbols, keys)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    settings: Settings, symbols: tuple[str, ...], *, private: bool
+) -> AsyncIterator[Venues]:
+    """The exchanges, open for as long as the block lasts. Raises ExchangeError, ConfigError."""
+    venues = Venues(settings, symbols, private=private)
+    try:
+        try:
+            await venues.open()
+        except NotNow as error:
+            mend = "is this machine online? `tradectl doctor` looks into it"
+            raise NotNow(f"{error}: {mend}", error.retry_after) from error
+        yield venues
+    finally:
+        with contextlib.suppress(ExchangeError):
+            await venues.close()
+
+
+def effective(settings: Settings, venues: Venues) -> Settings:
+    """The settings that the run follows, as its journal will tell them: with the exchanges' rules, with
+    no entry on old data, and with money only what is synced to the disk is sent."""
+    risk = settings.risk
+    if risk.max_data_age_seconds is None:
+        age = Decimal(str(settings.feed.stale_after_seconds))
+        risk = msgspec.structs.replace(risk, max_data_age_seconds=age)
+    journal = settings.journal
+    if settings.mode == "live":
+        journal = msgspec.structs.replace(journal, durability="strict")
+    return msgspec.structs.replace(
+        settings, instruments=venues.instruments(), risk=risk, journal=journal
+    )
+
+
+__all__ = ["Venues", "connected", "effective", "make_venue", "on_exchange"]

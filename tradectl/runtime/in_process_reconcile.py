@@ -1,0 +1,155 @@
+"""`reconcile`: what the journal, the database and the exchange say of the same account, side by side.
+
+The journal's word is the books, which are folded from it; the database's is the sum of its fills. The
+running process compares when there is one; else a short run of its own does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tradectl.adapters.gateway import LiveLink
+from tradectl.control.client import ask
+from tradectl.domain.errors import ExchangeError, UsageError
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import client_order_id
+from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.venue import VenueOrder
+from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.runtime.session import Session
+from tradectl.runtime.short_run import short_run
+from tradectl.state.books import Books
+from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
+from tradectl.state.reconciliation import CASH
+from tradectl.state.status import money
+
+ANSWER_S = 30.0
+AGREE_WITHIN_S = 5.0
+LOOK_EVERY_S = 0.5
+
+
+def reconcile(state_dir: StateDir, *, accept: bool) -> dict[str, Any]:
+    """The comparison, JSON-ready. Raises UsageError without a live account, ExchangeError."""
+    state_dir.check()
+    if state_dir.owner() is not None:
+        answer: dict[str, Any] = ask(state_dir.socket, "reconcile", timeout=ANSWER_S, accept=accept)
+        return answer
+    with state_dir.owned():
+        recovered = recover(state_dir, LIVE_ACCOUNT)
+        if recovered is None:
+            raise UsageError("there is no live account here: `tradectl run --live` opens one")
+
+        async def compare() -> dict[str, Any]:
+            run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")
+            async with run as session:
+                return await side_by_side(session, accept=accept)
+
+        return asyncio.run(compare())
+
+
+async def side_by_side(session: Session, *, accept: bool) -> dict[str, Any]:
+    """Compare now and tell; with `accept` the exchange's word is taken for ours first."""
+    link = session.link
+    if not isinstance(link, LiveLink):
+        raise UsageError("nothing to reconcile: this account is on paper")
+    await _compare(link, session, accept=accept)
+    await session.state.flush()
+    stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
+    symbols, orders, unreachable = [], [], []
+    for exchange in link.exchanges:
+        try:
+            symbols += await _symbols(exchange, session.books, stored)
+            orders += _orders(exchange, session.books, await exchange.venue.open_orders())
+        except ExchangeError as error:
+            unreachable.append({"exchange": exchange.name, "error": str(error)})
+    cash = _cash(session.books)
+    clean = not unreachable and cash["ok"] and all(row["ok"] for row in symbols)
+    return {
+        "clean": clean and all(row["ok"] for row in orders),
+        "accepted": accept,
+        "symbols": symbols,
+        "cash": cash,
+        "orders": orders,
+        "unreachable": unreachable,
+    }
+
+
+async def _compare(link: LiveLink, session: Session, *, accept: bool) -> None:
+    """Until the statements agree with the books, or clearly do not."""
+    deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
+    while True:
+        await asyncio.gather(*(e.reconcile(accept=accept) for e in link.exchanges))
+        await session.bus.dispatched()
+        live = session.books.account.live
+        in_question = live is not None and any(s.seen < 2 for s in live.suspects.values())
+        if not in_question or asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _symbols(exchange: LiveExchange, books: Books, stored: Any) -> list[dict[str, Any]]:
+    holdings, live = await exchange.venue.holdings(), books.account.at_exchange()
+    rows = []
+    for symbol in exchange.symbols:
+        ours, outside = books.position(symbol).quantity, live.outside.get(symbol, ZERO)
+        there = holdings.of(books.instrument(symbol))
+        in_database = stored.get(symbol, ZERO)
+        rows.append(
+            {
+                "symbol": symbol,
+                "exchange": exchange.name,
+                "journal": money(ours),
+                "database": money(in_database),
+                "at_exchange": money(there - outside),
+                "outside": money(outside),
+                "difference": money(there - outside - ours),
+                "held": [kind.value for kind in books.holds(symbol)],
+                "ok": there - outside == ours == in_database,
+            }
+        )
+    return rows
+
+
+def _cash(books: Books) -> dict[str, Any]:
+    live = books.account.at_exchange()
+    stated = sum(live.cash_at.values(), ZERO) - live.cash_outside - live.fees_elsewhere
+    return {
+        "currency": books.currency,
+        "journal": money(books.cash),
+        "at_exchange": money(stated),
+        "difference": money(stated - books.cash),
+        "ok": CASH not in live.suspects,
+    }
+
+
+def _orders(exchange: LiveExchange, books: Books, there: list[VenueOrder]) -> list[dict[str, Any]]:
+    """Those that work by our books, and those that are open at the exchange, of anybody."""
+    account_id, rows = books.account.account_id, []
+    open_there = {order.client_order_id or order.venue_order_id: order for order in there}
+    for order in books.working_orders():
+        if order.spec.symbol in exchange.symbols:
+            known_as = client_order_id(account_id, order.spec.order_id)
+            found = open_there.pop(known_as, None)
+            rows.append(_order(known_as, order.spec.symbol, order.status.value, found, ours=True))
+    for known_as, found in open_there.items():
+        ours = exchange.desk.is_tagged(known_as)
+        rows.append(_order(known_as, found.symbol, None, found, ours=ours))
+    return rows
+
+
+def _order(
+    known_as: str, symbol: str, status: str | None, found: VenueOrder | None, *, ours: bool
+) -> dict[str, Any]:
+    return {
+        "client_order_id": known_as,
+        "symbol": symbol,
+        "ours": ours,
+        "journal": status,
+        "at_exchange": found.status.value if found is not None else None,
+        "ok": not ours or (status is not None and found is not None),
+    }
+
+
+__all__ = ["reconcile", "side_by_side"]

@@ -1,0 +1,191 @@
+"""What a run is asked for, and what it starts from: its feed, and its account.
+
+An account goes on from the run before it, provided that what it holds is now what it was then; else it
+is opened, with the configured cash on paper, and with money with what the exchange has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import UsageError
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.views import TradingMode
+from tradectl.feeds.base import BATCH_SIZE, Feed
+from tradectl.feeds.recorded import RecordedFeed
+from tradectl.feeds.simulated import SimulatedMarket
+from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered
+from tradectl.state.account import Account
+from tradectl.state.directory import StateDir
+
+if TYPE_CHECKING:
+    from tradectl.runtime.exchanges import Venues
+
+Approve = Callable[["Venues", StateDir], Awaitable[None]]
+
+RECORDED_ACCOUNT = "recorded"
+FULL_SPEED_BATCH = 4096
+
+
+class RunOptions(Struct, kw_only=True):
+    """What the command line asks of one run. `speed` None is full speed, for recorded data only.
+
+    `approve` is asked before anything is traded with money, and raises where the answer is no.
+    """
+
+    settings: Settings
+    state_dir: StateDir
+    data: tuple[Path, ...] = ()
+    symbols: tuple[str, ...] = ()
+    speed: float | None = None
+    duration: float | None = None
+    fresh: bool = False
+    approve: Approve | None = None
+
+    @property
+    def live(self) -> bool:
+        """With money."""
+        return self.settings.mode == "live" and not self.data
+
+    @property
+    def on_exchange(self) -> bool:
+        """On the market data of real exchanges."""
+        return bool(self.settings.exchanges) and not self.data
+
+
+async def account_on_exchange(
+    options: RunOptions, venues: Venues, recovered: Recovered | None
+) -> Account:
+    settings = options.settings
+    if recovered is None and options.live:
+        currency = currency_of(settings, settings.traded_symbols())
+        return await venues.new_account(Instruments(settings.instruments), currency)
+    account = starting_account(settings, settings.traded_symbols(), recovered)
+    if options.live:
+        await venues.take_note_of_what_is_there(account, Instruments(settings.instruments))
+    return account
+
+
+def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
+    """Recorded files if some are named, else the simulated market."""
+    feed = options.settings.feed
+    if options.data:
+        return RecordedFeed(
+            options.data,
+            options.symbols,
+            max_bad_share=feed.max_bad_share,
+            batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
+        )
+    symbols = options.symbols or options.settings.symbols
+    return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
+
+
+def account_kind(options: RunOptions) -> str:
+    if options.data:
+        return RECORDED_ACCOUNT
+    return LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
+
+
+def symbols_ahead(options: RunOptions, feed: Feed) -> tuple[str, ...]:
+    """What the feed will bring; of recorded data, what its first rows have, read ahead of the run.
+
+    Raises DataError.
+    """
+    if options.data and not options.symbols:
+        ahead = RecordedFeed(options.data, max_bad_share=options.settings.feed.max_bad_share)
+        next(ahead.batches(), None)
+        return ahead.symbols
+    return feed.symbols
+
+
+def starting_account(
+    settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
+) -> Account:
+    """The recovered account, free to trade; or a new one in the currency of what is traded."""
+    if recovered is not None:
+        _check_continuity(settings, symbols, recovered)
+        account = recovered.account
+        account.mode, account.mode_reason = TradingMode.RUNNING, ""
+        account.halted_at, account.flattening = 0, False
+        if account.live is not None:
+            account.live.begin_again(compared=settings.mode == "live")
+        return account
+    return Account.opened("", currency_of(settings, symbols), settings.account.cash)
+
+
+def refuse_to_forget(live: Recovered | None) -> None:
+    """With money, an account is only left behind when nothing of it is open. Raises UsageError."""
+    if live is None:
+        return
+    account = live.account
+    open_there = [order.spec.symbol for order in account.orders]
+    open_there += [p.symbol for p in account.positions.values() if p.quantity]
+    if open_there:
+        names = ", ".join(sorted(set(open_there)))
+        raise UsageError(
+            f"--fresh would forget what the live account has open in {names}: close it first "
+            "(`tradectl emergency-stop --flatten`, then `tradectl clear-halt --confirm`)"
+        )
+
+
+def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: Recovered) -> None:
+    """What the account holds must be now what it was then. Raises UsageError."""
+    account, currency = recovered.account, currency_of(settings, symbols)
+    before = Settings.load(recovered.header.config)
+    if settings.mode == "live" and _reached(settings) != _reached(before):
+        raise UsageError(
+            f"the live account was opened at {_reached(before)}, this configuration trades at "
+            f"{_reached(settings)}: use the one it was opened with, another --state-dir, or --fresh"
+        )
+    if account.currency != currency:
+        raise UsageError(
+            f"the account is in {account.currency}, the symbols are quoted in {currency}: "
+            "choose others, or open a new account with --fresh"
+        )
+    now, then = (Instruments(s.instruments) for s in (settings, before))
+    held = [p.symbol for p in account.positions.values() if p.quantity]
+    for symbol in [*held, *(order.spec.symbol for order in account.orders)]:
+        if now[symbol].kind is not then[symbol].kind:
+            raise UsageError(
+                f"the account holds {symbol} as {then[symbol].kind}, this configuration has it as "
+                f"{now[symbol].kind}: use the one it was opened with, or --fresh"
+            )
+
+
+def _reached(settings: Settings) -> str:
+    """Which exchanges, in words that are equal for equal ones."""
+    return ", ".join(
+        f"{e.prefix} ({e.id}, {e.market}{', test network' if e.testnet else ''})"
+        for e in settings.exchanges
+    )
+
+
+def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
+    """What the symbols are quoted in. Raises UsageError when that is not one currency."""
+    instruments = Instruments(settings.instruments)
+    quotes = sorted({instruments[symbol].quote for symbol in symbols})
+    if len(quotes) > 1:
+        raise UsageError(
+            f"symbols quoted in {' and '.join(quotes)} cannot share an account: "
+            "choose those of one currency with --symbol"
+        )
+    return quotes[0] if quotes else settings.account.currency
+
+
+__all__ = [
+    "Approve",
+    "RunOptions",
+    "account_kind",
+    "account_on_exchange",
+    "currency_of",
+    "open_feed",
+    "refuse_to_forget",
+    "starting_account",
+    "symbols_ahead",
+]
