@@ -25,10 +25,10 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.load import load_settings
 from tradectl.domain.events import (
-    FillEvent,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderEvent,
+    OrderApproved,
+    OrderFilled,
+    OrderInitialized,
     Record,
 )
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -110,8 +110,8 @@ async def trade(ticks: list[MarketDataEvent], state_dir: StateDir, stamps: Stamp
     """Post the ticks into a running system, and stamp what becomes of them; its journal."""
     async with trading(state_dir) as session:
         bus = session.bus
-        bus.attach(OrderApprovedEvent, lambda r: note(r, stamps.decided), Stage.PORTFOLIO)
-        bus.observe([FillEvent], lambda r: note(r, stamps.shown), name="benchmark")
+        bus.attach(OrderApproved, lambda r: note(r, stamps.decided), Stage.PORTFOLIO)
+        bus.observe([OrderFilled], lambda r: note(r, stamps.shown), name="benchmark")
         await asyncio.sleep(WARM_UP_S)
         with undisturbed():
             await paced(ticks, TICKS_PER_SECOND, lambda tick: post(bus, tick, stamps.posted))
@@ -148,7 +148,7 @@ def tick_of_order(journal: Path) -> dict[str, int]:
         for record in reader.records():
             if isinstance(record.event, MarketDataEvent):
                 ticks += 1
-            elif isinstance(record.event, OrderEvent):
+            elif isinstance(record.event, OrderInitialized):
                 causes[record.event.order.order_id] = ticks - 1
     return causes
 

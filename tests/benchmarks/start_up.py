@@ -16,7 +16,7 @@ from statistics import median
 
 from tests.benchmarks.bench import Bench, in_turns, medians
 from tests.benchmarks.table import Row, at_most, at_most_times
-from tradectl.domain.events import FillEvent, MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, OrderFilled
 from tradectl.domain.time import SECOND
 from tradectl.journal.reader import JournalReader
 
@@ -68,7 +68,7 @@ def first_event_and_fill(bench: Bench) -> tuple[float, float]:
         for record in reader.records():
             if not event and isinstance(record.event, MarketDataEvent):
                 event = record.at
-            if isinstance(record.event, FillEvent):
+            if isinstance(record.event, OrderFilled):
                 fill = record.at
                 break
     return (event - spawned) / SECOND, (fill - spawned) / SECOND

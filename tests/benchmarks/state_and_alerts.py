@@ -12,7 +12,7 @@ from tests.benchmarks.bench import Bench, medians, percentile
 from tests.benchmarks.table import Row, at_least, at_most
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.events import FillEvent, MarketDataEvent, Record
+from tradectl.domain.events import MarketDataEvent, OrderFilled, Record
 from tradectl.domain.time import SECOND
 from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alert import Alert
@@ -48,7 +48,7 @@ def recorded(journal: Path) -> tuple[list[Record], int]:
     """What changed the books in a run, market data aside; and how many fills there were."""
     with JournalReader(journal) as reader:
         records = [r for r in reader.records() if not isinstance(r.event, MarketDataEvent)]
-    return records, sum(isinstance(record.event, FillEvent) for record in records)
+    return records, sum(isinstance(record.event, OrderFilled) for record in records)
 
 
 def folded_in(journal: Path, records: list[Record]) -> float:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from tests.benchmarks.bench import HERE, Bench, Finished, in_turns
 from tests.benchmarks.table import Bound, Row, at_least, times
-from tradectl.domain.events import FillEvent
+from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import plain
 from tradectl.journal.reader import JournalReader
 
@@ -134,7 +134,7 @@ def fills_sha256(journal: Path) -> str:
     with JournalReader(journal) as reader:
         for record in reader.records():
             fill = record.event
-            if isinstance(fill, FillEvent):
+            if isinstance(fill, OrderFilled):
                 change = plain(fill.side.signed(fill.quantity))
                 sha256.update(f"{fill.ts},{change},{plain(fill.price)}\n".encode())
     return sha256.hexdigest()

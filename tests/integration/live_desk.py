@@ -33,10 +33,10 @@ from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
 from tests.loopback import server as doors
 from tests.loopback.answers import reply
 from tradectl.domain.errors import ExchangeError, Halted
-from tradectl.domain.events import HoldKind
+from tradectl.domain.events import RestrictionKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.runtime import session as sessions
-from tradectl.runtime.in_process_reconcile import side_by_side
+from tradectl.runtime.in_process_reconcile import comparison_table
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.state.directory import StateDir
@@ -248,11 +248,13 @@ class Desk(Stops):
         if any(order.status not in AT_REST for order in run.books.working_orders()):
             return False
         if self._moved_outside():
-            return not any(suspect.seen < 2 for suspect in live.suspects.values())
+            return not any(suspect.seen < 2 for suspect in live.discrepancies.values())
         holds = {kind for symbol in self.plan.symbols for kind in run.books.holds(symbol)}
         if any(step.do == "clock-jump" for step in self.plan.steps):
-            holds.discard(HoldKind.STALE)  # a clock that was ahead makes all look old for long
-        return not live.suspects and not holds
+            holds.discard(
+                RestrictionKind.STALE
+            )  # a clock that was ahead makes all look old for long
+        return not live.discrepancies and not holds
 
     def _moved_outside(self) -> bool:
         """Somebody else traded on the account, or moved money."""
@@ -277,9 +279,11 @@ class Desk(Stops):
             return f"no run: {[life.end for life in self.lives]}, latch {self.latch.read()}"
         holds = {s: dict(run.books.holds(s)) for s in self.plan.symbols}
         live = run.books.account.live
-        suspects = live.suspects if live is not None else None
+        discrepancies = live.discrepancies if live is not None else None
         orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]
-        return f"holds {holds}, suspects {suspects}, orders {orders}, mode {run.books.mode}"
+        return (
+            f"holds {holds}, discrepancies {discrepancies}, orders {orders}, mode {run.books.mode}"
+        )
 
     async def _end(self) -> None:
         """Compare, end as asked, and compare what a next run would find."""
@@ -301,7 +305,9 @@ class Desk(Stops):
         """Asked until the exchange could be asked."""
         told: dict[str, Any] = {"unreachable": True, "clean": False}
         for _ in range(20):
-            told = await life.process.run(asyncio.ensure_future, side_by_side(run, accept=accept))
+            told = await life.process.run(
+                asyncio.ensure_future, comparison_table(run, accept=accept)
+            )
             if not told["unreachable"]:
                 break
             await asyncio.sleep(5.0)

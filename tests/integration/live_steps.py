@@ -14,11 +14,17 @@ from tests.integration.machine import Machine, Process
 from tests.integration.schedules import DOORS, Plan, Step
 from tests.loopback import LoopbackExchange
 from tests.loopback.errors import ApiError
-from tradectl.domain.events import Command, CommandEvent, Event, OrderEvent, StrategySignalEvent
+from tradectl.domain.events import (
+    Command,
+    CommandReceived,
+    Event,
+    OrderInitialized,
+    StrategySignalEvent,
+)
 from tradectl.domain.events import SignalAction as Action
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.runtime.in_process_reconcile import side_by_side
+from tradectl.runtime.in_process_reconcile import comparison_table
 from tradectl.runtime.run import TradingRun
 from tradectl.state.latch import HaltLatch
 
@@ -129,16 +135,16 @@ class Steps:
             stop_price=stop if kind == "stop_market" else None,
             reduce_only=reduce_only and kind == "market" and held * sign > 0,
         )
-        self.post(OrderEvent(source_component=SOURCE, order=spec, reason="by hand"))
+        self.post(OrderInitialized(source_component=SOURCE, order=spec, reason="by hand"))
 
     def _cancel_all(self) -> None:
-        self.post(CommandEvent(source_component=SOURCE, command=Command.CANCEL_ALL))
+        self.post(CommandReceived(source_component=SOURCE, command=Command.CANCEL_ALL))
 
     def _pause(self) -> None:
-        self.post(CommandEvent(source_component=SOURCE, command=Command.PAUSE))
+        self.post(CommandReceived(source_component=SOURCE, command=Command.PAUSE))
 
     def _resume(self) -> None:
-        self.post(CommandEvent(source_component=SOURCE, command=Command.RESUME))
+        self.post(CommandReceived(source_component=SOURCE, command=Command.RESUME))
 
     def _move(self, symbol: str, bps: int, size: str | None) -> None:
         self.move(symbol, self.starts[symbol] * (1 + BPS * bps), size)
@@ -212,15 +218,15 @@ class Steps:
 
     # --- from outside ---------------------------------------------------------------------------
 
-    def _outside_trade(self, symbol: str, side: str) -> None:
-        self._outside(symbol, side, None)
+    def _external_trade(self, symbol: str, side: str) -> None:
+        self._external(symbol, side, None)
 
-    def _outside_order(self, symbol: str) -> None:
+    def _external_order(self, symbol: str) -> None:
         """It rests some way off, and is none of our business."""
         price = (self.starts[symbol] * Decimal("0.985")).quantize(Decimal(1))
-        self._outside(symbol, "BUY", price)
+        self._external(symbol, "BUY", price)
 
-    def _outside(self, symbol: str, side: str, price: Decimal | None) -> None:
+    def _external(self, symbol: str, side: str, price: Decimal | None) -> None:
         quantity = (Decimal(3_000) / self.starts[symbol]).quantize(Decimal("0.001"))
         market = self.plan.market
         try:
@@ -236,7 +242,7 @@ class Steps:
         life, run = self.life, self.run
         if life is not None and run is not None and not life.process.stopped:
             self.witness.operator_accepted = True
-            self._begin(side_by_side(run, accept=True), life.process)
+            self._begin(comparison_table(run, accept=True), life.process)
 
 
 __all__ = ["LOOKS_INTO_IT_S", "Life", "Steps"]

@@ -26,15 +26,15 @@ from tests.integration.command import journals
 from tests.loopback import KEY, SECRET, LoopbackExchange
 from tradectl.config.settings import FeedSettings, OrchestratorConfig, Settings
 from tradectl.domain.events import (
-    CancelEvent,
+    CancelRequested,
     Event,
     EventType,
-    HoldEvent,
-    HoldKind,
-    OrderDeniedEvent,
-    OrderEvent,
+    LimitBreached,
+    OrderDenied,
+    OrderInitialized,
     Record,
-    RiskEvent,
+    RestrictionKind,
+    SymbolRestricted,
     SystemEvent,
 )
 from tradectl.domain.money import Side
@@ -115,8 +115,8 @@ class Trader:
 
     @property
     def live(self) -> LiveExchange:
-        link: Any = self.run.link
-        exchange: LiveExchange = link.exchanges[0]
+        gateway: Any = self.run.gateway
+        exchange: LiveExchange = gateway.exchanges[0]
         return exchange
 
     @property
@@ -136,7 +136,7 @@ class Trader:
         """What the exchange knows it by."""
         return client_order_id(self.run.books.account.account_id, order_id)
 
-    def holds(self, symbol: str = SPOT) -> set[HoldKind]:
+    def holds(self, symbol: str = SPOT) -> set[RestrictionKind]:
         return set(self.run.books.holds(symbol))
 
     def events(self, kind: type[Event]) -> list[Any]:
@@ -153,17 +153,17 @@ class Trader:
         account = self.run.books.snapshot()
         return sorted([*account.orders, *account.finished], key=lambda order: order.created_at)
 
-    def held_for(self) -> set[HoldKind]:
+    def held_for(self) -> set[RestrictionKind]:
         """Why trading was held back, at any time so far."""
-        return {event.kind for event in self.events(HoldEvent) if event.held}
+        return {event.kind for event in self.events(SymbolRestricted) if event.held}
 
     def denied(self, order_id: str) -> str:
         """The code that risk denied it with."""
-        found = [e.code for e in self.events(OrderDeniedEvent) if e.order_id == order_id]
+        found = [e.code for e in self.events(OrderDenied) if e.order_id == order_id]
         return found[0] if found else ""
 
     def halted_by(self) -> list[str]:
-        return [event.code for event in self.events(RiskEvent) if event.action == "halt"]
+        return [event.code for event in self.events(LimitBreached) if event.action == "halt"]
 
     async def until(self, done: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         async with asyncio.timeout(seconds):
@@ -190,12 +190,12 @@ class Trader:
             **more,
         }
         spec = OrderSpec(order_id, asked.pop("symbol", SPOT), side, Decimal(quantity), **asked)
-        self.run.bus.post(OrderEvent(order=spec, reason="the test"))
+        self.run.bus.post(OrderInitialized(order=spec, reason="the test"))
         return order_id
 
     def cancel(self, order_id: str) -> None:
         symbol = self.order(order_id).spec.symbol
-        self.run.bus.post(CancelEvent(order_id=order_id, symbol=symbol, reason="the test"))
+        self.run.bus.post(CancelRequested(order_id=order_id, symbol=symbol, reason="the test"))
 
     async def price(self, price: str, symbol: str = SPOT) -> None:
         """The market moves there, and we have heard of it."""
@@ -251,10 +251,10 @@ class Trader:
     def true_position(self) -> Decimal:
         """What the exchange holds of us: beyond what was there before us."""
         account = self.run.books.account
-        outside = account.at_exchange().outside.get(SPOT, Decimal(0))
+        external = account.at_exchange().external.get(SPOT, Decimal(0))
         if self.market == "spot":
-            return self.exchange.balance("BTC") - outside
-        return self.exchange.position(SPOT) - outside
+            return self.exchange.balance("BTC") - external
+        return self.exchange.position(SPOT) - external
 
     async def end(self) -> dict[str, Any]:
         """A graceful end; the run's summary."""

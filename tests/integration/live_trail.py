@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.integration.machine import Machine
-from tradectl.domain.events import OrderApprovedEvent, Record
+from tradectl.domain.events import OrderApproved, Record
 from tradectl.domain.orders import client_order_id
 
 
@@ -41,7 +41,7 @@ class Trail:
             self._accounts[path] = header["state"]["account_id"]
         elif b'"type":"approved"' in line:
             event = msgspec.json.decode(line, type=Record).event
-            assert isinstance(event, OrderApprovedEvent)
+            assert isinstance(event, OrderApproved)
             known_as = client_order_id(self._accounts[path], event.order_id)
             self.intents[known_as] = event.order_id
 

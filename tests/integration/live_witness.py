@@ -22,7 +22,13 @@ from tests.integration.machine import Machine
 from tests.integration.schedules import LIMIT
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import Order
-from tradectl.domain.events import EventType, FillEvent, HoldEvent, HoldKind, RiskEvent
+from tradectl.domain.events import (
+    EventType,
+    LimitBreached,
+    OrderFilled,
+    RestrictionKind,
+    SymbolRestricted,
+)
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.positions import Position
@@ -30,7 +36,7 @@ from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
-from tradectl.state.books import OUTSIDE, Books
+from tradectl.state.books import EXTERNAL, Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
 
@@ -125,7 +131,7 @@ class Witness:
         begun = [
             record.at
             for record in run.bus.history(EventType.RISK)
-            if isinstance(record.event, HoldEvent) and record.event.kind in holds
+            if isinstance(record.event, SymbolRestricted) and record.event.kind in holds
             if record.event.symbol == symbol and record.event.held
         ]
         return not begun or max(begun) < now
@@ -176,7 +182,7 @@ class Witness:
     def _moved_in(self, symbol: str) -> Decimal:
         """What others traded and is ours by the operator's word."""
         if self.run is not None:
-            totals = self.run.books.account.strategies.get(OUTSIDE)
+            totals = self.run.books.account.strategies.get(EXTERNAL)
             self._moved = dict(totals.positions) if totals is not None else {}
         moved = self._moved.get(symbol)
         return moved.quantity if moved is not None else ZERO
@@ -230,12 +236,12 @@ class Witness:
         for invented in sorted(ours - theirs):
             self.say(f"a fill in the books is not there: {invented}")
 
-    def _booked(self) -> Iterable[FillEvent]:
+    def _booked(self) -> Iterable[OrderFilled]:
         for path in sorted((self.path / "journals").glob("*.jsonl")):
             with contextlib.suppress(NotBegun), JournalReader(path) as journal:
                 for record in journal.records():
                     event = record.event
-                    if isinstance(event, FillEvent) and not event.order_id.startswith(OUTSIDE):
+                    if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
                         yield event
 
     def _compare_position(self, symbol: str, books: Books) -> None:
@@ -249,7 +255,7 @@ class Witness:
             there = self.exchange.balance(symbol.removesuffix("USDT"))
         else:
             there = self.exchange.position(symbol)
-        before = books.account.at_exchange().outside.get(symbol, ZERO)
+        before = books.account.at_exchange().external.get(symbol, ZERO)
         return there - before - books.position(symbol).quantity
 
     def what_others_did_is_held(self, books: Books) -> None:
@@ -258,7 +264,7 @@ class Witness:
             if not self.operator_accepted and self._moved_in(symbol):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
-            if difference and HoldKind.MISMATCH not in books.holds(symbol):
+            if difference and RestrictionKind.MISMATCH not in books.holds(symbol):
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
@@ -303,7 +309,7 @@ class Witness:
         with JournalReader(path) as journal:
             for record in journal.records():
                 event = record.event
-                if isinstance(event, RiskEvent) and event.code in FAULTS_OF_OURS:
+                if isinstance(event, LimitBreached) and event.code in FAULTS_OF_OURS:
                     self.say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
         replay = Replay(path)
         result = await replay.run()

@@ -199,11 +199,11 @@ KINDS: dict[str, Draw] = {
     "fill-race": lambda random, *_: {"fraction": random.choice(("0.3", "0.7", "1"))},
     "skew": lambda random, *_: {"seconds": random.choice((-30, -3, -0.5, 0, 0, 0.5, 3, 30))},
     "clock-jump": lambda random, *_: {"seconds": random.choice((-3600, -4, -0.4, 0, 0.4, 4, 3600))},
-    "outside-trade": lambda random, _, symbols: {
+    "external-trade": lambda random, _, symbols: {
         "symbol": random.choice(symbols),
         "side": random.choice(("BUY", "SELL")),
     },
-    "outside-order": lambda random, _, symbols: {"symbol": random.choice(symbols)},
+    "external-order": lambda random, _, symbols: {"symbol": random.choice(symbols)},
     "transfer": lambda random, *_: {"amount": random.choice((-5_000, 300, 8_000))},
     "kill": lambda random, *_: {
         "after": random.choice((0, 3, random.randint(0, 60), random.randint(0, 400))),
@@ -238,7 +238,7 @@ WEIGHTS = {
     "reply-fault": 7.0,
     "forget-for-long": 0.5,
     "stream-fault": 2.0,
-    "outside-trade": 0.4,
+    "external-trade": 0.4,
     "transfer": 0.3,
     "latch": 0.3,
     "emergency": 0.4,

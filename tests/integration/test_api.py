@@ -27,7 +27,7 @@ from tradectl import (
     TradingOrchestrator,
 )
 from tradectl.adapters import *  # noqa: F403  # as the documentation has it
-from tradectl.domain.events import FillEvent
+from tradectl.domain.events import OrderFilled
 from tradectl.domain.orders import Trigger
 from tradectl.events import SignalAction
 from tradectl.monitoring import (
@@ -102,8 +102,8 @@ class System:
             await self.bus.publish(event)
         await self.bus.join()
 
-    def fills(self) -> list[FillEvent]:
-        return [r.event for r in self.bus.history() if isinstance(r.event, FillEvent)]
+    def fills(self) -> list[OrderFilled]:
+        return [r.event for r in self.bus.history() if isinstance(r.event, OrderFilled)]
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ async def system() -> AsyncIterator[System]:
 def test_every_promised_name_is_there() -> None:
     assert {
         "TradingOrchestrator", "OrchestratorConfig", "EventBus", "EventType", "StateManager",
-        "MarketDataEvent", "StrategySignalEvent", "PortfolioEvent", "OrderEvent", "ExecutionEvent",
-        "RiskEvent", "SystemEvent",
+        "MarketDataEvent", "StrategySignalEvent", "TargetComputed", "OrderInitialized", "ExecutionEvent",
+        "LimitBreached", "SystemEvent",
     } <= {*tradectl.__all__}  # fmt: skip
     assert {
-        "MarketDataEvent", "StrategySignalEvent", "PortfolioEvent", "OrderEvent", "ExecutionEvent",
-        "RiskEvent", "SystemEvent", "EventType", "EventPriority",
+        "MarketDataEvent", "StrategySignalEvent", "TargetComputed", "OrderInitialized", "ExecutionEvent",
+        "LimitBreached", "SystemEvent", "EventType", "EventPriority",
     } <= {*tradectl.events.__all__}  # fmt: skip
     assert {*tradectl.adapters.__all__} == {adapter.__name__ for adapter in ADAPTERS}
     assert {*tradectl.monitoring.__all__} >= {
@@ -134,10 +134,10 @@ def test_every_promised_name_is_there() -> None:
     }  # fmt: skip
     for module in (tradectl, tradectl.events, tradectl.adapters, tradectl.monitoring):
         assert all(hasattr(module, name) for name in module.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
-        _ = tradectl.Nonsense
-    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
-        _ = tradectl.monitoring.Nonsense
+    with pytest.raises(AttributeError, match="no attribute 'InvalidResponse'"):
+        _ = tradectl.InvalidResponse
+    with pytest.raises(AttributeError, match="no attribute 'InvalidResponse'"):
+        _ = tradectl.monitoring.InvalidResponse
 
 
 def test_the_seven_families_and_the_priorities() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.command import Running, journals, records_of, running, tradectl
 from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
-from tradectl.domain.events import Command, CommandEvent, OrderApprovedEvent, OrderEvent
+from tradectl.domain.events import Command, CommandReceived, OrderApproved, OrderInitialized
 from tradectl.domain.money import Side
 from tradectl.state.directory import StateDir
 
@@ -59,11 +59,11 @@ def approved_while_paused(journal: Path) -> list[Side]:
     paused = False
     for record in records_of(journal):
         event = record.event
-        if isinstance(event, CommandEvent):
+        if isinstance(event, CommandReceived):
             paused = event.command is Command.PAUSE
-        elif isinstance(event, OrderEvent):
+        elif isinstance(event, OrderInitialized):
             sides[event.order.order_id] = event.order.side
-        elif isinstance(event, OrderApprovedEvent) and paused:
+        elif isinstance(event, OrderApproved) and paused:
             approved.append(sides[event.order_id])
     return approved
 

@@ -29,7 +29,7 @@ from tests.integration.command import (
     running,
     tradectl,
 )
-from tradectl.domain.events import FillEvent, OrderApprovedEvent, OrderEvent
+from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.replay.replay import NO_LIMIT, Replay, ReplayResult
@@ -159,12 +159,12 @@ def check_the_whole_account(folder: Path, busy: Path, witness: Witness) -> None:
     for path in journals(folder):
         for record in records_of(path):
             match record.event:
-                case OrderEvent(order=order):
+                case OrderInitialized(order=order):
                     assert order.order_id not in wanted
                     wanted[order.order_id] = order.quantity
-                case OrderApprovedEvent(order_id=order_id):
+                case OrderApproved(order_id=order_id):
                     approved[order_id] += 1
-                case FillEvent() as fill:
+                case OrderFilled() as fill:
                     trades[fill.order_id, fill.trade_id] += 1
                     filled[fill.order_id] += fill.quantity  # type: ignore[assignment]
     assert set(approved.values()) == set(trades.values()) == {1}

@@ -25,7 +25,7 @@ from tests.integration.command import (
     tradectl,
 )
 from tests.integration.desk import look
-from tradectl.domain.events import FillEvent
+from tradectl.domain.events import OrderFilled
 from tradectl.journal.reader import JournalReader
 
 NO_ROOM = "No space left on device"
@@ -78,9 +78,9 @@ def order_ids(lines: list[str]) -> Counter[str]:
     return Counter(line.split("(")[-1].rstrip(")") for line in lines if " FILL " in line)
 
 
-def sealed_fills(path: Path) -> list[FillEvent]:
+def sealed_fills(path: Path) -> list[OrderFilled]:
     with JournalReader(path) as journal:
-        return [r.event for r in journal.records() if isinstance(r.event, FillEvent)]
+        return [r.event for r in journal.records() if isinstance(r.event, OrderFilled)]
 
 
 def check_it_failed_well(run: Running, why: str) -> None:

@@ -20,7 +20,7 @@ from tests.integration.live_trader import QUICK
 from tests.loopback import KEY, SECRET, LoopbackExchange
 from tests.unit.exchange_desk import quote, trade
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
-from tradectl.domain.events import Event, ExecutionEvent, FillEvent
+from tradectl.domain.events import Event, ExecutionEvent, OrderFilled
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import (
@@ -35,7 +35,7 @@ from tradectl.domain.orders import (
 )
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import Exchange
-from tradectl.exchange.ccxt_venue import CcxtVenue, Keys
+from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.paper.paper_exchange import PaperExchange
@@ -64,7 +64,7 @@ class Bench(ABC):
                 self.status[event.order_id] = step(before, self._trigger(event))
 
     def _trigger(self, event: ExecutionEvent) -> Trigger:
-        if not isinstance(event, FillEvent):
+        if not isinstance(event, OrderFilled):
             return event.kind
         whole = self.filled(event.order_id) == self.quantities[event.order_id]
         return Trigger.FILL if whole else Trigger.PARTIAL_FILL
@@ -106,8 +106,8 @@ class Bench(ABC):
         await self.until(lambda: self.status[order_id] in wanted)
         return self.status[order_id]
 
-    def fills(self, order_id: str) -> list[FillEvent]:
-        return [r for r in self.reports if isinstance(r, FillEvent) and r.order_id == order_id]
+    def fills(self, order_id: str) -> list[OrderFilled]:
+        return [r for r in self.reports if isinstance(r, OrderFilled) and r.order_id == order_id]
 
     def filled(self, order_id: str) -> Decimal:
         return sum((fill.quantity for fill in self.fills(order_id)), Decimal(0))
@@ -181,7 +181,7 @@ def live(kind: str) -> Callable[[Path], Any]:
                 not_found_seconds=1.0,
             )
             symbol = LiveBench.symbol
-            venue = CcxtVenue(settings, {symbol: symbol}, Keys(KEY, SECRET))
+            venue = CcxtVenue(settings, {symbol: symbol}, Credentials(KEY, SECRET))
             await venue.open()
             bench = LiveBench(loopback, market, None)
             instruments = Instruments([venue.instrument(symbol)])

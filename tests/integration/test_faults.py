@@ -24,10 +24,10 @@ from tradectl import EventBus, EventType, MarketDataEvent, SystemEvent
 from tradectl.bus.core import Stage
 from tradectl.domain.events import (
     Command,
-    CommandEvent,
+    CommandReceived,
     Event,
     ExecutionEvent,
-    FillEvent,
+    OrderFilled,
     Record,
     StrategySignalEvent,
 )
@@ -211,7 +211,7 @@ async def test_a_flood_of_ten_times_the_queue_costs_market_data_and_nothing_else
     try:
         for _ in range(100):
             bus.post_market([tick() for _ in range(CAPACITY // 10)])
-            bus.post(CommandEvent(command=Command.PAUSE))
+            bus.post(CommandReceived(command=Command.PAUSE))
         reporters = [asyncio.ensure_future(report(5_000)) for _ in range(3)]
         await asyncio.gather(*reporters)
         await bus.join()
@@ -220,7 +220,7 @@ async def test_a_flood_of_ten_times_the_queue_costs_market_data_and_nothing_else
         tracemalloc.stop()
     metrics = bus.get_metrics()
     await bus.stop()
-    assert dispatched[CommandEvent] == 100
+    assert dispatched[CommandReceived] == 100
     assert dispatched[ExecutionEvent] == 15_000
     assert dispatched[MarketDataEvent] == 10 * CAPACITY - metrics["dropped"]
     assert metrics["dropped"] == 9 * CAPACITY
@@ -264,7 +264,7 @@ def test_bad_rows_are_counted_shown_and_never_traded_on(tmp_path: Path, folder: 
     assert all(row.isprintable() for row in summary["first_bad_rows"])
     journal = journals(folder)[-1]
     assert {event.price for event in events_of(journal, MarketDataEvent)} == {*waves(2_000)}
-    assert all(59_000 < fill.price < 61_000 for fill in events_of(journal, FillEvent))
+    assert all(59_000 < fill.price < 61_000 for fill in events_of(journal, OrderFilled))
     assert replayed(folder).verified
 
 

@@ -26,7 +26,7 @@ from tests.integration.live_trader import (
 )
 from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.events import HoldKind
+from tradectl.domain.events import RestrictionKind
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.feeds.live.live_feed import LiveFeed
@@ -406,7 +406,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         await trader.settled(held)
         sockets = {*exchange.hub.sockets}
         stall = exchange.misbehave("stall", stream="btcusdt@*")
-        await trader.until(lambda: HoldKind.STALE in trader.holds())
+        await trader.until(lambda: RestrictionKind.STALE in trader.holds())
         assert {*exchange.hub.sockets} & sockets
         await trader.until(lambda: "hold_stale" in trader.alerts())
         assert trader.denied(await denied_entry(trader)) == "HELD"
@@ -491,8 +491,8 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         await trader.price("3000", "ETHUSDT")
         exchange.outside_trade("main", SPOT, "BUY", "0.2")
         exchange.outside_transfer("main", "USDT", "12002")
-        await trader.until(lambda: HoldKind.MISMATCH in trader.holds())
-        assert HoldKind.MISMATCH not in trader.holds("ETHUSDT")
+        await trader.until(lambda: RestrictionKind.MISMATCH in trader.holds())
+        assert RestrictionKind.MISMATCH not in trader.holds("ETHUSDT")
         told = trader.alerts()["hold_mismatch"]
         assert told.severity.value == "critical"
         assert "`tradectl reconcile --accept exchange`" in told.message
@@ -515,7 +515,7 @@ async def test_35_money_that_goes_holds_entries_back(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.outside_transfer("main", "USDT", "-5000")
-    await trader.until(lambda: HoldKind.BALANCE in trader.holds())
+    await trader.until(lambda: RestrictionKind.BALANCE in trader.holds())
     assert trader.denied(await denied_entry(trader)) == "HELD"
     exchange.outside_transfer("main", "USDT", "5000")
     await trader.clean()

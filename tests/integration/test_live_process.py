@@ -31,7 +31,7 @@ from tests.integration.live_trader import (
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.cli.commands.going_live import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
-from tradectl.domain.events import HoldKind
+from tradectl.domain.events import RestrictionKind
 from tradectl.monitoring.alert import Alert
 
 USAGE, HALTED = 2, 6
@@ -160,7 +160,7 @@ async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
         ]
         before = asked[: asked.index(("POST", "order"))]
         assert {("GET", "openOrders"), ("GET", "myTrades"), ("GET", "account")} <= {*before}
-        assert {HoldKind.STALE, HoldKind.UNRECONCILED} <= trader.held_for()
+        assert {RestrictionKind.STALE, RestrictionKind.UNRECONCILED} <= trader.held_for()
         exchange.stop_walking()
         await trader.quiet()
 

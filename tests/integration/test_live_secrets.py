@@ -25,7 +25,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.ccxt_venue.credentials import Keys
+from tradectl.exchange.ccxt_venue.credentials import Credentials
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"
 SECRET = "CanarySecretCanarySecretCanarySecret0000000000000000000000000002"
@@ -202,7 +202,7 @@ async def test_52_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixtur
     async with LoopbackExchange(seed=1) as exchange:
         exchange.accounts["main"].key, exchange.accounts["main"].secret = CANARIES
         at = msgspec.structs.replace(QUICK, url=exchange.url)
-        venue = CcxtVenue(at, {"BTCUSDT": "BTCUSDT"}, Keys(KEY, SECRET))
+        venue = CcxtVenue(at, {"BTCUSDT": "BTCUSDT"}, Credentials(KEY, SECRET))
         await venue.open()
         try:
             text = f"{KEY} {SECRET}"
@@ -224,7 +224,7 @@ async def test_52_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixtur
                 if fault == "error":
                     assert isinstance(error, AccessLost)
             assert betrays(repr(venue)) == []
-            assert betrays(repr(Keys(KEY, SECRET))) == []
+            assert betrays(repr(Credentials(KEY, SECRET))) == []
         finally:
             exchange.behave()
             await venue.close()

@@ -29,7 +29,7 @@ from tests.integration.command import (
     tradectl,
 )
 from tests.integration.desk import look
-from tradectl.domain.events import FillEvent
+from tradectl.domain.events import OrderFilled
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
@@ -90,7 +90,7 @@ def stored_fills(state: Path) -> list[tuple[str, str]]:
 
 
 def journalled_fills(state: Path) -> list[tuple[str, str]]:
-    found = [fill for path in journals(state) for fill in events_of(path, FillEvent)]
+    found = [fill for path in journals(state) for fill in events_of(path, OrderFilled)]
     return [(fill.order_id, fill.trade_id) for fill in found]
 
 
@@ -260,7 +260,7 @@ def test_damage_in_the_middle_is_refused_by_name_and_a_fresh_account_may_be_open
 ) -> None:
     path = recovered(state).journal
     lines = path.read_bytes().splitlines(keepends=True)
-    fill = next(r for r in records_of(path)[200:] if type(r.event) is FillEvent)
+    fill = next(r for r in records_of(path)[200:] if type(r.event) is OrderFilled)
     at = next(i for i, line in enumerate(lines) if line.startswith(b'{"seq":%d,' % fill.seq))
     lines[at] = lines[at].replace(b'"price":"', b'"price":"1', 1)
     path.write_bytes(b"".join(lines))

@@ -30,13 +30,13 @@ from tests.integration.desk import trades, waves
 from tests.real_data import real_data
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import (
-    FillEvent,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderEvent,
-    PositionEvent,
+    OrderApproved,
+    OrderFilled,
+    OrderInitialized,
+    PositionChanged,
     StrategySignalEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.replay.replay import Replay, ReplayResult
 
@@ -143,11 +143,11 @@ def test_sealing_anew_what_was_not_changed_changes_nothing(recorded: Path, forge
     [
         (MarketDataEvent, '"price":"'),
         (StrategySignalEvent, '"cause":'),
-        (OrderEvent, '"quantity":"'),
-        (FillEvent, '"price":"'),
-        (FillEvent, '"fee":"'),
-        (PositionEvent, '"cash":"'),
-        (TimerEvent, '"at":'),
+        (OrderInitialized, '"quantity":"'),
+        (OrderFilled, '"price":"'),
+        (OrderFilled, '"fee":"'),
+        (PositionChanged, '"cash":"'),
+        (TimerFired, '"at":'),
     ],
 )
 def test_one_changed_digit_is_damage_that_names_its_record(
@@ -180,10 +180,10 @@ def diverges(path: Path) -> dict[str, Any]:
     [
         (StrategySignalEvent, '"action":"(buy|sell)"', '"action":"close"'),
         (StrategySignalEvent, '"reason":"fast', '"reason":"slow'),
-        (OrderEvent, r'"quantity":"\d', '"quantity":"9'),
-        (OrderEvent, '"side":"(buy|sell)"', '"side":"\\1","price":"1"'),
-        (OrderApprovedEvent, '"approved"', '"cancel_requested","symbol":"BTCUSDT"'),
-        (PositionEvent, r'"cash":"\d', '"cash":"9'),
+        (OrderInitialized, r'"quantity":"\d', '"quantity":"9'),
+        (OrderInitialized, '"side":"(buy|sell)"', '"side":"\\1","price":"1"'),
+        (OrderApproved, '"approved"', '"cancel_requested","symbol":"BTCUSDT"'),
+        (PositionChanged, r'"cash":"\d', '"cash":"9'),
     ],
     ids=["signal", "reason", "quantity", "price", "approval", "cash"],
 )
@@ -199,7 +199,7 @@ def test_a_forged_decision_diverges_at_its_own_record(
 
 
 def test_a_forged_fill_diverges_where_the_books_book_it(forged: Path) -> None:
-    seq = first(forged, FillEvent)
+    seq = first(forged, OrderFilled)
     change(forged, seq, r'"price":"(\d+)\.?\d*"', r'"price":"\g<1>.99"')
     divergence = diverges(forged)
     assert divergence["recorded"]["event"]["type"] == "position"
@@ -226,7 +226,7 @@ def test_a_decision_that_was_taken_out_is_missed(forged: Path) -> None:
 def test_a_forged_starting_account_diverges_at_the_first_order(forged: Path) -> None:
     text = forged.read_bytes()
     forged.write_bytes(text.replace(b'"cash":"100000"', b'"cash":"200000"'))
-    assert diverges(forged)["seq"] <= first(forged, OrderEvent)
+    assert diverges(forged)["seq"] <= first(forged, OrderInitialized)
 
 
 def test_a_forged_state_at_the_end_is_found_though_every_event_agrees(forged: Path) -> None:

@@ -10,15 +10,15 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import (
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    LimitBreached,
     MarketDataEvent,
     Record,
-    RiskEvent,
     SystemEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, Trigger
@@ -32,24 +32,24 @@ def note(kind: str) -> SystemEvent:
     return SystemEvent(kind=kind)
 
 
-def timer(name: str) -> TimerEvent:
-    return TimerEvent(name=name)
+def timer(name: str) -> TimerFired:
+    return TimerFired(name=name)
 
 
-def risk(code: str) -> RiskEvent:
-    return RiskEvent(code=code, message="")
+def risk(code: str) -> LimitBreached:
+    return LimitBreached(code=code, message="")
 
 
 def report(order_id: str) -> ExecutionEvent:
     return ExecutionEvent(order_id=order_id, symbol="BTCUSDT", kind=Trigger.ACCEPT)
 
 
-def command(reason: str) -> CommandEvent:
-    return CommandEvent(command=Command.PAUSE, reason=reason)
+def command(reason: str) -> CommandReceived:
+    return CommandReceived(command=Command.PAUSE, reason=reason)
 
 
-def emergency(reason: str) -> EmergencyEvent:
-    return EmergencyEvent(reason=reason)
+def emergency(reason: str) -> EmergencyStopReceived:
+    return EmergencyStopReceived(reason=reason)
 
 
 def submit(order_id: str) -> SubmitOrder:

@@ -14,7 +14,7 @@ from tests.loopback import LoopbackExchange
 from tests.loopback.symbols import FUTURES, SPOT
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.exchange.ccxt_venue import CcxtVenue, Keys
+from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
@@ -35,7 +35,9 @@ class Desk:
             url=exchange.url,
             **{"timeout_seconds": 2.0, **settings},
         )
-        self.venue = CcxtVenue(self.settings, {SYMBOL: SYMBOL}, Keys(exchange.key, exchange.secret))
+        self.venue = CcxtVenue(
+            self.settings, {SYMBOL: SYMBOL}, Credentials(exchange.key, exchange.secret)
+        )
         self.sent = 0
 
     def quote(self, bid: str, ask: str, size: str = "2") -> None:

@@ -21,7 +21,7 @@ import pytest
 from tests.unit.fake_venue import SilentVenue
 from tradectl.config.settings import Settings
 from tradectl.doctor.examination import Finding, Verdict, examine
-from tradectl.domain.errors import Refused, UsageError
+from tradectl.domain.errors import UsageError, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument, InstrumentKind
 from tradectl.domain.money import Side
@@ -100,7 +100,10 @@ class PatientVenue(SilentVenue):
         return self.listed
 
     async def submit(
-        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
+        self,
+        spec: OrderSpec,
+        client_order_id: str,
+        pre_send_check: Callable[[], None] = lambda: None,
     ) -> VenueOrder:
         raise AssertionError("a doctor makes no orders")
 
@@ -216,7 +219,7 @@ def desk_in(folder: Path, mode: str = "live") -> DoctorDesk:
     return DoctorDesk(folder, settings, private=mode == "live")
 
 
-NO_TIME = Refused("binance does not tell its time")
+NO_TIME = VenueRefusal("binance does not tell its time")
 __all__ = [
     "ALL", "LISTEN_S", "NEVER", "NO_TIME", "PERP", "PRICE", "SPOT", "DoctorDesk", "PatientVenue",
     "Verdict", "desk_in", "event", "order", "stands_in",

@@ -13,8 +13,8 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.events import (
     BarEvent,
     ExecutionEvent,
-    FillEvent,
     MarketDataEvent,
+    OrderFilled,
     QuoteEvent,
 )
 from tradectl.domain.instruments import Instrument, Instruments
@@ -30,7 +30,7 @@ from tradectl.domain.orders import (
 )
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.matching_engine import Matching
+from tradectl.exchange.paper.matching_engine import MatchingEngine
 
 COIN = Instrument("COINUSDT", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
 SYMBOL = COIN.symbol
@@ -121,7 +121,7 @@ def bar(text: str, volume: str = "10") -> BarEvent:
 
 
 def word(report: ExecutionEvent) -> str:
-    if isinstance(report, FillEvent):
+    if isinstance(report, OrderFilled):
         kind = "fill" if report.kind is Trigger.FILL else "part"
         return f"{kind} {plain(report.quantity)}@{plain(report.price)} {report.liquidity}"
     return report.kind.value
@@ -131,10 +131,10 @@ class Desk:
     """A matching, the statuses of our orders as its reports make them, and all fills."""
 
     def __init__(self, *market: MarketDataEvent, seed: int = 7, **chosen: str | int) -> None:
-        self.matching = Matching(settings(**chosen), Instruments([COIN], known=True), seed)
+        self.matching = MatchingEngine(settings(**chosen), Instruments([COIN], known=True), seed)
         self.now = 0
         self.status: dict[str, OrderStatus] = {}
-        self.fills: list[FillEvent] = []
+        self.fills: list[OrderFilled] = []
         self.reports: list[ExecutionEvent] = []
         self.see(*market)
 
@@ -158,7 +158,7 @@ class Desk:
     def _told(self, reports: Iterable[ExecutionEvent]) -> list[str]:
         for report in reports:
             self.reports.append(report)
-            if isinstance(report, FillEvent):
+            if isinstance(report, OrderFilled):
                 self.fills.append(report)
             status = self.status.get(report.order_id)
             if status is not None:

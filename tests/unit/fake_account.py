@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import HoldKind
+from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument, InstrumentKind, Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, Trigger, step
@@ -45,7 +45,7 @@ class FakeAccount:
         self.instruments = Instruments(instruments, known=known)
         self.marks: dict[str, Decimal] = {}
         self.orders: dict[str, Order] = {}
-        self.held: dict[str, dict[HoldKind, str]] = {}
+        self.held: dict[str, dict[RestrictionKind, str]] = {}
         self.data_times: dict[str, int] = {}
         self._positions: dict[str, Position] = {}
 
@@ -124,7 +124,7 @@ class FakeAccount:
             ZERO,
         )
 
-    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+    def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
         return self.held.get(symbol, {})
 
     def data_time(self, symbol: str) -> int | None:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from tradectl.domain.errors import NotNow, Refused, UsageError
+from tradectl.domain.errors import NotExecuted, UsageError, VenueRefusal
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
@@ -115,10 +115,13 @@ class SilentVenue:
         return []
 
     async def submit(
-        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
+        self,
+        spec: OrderSpec,
+        client_order_id: str,
+        pre_send_check: Callable[[], None] = lambda: None,
     ) -> VenueOrder:
-        may_go()
-        raise Refused(f"{self.name} takes no orders")
+        pre_send_check()
+        raise VenueRefusal(f"{self.name} takes no orders")
 
     async def cancel(
         self, symbol: str, client_order_id: str, venue_order_id: str
@@ -190,7 +193,7 @@ class FakeVenue(SilentVenue):
 
     def lose(self, channel: Channel, error: Exception | None = None) -> None:
         """The connection ends as it does when the exchange goes away, or with `error`."""
-        self._connections[channel][1].set_exception(error or NotNow(f"{self.name}: lost"))
+        self._connections[channel][1].set_exception(error or NotExecuted(f"{self.name}: lost"))
 
     # --- the venue ----------------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@ from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
-    CancelEvent,
+    CancelRequested,
     Event,
     ExecutionEvent,
-    FillEvent,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderDeniedEvent,
-    OrderEvent,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
     Record,
 )
 from tradectl.domain.instruments import Instrument, InstrumentKind, Instruments
@@ -52,23 +52,23 @@ def amounts(*texts: str) -> tuple[Decimal, ...]:
 # --- words for events --------------------------------------------------------------------------------
 
 
-def intent(order_id: str, words: str, symbol: str = SPOT, strategy: str = "s") -> OrderEvent:
+def intent(order_id: str, words: str, symbol: str = SPOT, strategy: str = "s") -> OrderInitialized:
     """`buy 2`"""
     side, quantity = words.split()
     spec = OrderSpec(order_id, symbol, Side(side), Decimal(quantity), strategy=strategy)
-    return OrderEvent(order=spec, reason="because")
+    return OrderInitialized(order=spec, reason="because")
 
 
-def approved(order_id: str) -> OrderApprovedEvent:
-    return OrderApprovedEvent(order_id=order_id)
+def approved(order_id: str) -> OrderApproved:
+    return OrderApproved(order_id=order_id)
 
 
-def denied(order_id: str, symbol: str = SPOT) -> OrderDeniedEvent:
-    return OrderDeniedEvent(order_id=order_id, symbol=symbol, code="too_big", message="by far")
+def denied(order_id: str, symbol: str = SPOT) -> OrderDenied:
+    return OrderDenied(order_id=order_id, symbol=symbol, code="too_big", message="by far")
 
 
-def cancel(order_id: str, symbol: str = SPOT) -> CancelEvent:
-    return CancelEvent(order_id=order_id, symbol=symbol)
+def cancel(order_id: str, symbol: str = SPOT) -> CancelRequested:
+    return CancelRequested(order_id=order_id, symbol=symbol)
 
 
 def report(
@@ -81,11 +81,11 @@ def report(
 
 def fill(
     trade_id: str, order_id: str, words: str, symbol: str = SPOT, fee: str = "0", venue: str = ""
-) -> FillEvent:
+) -> OrderFilled:
     """`buy 2@100`"""
     side, traded = words.split()
     quantity, price = traded.split("@")
-    return FillEvent(
+    return OrderFilled(
         order_id=order_id,
         symbol=symbol,
         trade_id=trade_id,
@@ -148,12 +148,12 @@ class LiveRun:
     def __init__(self, account: Account | None = None) -> None:
         self.bus = EventBus(clock=DataClock(), core=Core(RUN), history=1_000_000)
         self.state = StateManager(self.bus, books=open_books(account))
-        self.bus.attach(OrderEvent, self._judge, Stage.RISK)
+        self.bus.attach(OrderInitialized, self._judge, Stage.RISK)
 
     @staticmethod
     def _judge(record: Record) -> list[Event]:
         event = record.event
-        assert isinstance(event, OrderEvent)
+        assert isinstance(event, OrderInitialized)
         if event.order.quantity > 5:
             return [denied(event.order.order_id, event.order.symbol)]
         return [approved(event.order.order_id)]

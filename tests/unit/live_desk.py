@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.unit.fake_venue import FakeTime, FakeVenue, turns
-from tradectl.domain.events import Event, HoldEvent, HoldKind, MarketDataEvent, SystemEvent
+from tradectl.domain.events import (
+    Event,
+    MarketDataEvent,
+    RestrictionKind,
+    SymbolRestricted,
+    SystemEvent,
+)
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.live.live_feed import LiveFeed
 
@@ -56,14 +62,16 @@ class Desk:
         """Of the trades handed on."""
         return [event.trade_id for event in self.events if type(event) is MarketDataEvent]
 
-    def holds(self, kind: HoldKind) -> list[tuple[str, bool]]:
+    def holds(self, kind: RestrictionKind) -> list[tuple[str, bool]]:
         return [
-            (e.symbol, e.held) for e in self.said if isinstance(e, HoldEvent) and e.kind is kind
+            (e.symbol, e.held)
+            for e in self.said
+            if isinstance(e, SymbolRestricted) and e.kind is kind
         ]
 
     @property
     def stale(self) -> list[tuple[str, bool]]:
-        return self.holds(HoldKind.STALE)
+        return self.holds(RestrictionKind.STALE)
 
     @property
     def news(self) -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.bus_desk import label, note, timer
 from tradectl.bus.clock import DataClock, WallClock
-from tradectl.bus.scheduler import FIRST_TIME, NEVER, Agenda
-from tradectl.domain.events import TimerEvent
+from tradectl.bus.scheduler import FIRST_TIME, NEVER, Scheduler
+from tradectl.domain.events import TimerFired
 
 
 def test_the_wall_clock_is_the_computers() -> None:
@@ -60,7 +60,7 @@ def test_a_data_clock_may_start_in_the_middle_of_time() -> None:
 def test_entries_come_out_by_due_time_and_of_equal_times_the_first_put_first(
     due_times: list[int],
 ) -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     for index, due in enumerate(due_times):
         agenda.put(note(str(index)), due)
         assert agenda.next_due == min(due_times[: index + 1])
@@ -71,7 +71,7 @@ def test_entries_come_out_by_due_time_and_of_equal_times_the_first_put_first(
 
 
 def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     assert agenda.next_due == NEVER
     with pytest.raises(IndexError):
         agenda.pop()
@@ -79,13 +79,13 @@ def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
 
 @pytest.mark.parametrize(("now", "due"), [(1, 10), (9, 10), (10, 20), (57, 60)])
 def test_a_timer_is_set_to_the_next_multiple_after_now(now: int, due: int) -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     agenda.every(10, "risk", now)
-    assert agenda.pop() == (due, TimerEvent(source_component="timer", name="risk"))
+    assert agenda.pop() == (due, TimerFired(source_component="timer", name="risk"))
 
 
 def test_timers_asked_for_before_time_begins_wait_for_it_and_are_then_all_set() -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     agenda.every(10, "risk", 0)
     agenda.every(3, "fast", 0)
     assert (agenda.begins, agenda.next_due) == (True, FIRST_TIME)
@@ -100,13 +100,13 @@ def test_timers_asked_for_before_time_begins_wait_for_it_and_are_then_all_set() 
 
 
 def test_a_name_without_an_interval_is_not_set_again() -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     agenda.set_timer("once", 5)
     assert agenda.next_due == NEVER
 
 
 def test_an_answer_put_while_timers_wait_does_not_hide_that_time_is_to_begin() -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     agenda.every(10, "risk", 0)
     agenda.put(note("a"), 8)
     assert agenda.next_due == FIRST_TIME
@@ -116,7 +116,7 @@ def test_an_answer_put_while_timers_wait_does_not_hide_that_time_is_to_begin() -
 
 @pytest.mark.parametrize("now", [0, 3])
 def test_dropped_timers_are_forgotten_and_the_answers_still_come_in_order(now: int) -> None:
-    agenda = Agenda()
+    agenda = Scheduler()
     agenda.every(4, "every", now)
     for due, event in [(9, note("c")), (5, note("a")), (7, timer("risk")), (5, note("b"))]:
         agenda.put(event, due)

@@ -25,10 +25,10 @@ from tradectl.bus.core import Core, Stage
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     Event,
+    LimitBreached,
     MarketDataEvent,
     QuoteEvent,
     Record,
-    RiskEvent,
     SystemEvent,
 )
 
@@ -139,7 +139,7 @@ def test_a_core_error_halts_with_its_reason() -> None:
 
     core = core_with((Stage.STATE, Event, strict))
     halt = run_step(core, tick())[1]
-    assert isinstance(halt.event, RiskEvent)
+    assert isinstance(halt.event, LimitBreached)
     assert (halt.event.code, halt.event.action, halt.cause) == ("core_error", "halt", 1)
     assert "overfilled" in halt.event.message
 
@@ -199,7 +199,7 @@ def test_a_runaway_cascade_ends_in_a_halt_and_the_next_input_is_handled() -> Non
     records = run_step(core, note("echo"))
     assert len(records) == 1 + 50 + 1
     halt = records[-1]
-    assert isinstance(halt.event, RiskEvent)
+    assert isinstance(halt.event, LimitBreached)
     assert (halt.event.code, halt.event.action) == ("runaway_cascade", "halt")
     assert halt.cause == records[-2].cause
     assert labels(run_step(core, note("quiet"))) == ["quiet"]
@@ -209,7 +209,7 @@ def test_a_runaway_cascade_ends_in_a_halt_and_the_next_input_is_handled() -> Non
 def test_the_books_hear_of_the_halt_of_a_runaway_cascade() -> None:
     books = Listener()
     core = core_with(
-        (Stage.STATE, RiskEvent, books),
+        (Stage.STATE, LimitBreached, books),
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo"), note("echo")])),
     )
     run_step(core, note("echo"))
@@ -241,7 +241,7 @@ def test_what_is_said_to_the_halt_of_a_runaway_cascade_is_heard() -> None:
     cancels = Listener(runaway_cascade=[note("cancel")])
     core = core_with(
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo")])),
-        (Stage.EXECUTION, RiskEvent, cancels),
+        (Stage.EXECUTION, LimitBreached, cancels),
     )
     assert labels(run_step(core, note("echo")))[-2:] == ["runaway_cascade", "cancel"]
 
@@ -250,7 +250,7 @@ def test_what_is_said_to_the_halt_of_a_runaway_cascade_is_heard() -> None:
 def test_a_halt_that_runs_away_itself_comes_to_an_end_too() -> None:
     core = core_with(
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo")])),
-        (Stage.EXECUTION, RiskEvent, Listener(runaway_cascade=[note("echo")])),
+        (Stage.EXECUTION, LimitBreached, Listener(runaway_cascade=[note("echo")])),
     )
     records = run_step(core, note("echo"))
     assert len(records) < 1 + 2 * 50 + 2
@@ -293,7 +293,7 @@ def test_the_same_inputs_give_the_same_records_in_every_run(words: list[str]) ->
     def run() -> list[Record]:
         core = core_with(
             (Stage.STRATEGY, SystemEvent, Listener(a=[note("b"), risk("c")], b=[risk("d")])),
-            (Stage.RISK, RiskEvent, Listener(c=[note("e")])),
+            (Stage.RISK, LimitBreached, Listener(c=[note("e")])),
         )
         return [record for word in words for record in run_step(core, note(word))]
 

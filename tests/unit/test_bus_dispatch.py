@@ -338,7 +338,7 @@ def bus_that_sends(journal: MemoryJournal | None = None) -> EventBus:
 async def test_a_door_that_breaks_stops_the_bus_with_a_word() -> None:
     """Such as the gate, when the latch cannot be read for want of a file descriptor."""
     bus = bus_that_sends()
-    bus.outbound.sender = broken_door
+    bus.command_release.sender = broken_door
     await bus.start()
     bus.post(note("a"))
     await asyncio.wait_for(bus.failed.wait(), 5)
@@ -348,7 +348,7 @@ async def test_a_door_that_breaks_stops_the_bus_with_a_word() -> None:
 
 async def test_a_door_that_breaks_after_a_sync_stops_the_bus_with_a_word() -> None:
     bus = bus_that_sends(MemoryJournal(strict=True))
-    bus.outbound.sender = broken_door
+    bus.command_release.sender = broken_door
     await bus.start()
     bus.post(note("a"))
     try:
@@ -364,7 +364,7 @@ async def test_a_journal_that_cannot_encode_an_event_stops_the_bus_with_a_word()
 
     bus = bus_that_sends(Picky())
     sent: list[object] = []
-    bus.outbound.sender = lambda command, at: sent.append(command)
+    bus.command_release.sender = lambda command, at: sent.append(command)
     await bus.start()
     bus.post(note("a"))
     await asyncio.wait_for(bus.failed.wait(), 5)

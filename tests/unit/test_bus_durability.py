@@ -29,13 +29,13 @@ def trading_bus(journal: MemoryJournal | None, log: list[str] | None = None) -> 
             bus.send(cancel(word))
 
     bus.attach(SystemEvent, trade, Stage.EXECUTION)
-    bus.outbound.sender = SentCommands(log)
+    bus.command_release.sender = SentCommands(log)
     return bus
 
 
 def sent(bus: EventBus) -> list[str]:
-    assert isinstance(bus.outbound.sender, SentCommands)
-    return bus.outbound.sender.ids
+    assert isinstance(bus.command_release.sender, SentCommands)
+    return bus.command_release.sender.ids
 
 
 async def run(bus: EventBus, *words: str) -> None:
@@ -62,7 +62,7 @@ def test_to_an_exchange_inside_this_process_commands_go_before_the_one_write_of_
     """It dies with us: what it is told may be written together with what it answers."""
     journal = MemoryJournal()
     bus = trading_bus(journal, journal.log)
-    bus.outbound.outside = False
+    bus.command_release.outside = False
     for word in ("a", "order 1", "b"):
         bus.post(note(word))
     bus.turn()
@@ -97,7 +97,7 @@ def test_commands_of_one_step_leave_in_the_order_in_which_they_were_asked() -> N
 
     bus.attach(SystemEvent, several, Stage.STRATEGY)
     bus.attach(SystemEvent, several, Stage.EXECUTION)
-    bus.outbound.sender = SentCommands()
+    bus.command_release.sender = SentCommands()
     bus.post(note("input"))
     bus.turn()
     assert sent(bus) == ["input of 1", "input of 1"] + [f"derived of {seq}" for seq in (2, 2, 3, 3)]
@@ -112,7 +112,7 @@ def test_without_a_journal_commands_leave_all_the_same() -> None:
 
 def test_without_an_exchange_commands_go_nowhere() -> None:
     bus = trading_bus(MemoryJournal())
-    bus.outbound.sender = None
+    bus.command_release.sender = None
     bus.post(note("order 1"))
     bus.turn()
     assert bus.core.outbox == []
@@ -162,7 +162,7 @@ class SlowDisk(MemoryJournal):
 async def test_strict_an_exchange_inside_this_process_waits_like_any_other() -> None:
     journal = MemoryJournal(strict=True)
     bus = trading_bus(journal, journal.log)
-    bus.outbound.outside = False
+    bus.command_release.outside = False
     await run(bus, "order 1")
     assert journal.log == ["write 1-1", "sync", "send order 1"]
 

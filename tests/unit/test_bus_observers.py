@@ -10,7 +10,14 @@ import pytest
 from tests.unit.bus_desk import FailsAtFirst, command, emergency, labels, note, risk, tick
 from tradectl.bus.event_bus import EventBus
 from tradectl.bus.mailbox import DeadLetter
-from tradectl.domain.events import CommandEvent, Event, EventType, Record, RiskEvent, SystemEvent
+from tradectl.domain.events import (
+    CommandReceived,
+    Event,
+    EventType,
+    LimitBreached,
+    Record,
+    SystemEvent,
+)
 
 DEADLINE = 5.0
 
@@ -74,12 +81,12 @@ async def test_one_mailbox_for_several_families_keeps_their_order(bus: EventBus)
 
 async def test_a_single_class_of_events_can_be_watched_with_its_subclasses(bus: EventBus) -> None:
     heard: list[Record] = []
-    bus.observe([CommandEvent, EventType.RISK], heard.append)
+    bus.observe([CommandReceived, EventType.RISK], heard.append)
     for event in (note("a"), command("b"), emergency("c"), risk("d"), tick()):
         bus.post(event)
     await joined(bus)
     assert sorted(labels(heard)) == ["b", "c", "d"]
-    bus.unsubscribe(CommandEvent, heard.append)
+    bus.unsubscribe(CommandReceived, heard.append)
     bus.post(command("e"))
     bus.post(risk("f"))
     await joined(bus)
@@ -88,14 +95,14 @@ async def test_a_single_class_of_events_can_be_watched_with_its_subclasses(bus: 
 
 async def test_an_event_wanted_in_two_ways_comes_once(bus: EventBus) -> None:
     heard: list[Record] = []
-    bus.observe([CommandEvent, EventType.SYSTEM], heard.append)
+    bus.observe([CommandReceived, EventType.SYSTEM], heard.append)
     bus.post(command("a"))
     await joined(bus)
     assert labels(heard) == ["a"]
 
 
 async def test_a_ring_keeps_the_newest_records_of_its_kinds(bus: EventBus) -> None:
-    ring = bus.keep([EventType.SYSTEM, RiskEvent], 3)
+    ring = bus.keep([EventType.SYSTEM, LimitBreached], 3)
     for n in range(4):
         bus.post(note(str(n)))
         bus.post(tick())

@@ -12,7 +12,7 @@ from tests.unit.bus_desk import Listener, label, note, report, tick, timer
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Event, MarketDataEvent, Record, SystemEvent, TimerEvent
+from tradectl.domain.events import Event, MarketDataEvent, Record, SystemEvent, TimerFired
 from tradectl.domain.time import MILLISECOND
 
 Seen = list[tuple[int, str]]
@@ -221,7 +221,7 @@ async def test_a_wall_clock_timer_comes_again_and_again_at_its_multiples() -> No
         if len(moments) == 3:
             enough.set()
 
-    bus.attach(TimerEvent, count, Stage.STATE)
+    bus.attach(TimerFired, count, Stage.STATE)
     period, asked = 2 * MILLISECOND, bus.clock.now()
     bus.every(period, "risk")
     await bus.start()
@@ -233,7 +233,7 @@ async def test_a_wall_clock_timer_comes_again_and_again_at_its_multiples() -> No
 
 async def test_timers_asked_for_on_a_running_bus_come_too() -> None:
     bus, came = EventBus(), asyncio.Event()
-    bus.attach(TimerEvent, lambda _: came.set(), Stage.STATE)
+    bus.attach(TimerFired, lambda _: came.set(), Stage.STATE)
     await bus.start()
     bus.every(MILLISECOND, "risk")
     await asyncio.wait_for(came.wait(), 5)

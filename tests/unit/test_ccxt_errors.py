@@ -8,13 +8,19 @@ from collections.abc import Iterator
 import ccxt
 import pytest
 
-from tradectl.domain.errors import AccessLost, NotNow, OutcomeUnknown, Refused, TradectlError
+from tradectl.domain.errors import (
+    AccessLost,
+    NotExecuted,
+    OutcomeUnknown,
+    TradectlError,
+    VenueRefusal,
+)
 from tradectl.exchange.ccxt_venue.errors import (
     NOT_CCXT,
     TABLE,
+    Outcome,
     Reading,
     Reply,
-    Verdict,
     is_not_found,
     row_of,
     translate,
@@ -55,7 +61,7 @@ def test_a_network_error_is_of_unknown_fate_unless_a_row_says_why_not() -> None:
     certain = {
         kind.__name__
         for kind in family(ccxt.NetworkError)
-        if TABLE[kind.__name__].verdict is not Verdict.UNKNOWN
+        if TABLE[kind.__name__].verdict is not Outcome.UNKNOWN
     }
     assert certain == {"RateLimitExceeded", "DDoSProtection", "InvalidNonce"}
 
@@ -72,39 +78,44 @@ def body(code: int, message: str) -> str:
 BALANCE = "Account has insufficient balance for requested action."
 CASES: list[tuple[Exception, int | None, type[TradectlError], type[TradectlError]]] = [
     # the error, its HTTP status, as the answer to a write, and to a read
-    (ccxt.RequestTimeout("binance POST"), None, OutcomeUnknown, NotNow),
-    (ccxt.RequestTimeout(body(-1007, "Timeout waiting")), 503, OutcomeUnknown, NotNow),
-    (ccxt.OperationFailed(body(-1006, "unexpected response")), 500, OutcomeUnknown, NotNow),
-    (ccxt.OperationFailed(body(-1000, "unknown error")), 503, OutcomeUnknown, NotNow),
-    (ccxt.OperationFailed(body(-1001, "Internal error")), 400, OutcomeUnknown, NotNow),
-    (ccxt.OperationFailed(body(-1008, "overloaded")), 503, NotNow, NotNow),
-    (ccxt.ExchangeNotAvailable("<html>502 Bad Gateway</html>"), 502, OutcomeUnknown, NotNow),
-    (ccxt.ExchangeNotAvailable("504"), 504, OutcomeUnknown, NotNow),
-    (ccxt.ExchangeNotAvailable("Server disconnected"), None, OutcomeUnknown, NotNow),
-    (ccxt.ExchangeError("payload cut short"), None, OutcomeUnknown, NotNow),
-    (ccxt.NullResponse("empty"), 200, OutcomeUnknown, NotNow),
-    (ccxt.InvalidNonce(body(-1021, "Timestamp ahead")), 400, NotNow, NotNow),
-    (ccxt.DDoSProtection(body(-1003, "Too many requests")), 429, NotNow, NotNow),
-    (ccxt.DDoSProtection(body(-1003, "IP banned")), 418, NotNow, NotNow),
+    (ccxt.RequestTimeout("binance POST"), None, OutcomeUnknown, NotExecuted),
+    (ccxt.RequestTimeout(body(-1007, "Timeout waiting")), 503, OutcomeUnknown, NotExecuted),
+    (ccxt.OperationFailed(body(-1006, "unexpected response")), 500, OutcomeUnknown, NotExecuted),
+    (ccxt.OperationFailed(body(-1000, "unknown error")), 503, OutcomeUnknown, NotExecuted),
+    (ccxt.OperationFailed(body(-1001, "Internal error")), 400, OutcomeUnknown, NotExecuted),
+    (ccxt.OperationFailed(body(-1008, "overloaded")), 503, NotExecuted, NotExecuted),
+    (ccxt.ExchangeNotAvailable("<html>502 Bad Gateway</html>"), 502, OutcomeUnknown, NotExecuted),
+    (ccxt.ExchangeNotAvailable("504"), 504, OutcomeUnknown, NotExecuted),
+    (ccxt.ExchangeNotAvailable("Server disconnected"), None, OutcomeUnknown, NotExecuted),
+    (ccxt.ExchangeError("payload cut short"), None, OutcomeUnknown, NotExecuted),
+    (ccxt.NullResponse("empty"), 200, OutcomeUnknown, NotExecuted),
+    (ccxt.InvalidNonce(body(-1021, "Timestamp ahead")), 400, NotExecuted, NotExecuted),
+    (ccxt.DDoSProtection(body(-1003, "Too many requests")), 429, NotExecuted, NotExecuted),
+    (ccxt.DDoSProtection(body(-1003, "IP banned")), 418, NotExecuted, NotExecuted),
     (
         ccxt.RateLimitExceeded(body(-1003, "Unknown error, please check your request.")),
         400,
         OutcomeUnknown,
-        NotNow,
+        NotExecuted,
     ),
-    (ccxt.InsufficientFunds(BALANCE), 400, Refused, Refused),
-    (ccxt.InvalidOrder(body(-1013, "Filter failure: LOT_SIZE")), 400, Refused, Refused),
-    (ccxt.ExchangeError(body(-4321, "a code that is new")), 400, Refused, Refused),
-    (ccxt.OperationFailed(body(-4321, "a code that is new")), 200, OutcomeUnknown, NotNow),
-    (ccxt.InvalidOrder(body(-2010, "Duplicate order sent.")), 400, OutcomeUnknown, Refused),
-    (ccxt.InvalidOrder(body(-4116, "ClientOrderId is duplicated.")), 400, OutcomeUnknown, Refused),
-    (ccxt.DuplicateOrderId("clOrdId"), 200, OutcomeUnknown, NotNow),
+    (ccxt.InsufficientFunds(BALANCE), 400, VenueRefusal, VenueRefusal),
+    (ccxt.InvalidOrder(body(-1013, "Filter failure: LOT_SIZE")), 400, VenueRefusal, VenueRefusal),
+    (ccxt.ExchangeError(body(-4321, "a code that is new")), 400, VenueRefusal, VenueRefusal),
+    (ccxt.OperationFailed(body(-4321, "a code that is new")), 200, OutcomeUnknown, NotExecuted),
+    (ccxt.InvalidOrder(body(-2010, "Duplicate order sent.")), 400, OutcomeUnknown, VenueRefusal),
+    (
+        ccxt.InvalidOrder(body(-4116, "ClientOrderId is duplicated.")),
+        400,
+        OutcomeUnknown,
+        VenueRefusal,
+    ),
+    (ccxt.DuplicateOrderId("clOrdId"), 200, OutcomeUnknown, NotExecuted),
     (ccxt.AuthenticationError(body(-2014, "API-key format invalid.")), 401, AccessLost, AccessLost),
     (ccxt.DDoSProtection(body(-2015, "Invalid API-key")), 401, AccessLost, AccessLost),
     (ccxt.AuthenticationError(body(-1022, "Signature")), 400, AccessLost, AccessLost),
     (ccxt.PermissionDenied("no"), 200, AccessLost, AccessLost),
-    (ccxt.NotSupported("no"), None, Refused, Refused),
-    (KeyError("price"), 200, OutcomeUnknown, NotNow),
+    (ccxt.NotSupported("no"), None, VenueRefusal, VenueRefusal),
+    (KeyError("price"), 200, OutcomeUnknown, NotExecuted),
 ]
 
 
@@ -122,7 +133,7 @@ def test_verdicts(
 def test_what_never_left_is_refused_and_never_of_unknown_fate() -> None:
     for error in (ccxt.RequestTimeout("x"), ccxt.InvalidOrder("x"), TypeError("x")):
         reply = Reply(sent=False)
-        assert isinstance(translate(error, "order", reply, READING, write=True), Refused)
+        assert isinstance(translate(error, "order", reply, READING, write=True), VenueRefusal)
     missing = translate(ccxt.AuthenticationError("apiKey"), "order", Reply(), READING, write=True)
     assert isinstance(missing, AccessLost)
 
@@ -131,7 +142,7 @@ def test_what_never_left_is_refused_and_never_of_unknown_fate() -> None:
 def test_without_a_connection_nothing_was_done(name: str) -> None:
     error = ccxt.ExchangeNotAvailable("binance POST")
     error.__cause__ = type(name, (OSError,), {})("no route")
-    assert type(told(error)) is NotNow
+    assert type(told(error)) is NotExecuted
 
 
 def test_a_reset_connection_may_have_carried_the_order() -> None:
@@ -143,7 +154,7 @@ def test_a_reset_connection_may_have_carried_the_order() -> None:
 def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> None:
     reply = Reply(sent=True, status=200, garbled=True)
     error = ccxt.AuthenticationError("received an empty listenKey")
-    assert isinstance(translate(error, "news", reply, READING, write=False), NotNow)
+    assert isinstance(translate(error, "news", reply, READING, write=False), NotExecuted)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +172,7 @@ def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> No
 )
 def test_the_pause_that_is_asked_for(text: str, headers: dict[str, str], seconds: float) -> None:
     error = told(ccxt.DDoSProtection(text), status=429, headers=headers)
-    assert isinstance(error, NotNow)
+    assert isinstance(error, NotExecuted)
     assert error.retry_after == pytest.approx(seconds, abs=1e-3)
 
 
@@ -174,7 +185,7 @@ def test_an_order_that_is_not_known_is_recognised_by_class_and_by_code() -> None
 
 
 def test_errors_of_ours_pass_unchanged() -> None:
-    ours = NotNow("wait", 3.0)
+    ours = NotExecuted("wait", 3.0)
     assert told(ours) is ours
 
 

@@ -13,9 +13,15 @@ import pytest
 
 from tests.loopback import FOREVER, LoopbackExchange
 from tests.unit.ccxt_desk import SYMBOL, Desk, a_desk
-from tradectl.domain.errors import AccessLost, ExchangeError, NotNow, OutcomeUnknown, Refused
+from tradectl.domain.errors import (
+    AccessLost,
+    ExchangeError,
+    NotExecuted,
+    OutcomeUnknown,
+    VenueRefusal,
+)
 from tradectl.domain.orders import OrderStatus, OrderType
-from tradectl.exchange.ccxt_venue import CcxtVenue, Keys
+from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.venue import Channel
 
 CANARY = "canarykey" + "7" * 55
@@ -69,10 +75,10 @@ async def test_an_order_without_an_answer_is_of_unknown_fate_and_sent_once(
 
 
 DEFINITE = [
-    ("429", {"seconds": 7}, NotNow, 7),
-    ("418", {"seconds": 7}, NotNow, 7),
-    ("error", {"code": -1021}, NotNow, 0),
-    ("error", {"code": -2010}, Refused, 0),
+    ("429", {"seconds": 7}, NotExecuted, 7),
+    ("418", {"seconds": 7}, NotExecuted, 7),
+    ("error", {"code": -1021}, NotExecuted, 0),
+    ("error", {"code": -2010}, VenueRefusal, 0),
     ("error", {"code": -2015}, AccessLost, 0),
 ]
 
@@ -102,7 +108,7 @@ async def test_a_read_without_an_answer_may_be_asked_again(desk: Desk, kind: str
     }
     for path, read in reads.items():
         desk.exchange.misbehave(kind, method="GET", path=path)
-        with pytest.raises(NotNow):
+        with pytest.raises(NotExecuted):
             await read()
         assert await read() is not None
 
@@ -121,7 +127,7 @@ async def test_an_answer_that_says_nothing_is_not_taken_for_you_have_nothing(
             lambda: desk.venue.find(SYMBOL, "cid-1", ""),
         ]
         for read in reads:
-            with pytest.raises(NotNow):
+            with pytest.raises(NotExecuted):
                 await read()
         with pytest.raises(OutcomeUnknown):
             await desk.submit("buy", "0.5", "59000")
@@ -170,9 +176,9 @@ async def test_an_order_that_is_forgotten_for_a_while_is_not_found(desk: Desk) -
 async def test_turned_away_all_but_cancels_and_looks_keep_away(desk: Desk) -> None:
     await desk.submit("buy", "0.5", "59000")
     desk.exchange.misbehave("429", method="GET", path="bookTicker", seconds=30)
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await desk.venue.quote(SYMBOL)
-    with pytest.raises(NotNow, match="rate limit") as raised:
+    with pytest.raises(NotExecuted, match="rate limit") as raised:
         await desk.submit("buy", "0.5", "58000")
     assert raised.value.retry_after == pytest.approx(30, abs=2)
     assert desk.exchange.truth.accepted("cid-2") == 0
@@ -182,9 +188,9 @@ async def test_turned_away_all_but_cancels_and_looks_keep_away(desk: Desk) -> No
 
 async def test_banned_nobody_asks(desk: Desk) -> None:
     desk.exchange.misbehave("418", method="GET", path="bookTicker", seconds=30)
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await desk.venue.quote(SYMBOL)
-    with pytest.raises(NotNow, match="rate limit"):
+    with pytest.raises(NotExecuted, match="rate limit"):
         await desk.venue.cancel(SYMBOL, "cid-1", "")
 
 
@@ -199,7 +205,7 @@ async def test_a_cancelled_submit_stays_a_cancellation(desk: Desk) -> None:
 
 async def test_a_clock_that_is_off_is_not_now_and_nothing_was_placed(desk: Desk) -> None:
     desk.exchange.skew_clock(3600)
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await desk.submit("buy", "0.5", "59000")
     assert desk.exchange.truth.accepted("cid-1") == 0
 
@@ -207,9 +213,9 @@ async def test_a_clock_that_is_off_is_not_now_and_nothing_was_placed(desk: Desk)
 async def test_an_exchange_that_went_away_took_no_order() -> None:
     async with a_desk("spot") as desk:
         await desk.exchange._server.stop()
-        with pytest.raises(NotNow):
+        with pytest.raises(NotExecuted):
             await desk.venue.clock_offset()  # and with it goes the connection that was kept
-        with pytest.raises(NotNow):
+        with pytest.raises(NotExecuted):
             await desk.submit("buy", "0.5", "59000")
         await desk.exchange._server.start(desk.exchange.port)
         assert desk.exchange.truth.accepted("cid-1") == 0
@@ -247,7 +253,9 @@ async def test_a_canary_key_is_seen_nowhere(kind: str, caplog: pytest.LogCapture
         exchange.add_account("canary", CANARY, CANARY_SECRET)
         exchange.quote(SYMBOL, "59990", "60010")
         desk = Desk(exchange, kind, timeout_seconds=0.1)
-        venue = desk.venue = CcxtVenue(desk.settings, {SYMBOL: SYMBOL}, Keys(CANARY, CANARY_SECRET))
+        venue = desk.venue = CcxtVenue(
+            desk.settings, {SYMBOL: SYMBOL}, Credentials(CANARY, CANARY_SECRET)
+        )
         await venue.open()
         for fault in ("no-reply", "empty", "truncated", "cut", "reset", "html", "503", "418"):
             exchange.misbehave(fault, path="*", count=FOREVER)

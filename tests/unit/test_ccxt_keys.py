@@ -1,4 +1,4 @@
-"""Keys are read from the environment or a keyring, and shown to nobody."""
+"""Credentials are read from the environment or a keyring, and shown to nobody."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import types
 import pytest
 
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.ccxt_venue.credentials import Keys, read_keys, redacted
+from tradectl.exchange.ccxt_venue.credentials import Credentials, read_keys, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CANARY = "canary+key/0123456789="
 SECRET = "canarysecret0123456789"
-KEYS = Keys(CANARY, SECRET, "open sesame")
+KEYS = Credentials(CANARY, SECRET, "open sesame")
 SETTINGS = ExchangeSettings(id="binance")
 
 

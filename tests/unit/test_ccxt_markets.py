@@ -10,7 +10,7 @@ import pytest
 from tests.unit.ccxt_bench import client, markets
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import InstrumentKind
-from tradectl.exchange.ccxt_venue.decimals import NotOurs
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket
 from tradectl.exchange.ccxt_venue.markets import (
     DECIMAL_PLACES,
     SIGNIFICANT_DIGITS,
@@ -72,9 +72,9 @@ def test_rules_of_a_spot_market() -> None:
 def test_markets_that_nobody_configured_get_a_compact_name() -> None:
     found = markets()
     assert found.of("LTC/BTC").symbol == "LTCBTC"
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignMarket):
         found.of("BTC/USDT:USDT")
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignMarket):
         found.of(None)
     by_id = found.by_id("LTCBTC")
     assert by_id is not None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ccxt_bench import QUIRKS, client, markets
-from tradectl.domain.errors import Refused
+from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
 from tradectl.exchange.ccxt_venue.markets import SIGNIFICANT_DIGITS, TICK_SIZE, Markets
@@ -115,13 +115,13 @@ def test_rounding_is_toward_safety(
     ],
 )
 def test_what_cannot_be_sent_is_refused_here(order: OrderSpec) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(VenueRefusal):
         made(order)
 
 
 def test_closing_is_not_stopped_by_the_least_notional() -> None:
     assert made(spec("0.001", "100", reduce_only=True), PERPETUAL).amount == "0.001"
-    with pytest.raises(Refused, match="least notional of 100 USDT"):
+    with pytest.raises(VenueRefusal, match="least notional of 100 USDT"):
         made(spec("0.001", "100"), PERPETUAL)
 
 
@@ -160,7 +160,7 @@ def test_never_more_than_was_meant_nor_at_a_worse_price(
 ) -> None:
     try:
         args = made(spec(str(quantity), str(price), side=side))
-    except Refused:
+    except VenueRefusal:
         return
     amount, limit = Decimal(args.amount), Decimal(args.price or "0")
     assert 0 <= quantity - amount < Decimal("0.00001")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tradectl.domain.errors import NotNow
-from tradectl.exchange.ccxt_venue.rate_limiter import Pace
+from tradectl.domain.errors import NotExecuted
+from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 
 
 class Time:
@@ -26,9 +26,9 @@ def time() -> Time:
     return Time()
 
 
-def pace(time: Time, patience: float = 10.0) -> Pace:
+def pace(time: Time, patience: float = 10.0) -> RateLimiter:
     """10 tokens, 2 a second, 4 of them kept back."""
-    return Pace(2, 10, 4, patience=patience, clock=time.clock, sleep=time.sleep)
+    return RateLimiter(2, 10, 4, patience=patience, clock=time.clock, sleep=time.sleep)
 
 
 async def test_a_burst_goes_at_once_and_then_at_the_rate(time: Time) -> None:
@@ -91,7 +91,7 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(time: Time) -> None:
 async def test_beyond_patience_it_is_not_now_with_the_time_it_takes(time: Time) -> None:
     bucket = pace(time, patience=5)
     bucket.back_off(120, banned=True)
-    with pytest.raises(NotNow) as raised:
+    with pytest.raises(NotExecuted) as raised:
         await bucket.take(1, privileged=True)
     assert raised.value.retry_after == pytest.approx(120)
     assert time.slept == []

@@ -11,7 +11,7 @@ from tests.unit.ccxt_bench import QUIRKS, client, markets
 from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
-from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
 
 SPOT, PERPETUAL = client(), client("perpetual")
@@ -154,9 +154,9 @@ def test_what_is_no_answer(changed: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("raw", [{}, None, "", [], "<html>", 5])
 def test_emptiness_is_no_answer(raw: Any) -> None:
-    with pytest.raises(Nonsense):
+    with pytest.raises(InvalidResponse):
         reader().order(raw)
-    with pytest.raises(Nonsense):
+    with pytest.raises(InvalidResponse):
         reader().order(SPOT.safe_order({"info": raw}))
 
 
@@ -205,7 +205,7 @@ def test_an_order_that_closes_all_has_no_quantity_and_is_still_shown() -> None:
 
 
 def test_an_order_of_another_kind_of_market_is_not_ours() -> None:
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignMarket):
         futures().order(PERPETUAL.parse_order(ORDER | {"symbol": "BTCUSDT_260626"}))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from tradectl.domain.errors import AccessLost, NotNow, UsageError
+from tradectl.domain.errors import AccessLost, NotExecuted, UsageError
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import Side
 from tradectl.exchange.ccxt_venue import CcxtVenue
@@ -233,7 +233,7 @@ async def test_a_crossed_book_is_subscribed_to_anew_and_the_others_too(
     await until(lambda: books)
     await exchange.say("books", CROSSING, action="update")
     for task in (book, trades):
-        with pytest.raises(NotNow):
+        with pytest.raises(NotExecuted):
             await task
     books.clear()
     again = asyncio.create_task(venue.stream(Channel.BOOK, [SYMBOL], books.extend))

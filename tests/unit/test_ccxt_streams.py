@@ -11,9 +11,9 @@ import pytest
 from aiohttp import WSMessage, WSMsgType
 
 from tests.unit.ccxt_desk import SYMBOL, Desk, News, a_desk, listening, stopped
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
-from tradectl.exchange.ccxt_venue.streams import side_by_side
+from tradectl.exchange.ccxt_venue.streams import run_together
 from tradectl.exchange.venue import Channel
 
 OTHER = "ETHUSDT"
@@ -68,7 +68,7 @@ class Heard:
 
     async def ends(self) -> None:
         """The connection is lost, which is told, and nothing is left open."""
-        with pytest.raises(NotNow):
+        with pytest.raises(NotExecuted):
             await self.task
 
 
@@ -215,7 +215,7 @@ async def test_crossed_quotes_are_dropped_and_counted(desk: Desk) -> None:
 async def test_news_that_cannot_be_read_may_have_been_a_fill(desk: Desk) -> None:
     task = await listening(desk, News())
     say(desk, "{not json")
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await task
     assert set(desk.venue.dropped) == {"not readable"}
 
@@ -224,7 +224,7 @@ async def test_news_that_cannot_be_read_may_have_been_a_fill(desk: Desk) -> None
 async def test_a_user_stream_that_the_exchange_ends_is_a_lost_one(desk: Desk, event: str) -> None:
     task = await listening(desk, News())
     say(desk, f'{{"e":"{event}","E":1}}')
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await task
     news = News()
     await stopped(await listening(desk, news))
@@ -289,6 +289,6 @@ async def test_parts_that_run_side_by_side_end_together() -> None:
         finally:
             ended.append(name)
 
-    with pytest.raises(NotNow, match="lost"):
-        await side_by_side([part("a"), part("b", NotNow("lost")), part("c")])
+    with pytest.raises(NotExecuted, match="lost"):
+        await run_together([part("a"), part("b", NotExecuted("lost")), part("c")])
     assert sorted(ended) == ["a", "b", "c"]

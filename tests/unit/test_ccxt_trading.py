@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.ccxt_desk import KINDS, SYMBOL, Desk, a_desk
-from tradectl.domain.errors import OutcomeUnknown, Refused
+from tradectl.domain.errors import OutcomeUnknown, VenueRefusal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType, TimeInForce
 
@@ -95,7 +95,7 @@ async def test_times_in_force(desk: Desk) -> None:
     assert 0 < ioc.filled < Decimal("1.6")
     desk.quote("990", "1010", "0.5")
     if desk.kind == "perpetual":
-        with pytest.raises(Refused, match="FOK"):
+        with pytest.raises(VenueRefusal, match="FOK"):
             await desk.submit("buy", "5", "1010", time_in_force=TimeInForce.FOK)
         return
     fok = await desk.submit("buy", "5", "1010", time_in_force=TimeInForce.FOK)
@@ -105,7 +105,7 @@ async def test_times_in_force(desk: Desk) -> None:
 async def test_post_only_that_would_take_is_not_placed(desk: Desk) -> None:
     try:
         order = await desk.submit("buy", "0.5", "60010", post_only=True)
-    except Refused:
+    except VenueRefusal:
         return
     assert (order.status, order.filled) == (OrderStatus.EXPIRED, 0)
 
@@ -116,7 +116,7 @@ async def test_post_only_that_rests(desk: Desk) -> None:
 
 
 async def test_refused_by_the_exchange(desk: Desk) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(VenueRefusal):
         await desk.submit("buy", "900", "50000")
     assert desk.exchange.truth.accepted("cid-1") == 0
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.loopback import LoopbackExchange
 from tests.unit.ccxt_desk import KINDS, SYMBOL, Desk, News, a_desk, listening, stopped
-from tradectl.domain.errors import AccessLost, NotNow, Refused, UsageError
+from tradectl.domain.errors import AccessLost, NotExecuted, UsageError, VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
-from tradectl.exchange.ccxt_venue import CcxtVenue, Keys, exchange_ids
+from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials, exchange_ids
 from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -47,7 +47,7 @@ async def perpetual() -> AsyncIterator[Desk]:
 def test_it_is_a_venue() -> None:
     venue: Venue = CcxtVenue(ExchangeSettings(id="binance", name="main"), {SYMBOL: SYMBOL})
     assert venue.name == "main"
-    with pytest.raises(NotNow, match="not open"):
+    with pytest.raises(NotExecuted, match="not open"):
         venue.instrument(SYMBOL)
 
 
@@ -90,7 +90,7 @@ async def test_keys_that_are_refused_are_lost_access() -> None:
     async with LoopbackExchange() as exchange:
         settings = ExchangeSettings(id="binance", url=exchange.url)
         with pytest.raises(AccessLost):
-            await CcxtVenue(settings, {SYMBOL: SYMBOL}, Keys("x" * 64, "y" * 64)).open()
+            await CcxtVenue(settings, {SYMBOL: SYMBOL}, Credentials("x" * 64, "y" * 64)).open()
 
 
 async def test_without_keys_there_is_market_data_and_nothing_private() -> None:
@@ -115,13 +115,13 @@ async def test_closing_is_quick_and_safe_to_repeat(desk: Desk) -> None:
     await desk.venue.close()
     await desk.venue.close()
     assert time.monotonic() - started < 3
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await stream
 
 
 async def test_an_exchange_that_is_not_there_is_not_now() -> None:
     settings = ExchangeSettings(id="binance", url="http://127.0.0.1:9", timeout_seconds=1)
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await CcxtVenue(settings, {SYMBOL: SYMBOL}).open()
 
 
@@ -193,7 +193,7 @@ async def test_a_dead_man_switch_that_would_disarm_itself_is_refused(
 
 
 async def test_there_is_none_on_spot(spot: Desk) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(VenueRefusal):
         await spot.venue.arm_dead_man([SYMBOL], 60)
 
 
@@ -253,7 +253,7 @@ async def test_a_lost_connection_is_not_now_and_it_can_be_listened_to_again(desk
     news = News()
     task = await listening(desk, news)
     desk.exchange.restart_streams()
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await task
     news.all.clear()
     again = await listening(desk, news)
@@ -264,7 +264,7 @@ async def test_a_lost_connection_is_not_now_and_it_can_be_listened_to_again(desk
 
 async def test_two_listeners_are_one_too_many(desk: Desk) -> None:
     task = await listening(desk, News())
-    with pytest.raises(NotNow, match="already"):
+    with pytest.raises(NotExecuted, match="already"):
         await desk.venue.listen(lambda _: None)
     await stopped(task)
 

@@ -18,23 +18,23 @@ from tradectl.cli.output import figures, render
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
     AnyEvent,
-    CancelEvent,
+    CancelRequested,
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     ExecutionEvent,
-    FillEvent,
+    LimitBreached,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderDeniedEvent,
-    OrderEvent,
-    PortfolioEvent,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
     Record,
-    RiskEvent,
     SignalAction,
     StrategySignalEvent,
     SystemEvent,
-    TimerEvent,
+    TargetComputed,
+    TimerFired,
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType, Trigger
@@ -428,7 +428,7 @@ def reconciled(**changes: Any) -> dict[str, Any]:
         "journal": "0.5",
         "database": "0.5",
         "at_exchange": "0.4",
-        "outside": "0",
+        "external": "0",
         "difference": "-0.1",
         "held": ["mismatch"],
         "ok": False,
@@ -468,11 +468,11 @@ def test_a_clean_reconciliation_and_an_exchange_out_of_reach() -> None:
 # --- the line log ---------------------------------------------------------------------------------
 
 
-def order(order_id: str = "r-1-1") -> OrderEvent:
+def order(order_id: str = "r-1-1") -> OrderInitialized:
     spec = OrderSpec(
         order_id, "BTCUSDT", Side.BUY, Decimal("0.010"), OrderType.LIMIT, Decimal("60000.00")
     )
-    return OrderEvent(order=spec)
+    return OrderInitialized(order=spec)
 
 
 def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
@@ -483,7 +483,7 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
     ("event", "words"),
     [
         (
-            FillEvent(
+            OrderFilled(
                 order_id="r-1-1",
                 symbol="BTCUSDT",
                 trade_id="t",
@@ -510,23 +510,23 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
             ),
             "ORDER rejected BTCUSDT: no funds (r-1-1)",
         ),
-        (CancelEvent(order_id="r-1-1", symbol="BTCUSDT"), "ORDER cancel BTCUSDT (r-1-1)"),
+        (CancelRequested(order_id="r-1-1", symbol="BTCUSDT"), "ORDER cancel BTCUSDT (r-1-1)"),
         (
-            RiskEvent(
+            LimitBreached(
                 code="drawdown", message="too deep", limit="0.2", actual="0.21", action="halt"
             ),
             "RISK halt drawdown: too deep [limit 0.2, actual 0.21]",
         ),
-        (CommandEvent(command=Command.PAUSE, reason="lunch"), "COMMAND pause: lunch"),
+        (CommandReceived(command=Command.PAUSE, reason="lunch"), "COMMAND pause: lunch"),
         (
-            EmergencyEvent(reason="fat finger", flatten=True),
+            EmergencyStopReceived(reason="fat finger", flatten=True),
             "COMMAND emergency-stop, closing positions: fat finger",
         ),
         (
             SystemEvent(kind="recovered", message="12 records", component="state"),
             "SYSTEM recovered: 12 records (state)",
         ),
-        (OrderApprovedEvent(order_id="r-1-1"), "ORDER approved (r-1-1)"),
+        (OrderApproved(order_id="r-1-1"), "ORDER approved (r-1-1)"),
     ],
 )
 def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) -> None:
@@ -537,8 +537,8 @@ def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) ->
     "event",
     [
         MarketDataEvent(symbol="BTCUSDT", price=Decimal(1), volume=Decimal(1)),
-        PortfolioEvent(symbol="B", target=Decimal(0), current=Decimal(0), change=Decimal(0)),
-        TimerEvent(name="risk"),
+        TargetComputed(symbol="B", target=Decimal(0), current=Decimal(0), change=Decimal(0)),
+        TimerFired(name="risk"),
         ExecutionEvent(order_id="r", symbol="B", kind=Trigger.ACCEPT),
         order(),
     ],
@@ -550,10 +550,10 @@ def test_what_is_not_worth_knowing_is_no_line(event: AnyEvent) -> None:
 def test_an_order_is_told_once_with_the_verdict_of_risk() -> None:
     log = LineLog()
     assert line(order(), log) is None
-    approved = line(OrderApprovedEvent(order_id="r-1-1"), log)
+    approved = line(OrderApproved(order_id="r-1-1"), log)
     assert approved == f"{STAMP} ORDER approved buy 0.01 BTCUSDT limit @ 60000.00 (r-1-1)"
     line(order("r-2-1"), log)
-    denied = OrderDeniedEvent(
+    denied = OrderDenied(
         order_id="r-2-1",
         symbol="BTCUSDT",
         code="max_notional",
@@ -571,8 +571,8 @@ def test_intents_that_are_never_judged_do_not_pile_up() -> None:
     log = LineLog()
     for n in range(3_000):
         line(order(f"r-{n}"), log)
-    assert line(OrderApprovedEvent(order_id="r-0"), log) == f"{STAMP} ORDER approved (r-0)"
-    assert "buy" in (line(OrderApprovedEvent(order_id="r-2999"), log) or "")
+    assert line(OrderApproved(order_id="r-0"), log) == f"{STAMP} ORDER approved (r-0)"
+    assert "buy" in (line(OrderApproved(order_id="r-2999"), log) or "")
 
 
 def test_a_line_stays_one_line_whatever_is_in_it() -> None:

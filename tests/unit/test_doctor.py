@@ -26,7 +26,7 @@ from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_asking
 from tradectl.doctor.examination import diagnose
 from tradectl.doctor.finding import Finding, Verdict, failed, is_fit, passed, shown, warned
-from tradectl.domain.errors import AccessLost, ConfigError, NotNow, UsageError
+from tradectl.domain.errors import AccessLost, ConfigError, NotExecuted, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 FAILED = Verdict.FAILED
@@ -74,7 +74,7 @@ async def test_without_an_exchange_there_is_only_the_machine(desk: DoctorDesk) -
 @pytest.mark.parametrize(
     ("opening", "check", "words"),
     [
-        (NotNow("markets: no route to host"), "binance: connection", "no route to host"),
+        (NotExecuted("markets: no route to host"), "binance: connection", "no route to host"),
         (NEVER, "binance: connection", "no answer within 0.05 s"),
         (AccessLost("keys: not known"), "binance: keys", "TRADECTL_BINANCE_API_KEY"),
         (
@@ -104,7 +104,7 @@ async def test_what_can_be_reached_is_looked_at_all_the_same(desk: DoctorDesk) -
     )
     well = PatientVenue("kraken", news=[event("kraken:BTCUSDT")])
     well.rules = {"kraken:BTCUSDT": well.rules["BTCUSDT"]}
-    found = await diagnosed(desk, PatientVenue(opening=NotNow("down")), well)
+    found = await diagnosed(desk, PatientVenue(opening=NotExecuted("down")), well)
     assert failures(found) == ["binance: connection"]
     assert found["kraken: data"].verdict is Verdict.PASSED
 
@@ -167,7 +167,7 @@ async def test_what_an_exchange_says_shows_no_key(
 ) -> None:
     monkeypatch.setenv("TRADECTL_BINANCE_API_SECRET", "canary-4711")
     desk.venue.held = AccessLost("signature of canary-4711 is wrong")
-    desk.venue.offset = desk.venue.orders = desk.venue.price = NotNow("canary-4711")
+    desk.venue.offset = desk.venue.orders = desk.venue.price = NotExecuted("canary-4711")
     found = await diagnosed(desk)
     assert "canary" not in repr(found)
     assert "signature of *** is wrong" in found["binance: keys"].message

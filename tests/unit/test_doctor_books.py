@@ -10,7 +10,7 @@ import pytest
 from tests.unit.doctor_desk import DoctorDesk, desk_in, order
 from tradectl.doctor import examination as doctor
 from tradectl.doctor.finding import Verdict
-from tradectl.domain.errors import Refused
+from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.positions import Position
 from tradectl.exchange.venue import Holdings
@@ -33,7 +33,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     """Our account, as the last run left it: long half a coin, beside a quarter of somebody's."""
     account = Account.opened("a-run", "USDT", Decimal(10_000))
     account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal("0.5"), Decimal(25_000))
-    account.at_exchange().outside["BTCUSDT"] = Decimal("0.25")
+    account.at_exchange().external["BTCUSDT"] = Decimal("0.25")
 
     class Recovered:
         def __init__(self) -> None:
@@ -56,7 +56,7 @@ async def test_what_is_ours_is_told_from_what_is_not(
     desk: DoctorDesk, account: Account, there: str, verdict: Verdict, words: str
 ) -> None:
     if there == "0.5":
-        account.at_exchange().outside.clear()
+        account.at_exchange().external.clear()
         verdict = PASSED
     desk.venue.held = coins(there)
     finding = (await desk.findings())["holdings"]
@@ -79,7 +79,7 @@ async def test_an_account_that_cannot_be_read_fails(
     desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
-        raise Refused("the journal is damaged")
+        raise VenueRefusal("the journal is damaged")
 
     monkeypatch.setattr(doctor, "recover", broken)
     assert (await desk.findings())["account"].verdict is FAILED

@@ -22,7 +22,7 @@ from tests.unit.doctor_desk import (
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_asking
 from tradectl.doctor.finding import Verdict
-from tradectl.domain.errors import AccessLost, NotNow, OutcomeUnknown, Refused
+from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
 from tradectl.strategy.instances import StrategyInstance
 
@@ -30,7 +30,7 @@ PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MS = 1_000_000
 Arrange = Callable[[DoctorDesk], None]
 LOST = AccessLost("holdings: the key is unknown")
-BUSY = NotNow("busy")
+BUSY = NotExecuted("busy")
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     # --- data
     ("data", aged(0), PASSED, "1 symbols arrive, the oldest data 0."),
     ("data", venue(news=[]), FAILED, "no trades, quotes of BTCUSDT within 0.05 s"),
-    ("data", venue(news=Refused("no such stream")), FAILED, "no such stream"),
+    ("data", venue(news=VenueRefusal("no such stream")), FAILED, "no such stream"),
     ("data", venue(news=BUSY), FAILED, "busy"),
     ("data", quotes_only, PASSED, "1 symbols"),
     ("data", aged(25), PASSED, "the oldest data 25."),
@@ -227,7 +227,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("dead-man switch", venue(orders=[order()]), WARNED, "not tried: there are open orders"),
     ("dead-man switch", venue(orders=[order("ETHUSDT")]), PASSED, "armed"),
     ("dead-man switch", venue(orders=BUSY), WARNED, "not tried: nobody can say"),
-    ("dead-man switch", venue(arming=Refused("not for you")), FAILED, "not for you"),
+    ("dead-man switch", venue(arming=VenueRefusal("not for you")), FAILED, "not for you"),
     ("dead-man switch", venue(arming=OutcomeUnknown("lost")), FAILED, "lost"),
     ("dead-man switch", venue(arming=NEVER), FAILED, "no answer"),
     ("dead-man switch", venue(disarming=OutcomeUnknown("gone")), FAILED, "gone"),

@@ -25,20 +25,20 @@ from tradectl.domain.errors import (
 from tradectl.domain.events import (
     AnyEvent,
     BarEvent,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
     EventPriority,
     EventType,
     ExecutionEvent,
-    FillEvent,
+    LimitBreached,
     MarketDataEvent,
+    OrderFilled,
     QuoteEvent,
     Record,
-    RiskEvent,
     SignalAction,
     StrategySignalEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.domain.orders import OrderSpec, Trigger
 
@@ -120,10 +120,17 @@ def test_the_seven_families_all_have_events() -> None:
 
 def test_the_classes_go_before_each_other_as_promised() -> None:
     """emergency > command > execution > risk > timer > market data"""
-    ranked = [EmergencyEvent, CommandEvent, ExecutionEvent, RiskEvent, TimerEvent, MarketDataEvent]
+    ranked = [
+        EmergencyStopReceived,
+        CommandReceived,
+        ExecutionEvent,
+        LimitBreached,
+        TimerFired,
+        MarketDataEvent,
+    ]
     priorities = [kind.priority for kind in ranked]  # type: ignore[attr-defined]
     assert priorities == sorted(EventPriority)
-    assert FillEvent.priority is ExecutionEvent.priority
+    assert OrderFilled.priority is ExecutionEvent.priority
     assert QuoteEvent.priority is BarEvent.priority is MarketDataEvent.priority
 
 
@@ -135,7 +142,7 @@ def test_decimals_are_strings_on_the_wire_and_defaults_are_left_out() -> None:
 
 
 def test_a_fill_says_by_its_kind_that_it_is_one() -> None:
-    fill = FillEvent(
+    fill = OrderFilled(
         order_id="o",
         symbol="X",
         trade_id="t",

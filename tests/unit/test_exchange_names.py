@@ -14,7 +14,7 @@ import tradectl
 ROOT = Path(tradectl.__file__).parent
 ROOM = ROOT / "exchange"
 EXAMPLES = {
-    "runtime/config_template.py": "an example of a table that is commented out",
+    "config/template.py": "an example of a table that is commented out",
 }
 """Where a name stands as an example, and why."""
 MODULES = sorted(p for p in ROOT.rglob("*.py") if ROOM not in p.parents)

@@ -15,9 +15,9 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.events import (
     BarEvent,
     ExecutionEvent,
-    FillEvent,
     Liquidity,
     MarketDataEvent,
+    OrderFilled,
     QuoteEvent,
 )
 from tradectl.domain.instruments import Instruments
@@ -88,8 +88,8 @@ class Venue:
     def _report(self, event: ExecutionEvent, due_at: int) -> None:
         self.reports.append(event)
 
-    def fills(self) -> list[FillEvent]:
-        return [report for report in self.reports if isinstance(report, FillEvent)]
+    def fills(self) -> list[OrderFilled]:
+        return [report for report in self.reports if isinstance(report, OrderFilled)]
 
     def filled(self, order_id: str) -> Decimal:
         return sum((f.quantity for f in self.fills() if f.order_id == order_id), Decimal(0))

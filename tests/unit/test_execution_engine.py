@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.fake_account import SPOT, FakeAccount
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import CancelEvent, FillEvent, OrderApprovedEvent
+from tradectl.domain.events import CancelRequested, OrderApproved, OrderFilled
 from tradectl.domain.money import Side
 from tradectl.domain.orders import WORKING, OrderSpec, OrderStatus
 from tradectl.execution import engine as engine_module
@@ -32,12 +32,12 @@ def spec(order_id: str = "o1", side: Side = Side.BUY, quantity: str = "2") -> Or
     return OrderSpec(order_id, SPOT.symbol, side, Decimal(quantity))
 
 
-def approved(order_id: str = "o1") -> OrderApprovedEvent:
-    return OrderApprovedEvent(order_id=order_id)
+def approved(order_id: str = "o1") -> OrderApproved:
+    return OrderApproved(order_id=order_id)
 
 
-def fill(price: str, quantity: str, order_id: str = "o1", side: Side = Side.BUY) -> FillEvent:
-    return FillEvent(
+def fill(price: str, quantity: str, order_id: str = "o1", side: Side = Side.BUY) -> OrderFilled:
+    return OrderFilled(
         order_id=order_id,
         symbol=SPOT.symbol,
         trade_id="t",
@@ -78,14 +78,14 @@ def test_an_order_that_is_not_in_the_books_is_neither_submitted_nor_cancelled(
     with pytest.raises(CoreError, match="order o1 is not in the books"):
         engine.submit(approved(), account)
     with pytest.raises(CoreError, match="order o1 is not in the books"):
-        engine.cancel(CancelEvent(order_id="o1", symbol=SPOT.symbol), account)
+        engine.cancel(CancelRequested(order_id="o1", symbol=SPOT.symbol), account)
 
 
 def test_a_cancel_names_the_order_as_the_exchange_knows_it(
     engine: ExecutionEngine, account: FakeAccount
 ) -> None:
     account.work(spec()).venue_order_id = "v1"
-    asked = CancelEvent(order_id="o1", symbol=SPOT.symbol)
+    asked = CancelRequested(order_id="o1", symbol=SPOT.symbol)
     assert engine.cancel(asked, account) == CancelOrder("o1", SPOT.symbol, "v1")
 
 

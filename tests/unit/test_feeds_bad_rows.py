@@ -10,7 +10,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import BadRow
-from tradectl.feeds.price_band import Collar
+from tradectl.feeds.price_band import PriceBand
 from tradectl.feeds.quality import RowError
 from tradectl.feeds.recorded import RecordedFeed
 
@@ -207,7 +207,7 @@ def test_the_first_twenty_bad_rows_are_kept(tmp_path: Path) -> None:
 
 
 def believed(prices: list[str]) -> list[str]:
-    collar, passed = Collar(), []
+    collar, passed = PriceBand(), []
     for price in prices:
         with contextlib.suppress(RowError):
             collar.judge("BTCUSDT", Decimal(price))
@@ -236,7 +236,7 @@ def test_a_spike_is_dropped_and_a_new_level_is_believed_by_its_fifth_witness(
 
 
 def test_a_whole_block_is_believed_only_if_no_price_needs_a_judge() -> None:
-    collar = Collar()
+    collar = PriceBand()
     collar.judge_all(["A", "B", "A"], [Decimal(1), Decimal(1000), Decimal(2)])
     assert collar.symbols == ["A", "B"]
     with pytest.raises(RowError):

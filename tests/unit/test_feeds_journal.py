@@ -18,7 +18,7 @@ from tradectl.domain.events import (
     Record,
     SignalAction,
     StrategySignalEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.domain.money import Side
 from tradectl.domain.time import SECOND
@@ -67,7 +67,7 @@ def bar(ts: int, high: str = "102") -> BarEvent:
     )
 
 
-def line(event: MarketDataEvent | StrategySignalEvent | TimerEvent, at: int = T0) -> bytes:
+def line(event: MarketDataEvent | StrategySignalEvent | TimerFired, at: int = T0) -> bytes:
     return msgspec.json.encode(Record(seq=1, at=at, event=event))
 
 
@@ -86,7 +86,7 @@ def test_the_market_data_of_a_journal_is_played_and_nothing_else(tmp_path: Path)
         symbol="BTCUSDT", action=SignalAction.BUY, strategy="trade", reason='"quote" and "bar"'
     )
     wanted = [trade(T0), quote(T0 + 1), bar(T0 + 2), trade(T0 + 3)]
-    others = [line(signal), line(TimerEvent(name="trade"))]
+    others = [line(signal), line(TimerFired(name="trade"))]
     lines = [line(wanted[0]), *others, *map(line, wanted[1:])]
     events, feed = play(journal(tmp_path / "run.jsonl", *lines))
     assert events == wanted
@@ -170,7 +170,7 @@ def test_too_many_bad_lines_stop_the_feed(tmp_path: Path) -> None:
 
 def test_a_journal_without_market_data_cannot_be_played(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no row that can be played; there are none"):
-        play(journal(tmp_path / "run.jsonl", line(TimerEvent(name="risk"))))
+        play(journal(tmp_path / "run.jsonl", line(TimerFired(name="risk"))))
 
 
 def test_only_the_symbols_asked_for_are_played(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.fake_venue import START, FakeVenue, book, quote, trade, turns
 from tests.unit.live_desk import Desk, running
-from tradectl.domain.errors import AccessLost, NotNow, Refused
-from tradectl.domain.events import HoldEvent, HoldKind
+from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
+from tradectl.domain.events import RestrictionKind, SymbolRestricted
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.base import Feed
@@ -79,7 +79,7 @@ async def test_the_pauses_double_up_to_ten_seconds_and_obey_the_exchange() -> No
         pauses = []
         for attempt in range(10):
             desk.time.naps.clear()
-            desk.venue.lose(TRADES, NotNow("banned", 25.0 if attempt == 3 else 0.0))
+            desk.venue.lose(TRADES, NotExecuted("banned", 25.0 if attempt == 3 else 0.0))
             await turns()
             pauses.append(desk.time.naps[-1])
             await desk.time.pass_by(pauses[-1])
@@ -122,7 +122,7 @@ async def test_a_connection_that_is_open_and_silent_is_given_up_each_time_after_
         assert desk.venue.connected(TRADES)
 
 
-@pytest.mark.parametrize("error", [AccessLost("banned"), Refused("no such market")])
+@pytest.mark.parametrize("error", [AccessLost("banned"), VenueRefusal("no such market")])
 async def test_what_no_reconnecting_mends_ends_the_feed(error: Exception) -> None:
     async with running(Desk()) as desk:
         await desk.push(TRADES, trade(1))
@@ -210,16 +210,16 @@ async def test_an_older_time_with_a_newer_id_is_good() -> None:
 async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> None:
     async with running(Desk(symbols=TWO, channels=(BOOK, TRADES))) as desk:
         await desk.push(BOOK, book(), book(symbol="ETHUSDT"))
-        assert desk.holds(HoldKind.BROKEN_BOOK) == []
-        await desk.lose(BOOK, NotNow("a step is missing"))
-        assert desk.holds(HoldKind.BROKEN_BOOK) == [("BTCUSDT", True), ("ETHUSDT", True)]
-        hold = next(said for said in desk.said if isinstance(said, HoldEvent))
+        assert desk.holds(RestrictionKind.BROKEN_BOOK) == []
+        await desk.lose(BOOK, NotExecuted("a step is missing"))
+        assert desk.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True), ("ETHUSDT", True)]
+        hold = next(said for said in desk.said if isinstance(said, SymbolRestricted))
         assert "a step is missing" in hold.message
         await desk.push(TRADES, trade(1))
         await desk.push(BOOK, book())
-        assert desk.holds(HoldKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
+        assert desk.holds(RestrictionKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
         await desk.push(BOOK, book(symbol="ETHUSDT"))
-        assert desk.holds(HoldKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
+        assert desk.holds(RestrictionKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
         assert desk.venue.listened == [BOOK, TRADES, BOOK]
 
 
@@ -235,10 +235,10 @@ async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> N
 async def test_a_book_that_cannot_be_holds_its_symbol(change: dict[str, object]) -> None:
     async with running(Desk(channels=(BOOK,))) as desk:
         await desk.push(BOOK, msgspec.structs.replace(book(), **change))
-        assert desk.holds(HoldKind.BROKEN_BOOK) == [("BTCUSDT", True)]
+        assert desk.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True)]
         assert desk.events == []
         await desk.push(BOOK, book())
-        assert desk.holds(HoldKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
+        assert desk.holds(RestrictionKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
 
 
 async def test_two_venues_are_kept_apart() -> None:

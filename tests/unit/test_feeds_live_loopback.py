@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from tests.loopback import LoopbackExchange
-from tradectl.domain.events import BookEvent, Event, HoldEvent, HoldKind, MarketDataEvent
+from tradectl.domain.events import (
+    BookEvent,
+    Event,
+    MarketDataEvent,
+    RestrictionKind,
+    SymbolRestricted,
+)
 from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
@@ -39,8 +45,10 @@ class Desk:
         return [int(event.trade_id) for event in self.events if event.trade_id]
 
     @property
-    def holds(self) -> list[tuple[HoldKind, bool]]:
-        return [(event.kind, event.held) for event in self.posted if isinstance(event, HoldEvent)]
+    def holds(self) -> list[tuple[RestrictionKind, bool]]:
+        return [
+            (event.kind, event.held) for event in self.posted if isinstance(event, SymbolRestricted)
+        ]
 
     @property
     def taped(self) -> list[int]:
@@ -130,9 +138,9 @@ async def test_a_half_open_connection_holds_its_symbol_and_is_made_again() -> No
         desk.exchange.start_walking(50)
         await desk.until(lambda: len(desk.events) > 20)
         stall = desk.exchange.misbehave("stall", stream="btcusdt@*")
-        await desk.until(lambda: (HoldKind.STALE, True) in desk.holds)
+        await desk.until(lambda: (RestrictionKind.STALE, True) in desk.holds)
         stall.remove()
-        await desk.until(lambda: (HoldKind.STALE, False) in desk.holds)
+        await desk.until(lambda: (RestrictionKind.STALE, False) in desk.holds)
         await desk.until(lambda: desk.ids and desk.ids[-1] >= desk.taped[-1] - 1)
         first = desk.taped.index(desk.ids[0])
         assert desk.ids == desk.taped[first : first + len(desk.ids)]
@@ -143,8 +151,8 @@ async def test_a_book_that_lost_a_step_is_held_until_it_is_whole_again(kind: str
     async with at_work(BOOK) as desk:
         await desk.until(lambda: desk.events)
         desk.exchange.misbehave(kind, stream="btcusdt@depth*", count=1)
-        await desk.while_quoting(lambda: (HoldKind.BROKEN_BOOK, True) in desk.holds)
-        await desk.while_quoting(lambda: (HoldKind.BROKEN_BOOK, False) in desk.holds)
+        await desk.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, True) in desk.holds)
+        await desk.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, False) in desk.holds)
         book = desk.events[-1]
         assert isinstance(book, BookEvent)
         assert book.bid is not None

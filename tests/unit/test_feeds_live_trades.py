@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 
 from tests.unit.fake_venue import START, FakeVenue, trade, turns
 from tests.unit.live_desk import Desk, running
-from tradectl.domain.errors import NotNow, OutcomeUnknown
+from tradectl.domain.errors import NotExecuted, OutcomeUnknown
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.venue import Channel
-from tradectl.feeds.live.named_trades import NamedLine, line_for
-from tradectl.feeds.live.trade_sequencer import FRUITLESS, TRUSTED_AFTER, WITNESSES, NumberedLine
+from tradectl.feeds.live.named_trades import NamedTradeSequencer, sequencer_for
+from tradectl.feeds.live.trade_sequencer import (
+    FRUITLESS,
+    TRUSTED_AFTER,
+    WITNESSES,
+    NumberedTradeSequencer,
+)
 
 TRADES = Channel.TRADES
 
@@ -103,8 +108,8 @@ async def test_trades_that_come_while_it_is_asked_wait_for_those_before_them() -
         assert desk.ids == texts(range(1, 12))
 
 
-@pytest.mark.parametrize("error", [NotNow("busy"), NotNow("banned", 3.0)])
-async def test_an_exchange_that_cannot_tell_now_is_asked_again(error: NotNow) -> None:
+@pytest.mark.parametrize("error", [NotExecuted("busy"), NotExecuted("banned", 3.0)])
+async def test_an_exchange_that_cannot_tell_now_is_asked_again(error: NotExecuted) -> None:
     async with running(desk_of(range(1, 10))) as desk:
         await desk.push(TRADES, trade(1))
         await desk.lose(TRADES)
@@ -131,7 +136,7 @@ async def test_trades_wait_no_longer_than_patience_lasts() -> None:
     async with running(desk_of(patience=0.02)) as desk:
         await desk.push(TRADES, trade(1))
         await desk.lose(TRADES)
-        desk.venue.refusing = [NotNow("banned", 1e9)] * 9
+        desk.venue.refusing = [NotExecuted("banned", 1e9)] * 9
         desk.venue.push(TRADES, trade(5))
         while desk.ids != ["1", "5"]:
             await turns(1)
@@ -141,7 +146,7 @@ async def test_when_the_feed_ends_what_waits_is_handed_on() -> None:
     async with running(desk_of()) as desk:
         await desk.push(TRADES, trade(1))
         await desk.lose(TRADES)
-        desk.venue.refusing = [NotNow("banned", 1e9)]
+        desk.venue.refusing = [NotExecuted("banned", 1e9)]
         await desk.push(TRADES, trade(5))
         assert desk.ids == ["1"]
     assert desk.ids == ["1", "5"]
@@ -192,12 +197,14 @@ async def test_an_exchange_that_tells_late_is_asked_twice() -> None:
 # --- the lines by themselves -----------------------------------------------------------------------
 
 
-def heard(line: NumberedLine | NamedLine, events: Iterable[MarketDataEvent]) -> list[str]:
+def heard(
+    line: NumberedTradeSequencer | NamedTradeSequencer, events: Iterable[MarketDataEvent]
+) -> list[str]:
     return [ready.trade_id for event in events for ready in line.heard(event)]
 
 
 def test_numbers_are_trusted_after_twenty_in_a_row() -> None:
-    line = NumberedLine(Counter())
+    line = NumberedTradeSequencer(Counter())
     heard(line, trades(range(1, TRUSTED_AFTER + 1)))
     before = line.trusted
     heard(line, trades([TRUSTED_AFTER + 1]))
@@ -205,7 +212,7 @@ def test_numbers_are_trusted_after_twenty_in_a_row() -> None:
 
 
 def test_numbers_that_leave_some_out_again_and_again_lose_the_trust_for_long() -> None:
-    line, last = NumberedLine(counts := Counter[str]()), 0
+    line, last = NumberedTradeSequencer(counts := Counter[str]()), 0
     for _ in range(FRUITLESS):
         heard(line, trades(range(last + 1, last + 40)))
         last += 42
@@ -222,7 +229,7 @@ def test_numbers_that_leave_some_out_again_and_again_lose_the_trust_for_long() -
 
 
 def test_a_number_out_of_the_blue_does_not_silence_the_symbol() -> None:
-    line = NumberedLine(counts := Counter[str]())
+    line = NumberedTradeSequencer(counts := Counter[str]())
     assert heard(line, trades(range(1, 5))) == texts(range(1, 5))
     assert heard(line, [trade(10**19, ts=START)]) == [str(10**19)]
     assert heard(line, trades(range(5, 50))) == texts(range(4 + WITNESSES, 50))
@@ -231,15 +238,15 @@ def test_a_number_out_of_the_blue_does_not_silence_the_symbol() -> None:
 
 
 def test_old_trades_told_again_are_no_new_numbering() -> None:
-    line = NumberedLine(Counter())
+    line = NumberedTradeSequencer(Counter())
     heard(line, trades(range(1000, 1100)))
     assert heard(line, trades(range(900, 1100))) == []
 
 
 def test_trades_with_names_are_known_by_them() -> None:
     events = [trade(name, ts=START + at) for at, name in enumerate(("a", "b", "a", "c", "b"))]
-    line = line_for(events[0], counts := Counter[str]())
-    assert isinstance(line, NamedLine)
+    line = sequencer_for(events[0], counts := Counter[str]())
+    assert isinstance(line, NamedTradeSequencer)
     assert heard(line, events) == ["a", "b", "c"]
     assert counts["duplicates"] == 2
 
@@ -279,7 +286,7 @@ def test_however_a_numbered_stream_is_cut_and_shuffled_each_trade_comes_once_in_
     data: st.DataObject,
 ) -> None:
     total = data.draw(st.integers(1, 120))
-    line = NumberedLine(Counter())
+    line = NumberedTradeSequencer(Counter())
     out: list[int] = []
     at = 1
     while at <= total:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.fake_venue import START, FakeVenue, quote, trade, turns
 from tests.unit.live_desk import Desk, running
-from tradectl.domain.events import HoldEvent, MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, SymbolRestricted
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Channel
 
@@ -28,7 +28,7 @@ async def test_silence_holds_a_symbol_once_and_fresh_data_lets_it_go() -> None:
         await desk.push(TRADES, fresh(desk, 2))
         await desk.time.pass_by(1)
         assert desk.stale == [HELD, FREE]
-        hold = next(said for said in desk.said if isinstance(said, HoldEvent))
+        hold = next(said for said in desk.said if isinstance(said, SymbolRestricted))
         assert hold.message.startswith("no fresh market data for 3")
 
 
@@ -54,7 +54,7 @@ async def test_what_lags_by_its_own_time_holds_before_it_is_handed_on_and_never_
             await desk.push(TRADES, trade(number, ts=desk.time.now() - 31 * SECOND))
             await desk.time.pass_by(1)
         assert desk.stale == [HELD]
-        assert isinstance(desk.said[0], HoldEvent)
+        assert isinstance(desk.said[0], SymbolRestricted)
         assert desk.said[0].message == "its newest market data is 31.0 s old"
         await desk.push(TRADES, fresh(desk, 200))
         await desk.time.pass_by(1)
@@ -103,10 +103,10 @@ async def test_after_the_process_stood_still_all_is_held_before_what_waited_is_h
         desk.venue.push(QUOTES, quote("98"))
         await turns()
         kinds = [type(said) for said in desk.said[1:]]
-        assert kinds == [HoldEvent, HoldEvent, list]
+        assert kinds == [SymbolRestricted, SymbolRestricted, list]
         assert desk.stale == [HELD, ("ETHUSDT", True)]
         hold = desk.said[1]
-        assert isinstance(hold, HoldEvent)
+        assert isinstance(hold, SymbolRestricted)
         assert "stood still for 5" in hold.message
 
 

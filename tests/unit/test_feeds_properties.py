@@ -17,7 +17,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND
 from tradectl.feeds.csv.columns import DOUBT, read_block
-from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import read_header
 from tradectl.feeds.csv.rows import read_row
 from tradectl.feeds.quality import RowError
@@ -146,15 +146,15 @@ def test_a_block_in_doubt_leaves_nothing_behind(name: str, broken: int) -> None:
     assert after.count(None) == 1
 
 
-def judged(track: Track, line: str) -> MarketDataEvent | None:
+def judged(track: FileState, line: str) -> MarketDataEvent | None:
     try:
         return read_row(track, line)
     except RowError:
         return None
 
 
-def new_track(header: str) -> Track:
-    track = Track(read_header(header), "", NOW)
+def new_track(header: str) -> FileState:
+    track = FileState(read_header(header), "", NOW)
     track.interval = 60 * SECOND
     return track
 

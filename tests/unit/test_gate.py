@@ -47,15 +47,15 @@ def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
 
 class Door:
     def __init__(self, latch: HaltLatch | None) -> None:
-        self.outside = Outside()
+        self.external = Outside()
         self.reports: list[tuple[ExecutionEvent, int]] = []
         report = self.reports
-        self.gate = ExchangeGate(self.outside, lambda e, at: report.append((e, at)), latch)
+        self.gate = ExchangeGate(self.external, lambda e, at: report.append((e, at)), latch)
 
     def lets_pass(self, command: OutboundCommand) -> bool:
-        before = len(self.outside.got), len(self.reports)
+        before = len(self.external.got), len(self.reports)
         self.gate.send(command, NOW)
-        passed, reported = len(self.outside.got) - before[0], len(self.reports) - before[1]
+        passed, reported = len(self.external.got) - before[0], len(self.reports) - before[1]
         assert passed + reported == 1
         return bool(passed)
 
@@ -64,7 +64,7 @@ def test_without_a_latch_everything_passes() -> None:
     door = Door(None)
     commands: list[OutboundCommand] = [submit(), submit(reduce_only=True), CANCEL]
     assert all(door.lets_pass(command) for command in commands)
-    assert door.outside.got == [(command, NOW) for command in commands]
+    assert door.external.got == [(command, NOW) for command in commands]
 
 
 def test_while_the_latch_is_blank_everything_passes(latch: HaltLatch) -> None:

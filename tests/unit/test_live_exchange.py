@@ -11,17 +11,17 @@ from tests.unit.bus_desk import MemoryJournal
 from tests.unit.ledger_desk import RUN, SPOT, Ledger, open_books
 from tests.unit.test_gate import submit
 from tradectl.adapters.execution import ExecutionAdapter
-from tradectl.adapters.gateway import NoLink
+from tradectl.adapters.gateway import NoGateway
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
-from tradectl.domain.errors import AccessLost, NotNow
-from tradectl.domain.events import EmergencyEvent, HoldEvent, HoldKind
+from tradectl.domain.errors import AccessLost, NotExecuted
+from tradectl.domain.events import EmergencyStopReceived, RestrictionKind, SymbolRestricted
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import Reading
-from tradectl.exchange.ccxt_venue.rate_limiter import Pace
-from tradectl.exchange.live.live_exchange import LastLook
+from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
+from tradectl.exchange.live.live_exchange import PreSendCheck
 from tradectl.state.manager import StateManager
 from tradectl.state.store import Changes
 
@@ -30,11 +30,11 @@ ccxt = pytest.importorskip("ccxt")
 # --- the last look ----------------------------------------------------------------------------------
 
 
-class Guarded(NoLink):
+class Guarded(NoGateway):
     """Keeps what it is to ask."""
 
-    def guard(self, last_look: LastLook) -> None:
-        self.last_look = last_look
+    def guard(self, pre_send_check: PreSendCheck) -> None:
+        self.pre_send_check = pre_send_check
 
 
 class Desk:
@@ -46,15 +46,17 @@ class Desk:
         bus = EventBus(core=Core(RUN))
         ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.link)
 
-    def hold(self, kind: HoldKind, *, held: bool = True) -> None:
-        self.ledger.tell(HoldEvent(symbol="BTCUSDT", kind=kind, held=held))
+    def hold(self, kind: RestrictionKind, *, held: bool = True) -> None:
+        self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, held=held))
 
     def why_not(self, command: SubmitOrder) -> str:
-        return self.link.last_look(command)
+        return self.link.pre_send_check(command)
 
 
-@pytest.mark.parametrize("kind", list(HoldKind))
-def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(kind: HoldKind) -> None:
+@pytest.mark.parametrize("kind", list(RestrictionKind))
+def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
+    kind: RestrictionKind,
+) -> None:
     desk = Desk()
     entry, exit_ = submit(), submit(reduce_only=True)
     assert desk.why_not(entry) == desk.why_not(exit_) == ""
@@ -67,15 +69,15 @@ def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(kind: H
 
 def test_what_a_stop_closes_leaves_in_spite_of_a_hold() -> None:
     desk = Desk()
-    desk.hold(HoldKind.MISMATCH)
-    desk.ledger.tell(EmergencyEvent(flatten=True))
+    desk.hold(RestrictionKind.MISMATCH)
+    desk.ledger.tell(EmergencyStopReceived(flatten=True))
     assert desk.why_not(submit(reduce_only=True)) == ""
     assert desk.why_not(submit()) != ""
 
 
 def test_a_hold_of_one_symbol_keeps_no_other_back() -> None:
     desk = Desk()
-    desk.ledger.tell(HoldEvent(symbol=SPOT, kind=HoldKind.MISMATCH))
+    desk.ledger.tell(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.MISMATCH))
     assert desk.why_not(submit()) == ""
 
 
@@ -100,7 +102,7 @@ async def test_the_database_never_knows_what_a_loss_of_power_takes_from_a_strict
     bus = EventBus(core=Core(RUN), journal=journal)
     store = Projection(journal.log)
     state = StateManager(bus, books=open_books(), store=store)  # type: ignore[arg-type]
-    bus.post(HoldEvent(symbol=SPOT, kind=HoldKind.STALE))
+    bus.post(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE))
     bus.turn()
     await state.flush()
     synced = ["sync"] if strict else []
@@ -112,7 +114,7 @@ async def test_the_database_never_knows_what_a_loss_of_power_takes_from_a_strict
 
 async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None:
     """ccxt asks once for all of an account's streams, and blames the keys when nothing comes."""
-    caller = Caller(Pace(1.0, 1.0, 0.0), Reading(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), Reading(), frozenset())
     error = ccxt.AuthenticationError("received an empty listenKey")
 
     async def leads() -> None:
@@ -124,14 +126,14 @@ async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None
     async def follows() -> None:
         raise error
 
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await caller.watch("news", leads)
-    with pytest.raises(NotNow):
+    with pytest.raises(NotExecuted):
         await caller.watch("news", follows)
 
 
 async def test_keys_that_are_refused_are_lost_access_in_a_stream_too() -> None:
-    caller = Caller(Pace(1.0, 1.0, 0.0), Reading(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), Reading(), frozenset())
 
     async def refused() -> None:
         raise ccxt.AuthenticationError("Invalid API-key")

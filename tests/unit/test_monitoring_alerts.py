@@ -16,7 +16,7 @@ from tests.unit.monitoring_bench import LONGEST_S, Inbox, StillClock, Stopwatch,
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import RiskEvent, SystemEvent
+from tradectl.domain.events import LimitBreached, SystemEvent
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert import AlertStatus
 from tradectl.monitoring.alert_registry import MAX_OPEN
@@ -216,7 +216,7 @@ async def test_a_critical_alert_is_repeated_until_somebody_acknowledges_it(bus: 
 async def test_events_on_the_bus_become_alerts(
     bus: EventBus, manager: AlertManager, inbox: Inbox
 ) -> None:
-    bus.post(RiskEvent(source_component="risk", code="DRAWDOWN", message="down", action="halt"))
+    bus.post(LimitBreached(source_component="risk", code="DRAWDOWN", message="down", action="halt"))
     heard = await inbox.next()
     assert (heard.type, heard.severity, heard.component) == ("DRAWDOWN", "critical", "risk")
 

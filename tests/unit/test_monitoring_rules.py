@@ -9,15 +9,15 @@ import pytest
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
+    LimitBreached,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderDeniedEvent,
-    RiskEvent,
+    OrderApproved,
+    OrderDenied,
     SystemEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.monitoring.alert import Alert, AlertSeverity
 from tradectl.monitoring.alert_rules import SEVERITY_OF_KIND, Cleared, Raised, finding_of
@@ -27,8 +27,8 @@ def system(kind: str, component: str = "part", message: str = "words") -> System
     return SystemEvent(source_component="me", kind=kind, component=component, message=message)
 
 
-def denied(code: str) -> OrderDeniedEvent:
-    return OrderDeniedEvent(
+def denied(code: str) -> OrderDenied:
+    return OrderDenied(
         source_component="risk", order_id="o1", symbol="X", code=code, message="too much"
     )
 
@@ -69,13 +69,13 @@ def test_every_kind_has_a_message_even_when_its_event_has_none() -> None:
     [("alert", "warning"), ("pause", "error"), ("halt", "critical"), ("sing", "warning")],
 )
 def test_a_risk_event_is_as_severe_as_its_action(action: str, severity: str) -> None:
-    event = RiskEvent(source_component="risk", code="DRAWDOWN", message="down", action=action)
+    event = LimitBreached(source_component="risk", code="DRAWDOWN", message="down", action=action)
     assert finding_of(event) == Raised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
 
 
 def test_risk_events_of_two_symbols_are_two_conditions() -> None:
     findings = [
-        finding_of(RiskEvent(source_component="risk", code="C", message="m", symbol=symbol))
+        finding_of(LimitBreached(source_component="risk", code="C", message="m", symbol=symbol))
         for symbol in ("A", "B")
     ]
     assert [f.component for f in findings if f is not None] == ["risk:A", "risk:B"]
@@ -97,7 +97,7 @@ def test_a_denied_order_is_told_by_its_code(code: str, expected: str, severity: 
 
 @pytest.mark.parametrize("reason", ["a fire", ""])
 def test_an_emergency_stop_is_critical_with_or_without_a_reason(reason: str) -> None:
-    finding = finding_of(EmergencyEvent(source_component="cli", reason=reason))
+    finding = finding_of(EmergencyStopReceived(source_component="cli", reason=reason))
     message = reason or "emergency stop"
     assert finding == Raised("emergency_stop", message, AlertSeverity.CRITICAL, "cli")
 
@@ -115,9 +115,9 @@ def test_some_events_end_what_others_began(kind: str, over: str) -> None:
     [
         system("started"),
         system("stopped"),
-        CommandEvent(command=Command.PAUSE),
-        TimerEvent(name="risk"),
-        OrderApprovedEvent(order_id="o1"),
+        CommandReceived(command=Command.PAUSE),
+        TimerFired(name="risk"),
+        OrderApproved(order_id="o1"),
         MarketDataEvent(symbol="X", price=Decimal(1), volume=Decimal(1)),
     ],
 )

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ledger_desk import RUN, SPOT, Ledger, instruments
-from tradectl.domain.events import FillEvent, Liquidity
+from tradectl.domain.events import Liquidity, OrderFilled
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
-from tradectl.exchange.live.order_tracker import OrderDesk, Reports
+from tradectl.exchange.live.order_tracker import OrderTracker, Reports
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 S = OrderStatus
@@ -31,14 +31,14 @@ def fill(trade_id: str, quantity: str = "1", client: str = "", **more: Any) -> V
     return VenueFill(SPOT, trade_id, "v1", Side.BUY, Decimal(quantity), **told)
 
 
-def desk(**more: Any) -> OrderDesk:
-    made = OrderDesk("venue", RUN, instruments(), **more)
+def desk(**more: Any) -> OrderTracker:
+    made = OrderTracker("venue", RUN, instruments(), **more)
     made.track(SPEC, 0)
     return made
 
 
 def words(reports: Reports) -> list[str]:
-    return [r.trade_id if isinstance(r, FillEvent) else r.kind.value for r in reports]
+    return [r.trade_id if isinstance(r, OrderFilled) else r.kind.value for r in reports]
 
 
 # --- ids ----------------------------------------------------------------------------------------
@@ -121,9 +121,9 @@ def test_a_lost_order_is_doubted_until_any_word_of_it_comes() -> None:
     tracked = made.get("o1")
     assert tracked is not None
     assert words(made.lost(tracked, "no answer")) == ["unknown"]
-    assert tracked.doubted
+    assert tracked.unknown
     made.told([order(S.ACCEPTED)])
-    assert not tracked.doubted
+    assert not tracked.unknown
 
 
 def test_what_is_not_ours_is_shown_and_left_alone() -> None:
@@ -131,7 +131,7 @@ def test_what_is_not_ours_is_shown_and_left_alone() -> None:
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
     assert made.open_there([other]) == []
     assert made.foreign == {"v9": other}
-    assert made.strays() == []
+    assert made.orphans() == []
     assert made.open_there([]) == []
     assert made.foreign == {}
 
@@ -142,7 +142,7 @@ def test_an_order_with_our_tag_that_nobody_remembers_is_a_stray() -> None:
         order(S.ACCEPTED, client=client_order_id(RUN, "forgotten")), venue_order_id="v9"
     )
     made.open_there([stray])
-    assert made.strays() == [stray]
+    assert made.orphans() == [stray]
 
 
 def test_an_order_reported_over_that_is_open_after_all_is_a_zombie() -> None:
@@ -150,7 +150,7 @@ def test_an_order_reported_over_that_is_open_after_all_is_a_zombie() -> None:
     tracked = made.get("o1")
     assert tracked is not None
     made.refused(tracked, "not now")
-    assert made.zombies([order(S.ACCEPTED)]) == [tracked]
+    assert made.reopened([order(S.ACCEPTED)]) == [tracked]
 
 
 def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None:
@@ -160,7 +160,7 @@ def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None
 
 def test_a_restored_order_goes_on_where_it_was() -> None:
     ledger = Ledger().work("o1", "buy 4")
-    made = OrderDesk("venue", RUN, instruments())
+    made = OrderTracker("venue", RUN, instruments())
     for report in desk().told([order(S.PARTIALLY_FILLED, "1"), fill("t1")]):
         ledger.tell(report)
     known = ledger.books.order("o1")
@@ -176,8 +176,8 @@ COIN = Instrument(
 )  # fmt: skip
 
 
-def paid(currency: str, amount: str) -> FillEvent:
-    made = OrderDesk(
+def paid(currency: str, amount: str) -> OrderFilled:
+    made = OrderTracker(
         "venue",
         RUN,
         Instruments([COIN]),
@@ -186,7 +186,7 @@ def paid(currency: str, amount: str) -> FillEvent:
     made.track(SPEC, 0)
     told = fill("t1", client=CLIENT, fee=Decimal(amount), fee_currency=currency)
     (report,) = made.told([told])
-    assert isinstance(report, FillEvent)
+    assert isinstance(report, OrderFilled)
     return report
 
 

@@ -9,12 +9,18 @@ from hypothesis import strategies as st
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
-from tradectl.portfolio.netting import Allocations, Wish, net_wish, share_of, wish_of
+from tradectl.portfolio.netting import (
+    Allocations,
+    TargetSignal,
+    net_target,
+    share_of,
+    target_signal_of,
+)
 
 D = Decimal
 SHARES = st.decimals(0, 1, places=4)
 WISHES = st.builds(
-    Wish,
+    TargetSignal,
     symbol=st.just("BTCUSDT"),
     strategy=st.just("any"),
     size=st.decimals(-1, 1, places=4),
@@ -23,8 +29,8 @@ WISHES = st.builds(
 )
 
 
-def wish(size: str, confidence: str = "1", allocation: str = "1") -> Wish:
-    return Wish("BTCUSDT", "any", D(size), D(confidence), D(allocation))
+def wish(size: str, confidence: str = "1", allocation: str = "1") -> TargetSignal:
+    return TargetSignal("BTCUSDT", "any", D(size), D(confidence), D(allocation))
 
 
 def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> StrategySignalEvent:
@@ -34,7 +40,7 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
 
 
 @pytest.mark.parametrize(
-    ("wishes", "net"),
+    ("target_signals", "net"),
     [
         ([], "0"),
         ([wish("1")], "1"),
@@ -54,26 +60,33 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
         ([wish("1"), wish("1"), wish("0"), wish("0")], "0.5"),
     ],
 )
-def test_wishes_of_a_symbol_are_netted(wishes: list[Wish], net: str) -> None:
-    assert net_wish(wishes) == D(net)
+def test_wishes_of_a_symbol_are_netted(target_signals: list[TargetSignal], net: str) -> None:
+    assert net_target(target_signals) == D(net)
 
 
 @given(st.lists(WISHES, max_size=6))
-def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(wishes: list[Wish]) -> None:
-    allocated = min(D(1), sum((w.allocation for w in wishes), D(0)))
-    assert abs(net_wish(wishes)) <= allocated
+def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(
+    target_signals: list[TargetSignal],
+) -> None:
+    allocated = min(D(1), sum((w.allocation for w in target_signals), D(0)))
+    assert abs(net_target(target_signals)) <= allocated
 
 
 @given(st.lists(WISHES, max_size=6))
-def test_opposite_wishes_give_the_opposite_net(wishes: list[Wish]) -> None:
-    opposite = [Wish(w.symbol, w.strategy, -w.size, w.confidence, w.allocation) for w in wishes]
-    assert net_wish(opposite) == -net_wish(wishes)
+def test_opposite_wishes_give_the_opposite_net(target_signals: list[TargetSignal]) -> None:
+    opposite = [
+        TargetSignal(w.symbol, w.strategy, -w.size, w.confidence, w.allocation)
+        for w in target_signals
+    ]
+    assert net_target(opposite) == -net_target(target_signals)
 
 
 @given(st.lists(WISHES.filter(lambda w: w.confidence > 0 < w.allocation), min_size=1, max_size=6))
-def test_strategies_that_agree_lose_nothing_to_rounding(wishes: list[Wish]) -> None:
-    agreed = [Wish(w.symbol, w.strategy, D(1), w.confidence, w.allocation) for w in wishes]
-    assert net_wish(agreed) == min(D(1), sum((w.allocation for w in wishes), D(0)))
+def test_strategies_that_agree_lose_nothing_to_rounding(target_signals: list[TargetSignal]) -> None:
+    agreed = [
+        TargetSignal(w.symbol, w.strategy, D(1), w.confidence, w.allocation) for w in target_signals
+    ]
+    assert net_target(agreed) == min(D(1), sum((w.allocation for w in target_signals), D(0)))
 
 
 @pytest.mark.parametrize(
@@ -89,25 +102,25 @@ def test_strategies_that_agree_lose_nothing_to_rounding(wishes: list[Wish]) -> N
     ],
 )
 def test_an_action_is_read_in_any_case(action: Any, size: str) -> None:
-    assert wish_of(signal(action, strength=0.5), D(1)).size == D(size)
+    assert target_signal_of(signal(action, strength=0.5), D(1)).size == D(size)
 
 
 @pytest.mark.parametrize("action", ["hold", "", "long", None, 1])
 def test_an_action_that_is_none_is_refused(action: Any) -> None:
     with pytest.raises(UsageError, match="is not one of buy, sell, close"):
-        wish_of(signal(action), D(1))
+        target_signal_of(signal(action), D(1))
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, 0.25])
 def test_strength_is_taken_by_its_text(value: Any) -> None:
-    assert wish_of(signal(strength=value), D(1)).size == D(str(value))
+    assert target_signal_of(signal(strength=value), D(1)).size == D(str(value))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 1e300])
 @pytest.mark.parametrize("name", ["strength", "confidence"])
 def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
-        wish_of(signal(**{name: value}), D(1))
+        target_signal_of(signal(**{name: value}), D(1))
 
 
 @pytest.mark.parametrize(

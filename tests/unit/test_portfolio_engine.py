@@ -9,11 +9,11 @@ import pytest
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.events import (
-    CancelEvent,
+    CancelRequested,
     Event,
-    OrderEvent,
-    PortfolioEvent,
+    OrderInitialized,
     StrategySignalEvent,
+    TargetComputed,
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
@@ -42,8 +42,8 @@ def signal(
     return StrategySignalEvent(symbol=symbol, action=action, strategy=strategy, **fields)
 
 
-def answer(events: list[Event]) -> PortfolioEvent:
-    assert isinstance(events[0], PortfolioEvent)
+def answer(events: list[Event]) -> TargetComputed:
+    assert isinstance(events[0], TargetComputed)
     return events[0]
 
 
@@ -55,7 +55,7 @@ def reason(events: list[Event]) -> str:
 
 
 def orders(events: list[Event]) -> list[OrderSpec]:
-    return [event.order for event in events if isinstance(event, OrderEvent)]
+    return [event.order for event in events if isinstance(event, OrderInitialized)]
 
 
 def brief(events: list[Event]) -> list[tuple[str, D, bool]]:
@@ -79,7 +79,7 @@ LIMIT = {"type": OrderType.LIMIT, "price": D(99)}
 def test_a_signal_becomes_a_target_and_an_order() -> None:
     events = engine().on_signal(signal("BUY", reason="fast over slow"), account())
     assert events == [
-        PortfolioEvent(
+        TargetComputed(
             source_component="portfolio",
             symbol=BTC,
             target=D(20),
@@ -87,7 +87,7 @@ def test_a_signal_becomes_a_target_and_an_order() -> None:
             change=D(20),
             reason="fast over slow",
         ),
-        OrderEvent(
+        OrderInitialized(
             source_component="portfolio",
             order=OrderSpec("id-1", BTC, Side.BUY, D(20), strategy="ema"),
             reason="fast over slow",
@@ -167,7 +167,7 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
     events = chosen.on_signal(asked, view)
     assert reason(events).startswith(why)
     assert answer(events).target == answer(events).current == view.position(asked.symbol).quantity
-    assert chosen.wishes() == []
+    assert chosen.target_signals() == []
 
 
 # --- what is not worth an order -------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_a_resting_order_that_leads_away_is_cancelled() -> None:
     work(view, Side.BUY, "12", **LIMIT)
     events = engine().on_signal(signal("close", reason="stop"), view)
     assert answer(events).change == -8
-    assert events[1] == CancelEvent(
+    assert events[1] == CancelRequested(
         source_component="portfolio", order_id="w-0", symbol=BTC, reason="stop"
     )
     assert brief(events) == [("sell", D(8), True)]
@@ -301,7 +301,7 @@ def test_what_stays_in_flight_still_counts_when_another_order_is_cancelled() -> 
     work(view, Side.BUY, "5", symbol=PERPETUAL, status=OrderStatus.APPROVED)
     work(view, Side.BUY, "7", symbol=PERPETUAL, **LIMIT)
     events = engine().on_signal(signal("sell", PERPETUAL), view)
-    assert [e.order_id for e in events if isinstance(e, CancelEvent)] == ["w-1"]
+    assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-1"]
     assert brief(events) == [("sell", D(25), False)]
 
 
@@ -309,7 +309,7 @@ def test_a_resting_entry_is_cancelled_though_nothing_is_held() -> None:
     view = account()
     work(view, Side.BUY, "20", **LIMIT)
     events = engine().on_signal(signal("close"), view)
-    assert [type(event) for event in events] == [PortfolioEvent, CancelEvent]
+    assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_an_order_asked_to_go_is_expected_to_go() -> None:
@@ -380,7 +380,7 @@ def test_paused_a_resting_entry_is_cancelled() -> None:
     work(view, Side.BUY, "5", **LIMIT)
     view.mode = TradingMode.PAUSED
     events = engine().on_signal(signal("buy"), view)
-    assert [type(event) for event in events] == [PortfolioEvent, CancelEvent]
+    assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_halted_nothing_is_done_but_the_wish_is_kept() -> None:
@@ -402,7 +402,7 @@ def test_strategies_are_netted_and_remembered() -> None:
     view.hold(PERPETUAL, "10")
     second = chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view)
     assert brief(second) == [("sell", D(10), True)]
-    assert [(w.strategy, w.symbol, w.size) for w in chosen.wishes()] == [
+    assert [(w.strategy, w.symbol, w.size) for w in chosen.target_signals()] == [
         ("ema", PERPETUAL, D(1)),
         ("rsi", PERPETUAL, D(-1)),
     ]
@@ -427,7 +427,7 @@ def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, 
     chosen.on_signal(signal("buy"), account())
     events = chosen.rebalance(account(held=held), "schedule")
     assert brief(events) == expected
-    assert all(e.reason == "schedule" for e in events if isinstance(e, PortfolioEvent))
+    assert all(e.reason == "schedule" for e in events if isinstance(e, TargetComputed))
     assert all(order.strategy == "ema" for order in orders(events))
 
 
@@ -534,5 +534,5 @@ def test_after_closing_all_nothing_is_bought_back() -> None:
     chosen, view = engine(), account()
     chosen.on_signal(signal("buy"), view)
     chosen.close_all(view, "stop")
-    assert chosen.wishes() == []
+    assert chosen.target_signals() == []
     assert chosen.rebalance(view, "schedule") == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
-from tradectl.domain.events import Event, OrderEvent, PortfolioEvent, StrategySignalEvent
+from tradectl.domain.events import Event, OrderInitialized, StrategySignalEvent, TargetComputed
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
@@ -59,7 +59,7 @@ def decide(view: FakeAccount, symbol: str, action: str, strength: float) -> list
 
 
 def orders(events: list[Event]) -> list[OrderSpec]:
-    return [event.order for event in events if isinstance(event, OrderEvent)]
+    return [event.order for event in events if isinstance(event, OrderInitialized)]
 
 
 @given(accounts(), ACTIONS, st.floats(0, 1))
@@ -68,7 +68,7 @@ def test_every_signal_has_one_answer_and_at_most_one_order_that_matches_it(
 ) -> None:
     view, instrument = account
     events = decide(view, instrument.symbol, action, strength)
-    answers = [event for event in events if isinstance(event, PortfolioEvent)]
+    answers = [event for event in events if isinstance(event, TargetComputed)]
     assert answers == events[:1]
     ordered = [order.side.signed(order.quantity) for order in orders(events)]
     assert sum(ordered, D(0)) == answers[0].change
@@ -140,6 +140,6 @@ def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing
             view.work(order, OrderStatus.APPROVED)
             view.fill(order.order_id, mark)
             answer = events[0]
-            assert isinstance(answer, PortfolioEvent)
+            assert isinstance(answer, TargetComputed)
             assert view.position(instrument.symbol).quantity == answer.target
         assert orders(engine.on_signal(signal, view)) == []

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
-from tradectl.domain.events import CancelEvent, Event, HoldKind, OrderEvent, PortfolioEvent
+from tradectl.domain.events import (
+    CancelRequested,
+    Event,
+    OrderInitialized,
+    RestrictionKind,
+    TargetComputed,
+)
 from tradectl.domain.events import StrategySignalEvent as Signal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
@@ -19,7 +25,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol
 BUY, SELL = Side.BUY, Side.SELL
-MISMATCH = HoldKind.MISMATCH
+MISMATCH = RestrictionKind.MISMATCH
 
 
 class System:
@@ -33,9 +39,9 @@ class System:
 
     def take(self, events: list[Event]) -> System:
         for event in events:
-            if isinstance(event, OrderEvent):
+            if isinstance(event, OrderInitialized):
                 self.view.work(event.order)
-            elif isinstance(event, CancelEvent):
+            elif isinstance(event, CancelRequested):
                 self.view.orders[event.order_id].status = OrderStatus.PENDING_CANCEL
         return self
 
@@ -102,7 +108,7 @@ def test_a_stop_that_serves_is_left_alone_however_often_it_is_looked_at() -> Non
 def test_on_spot_an_exit_waits_until_its_stop_is_gone() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     said = system.signal("close")
-    assert isinstance(said[0], PortfolioEvent)
+    assert isinstance(said[0], TargetComputed)
     assert said[0].reason == "its stop is cancelled first"
     assert system.working() == []
     assert system.signal("close")[0].reason == "waiting for a cancel"  # type: ignore[attr-defined]
@@ -177,9 +183,9 @@ def test_a_position_whose_stop_is_passed_before_it_was_placed_is_closed(
     assert system.heard(PERPETUAL).working(PERPETUAL) == [("market", side.value, D(1), None)]
 
 
-@pytest.mark.parametrize(("kind", "placed"), [(MISMATCH, []), (HoldKind.STALE, [STOP])])
+@pytest.mark.parametrize(("kind", "placed"), [(MISMATCH, []), (RestrictionKind.STALE, [STOP])])
 def test_no_stop_is_placed_for_a_position_whose_size_is_in_question(
-    kind: HoldKind, placed: list[object]
+    kind: RestrictionKind, placed: list[object]
 ) -> None:
     system = System(stop_loss_pct=D(3))
     system.view.held[BTC] = {kind: "why"}
@@ -202,7 +208,7 @@ def test_a_limit_entry_left_behind_is_replaced_after_its_cancel_is_confirmed() -
     assert system.engine.rebalance(system.view, "timer") == []
     system.view.price(BTC, "100.30")
     said = system.engine.rebalance(system.view, "timer")
-    assert [type(e) for e in said] == [PortfolioEvent, CancelEvent]
+    assert [type(e) for e in said] == [TargetComputed, CancelRequested]
     assert system.take(said).working() == []
     assert system.engine.rebalance(system.view, "timer") == []
     assert system.confirm_cancels().working() == [("limit", "buy", D(1), D("100.30"))]
@@ -233,7 +239,7 @@ def test_what_was_denied_while_the_symbol_was_held_is_ordered_once_it_is_let_go(
     (entry,) = system.view.working_orders(BTC)
     entry.status = OrderStatus.DENIED
     said = system.engine.on_release(BTC, system.view)
-    assert [type(e) for e in said] == [PortfolioEvent, OrderEvent]
+    assert [type(e) for e in said] == [TargetComputed, OrderInitialized]
     assert system.engine.on_release(PERPETUAL, system.view) == []
 
 

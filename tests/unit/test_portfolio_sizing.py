@@ -17,15 +17,17 @@ from tradectl.portfolio.volatility import DECAY, ENOUGH, Volatility
 D = Decimal
 
 
-def quantity(wishes: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any) -> D:
+def quantity(
+    target_signals: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any
+) -> D:
     """What is held of the first symbol."""
     sizer = sizer_for(PortfolioSettings(**settings))
-    decimals = {symbol: D(wish) for symbol, wish in wishes.items()}
-    return sizer.quantity(next(iter(wishes)), decimals, D(mark), FakeAccount(cash))
+    decimals = {symbol: D(wish) for symbol, wish in target_signals.items()}
+    return sizer.quantity(next(iter(target_signals)), decimals, D(mark), FakeAccount(cash))
 
 
 @pytest.mark.parametrize(
-    ("settings", "wishes", "expected"),
+    ("settings", "target_signals", "expected"),
     [
         ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "1"}, "0.5"),
         ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "-0.5"}, "-0.25"),
@@ -42,9 +44,9 @@ def quantity(wishes: dict[str, str], mark: str = "100", cash: str = "10000", **s
     ],
 )
 def test_a_wish_becomes_a_quantity(
-    settings: dict[str, Any], wishes: dict[str, str], expected: str
+    settings: dict[str, Any], target_signals: dict[str, str], expected: str
 ) -> None:
-    assert quantity(wishes, **settings) == D(expected)
+    assert quantity(target_signals, **settings) == D(expected)
 
 
 @pytest.mark.parametrize("sizing", ["fixed_fraction", "equal_weight", "inverse_volatility"])
@@ -65,8 +67,8 @@ def test_the_calmer_symbol_gets_more() -> None:
     for i in range(ENOUGH + 1):
         sizer.sample("calm", D(100 + i % 2))
         sizer.sample("wild", D(100 + 3 * (i % 2)))
-    wishes = {"calm": D(1), "wild": D(-1)}
-    calm, wild = (sizer.weight(symbol, wishes) for symbol in wishes)
+    target_signals = {"calm": D(1), "wild": D(-1)}
+    calm, wild = (sizer.weight(symbol, target_signals) for symbol in target_signals)
     ratio = log(1.03) / log(1.01)
     assert float(calm / -wild) == pytest.approx(ratio, rel=1e-6)
     assert calm - wild == pytest.approx(D(1), abs=D("1e-8"))
@@ -77,8 +79,8 @@ def test_a_symbol_not_yet_measured_counts_as_average() -> None:
     for i in range(ENOUGH + 1):
         sizer.sample("one", D(100 + i % 2))
         sizer.sample("other", D(100 + i % 2))
-    wishes = {"one": D(1), "other": D(1), "new": D(1)}
-    assert sizer.weight("new", wishes) == D("0.33333333")
+    target_signals = {"one": D(1), "other": D(1), "new": D(1)}
+    assert sizer.weight("new", target_signals) == D("0.33333333")
 
 
 def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:

@@ -14,7 +14,7 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.balance import Balance
 from tradectl.risk.base import Check, Refusal
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 from tradectl.risk.exposure import GrossExposure, Leverage, OrderNotional, PositionNotional
 from tradectl.risk.losses import DailyLoss, Drawdown
 from tradectl.risk.order_validation import (
@@ -55,7 +55,7 @@ def stop(price: str, side: Side = SELL, quantity: str = "1", **fields: Any) -> O
 
 
 def ask(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> Refusal | None:
-    return check.check(Case(spec, view, at))
+    return check.check(RiskContext(spec, view, at))
 
 
 def passes(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> bool:
@@ -646,7 +646,7 @@ def test_small_amounts_keep_their_digits() -> None:
 def test_a_symbol_quoted_in_another_currency_than_the_account_s_is_denied() -> None:
     account = FakeAccount(known=False).price("ETHBTC", "0.05")
     order = OrderSpec("o1", "ETHBTC", Side.BUY, Decimal(1))
-    refusal = OtherCurrency().check(Case(order, account, 0))
+    refusal = OtherCurrency().check(RiskContext(order, account, 0))
     assert refusal is not None
     assert refusal.code == "OTHER_CURRENCY"
     assert refusal.message == "ETHBTC is quoted in BTC, and the account is in USDT"

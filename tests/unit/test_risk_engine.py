@@ -8,14 +8,14 @@ import pytest
 
 from tests.unit.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.events import HoldKind, OrderApprovedEvent, OrderDeniedEvent, RiskEvent
+from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied, RestrictionKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.checks import default_checks
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 
@@ -42,7 +42,7 @@ OFF = RiskLimits(
 class Broken(Check):
     code = "BROKEN"
 
-    def check(self, case: Case) -> Refusal | None:
+    def check(self, case: RiskContext) -> Refusal | None:
         raise KeyError("\x1b[31mno such thing")
 
 
@@ -54,18 +54,18 @@ def order(n: int = 0, side: Side = Side.BUY, quantity: str = "1", **fields: Any)
     return OrderSpec(f"id-{n}", fields.pop("symbol", BTC), side, D(quantity), **fields)
 
 
-def code(event: OrderApprovedEvent | OrderDeniedEvent) -> str:
-    return event.code if isinstance(event, OrderDeniedEvent) else "approved"
+def code(event: OrderApproved | OrderDenied) -> str:
+    return event.code if isinstance(event, OrderDenied) else "approved"
 
 
 def test_an_order_that_every_check_lets_pass_is_approved() -> None:
     approved = RiskEngine(RiskLimits()).judge(order(), account(), 0)
-    assert approved == OrderApprovedEvent(source_component="risk", order_id="id-0")
+    assert approved == OrderApproved(source_component="risk", order_id="id-0")
 
 
 def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
     engine = RiskEngine(RiskLimits(max_order_notional=D(50)))
-    assert engine.judge(order(), account(), 0) == OrderDeniedEvent(
+    assert engine.judge(order(), account(), 0) == OrderDenied(
         source_component="risk",
         order_id="id-0",
         symbol=BTC,
@@ -96,7 +96,7 @@ def test_a_limit_that_is_off_has_no_check() -> None:
 
 def test_a_check_that_raises_has_refused() -> None:
     denied = RiskEngine(RiskLimits(), [Broken()]).judge(order(), account(), 0)
-    assert isinstance(denied, OrderDeniedEvent)
+    assert isinstance(denied, OrderDenied)
     assert denied.code == "CHECK_FAILED"
     assert denied.message.startswith("the check BROKEN failed: KeyError: ")
     assert "\x1b" not in denied.message
@@ -166,7 +166,7 @@ def test_a_thousand_signals_a_second_are_throttled() -> None:
 
 
 def test_the_same_orders_at_the_same_times_are_judged_the_same() -> None:
-    def run() -> list[OrderApprovedEvent | OrderDeniedEvent]:
+    def run() -> list[OrderApproved | OrderDenied]:
         engine, view = RiskEngine(RiskLimits(max_orders_per_second=1)), account()
         return [
             engine.judge(order(n // 2, quantity=f"{1 + n % 3}"), view, n * SECOND // 7)
@@ -215,7 +215,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
     view = FakeAccount("8500")
     view.day_start_equity = D(10_000)
     assert RiskEngine(RiskLimits()).review(view, 0) == [
-        RiskEvent(
+        LimitBreached(
             source_component="risk",
             code="DAILY_LOSS",
             message="today's loss is 15.00%: the limit is 12%",
@@ -296,17 +296,17 @@ def test_entries_end_at_the_first_level_that_is_more_than_an_alert(
     assert RiskLimits(**fields).no_entries_from("daily_loss") == limit
 
 
-@pytest.mark.parametrize("kind", HoldKind)
+@pytest.mark.parametrize("kind", RestrictionKind)
 def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
-    kind: HoldKind,
+    kind: RestrictionKind,
 ) -> None:
     view, leave = account().hold(BTC, "2"), order(side=Side.SELL, reduce_only=True)
-    view.held[BTC] = {HoldKind.STALE: "old", kind: "why"}
+    view.held[BTC] = {RestrictionKind.STALE: "old", kind: "why"}
     engine = RiskEngine(RiskLimits())
     assert code(engine.judge(order(), view, 0)) == "HELD"
     denied = engine.judge(leave, view, 0)
     assert code(denied) == ("HELD" if kind.blocks_exits else "approved")
-    assert not isinstance(denied, OrderDeniedEvent) or "why" in denied.message
+    assert not isinstance(denied, OrderDenied) or "why" in denied.message
     view.flattening = True
     again = msgspec.structs.replace(leave, order_id="again")
     assert code(engine.judge(again, view, SECOND)) == "approved"

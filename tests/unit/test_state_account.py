@@ -11,7 +11,12 @@ import msgspec
 import pytest
 
 from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
-from tradectl.domain.events import EmergencyEvent, HoldEvent, HoldKind, TimerEvent
+from tradectl.domain.events import (
+    EmergencyStopReceived,
+    RestrictionKind,
+    SymbolRestricted,
+    TimerFired,
+)
 from tradectl.domain.orders import OrderStatus, Trigger
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
@@ -22,7 +27,7 @@ from tradectl.state.books import Books
 def busy_ledger(prefix: str = f"{RUN}-") -> Ledger:
     """Positions, working orders in several statuses, a partial fill, marks, two strategies."""
     ledger = Ledger()
-    ledger.tell(tick("100"), tick("100.50", PERP), TimerEvent(name="risk"))
+    ledger.tell(tick("100"), tick("100.50", PERP), TimerFired(name="risk"))
     ledger.trade(f"{prefix}1-1", "buy 3@100.10", fee="0.0300", strategy="a")
     ledger.trade(f"{prefix}2-1", "sell 1@101", fee="0.01", strategy="b")
     ledger.trade(f"{prefix}3-1", "sell 2@100.5", PERP, strategy="a")
@@ -93,7 +98,7 @@ def test_a_snapshot_keeps_its_marks_and_mode_when_the_books_go_on() -> None:
     ledger = busy_ledger()
     taken = ledger.books.snapshot()
     dumped, hashed = taken.dump(), taken.hash(RUN)
-    ledger.tell(tick("1"), EmergencyEvent())
+    ledger.tell(tick("1"), EmergencyStopReceived())
     assert (taken.dump(), taken.hash(RUN)) == (dumped, hashed)
 
 
@@ -207,7 +212,9 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "fills count": lambda a: setattr(a, "fills_count", 99),
     "duplicates": lambda a: setattr(a, "duplicates", 99),
     "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
-    "held": lambda a: a.at_exchange().hold(HoldEvent(symbol=SPOT, kind=HoldKind.STALE)),
+    "held": lambda a: a.at_exchange().hold(
+        SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE)
+    ),
     "strategy": lambda a: a.strategies.update({"c": StrategyTotals(orders=1)}),
     "strategy's fills": lambda a: setattr(a.strategies["a"], "fills", 99),
 }

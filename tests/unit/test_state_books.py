@@ -22,8 +22,8 @@ from tests.unit.ledger_desk import (
 )
 from tradectl.domain.errors import CoreError, IllegalTransition
 from tradectl.domain.events import (
-    FillEvent,
-    PositionEvent,
+    OrderFilled,
+    PositionChanged,
     Record,
 )
 from tradectl.domain.money import ZERO
@@ -132,7 +132,7 @@ def test_a_cancel_that_is_asked_for_leaves_the_order_working(ledger: Ledger) -> 
     ids=lambda e: type(e).__name__,
 )
 def test_word_of_an_order_that_is_not_ours_halts_and_changes_nothing(
-    ledger: Ledger, event: FillEvent
+    ledger: Ledger, event: OrderFilled
 ) -> None:
     before = ledger.hash()
     with pytest.raises(CoreError, match="order nobody, which is not ours or long over"):
@@ -183,7 +183,7 @@ def test_a_partial_fill_and_the_rest(ledger: Ledger) -> None:
 def test_a_fill_is_answered_with_the_books_right_after_it(ledger: Ledger) -> None:
     ledger.work("o1", "buy 3")
     assert ledger.tell(fill("t1", "o1", "buy 1@100", fee="0.1")) == [
-        PositionEvent(
+        PositionChanged(
             source_component="state",
             symbol=SPOT,
             quantity=Decimal(1),
@@ -290,7 +290,7 @@ def test_reports_and_fills_end_in_the_same_place_in_whatever_order_they_come() -
     ids=["other side", "other symbol", "negative", "nothing"],
 )
 def test_a_fill_that_contradicts_its_order_halts_and_changes_nothing(
-    ledger: Ledger, wrong: FillEvent
+    ledger: Ledger, wrong: OrderFilled
 ) -> None:
     ledger.work("o1", "buy 3")
     before = ledger.hash()

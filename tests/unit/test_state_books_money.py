@@ -21,17 +21,17 @@ from tests.unit.ledger_desk import (
 from tradectl.domain.events import (
     BarEvent,
     Command,
-    CommandEvent,
-    EmergencyEvent,
-    RiskEvent,
-    TimerEvent,
+    CommandReceived,
+    EmergencyStopReceived,
+    LimitBreached,
+    TimerFired,
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingMode
 from tradectl.state.consistency import problems_of
 
-RISK_CHECK = TimerEvent(name="risk")
+RISK_CHECK = TimerFired(name="risk")
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_the_peak_is_the_highest_equity_seen_by_a_risk_check(ledger: Ledger) -> 
     ledger.trade("o1", "buy 10@100")
     for price in ("150", "120"):
         ledger.tell(tick(price), RISK_CHECK)
-    ledger.tell(tick("900"), TimerEvent(name="rebalance"), tick("75"))
+    ledger.tell(tick("900"), TimerFired(name="rebalance"), tick("75"))
     books = ledger.books
     assert books.peak_equity == CASH + 500
     assert books.equity() == CASH - 250
@@ -171,11 +171,11 @@ def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -
 
 # --- modes -------------------------------------------------------------------------------------------
 
-PAUSE = CommandEvent(command=Command.PAUSE, reason="lunch")
-RESUME = CommandEvent(command=Command.RESUME)
-RISK_PAUSE = RiskEvent(code="loss", message="too much", action="pause")
-RISK_HALT = RiskEvent(code="loss", message="far too much", action="halt")
-RISK_ALERT = RiskEvent(code="loss", message="a bit", action="alert")
+PAUSE = CommandReceived(command=Command.PAUSE, reason="lunch")
+RESUME = CommandReceived(command=Command.RESUME)
+RISK_PAUSE = LimitBreached(code="loss", message="too much", action="pause")
+RISK_HALT = LimitBreached(code="loss", message="far too much", action="halt")
+RISK_ALERT = LimitBreached(code="loss", message="a bit", action="alert")
 
 
 @pytest.mark.parametrize(
@@ -189,18 +189,18 @@ RISK_ALERT = RiskEvent(code="loss", message="a bit", action="alert")
         ([RISK_PAUSE, PAUSE], "PAUSED", "loss: too much"),
         ([RESUME], "RUNNING", ""),
         ([RISK_HALT], "HALTED", "loss: far too much"),
-        ([EmergencyEvent(reason="fire")], "HALTED", "fire"),
-        ([EmergencyEvent()], "HALTED", "emergency stop"),
+        ([EmergencyStopReceived(reason="fire")], "HALTED", "fire"),
+        ([EmergencyStopReceived()], "HALTED", "emergency stop"),
         ([PAUSE, RISK_HALT], "HALTED", "loss: far too much"),
-        ([EmergencyEvent(reason="fire"), RISK_HALT], "HALTED", "fire"),
+        ([EmergencyStopReceived(reason="fire"), RISK_HALT], "HALTED", "fire"),
         ([RISK_HALT, PAUSE], "HALTED", "loss: far too much"),
         ([RISK_HALT, RESUME], "HALTED", "loss: far too much"),
         ([RISK_HALT, RISK_PAUSE], "HALTED", "loss: far too much"),
-        ([CommandEvent(command=Command.CANCEL_ALL)], "RUNNING", ""),
+        ([CommandReceived(command=Command.CANCEL_ALL)], "RUNNING", ""),
     ],
 )
 def test_modes_by_example(
-    ledger: Ledger, events: list[CommandEvent | RiskEvent], mode: str, reason: str
+    ledger: Ledger, events: list[CommandReceived | LimitBreached], mode: str, reason: str
 ) -> None:
     ledger.tell(*events)
     assert (ledger.books.mode, ledger.books.account.mode_reason) == (TradingMode(mode), reason)
@@ -209,21 +209,21 @@ def test_modes_by_example(
 def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:
     for at in (5_000, 6_000):
         ledger.at = at
-        ledger.tell(EmergencyEvent())
+        ledger.tell(EmergencyStopReceived())
     assert ledger.books.account.halted_at == 5_000
 
 
 @pytest.mark.parametrize("flatten", [True, False])
 def test_an_emergency_stop_says_whether_it_closes_positions(ledger: Ledger, flatten: bool) -> None:
-    ledger.tell(EmergencyEvent(flatten=flatten))
+    ledger.tell(EmergencyStopReceived(flatten=flatten))
     assert ledger.books.flattening is flatten
 
 
 def test_a_second_stop_may_add_the_closing_of_positions(ledger: Ledger) -> None:
-    ledger.tell(EmergencyEvent(), EmergencyEvent(flatten=True))
+    ledger.tell(EmergencyStopReceived(), EmergencyStopReceived(flatten=True))
     assert ledger.books.flattening
 
 
 def test_a_second_stop_does_not_take_the_closing_of_positions_back(ledger: Ledger) -> None:
-    ledger.tell(EmergencyEvent(flatten=True), EmergencyEvent())
+    ledger.tell(EmergencyStopReceived(flatten=True), EmergencyStopReceived())
     assert ledger.books.flattening

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ledger_desk import CASH, PERP, RUN, SPOT, Ledger, fill, tick
-from tradectl.domain.events import Event, HoldEvent, HoldKind, StatementEvent
+from tradectl.domain.events import AccountReported, Event, RestrictionKind, SymbolRestricted
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
 
-MISMATCH, BALANCE = HoldKind.MISMATCH, HoldKind.BALANCE
+MISMATCH, BALANCE = RestrictionKind.MISMATCH, RestrictionKind.BALANCE
 
 
 def statement(
     positions: dict[str, str], cash: str | None = None, *, accept: bool = False
-) -> StatementEvent:
-    return StatementEvent(
+) -> AccountReported:
+    return AccountReported(
         exchange="venue",
         positions={symbol: Decimal(q) for symbol, q in positions.items()},
         cash=None if cash is None else Decimal(cash),
@@ -32,17 +32,17 @@ def statement(
     )
 
 
-def state(ledger: Ledger, *statements: StatementEvent) -> list[Event]:
+def state(ledger: Ledger, *statements: AccountReported) -> list[Event]:
     """Tell the books, and fold what they answer, as the core does."""
     answers: list[Event] = []
     for each in statements:
         said = ledger.tell(each)
-        ledger.tell(*[event for event in said if isinstance(event, HoldEvent)])
+        ledger.tell(*[event for event in said if isinstance(event, SymbolRestricted)])
         answers += said
     return answers
 
 
-def held(ledger: Ledger, symbol: str = SPOT) -> list[HoldKind]:
+def held(ledger: Ledger, symbol: str = SPOT) -> list[RestrictionKind]:
     return [*ledger.books.holds(symbol)]
 
 
@@ -56,7 +56,7 @@ def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_sym
     state(ledger, statement({SPOT: "3"}))
     assert held(ledger) == []
     (hold,) = state(ledger, statement({SPOT: "3"}))
-    assert isinstance(hold, HoldEvent)
+    assert isinstance(hold, SymbolRestricted)
     assert held(ledger) == [MISMATCH]
     assert "tradectl reconcile --accept exchange" in hold.message
     assert state(ledger, statement({SPOT: "3"})) == []
@@ -78,25 +78,25 @@ def test_a_mismatch_that_went_away_lets_the_symbol_go() -> None:
     ledger = Ledger()
     state(ledger, statement({SPOT: "1"}), statement({SPOT: "1"}))
     (gone,) = state(ledger, statement({SPOT: "0"}))
-    assert isinstance(gone, HoldEvent)
+    assert isinstance(gone, SymbolRestricted)
     assert not gone.held
     assert held(ledger) == []
 
 
 def test_an_unreconciled_symbol_is_let_go_by_a_clean_statement_alone() -> None:
     ledger = Ledger()
-    ledger.tell(HoldEvent(symbol=SPOT, kind=HoldKind.UNRECONCILED, message="start"))
+    ledger.tell(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.UNRECONCILED, message="start"))
     state(ledger, statement({SPOT: "1"}))
-    assert held(ledger) == [HoldKind.UNRECONCILED]
+    assert held(ledger) == [RestrictionKind.UNRECONCILED]
     state(ledger, statement({PERP: "0"}))
-    assert held(ledger) == [HoldKind.UNRECONCILED]
+    assert held(ledger) == [RestrictionKind.UNRECONCILED]
     state(ledger, statement({SPOT: "0"}))
     assert held(ledger) == []
 
 
 def test_what_was_there_before_us_is_not_ours() -> None:
     ledger = Ledger()
-    ledger.books.account.at_exchange().outside[SPOT] = Decimal(7)
+    ledger.books.account.at_exchange().external[SPOT] = Decimal(7)
     assert state(ledger, statement({SPOT: "7"}), statement({SPOT: "7"})) == []
 
 
@@ -156,7 +156,7 @@ def test_what_is_accepted_is_among_the_fills_so_that_they_still_add_up() -> None
     assert (moved.report.side, moved.report.quantity, moved.strategy) == (
         "sell",
         Decimal("0.5"),
-        "outside",
+        "external",
     )
 
 
@@ -223,7 +223,7 @@ def test_cash_positions_and_fees_are_conserved_whatever_the_fees_are_paid_in(
 def test_holds_survive_a_dump_and_make_a_difference_to_the_hash() -> None:
     ledger = Ledger()
     before = ledger.hash()
-    ledger.tell(HoldEvent(symbol=SPOT, kind=MISMATCH, message="x"))
+    ledger.tell(SymbolRestricted(symbol=SPOT, kind=MISMATCH, message="x"))
     assert ledger.hash() != before
     again = Account.load(msgspec.json.decode(msgspec.json.encode(ledger.books.snapshot().dump())))
     assert again.hash(RUN) == ledger.hash()
@@ -231,8 +231,8 @@ def test_holds_survive_a_dump_and_make_a_difference_to_the_hash() -> None:
 
 def test_a_new_run_keeps_what_an_exchange_said_only_where_it_will_be_compared_again() -> None:
     ledger = Ledger()
-    for kind in HoldKind:
-        ledger.tell(HoldEvent(symbol=SPOT, kind=kind))
+    for kind in RestrictionKind:
+        ledger.tell(SymbolRestricted(symbol=SPOT, kind=kind))
     live = ledger.books.account.at_exchange()
     live.begin_again(compared=True)
     assert [*live.holds[SPOT]] == [MISMATCH, BALANCE]
@@ -245,7 +245,7 @@ def test_a_mismatch_of_the_run_before_is_held_until_a_statement_agrees() -> None
     state(ledger, statement({SPOT: "1"}), statement({SPOT: "1"}))
     live = ledger.books.account.at_exchange()
     live.begin_again(compared=True)
-    assert live.suspects == {}
+    assert live.discrepancies == {}
     state(ledger, statement({SPOT: "1"}))
     assert held(ledger) == [MISMATCH]
     state(ledger, statement({SPOT: "0"}))

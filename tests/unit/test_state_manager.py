@@ -23,7 +23,7 @@ from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import StateError, UsageError
-from tradectl.domain.events import EmergencyEvent, Event, EventType
+from tradectl.domain.events import EmergencyStopReceived, Event, EventType
 from tradectl.state.manager import StateManager
 
 TRADE: list[Event] = [
@@ -89,7 +89,7 @@ async def test_the_system_state_is_json_ready_and_complete() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
     await state.start()
-    play(bus, *TRADE, EmergencyEvent(reason="fire"))
+    play(bus, *TRADE, EmergencyStopReceived(reason="fire"))
     told = await state.get_system_state()
     assert msgspec.json.decode(msgspec.json.encode(told)) == told
     assert {

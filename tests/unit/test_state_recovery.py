@@ -24,12 +24,12 @@ from tests.unit.ledger_desk import (
 )
 from tradectl.domain.events import (
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
+    LimitBreached,
     Record,
-    RiskEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.domain.orders import Trigger
 from tradectl.domain.time import DAY, SECOND
@@ -68,9 +68,9 @@ def trading(draw: st.DrawFn) -> Event:
 
 ELSE: st.SearchStrategy[Event] = st.one_of(
     st.builds(tick, PRICES, st.sampled_from([SPOT, PERP]), st.integers(1, 3 * DAY)),
-    st.just(TimerEvent(name="risk")),
-    st.builds(CommandEvent, command=st.sampled_from([Command.PAUSE, Command.RESUME])),
-    st.builds(RiskEvent, code=st.just("x"), message=st.just(""), action=st.just("pause")),
+    st.just(TimerFired(name="risk")),
+    st.builds(CommandReceived, command=st.sampled_from([Command.PAUSE, Command.RESUME])),
+    st.builds(LimitBreached, code=st.just("x"), message=st.just(""), action=st.just("pause")),
 )
 STREAMS = st.lists(st.one_of(trading(), trading(), trading(), ELSE), min_size=20, max_size=60).map(
     lambda events: [intent(o, f"{side} 5", symbol) for o, (symbol, side) in ORDERS.items()] + events
@@ -134,7 +134,7 @@ def test_folding_twice_from_the_start_is_folding_once(inputs: list[Event]) -> No
 
 
 def test_an_emergency_stop_among_the_records_is_folded_too() -> None:
-    run = live([tick("100", ts=5), EmergencyEvent(reason="fire", flatten=True)])
+    run = live([tick("100", ts=5), EmergencyStopReceived(reason="fire", flatten=True)])
     books = folded(recorded(run))
     assert (books.mode, books.flattening) == (run.state.books.mode, True)
     assert books.state_hash(RUN) == run.hash()
@@ -150,7 +150,7 @@ def test_what_halted_the_live_run_halts_the_fold_and_is_not_booked() -> None:
 
 
 def test_a_fold_knows_how_far_it_came() -> None:
-    run = live([tick("100", ts=5), TimerEvent(name="nobody's")])
+    run = live([tick("100", ts=5), TimerFired(name="nobody's")])
     assert folded(run.records).last_seq == len(run.records) == 2
 
 
@@ -183,7 +183,7 @@ def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
         elif word == "tick":
             events.append(tick(str(100 + moment), ts=5 + moment * DAY // 4))
         elif word == "check":
-            events.append(TimerEvent(name="risk"))
+            events.append(TimerFired(name="risk"))
         elif filled < 5 and word == "accept":
             events.append(report(order, Trigger.ACCEPT, venue=f"v{n}"))
         elif filled < 5:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
-from tradectl.domain.events import Command, CommandEvent, EmergencyEvent
+from tradectl.domain.events import Command, CommandReceived, EmergencyStopReceived
 from tradectl.domain.orders import Trigger, client_order_id
 from tradectl.state import status
 
@@ -87,9 +87,9 @@ def test_open_orders_are_told_while_they_work() -> None:
 def test_a_halt_is_told_with_its_reason_and_moment_and_a_pause_is_none() -> None:
     ledger = Ledger()
     assert status.halt(ledger.books) is None
-    ledger.tell(CommandEvent(command=Command.PAUSE))
+    ledger.tell(CommandReceived(command=Command.PAUSE))
     assert status.halt(ledger.books) is None
-    ledger.tell(EmergencyEvent(reason="fire"))
+    ledger.tell(EmergencyStopReceived(reason="fire"))
     assert status.halt(ledger.books) == {"reason": "fire", "since": "1970-01-01T00:00:00.000001Z"}
 
 

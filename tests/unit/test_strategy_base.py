@@ -9,7 +9,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent, SignalAction
 from tradectl.strategy.base import Parameter, Signal, Strategy
 
 
-class Crossing(Strategy):
+class FillModel(Strategy):
     """Not a word."""
 
     fast: int = 10
@@ -28,7 +28,7 @@ class Crossing(Strategy):
         return None
 
 
-class Faster(Crossing):
+class Faster(FillModel):
     fast = 5
     slow: int = 30
     venue: ClassVar[str] = "live"  # type: ignore[misc]  # no longer a parameter
@@ -42,7 +42,7 @@ class OnBars(Strategy):
 
 
 def test_the_annotated_public_attributes_with_defaults_are_the_parameters() -> None:
-    assert Crossing.parameters() == {
+    assert FillModel.parameters() == {
         "fast": Parameter("int", 10),
         "band": Parameter("float", 1.0),
         "both_sides": Parameter("bool", True),
@@ -59,11 +59,11 @@ def test_parameters_are_inherited_and_may_be_changed_and_withdrawn() -> None:
 def test_a_strategy_on_bars_has_a_timeframe_and_one_on_trades_has_none() -> None:
     assert OnBars.parameters() == {"timeframe": Parameter("str", "5m")}
     assert OnBars(timeframe="1h").timeframe == "1h"
-    assert "timeframe" not in Crossing.parameters()
+    assert "timeframe" not in FillModel.parameters()
 
 
 def test_parameters_are_given_by_name_and_whole_numbers_pass_as_floats() -> None:
-    strategy = Crossing("BTCUSDT", fast=7, band=2)
+    strategy = FillModel("BTCUSDT", fast=7, band=2)
     assert (strategy.symbol, strategy.fast, strategy.both_sides) == ("BTCUSDT", 7, True)
     assert isinstance(strategy.band, float)
 
@@ -83,12 +83,12 @@ def test_annotations_that_are_evaluated_count_as_well() -> None:
     [
         (
             {"fats": 3},
-            r"Crossing has no parameter 'fats': did you mean 'fast'\? \(known: fast, band",
+            r"FillModel has no parameter 'fats': did you mean 'fast'\? \(known: fast, band",
         ),
-        ({"zzz": 3}, r"Crossing has no parameter 'zzz': \(known: fast"),
+        ({"zzz": 3}, r"FillModel has no parameter 'zzz': \(known: fast"),
         ({"symbol": "X"}, "has no parameter 'symbol'"),
         ({"_secret": 3}, "has no parameter '_secret'"),
-        ({"fast": "10"}, "Crossing.fast: expected a value of type int, got '10'"),
+        ({"fast": "10"}, "FillModel.fast: expected a value of type int, got '10'"),
         ({"fast": 1.0}, "expected a value of type int, got 1.0"),
         ({"fast": True}, "expected a value of type int, got True"),
         ({"band": "1"}, "expected a finite float, got '1'"),
@@ -98,14 +98,14 @@ def test_annotations_that_are_evaluated_count_as_well() -> None:
         ({"band": 10**400}, "expected a finite float, got 1000"),
         ({"both_sides": 1}, "expected a value of type bool, got 1"),
         ({"venue": None}, "expected a value of type str, got None"),
-        ({"fast": 101}, "Crossing: fast must be at most 100"),
+        ({"fast": 101}, "FillModel: fast must be at most 100"),
     ],
 )
 def test_bad_parameters_are_refused_with_what_was_expected(
     given: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        Crossing(**given)
+        FillModel(**given)
 
 
 def test_a_timeframe_that_is_none_is_refused() -> None:
@@ -133,13 +133,13 @@ def test_a_parameter_that_cannot_be_is_refused_where_it_is_written(
 
 
 def test_only_overridden_callbacks_are_named() -> None:
-    assert Crossing.callbacks() == ("on_trade",)
+    assert FillModel.callbacks() == ("on_trade",)
     assert OnBars.callbacks() == ("on_bar",)
     assert Strategy.callbacks() == ()
 
 
 def test_the_helpers_make_signals() -> None:
-    strategy = Crossing()
+    strategy = FillModel()
     assert strategy.long(0.5, reason="up") == Signal(SignalAction.BUY, 0.5, 1.0, "up")
     assert strategy.short(confidence=0.2) == Signal(SignalAction.SELL, 1.0, 0.2)
     assert strategy.flat("done") == Signal(SignalAction.CLOSE, reason="done")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from tradectl.adapters.gateway import ExchangeLink, PaperLink
+from tradectl.adapters.gateway import Gateway, PaperGateway
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
 from tradectl.domain.events import (
-    CancelEvent,
+    CancelRequested,
     Command,
-    CommandEvent,
+    CommandReceived,
     Event,
-    FillEvent,
-    OrderApprovedEvent,
+    LimitBreached,
+    OrderApproved,
+    OrderFilled,
     Record,
-    RiskEvent,
 )
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
@@ -33,38 +33,38 @@ class ExecutionAdapter:
         self,
         bus: EventBus,
         state: StateManager,
-        link: ExchangeLink | None = None,
+        gateway: Gateway | None = None,
         *,
         latch: HaltLatch | None = None,
     ) -> None:
         self.engine = ExecutionEngine()
         self._bus = bus
         self._state = state
-        self._link = link or PaperLink(bus, state.books.instruments)
+        self._link = gateway or PaperGateway(bus, state.books.instruments)
         self._gate = ExchangeGate(self._link, bus.schedule, latch)
-        self._link.guard(self._last_look)
+        self._link.guard(self._pre_send_check)
 
     async def start(self) -> None:
         attach = self._bus.attach
-        attach(OrderApprovedEvent, self._on_approved, Stage.EXECUTION)
-        attach(CancelEvent, self._on_cancel, Stage.EXECUTION)
-        attach(CommandEvent, self._on_command, Stage.EXECUTION)
-        attach(RiskEvent, self._on_risk, Stage.EXECUTION)
-        attach(FillEvent, self._on_fill, Stage.EXECUTION)
+        attach(OrderApproved, self._on_approved, Stage.EXECUTION)
+        attach(CancelRequested, self._on_cancel, Stage.EXECUTION)
+        attach(CommandReceived, self._on_command, Stage.EXECUTION)
+        attach(LimitBreached, self._on_risk, Stage.EXECUTION)
+        attach(OrderFilled, self._on_fill, Stage.EXECUTION)
         await self._link.start()
         if self._link.connected:
-            self._bus.outbound.sender = self._gate.send
-            self._bus.outbound.outside = self._link.outside
+            self._bus.command_release.sender = self._gate.send
+            self._bus.command_release.outside = self._link.outside
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._link.restore(books.working_orders(), held)
 
-    def _last_look(self, command: SubmitOrder) -> str:
+    def _pre_send_check(self, command: SubmitOrder) -> str:
         """What risk let pass may have waited since then: a halt or a hold may have come in between."""
         spec, books = command.order.spec, self._state.books
-        why_not = self._gate.why_not(command)
-        if why_not or (books.flattening and spec.reduce_only):
-            return why_not
+        pre_send_check = self._gate.pre_send_check(command)
+        if pre_send_check or (books.flattening and spec.reduce_only):
+            return pre_send_check
         for kind in books.holds(spec.symbol):
             if kind.blocks_exits or not spec.reduce_only:
                 return f"not sent: {spec.symbol} is held ({kind}) by now"
@@ -75,7 +75,7 @@ class ExecutionAdapter:
         await self._link.quiesce()
 
     async def stop(self) -> None:
-        self._bus.outbound.sender = None
+        self._bus.command_release.sender = None
         await self._link.stop()
         for handler in (self._on_approved, self._on_cancel, self._on_fill):
             self._bus.detach(handler)
@@ -83,21 +83,21 @@ class ExecutionAdapter:
         self._bus.detach(self._on_risk)
 
     def _on_approved(self, record: Record) -> None:
-        event: OrderApprovedEvent = record.event  # type: ignore[assignment]
+        event: OrderApproved = record.event  # type: ignore[assignment]
         self._bus.send(self.engine.submit(event, self._state.books))
 
     def _on_cancel(self, record: Record) -> None:
-        event: CancelEvent = record.event  # type: ignore[assignment]
+        event: CancelRequested = record.event  # type: ignore[assignment]
         self._bus.send(self.engine.cancel(event, self._state.books))
 
     def _on_command(self, record: Record) -> list[Event]:
-        command: CommandEvent = record.event  # type: ignore[assignment]
+        command: CommandReceived = record.event  # type: ignore[assignment]
         if command.command in CANCELLING:
             return [*self.engine.cancel_all(self._state.books, command.reason)]
         return []
 
     def _on_risk(self, record: Record) -> list[Event]:
-        event: RiskEvent = record.event  # type: ignore[assignment]
+        event: LimitBreached = record.event  # type: ignore[assignment]
         if event.action == "halt":
             return [*self.engine.cancel_all(self._state.books, event.message)]
         return []

@@ -11,17 +11,17 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import MarketDataEvent, Record, TimerEvent
+from tradectl.domain.events import MarketDataEvent, Record, TimerFired
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.live.live_exchange import LastLook, LiveExchange
+from tradectl.exchange.live.live_exchange import LiveExchange, PreSendCheck
 from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 PAPER_TIMER = "paper"
 
 
-class ExchangeLink(Protocol):
+class Gateway(Protocol):
     """An exchange with its place on the bus.
 
     `connected` is False where nothing can be sent; `outside` is True for an exchange that outlives this
@@ -31,8 +31,8 @@ class ExchangeLink(Protocol):
     connected: bool
     outside: bool
 
-    def guard(self, last_look: LastLook) -> None:
-        """Ask `last_look` once more before an order leaves, where orders wait before they do."""
+    def guard(self, pre_send_check: PreSendCheck) -> None:
+        """Ask `pre_send_check` once more before an order leaves, where orders wait before they do."""
         ...
 
     async def start(self) -> None: ...
@@ -45,7 +45,7 @@ class ExchangeLink(Protocol):
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None: ...
 
 
-class PaperLink:
+class PaperGateway:
     """The paper exchange: sees the market just before the strategies do, and is woken by timers."""
 
     connected = True
@@ -63,12 +63,12 @@ class PaperLink:
             settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
         )
 
-    def guard(self, last_look: LastLook) -> None:
+    def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
 
     async def start(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
-        self._bus.attach(TimerEvent, self._on_timer, Stage.EXCHANGE)
+        self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
 
     async def quiesce(self) -> None:
         pass
@@ -88,10 +88,10 @@ class PaperLink:
             self._exchange.wake(record.at)
 
     def _wake_at(self, due: int) -> None:
-        self._bus.schedule(TimerEvent(source_component="paper", name=PAPER_TIMER), due)
+        self._bus.schedule(TimerFired(source_component="paper", name=PAPER_TIMER), due)
 
 
-class LiveLink:
+class LiveGateway:
     """Real exchanges: each order goes to the one that its symbol belongs to."""
 
     connected = True
@@ -101,9 +101,9 @@ class LiveLink:
         self.exchanges = tuple(exchanges)
         self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
 
-    def guard(self, last_look: LastLook) -> None:
+    def guard(self, pre_send_check: PreSendCheck) -> None:
         for exchange in self.exchanges:
-            exchange.last_look = last_look
+            exchange.pre_send_check = pre_send_check
 
     async def start(self) -> None:
         pass
@@ -128,13 +128,13 @@ class LiveLink:
             exchange.begin()
 
 
-class NoLink:
+class NoGateway:
     """No exchange: a replay, where the journal holds every report that there was."""
 
     connected = False
     outside = False
 
-    def guard(self, last_look: LastLook) -> None:
+    def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
 
     async def start(self) -> None:

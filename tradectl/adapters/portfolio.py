@@ -5,13 +5,13 @@ from __future__ import annotations
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
-    EmergencyEvent,
+    EmergencyStopReceived,
     Event,
     ExecutionEvent,
-    HoldEvent,
     Record,
     StrategySignalEvent,
-    TimerEvent,
+    SymbolRestricted,
+    TimerFired,
 )
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -37,10 +37,10 @@ class PortfolioAdapter:
 
     async def start(self) -> None:
         self._bus.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
-        self._bus.attach(TimerEvent, self._on_timer, Stage.PORTFOLIO)
-        self._bus.attach(EmergencyEvent, self._on_emergency, Stage.PORTFOLIO)
+        self._bus.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
+        self._bus.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
         self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
-        self._bus.attach(HoldEvent, self._on_hold, Stage.PORTFOLIO)
+        self._bus.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
 
     async def stop(self) -> None:
         for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
@@ -51,7 +51,7 @@ class PortfolioAdapter:
         return self.engine.on_signal(record.event, self._state.books)  # type: ignore[arg-type]
 
     def _on_timer(self, record: Record) -> list[Event]:
-        timer: TimerEvent = record.event  # type: ignore[assignment]
+        timer: TimerFired = record.event  # type: ignore[assignment]
         if timer.name == REBALANCE_TIMER:
             return self.engine.rebalance(self._state.books, "scheduled rebalance")
         if timer.name == RISK_TIMER and self.engine.follows_orders:
@@ -60,7 +60,7 @@ class PortfolioAdapter:
 
     def _on_hold(self, record: Record) -> list[Event]:
         """What was denied while it was held is still wanted once it is let go."""
-        hold: HoldEvent = record.event  # type: ignore[assignment]
+        hold: SymbolRestricted = record.event  # type: ignore[assignment]
         if hold.held or self._state.books.holds(hold.symbol):
             return []
         return self.engine.on_release(hold.symbol, self._state.books)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Event, OrderEvent, Record, TimerEvent
+from tradectl.domain.events import Event, OrderInitialized, Record, TimerFired
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.books import RISK_TIMER
@@ -24,15 +24,15 @@ class RiskAdapter:
         self._state = state
 
     async def start(self) -> None:
-        self._bus.attach(OrderEvent, self._on_order, Stage.RISK)
-        self._bus.attach(TimerEvent, self._on_timer, Stage.RISK)
+        self._bus.attach(OrderInitialized, self._on_order, Stage.RISK)
+        self._bus.attach(TimerFired, self._on_timer, Stage.RISK)
 
     async def stop(self) -> None:
         self._bus.detach(self._on_order)
         self._bus.detach(self._on_timer)
 
     def _on_order(self, record: Record) -> list[Event]:
-        order: OrderEvent = record.event  # type: ignore[assignment]
+        order: OrderInitialized = record.event  # type: ignore[assignment]
         return [self.engine.judge(order.order, self._state.books, record.at)]
 
     def _on_timer(self, record: Record) -> list[Event]:

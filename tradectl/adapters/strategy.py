@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Command, CommandEvent, Event, MarketDataEvent, Record
+from tradectl.domain.events import Command, CommandReceived, Event, MarketDataEvent, Record
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
@@ -22,7 +22,7 @@ class StrategyAdapter:
 
     async def start(self) -> None:
         self._bus.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
-        self._bus.attach(CommandEvent, self._on_command, Stage.STRATEGY)
+        self._bus.attach(CommandReceived, self._on_command, Stage.STRATEGY)
 
     async def stop(self) -> None:
         self._bus.detach(self._on_market)
@@ -32,7 +32,7 @@ class StrategyAdapter:
         return self.engine.on_market(record.event, record.at)  # type: ignore[arg-type]
 
     def _on_command(self, record: Record) -> list[Event]:
-        command: CommandEvent = record.event  # type: ignore[assignment]
+        command: CommandReceived = record.event  # type: ignore[assignment]
         if command.command is Command.QUARANTINE:
             return self.engine.quarantine(command.target, command.reason)
         return []

@@ -32,7 +32,7 @@ class Journal(Protocol):
         ...
 
 
-class Outbound:
+class CommandRelease:
     """`sender` takes commands, `outside` says whether it outlives this process; `now` gives the time.
 
     `fail` hears of what broke where nobody else would.

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
-from tradectl.domain.events import Event, Record, RiskEvent, SystemEvent
+from tradectl.domain.events import Event, LimitBreached, Record, SystemEvent
 from tradectl.domain.text import harmless
 
 Handler = Callable[[Record], "Iterable[Event] | None"]
@@ -142,5 +142,5 @@ def _failure(handler: Handler, error: Exception) -> Event:
     )
 
 
-def _halt(code: str, message: str) -> RiskEvent:
-    return RiskEvent(source_component="core", code=code, message=message, action="halt")
+def _halt(code: str, message: str) -> LimitBreached:
+    return LimitBreached(source_component="core", code=code, message=message, action="halt")

@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.command_release import Journal, Outbound, broken
+from tradectl.bus.command_release import CommandRelease, Journal, broken
 from tradectl.bus.core import Core, Handler, Stage
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
-from tradectl.bus.scheduler import NEVER, Agenda
+from tradectl.bus.scheduler import NEVER, Scheduler
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
 from tradectl.domain.events import (
@@ -31,7 +31,7 @@ from tradectl.domain.events import (
     MarketDataEvent,
     Record,
     SystemEvent,
-    TimerEvent,
+    TimerFired,
 )
 from tradectl.domain.time import SECOND
 
@@ -59,7 +59,7 @@ class EventBus:
     ) -> None:
         self.clock: Clock = clock or WallClock()
         self.core = core or Core()
-        self.outbound = Outbound(journal, self.clock.now, self._fail)
+        self.command_release = CommandRelease(journal, self.clock.now, self._fail)
         self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
         self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
@@ -67,7 +67,7 @@ class EventBus:
         self._market: deque[MarketDataEvent] = deque()
         self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
         self._urgent_waiting = 0
-        self._agenda = Agenda()
+        self._agenda = Scheduler()
         self._settling = False
         self._observers = Observers(max_queue_size, history, self._observer_fails)
         self._turn_task: asyncio.Task[None] | None = None
@@ -127,7 +127,7 @@ class EventBus:
         self._set_alarm()
 
     def every(self, interval: int, name: str) -> None:
-        """A TimerEvent `name` at every multiple of `interval` ns; times passed over are not made up.
+        """A TimerFired `name` at every multiple of `interval` ns; times passed over are not made up.
 
         On recorded data time begins with the first event, and the timers with it.
         """
@@ -179,7 +179,7 @@ class EventBus:
                     core.step(event, stamp(event.ts), records)
                 if core.outbox:
                     commands, core.outbox = core.outbox, []
-                    written = self.outbound.release(commands, records, written)
+                    written = self.command_release.release(commands, records, written)
                 now = time.perf_counter_ns()
                 note_latency(now - started)
                 if now - started > SLOW_STEP_NS:
@@ -187,7 +187,7 @@ class EventBus:
                 if now > turn_end:
                     break
                 started = now
-            self.outbound.write(records[written:])
+            self.command_release.write(records[written:])
         except JournalFailed as error:
             del records[written:]
             self._fail(error)
@@ -216,14 +216,14 @@ class EventBus:
         self.core.step(event, self.clock.stamp(due), records)
 
     def _set_again(self, event: Event, now: int = 0) -> None:
-        if isinstance(event, TimerEvent):
+        if isinstance(event, TimerFired):
             self._agenda.set_timer(event.name, now or self.clock.now())
             self._set_alarm()
 
     def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""
         self.failure = error
-        self.outbound.close()
+        self.command_release.close()
         self.core.outbox.clear()
         self.failed.set()
         self._room.set()
@@ -324,7 +324,7 @@ class EventBus:
         """Wait until no input is waiting and every observer has handled what it was given."""
         while True:
             await self._quiet.wait()
-            await self.outbound.quiet()
+            await self.command_release.quiet()
             if self.failure is not None:
                 return
             if self._quiet.is_set() and not self._observers.waiting():

@@ -18,7 +18,7 @@ Kind = EventType | type[Event]
 Put = Callable[[Record], object]
 
 
-class Watching(dict[type[Event], tuple[Put, ...]]):
+class Subscriptions(dict[type[Event], tuple[Put, ...]]):
     """Where the records of each concrete class of event go, resolved at first sight."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Observers:
         self.dead_count = 0
         self._limit = limit
         self._on_trouble = on_trouble
-        self._watching = Watching()
+        self._watching = Subscriptions()
         self._boxes: list[Mailbox] = []
         self._tasks: dict[Mailbox, asyncio.Task[None]] = {}
         self._dead: deque[DeadLetter] = deque(maxlen=kept)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 
-from tradectl.domain.events import Event, TimerEvent
+from tradectl.domain.events import Event, TimerFired
 
 NEVER = 1 << 63
 FIRST_TIME = 1
 
 
-class Agenda:
+class Scheduler:
     """Events by the moment (ns) they are due; of equal moments the one put first.
 
     `next_due` is kept as a plain number because the bus compares it with every tick. While `begins`,
@@ -57,14 +57,14 @@ class Agenda:
         """
         interval = self._intervals.get(name)
         if interval is not None:
-            timer = TimerEvent(source_component="timer", name=name)
+            timer = TimerFired(source_component="timer", name=name)
             self.put(timer, now - now % interval + interval)
 
     def drop_timers(self) -> None:
         """Forget every timer; answers still come."""
         self.begins = False
         self._intervals.clear()
-        self._heap = [entry for entry in self._heap if not isinstance(entry[2], TimerEvent)]
+        self._heap = [entry for entry in self._heap if not isinstance(entry[2], TimerFired)]
         heapq.heapify(self._heap)
         self._look()
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tradectl.doctor.finding import Finding, failed, passed, warned
-from tradectl.doctor.probe import Facts
+from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing, money
 from tradectl.domain.errors import AccessLost, TradectlError
 from tradectl.domain.money import ZERO, plain
@@ -21,7 +21,7 @@ SHOWN = 6
 ALIVE = "keep the process watched: nobody else cancels what rests at the exchange"
 
 
-def account(facts: Facts, sizing: Sizing | None) -> list[Finding]:
+def account(facts: ProbeResult, sizing: Sizing | None) -> list[Finding]:
     """Where the keys do not work there is one finding, not one for each of their uses."""
     first = keys(facts)
     if not isinstance(facts.holdings, Holdings):
@@ -38,7 +38,7 @@ def account(facts: Facts, sizing: Sizing | None) -> list[Finding]:
     ]
 
 
-def keys(facts: Facts) -> Finding:
+def keys(facts: ProbeResult) -> Finding:
     name, found = f"{facts.name}: keys", facts.holdings
     if isinstance(found, AccessLost):
         return failed(name, f"the exchange refuses them: {found}", mend_keys(facts.name))
@@ -55,7 +55,7 @@ def mend_keys(name: str) -> str:
     )
 
 
-def permissions(facts: Facts) -> Finding:
+def permissions(facts: ProbeResult) -> Finding:
     name, found = f"{facts.name}: permissions", facts.permissions
     if isinstance(found, TradectlError):
         return warned(
@@ -68,7 +68,7 @@ def permissions(facts: Facts) -> Finding:
     return _told(name, found)
 
 
-def _may_withdraw(facts: Facts, name: str) -> Finding:
+def _may_withdraw(facts: ProbeResult, name: str) -> Finding:
     mend = "make a key that may trade and nothing else"
     if facts.exchange.allow_withdraw_key:
         return warned(name, "the key may withdraw; allow_withdraw_key lets it pass", mend)
@@ -92,7 +92,7 @@ def _told(name: str, found: Permissions) -> Finding:
     )
 
 
-def balance(facts: Facts, held: Holdings, sizing: Sizing | None) -> Finding:
+def balance(facts: ProbeResult, held: Holdings, sizing: Sizing | None) -> Finding:
     name, currency = f"{facts.name}: balance", facts.settings.account.currency
     total = held.balances.get(currency, ZERO)
     told = f"{money(total)} {currency}"
@@ -115,7 +115,7 @@ def balance(facts: Facts, held: Holdings, sizing: Sizing | None) -> Finding:
     return passed(name, told)
 
 
-def holdings(facts: Facts, held: Holdings) -> Finding:
+def holdings(facts: ProbeResult, held: Holdings) -> Finding:
     """Of the symbols that we trade, and every other position: it shares the account's margin."""
     name = f"{facts.name}: holdings"
     foreign = {symbol: facts.there(symbol) - facts.ours(symbol) for symbol in facts.traded}
@@ -131,7 +131,7 @@ def holdings(facts: Facts, held: Holdings) -> Finding:
     )
 
 
-def _mend_holdings(facts: Facts, foreign: dict[str, Decimal]) -> str:
+def _mend_holdings(facts: ProbeResult, foreign: dict[str, Decimal]) -> str:
     """Where the books know of something else, a run would hold the symbol back."""
     live = facts.books.live if facts.books is not None else None
     if live is None:
@@ -139,7 +139,7 @@ def _mend_holdings(facts: Facts, foreign: dict[str, Decimal]) -> str:
     other = [
         symbol
         for symbol, quantity in foreign.items()
-        if symbol in live.outside and live.outside[symbol] != quantity
+        if symbol in live.external and live.external[symbol] != quantity
     ]
     if not other:
         return ""
@@ -149,7 +149,7 @@ def _mend_holdings(facts: Facts, foreign: dict[str, Decimal]) -> str:
     )
 
 
-def open_orders(facts: Facts) -> Finding:
+def open_orders(facts: ProbeResult) -> Finding:
     name, found = f"{facts.name}: open orders", facts.orders
     if isinstance(found, TradectlError):
         return failed(name, f"cannot be asked for: {found}", "try again")
@@ -165,7 +165,7 @@ def open_orders(facts: Facts) -> Finding:
     )
 
 
-def dead_man(facts: Facts) -> Finding:
+def dead_man(facts: ProbeResult) -> Finding:
     name, seconds = f"{facts.name}: dead-man switch", facts.exchange.dead_man_seconds
     if not facts.venue.abilities.dead_man:
         return warned(name, "not offered: should this process die, its resting orders stay", ALIVE)
@@ -186,7 +186,7 @@ def dead_man(facts: Facts) -> Finding:
     )
 
 
-def stop_orders(facts: Facts) -> list[Finding]:
+def stop_orders(facts: ProbeResult) -> list[Finding]:
     """Where the configuration has some placed."""
     if facts.settings.portfolio.stop_loss_pct is None:
         return []
@@ -197,7 +197,7 @@ def stop_orders(facts: Facts) -> list[Finding]:
     return [warned(name, told, "take portfolio.stop_loss_pct out, or try it with little money")]
 
 
-def user_stream(facts: Facts) -> Finding:
+def user_stream(facts: ProbeResult) -> Finding:
     name = f"{facts.name}: user stream"
     if facts.venue.abilities.user_stream:
         return passed(name, "offered: fills are told as they happen")

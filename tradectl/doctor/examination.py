@@ -27,7 +27,7 @@ from tradectl.doctor.finding import (
     shown,
 )
 from tradectl.doctor.machine import machine, other_instance
-from tradectl.doctor.probe import Facts, asked, gather
+from tradectl.doctor.probe import ProbeResult, asked, gather
 from tradectl.doctor.sizing import Sizing
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
 from tradectl.domain.money import ZERO
@@ -136,7 +136,7 @@ async def _exchanges(
     books, troubles = await _books(state_dir) if private else (None, [])
     alone = other_instance(state_dir) is None
     facts = [
-        Facts(
+        ProbeResult(
             venue,
             settings,
             venues.settings_of(name),
@@ -152,7 +152,7 @@ async def _exchanges(
     return [*troubles, *(f for of_one in facts for f in judged(of_one, sizing, listen_s))]
 
 
-def judged(facts: Facts, sizing: Sizing | None, listen_s: float) -> list[Finding]:
+def judged(facts: ProbeResult, sizing: Sizing | None, listen_s: float) -> list[Finding]:
     """What follows from the facts of one exchange."""
     findings = [passed(f"{facts.name}: connection", _reached(facts)), doctor_market.clock(facts)]
     findings += [doctor_market.symbol(facts, symbol, sizing) for symbol in facts.symbols]
@@ -162,7 +162,7 @@ def judged(facts: Facts, sizing: Sizing | None, listen_s: float) -> list[Finding
     return findings
 
 
-def _reached(facts: Facts) -> str:
+def _reached(facts: ProbeResult) -> str:
     network = ", test network" if facts.exchange.testnet else ""
     at = f" at {facts.exchange.url}" if facts.exchange.url else ""
     return f"{facts.exchange.id} {facts.exchange.market}{network}{at}"
@@ -176,7 +176,7 @@ async def _books(state_dir: StateDir) -> tuple[Account | None, list[Finding]]:
     return (found.account if found is not None else None), []
 
 
-def _sizing(settings: Settings, facts: list[Facts], *, private: bool) -> Sizing | None:
+def _sizing(settings: Settings, facts: list[ProbeResult], *, private: bool) -> Sizing | None:
     """None where the money is not known."""
     equity = _equity(settings, facts) if private else settings.account.cash
     if equity is None:
@@ -187,7 +187,7 @@ def _sizing(settings: Settings, facts: list[Facts], *, private: bool) -> Sizing 
     return Sizing(settings, equity, {**told, **described}, prices)
 
 
-def _equity(settings: Settings, facts: list[Facts]) -> Decimal | None:
+def _equity(settings: Settings, facts: list[ProbeResult]) -> Decimal | None:
     """The money at the exchanges that are traded on, and what our coins there are worth."""
     total, currency = ZERO, settings.account.currency
     for of_one in facts:

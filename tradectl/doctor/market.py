@@ -6,9 +6,9 @@ These need no key. Each function judges facts that were gathered before, and ask
 from __future__ import annotations
 
 from tradectl.doctor.finding import Finding, failed, passed, warned
-from tradectl.doctor.probe import Facts
+from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing, money
-from tradectl.domain.errors import Refused, TradectlError
+from tradectl.domain.errors import TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import is_multiple, plain
 from tradectl.domain.time import SECOND
@@ -21,9 +21,9 @@ MANY_A_SECOND = 5.0
 SHOWN = 5
 
 
-def clock(facts: Facts) -> Finding:
+def clock(facts: ProbeResult) -> Finding:
     name, found = f"{facts.name}: clock", facts.clock
-    if isinstance(found, Refused):
+    if isinstance(found, VenueRefusal):
         return warned(name, str(found), "have the system keep the clock by NTP")
     if isinstance(found, TradectlError):
         return failed(name, f"the exchange does not tell its time: {found}", "try again")
@@ -37,7 +37,7 @@ def clock(facts: Facts) -> Finding:
     return passed(name, told)
 
 
-def symbol(facts: Facts, name: str, sizing: Sizing | None) -> Finding:
+def symbol(facts: ProbeResult, name: str, sizing: Sizing | None) -> Finding:
     """That it is there and traded now, and what a full position of it would be by its rules."""
     check, found = f"{facts.name}: {name}", facts.instruments[name]
     listing = f"`tradectl markets {facts.exchange.id}` lists those there are"
@@ -80,7 +80,7 @@ def _contradiction(described: Instrument, told: Instrument) -> str:
     return ""
 
 
-def _sized(facts: Facts, check: str, found: Instrument, sizing: Sizing | None) -> Finding:
+def _sized(facts: ProbeResult, check: str, found: Instrument, sizing: Sizing | None) -> Finding:
     rules = (
         f"tick {plain(found.tick_size)}, lot {plain(found.lot_size)}, "
         f"at least {plain(found.min_notional)} {found.quote}"
@@ -111,7 +111,7 @@ def _sized(facts: Facts, check: str, found: Instrument, sizing: Sizing | None) -
     return passed(check, f"{rules}; {told}")
 
 
-def rate(facts: Facts) -> Finding:
+def rate(facts: ProbeResult) -> Finding:
     """What is asked again and again, counted roughly, against what the exchange publishes."""
     name = f"{facts.name}: rate limit"
     calls = calls_a_second(facts)
@@ -129,7 +129,7 @@ def rate(facts: Facts) -> Finding:
     return warned(name, told, mend) if share > 1 / 3 else passed(name, told)
 
 
-def calls_a_second(facts: Facts) -> float:
+def calls_a_second(facts: ProbeResult) -> float:
     """A comparison asks for orders and fills of each symbol and for holdings; a poll for one thing."""
     exchange = facts.exchange
     pushed = facts.venue.abilities.channels
@@ -140,7 +140,7 @@ def calls_a_second(facts: Facts) -> float:
     return calls
 
 
-def data(facts: Facts, listen_s: float) -> Finding:
+def data(facts: ProbeResult, listen_s: float) -> Finding:
     name, heard = f"{facts.name}: data", facts.data
     expected = [symbol for symbol in facts.symbols if facts.instrument(symbol) is not None]
     if not expected:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from tradectl.config.settings import Settings
 from tradectl.doctor.stream_probe import Heard, hear
-from tradectl.domain.errors import ExchangeError, NotNow, Refused, TradectlError
+from tradectl.domain.errors import ExchangeError, NotExecuted, TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
@@ -34,7 +34,7 @@ LOOKS = 3
 
 
 @dataclass
-class Facts:
+class ProbeResult:
     """Of one exchange. `symbols` are those heard, `traded` those that orders may be about; `books` is our
     live account, where there is one."""
 
@@ -95,12 +95,12 @@ async def asked(
         async with asyncio.timeout(seconds):
             return await question()
     except TimeoutError:
-        return NotNow(f"no answer within {seconds:g} s")
+        return NotExecuted(f"no answer within {seconds:g} s")
     except TradectlError as error:
         return error
 
 
-async def gather(facts: Facts, *, alone: bool, listen_s: float) -> None:
+async def gather(facts: ProbeResult, *, alone: bool, listen_s: float) -> None:
     """Ask everything, and put the answers into `facts`. `alone`: no other process trades here."""
     _look_up(facts)
     known = [symbol for symbol in facts.symbols if facts.instrument(symbol) is not None]
@@ -114,7 +114,7 @@ async def gather(facts: Facts, *, alone: bool, listen_s: float) -> None:
     await asyncio.gather(*parts)
 
 
-def _look_up(facts: Facts) -> None:
+def _look_up(facts: ProbeResult) -> None:
     """The rules, which the venue knows since it was opened."""
     for symbol in facts.symbols:
         try:
@@ -124,13 +124,13 @@ def _look_up(facts: Facts) -> None:
     facts.markets = {info.symbol: info for info in facts.venue.markets()}
 
 
-async def _ask_clock(facts: Facts) -> None:
+async def _ask_clock(facts: ProbeResult) -> None:
     """The least of a few: a slow answer makes a difference where there is none, never hides one."""
     for look in range(LOOKS):
         found = await asked(facts.venue.clock_offset, ASK_S / LOOKS)
         if look == 0 or (isinstance(found, int) and _is_nearer(found, facts.clock)):
             facts.clock = found
-        if isinstance(found, Refused) or (isinstance(found, int) and abs(found) <= LATE_NS):
+        if isinstance(found, VenueRefusal) or (isinstance(found, int) and abs(found) <= LATE_NS):
             return
 
 
@@ -138,23 +138,23 @@ def _is_nearer(found: int, before: int | TradectlError) -> bool:
     return not isinstance(before, int) or abs(found) < abs(before)
 
 
-async def _ask_price(facts: Facts, symbol: str) -> None:
+async def _ask_price(facts: ProbeResult, symbol: str) -> None:
     found = await asked(partial(facts.venue.quote, symbol))
     facts.prices[symbol] = found if isinstance(found, TradectlError) else found.price
 
 
-async def _hear(facts: Facts, symbols: Sequence[str], listen_s: float) -> None:
+async def _hear(facts: ProbeResult, symbols: Sequence[str], listen_s: float) -> None:
     if symbols:
         facts.data = await hear(facts.venue, symbols, facts.exchange.channels, listen_s)
 
 
-async def _ask_account(facts: Facts) -> None:
+async def _ask_account(facts: ProbeResult) -> None:
     facts.holdings, facts.permissions = await asyncio.gather(
         asked(facts.venue.holdings), asked(facts.venue.permissions)
     )
 
 
-async def _try_dead_man(facts: Facts, *, alone: bool) -> None:
+async def _try_dead_man(facts: ProbeResult, *, alone: bool) -> None:
     """Ask for the open orders, and arm the switch and disarm it again where it could touch none."""
     facts.orders = await asked(facts.venue.open_orders)
     if not facts.exchange.dead_man_seconds or not facts.venue.abilities.dead_man:
@@ -170,7 +170,7 @@ async def _try_dead_man(facts: Facts, *, alone: bool) -> None:
         facts.dead_man = found if isinstance(found, TradectlError) else ""
 
 
-async def _arm_and_disarm(facts: Facts) -> None:
+async def _arm_and_disarm(facts: ProbeResult) -> None:
     try:
         async with asyncio.timeout(DEAD_MAN_S):
             await facts.venue.arm_dead_man(facts.traded, facts.exchange.dead_man_seconds)
@@ -183,4 +183,4 @@ async def _arm_and_disarm(facts: Facts) -> None:
     await facts.venue.arm_dead_man(facts.traded, 0)
 
 
-__all__ = ["Facts", "asked", "gather"]
+__all__ = ["ProbeResult", "asked", "gather"]

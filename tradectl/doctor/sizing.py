@@ -15,7 +15,7 @@ from msgspec import Struct
 from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE, ZERO
-from tradectl.portfolio.netting import Wish, net_wish
+from tradectl.portfolio.netting import TargetSignal, net_target
 from tradectl.portfolio.sizing import Sizer, sizer_for
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Sizing:
         self._instruments = instruments
         self._prices = prices
         self._sizer = sizer_for(settings.portfolio)
-        self._wishes = full_wishes(settings)
+        self._wishes = full_targets(settings)
 
     def of(self, symbol: str) -> Size | None:
         """None where the symbol has no price or no rules."""
@@ -107,15 +107,15 @@ class _Worth:
         return self._equity
 
 
-def full_wishes(settings: Settings) -> dict[str, Decimal]:
+def full_targets(settings: Settings) -> dict[str, Decimal]:
     """The net wish of each traded symbol when every strategy wishes for all that it may; those of zero
     left out."""
-    wishes: dict[str, list[Wish]] = {}
+    wishes: dict[str, list[TargetSignal]] = {}
     for strategy in settings.strategies:
         for symbol in strategy.reach(settings.symbols):
-            wish = Wish(symbol, strategy.name, ONE, allocation=strategy.allocation)
+            wish = TargetSignal(symbol, strategy.name, ONE, allocation=strategy.allocation)
             wishes.setdefault(symbol, []).append(wish)
-    nets = {symbol: net_wish(of_symbol) for symbol, of_symbol in wishes.items()}
+    nets = {symbol: net_target(of_symbol) for symbol, of_symbol in wishes.items()}
     return {symbol: net for symbol, net in nets.items() if net != ZERO}
 
 
@@ -123,4 +123,4 @@ def money(value: Decimal) -> str:
     return f"{value:,.2f}" if abs(value) >= ONE else f"{value.normalize():,f}"[:12]
 
 
-__all__ = ["Size", "Sizing", "full_wishes", "money"]
+__all__ = ["Size", "Sizing", "full_targets", "money"]

@@ -1,4 +1,4 @@
-"""Listening for a moment: does market data of every symbol arrive, and how old is it?"""
+"""UserStream for a moment: does market data of every symbol arrive, and how old is it?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tradectl.domain.errors import NotNow, TradectlError
+from tradectl.domain.errors import NotExecuted, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Channel, Venue
@@ -84,7 +84,7 @@ async def _listen(
     while True:
         try:
             await venue.stream(channel, symbols, take)
-        except NotNow as error:
+        except NotExecuted as error:
             heard.errors.append(error)
         except TradectlError as error:
             heard.errors.append(error)

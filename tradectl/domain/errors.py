@@ -12,8 +12,8 @@ TradectlError
 ├── Halted                the emergency stop is latched       exit 6
 ├── AlreadyRunning        another process owns the directory  exit 7
 ├── ExchangeError         what an exchange answered, or failed to
-│   ├── Refused           it said no: nothing was done
-│   ├── NotNow            nothing was done, and it may be asked again
+│   ├── VenueRefusal           it said no: nothing was done
+│   ├── NotExecuted            nothing was done, and it may be asked again
 │   ├── OutcomeUnknown    it may have been done, or not: only the exchange can tell
 │   └── AccessLost        keys or account do not work: trading must halt
 └── CoreError             the core broke its own rule: halts
@@ -80,11 +80,11 @@ class ExchangeError(TradectlError):
     pass
 
 
-class Refused(ExchangeError):
+class VenueRefusal(ExchangeError):
     pass
 
 
-class NotNow(ExchangeError):
+class NotExecuted(ExchangeError):
     """`retry_after` is the pause (s) that the exchange asks for, 0 where it names none."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:

@@ -141,7 +141,7 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signa
                 force_setattr(self, name, number)
 
 
-class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True, tag="target"):
+class TargetComputed(Event, frozen=True, gc=False, kw_only=True, tag="target"):
     """Where the portfolio wants a position to be, and what of it is asked for now.
 
     `change` is zero when nothing is to be done, and `reason` then says why.
@@ -156,7 +156,7 @@ class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True, tag="target"):
     reason: str = ""
 
 
-class PositionEvent(Event, frozen=True, gc=False, kw_only=True, tag="position"):
+class PositionChanged(Event, frozen=True, gc=False, kw_only=True, tag="position"):
     """The books right after a fill: the position, and the account's cash and totals."""
 
     event_type: ClassVar[EventType] = EventType.PORTFOLIO
@@ -172,7 +172,7 @@ class PositionEvent(Event, frozen=True, gc=False, kw_only=True, tag="position"):
 # --- orders ----------------------------------------------------------------------------------------
 
 
-class OrderEvent(Event, frozen=True, gc=False, kw_only=True, tag="order"):
+class OrderInitialized(Event, frozen=True, gc=False, kw_only=True, tag="order"):
     """An order intended: nothing leaves before risk has approved it."""
 
     event_type: ClassVar[EventType] = EventType.ORDER
@@ -181,7 +181,7 @@ class OrderEvent(Event, frozen=True, gc=False, kw_only=True, tag="order"):
     reason: str = ""
 
 
-class CancelEvent(Event, frozen=True, gc=False, kw_only=True, tag="cancel_requested"):
+class CancelRequested(Event, frozen=True, gc=False, kw_only=True, tag="cancel_requested"):
     """We asked for a working order to be cancelled."""
 
     event_type: ClassVar[EventType] = EventType.ORDER
@@ -191,7 +191,7 @@ class CancelEvent(Event, frozen=True, gc=False, kw_only=True, tag="cancel_reques
     reason: str = ""
 
 
-class RiskEvent(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
+class LimitBreached(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
     """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it
     (`alert`, `pause`, `halt`)."""
 
@@ -206,7 +206,7 @@ class RiskEvent(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
     symbol: str = ""
 
 
-class OrderApprovedEvent(Event, frozen=True, gc=False, kw_only=True, tag="approved"):
+class OrderApproved(Event, frozen=True, gc=False, kw_only=True, tag="approved"):
     """Risk let an order pass. Once this is durable the order may be sent."""
 
     event_type: ClassVar[EventType] = EventType.RISK
@@ -214,7 +214,7 @@ class OrderApprovedEvent(Event, frozen=True, gc=False, kw_only=True, tag="approv
     order_id: str
 
 
-class OrderDeniedEvent(Event, frozen=True, gc=False, kw_only=True, tag="denied"):
+class OrderDenied(Event, frozen=True, gc=False, kw_only=True, tag="denied"):
     """Risk refused an order: the check's `code`, its `limit` and the `actual` value."""
 
     event_type: ClassVar[EventType] = EventType.RISK
@@ -227,7 +227,7 @@ class OrderDeniedEvent(Event, frozen=True, gc=False, kw_only=True, tag="denied")
     actual: str = ""
 
 
-class HoldKind(StrEnum):
+class RestrictionKind(StrEnum):
     """Why trading in a symbol is held back."""
 
     UNRECONCILED = "unreconciled"
@@ -244,17 +244,17 @@ class HoldKind(StrEnum):
     @property
     def blocks_exits(self) -> bool:
         """Even an exit would be of a size that nobody knows."""
-        return self in (HoldKind.UNRECONCILED, HoldKind.MISMATCH)
+        return self in (RestrictionKind.UNRECONCILED, RestrictionKind.MISMATCH)
 
 
-class HoldEvent(Event, frozen=True, gc=False, kw_only=True, tag="hold"):
+class SymbolRestricted(Event, frozen=True, gc=False, kw_only=True, tag="hold"):
     """Trading in a symbol is held back for a reason, or let go again (`held` False)."""
 
     event_type: ClassVar[EventType] = EventType.RISK
     priority: ClassVar[EventPriority] = EventPriority.RISK
 
     symbol: str
-    kind: HoldKind
+    kind: RestrictionKind
     held: bool = True
     message: str = ""
 
@@ -280,7 +280,7 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
-class FillEvent(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill"):
+class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill"):
     """A fill is a fact. `fee` is what it cost in the quote currency, and `fee_currency` what it was paid
     in: where that is another one, `fee_paid` is the amount of it. `ts` is the exchange's time, ns UTC.
     """
@@ -297,7 +297,7 @@ class FillEvent(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill")
     fee_paid: Decimal = ZERO
 
 
-class StatementEvent(Event, frozen=True, gc=False, kw_only=True, tag="statement"):
+class AccountReported(Event, frozen=True, gc=False, kw_only=True, tag="statement"):
     """What an exchange says that the account holds there.
 
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
@@ -336,7 +336,7 @@ class Command(StrEnum):
     QUARANTINE = "quarantine"
 
 
-class CommandEvent(Event, frozen=True, gc=False, kw_only=True, tag="command"):
+class CommandReceived(Event, frozen=True, gc=False, kw_only=True, tag="command"):
     """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
@@ -348,7 +348,7 @@ class CommandEvent(Event, frozen=True, gc=False, kw_only=True, tag="command"):
     target: str = ""
 
 
-class EmergencyEvent(CommandEvent, frozen=True, gc=False, kw_only=True, tag="emergency"):
+class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True, tag="emergency"):
     """The command that goes before everything else."""
 
     priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
@@ -356,7 +356,7 @@ class EmergencyEvent(CommandEvent, frozen=True, gc=False, kw_only=True, tag="eme
     command: Command = Command.EMERGENCY_STOP
 
 
-class TimerEvent(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
+class TimerFired(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
     """A scheduled moment arrived: time moves the core only through these and market data."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
@@ -367,11 +367,11 @@ class TimerEvent(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
 AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent
     | StrategySignalEvent
-    | PortfolioEvent | PositionEvent
-    | OrderEvent | CancelEvent
-    | ExecutionEvent | FillEvent | StatementEvent
-    | RiskEvent | HoldEvent | OrderApprovedEvent | OrderDeniedEvent
-    | SystemEvent | CommandEvent | EmergencyEvent | TimerEvent
+    | TargetComputed | PositionChanged
+    | OrderInitialized | CancelRequested
+    | ExecutionEvent | OrderFilled | AccountReported
+    | LimitBreached | SymbolRestricted | OrderApproved | OrderDenied
+    | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired
 )  # fmt: skip
 """Every event there is: what a journal may hold."""
 
@@ -387,33 +387,33 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
 
 __all__ = [
     "WIRE_VERSION",
+    "AccountReported",
     "AnyEvent",
     "BarEvent",
     "BookEvent",
-    "CancelEvent",
+    "CancelRequested",
     "Command",
-    "CommandEvent",
-    "EmergencyEvent",
+    "CommandReceived",
+    "EmergencyStopReceived",
     "Event",
     "EventPriority",
     "EventType",
     "ExecutionEvent",
-    "FillEvent",
-    "HoldEvent",
-    "HoldKind",
+    "LimitBreached",
     "Liquidity",
     "MarketDataEvent",
-    "OrderApprovedEvent",
-    "OrderDeniedEvent",
-    "OrderEvent",
-    "PortfolioEvent",
-    "PositionEvent",
+    "OrderApproved",
+    "OrderDenied",
+    "OrderFilled",
+    "OrderInitialized",
+    "PositionChanged",
     "QuoteEvent",
     "Record",
-    "RiskEvent",
+    "RestrictionKind",
     "SignalAction",
-    "StatementEvent",
     "StrategySignalEvent",
+    "SymbolRestricted",
     "SystemEvent",
-    "TimerEvent",
+    "TargetComputed",
+    "TimerFired",
 ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from tradectl.domain.events import HoldKind
+from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
@@ -82,7 +82,7 @@ class AccountView(Protocol):
         """A working order, or one of the newest finished ones."""
         ...
 
-    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+    def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
         """Why trading in the symbol is held back; empty where it is not."""
         ...
 

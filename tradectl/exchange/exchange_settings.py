@@ -63,7 +63,7 @@ class PaperSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ExchangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An exchange to take market data from, and with mode = "live" to trade on. Keys come from the
+    """An exchange to take market data from, and with mode = "live" to trade on. Credentials come from the
     environment alone: TRADECTL_NAME_API_KEY, TRADECTL_NAME_API_SECRET and, where the exchange has one,
     TRADECTL_NAME_PASSPHRASE, with its name in upper case. Raises ConfigError for a value that cannot
     be."""

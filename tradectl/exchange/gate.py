@@ -32,8 +32,8 @@ class ExchangeGate:
         self._latch = latch
 
     def send(self, command: OutboundCommand, at: int) -> None:
-        if isinstance(command, SubmitOrder) and (why_not := self.why_not(command)):
-            self._report(_answer(command.order.spec, Trigger.REJECT, why_not), at)
+        if isinstance(command, SubmitOrder) and (pre_send_check := self.pre_send_check(command)):
+            self._report(_answer(command.order.spec, Trigger.REJECT, pre_send_check), at)
             return
         try:
             self._exchange.send(command, at)
@@ -46,7 +46,7 @@ class ExchangeGate:
             else:
                 self._report(_answer(command, Trigger.CANCEL_REJECT, reason), at)
 
-    def why_not(self, command: SubmitOrder) -> str:
+    def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A link whose orders wait asks once more."""
         if self._latch is None or not self._latch.is_set():
             return ""

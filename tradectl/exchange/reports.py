@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradectl.domain.commands import CancelOrder
 from tradectl.domain.events import ExecutionEvent
 from tradectl.domain.orders import OrderSpec, OrderType, Trigger
-from tradectl.exchange.paper.order_book import Book, WorkingOrder
+from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
 
 SOURCE = "paper"
 
@@ -42,7 +42,7 @@ def _word(
     )
 
 
-def fault(spec: OrderSpec, book: Book) -> str:
+def fault(spec: OrderSpec, book: PaperOrderBook) -> str:
     """Why an order cannot be let in, whatever the price; empty when it can."""
     if spec.quantity <= 0:
         return f"the quantity must be above zero, not {spec.quantity}"

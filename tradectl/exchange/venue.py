@@ -150,10 +150,14 @@ class Venue(Protocol):
     # --- orders -----------------------------------------------------------------------------------
 
     async def submit(
-        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
+        self,
+        spec: OrderSpec,
+        client_order_id: str,
+        pre_send_check: Callable[[], None] = lambda: None,
     ) -> VenueOrder:
-        """Send an order, once. `may_go` is asked in the last moment, after any wait for the pace: what
-        it raises is raised, and nothing was sent. Raises Refused, NotNow, OutcomeUnknown, AccessLost."""
+        """Send an order, once. `pre_send_check` is asked in the last moment, after any wait for the
+        pace: what it raises is raised, and nothing was sent. Raises VenueRefusal, NotExecuted,
+        OutcomeUnknown, AccessLost."""
         ...
 
     async def cancel(
@@ -184,8 +188,8 @@ class Venue(Protocol):
         ...
 
     async def listen(self, told: Told) -> None:
-        """Hand over what happens to the account's orders, until the connection is lost: raises NotNow
-        then, and ends when cancelled. Returns only for a venue without a user stream."""
+        """Hand over what happens to the account's orders, until the connection is lost: raises
+        NotExecuted then, and ends when cancelled. Returns only for a venue without a user stream."""
         ...
 
     # --- the account and the machine ---------------------------------------------------------------
@@ -199,9 +203,10 @@ class Venue(Protocol):
     # --- market data ------------------------------------------------------------------------------
 
     async def stream(self, channel: Channel, symbols: Sequence[str], deliver: Deliver) -> None:
-        """Hand over market data until the connection is lost (NotNow) or the call is cancelled.
+        """Hand over market data until the connection is lost (NotExecuted) or the call is cancelled.
 
-        A book that lost a step or is crossed raises NotNow too: asked again it begins with a whole one.
+        A book that lost a step or is crossed raises NotExecuted too: asked again it begins with a whole
+        one.
         """
         ...
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import CancelEvent, FillEvent, OrderApprovedEvent
+from tradectl.domain.events import CancelRequested, OrderApproved, OrderFilled
 from tradectl.domain.money import BPS, ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.views import AccountView
@@ -27,7 +27,7 @@ class ExecutionEngine:
         self.slippage_notional = ZERO
         self._arrival: OrderedDict[str, Decimal] = OrderedDict()
 
-    def submit(self, event: OrderApprovedEvent, view: AccountView) -> SubmitOrder:
+    def submit(self, event: OrderApproved, view: AccountView) -> SubmitOrder:
         """The command for an order that risk let pass. Raises CoreError for one that it did not."""
         order = self._order(event.order_id, view)
         if order.status is not OrderStatus.APPROVED:
@@ -41,14 +41,14 @@ class ExecutionEngine:
                 self._arrival.popitem(last=False)
         return SubmitOrder(ApprovedOrder(order.spec, order.created_at))
 
-    def cancel(self, event: CancelEvent, view: AccountView) -> CancelOrder:
+    def cancel(self, event: CancelRequested, view: AccountView) -> CancelOrder:
         order = self._order(event.order_id, view)
         return CancelOrder(event.order_id, order.spec.symbol, order.venue_order_id)
 
-    def cancel_all(self, view: AccountView, reason: str) -> list[CancelEvent]:
+    def cancel_all(self, view: AccountView, reason: str) -> list[CancelRequested]:
         """A cancel for every working order that is not being cancelled already."""
         return [
-            CancelEvent(
+            CancelRequested(
                 source_component="execution",
                 order_id=order.spec.order_id,
                 symbol=order.spec.symbol,
@@ -58,7 +58,7 @@ class ExecutionEngine:
             if order.status is not OrderStatus.PENDING_CANCEL
         ]
 
-    def on_fill(self, fill: FillEvent) -> None:
+    def on_fill(self, fill: OrderFilled) -> None:
         arrival = self._arrival.get(fill.order_id)
         if arrival is not None:
             self.slippage_cost += fill.side.signed(fill.quantity) * (fill.price - arrival)

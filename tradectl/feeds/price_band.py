@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from tradectl.feeds.quality import Flaw, RowError
+from tradectl.feeds.quality import RowError, TickFault
 
 WIDEST = 10
 AGREEMENT = 2
@@ -18,7 +18,7 @@ AGREEMENT = 2
 WITNESSES = 5
 
 
-class Collar:
+class PriceBand:
     """The last believed price of each symbol, and the rival levels that ask to be believed."""
 
     def __init__(self) -> None:
@@ -35,7 +35,8 @@ class Collar:
         last = self._last.get(symbol, price)
         if not _within(WIDEST, last, price) and not self._believed(symbol, price):
             raise RowError(
-                Flaw.PRICE_SPIKE, f"{price} is more than {WIDEST} times away from the last, {last}"
+                TickFault.PRICE_SPIKE,
+                f"{price} is more than {WIDEST} times away from the last, {last}",
             )
         self._rivals.pop(symbol, None)
         self._last[symbol] = price
@@ -46,7 +47,7 @@ class Collar:
         for symbol, group in groups.items():
             last, lowest, highest = self._last.get(symbol, group[0]), min(group), max(group)
             if not _within(WIDEST, min(last, lowest), max(last, highest)):
-                raise RowError(Flaw.PRICE_SPIKE, symbol)
+                raise RowError(TickFault.PRICE_SPIKE, symbol)
         for symbol, group in groups.items():
             self._last[symbol] = group[-1]
             self._rivals.pop(symbol, None)

@@ -19,7 +19,7 @@ FEW_ROWS = 100
 LONGEST_SYMBOL = 32
 
 
-class Flaw(StrEnum):
+class TickFault(StrEnum):
     COLUMNS = "wrong_column_count"
     LINE_TOO_LONG = "line_too_long"
     NOT_A_NUMBER = "not_a_number"
@@ -44,7 +44,7 @@ class Flaw(StrEnum):
 class RowError(ValueError):
     """A row cannot be used: its flaw by name, and the detail that helps to find it."""
 
-    def __init__(self, flaw: Flaw, detail: str) -> None:
+    def __init__(self, flaw: TickFault, detail: str) -> None:
         super().__init__(f"{flaw.value}: {detail}")
         self.flaw = flaw
 
@@ -105,22 +105,22 @@ def symbol_name(text: str) -> str:
     name = text.strip()
     harmless = name.isascii() and name.isprintable() and " " not in name
     if not harmless or not 0 < len(name) <= LONGEST_SYMBOL:
-        raise RowError(Flaw.SYMBOL, shown(text))
+        raise RowError(TickFault.SYMBOL, shown(text))
     return name
 
 
 def amount(text: str) -> Decimal:
     """The finite number of at least zero that `text` spells. Raises RowError."""
     if len(text) > MAX_TEXT:
-        raise RowError(Flaw.TOO_LONG, f"a number of {len(text)} characters")
+        raise RowError(TickFault.TOO_LONG, f"a number of {len(text)} characters")
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise RowError(Flaw.NOT_A_NUMBER, shown(text)) from None
+        raise RowError(TickFault.NOT_A_NUMBER, shown(text)) from None
     if not is_sane(value):
-        raise RowError(Flaw.NOT_FINITE, f"{shown(text)} is not a finite number below 1e15")
+        raise RowError(TickFault.NOT_FINITE, f"{shown(text)} is not a finite number below 1e15")
     if value < 0:
-        raise RowError(Flaw.NOT_POSITIVE, f"{shown(text)} is negative")
+        raise RowError(TickFault.NOT_POSITIVE, f"{shown(text)} is negative")
     return value
 
 
@@ -128,5 +128,5 @@ def positive(text: str) -> Decimal:
     """As `amount`, and above zero."""
     value = amount(text)
     if not value:
-        raise RowError(Flaw.NOT_POSITIVE, f"{shown(text)} is zero")
+        raise RowError(TickFault.NOT_POSITIVE, f"{shown(text)} is zero")
     return value

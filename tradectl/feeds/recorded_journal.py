@@ -21,8 +21,8 @@ from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
-from tradectl.feeds.price_band import Collar
-from tradectl.feeds.quality import Flaw, RowError, Tally, shown, symbol_name
+from tradectl.feeds.price_band import PriceBand
+from tradectl.feeds.quality import RowError, Tally, TickFault, shown, symbol_name
 
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
@@ -45,7 +45,7 @@ class JournalFile:
         self._latest = latest
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
-        self._collar = Collar()
+        self._collar = PriceBand()
         self._decoder = msgspec.json.Decoder(_Line)
         self._last_ts = 0
 
@@ -64,7 +64,7 @@ class JournalFile:
                 if events:
                     yield events
         except BrokenArchiveError as error:
-            self._tally.note(line + 1, RowError(Flaw.BROKEN_OFF, str(error)))
+            self._tally.note(line + 1, RowError(TickFault.BROKEN_OFF, str(error)))
         self._tally.finish(good)
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
@@ -91,7 +91,7 @@ class JournalFile:
         except _UNREADABLE as error:
             if _is_other(line):
                 return None
-            raise RowError(Flaw.NOT_AN_EVENT, shown(str(error))) from None
+            raise RowError(TickFault.NOT_AN_EVENT, shown(str(error))) from None
         event = self._in_time(record.event, record.event.ts or record.at)
         _check(event)
         self._collar.judge(event.symbol, event.price)
@@ -100,11 +100,11 @@ class JournalFile:
 
     def _in_time(self, event: MarketDataEvent, ts: int) -> MarketDataEvent:
         if ts <= 0:
-            raise RowError(Flaw.NOT_A_TIME, f"{ts} is not after 1970")
+            raise RowError(TickFault.NOT_A_TIME, f"{ts} is not after 1970")
         if ts > self._latest:
-            raise RowError(Flaw.IN_THE_FUTURE, str(ts))
+            raise RowError(TickFault.IN_THE_FUTURE, str(ts))
         if ts < self._last_ts - LATEST_ARRIVAL:
-            raise RowError(Flaw.TIME_GOES_BACK, f"{iso(ts)} after {iso(self._last_ts)}")
+            raise RowError(TickFault.TIME_GOES_BACK, f"{iso(ts)} after {iso(self._last_ts)}")
         ts = max(ts, self._last_ts)
         return event if ts == event.ts else msgspec.structs.replace(event, ts=ts)
 
@@ -130,16 +130,16 @@ def _check(event: MarketDataEvent) -> None:
         prices += [event.open, event.high, event.low]
     for value in (*prices, *amounts):
         if not is_sane(value):
-            raise RowError(Flaw.NOT_FINITE, shown(str(value)))
+            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
     if min(prices) <= 0 or min(amounts) < 0:
-        raise RowError(Flaw.NOT_POSITIVE, shown(str(min(*prices, *amounts))))
+        raise RowError(TickFault.NOT_POSITIVE, shown(str(min(*prices, *amounts))))
     _check_shape(event)
 
 
 def _check_shape(event: MarketDataEvent) -> None:
     if event.bid is not None and event.ask is not None and event.bid >= event.ask:
-        raise RowError(Flaw.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
+        raise RowError(TickFault.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
     if isinstance(event, BarEvent) and not (
         event.low <= min(event.open, event.price) and max(event.open, event.price) <= event.high
     ):
-        raise RowError(Flaw.CANDLE, f"high {event.high}, low {event.low}, close {event.price}")
+        raise RowError(TickFault.CANDLE, f"high {event.high}, low {event.low}, close {event.price}")

@@ -20,14 +20,14 @@ from tradectl.monitoring.alert import Alert, AlertSeverity, AlertStatus
 MAX_OPEN = 1_000
 
 
-class Case(Struct):
+class OpenAlert(Struct):
     """An open alert, and when (monotonic seconds) it was last told."""
 
     alert: Alert
     told_at: float
 
 
-class AlertBook:
+class AlertRegistry:
     """`changed` gets every alert that is new, counted, acknowledged or resolved; seconds as in
     AlertManager."""
 
@@ -47,7 +47,7 @@ class AlertBook:
         self._renotify_after = renotify_after
         self._escalate_after = escalate_after
         self._monotonic = monotonic
-        self._cases: dict[tuple[str, str], Case] = {}
+        self._cases: dict[tuple[str, str], OpenAlert] = {}
         self._given = 0
 
     def open(self) -> list[Alert]:
@@ -67,7 +67,7 @@ class AlertBook:
         self._given += 1
         alert_id, now = f"{self._run_id}-a{self._given}", self._clock.now()
         alert = Alert(alert_id, key[0], severity, message, key[1], now, now)
-        self._cases[key] = Case(alert, self._monotonic())
+        self._cases[key] = OpenAlert(alert, self._monotonic())
         self._changed(alert)
         return alert, True
 
@@ -97,7 +97,7 @@ class AlertBook:
             case.told_at = self._monotonic()
         return [case.alert for case in due]
 
-    def _again(self, case: Case, message: str, severity: AlertSeverity) -> tuple[Alert, bool]:
+    def _again(self, case: OpenAlert, message: str, severity: AlertSeverity) -> tuple[Alert, bool]:
         old = case.alert
         worse = severity > old.severity
         alert = self._change(
@@ -113,10 +113,10 @@ class AlertBook:
             case.told_at = self._monotonic()
         return alert, to_tell
 
-    def _untold_for(self, case: Case, seconds: float) -> bool:
+    def _untold_for(self, case: OpenAlert, seconds: float) -> bool:
         return self._monotonic() - case.told_at >= seconds
 
-    def _find(self, alert_id: str) -> Case:
+    def _find(self, alert_id: str) -> OpenAlert:
         for case in self._cases.values():
             if case.alert.id == alert_id:
                 return case
@@ -124,13 +124,13 @@ class AlertBook:
             f"no open alert has the id {harmless(alert_id)!r}: `tradectl alerts` lists them"
         )
 
-    def _change(self, case: Case, **changes: object) -> Alert:
+    def _change(self, case: OpenAlert, **changes: object) -> Alert:
         now = self._clock.now()
         case.alert = msgspec.structs.replace(case.alert, updated_at=now, **changes)
         self._changed(case.alert)
         return case.alert
 
-    def _close(self, case: Case) -> Alert:
+    def _close(self, case: OpenAlert) -> Alert:
         del self._cases[case.alert.type, case.alert.component]
         return self._change(case, status=AlertStatus.RESOLVED)
 

@@ -12,12 +12,12 @@ from typing import Any
 from msgspec import Struct
 
 from tradectl.domain.events import (
-    EmergencyEvent,
+    EmergencyStopReceived,
     Event,
-    HoldEvent,
-    HoldKind,
-    OrderDeniedEvent,
-    RiskEvent,
+    LimitBreached,
+    OrderDenied,
+    RestrictionKind,
+    SymbolRestricted,
     SystemEvent,
 )
 from tradectl.monitoring.alert import AlertSeverity
@@ -45,9 +45,9 @@ SEVERITY_OF_ACTION = {"alert": WARNING, "pause": ERROR, "halt": CRITICAL}
 """A risk event is as severe as what is done about it."""
 
 SEVERITY_OF_HOLD = {
-    HoldKind.UNRECONCILED: INFO,
-    HoldKind.MISMATCH: CRITICAL,
-    HoldKind.BALANCE: ERROR,
+    RestrictionKind.UNRECONCILED: INFO,
+    RestrictionKind.MISMATCH: CRITICAL,
+    RestrictionKind.BALANCE: ERROR,
 }
 """Of the other kinds of hold a WARNING."""
 
@@ -97,13 +97,13 @@ EXPECTED_DENIALS = ("HALTED", "HELD", "PAUSED")
 """Whoever halted or paused the system knows why orders are denied; a hold has its own alert."""
 
 
-def on_risk(event: RiskEvent) -> Finding:
+def on_risk(event: LimitBreached) -> Finding:
     severity = SEVERITY_OF_ACTION.get(event.action, WARNING)
     component = f"risk:{event.symbol}" if event.symbol else event.source_component or "risk"
     return Raised(event.code, event.message, severity, component)
 
 
-def on_hold(event: HoldEvent) -> Finding:
+def on_hold(event: SymbolRestricted) -> Finding:
     kind, component = f"hold_{event.kind}", f"symbol:{event.symbol}"
     if not event.held:
         return Cleared(kind, component)
@@ -111,7 +111,7 @@ def on_hold(event: HoldEvent) -> Finding:
     return Raised(kind, message, SEVERITY_OF_HOLD.get(event.kind, WARNING), component)
 
 
-def on_denied(event: OrderDeniedEvent) -> Finding:
+def on_denied(event: OrderDenied) -> Finding:
     """One condition for each code, whichever symbols it hits."""
     severity = INFO if event.code in EXPECTED_DENIALS else WARNING
     message = f"{event.symbol}: {event.message}"
@@ -129,17 +129,17 @@ def on_system(event: SystemEvent) -> Finding:
     return Cleared(cleared, component) if cleared else None
 
 
-def on_emergency(event: EmergencyEvent) -> Finding:
+def on_emergency(event: EmergencyStopReceived) -> Finding:
     component = event.source_component or "operator"
     return Raised("emergency_stop", event.reason or "emergency stop", CRITICAL, component)
 
 
 RULES: dict[type[Event], Callable[[Any], Finding]] = {
-    RiskEvent: on_risk,
-    HoldEvent: on_hold,
-    OrderDeniedEvent: on_denied,
+    LimitBreached: on_risk,
+    SymbolRestricted: on_hold,
+    OrderDenied: on_denied,
     SystemEvent: on_system,
-    EmergencyEvent: on_emergency,
+    EmergencyStopReceived: on_emergency,
 }
 
 

@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
-    EmergencyEvent,
+    EmergencyStopReceived,
     Event,
-    HoldEvent,
-    OrderDeniedEvent,
-    RiskEvent,
+    LimitBreached,
+    OrderDenied,
+    SymbolRestricted,
     SystemEvent,
 )
 from tradectl.monitoring.alert import Alert, AlertSeverity
-from tradectl.monitoring.alert_registry import AlertBook
+from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import Cleared, Raised, finding_of
 from tradectl.monitoring.alert_writer import AlertWriter
-from tradectl.monitoring.notifier import Notify, Patience, Sink
+from tradectl.monitoring.notifier import Notifier, Notify, Patience
 
 if TYPE_CHECKING:
     from tradectl.state.store import Store
 
-HEARD = (RiskEvent, HoldEvent, OrderDeniedEvent, SystemEvent, EmergencyEvent)
+HEARD = (LimitBreached, SymbolRestricted, OrderDenied, SystemEvent, EmergencyStopReceived)
 NOTIFICATION_FAILED = "notification_failed"
 LOG_LEVELS = {
     AlertSeverity.INFO: logging.INFO,
@@ -73,7 +73,7 @@ class AlertManager:
         self._bus = bus
         self._patience = patience or Patience()
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
-        self._book = AlertBook(
+        self._book = AlertRegistry(
             run_id,
             clock or WallClock(),
             self._store,
@@ -82,7 +82,7 @@ class AlertManager:
             monotonic=monotonic,
         )
         self._look_every = min(1.0, escalate_after / 4)
-        self._sinks: list[Sink] = []
+        self._sinks: list[Notifier] = []
         self._escalation: asyncio.Task[None] | None = None
         self.add_notification_handler(log_alert, name="log")
 
@@ -163,7 +163,7 @@ class AlertManager:
         alike = sum(sink.name.partition(" #")[0] == name for sink in self._sinks)
         if alike:
             name = f"{name} #{alike + 1}"
-        sink = Sink(name, handler, self._patience, self._sink_died, self._sink_is_back)
+        sink = Notifier(name, handler, self._patience, self._sink_died, self._sink_is_back)
         self._sinks.append(sink)
         if self._escalation is not None:
             sink.start()
@@ -182,7 +182,7 @@ class AlertManager:
         if self._writer is not None:
             self._writer.put(alert)
 
-    def _tell(self, alert: Alert, but: Sink | None = None) -> None:
+    def _tell(self, alert: Alert, but: Notifier | None = None) -> None:
         for sink in self._sinks:
             if sink is not but:
                 sink.put(alert)
@@ -193,14 +193,14 @@ class AlertManager:
             for alert in self._book.unanswered():
                 self._tell(alert)
 
-    def _sink_died(self, sink: Sink, error: str) -> None:
+    def _sink_died(self, sink: Notifier, error: str) -> None:
         message = f"alerts cannot be delivered to {sink.name}: {error}"
         component, severity = f"notifier:{sink.name}", AlertSeverity.ERROR
         alert, to_tell = self._book.raised(NOTIFICATION_FAILED, message, severity, component)
         if to_tell:
             self._tell(alert, but=sink)
 
-    def _sink_is_back(self, sink: Sink) -> None:
+    def _sink_is_back(self, sink: Notifier) -> None:
         self.resolve_type(NOTIFICATION_FAILED, f"notifier:{sink.name}")
 
 

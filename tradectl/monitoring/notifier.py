@@ -43,7 +43,7 @@ class Patience(Struct, frozen=True):
     closing: float = 1.0
 
 
-class Sink:
+class Notifier:
     """Delivers alerts to `handler`, oldest first; the newest 1,000 wait while it cannot take them.
 
     `on_dead(sink, error)` is told once when it has given up, `on_alive(sink)` when it is back.
@@ -54,8 +54,8 @@ class Sink:
         name: str,
         handler: Notify,
         patience: Patience,
-        on_dead: Callable[[Sink, str], None],
-        on_alive: Callable[[Sink], None],
+        on_dead: Callable[[Notifier, str], None],
+        on_alive: Callable[[Notifier], None],
     ) -> None:
         self.name = name
         self._handler = handler

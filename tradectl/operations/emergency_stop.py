@@ -20,9 +20,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.control.client import ControlError, ask
-from tradectl.domain.errors import NotNow, NotRunning, StateError, TradectlError
+from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
@@ -271,8 +271,8 @@ async def _finishing_run(
             async with asyncio.timeout(max(LEAST_S, deadline - time.monotonic())):
                 session = await stack.enter_async_context(run)
         except TimeoutError:
-            raise NotNow("the exchange did not answer in time") from None
-        if not isinstance(session.link, LiveLink):
+            raise NotExecuted("the exchange did not answer in time") from None
+        if not isinstance(session.gateway, LiveGateway):
             for symbol in held:
                 session.bus.post(_last_known_price(symbol, account.marks))
         await session.bus.dispatched()  # the stop goes first where both wait

@@ -22,7 +22,7 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.events import Event, HoldEvent, MarketDataEvent, SystemEvent
+from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, SystemEvent
 from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
@@ -148,7 +148,7 @@ class Recording:
         """Raises JournalFailed, ExchangeError; what was recorded until then is whole."""
         journal = JournalWriter(self.path, self._header)
         try:
-            self._bus.outbound.journal = journal
+            self._bus.command_release.journal = journal
             with ended_by_signals(self.end):
                 await self._record(duration)
         finally:
@@ -204,7 +204,7 @@ class Recording:
 
     def _hear(self, event: Event) -> None:
         """The feed's holds and news: no data, so not in the recording."""
-        if isinstance(event, HoldEvent):
+        if isinstance(event, SymbolRestricted):
             said = event.message if event.held else "market data is whole and fresh again"
             self._tell(f"{event.symbol}: {said}")
         elif isinstance(event, SystemEvent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tradectl.domain.events import CancelEvent, OrderEvent, PortfolioEvent
+from tradectl.domain.events import CancelRequested, OrderInitialized, TargetComputed
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec
 
@@ -14,8 +14,8 @@ NAME = "portfolio"
 
 def moves(
     symbol: str, target: Decimal, current: Decimal, change: Decimal, reason: str
-) -> PortfolioEvent:
-    return PortfolioEvent(
+) -> TargetComputed:
+    return TargetComputed(
         source_component=NAME,
         symbol=symbol,
         target=target,
@@ -25,17 +25,17 @@ def moves(
     )
 
 
-def stays(symbol: str, target: Decimal, current: Decimal, reason: str) -> PortfolioEvent:
+def stays(symbol: str, target: Decimal, current: Decimal, reason: str) -> TargetComputed:
     return moves(symbol, target, current, ZERO, reason)
 
 
-def orders(order: OrderSpec, reason: str) -> OrderEvent:
-    return OrderEvent(source_component=NAME, order=order, reason=reason)
+def orders(order: OrderSpec, reason: str) -> OrderInitialized:
+    return OrderInitialized(source_component=NAME, order=order, reason=reason)
 
 
-def cancels(working: Iterable[Order], reason: str) -> list[CancelEvent]:
+def cancels(working: Iterable[Order], reason: str) -> list[CancelRequested]:
     return [
-        CancelEvent(
+        CancelRequested(
             source_component=NAME,
             order_id=order.spec.order_id,
             symbol=order.spec.symbol,

@@ -1,11 +1,11 @@
 """The portfolio: from what strategies wish for to orders.
 
-A signal changes a wish; the wishes of a symbol add up to a net wish; sizing makes it a target; and
-the target, less the position, less what working orders will bring, is the change to be ordered.
-Every signal is answered by a `PortfolioEvent` that says where the portfolio wants to be and, when
+A signal changes a wish; the target_signals of a symbol add up to a net wish; sizing makes it a target;
+and the target, less the position, less what working orders will bring, is the change to be ordered.
+Every signal is answered by a `TargetComputed` that says where the portfolio wants to be and, when
 nothing is done about it, why.
 
-The engine keeps nothing but the wishes. It never trades a symbol that no strategy has spoken of
+The engine keeps nothing but the target_signals. It never trades a symbol that no strategy has spoken of
 since it was made: a position found at a restart, or one made by hand, is not its own to close.
 """
 
@@ -22,7 +22,7 @@ from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView, TradingMode
 from tradectl.portfolio.answers import cancels, moves, orders, stays
-from tradectl.portfolio.netting import Allocations, Wish, net_wish, wish_of
+from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import (
     CANCELLABLE,
@@ -31,7 +31,14 @@ from tradectl.portfolio.position_delta import (
     around,
     nearer_zero,
 )
-from tradectl.portfolio.protection import StopOuts, as_order, cancellable, serves, stops_of, wanted
+from tradectl.portfolio.protection import (
+    StopLossState,
+    as_order,
+    cancellable,
+    serves,
+    stops_of,
+    wanted,
+)
 from tradectl.portfolio.sizing import sizer_for
 from tradectl.portfolio.thresholds import idle, obstacle
 
@@ -55,10 +62,10 @@ class PortfolioEngine:
         self._allocations = Allocations(allocations)
         self._new_order_id = new_order_id
         self._sizer = sizer_for(settings)
-        self._wishes: dict[str, dict[str, Wish]] = {}
+        self._wishes: dict[str, dict[str, TargetSignal]] = {}
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
-        self._stop_outs = StopOuts()
+        self._stop_outs = StopLossState()
 
     @property
     def follows_orders(self) -> bool:
@@ -66,11 +73,11 @@ class PortfolioEngine:
         return bool(self._settings.replace_bps or self._settings.stop_loss_pct)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
-        """A `PortfolioEvent`, then the cancels and the order that follow from it, if any."""
+        """A `TargetComputed`, then the cancels and the order that follow from it, if any."""
         symbol = signal.symbol
         try:
             instrument = view.instrument(symbol)
-            wish = wish_of(signal, self._allocations.of(signal.strategy))
+            wish = target_signal_of(signal, self._allocations.of(signal.strategy))
         except UsageError as error:
             held = view.position(symbol).quantity
             return [stays(symbol, held, held, f"refused: {error}")]
@@ -84,8 +91,8 @@ class PortfolioEngine:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
         events: list[Event] = []
-        for symbol, wishes in self._wishes.items():
-            strategy = next(iter(wishes)) if len(wishes) == 1 else ""
+        for symbol, target_signals in self._wishes.items():
+            strategy = next(iter(target_signals)) if len(target_signals) == 1 else ""
             answer = self._replace_outdated(view.instrument(symbol), view, strategy)
             answer = answer or self._steer(
                 view.instrument(symbol), view, reason, strategy, repeated=True
@@ -116,18 +123,18 @@ class PortfolioEngine:
         return events + self._protect(symbol, view)
 
     def on_release(self, symbol: str, view: AccountView) -> list[Event]:
-        """Nothing holds the symbol back any more: its stop is seen to, and then its wishes."""
+        """Nothing holds the symbol back any more: its stop is seen to, and then its target_signals."""
         events = self._protect(symbol, view)
-        wishes = self._wishes.get(symbol)
-        if not wishes:
+        target_signals = self._wishes.get(symbol)
+        if not target_signals:
             return events
-        strategy = next(iter(wishes)) if len(wishes) == 1 else ""
+        strategy = next(iter(target_signals)) if len(target_signals) == 1 else ""
         instrument = view.instrument(symbol)
         answer = self._steer(instrument, view, "no longer held back", strategy, repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
     def close_all(self, view: AccountView, reason: str) -> list[Event]:
-        """Reduce-only market orders for every position, in any mode. All wishes are forgotten:
+        """Reduce-only market orders for every position, in any mode. All target_signals are forgotten:
         nothing is bought back before a strategy asks anew."""
         self._wishes.clear()
         self._net.clear()
@@ -138,14 +145,14 @@ class PortfolioEngine:
             events += self._close(position, view, reason)
         return events
 
-    def wishes(self) -> list[Wish]:
+    def target_signals(self) -> list[TargetSignal]:
         """The latest wish of every strategy and symbol, oldest symbol first."""
         return [wish for of_symbol in self._wishes.values() for wish in of_symbol.values()]
 
-    def _take(self, wish: Wish) -> None:
-        wishes = self._wishes.setdefault(wish.symbol, {})
-        wishes[wish.strategy] = wish
-        net = net_wish(wishes.values())
+    def _take(self, wish: TargetSignal) -> None:
+        target_signals = self._wishes.setdefault(wish.symbol, {})
+        target_signals[wish.strategy] = wish
+        net = net_target(target_signals.values())
         self._stop_outs.wished(wish.symbol, net)
         if net:
             self._net[wish.symbol] = net

@@ -1,11 +1,11 @@
 """Several strategies, one position.
 
-Each strategy has one wish per symbol, its latest. The wishes of a symbol are netted before anything
-is traded, so that two strategies that disagree do not pay fees to trade with each other.
+Each strategy has one signal per symbol, its latest. The target_signals of a symbol are netted before
+anything is traded, so that two strategies that disagree do not pay fees to trade with each other.
 
 An allocation is the share of the portfolio that a strategy may use. Confidence moves that share
-between the strategies that have a wish in the symbol: it is a weight against the others and means
-nothing alone. With equal confidence the net wish is just the sum of allocation x size.
+between the strategies that have a signal in the symbol: it is a weight against the others and means
+nothing alone. With equal confidence the net signal is just the sum of allocation x size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tradectl.domain.money import ONE, ZERO, number
 BUY, SELL = SignalAction.BUY, SignalAction.SELL
 
 
-class Wish(Struct, frozen=True, omit_defaults=True):
+class TargetSignal(Struct, frozen=True, omit_defaults=True):
     """What one strategy wants of one symbol. `size` is its signed strength, -1 (short) to 1 (long);
     `confidence` and `allocation` are 0 to 1."""
 
@@ -33,8 +33,8 @@ class Wish(Struct, frozen=True, omit_defaults=True):
     allocation: Decimal = ONE
 
 
-def wish_of(signal: StrategySignalEvent, allocation: Decimal) -> Wish:
-    """The wish that `signal` spells. Raises UsageError when it spells none.
+def target_signal_of(signal: StrategySignalEvent, allocation: Decimal) -> TargetSignal:
+    """The signal that `signal` spells. Raises UsageError when it spells none.
 
     Signals are also built by hand: an action may be a plain string in any case.
     """
@@ -42,7 +42,7 @@ def wish_of(signal: StrategySignalEvent, allocation: Decimal) -> Wish:
     strength = share_of("strength", signal.strength)
     confidence = share_of("confidence", signal.confidence)
     size = strength if action is BUY else -strength if action is SELL else ZERO
-    return Wish(signal.symbol, signal.strategy, size, confidence, allocation)
+    return TargetSignal(signal.symbol, signal.strategy, size, confidence, allocation)
 
 
 def action_of(value: object) -> SignalAction:
@@ -67,19 +67,19 @@ def share_of(name: str, value: object) -> Decimal:
     return share
 
 
-def net_wish(wishes: Iterable[Wish]) -> Decimal:
-    """The wishes of one symbol as one, in -1..1:
+def net_target(target_signals: Iterable[TargetSignal]) -> Decimal:
+    """The target_signals of one symbol as one, in -1..1:
 
         A x sum(a c s) / sum(a c),   A = min(1, sum(a))
 
     with allocation a, confidence c and size s of each: the total allocation, shared out by a c.
     """
     total = weight = pull = ZERO
-    for wish in wishes:
-        share = wish.allocation * wish.confidence
-        total += wish.allocation
+    for signal in target_signals:
+        share = signal.allocation * signal.confidence
+        total += signal.allocation
         weight += share
-        pull += share * wish.size
+        pull += share * signal.size
     if not weight:
         return ZERO
     # the quotient first: when all agree it is exactly their size, and no lot is lost to rounding

@@ -46,7 +46,7 @@ class PortfolioSettings(
     given now is further from its own than this (1/10,000)"""
     stop_loss_pct: Decimal | None = None
     """a reduce-only stop rests at the exchange so far from each position's entry price, in percent; what
-    it closed is entered again when a strategy wishes for something else than before"""
+    it closed is entered again when a strategy target_signals for something else than before"""
 
     def __post_init__(self) -> None:
         _one_of("sizing", self.sizing, get_args(SizingName))

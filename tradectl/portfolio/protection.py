@@ -88,7 +88,7 @@ def as_order(stop: StopOrder, symbol: str, order_id: str, mark: Decimal) -> Orde
     )
 
 
-class StopOuts:
+class StopLossState:
     """Symbols whose stop closed the position. What was wished for then is not bought back, however
     often it is repeated: the next entry takes another wish."""
 
@@ -131,8 +131,8 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
 
 __all__ = [
     "PROTECTOR",
+    "StopLossState",
     "StopOrder",
-    "StopOuts",
     "as_order",
     "cancellable",
     "serves",

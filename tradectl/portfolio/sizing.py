@@ -1,7 +1,7 @@
 """From a net wish to a quantity.
 
 Four ways, each a few lines. A wish of 1 is a full position, of -0.5 half a short one; a sizer is
-only asked about wishes that are not zero, since being out needs no arithmetic.
+only asked about target_signals that are not zero, since being out needs no arithmetic.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ WEIGHT_DIGITS = 8
 class Sizer(ABC):
     @abstractmethod
     def quantity(
-        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
     ) -> Decimal:
         """The signed quantity to hold of `symbol`, not yet rounded to its lot.
 
-        `wishes` are the net wishes of all symbols, those of zero left out; `mark` is above zero.
+        `target_signals` are the net target_signals of all symbols, those of zero left out; `mark` is
+        above zero.
         """
 
     def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
@@ -39,9 +40,9 @@ class FixedQuantity(Sizer):
         self._quantity = quantity
 
     def quantity(
-        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
     ) -> Decimal:
-        return self._quantity * wishes[symbol]
+        return self._quantity * target_signals[symbol]
 
 
 class WeightSizer(Sizer):
@@ -51,16 +52,16 @@ class WeightSizer(Sizer):
         self._max_weight = max_weight
 
     @abstractmethod
-    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
+    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
         """Signed share of equity."""
 
     def quantity(
-        self, symbol: str, wishes: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
     ) -> Decimal:
         equity = view.equity()
         if equity <= 0:
             return ZERO
-        weight, cap = self.weight(symbol, wishes), self._max_weight
+        weight, cap = self.weight(symbol, target_signals), self._max_weight
         if weight > cap:
             weight = cap
         elif weight < -cap:
@@ -75,8 +76,8 @@ class FixedFraction(WeightSizer):
         super().__init__(max_weight)
         self._fraction = fraction
 
-    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
-        return self._fraction * wishes[symbol]
+    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
+        return self._fraction * target_signals[symbol]
 
 
 class EqualWeight(WeightSizer):
@@ -86,8 +87,8 @@ class EqualWeight(WeightSizer):
         super().__init__(max_weight)
         self._allotted = allotted
 
-    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
-        return self._allotted * wishes[symbol] / len(wishes)
+    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
+        return self._allotted * target_signals[symbol] / len(target_signals)
 
 
 class InverseVolatility(WeightSizer):
@@ -106,13 +107,13 @@ class InverseVolatility(WeightSizer):
     def sample(self, symbol: str, mark: Decimal) -> None:
         self._volatility.sample(symbol, float(mark))
 
-    def weight(self, symbol: str, wishes: Mapping[str, Decimal]) -> Decimal:
-        measured = {s: v for s in wishes if (v := self._volatility.of(s)) is not None}
+    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
+        measured = {s: v for s in target_signals if (v := self._volatility.of(s)) is not None}
         usual = sum(measured.values()) / len(measured) if measured else 1.0
-        calm = {s: 1 / measured.get(s, usual) for s in wishes}
+        calm = {s: 1 / measured.get(s, usual) for s in target_signals}
         share = calm[symbol] / sum(calm.values())
         # statistics end here: the share goes on as a decimal, in digits that mean something
-        return self._allotted * wishes[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
+        return self._allotted * target_signals[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
 
 
 def sizer_for(settings: PortfolioSettings) -> Sizer:

@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl.adapters.gateway import PaperLink
+from tradectl.adapters.gateway import PaperGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.events import (
     MarketDataEvent,
-    OrderDeniedEvent,
-    OrderEvent,
+    OrderDenied,
+    OrderInitialized,
     Record,
     StrategySignalEvent,
 )
@@ -28,13 +28,13 @@ from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.manager import StateManager
 from tradectl.state.status import money
-from tradectl.system.trading_system import Trading, make_books
+from tradectl.system.trading_system import TradingSystem, make_books
 
-DECISIONS = (StrategySignalEvent, OrderEvent, OrderDeniedEvent)
+DECISIONS = (StrategySignalEvent, OrderInitialized, OrderDenied)
 BATCH = 512
 
 
-class WhatIf(Struct):
+class Counterfactual(Struct):
     """`first_difference` is None when every decision is the same."""
 
     journal: str
@@ -46,7 +46,7 @@ class WhatIf(Struct):
     difference: dict[str, str]
 
 
-class Rerun:
+class CounterfactualRun:
     """A whole paper system of its own that is fed ticks, and remembers what it decided."""
 
     def __init__(self, settings: Settings, account: Account, run_id: str) -> None:
@@ -56,8 +56,8 @@ class Rerun:
         self._orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=StateManager(self.bus, books=self.books)
         )
-        link = PaperLink(self.bus, self.books.instruments, settings.paper, settings.seed)
-        trading = Trading(settings, self.bus, self._orchestrator.state_manager, link)
+        gateway = PaperGateway(self.bus, self.books.instruments, settings.paper, settings.seed)
+        trading = TradingSystem(settings, self.bus, self._orchestrator.state_manager, gateway)
         for name, component in trading.components():
             self._orchestrator.add(name, component)
         for kind in DECISIONS:
@@ -79,13 +79,13 @@ class Rerun:
         await self.bus.dispatched()
 
 
-async def what_if(path: Path, settings: Settings) -> WhatIf:
+async def counterfactual(path: Path, settings: Settings) -> Counterfactual:
     """Trade the market data of the journal `path` on paper, from its starting state, by `settings`."""
     with JournalReader(path) as journal:
         header = journal.header
         recorded = make_books(Settings.load(header.config), Account.load(header.state))
         decided: list[Record] = []
-        rerun = Rerun(settings, Account.load(header.state), header.run_id)
+        rerun = CounterfactualRun(settings, Account.load(header.state), header.run_id)
         await rerun.start()
         try:
             for group in journal.groups():
@@ -95,7 +95,7 @@ async def what_if(path: Path, settings: Settings) -> WhatIf:
             await rerun.end_of_data()
         finally:
             await rerun.stop()
-        return WhatIf(
+        return Counterfactual(
             journal=str(path),
             run_id=header.run_id,
             events=journal.last_seq,

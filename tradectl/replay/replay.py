@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tradectl import __version__
-from tradectl.adapters.gateway import NoLink
+from tradectl.adapters.gateway import NoGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -29,7 +29,7 @@ from tradectl.journal.reader import JournalReader
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
-from tradectl.system.trading_system import Trading, make_books, strategy_hashes
+from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
 
 LONGEST_NAP_S = 0.2
 NO_LIMIT = 1 << 63
@@ -75,7 +75,7 @@ class Replay:
         self.bus = EventBus(clock=DataClock(), core=Core(header.run_id))
         self.books = make_books(settings, Account.load(header.state))
         self.state = StateManager(self.bus, books=self.books)
-        self._trading = Trading(settings, self.bus, self.state, NoLink())
+        self._trading = TradingSystem(settings, self.bus, self.state, NoGateway())
         self.result = ReplayResult(str(path), header.run_id, notes=_differences(header, settings))
 
     async def run(
@@ -92,7 +92,7 @@ class Replay:
         for _, component in self._trading.components():
             await component.start()
         comparison = Comparison(self.result)
-        pace = Pace(speed)
+        pace = ReplayPacer(speed)
         with self.journal as journal:
             for group in journal.groups():
                 for record in group:
@@ -180,7 +180,7 @@ class Comparison:
             result.first_divergence = Divergence(seq, _plain(recorded), _plain(derived))
 
 
-class Pace:
+class ReplayPacer:
     """Waits as long as the recorded run took, divided by `speed`."""
 
     def __init__(self, speed: float | None) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ONE, Side, plain
 from tradectl.risk.base import Check, Refusal, money
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED, value_of
 
 BUY = Side.BUY
@@ -20,14 +20,14 @@ class Balance(Check):
     def __init__(self, fee_margin_pct: Decimal) -> None:
         self._factor = ONE + fee_margin_pct / HUNDRED
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         if facts.instrument.can_short or facts.reduces:
             return None
-        return self._cash(case) if case.order.side == BUY else self._coins(case)
+        return self._cash(context) if context.order.side == BUY else self._coins(context)
 
-    def _cash(self, case: Case) -> Refusal | None:
-        facts, view = case.facts, case.view
+    def _cash(self, context: RiskContext) -> Refusal | None:
+        facts, view = context.facts, context.view
         need = facts.notional
         for order in facts.working:
             spec = order.spec
@@ -43,8 +43,8 @@ class Balance(Check):
             need,
         )
 
-    def _coins(self, case: Case) -> Refusal | None:
-        order, held = case.order, case.facts.held
+    def _coins(self, context: RiskContext) -> Refusal | None:
+        order, held = context.order, context.facts.held
         return self.refuse(
             f"{plain(order.quantity)} {order.symbol} cannot be sold: {plain(held)} is held, "
             f"less what working orders sell, and spot cannot be short",

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -24,15 +24,15 @@ class Refusal(Struct, frozen=True, gc=False):
 
 
 class Check(ABC):
-    """One rule. `code` names it; `check` answers None to let the case's order pass.
+    """One rule. `code` names it; `check` answers None to let the context's order pass.
 
-    A check asks, and changes nothing: the same case may be put to it twice.
+    A check asks, and changes nothing: the same context may be put to it twice.
     """
 
     code: ClassVar[str]
 
     @abstractmethod
-    def check(self, case: Case) -> Refusal | None: ...
+    def check(self, context: RiskContext) -> Refusal | None: ...
 
     def refuse(
         self, message: str, limit: Decimal | None = None, actual: Decimal | None = None

@@ -1,4 +1,4 @@
-"""An order before its judge: the case that every check looks at, and the facts of it.
+"""An order before its judge: the context that every check looks at, and the facts of it.
 
 Several checks ask for the same figures, and some of those cost a walk over all positions. They are
 worked out once, at the first question, which comes after the checks that make sure there are
@@ -19,7 +19,7 @@ from tradectl.domain.views import AccountView
 from tradectl.risk.measures import elsewhere, named_price, reach, reduces
 
 
-class Facts(Struct, frozen=True):
+class OrderImpact(Struct, frozen=True):
     """What the order comes to. Notionals in the quote currency; without a price they are zero.
 
     `price` is the order's own, else the mark. `reach` is the largest notional that its position can
@@ -39,7 +39,7 @@ class Facts(Struct, frozen=True):
     working: Collection[Order]
 
 
-class Case:
+class RiskContext:
     """An `order` to be judged at `at` (ns UTC), in the account that `view` shows."""
 
     __slots__ = ("_facts", "at", "order", "view")
@@ -48,10 +48,10 @@ class Case:
         self.order = order
         self.view = view
         self.at = at
-        self._facts: Facts | None = None
+        self._facts: OrderImpact | None = None
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> OrderImpact:
         """For checks after BAD_NUMBER only: the symbol is known and the numbers are sane."""
         facts = self._facts
         if facts is None:
@@ -66,7 +66,7 @@ class Case:
         return reduces(self.order, held, self.view.working_orders(symbol))
 
 
-def _facts(order: OrderSpec, view: AccountView) -> Facts:
+def _facts(order: OrderSpec, view: AccountView) -> OrderImpact:
     symbol = order.symbol
     mark = view.mark(symbol)
     if mark is None or mark <= 0:
@@ -82,7 +82,7 @@ def _facts(order: OrderSpec, view: AccountView) -> Facts:
         gross = view.exposure() + reached - abs(held) * mark
         if working:
             gross += elsewhere(symbol, working, view)
-    return Facts(
+    return OrderImpact(
         view.instrument(symbol),
         mark,
         price,

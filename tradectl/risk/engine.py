@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tradectl.domain.events import OrderApprovedEvent, OrderDeniedEvent, RiskEvent
+from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.views import AccountView
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.checks import default_checks
-from tradectl.risk.context import Case
-from tradectl.risk.limit_monitor import default_watches
+from tradectl.risk.context import RiskContext
+from tradectl.risk.limit_monitor import default_limit_monitors
 from tradectl.risk.limits import RiskLimits
 
 NAME = "risk"
@@ -28,25 +28,23 @@ class RiskEngine:
     def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
-        self._watches = default_watches(limits)
+        self._watches = default_limit_monitors(limits)
 
-    def judge(
-        self, order: OrderSpec, view: AccountView, at: int
-    ) -> OrderApprovedEvent | OrderDeniedEvent:
+    def judge(self, order: OrderSpec, view: AccountView, at: int) -> OrderApproved | OrderDenied:
         """The first refusal, else the approval. `at` is the time of the step, ns UTC."""
-        case = Case(order, view, at)
+        context = RiskContext(order, view, at)
         for check in self._checks:
             try:
-                refusal = check.check(case)
+                refusal = check.check(context)
             except Exception as error:  # whatever it is, it is not a yes
                 refusal = _failed(check.code, error)
             if refusal is not None:
                 return _denied(order, refusal)
         for check in self._remembering:
             check.remember(order, at)
-        return OrderApprovedEvent(source_component=NAME, order_id=order.order_id)
+        return OrderApproved(source_component=NAME, order_id=order.order_id)
 
-    def review(self, view: AccountView, at: int) -> list[RiskEvent]:
+    def review(self, view: AccountView, at: int) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
         said = (watch.look(view) for watch in self._watches)
@@ -58,8 +56,8 @@ def _failed(code: str, error: Exception) -> Refusal:
     return Refusal("CHECK_FAILED", message)
 
 
-def _denied(order: OrderSpec, refusal: Refusal) -> OrderDeniedEvent:
-    return OrderDeniedEvent(
+def _denied(order: OrderSpec, refusal: Refusal) -> OrderDenied:
+    return OrderDenied(
         source_component=NAME,
         order_id=order.order_id,
         symbol=order.symbol,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import plain
 from tradectl.risk.base import Check, Refusal, money
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 
 
 class OrderNotional(Check):
@@ -17,8 +17,8 @@ class OrderNotional(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         if facts.notional <= self._limit or facts.reduces:
             return None
         return self.refuse(
@@ -37,12 +37,12 @@ class PositionNotional(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         if facts.reach <= self._limit or facts.reduces:
             return None
         return self.refuse(
-            f"the {case.order.symbol} position could reach "
+            f"the {context.order.symbol} position could reach "
             f"{money(facts.reach, facts.instrument.quote)}, over the limit of {money(self._limit)}",
             self._limit,
             facts.reach,
@@ -57,8 +57,8 @@ class GrossExposure(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         if facts.gross <= self._limit or facts.reduces:
             return None
         return self.refuse(
@@ -78,15 +78,15 @@ class Leverage(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         if facts.reduces:
             return None
         equity, own = facts.equity, facts.instrument.max_leverage
         if facts.gross > self._limit * equity:
             return self._over("the account", facts.gross, equity, self._limit)
         if facts.reach > own * equity and facts.instrument.can_short:
-            return self._over(case.order.symbol, facts.reach, equity, own)
+            return self._over(context.order.symbol, facts.reach, equity, own)
         return None
 
     def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Refusal:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from tradectl.domain.events import RiskEvent
+from tradectl.domain.events import LimitBreached
 from tradectl.domain.money import plain
 from tradectl.domain.views import AccountView
 from tradectl.risk.limits import RiskLimits
@@ -23,7 +23,7 @@ Level = tuple[Decimal, str]
 """Where it begins, and what is done: `alert`, `pause` or `halt`."""
 
 
-class Watch:
+class LimitMonitor:
     """Looks at `figure`; `levels` ascend. `says` is the message's text for (actual, limit)."""
 
     def __init__(
@@ -39,14 +39,14 @@ class Watch:
         self._says = says
         self._reached = 0
 
-    def look(self, view: AccountView) -> RiskEvent | None:
+    def look(self, view: AccountView) -> LimitBreached | None:
         """The highest level newly reached, if any."""
         actual, before = self._figure(view), self._reached
         self._reached = self._level_of(actual, before)
         if self._reached <= before:
             return None
         limit, action = self._levels[self._reached - 1]
-        return RiskEvent(
+        return LimitBreached(
             source_component="risk",
             code=self.code,
             message=self._says.format(actual=actual, limit=plain(limit)),
@@ -64,29 +64,29 @@ class Watch:
         return reached
 
 
-def default_watches(limits: RiskLimits) -> list[Watch]:
+def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
     """Losses by their levels; exposure and leverage, which the market can push past a limit that no
     order may pass, as alerts."""
     return [
-        Watch(
+        LimitMonitor(
             "DAILY_LOSS",
             lambda view: lost_pct(view.day_start_equity, view.equity()),
             limits.levels("daily_loss"),
             "today's loss is {actual:.2f}%: the limit is {limit}%",
         ),
-        Watch(
+        LimitMonitor(
             "DRAWDOWN",
             lambda view: lost_pct(view.peak_equity, view.equity()),
             limits.levels("drawdown"),
             "the drawdown is {actual:.2f}%: the limit is {limit}%",
         ),
-        Watch(
+        LimitMonitor(
             "GROSS_EXPOSURE",
             lambda view: view.exposure(),
             _alert(limits.max_gross_notional),
             "all positions together are worth {actual:,.2f}: the limit is {limit}",
         ),
-        Watch(
+        LimitMonitor(
             "LEVERAGE",
             leverage,
             _alert(limits.max_leverage),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ONE, plain
 from tradectl.risk.base import Check, Refusal
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED, lost_pct
 
 
@@ -17,8 +17,8 @@ class LossCheck(Check):
         self._limit = limit_pct
         self._kept = ONE - limit_pct / HUNDRED
 
-    def compare(self, case: Case, before: Decimal, what: str) -> Refusal | None:
-        facts = case.facts
+    def compare(self, context: RiskContext, before: Decimal, what: str) -> Refusal | None:
+        facts = context.facts
         if facts.equity > before * self._kept or facts.reduces:
             return None
         lost = lost_pct(before, facts.equity)
@@ -34,8 +34,8 @@ class DailyLoss(LossCheck):
 
     code = "DAILY_LOSS"
 
-    def check(self, case: Case) -> Refusal | None:
-        return self.compare(case, case.view.day_start_equity, "today's loss is")
+    def check(self, context: RiskContext) -> Refusal | None:
+        return self.compare(context, context.view.day_start_equity, "today's loss is")
 
 
 class Drawdown(LossCheck):
@@ -43,5 +43,5 @@ class Drawdown(LossCheck):
 
     code = "DRAWDOWN"
 
-    def check(self, case: Case) -> Refusal | None:
-        return self.compare(case, case.view.peak_equity, "the drawdown is")
+    def check(self, context: RiskContext) -> Refusal | None:
+        return self.compare(context, context.view.peak_equity, "the drawdown is")

@@ -10,7 +10,7 @@ from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.base import Check, Refusal, money
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED
 
 PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
@@ -22,11 +22,11 @@ class Halted(Check):
 
     code = "HALTED"
 
-    def check(self, case: Case) -> Refusal | None:
-        view = case.view
+    def check(self, context: RiskContext) -> Refusal | None:
+        view = context.view
         if view.mode is not HALTED:
             return None
-        if view.flattening and case.order.reduce_only and case.only_reduces:
+        if view.flattening and context.order.reduce_only and context.only_reduces:
             return None
         return self.refuse("trading is halted: no order leaves before the halt is cleared")
 
@@ -36,8 +36,8 @@ class Paused(Check):
 
     code = "PAUSED"
 
-    def check(self, case: Case) -> Refusal | None:
-        if case.view.mode is not PAUSED or case.only_reduces:
+    def check(self, context: RiskContext) -> Refusal | None:
+        if context.view.mode is not PAUSED or context.only_reduces:
             return None
         return self.refuse("trading is paused: only orders that reduce a position leave")
 
@@ -48,13 +48,13 @@ class Held(Check):
 
     code = "HELD"
 
-    def check(self, case: Case) -> Refusal | None:
-        holds = case.view.holds(case.order.symbol)
-        if not holds or (case.only_reduces and case.view.flattening):
+    def check(self, context: RiskContext) -> Refusal | None:
+        holds = context.view.holds(context.order.symbol)
+        if not holds or (context.only_reduces and context.view.flattening):
             return None
         for kind, message in holds.items():
-            if kind.blocks_exits or not case.only_reduces:
-                return self.refuse(f"{case.order.symbol} is held ({kind}): {message}")
+            if kind.blocks_exits or not context.only_reduces:
+                return self.refuse(f"{context.order.symbol} is held ({kind}): {message}")
         return None
 
 
@@ -66,10 +66,10 @@ class StaleData(Check):
     def __init__(self, limit_seconds: Decimal) -> None:
         self._limit = limit_seconds
 
-    def check(self, case: Case) -> Refusal | None:
-        symbol, made = case.order.symbol, case.view.data_time(case.order.symbol)
-        age = Decimal(case.at - made) / SECOND if made else None
-        if made == 0 or (age is not None and age <= self._limit) or case.only_reduces:
+    def check(self, context: RiskContext) -> Refusal | None:
+        symbol, made = context.order.symbol, context.view.data_time(context.order.symbol)
+        age = Decimal(context.at - made) / SECOND if made else None
+        if made == 0 or (age is not None and age <= self._limit) or context.only_reduces:
             return None
         if age is None:
             return self.refuse(f"no data of {symbol} has come in this run yet")
@@ -83,10 +83,10 @@ class StaleData(Check):
 class UnknownSymbol(Check):
     code = "UNKNOWN_SYMBOL"
 
-    def check(self, case: Case) -> Refusal | None:
-        if case.view.knows(case.order.symbol):
+    def check(self, context: RiskContext) -> Refusal | None:
+        if context.view.knows(context.order.symbol):
             return None
-        return self.refuse(f"{case.order.symbol!r} is not among the instruments of this run")
+        return self.refuse(f"{context.order.symbol!r} is not among the instruments of this run")
 
 
 class OtherCurrency(Check):
@@ -94,8 +94,8 @@ class OtherCurrency(Check):
 
     code = "OTHER_CURRENCY"
 
-    def check(self, case: Case) -> Refusal | None:
-        view, symbol = case.view, case.order.symbol
+    def check(self, context: RiskContext) -> Refusal | None:
+        view, symbol = context.view, context.order.symbol
         quote = view.instrument(symbol).quote
         if quote == view.currency:
             return None
@@ -107,8 +107,8 @@ class BadOrder(Check):
 
     code = "BAD_ORDER"
 
-    def check(self, case: Case) -> Refusal | None:
-        order = case.order
+    def check(self, context: RiskContext) -> Refusal | None:
+        order = context.order
         side: object = order.side  # whatever the types promise: orders are also built by hand
         if not isinstance(side, Side):
             return self.refuse(f"side {side!r} is not Side.BUY or Side.SELL")
@@ -132,8 +132,8 @@ class BadNumber(Check):
 
     code = "BAD_NUMBER"
 
-    def check(self, case: Case) -> Refusal | None:
-        order, instrument = case.order, case.view.instrument(case.order.symbol)
+    def check(self, context: RiskContext) -> Refusal | None:
+        order, instrument = context.order, context.view.instrument(context.order.symbol)
         refusal = self._fault("quantity", order.quantity, instrument.lot_size)
         if refusal is None and order.type is not MARKET:
             refusal = self._prices(order, instrument)
@@ -161,8 +161,8 @@ class ReduceOnly(Check):
 
     code = "REDUCE_ONLY"
 
-    def check(self, case: Case) -> Refusal | None:
-        order, facts = case.order, case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        order, facts = context.order, context.facts
         if not order.reduce_only or facts.instrument.can_short:
             return None
         if order.side is Side.SELL and order.quantity <= facts.held:
@@ -181,10 +181,10 @@ class MinNotional(Check):
 
     code = "MIN_NOTIONAL"
 
-    def check(self, case: Case) -> Refusal | None:
-        facts = case.facts
+    def check(self, context: RiskContext) -> Refusal | None:
+        facts = context.facts
         notional, limit = facts.notional, facts.instrument.min_notional
-        if notional >= limit or case.order.reduce_only or not facts.price:
+        if notional >= limit or context.order.reduce_only or not facts.price:
             return None
         return self.refuse(
             f"order notional {money(notional, facts.instrument.quote)} "
@@ -202,8 +202,8 @@ class PriceCollar(Check):
     def __init__(self, limit_pct: Decimal) -> None:
         self._limit = limit_pct
 
-    def check(self, case: Case) -> Refusal | None:
-        order, mark = case.order, case.facts.mark
+    def check(self, context: RiskContext) -> Refusal | None:
+        order, mark = context.order, context.facts.mark
         if order.type is MARKET or not mark:
             return None
         for price in (order.price, order.stop_price):
@@ -228,7 +228,7 @@ class NoPrice(Check):
 
     code = "NO_PRICE"
 
-    def check(self, case: Case) -> Refusal | None:
-        if case.facts.mark or case.facts.reduces:
+    def check(self, context: RiskContext) -> Refusal | None:
+        if context.facts.mark or context.facts.reduces:
             return None
-        return self.refuse(f"there is no price of {case.order.symbol} yet")
+        return self.refuse(f"there is no price of {context.order.symbol} yet")

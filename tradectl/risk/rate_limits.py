@@ -15,7 +15,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.domain.views import TradingMode
 from tradectl.risk.base import Check, Refusal, RememberingCheck
-from tradectl.risk.context import Case
+from tradectl.risk.context import RiskContext
 
 HALTED = TradingMode.HALTED
 IDS_KEPT = 10_000
@@ -31,11 +31,11 @@ class OrderRate(RememberingCheck):
         self._window = seconds * SECOND
         self._times: deque[int] = deque(maxlen=self._most)
 
-    def check(self, case: Case) -> Refusal | None:
+    def check(self, context: RiskContext) -> Refusal | None:
         times = self._times
-        if len(times) < self._most or case.at - times[0] >= self._window:
+        if len(times) < self._most or context.at - times[0] >= self._window:
             return None
-        if case.view.mode is HALTED:
+        if context.view.mode is HALTED:
             return None
         return self.refuse(
             f"{self._most} orders went out within {self._window // SECOND} s, and more may not",
@@ -55,9 +55,9 @@ class WorkingOrders(Check):
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def check(self, case: Case) -> Refusal | None:
-        working = len(case.facts.working)
-        if working < self._limit or case.view.mode is HALTED:
+    def check(self, context: RiskContext) -> Refusal | None:
+        working = len(context.facts.working)
+        if working < self._limit or context.view.mode is HALTED:
             return None
         return self.refuse(
             f"{working} orders are working: the limit is {self._limit}",
@@ -80,15 +80,15 @@ class Duplicate(RememberingCheck):
         self._ids: set[str] = set()
         self._oldest_first: deque[str] = deque()
 
-    def check(self, case: Case) -> Refusal | None:
-        order = case.order
-        if order.order_id in self._ids or case.view.seen(order.order_id):
+    def check(self, context: RiskContext) -> Refusal | None:
+        order = context.order
+        if order.order_id in self._ids or context.view.seen(order.order_id):
             return self.refuse(f"an order with the id {order.order_id} was there before")
         last = self._last.get(order.symbol)
-        if last is None or case.view.mode is HALTED:
+        if last is None or context.view.mode is HALTED:
             return None
         before, then = last
-        ago = case.at - then
+        ago = context.at - then
         if ago >= self._window_ms * MILLISECOND or not _same(order, before):
             return None
         ago //= MILLISECOND

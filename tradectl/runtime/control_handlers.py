@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tradectl.control.server import Handler
-from tradectl.runtime.in_process_reconcile import side_by_side
+from tradectl.runtime.in_process_reconcile import comparison_table
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.run_status import document
 
@@ -50,7 +50,7 @@ def control_handlers(run: TradingRun) -> dict[str, Handler]:
         return {**receipt, "journal": run.journal_path.name}
 
     async def reconcile(accept: bool = False) -> dict[str, Any]:
-        return await side_by_side(run, accept=accept)
+        return await comparison_table(run, accept=accept)
 
     async def acknowledge(alert_id: str) -> dict[str, Any]:
         run.alerts.acknowledge(alert_id)

@@ -15,10 +15,10 @@ from decimal import Decimal
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import ConfigError, ExchangeError, NotNow
+from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
@@ -109,13 +109,13 @@ class Venues:
     def _take_note(
         self, account: Account, instruments: Instruments, held: Mapping[str, Holdings]
     ) -> None:
-        outside = account.at_exchange().outside
+        external = account.at_exchange().external
         for name, holdings in held.items():
             for symbol in self.traded(name):
-                if symbol not in outside:
+                if symbol not in external:
                     ours = account.positions.get(symbol)
                     there = holdings.of(instruments[symbol])
-                    outside[symbol] = ZERO if ours is not None else there
+                    external[symbol] = ZERO if ours is not None else there
 
     def feed(
         self,
@@ -138,17 +138,17 @@ class Venues:
             now=now,
         )
 
-    def link(self, bus: EventBus, books: Books) -> LiveLink:
+    def gateway(self, bus: EventBus, books: Books) -> LiveGateway:
         """The exchanges that orders go to, on `bus` and for `books`."""
 
         def unsettled(symbols: Sequence[str]) -> bool:
             live = books.account.live
             return live is not None and (
-                bool(live.suspects)
+                bool(live.discrepancies)
                 or any(kind.blocks_exits for s in symbols for kind in books.holds(s))
             )
 
-        return LiveLink(
+        return LiveGateway(
             LiveExchange(
                 venue,
                 self.settings_of(name),
@@ -195,9 +195,9 @@ async def connected(
     try:
         try:
             await venues.open()
-        except NotNow as error:
+        except NotExecuted as error:
             mend = "is this machine online? `tradectl doctor` looks into it"
-            raise NotNow(f"{error}: {mend}", error.retry_after) from error
+            raise NotExecuted(f"{error}: {mend}", error.retry_after) from error
         yield venues
     finally:
         with contextlib.suppress(ExchangeError):

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 
-from tradectl.adapters.gateway import ExchangeLink, LiveLink
+from tradectl.adapters.gateway import Gateway, LiveGateway
 from tradectl.domain.errors import ExchangeError, StateError
 from tradectl.state.latch import HaltLatch
 
@@ -20,13 +20,13 @@ REASON = "the journal could not be written: `tradectl reconcile` shows what the 
 log = logging.getLogger("tradectl.fail_stop")
 
 
-async def leave_nothing_resting(link: ExchangeLink, latch: HaltLatch) -> None:
+async def leave_nothing_resting(gateway: Gateway, latch: HaltLatch) -> None:
     """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
-    if not isinstance(link, LiveLink):
+    if not isinstance(gateway, LiveGateway):
         return
     with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
         latch.set(REASON)
-    for exchange in link.exchanges:
+    for exchange in gateway.exchanges:
         try:
             async with asyncio.timeout(WITHIN_S):
                 await exchange.cancel_ours()

@@ -14,13 +14,13 @@ from tradectl.feeds.base import FiniteFeed, PacedFeed
 LONGEST_NAP_S = 0.25
 
 
-class Pump(Protocol):
+class FeedDriver(Protocol):
     async def run(self) -> None:
         """Until the feed ends, or for ever."""
         ...
 
 
-class RecordedPump:
+class RecordedFeedDriver:
     """Plays a recording. `speed` is a multiple of real time; None is full speed.
 
     Nothing of a recording is shed: the next batch waits until the bus has taken the last one.
@@ -66,7 +66,7 @@ class RecordedPump:
                 await asyncio.sleep(min(ahead, LONGEST_NAP_S))
 
 
-class LivePump:
+class LiveFeedDriver:
     """Asks a paced feed, `interval` seconds apart, what is due by now."""
 
     def __init__(self, bus: EventBus, feed: PacedFeed, interval: float = 0.05) -> None:

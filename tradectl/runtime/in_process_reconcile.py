@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.control.client import ask
 from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.money import ZERO
@@ -44,21 +44,21 @@ def reconcile(state_dir: StateDir, *, accept: bool) -> dict[str, Any]:
         async def compare() -> dict[str, Any]:
             run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")
             async with run as session:
-                return await side_by_side(session, accept=accept)
+                return await comparison_table(session, accept=accept)
 
         return asyncio.run(compare())
 
 
-async def side_by_side(session: Session, *, accept: bool) -> dict[str, Any]:
+async def comparison_table(session: Session, *, accept: bool) -> dict[str, Any]:
     """Compare now and tell; with `accept` the exchange's word is taken for ours first."""
-    link = session.link
-    if not isinstance(link, LiveLink):
+    gateway = session.gateway
+    if not isinstance(gateway, LiveGateway):
         raise UsageError("nothing to reconcile: this account is on paper")
-    await _compare(link, session, accept=accept)
+    await _compare(gateway, session, accept=accept)
     await session.state.flush()
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     symbols, orders, unreachable = [], [], []
-    for exchange in link.exchanges:
+    for exchange in gateway.exchanges:
         try:
             symbols += await _symbols(exchange, session.books, stored)
             orders += _orders(exchange, session.books, await exchange.venue.open_orders())
@@ -76,14 +76,14 @@ async def side_by_side(session: Session, *, accept: bool) -> dict[str, Any]:
     }
 
 
-async def _compare(link: LiveLink, session: Session, *, accept: bool) -> None:
+async def _compare(gateway: LiveGateway, session: Session, *, accept: bool) -> None:
     """Until the statements agree with the books, or clearly do not."""
     deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
     while True:
-        await asyncio.gather(*(e.reconcile(accept=accept) for e in link.exchanges))
+        await asyncio.gather(*(e.reconcile(accept=accept) for e in gateway.exchanges))
         await session.bus.dispatched()
         live = session.books.account.live
-        in_question = live is not None and any(s.seen < 2 for s in live.suspects.values())
+        in_question = live is not None and any(s.seen < 2 for s in live.discrepancies.values())
         if not in_question or asyncio.get_running_loop().time() > deadline:
             return
         await asyncio.sleep(LOOK_EVERY_S)
@@ -93,7 +93,7 @@ async def _symbols(exchange: LiveExchange, books: Books, stored: Any) -> list[di
     holdings, live = await exchange.venue.holdings(), books.account.at_exchange()
     rows = []
     for symbol in exchange.symbols:
-        ours, outside = books.position(symbol).quantity, live.outside.get(symbol, ZERO)
+        ours, external = books.position(symbol).quantity, live.external.get(symbol, ZERO)
         there = holdings.of(books.instrument(symbol))
         in_database = stored.get(symbol, ZERO)
         rows.append(
@@ -102,11 +102,11 @@ async def _symbols(exchange: LiveExchange, books: Books, stored: Any) -> list[di
                 "exchange": exchange.name,
                 "journal": money(ours),
                 "database": money(in_database),
-                "at_exchange": money(there - outside),
-                "outside": money(outside),
-                "difference": money(there - outside - ours),
+                "at_exchange": money(there - external),
+                "external": money(external),
+                "difference": money(there - external - ours),
                 "held": [kind.value for kind in books.holds(symbol)],
-                "ok": there - outside == ours == in_database,
+                "ok": there - external == ours == in_database,
             }
         )
     return rows
@@ -120,7 +120,7 @@ def _cash(books: Books) -> dict[str, Any]:
         "journal": money(books.cash),
         "at_exchange": money(stated),
         "difference": money(stated - books.cash),
-        "ok": CASH not in live.suspects,
+        "ok": CASH not in live.discrepancies,
     }
 
 
@@ -152,4 +152,4 @@ def _order(
     }
 
 
-__all__ = ["reconcile", "side_by_side"]
+__all__ = ["comparison_table", "reconcile"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.domain.errors import ExchangeError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
@@ -48,20 +48,20 @@ async def stop_session(
 ) -> dict[str, Any]:
     """Stop, wait until it is done, and tell what was cancelled, closed and left. `deadline` is
     monotonic seconds."""
-    books, link = session.books, session.link
+    books, gateway = session.books, session.gateway
     orders = [order.spec.order_id for order in books.working_orders()]
-    if isinstance(link, LiveLink):
+    if isinstance(gateway, LiveGateway):
         # cancels wait for nothing; what is held there is asked after them, and closed
         await session.orchestrator.emergency_stop(reason)
-        for exchange in link.exchanges:
+        for exchange in gateway.exchanges:
             exchange.leave_switch_armed()
-        await _within(deadline, _reconciled(link, session))
+        await _within(deadline, _reconciled(gateway, session))
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
     await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
     settles = await settled(books, max(0.5, deadline - time.monotonic()))
-    if not isinstance(link, LiveLink):
+    if not isinstance(gateway, LiveGateway):
         return {**_told(books, orders, symbols), "confirmed": settles}
-    proofs = await asyncio.gather(*(_proof(e, stop, deadline) for e in link.exchanges))
+    proofs = await asyncio.gather(*(_proof(e, stop, deadline) for e in gateway.exchanges))
     receipt = {**_told(books, orders, symbols), "confirmed": not books.working_orders()}
     if stop.flatten and receipt["positions_left"]:
         receipt["confirmed"] = False
@@ -70,8 +70,8 @@ async def stop_session(
     return receipt
 
 
-async def _reconciled(link: LiveLink, session: Session) -> None:
-    await asyncio.gather(*(exchange.reconcile() for exchange in link.exchanges))
+async def _reconciled(gateway: LiveGateway, session: Session) -> None:
+    await asyncio.gather(*(exchange.reconcile() for exchange in gateway.exchanges))
     await session.bus.dispatched()
 
 
@@ -114,13 +114,13 @@ def _signed(receipt: dict[str, Any], proof: Proof, books: Books, stop: Stop) -> 
     if proof.error:
         errors = [*filter(None, [receipt.get("error")]), proof.error]
         return {**receipt, "confirmed": False, "error": "; ".join(errors)}
-    account_id, outside = books.account.account_id, books.account.at_exchange().outside
+    account_id, external = books.account.account_id, books.account.at_exchange().external
     known = {client_order_id(account_id, order_id) for order_id in receipt["open_orders_left"]}
     unknown = [order for order in proof.open_orders if order not in known]
     differing = [
         symbol
         for symbol, quantity in proof.held.items()
-        if quantity - outside.get(symbol, ZERO) != books.position(symbol).quantity
+        if quantity - external.get(symbol, ZERO) != books.position(symbol).quantity
     ]
     left = [symbol for symbol in differing if symbol not in receipt["positions_left"]]
     proven = not proof.open_orders and not (differing and stop.flatten)

@@ -25,10 +25,10 @@ from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import (
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
+    LimitBreached,
     Record,
-    RiskEvent,
     SystemEvent,
 )
 from tradectl.domain.time import SECOND, iso
@@ -176,8 +176,8 @@ class TradingOrchestrator:
             self.lifecycle = "FAILED"
             await self._stop_all()
             raise
-        self.event_bus.attach(RiskEvent, self._latch_a_halt, Stage.PORTFOLIO)
-        self.event_bus.observe([RiskEvent, CommandEvent], self._watch_for_halt, name="halt")
+        self.event_bus.attach(LimitBreached, self._latch_a_halt, Stage.PORTFOLIO)
+        self.event_bus.observe([LimitBreached, CommandReceived], self._watch_for_halt, name="halt")
         self._set_timers()
         for name, loop, retry in self._loops:
             self._tasks[name] = asyncio.ensure_future(self._supervised(name, loop, retry))
@@ -234,11 +234,11 @@ class TradingOrchestrator:
 
     async def pause(self, reason: str = "by command") -> None:
         """No new entries; what reduces a position goes on. Returns once that holds."""
-        await self._command(CommandEvent(command=Command.PAUSE, reason=reason))
+        await self._command(CommandReceived(command=Command.PAUSE, reason=reason))
 
     async def resume(self) -> None:
         """Undo a pause. A halt stays: only clear-halt ends it."""
-        await self._command(CommandEvent(command=Command.RESUME))
+        await self._command(CommandReceived(command=Command.RESUME))
 
     async def emergency_stop(
         self, reason: str = "emergency stop", *, flatten: bool = False
@@ -246,9 +246,9 @@ class TradingOrchestrator:
         """Latch, then cancel every working order and, with `flatten`, close every position."""
         if self._latch is not None:
             self._latch.set(reason, flatten=flatten)
-        await self._command(EmergencyEvent(reason=reason, flatten=flatten))
+        await self._command(EmergencyStopReceived(reason=reason, flatten=flatten))
 
-    async def _command(self, command: CommandEvent) -> None:
+    async def _command(self, command: CommandReceived) -> None:
         self.event_bus.post(command)
         await self.event_bus.dispatched()
         self._note_halt()
@@ -258,7 +258,7 @@ class TradingOrchestrator:
 
         A latch that cannot be set must not change the step; whoever watches tries again, and tells.
         """
-        event: RiskEvent = record.event  # type: ignore[assignment]
+        event: LimitBreached = record.event  # type: ignore[assignment]
         if event.action == "halt" and self._latch is not None:
             with contextlib.suppress(StateError):
                 self._latch.set(self.state_manager.books.account.mode_reason)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.control.server import ControlServer
 from tradectl.domain.errors import Halted, TradectlError
@@ -34,8 +34,8 @@ from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, r
 from tradectl.runtime.await_orders_done import settled
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.fail_stop import leave_nothing_resting
-from tradectl.runtime.feed_driver import LivePump, RecordedPump
-from tradectl.runtime.run_history import Recent
+from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
+from tradectl.runtime.run_history import RunHistory
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -136,7 +136,7 @@ class TradingRun(Session):
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),
             recovered=recovered,
-            link=venues.link if venues is not None and options.live else None,
+            gateway=venues.gateway if venues is not None and options.live else None,
         )
         self.started = time.monotonic()
         self.state.describe = lambda: describe(self)
@@ -152,7 +152,7 @@ class TradingRun(Session):
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             post=self.alerts.hear if options.data else None,
         )
-        self.recent = Recent(self.bus, self.books)
+        self.recent = RunHistory(self.bus, self.books)
         self._compose()
 
     def _compose(self) -> None:
@@ -164,11 +164,13 @@ class TradingRun(Session):
             add(name, component)
         add("control", ControlServer(self.state_dir.socket, control_handlers(self)))
         if isinstance(self.feed, SimulatedMarket):
-            add_loop("feed", LivePump(self.bus, self.feed).run)
+            add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
         elif isinstance(self.feed, LiveFeed):
             add_loop("feed", self.feed.run)
         else:
-            add_loop("feed", RecordedPump(self.bus, self.feed, self.options.speed).run, retry=False)
+            add_loop(
+                "feed", RecordedFeedDriver(self.bus, self.feed, self.options.speed).run, retry=False
+            )
         add_loop("sampler", self._sample)
         self._tell_of_exchanges()
         for name in self.orchestrator.component_names():
@@ -209,7 +211,7 @@ class TradingRun(Session):
             self._tell_of_bad_rows()
             await screen.stop()
             if self.bus.failure is not None:
-                await leave_nothing_resting(self.link, self.state_dir.latch)
+                await leave_nothing_resting(self.gateway, self.state_dir.latch)
             await self.orchestrator.stop()
             self.recent.sample()
         finally:
@@ -259,7 +261,7 @@ class TradingRun(Session):
 
     def _tell_of_exchanges(self) -> None:
         """An exchange is a component like any other, as far as its health goes."""
-        for exchange in self.link.exchanges if isinstance(self.link, LiveLink) else ():
+        for exchange in self.gateway.exchanges if isinstance(self.gateway, LiveGateway) else ():
             status = "DEGRADED" if exchange.troubles else "RUNNING"
             told = ", ".join(exchange.troubles).replace("_", " ")
             self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any
 
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import FillEvent, Record, StrategySignalEvent
+from tradectl.domain.events import OrderFilled, Record, StrategySignalEvent
 from tradectl.domain.time import iso
 from tradectl.state.books import Books
 from tradectl.state.status import money
@@ -15,14 +15,14 @@ SHOWN = 20
 SAMPLES = 240
 
 
-class Recent:
+class RunHistory:
     """Keeps what passes on the bus; `sample` is called once in a while to note the equity."""
 
     def __init__(self, bus: EventBus, books: Books) -> None:
         self.equity: deque[float] = deque(maxlen=SAMPLES)
         self._books = books
         self._signals = bus.keep([StrategySignalEvent], SHOWN)
-        self._fills = bus.keep([FillEvent], SHOWN)
+        self._fills = bus.keep([OrderFilled], SHOWN)
 
     def sample(self) -> None:
         self.equity.append(float(self._books.equity()))
@@ -48,7 +48,7 @@ def _signal(record: Record) -> dict[str, Any]:
 
 
 def _fill(record: Record) -> dict[str, Any]:
-    event: FillEvent = record.event  # type: ignore[assignment]
+    event: OrderFilled = record.event  # type: ignore[assignment]
     return {
         "time": iso(record.at),
         "symbol": event.symbol,

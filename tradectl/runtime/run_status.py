@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.domain.errors import Halted
 from tradectl.domain.time import iso
 from tradectl.feeds.recorded import RecordedFeed
@@ -38,7 +38,7 @@ def describe(run: TradingRun) -> dict[str, Any]:
 
 def exchanges(run: TradingRun) -> list[dict[str, Any]]:
     """What each exchange that we trade at was last seen to have besides what the books know."""
-    if not isinstance(run.link, LiveLink):
+    if not isinstance(run.gateway, LiveGateway):
         return []
     return [
         {
@@ -48,9 +48,9 @@ def exchanges(run: TradingRun) -> list[dict[str, Any]]:
                 order.client_order_id or order.venue_order_id
                 for order in exchange.desk.foreign.values()
             ],
-            "unknown_orders": sum(tracked.doubted for tracked in exchange.desk.working()),
+            "unknown_orders": sum(tracked.unknown for tracked in exchange.desk.working()),
         }
-        for exchange in run.link.exchanges
+        for exchange in run.gateway.exchanges
     ]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tradectl import __version__
-from tradectl.adapters.gateway import ExchangeLink, PaperLink
+from tradectl.adapters.gateway import Gateway, PaperGateway
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -32,9 +32,9 @@ from tradectl.state.directory import StateDir
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunRow, Store
-from tradectl.system.trading_system import Trading, make_books, strategy_hashes
+from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
 
-MakeLink = Callable[[EventBus, Books], ExchangeLink]
+MakeGateway = Callable[[EventBus, Books], Gateway]
 
 LIVE_FLUSH_S = 0.25
 RECORDED_FLUSH_S = 1.0
@@ -42,7 +42,7 @@ MOMENT = len("20240808T235415342")
 
 
 class Session:
-    """`source` is where prices come from, `account_kind` which later runs continue the account; `link`
+    """`source` is where prices come from, `account_kind` which later runs continue the account; `gateway`
     makes the way to the exchange, which is the paper one without it."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Session:
         source: str,
         account_kind: str,
         recovered: Recovered | None = None,
-        link: MakeLink | None = None,
+        gateway: MakeGateway | None = None,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -81,11 +81,11 @@ class Session:
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
         )
-        self.link = (link or self._paper)(self.bus, self.books)
-        self.trading = Trading(settings, self.bus, self.state, self.link, state_dir.latch)
+        self.gateway = (gateway or self._paper)(self.bus, self.books)
+        self.trading = TradingSystem(settings, self.bus, self.state, self.gateway, state_dir.latch)
 
-    def _paper(self, bus: EventBus, books: Books) -> ExchangeLink:
-        return PaperLink(bus, books.instruments, self.settings.paper, self.settings.seed)
+    def _paper(self, bus: EventBus, books: Books) -> Gateway:
+        return PaperGateway(bus, books.instruments, self.settings.paper, self.settings.seed)
 
     def _make_header(self, account: Account, account_kind: str) -> Header:
         settings = self.settings
@@ -116,7 +116,7 @@ class Session:
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._journal = JournalWriter(self.journal_path, self._header, strict=strict)
-        self.bus.outbound.journal = self._journal
+        self.bus.command_release.journal = self._journal
         row = RunRow(
             self.run_id,
             self.books.account.account_id,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveLink
+from tradectl.adapters.gateway import LiveGateway
 from tradectl.bus.clock import WallClock
 from tradectl.config.settings import Settings
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
@@ -28,12 +28,12 @@ async def short_run(
     header = recovered.header
     settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
-        link = None
+        gateway = None
         if header.account == LIVE_ACCOUNT:
             from tradectl.runtime.exchanges import connected
 
             exchanges = connected(settings, settings.symbols, private=True)
-            link = (await stack.enter_async_context(exchanges)).link
+            gateway = (await stack.enter_async_context(exchanges)).gateway
         session = Session(
             settings,
             state_dir,
@@ -42,11 +42,11 @@ async def short_run(
             source=source,
             account_kind=header.account,
             recovered=recovered,
-            link=link,
+            gateway=gateway,
         )
-        if isinstance(session.link, LiveLink):
-            for exchange in session.link.exchanges:
-                exchange.look_in()
+        if isinstance(session.gateway, LiveGateway):
+            for exchange in session.gateway.exchanges:
+                exchange.attach_read_only()
         for name, component in session.trading.components():
             session.orchestrator.add(name, component)
         try:

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.domain import canonical
-from tradectl.domain.events import FillEvent
+from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
-from tradectl.state.reconciliation import LiveState
+from tradectl.state.reconciliation import ReconciliationState
 
 IDS = frozenset({"order_id", "trades"})
 
@@ -64,17 +64,17 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     fills_count: int = 0
     duplicates: int = 0
     turnover: Decimal = ZERO
-    live: LiveState | None = None
+    live: ReconciliationState | None = None
 
     @property
     def invested(self) -> Decimal:
         """What was put in: profit is what the account is worth beyond it."""
         return self.initial_cash + (self.live.transferred if self.live is not None else ZERO)
 
-    def at_exchange(self) -> LiveState:
+    def at_exchange(self) -> ReconciliationState:
         """What trading at a real exchange adds; made when it is first needed."""
         if self.live is None:
-            self.live = LiveState()
+            self.live = ReconciliationState()
         return self.live
 
     @classmethod
@@ -111,7 +111,7 @@ class Fill(Struct, frozen=True, gc=False):
     `kept` is the quantity that the exchange kept as its fee, on spot, of the coins that were traded.
     """
 
-    report: FillEvent
+    report: OrderFilled
     strategy: str
     at: int
     kept: Decimal = ZERO

@@ -15,26 +15,26 @@ import msgspec
 
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
+    AccountReported,
     BarEvent,
     BookEvent,
-    CancelEvent,
+    CancelRequested,
     Command,
-    CommandEvent,
-    EmergencyEvent,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
     ExecutionEvent,
-    FillEvent,
-    HoldEvent,
+    LimitBreached,
     MarketDataEvent,
-    OrderApprovedEvent,
-    OrderDeniedEvent,
-    OrderEvent,
-    PositionEvent,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
+    PositionChanged,
     QuoteEvent,
     Record,
-    RiskEvent,
-    StatementEvent,
-    TimerEvent,
+    SymbolRestricted,
+    TimerFired,
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, side_of
@@ -48,7 +48,7 @@ from tradectl.state.books_view import BooksView
 
 FINISHED_KEPT = 250
 RISK_TIMER = "risk"
-OUTSIDE = "outside"
+EXTERNAL = "external"
 """The strategy that what came from outside is entered under."""
 
 
@@ -78,7 +78,7 @@ class Books(BooksView):
         self.last[event.symbol] = event
 
     def on_order(self, record: Record) -> None:
-        event: OrderEvent = record.event  # type: ignore[assignment]
+        event: OrderInitialized = record.event  # type: ignore[assignment]
         spec = event.order
         if spec.order_id in self._orders:
             raise CoreError(f"a second order of the id {spec.order_id}")
@@ -89,26 +89,26 @@ class Books(BooksView):
         self._touch(order, record)
 
     def on_approved(self, record: Record) -> None:
-        event: OrderApprovedEvent = record.event  # type: ignore[assignment]
+        event: OrderApproved = record.event  # type: ignore[assignment]
         order = self._known(event.order_id)
         self._move(order, Trigger.APPROVE, record)
         self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
 
     def on_denied(self, record: Record) -> None:
-        event: OrderDeniedEvent = record.event  # type: ignore[assignment]
+        event: OrderDenied = record.event  # type: ignore[assignment]
         order = self._known(event.order_id)
         self._move(order, Trigger.DENY, record)
         order.reason = f"{event.code}: {event.message}"
         self.account.denied_count += 1
 
     def on_cancel(self, record: Record) -> None:
-        event: CancelEvent = record.event  # type: ignore[assignment]
+        event: CancelRequested = record.event  # type: ignore[assignment]
         self._move(self._known(event.order_id), Trigger.REQUEST_CANCEL, record)
 
     def on_execution(self, record: Record) -> list[Event]:
         """An exchange's word on an order."""
         event: ExecutionEvent = record.event  # type: ignore[assignment]
-        if isinstance(event, FillEvent):
+        if isinstance(event, OrderFilled):
             return self.on_fill(event, record)
         order = self._known(event.order_id)
         self._move(order, event.kind, record)
@@ -116,7 +116,7 @@ class Books(BooksView):
         order.reason = event.reason or order.reason
         return []
 
-    def on_fill(self, fill: FillEvent, record: Record) -> list[Event]:
+    def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
         """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
         order = self._known(fill.order_id)
         if fill.trade_id in order.trades:
@@ -139,7 +139,7 @@ class Books(BooksView):
         return [self._position_event(fill.symbol)]
 
     @staticmethod
-    def _refuse_contradiction(order: Order, fill: FillEvent) -> None:
+    def _refuse_contradiction(order: Order, fill: OrderFilled) -> None:
         spec = order.spec
         if fill.symbol != spec.symbol or fill.side is not spec.side or fill.quantity <= 0:
             raise CoreError(
@@ -148,7 +148,7 @@ class Books(BooksView):
             )
 
     def on_risk(self, record: Record) -> None:
-        event: RiskEvent = record.event  # type: ignore[assignment]
+        event: LimitBreached = record.event  # type: ignore[assignment]
         if event.action == "halt":
             self._halt(f"{event.code}: {event.message}", record.at)
         elif event.action == "pause" and self.mode is TradingMode.RUNNING:
@@ -160,7 +160,7 @@ class Books(BooksView):
 
     def on_statement(self, record: Record) -> list[Event]:
         """An exchange's word on what we hold there: compared with ours, or taken for it."""
-        statement: StatementEvent = record.event  # type: ignore[assignment]
+        statement: AccountReported = record.event  # type: ignore[assignment]
         account, there = self.account, self.account.at_exchange()
         adjusted: list[Event] = []
         if statement.accept:
@@ -169,7 +169,7 @@ class Books(BooksView):
         return [*adjusted, *live.judge(there, statement, ours, account.cash)]
 
     def on_command(self, record: Record) -> None:
-        event: CommandEvent = record.event  # type: ignore[assignment]
+        event: CommandReceived = record.event  # type: ignore[assignment]
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
             self.account.flattening = self.account.flattening or event.flatten
@@ -180,7 +180,7 @@ class Books(BooksView):
 
     def on_timer(self, record: Record) -> None:
         """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
-        event: TimerEvent = record.event  # type: ignore[assignment]
+        event: TimerFired = record.event  # type: ignore[assignment]
         if event.name == RISK_TIMER:
             equity, day = self.equity(), record.at // DAY
             self.account.peak_equity = max(self.account.peak_equity, equity)
@@ -189,7 +189,7 @@ class Books(BooksView):
 
     # --- how a fill is booked --------------------------------------------------------------------------
 
-    def _book(self, order: Order, fill: FillEvent, record: Record) -> None:
+    def _book(self, order: Order, fill: OrderFilled, record: Record) -> None:
         account, symbol = self.account, fill.symbol
         signed, instrument = fill.side.signed(fill.quantity), self.instruments[symbol]
         totals = self._strategy(order.spec.strategy)
@@ -213,14 +213,14 @@ class Books(BooksView):
             account.at_exchange().fees_elsewhere += fill.fee
         self.new_fills.append(Fill(fill, order.spec.strategy, record.at, kept))
 
-    def _accept(self, statement: StatementEvent, record: Record) -> Iterable[Event]:
+    def _accept(self, statement: AccountReported, record: Record) -> Iterable[Event]:
         """Make our books what the exchange says. What is moved is no profit: it came from outside."""
         account, there = self.account, self.account.at_exchange()
         for symbol, stated in statement.positions.items():
             before = self.position(symbol)
-            moved = stated - there.outside.get(symbol, ZERO) - before.quantity
+            moved = stated - there.external.get(symbol, ZERO) - before.quantity
             price = self.mark(symbol) or before.entry_price
-            there.suspects.pop(symbol, None)
+            there.discrepancies.pop(symbol, None)
             if moved:
                 self._move_in(symbol, moved, price, record)
                 yield self._position_event(symbol)
@@ -228,14 +228,14 @@ class Books(BooksView):
             there.cash_at[statement.exchange] = statement.cash
             total = sum(there.cash_at.values(), ZERO)
             moved = total - there.cash_outside - there.fees_elsewhere - account.cash
-            there.suspects.pop(live.CASH, None)
+            there.discrepancies.pop(live.CASH, None)
             account.cash += moved
             self._put_in(moved)
 
     def _move_in(self, symbol: str, moved: Decimal, price: Decimal, record: Record) -> None:
         """Quantity that came (+) or went (-) from outside, at `price`, as a fill of nobody's order: on
         spot it is money put in or taken out, a perpetual's position has its worth in the cash."""
-        account, totals = self.account, self._strategy(OUTSIDE)
+        account, totals = self.account, self._strategy(EXTERNAL)
         before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
         after = before.after_fill(moved, price, ZERO)
         if self.instruments[symbol].can_short:
@@ -244,16 +244,16 @@ class Books(BooksView):
             self._put_in(moved * price)
         account.positions[symbol] = after
         totals.positions[symbol] = own.after_fill(moved, price, ZERO)
-        report = FillEvent(
+        report = OrderFilled(
             source_component="operator",
-            order_id=f"{OUTSIDE}-{record.seq}",
+            order_id=f"{EXTERNAL}-{record.seq}",
             symbol=symbol,
             trade_id=symbol,
             side=side_of(moved),
             quantity=abs(moved),
             price=price,
         )
-        self.new_fills.append(Fill(report, OUTSIDE, record.at))
+        self.new_fills.append(Fill(report, EXTERNAL, record.at))
 
     def _put_in(self, amount: Decimal) -> None:
         """Money that came (+) or went (-) from outside is no profit and no loss: what losses are
@@ -263,9 +263,9 @@ class Books(BooksView):
         account.peak_equity += amount
         account.day_start_equity += amount
 
-    def _position_event(self, symbol: str) -> PositionEvent:
+    def _position_event(self, symbol: str) -> PositionChanged:
         position = self.account.positions[symbol]
-        return PositionEvent(
+        return PositionChanged(
             source_component="state",
             symbol=symbol,
             quantity=position.quantity,
@@ -338,7 +338,7 @@ class Books(BooksView):
         return self.snapshot().hash(run_id)
 
 
-def _filled(position: Position, fill: FillEvent, signed: Decimal, kept: Decimal) -> Position:
+def _filled(position: Position, fill: OrderFilled, signed: Decimal, kept: Decimal) -> Position:
     """What a fill makes of a position. Coins that the exchange keeps as its fee are as good as sold at
     the fill's price, with what they bring paid as the fee."""
     if not kept:
@@ -357,17 +357,17 @@ FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
     QuoteEvent: Books.on_market,
     BookEvent: Books.on_market,
     BarEvent: Books.on_market,
-    OrderEvent: Books.on_order,
-    OrderApprovedEvent: Books.on_approved,
-    OrderDeniedEvent: Books.on_denied,
-    CancelEvent: Books.on_cancel,
+    OrderInitialized: Books.on_order,
+    OrderApproved: Books.on_approved,
+    OrderDenied: Books.on_denied,
+    CancelRequested: Books.on_cancel,
     ExecutionEvent: Books.on_execution,
-    FillEvent: Books.on_execution,
-    RiskEvent: Books.on_risk,
-    HoldEvent: Books.on_hold,
-    StatementEvent: Books.on_statement,
-    CommandEvent: Books.on_command,
-    EmergencyEvent: Books.on_command,
-    TimerEvent: Books.on_timer,
+    OrderFilled: Books.on_execution,
+    LimitBreached: Books.on_risk,
+    SymbolRestricted: Books.on_hold,
+    AccountReported: Books.on_statement,
+    CommandReceived: Books.on_command,
+    EmergencyStopReceived: Books.on_command,
+    TimerFired: Books.on_timer,
 }
 """What the books do with each kind of event: attached to the core live, looked up by the fold."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import HoldKind, MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.orders import Order, OrderStatus
@@ -17,7 +17,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingMode
 from tradectl.state.account import Account
 
-_NO_HOLDS: Mapping[HoldKind, str] = {}
+_NO_HOLDS: Mapping[RestrictionKind, str] = {}
 
 
 class BooksView:
@@ -96,7 +96,7 @@ class BooksView:
         """A working order, or one of the newest finished ones."""
         return self._orders.get(order_id)
 
-    def holds(self, symbol: str) -> Mapping[HoldKind, str]:
+    def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
         """Why trading in the symbol is held back, by kind; empty where it is not."""
         held = self.account.live
         return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS

@@ -134,7 +134,7 @@ class StateManager:
 
     async def _sync_journal(self) -> None:
         """The database outlives a loss of power: it must not know what a strict journal would not."""
-        journal = self._bus.outbound.journal if self._bus is not None else None
+        journal = self._bus.command_release.journal if self._bus is not None else None
         if journal is not None and journal.strict:
             await asyncio.to_thread(journal.sync)
 
@@ -249,5 +249,5 @@ class StateManager:
             self.books.account.marks[symbol] = Decimal(str(values["current_price"]))
 
     def _refuse_on_a_journalled_run(self, what: str) -> None:
-        if self._bus is not None and self._bus.outbound.journal is not None:
+        if self._bus is not None and self._bus.command_release.journal is not None:
             raise StateError(f"this run is journalled: its {what} change by fills only")

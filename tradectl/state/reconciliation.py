@@ -1,7 +1,7 @@
 """What trading at a real exchange adds to an account: what is held back, and what is not ours.
 
 The exchange's account may hold more than ours: coins from before, another bot's, a deposit. So what it
-states is compared with our position plus what was `outside` of it when the account was opened. A
+states is compared with our position plus what was `external` of it when the account was opened. A
 difference that two statements in a row agree on is no fill under way: it holds the symbol back, and only
 a statement without it, or the operator's word, lets it go.
 """
@@ -13,18 +13,18 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tradectl.domain.events import HoldEvent, HoldKind, StatementEvent
+from tradectl.domain.events import AccountReported, RestrictionKind, SymbolRestricted
 from tradectl.domain.money import ZERO, plain
 
 SETTLE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` settles it"
 CASH = ""
-"""Among the suspects, the quote currency."""
+"""Among the discrepancies, the quote currency."""
 ENOUGH = 2
 TOO_MANY = 5
 """Statements in a row that all disagree, if each in another way: somebody else trades there."""
 
 
-class Suspect(Struct, frozen=True):
+class Discrepancy(Struct, frozen=True):
     """A difference between an exchange's word and ours, how often in a row it was stated, and how many
     statements in a row had any."""
 
@@ -33,22 +33,22 @@ class Suspect(Struct, frozen=True):
     in_a_row: int = 1
 
 
-class LiveState(Struct, omit_defaults=True):
-    """`holds` are messages by symbol and kind. `outside` is what an exchange holds of a symbol (signed
+class ReconciliationState(Struct, omit_defaults=True):
+    """`holds` are messages by symbol and kind. `external` is what an exchange holds of a symbol (signed
     quantity) beyond our position, `cash_outside` the same of money; `cash_at` what each exchange last
     stated. `transferred` is what the operator's word added to the account, and `fees_elsewhere` what
     fees cost that were paid in a third currency.
     """
 
-    holds: dict[str, dict[HoldKind, str]] = {}
-    outside: dict[str, Decimal] = {}
+    holds: dict[str, dict[RestrictionKind, str]] = {}
+    external: dict[str, Decimal] = {}
     cash_at: dict[str, Decimal] = {}
     cash_outside: Decimal = ZERO
-    suspects: dict[str, Suspect] = {}
+    discrepancies: dict[str, Discrepancy] = {}
     transferred: Decimal = ZERO
     fees_elsewhere: Decimal = ZERO
 
-    def hold(self, event: HoldEvent) -> None:
+    def hold(self, event: SymbolRestricted) -> None:
         kinds = self.holds.setdefault(event.symbol, {})
         if event.held:
             kinds[event.kind] = event.message
@@ -61,51 +61,53 @@ class LiveState(Struct, omit_defaults=True):
         """What a new run starts from: what is wrong with its data it will find out for itself, and what
         an exchange said counts only where it is `compared` again. Statements of two runs are not in a
         row, and a symbol that is traded no more would stay suspected for ever."""
-        self.suspects = {}
-        lasting = (HoldKind.MISMATCH, HoldKind.BALANCE) if compared else ()
+        self.discrepancies = {}
+        lasting = (RestrictionKind.MISMATCH, RestrictionKind.BALANCE) if compared else ()
         kept = {
             symbol: {kind: message for kind, message in kinds.items() if kind in lasting}
             for symbol, kinds in self.holds.items()
         }
         self.holds = {symbol: kinds for symbol, kinds in kept.items() if kinds}
 
-    def copy(self) -> LiveState:
-        return LiveState(
+    def copy(self) -> ReconciliationState:
+        return ReconciliationState(
             {symbol: dict(kinds) for symbol, kinds in sorted(self.holds.items())},
-            dict(self.outside),
+            dict(self.external),
             dict(self.cash_at),
             self.cash_outside,
-            dict(self.suspects),
+            dict(self.discrepancies),
             self.transferred,
             self.fees_elsewhere,
         )
 
 
 def judge(
-    live: LiveState,
-    statement: StatementEvent,
+    live: ReconciliationState,
+    statement: AccountReported,
     ours: dict[str, Decimal],
     cash: Decimal,
-) -> Iterator[HoldEvent]:
-    """What follows from a statement: holds to begin and to end. Notes the suspects in `live`.
+) -> Iterator[SymbolRestricted]:
+    """What follows from a statement: holds to begin and to end. Notes the discrepancies in `live`.
 
     `ours` are our positions by symbol, `cash` is the account's. Where the money is stated, so is every
     symbol that is traded at this exchange.
     """
     for symbol, stated in statement.positions.items():
-        expected = ours.get(symbol, ZERO) + live.outside.get(symbol, ZERO)
+        expected = ours.get(symbol, ZERO) + live.external.get(symbol, ZERO)
         if not _agrees(live, symbol, stated - expected):
-            yield from _hold(live, symbol, HoldKind.MISMATCH, _mismatch(symbol, stated, expected))
-        elif symbol not in live.suspects:
-            yield from _let_go(live, symbol, HoldKind.MISMATCH)
-            yield from _let_go(live, symbol, HoldKind.UNRECONCILED)
+            yield from _hold(
+                live, symbol, RestrictionKind.MISMATCH, _mismatch(symbol, stated, expected)
+            )
+        elif symbol not in live.discrepancies:
+            yield from _let_go(live, symbol, RestrictionKind.MISMATCH)
+            yield from _let_go(live, symbol, RestrictionKind.UNRECONCILED)
     if statement.cash is not None:
         yield from _judge_cash(live, statement, statement.cash, cash)
 
 
 def _judge_cash(
-    live: LiveState, statement: StatementEvent, stated: Decimal, cash: Decimal
-) -> Iterator[HoldEvent]:
+    live: ReconciliationState, statement: AccountReported, stated: Decimal, cash: Decimal
+) -> Iterator[SymbolRestricted]:
     live.cash_at[statement.exchange] = stated
     total = sum(live.cash_at.values(), ZERO)
     expected = cash + live.fees_elsewhere + live.cash_outside
@@ -117,36 +119,40 @@ def _judge_cash(
     agrees = _agrees(live, CASH, difference)
     for symbol in statement.positions:
         if not agrees:
-            yield from _hold(live, symbol, HoldKind.BALANCE, message)
-        elif CASH not in live.suspects:
-            yield from _let_go(live, symbol, HoldKind.BALANCE)
+            yield from _hold(live, symbol, RestrictionKind.BALANCE, message)
+        elif CASH not in live.discrepancies:
+            yield from _let_go(live, symbol, RestrictionKind.BALANCE)
 
 
-def _agrees(live: LiveState, what: str, difference: Decimal) -> bool:
+def _agrees(live: ReconciliationState, what: str, difference: Decimal) -> bool:
     """False once one difference was stated often enough in a row, or differences one after another."""
     if not difference:
-        live.suspects.pop(what, None)
+        live.discrepancies.pop(what, None)
         return True
-    before = live.suspects.get(what)
+    before = live.discrepancies.get(what)
     same = before is not None and before.difference == difference
     seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
     in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
-    live.suspects[what] = Suspect(difference, seen, in_a_row)
+    live.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
     return seen < ENOUGH and in_a_row < TOO_MANY
 
 
-def _hold(live: LiveState, symbol: str, kind: HoldKind, message: str) -> Iterator[HoldEvent]:
+def _hold(
+    live: ReconciliationState, symbol: str, kind: RestrictionKind, message: str
+) -> Iterator[SymbolRestricted]:
     if kind not in live.holds.get(symbol, {}):
-        yield HoldEvent(source_component="state", symbol=symbol, kind=kind, message=message)
+        yield SymbolRestricted(source_component="state", symbol=symbol, kind=kind, message=message)
 
 
-def _let_go(live: LiveState, symbol: str, kind: HoldKind) -> Iterator[HoldEvent]:
+def _let_go(
+    live: ReconciliationState, symbol: str, kind: RestrictionKind
+) -> Iterator[SymbolRestricted]:
     if kind in live.holds.get(symbol, {}):
-        yield HoldEvent(source_component="state", symbol=symbol, kind=kind, held=False)
+        yield SymbolRestricted(source_component="state", symbol=symbol, kind=kind, held=False)
 
 
 def _mismatch(symbol: str, stated: Decimal, expected: Decimal) -> str:
     return f"{symbol}: the exchange holds {plain(stated)}, our books {plain(expected)}: {SETTLE}"
 
 
-__all__ = ["CASH", "SETTLE", "LiveState", "Suspect", "judge"]
+__all__ = ["CASH", "SETTLE", "Discrepancy", "ReconciliationState", "judge"]

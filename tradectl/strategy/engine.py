@@ -2,8 +2,8 @@
 
 A tick must cost nothing but the strategies that want it. So at the first sight of a symbol on a feed
 (trades, quotes, or bars of one length) the engine works out who listens there and keeps that list as a
-*route*; from then on a tick is one look-up and the calls. Routes are forgotten when the players change,
-and are worked out again.
+*route*; from then on a tick is one look-up and the calls. Routes are forgotten when the
+running_strategies change, and are worked out again.
 
 A symbol's prices come from one feed, the finest that there is: bars that repeat what trades have told
 would count it twice. A strategy that raises is not believed but survived: its failures are events, three
@@ -27,11 +27,11 @@ from tradectl.strategy import catalog
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.instances import (
-    Listener,
-    Player,
-    Seat,
+    Callback,
+    RunningStrategy,
     StrategyInstance,
     StrategyRecord,
+    SymbolSlot,
     signal_event,
 )
 from tradectl.strategy.wording import described, one_line, suggest
@@ -41,14 +41,14 @@ QUOTES = -1
 """A feed is named by the length of its bars in ns; trades are bars of no length."""
 
 
-BarListeners = tuple[tuple[BarBuilder, tuple[Listener, ...]], ...]
+BarListeners = tuple[tuple[BarBuilder, tuple[Callback, ...]], ...]
 
 
 class Route(NamedTuple):
     """Who hears a feed: first those who get longer bars made of it, then those who hear it itself."""
 
     bars: BarListeners
-    listeners: tuple[Listener, ...]
+    callbacks: tuple[Callback, ...]
 
 
 NOBODY = Route((), ())
@@ -72,18 +72,20 @@ class StrategyEngine:
     ) -> None:
         if max_failures < 1 or max_signals_per_second < 1:
             raise UsageError("max_failures and max_signals_per_second must be at least 1")
-        self._players: dict[str, Player] = {}
+        self._running_strategies: dict[str, RunningStrategy] = {}
         for instance in instances:
-            if instance.name in self._players:
+            if instance.name in self._running_strategies:
                 raise UsageError(f"two strategies are named {instance.name!r}: rename one")
-            self._players[instance.name] = Player(instance, find(instance.strategy))
+            self._running_strategies[instance.name] = RunningStrategy(
+                instance, find(instance.strategy)
+            )
         self._max_failures = max_failures
         self._pace = max_signals_per_second
         self._routes: dict[int, dict[str, Route]] = {}
         self._builders: dict[tuple[str, int], BarBuilder] = {}
         self._finest: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
-        self._held: dict[tuple[str, str], Seat] = {}
+        self._held: dict[tuple[str, str], SymbolSlot] = {}
         self._out: list[Event] = []
 
     def on_market(self, event: MarketDataEvent, at: int) -> list[Event] | None:
@@ -97,12 +99,12 @@ class StrategyEngine:
         if self._held:
             self._say_held(at)
         try:
-            bars, listeners = self._routes[feed][event.symbol]
+            bars, callbacks = self._routes[feed][event.symbol]
         except KeyError:
-            bars, listeners = self._open(feed, event.symbol)
+            bars, callbacks = self._open(feed, event.symbol)
         if bars:
             self._make_bars(bars, event, at)
-        self._call(listeners, event, at)
+        self._call(callbacks, event, at)
         if not self._out:
             return None
         said, self._out = self._out, []
@@ -110,75 +112,75 @@ class StrategyEngine:
 
     def quarantine(self, name: str, reason: str = "by command") -> list[Event]:
         """An instance hears nothing more; its position is not touched. UsageError if unknown."""
-        player = self._player(name)
-        if player.quarantined:
+        running = self._running(name)
+        if running.quarantined:
             return []
-        player.leave()
+        running.leave()
         self._forget_routes()
-        return [_system("strategy_quarantined", player.component, reason)]
+        return [_system("strategy_quarantined", running.component, reason)]
 
     def release(self, name: str) -> list[Event]:
         """Let an instance play again, from a new start of its objects. UsageError if unknown."""
-        player = self._player(name)
-        if not player.quarantined:
+        running = self._running(name)
+        if not running.quarantined:
             return []
-        player.come_back()
+        running.come_back()
         self._forget_routes()
-        return [_system("strategy_released", player.component, "starts anew")]
+        return [_system("strategy_released", running.component, "starts anew")]
 
     def records(self) -> list[StrategyRecord]:
-        return [player.record() for player in self._players.values()]
+        return [running.record() for running in self._running_strategies.values()]
 
     def _make_bars(self, bars: BarListeners, event: MarketDataEvent, at: int) -> None:
-        for builder, listeners in bars:
+        for builder, callbacks in bars:
             for bar in builder.update(event, at):
-                self._call(listeners, bar, at)
+                self._call(callbacks, bar, at)
 
-    def _call(self, listeners: tuple[Listener, ...], event: MarketDataEvent, at: int) -> None:
-        for listener in listeners:
+    def _call(self, callbacks: tuple[Callback, ...], event: MarketDataEvent, at: int) -> None:
+        for callback in callbacks:
             try:
-                answer = listener.call(event)
-                signal = None if answer is None else signal_event(listener.seat, answer)
+                answer = callback.call(event)
+                signal = None if answer is None else signal_event(callback.slot, answer)
             except Exception as error:  # a user's code: whatever it raises, the others play on
-                self._strike(listener, error)
+                self._count_failure(callback, error)
                 continue
-            listener.strikes = 0
+            callback.failures_in_a_row = 0
             if signal is not None:
-                self._say(listener.seat, signal, at)
+                self._say(callback.slot, signal, at)
 
-    def _say(self, seat: Seat, signal: StrategySignalEvent, at: int) -> None:
-        if seat.may_speak(at):
-            seat.speak(signal, at)
+    def _say(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
+        if slot.may_speak(at):
+            slot.speak(signal, at)
             self._out.append(signal)
             return
-        self._held[seat.player.config.name, seat.symbol] = seat
-        if seat.hold(signal, at):
-            message = f"{seat.symbol}: over {self._pace} signals in a second; the last one waits"
-            self._tell("strategy_throttled", seat.player.component, message)
+        self._held[slot.running.config.name, slot.symbol] = slot
+        if slot.hold(signal, at):
+            message = f"{slot.symbol}: over {self._pace} signals in a second; the last one waits"
+            self._tell("strategy_throttled", slot.running.component, message)
 
     def _say_held(self, at: int) -> None:
         """A wish must not get lost: the last of a burst may have been the exit."""
-        for key, seat in list(self._held.items()):
-            signal = seat.held
+        for key, slot in list(self._held.items()):
+            signal = slot.held
             if signal is None:
                 del self._held[key]
-            elif seat.may_speak(at):
+            elif slot.may_speak(at):
                 del self._held[key]
-                seat.held = None
-                seat.speak(signal, at)
+                slot.held = None
+                slot.speak(signal, at)
                 self._out.append(signal)
 
-    def _strike(self, listener: Listener, error: Exception) -> None:
-        listener.strikes += 1
-        player = listener.seat.player
-        self._report(player, f"{listener.name}: {described(error)}")
-        if listener.strikes >= self._max_failures:
-            reason = f"{listener.strikes} failures in a row of {listener.name}"
-            self._out += self.quarantine(player.config.name, reason)
+    def _count_failure(self, callback: Callback, error: Exception) -> None:
+        callback.failures_in_a_row += 1
+        running = callback.slot.running
+        self._report(running, f"{callback.name}: {described(error)}")
+        if callback.failures_in_a_row >= self._max_failures:
+            reason = f"{callback.failures_in_a_row} failures in a row of {callback.name}"
+            self._out += self.quarantine(running.config.name, reason)
 
-    def _report(self, player: Player, message: str) -> None:
-        player.failures += 1
-        self._tell("strategy_failed", player.component, message)
+    def _report(self, running: RunningStrategy, message: str) -> None:
+        running.failures += 1
+        self._tell("strategy_failed", running.component, message)
 
     def _tell(self, kind: str, component: str, message: str) -> None:
         self._out.append(_system(kind, component, message))
@@ -188,17 +190,19 @@ class StrategyEngine:
             self._told.add((component, message))
             self._tell(kind, component, message)
 
-    def _player(self, name: str) -> Player:
-        player = self._players.get(name)
-        if player is None:
-            raise UsageError(f"no strategy {one_line(name, 60)!r}: {suggest(name, self._players)}")
-        return player
+    def _running(self, name: str) -> RunningStrategy:
+        running = self._running_strategies.get(name)
+        if running is None:
+            raise UsageError(
+                f"no strategy {one_line(name, 60)!r}: {suggest(name, self._running_strategies)}"
+            )
+        return running
 
     # --- routes ------------------------------------------------------------------------------------
 
     def _open(self, feed: int, symbol: str) -> Route:
         if feed == QUOTES:
-            route = Route((), _listeners(self._sit(symbol), "on_quote"))
+            route = Route((), _callbacks(self._slot(symbol), "on_quote"))
         elif self._is_finest(feed, symbol):
             route = self._price_route(feed, symbol)
         else:
@@ -216,34 +220,34 @@ class StrategyEngine:
         return feed <= finest
 
     def _price_route(self, feed: int, symbol: str) -> Route:
-        seats = self._sit(symbol)
-        made: dict[int, list[Listener]] = {}
-        direct: list[Listener] = []
-        for listener in _listeners(seats, "on_bar"):
-            player = listener.seat.player
-            if player.timeframe == feed:
-                direct.append(listener)
-            elif feed == TRADES or player.timeframe % feed == 0:
-                made.setdefault(player.timeframe, []).append(listener)
+        slots = self._slot(symbol)
+        made: dict[int, list[Callback]] = {}
+        direct: list[Callback] = []
+        for callback in _callbacks(slots, "on_bar"):
+            running = callback.slot.running
+            if running.timeframe == feed:
+                direct.append(callback)
+            elif feed == TRADES or running.timeframe % feed == 0:
+                made.setdefault(running.timeframe, []).append(callback)
             else:
-                wanted, given = spell_timeframe(player.timeframe), spell_timeframe(feed)
+                wanted, given = spell_timeframe(running.timeframe), spell_timeframe(feed)
                 message = f"{symbol}: bars of {wanted} cannot be made from bars of {given}"
-                self._tell_once("strategy_idle", player.component, message)
+                self._tell_once("strategy_idle", running.component, message)
         bars = tuple((self._builder(symbol, t), tuple(heard)) for t, heard in made.items())
-        return Route(bars, (*direct, *_listeners(seats, "on_trade")))
+        return Route(bars, (*direct, *_callbacks(slots, "on_trade")))
 
-    def _sit(self, symbol: str) -> list[Seat]:
-        """The seats at `symbol`; a strategy that cannot start does not play."""
-        seats = []
-        for player in self._players.values():
-            if not player.wants(symbol):
+    def _slot(self, symbol: str) -> list[SymbolSlot]:
+        """The slots at `symbol`; a strategy that cannot start does not play."""
+        slots = []
+        for running in self._running_strategies.values():
+            if not running.wants(symbol):
                 continue
             try:
-                seats.append(player.sit(symbol, self._pace))
+                slots.append(running.slot_for(symbol, self._pace))
             except Exception as error:  # a user's code: whatever it raises, the others play on
-                self._report(player, f"start: {described(error)}")
-                self._out += self.quarantine(player.config.name, "could not start")
-        return seats
+                self._report(running, f"start: {described(error)}")
+                self._out += self.quarantine(running.config.name, "could not start")
+        return slots
 
     def _builder(self, symbol: str, timeframe: int) -> BarBuilder:
         return self._builders.setdefault((symbol, timeframe), BarBuilder(timeframe))
@@ -256,13 +260,13 @@ class StrategyEngine:
             for (symbol, timeframe), builder in self._builders.items()
             if any(
                 p.timeframe == timeframe and p.wants(symbol) and "on_bar" in p.callbacks
-                for p in self._players.values()
+                for p in self._running_strategies.values()
             )
         }
 
 
-def _listeners(seats: list[Seat], callback: str) -> tuple[Listener, ...]:
-    return tuple(seat.listeners[callback] for seat in seats if callback in seat.listeners)
+def _callbacks(slots: list[SymbolSlot], callback: str) -> tuple[Callback, ...]:
+    return tuple(slot.callbacks[callback] for slot in slots if callback in slot.callbacks)
 
 
 def _system(kind: str, component: str, message: str) -> SystemEvent:

@@ -1,7 +1,7 @@
-"""The strategies that play: their configuration, their seats, and how they have done.
+"""The strategies that play: their configuration, their slots, and how they have done.
 
-An *instance* is a strategy with its parameters and symbols. It has a *seat* at each symbol that it has
-seen, and there one *listener* for each callback that its class overrides. Counting failures by listener
+An *instance* is a strategy with its parameters and symbols. It has a *slot* at each symbol that it has
+seen, and there one *callback* for each callback that its class overrides. Counting failures by callback
 rather than by instance is what finds a strategy out whose `on_bar` always fails while its `on_trade`
 always succeeds.
 """
@@ -63,25 +63,27 @@ class StrategyRecord(Struct, frozen=True):
     last_signal_at: int = 0
 
 
-class Listener:
-    """One callback of one strategy object. `strikes` counts its failures in a row."""
+class Callback:
+    """One callback of one strategy object. `failures_in_a_row` counts its failures in a row."""
 
-    __slots__ = ("call", "name", "seat", "strikes")
+    __slots__ = ("call", "failures_in_a_row", "name", "slot")
 
-    def __init__(self, seat: Seat, name: str, call: Callable[[Any], object]) -> None:
-        self.seat = seat
+    def __init__(self, slot: SymbolSlot, name: str, call: Callable[[Any], object]) -> None:
+        self.slot = slot
         self.name = name
         self.call = call
-        self.strikes = 0
+        self.failures_in_a_row = 0
 
 
-class Seat:
+class SymbolSlot:
     """An instance at one symbol, and the pace at which it speaks."""
 
-    def __init__(self, player: Player, symbol: str, strategy: Strategy, limit: int) -> None:
-        self.player = player
+    def __init__(
+        self, running: RunningStrategy, symbol: str, strategy: Strategy, limit: int
+    ) -> None:
+        self.running = running
         self.symbol = symbol
-        self.listeners = {n: Listener(self, n, getattr(strategy, n)) for n in player.callbacks}
+        self.callbacks = {n: Callback(self, n, getattr(strategy, n)) for n in running.callbacks}
         self.held: StrategySignalEvent | None = None
         self._spoken: deque[int] = deque(maxlen=limit)
         self._refused_at: int | None = None
@@ -93,24 +95,24 @@ class Seat:
 
     def speak(self, signal: StrategySignalEvent, at: int) -> None:
         self._spoken.append(at)
-        self.player.said(signal, at)
+        self.running.said(signal, at)
 
     def hold(self, signal: StrategySignalEvent, at: int) -> bool:
         """Keep `signal` for later in place of an older one. True if a burst begins with it."""
         begins = self._refused_at is None or at - self._refused_at >= SECOND
         self._refused_at = at
         self.held = signal
-        self.player.throttled += 1
+        self.running.throttled += 1
         return begins
 
     def deafen(self) -> None:
         """Even those that are just being called hear nothing more."""
         self.held = None
-        for listener in self.listeners.values():
-            listener.call = _ignore
+        for callback in self.callbacks.values():
+            callback.call = _ignore
 
 
-class Player:
+class RunningStrategy:
     """An instance in play."""
 
     def __init__(self, config: StrategyInstance, cls: type[Strategy]) -> None:
@@ -126,7 +128,7 @@ class Player:
         self.callbacks = cls.callbacks()
         self.component = f"strategy:{config.name}"
         self.timeframe = parse_timeframe(probe.timeframe)
-        self.seats: dict[str, Seat] = {}
+        self.slots: dict[str, SymbolSlot] = {}
         self.failures = self.signals = self.throttled = 0
         self.quarantined = False
         self._shared: Strategy | None = None
@@ -136,13 +138,13 @@ class Player:
     def wants(self, symbol: str) -> bool:
         return not self.quarantined and (not self.config.symbols or symbol in self.config.symbols)
 
-    def sit(self, symbol: str, limit: int) -> Seat:
-        """Its seat at `symbol`, taken when first asked for. Raises whatever the strategy raises."""
-        seat = self.seats.get(symbol)
-        if seat is None:
+    def slot_for(self, symbol: str, limit: int) -> SymbolSlot:
+        """Its slot at `symbol`, taken when first asked for. Raises whatever the strategy raises."""
+        slot = self.slots.get(symbol)
+        if slot is None:
             strategy = self._strategy(symbol)
-            seat = self.seats[symbol] = Seat(self, symbol, strategy, limit)
-        return seat
+            slot = self.slots[symbol] = SymbolSlot(self, symbol, strategy, limit)
+        return slot
 
     def _strategy(self, symbol: str) -> Strategy:
         if self._shared is not None:
@@ -160,13 +162,13 @@ class Player:
     def leave(self) -> None:
         """Quarantine: it hears nothing, and what it still wanted to say is forgotten."""
         self.quarantined = True
-        for seat in self.seats.values():
-            seat.deafen()
+        for slot in self.slots.values():
+            slot.deafen()
 
     def come_back(self) -> None:
         """With new objects: those of a strategy that failed may be in any state."""
         self.quarantined = False
-        self.seats.clear()
+        self.slots.clear()
         self._shared = None
 
     def record(self) -> StrategyRecord:
@@ -174,7 +176,7 @@ class Player:
         return StrategyRecord(
             name=self.config.name,
             strategy=self.config.strategy,
-            symbols=tuple(self.seats),
+            symbols=tuple(self.slots),
             signals=self.signals,
             failures=self.failures,
             throttled=self.throttled,
@@ -184,15 +186,15 @@ class Player:
         )
 
 
-def signal_event(seat: Seat, signal: object) -> StrategySignalEvent:
+def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
     """What a callback returned, checked. Raises TypeError or ValueError for what is no good signal."""
     if not isinstance(signal, Signal) or not isinstance(signal.action, SignalAction):
         raise TypeError(f"expected a Signal or None, got {signal!r:.60}")
     return StrategySignalEvent(
         source_component="strategy",
-        symbol=seat.player.config.trades or seat.symbol,
+        symbol=slot.running.config.trades or slot.symbol,
         action=signal.action,
-        strategy=seat.player.config.name,
+        strategy=slot.running.config.name,
         strength=_share("strength", signal.strength),
         confidence=_share("confidence", signal.confidence),
         reason=one_line(signal.reason),
@@ -217,4 +219,4 @@ def _check(config: StrategyInstance, cls: type[Strategy]) -> None:
 
 
 def _ignore(_event: object) -> None:
-    """What a deaf listener calls."""
+    """What a deaf callback calls."""

@@ -1,7 +1,7 @@
 """The trading part of a system, put together in one way for every purpose.
 
 Live, on recorded data, in a replay and for an emergency stop these are the same adapters and engines in
-the same order; only the clock, the journal and the link to an exchange differ.
+the same order; only the clock, the journal and the gateway to an exchange differ.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
-from tradectl.adapters.gateway import ExchangeLink
+from tradectl.adapters.gateway import Gateway
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instruments
@@ -30,7 +30,7 @@ def make_books(settings: Settings, account: Account) -> Books:
     return Books(account, Instruments(settings.instruments))
 
 
-class Trading:
+class TradingSystem:
     """The four adapters with their engines, on `bus` and `state`."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Trading:
         settings: Settings,
         bus: EventBus,
         state: StateManager,
-        link: ExchangeLink,
+        gateway: Gateway,
         latch: HaltLatch | None = None,
     ) -> None:
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
@@ -53,7 +53,7 @@ class Trading:
         )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, state, RiskEngine(limits))
-        self.execution = ExecutionAdapter(bus, state, link, latch=latch)
+        self.execution = ExecutionAdapter(bus, state, gateway, latch=latch)
         portfolio = PortfolioEngine(settings.portfolio, allocations, bus.core.new_id)
         self.portfolio = PortfolioAdapter(bus, state, portfolio)
 

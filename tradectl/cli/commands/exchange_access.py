@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradectl.cli.options import print_json
-from tradectl.domain.errors import ConfigError, ExchangeError, NotNow, UsageError
+from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, UsageError
 
 if TYPE_CHECKING:
     from tradectl.config.settings import Settings
@@ -46,8 +46,8 @@ async def opened(settings: ExchangeSettings, symbols: Mapping[str, str]) -> Asyn
 async def _reach(venue: Venue) -> None:
     try:
         await venue.open()
-    except NotNow as error:
-        raise NotNow(f"{venue.name} cannot be reached: {error}", error.retry_after) from error
+    except NotExecuted as error:
+        raise NotExecuted(f"{venue.name} cannot be reached: {error}", error.retry_after) from error
 
 
 def show(data: Any, table: str, *, as_json: bool) -> None:

@@ -47,7 +47,7 @@ def replay(
 ) -> None:
     multiple = parse_speed(speed)
     if config is not None:
-        _what_if(file, config, as_json)
+        _counterfactual(file, config, as_json)
         return
     import asyncio
 
@@ -69,16 +69,18 @@ def replay(
         raise typer.Exit(DIVERGED)
 
 
-def _what_if(file: Path, config: Path, as_json: bool) -> None:
+def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
     import asyncio
 
     import msgspec
 
     from tradectl.config.load import load_settings
-    from tradectl.replay.counterfactual import what_if
+    from tradectl.replay.counterfactual import counterfactual
 
-    result: dict[str, Any] = msgspec.to_builtins(asyncio.run(what_if(file, load_settings(config))))
-    print_data(result, as_json, "what_if")
+    result: dict[str, Any] = msgspec.to_builtins(
+        asyncio.run(counterfactual(file, load_settings(config)))
+    )
+    print_data(result, as_json, "counterfactual")
 
 
 def _progress(events: int) -> None:

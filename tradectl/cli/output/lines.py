@@ -13,19 +13,19 @@ from typing import Any
 
 from tradectl.cli.output import figures
 from tradectl.domain.events import (
-    CancelEvent,
-    CommandEvent,
-    EmergencyEvent,
+    CancelRequested,
+    CommandReceived,
+    EmergencyStopReceived,
     Event,
     ExecutionEvent,
-    FillEvent,
-    HoldEvent,
-    OrderApprovedEvent,
-    OrderDeniedEvent,
-    OrderEvent,
+    LimitBreached,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
     Record,
-    RiskEvent,
     StrategySignalEvent,
+    SymbolRestricted,
     SystemEvent,
 )
 from tradectl.domain.money import plain
@@ -43,17 +43,17 @@ class LineLog:
     def __init__(self) -> None:
         self._intents: dict[str, OrderSpec] = {}
         self._tell: dict[type[Event], Callable[[Any], str | None]] = {
-            OrderEvent: self._intent,
-            OrderApprovedEvent: self._approved,
-            OrderDeniedEvent: self._denied,
+            OrderInitialized: self._intent,
+            OrderApproved: self._approved,
+            OrderDenied: self._denied,
             StrategySignalEvent: _signal,
-            FillEvent: _fill,
+            OrderFilled: _fill,
             ExecutionEvent: _execution,
-            CancelEvent: _cancel,
-            RiskEvent: _risk,
-            HoldEvent: _hold,
-            CommandEvent: _command,
-            EmergencyEvent: _command,
+            CancelRequested: _cancel,
+            LimitBreached: _risk,
+            SymbolRestricted: _hold,
+            CommandReceived: _command,
+            EmergencyStopReceived: _command,
             SystemEvent: _system,
         }
 
@@ -92,17 +92,17 @@ class LineLog:
             facts.append(f"alerts {len(alerts)}")
         return f"{_stamp(at)} STATUS {', '.join(facts)}"
 
-    def _intent(self, event: OrderEvent) -> None:
+    def _intent(self, event: OrderInitialized) -> None:
         self._intents[event.order.order_id] = event.order
         if len(self._intents) > MOST_INTENTS:
             del self._intents[next(iter(self._intents))]
 
-    def _approved(self, event: OrderApprovedEvent) -> str:
+    def _approved(self, event: OrderApproved) -> str:
         order = self._intents.pop(event.order_id, None)
         asked = f" {_asked(order)}" if order else ""
         return f"ORDER approved{asked} ({harmless(event.order_id)})"
 
-    def _denied(self, event: OrderDeniedEvent) -> str:
+    def _denied(self, event: OrderDenied) -> str:
         order = self._intents.pop(event.order_id, None)
         asked = _asked(order) if order else harmless(event.symbol)
         why = f"{harmless(event.code)}: {harmless(event.message)}{_against(event)}"
@@ -131,7 +131,7 @@ def _signal(event: StrategySignalEvent) -> str:
     )
 
 
-def _fill(event: FillEvent) -> str:
+def _fill(event: OrderFilled) -> str:
     return (
         f"FILL {event.side} {plain(event.quantity)} {harmless(event.symbol)} @ {event.price:f} "
         f"fee {plain(event.fee)} ({harmless(event.order_id)})"
@@ -146,25 +146,25 @@ def _execution(event: ExecutionEvent) -> str | None:
     return f"ORDER {kind} {harmless(event.symbol)}{reason} ({harmless(event.order_id)})"
 
 
-def _cancel(event: CancelEvent) -> str:
+def _cancel(event: CancelRequested) -> str:
     reason = f": {harmless(event.reason)}" if event.reason else ""
     return f"ORDER cancel {harmless(event.symbol)}{reason} ({harmless(event.order_id)})"
 
 
-def _risk(event: RiskEvent) -> str:
+def _risk(event: LimitBreached) -> str:
     where = f" {harmless(event.symbol)}" if event.symbol else ""
     what = f"{harmless(event.code)}{where}: {harmless(event.message)}{_against(event)}"
     return f"RISK {harmless(event.action)} {what}"
 
 
-def _hold(event: HoldEvent) -> str:
+def _hold(event: SymbolRestricted) -> str:
     symbol = harmless(event.symbol)
     if not event.held:
         return f"HOLD {symbol} let go: {event.kind} is over"
     return f"HOLD {symbol} {event.kind}: {harmless(event.message)}"
 
 
-def _command(event: CommandEvent) -> str:
+def _command(event: CommandReceived) -> str:
     target = f" {harmless(event.target)}" if event.target else ""
     reason = f": {harmless(event.reason)}" if event.reason else ""
     flatten = ", closing positions" if event.flatten else ""
@@ -177,7 +177,7 @@ def _system(event: SystemEvent) -> str:
     return f"SYSTEM {harmless(event.kind)}{message}{by}"
 
 
-def _against(event: RiskEvent | OrderDeniedEvent) -> str:
+def _against(event: LimitBreached | OrderDenied) -> str:
     if not event.limit and not event.actual:
         return ""
     return f" [limit {harmless(event.limit)}, actual {harmless(event.actual)}]"

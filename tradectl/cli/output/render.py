@@ -128,7 +128,7 @@ def replay(data: Data) -> RenderableType:
     return Group(*parts)
 
 
-def what_if(data: Data) -> RenderableType:
+def counterfactual(data: Data) -> RenderableType:
     """The shape of `replay -c OTHER_CONFIG --json`: the first other decision, and the results."""
     first = data.get("first_difference")
     if first is None:

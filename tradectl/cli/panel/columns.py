@@ -80,7 +80,7 @@ RECONCILED = (
     Column("database", cells.figure("database", figures.quantity), keep=6, right=True),
     Column("at exchange", cells.figure("at_exchange", figures.quantity), keep=8, right=True),
     Column("difference", cells.figure("difference", figures.quantity), keep=8, right=True),
-    Column("not ours", cells.figure("outside", figures.quantity), keep=4, right=True),
+    Column("not ours", cells.figure("external", figures.quantity), keep=4, right=True),
     Column("held", _held, keep=5),
 )
 RECONCILED_ORDERS = (

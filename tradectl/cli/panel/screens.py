@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
-    CommandEvent,
+    CommandReceived,
     EventType,
-    HoldEvent,
+    LimitBreached,
     Record,
-    RiskEvent,
+    SymbolRestricted,
     SystemEvent,
 )
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 10.0
 
 logging.getLogger("tradectl").addHandler(logging.NullHandler())
-GRAVE = (RiskEvent, HoldEvent, SystemEvent, CommandEvent)
+GRAVE = (LimitBreached, SymbolRestricted, SystemEvent, CommandReceived)
 """At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SPOKEN = [family for family in EventType if family is not EventType.MARKET_DATA]
 

@@ -16,7 +16,7 @@ ccxt itself is loaded when an exchange is opened, never by importing this.
 """
 
 from tradectl.exchange.ccxt_venue.client import exchange_ids
-from tradectl.exchange.ccxt_venue.credentials import Keys, read_keys
+from tradectl.exchange.ccxt_venue.credentials import Credentials, read_keys
 from tradectl.exchange.ccxt_venue.venue import CcxtVenue
 
-__all__ = ["CcxtVenue", "Keys", "exchange_ids", "read_keys"]
+__all__ = ["CcxtVenue", "Credentials", "exchange_ids", "read_keys"]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tradectl.domain.errors import NotNow, Refused
+from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, Nonsense, exact, listed
+from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse, exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.reports import Reports
@@ -21,7 +21,7 @@ from tradectl.exchange.venue import Holdings, Permissions, VenueFill
 MOST_PAGES = 2_000
 
 
-class Account:
+class AccountQueries:
     def __init__(
         self,
         client: Any,
@@ -59,13 +59,13 @@ class Account:
             if fresh and (is_full or limit is None):
                 from_id = self._next_id(fresh)
             elif is_full:
-                raise NotNow(f"fills of {symbol}: more of one moment than a page holds")
+                raise NotExecuted(f"fills of {symbol}: more of one moment than a page holds")
             elif window and cursor + window < now_ms:
                 from_id, cursor = "", cursor + window
             else:
                 wanted = [fill for fill in found.values() if fill.ts >= since]
                 return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
-        raise NotNow(f"fills of {symbol}: more than {MOST_PAGES} pages")
+        raise NotExecuted(f"fills of {symbol}: more than {MOST_PAGES} pages")
 
     async def _page(self, market: Market, cursor: int, from_id: str) -> list[VenueFill]:
         params = {self._quirks.fills_from_id: from_id} if from_id else {}
@@ -133,7 +133,7 @@ class Account:
 
         try:
             return await self._caller.ask("permissions", method, read)
-        except Refused:
+        except VenueRefusal:
             return Permissions()  # its test network does not tell
 
 
@@ -144,7 +144,7 @@ def _key(fill: VenueFill) -> tuple[str, str]:
 
 def _totals(raw: Any) -> dict[str, Any]:
     if not isinstance(raw.get("info"), dict | list) or not raw["info"]:
-        raise Nonsense("an answer without an account")
+        raise InvalidResponse("an answer without an account")
     totals: dict[str, Any] = raw["total"]
     return totals
 
@@ -158,4 +158,4 @@ def _by_number(trade_id: str) -> tuple[int, str]:
     return (int(trade_id) if trade_id.isdigit() else 0, trade_id)
 
 
-__all__ = ["Account"]
+__all__ = ["AccountQueries"]

@@ -11,7 +11,7 @@ import decimal
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from tradectl.domain.errors import NotNow, OutcomeUnknown, TradectlError
+from tradectl.domain.errors import NotExecuted, OutcomeUnknown, TradectlError
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import (
     TURNED_AWAY,
@@ -20,7 +20,7 @@ from tradectl.exchange.ccxt_venue.errors import (
     is_not_found,
     translate,
 )
-from tradectl.exchange.ccxt_venue.rate_limiter import Pace
+from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 
 T = TypeVar("T")
 SHORT_PAUSE = 1.0
@@ -35,7 +35,7 @@ class Caller:
     """Makes calls. `ask` is a read and `order` a write; both raise an `ExchangeError` and nothing else
     but, where `may_miss` is set, `NotFound`."""
 
-    def __init__(self, pace: Pace, reading: Reading, not_found: frozenset[str]) -> None:
+    def __init__(self, pace: RateLimiter, reading: Reading, not_found: frozenset[str]) -> None:
         self._pace = pace
         self._reading = reading
         self._not_found = not_found
@@ -60,15 +60,15 @@ class Caller:
         privileged: bool = False,
         may_miss: bool = False,
         submit: bool = False,
-        may_go: Callable[[], None] | None = None,
+        pre_send_check: Callable[[], None] | None = None,
     ) -> T:
-        reply = Reply(privileged, may_go=may_go)
+        reply = Reply(privileged, pre_send_check=pre_send_check)
         return await self._call(
             what, make, read, reply, write=True, may_miss=may_miss, submit=submit
         )
 
     async def watch(self, what: str, make: Callable[[], Awaitable[Any]]) -> Any:
-        """The next news of a stream. Raises NotNow for a connection that is lost."""
+        """The next news of a stream. Raises NotExecuted for a connection that is lost."""
         reply = Reply(sent=True)
         return await self._call(what, make, lambda news: news, reply, stream=True)
 
@@ -98,7 +98,7 @@ class Caller:
                 raise
             # ccxt cancels what waits for a connection that it closes: nobody cancelled us
             closed = f"{what}: the connection was closed"
-            wrong = OutcomeUnknown(closed) if write else NotNow(closed)
+            wrong = OutcomeUnknown(closed) if write else NotExecuted(closed)
         except Exception as error:  # whatever falls out of ccxt's parsers is an answer that is none
             wrong = self._put(error, what, reply, write, may_miss, submit)
         finally:
@@ -115,11 +115,11 @@ class Caller:
         if isinstance(error, TradectlError):
             return error
         put = translate(error, what, reply, self._reading, write=write, submit=submit)
-        if isinstance(put, NotNow):
+        if isinstance(put, NotExecuted):
             self._keep_away(put, reply)
         return put
 
-    def _keep_away(self, error: NotNow, reply: Reply) -> None:
+    def _keep_away(self, error: NotExecuted, reply: Reply) -> None:
         if reply.status in TURNED_AWAY or error.retry_after:
             pause = error.retry_after or SHORT_PAUSE
             self._pace.back_off(pause, banned=reply.status == 418)

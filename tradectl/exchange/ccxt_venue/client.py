@@ -20,10 +20,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.ccxt_venue.credentials import Keys
+from tradectl.exchange.ccxt_venue.credentials import Credentials
 from tradectl.exchange.ccxt_venue.errors import Reply
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.rate_limiter import Pace
+from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CACHED = 100_000
@@ -52,7 +52,7 @@ async def load_ccxt() -> None:
     await asyncio.to_thread(importlib.import_module, "ccxt.pro")
 
 
-def make_client(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -> Any:
+def make_client(settings: ExchangeSettings, keys: Credentials | None, quirks: Quirks) -> Any:
     """ccxt's object for an exchange, nothing asked of it yet. Raises UsageError for an unknown id."""
     client = _class_of(settings.id)(_config(settings, keys, quirks))
     client.logger = _silent()
@@ -75,14 +75,14 @@ def published_rate(client: Any, market: str, quirks: Quirks) -> float:
     return quirks.rate.get(market) or 1000 / max(float(client.rateLimit), 1.0)
 
 
-def make_pace(rate: float, patience: float) -> Pace:
+def make_rate_limiter(rate: float, patience: float) -> RateLimiter:
     """Below a published `rate`, with waits of at most `patience` (s)."""
     capacity = max(rate * BURST_SECONDS, 4.0)
-    return Pace(rate * SAFE_PART, capacity, capacity * RESERVED, patience=patience)
+    return RateLimiter(rate * SAFE_PART, capacity, capacity * RESERVED, patience=patience)
 
 
-def hook(client: Any, pace: Pace) -> None:
-    """Pace every request, and note what became of it."""
+def hook(client: Any, pace: RateLimiter) -> None:
+    """RateLimiter every request, and note what became of it."""
     send, ask = client.fetch, client.fetch2
     read, parse = client.on_rest_response, client.parse_json
 
@@ -101,8 +101,8 @@ def hook(client: Any, pace: Pace) -> None:
     async def sent(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         call = CALL.get()
         if call is not None:
-            if call.may_go is not None:
-                call.may_go()
+            if call.pre_send_check is not None:
+                call.pre_send_check()
             call.sent, call.status = True, None
         return await send(url, method, headers, body)
 
@@ -134,7 +134,7 @@ def _class_of(exchange_id: str) -> Any:
     raise UsageError(f"ccxt knows no exchange {exchange_id!r}{hint}")
 
 
-def _config(settings: ExchangeSettings, keys: Keys | None, quirks: Quirks) -> dict[str, Any]:
+def _config(settings: ExchangeSettings, keys: Credentials | None, quirks: Quirks) -> dict[str, Any]:
     timeout = int(settings.timeout_seconds * 1000)
     options: dict[str, Any] = {
         "defaultType": "spot" if settings.market == "spot" else "swap",
@@ -201,6 +201,6 @@ __all__ = [
     "hook",
     "load_ccxt",
     "make_client",
-    "make_pace",
+    "make_rate_limiter",
     "published_rate",
 ]

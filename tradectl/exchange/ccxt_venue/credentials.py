@@ -1,8 +1,8 @@
-"""Keys: where they come from, and how they stay out of sight.
+"""Credentials: where they come from, and how they stay out of sight.
 
 Only the environment and, where the `keyring` package is there, the system's keyring are asked; no file
-of ours ever holds a key. A `Keys` shows nothing of itself, and every text that comes back from ccxt goes
-through `redacted` before anybody sees it: ccxt puts signed addresses into its errors.
+of ours ever holds a key. A `Credentials` shows nothing of itself, and every text that comes back from
+ccxt goes through `redacted` before anybody sees it: ccxt puts signed addresses into its errors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAGS = re.compile(r"<[^>]{0,400}>")
 _HTML = re.compile(r"(?i)<!doctype html|<html")
 
 
-class Keys:
+class Credentials:
     """A key, its secret and, where the exchange has one, a passphrase."""
 
     __slots__ = ("api_key", "api_secret", "passphrase")
@@ -40,7 +40,7 @@ class Keys:
         self.passphrase = passphrase
 
     def __repr__(self) -> str:
-        return "Keys(hidden)"
+        return "Credentials(hidden)"
 
     __str__ = __repr__
 
@@ -48,7 +48,7 @@ class Keys:
         raise TypeError("keys are not written anywhere")
 
 
-def read_keys(settings: ExchangeSettings, environ: Mapping[str, str]) -> Keys | None:
+def read_keys(settings: ExchangeSettings, environ: Mapping[str, str]) -> Credentials | None:
     """The keys of an exchange; None where there are none. Raises UsageError for half a pair."""
     name = settings.prefix
     start = f"TRADECTL_{name.upper()}"
@@ -60,7 +60,7 @@ def read_keys(settings: ExchangeSettings, environ: Mapping[str, str]) -> Keys | 
     for part in ("api_key", "api_secret"):
         if not found[part]:
             raise UsageError(f"{start}_{part.upper()} is not set, and its other half is")
-    return Keys(found["api_key"], found["api_secret"], found["passphrase"])
+    return Credentials(found["api_key"], found["api_secret"], found["passphrase"])
 
 
 def _from_keyring(name: str) -> str:
@@ -75,7 +75,7 @@ def _from_keyring(name: str) -> str:
         return ""  # no keyring on this machine, or a locked one: as if it held nothing
 
 
-def redacted(text: str, keys: Keys | None) -> str:
+def redacted(text: str, keys: Credentials | None) -> str:
     """`text` without keys, signatures and the query part of addresses; one harmless line of it."""
     if _HTML.search(text):
         text = "an HTML page: " + _TAGS.sub(" ", text)
@@ -88,4 +88,4 @@ def redacted(text: str, keys: Keys | None) -> str:
     return harmless(" ".join(text.split()), LONGEST)
 
 
-__all__ = ["Keys", "read_keys", "redacted"]
+__all__ = ["Credentials", "read_keys", "redacted"]

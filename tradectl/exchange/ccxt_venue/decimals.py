@@ -16,16 +16,16 @@ _WHOLE = re.compile(r"(-?[0-9]+)\.0*")
 _PADDED = re.compile(r"(-?[0-9]+\.[0-9]*[1-9])0+")
 
 
-class Nonsense(ValueError):
+class InvalidResponse(ValueError):
     """An answer that cannot be one: it lacks what every answer has, or its numbers are absurd."""
 
 
-class NotOurs(Nonsense):
+class ForeignMarket(InvalidResponse):
     """It is about a market that is none of ours."""
 
 
 def exact(value: Any) -> Decimal:
-    """The decimal that `value` spells. Raises Nonsense for what is no finite number below 1e15.
+    """The decimal that `value` spells. Raises InvalidResponse for what is no finite number below 1e15.
 
     A float is read as the shortest text that gives it back: the text it came from, up to 15 digits.
     """
@@ -41,7 +41,7 @@ def exact(value: Any) -> Decimal:
             return number(repr(value))
     except ValueError:
         pass
-    raise Nonsense(f"{str(value)[:40]!r} is no number")
+    raise InvalidResponse(f"{str(value)[:40]!r} is no number")
 
 
 def maybe(value: Any) -> Decimal | None:
@@ -51,14 +51,14 @@ def maybe(value: Any) -> Decimal | None:
 def positive(value: Any) -> Decimal:
     found = exact(value)
     if found <= 0:
-        raise Nonsense(f"{found} is not above zero")
+        raise InvalidResponse(f"{found} is not above zero")
     return found
 
 
 def not_negative(value: Any) -> Decimal:
     found = ZERO if value is None else exact(value)
     if found < 0:
-        raise Nonsense(f"{found} is below zero")
+        raise InvalidResponse(f"{found} is below zero")
     return found
 
 
@@ -77,14 +77,14 @@ def nanoseconds(milliseconds: Any, otherwise: int) -> int:
 
 def listed(raws: Any) -> list[Any]:
     if not isinstance(raws, list):
-        raise Nonsense("a list was asked for")
+        raise InvalidResponse("a list was asked for")
     return list(raws)
 
 
 __all__ = [
     "MILLISECOND",
-    "Nonsense",
-    "NotOurs",
+    "ForeignMarket",
+    "InvalidResponse",
     "above_zero",
     "exact",
     "listed",

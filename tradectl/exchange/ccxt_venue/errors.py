@@ -19,14 +19,14 @@ from typing import NamedTuple
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
-    NotNow,
+    NotExecuted,
     OutcomeUnknown,
-    Refused,
     TradectlError,
+    VenueRefusal,
 )
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     REFUSED = "refused"
     NOT_NOW = "not now"
     UNKNOWN = "unknown"
@@ -34,11 +34,11 @@ class Verdict(StrEnum):
 
 
 class Row(NamedTuple):
-    verdict: Verdict
+    verdict: Outcome
     why: str
 
 
-R, N, U, A = Verdict.REFUSED, Verdict.NOT_NOW, Verdict.UNKNOWN, Verdict.ACCESS_LOST
+R, N, U, A = Outcome.REFUSED, Outcome.NOT_NOW, Outcome.UNKNOWN, Outcome.ACCESS_LOST
 
 TABLE: dict[str, Row] = {
     # refused: the exchange, or ccxt before it, said no to this request as it is
@@ -111,7 +111,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     garbled: bool = False
     """an answer was empty, cut, or not JSON"""
-    may_go: Callable[[], None] | None = None
+    pre_send_check: Callable[[], None] | None = None
     """asked when the request is about to leave; what it raises keeps it back"""
 
 
@@ -119,7 +119,7 @@ class Reply:
 class Reading:
     """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
 
-    codes: Mapping[str, Verdict] = field(default_factory=dict)
+    codes: Mapping[str, Outcome] = field(default_factory=dict)
     refuses_by_4xx: bool = False
     """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
     clean: Callable[[str], str] = str
@@ -146,14 +146,14 @@ def translate(
         verdict = N
     message = f"{what}: {type(error).__name__}: {reading.clean(text)}"
     if verdict is N:
-        return NotNow(message, retry_after(text, reply, reading.now()))
-    kinds: dict[Verdict, type[ExchangeError]] = {R: Refused, U: OutcomeUnknown, A: AccessLost}
+        return NotExecuted(message, retry_after(text, reply, reading.now()))
+    kinds: dict[Outcome, type[ExchangeError]] = {R: VenueRefusal, U: OutcomeUnknown, A: AccessLost}
     return kinds[verdict](message)
 
 
 def judge(
     error: Exception, text: str, reply: Reply, reading: Reading, *, submit: bool = False
-) -> Verdict:
+) -> Outcome:
     verdict = row_of(error).verdict
     if not reply.sent:
         return verdict if verdict in (A, N) else R
@@ -177,7 +177,7 @@ def judge(
     return _unless_duplicate(verdict, text, submit)
 
 
-def _unless_duplicate(verdict: Verdict, text: str, submit: bool) -> Verdict:
+def _unless_duplicate(verdict: Outcome, text: str, submit: bool) -> Outcome:
     """A submit refused because its id is there already may be our own order, come twice."""
     return U if verdict is R and submit and _DUPLICATE.search(text) else verdict
 
@@ -228,10 +228,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 __all__ = [
     "NOT_CCXT",
     "TABLE",
+    "Outcome",
     "Reading",
     "Reply",
     "Row",
-    "Verdict",
     "code_of",
     "is_not_found",
     "judge",

@@ -11,7 +11,7 @@ from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.decimals import (
-    Nonsense,
+    InvalidResponse,
     nanoseconds,
     not_negative,
     positive,
@@ -23,7 +23,7 @@ LEVELS = 20
 TWO = Decimal(2)
 
 
-class Crossed(Nonsense):
+class Crossed(InvalidResponse):
     """A bid at or above the ask: the two are not of one moment."""
 
 
@@ -50,7 +50,7 @@ class MarketData:
         except Crossed:
             self.dropped["crossed"] += 1
             raise
-        except Nonsense:
+        except InvalidResponse:
             self.dropped["not a number"] += 1
             return None
 
@@ -59,7 +59,7 @@ class MarketData:
             return make(raw, market)
         except Crossed:
             self.dropped["crossed"] += 1
-        except Nonsense:
+        except InvalidResponse:
             self.dropped["not a number"] += 1
         except (AttributeError, KeyError, TypeError):
             self.dropped["not readable"] += 1

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instrument, InstrumentKind
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs, above_zero
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, above_zero
 from tradectl.exchange.venue import MarketInfo
 
 DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4
@@ -83,11 +83,13 @@ class Markets:
         return found
 
     def of(self, unified: Any) -> Market:
-        """The market that ccxt names. Raises NotOurs for one that is not of our kind."""
+        """The market that ccxt names. Raises ForeignMarket for one that is not of our kind."""
         found = self._known.get(unified)
         if found is None:
             if unified not in self._raw:
-                raise NotOurs(f"an answer about {str(unified)[:40]!r}, which is no market of ours")
+                raise ForeignMarket(
+                    f"an answer about {str(unified)[:40]!r}, which is no market of ours"
+                )
             found = self._known[unified] = self._made(unified, self._raw[unified])
         return found
 
@@ -107,7 +109,7 @@ class Markets:
         active = raw.get("active") is not False
         try:
             market = self.of(unified)
-        except Nonsense as nonsense:
+        except InvalidResponse as nonsense:
             return MarketInfo(self._name(unified), unified, None, active, False, str(nonsense))
         note = "" if active else "not traded now"
         if market.size != ONE:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tradectl.domain.errors import NotNow, OutcomeUnknown, Refused, UsageError
+from tradectl.domain.errors import NotExecuted, OutcomeUnknown, UsageError, VenueRefusal
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue.calls import Caller, NotFound
-from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs, listed
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.orders import arguments
 from tradectl.exchange.ccxt_venue.quirks import Quirks
@@ -26,7 +26,7 @@ RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
 
 
-class Trading:
+class OrderCalls:
     def __init__(
         self,
         client: Any,
@@ -48,12 +48,14 @@ class Trading:
     # --- writes -----------------------------------------------------------------------------------
 
     async def submit(
-        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None]
+        self, spec: OrderSpec, client_order_id: str, pre_send_check: Callable[[], None]
     ) -> VenueOrder:
         market = self._markets[spec.symbol]
         args = arguments(spec, client_order_id, market, self._quirks)
         if args.type == "market" and args.side == "buy" and self._buys_by_cost:
-            raise Refused(f"{spec.symbol}: this exchange takes a market buy by cost, not quantity")
+            raise VenueRefusal(
+                f"{spec.symbol}: this exchange takes a market buy by cost, not quantity"
+            )
         is_stop = spec.type.is_stop and self._has_stop_book
 
         def read(raw: Any) -> VenueOrder:
@@ -61,7 +63,7 @@ class Trading:
                 raw, market=market, client_order_id=client_order_id, stop=is_stop
             )
             if told.side is not spec.side:
-                raise Nonsense("the answer is about an order of the other side")
+                raise InvalidResponse("the answer is about an order of the other side")
             return told
 
         return await self._caller.order(
@@ -69,7 +71,7 @@ class Trading:
             lambda: self._client.create_order(*args),
             read,
             submit=True,
-            may_go=may_go,
+            pre_send_check=pre_send_check,
         )
 
     async def cancel(self, symbol: str, ours: str, venue_id: str) -> VenueOrder | None:
@@ -86,7 +88,7 @@ class Trading:
     ) -> VenueOrder | None:
         by_ours = bool(ours and self._quirks.cancel_id_param)
         if not by_ours and not venue_id:
-            raise Refused(f"{market.symbol}: this exchange cancels by its own id only")
+            raise VenueRefusal(f"{market.symbol}: this exchange cancels by its own id only")
         params: dict[str, Any] = {self._quirks.cancel_id_param: ours} if by_ours else {}
         if is_stop:
             params["trigger"] = True
@@ -102,7 +104,7 @@ class Trading:
         # it was done, and the answer does not say how much had been filled by then
         try:
             return await self.find(market.symbol, ours, venue_id)
-        except NotNow as lost:
+        except NotExecuted as lost:
             raise OutcomeUnknown(f"cancelled, and then: {lost}") from None
 
     def _cancelled(self, raw: Any, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
@@ -116,7 +118,9 @@ class Trading:
             raise UsageError("the dead-man switch takes 0, or 1 second and more")
         method = self._quirks.dead_man.get(self._kind)
         if method is None:
-            raise Refused("this exchange has no dead-man switch that leaves others' orders alone")
+            raise VenueRefusal(
+                "this exchange has no dead-man switch that leaves others' orders alone"
+            )
         call = getattr(self._client, method)
         for symbol in symbols:
             market, after = self._markets[symbol], int(seconds * 1000)
@@ -139,8 +143,8 @@ class Trading:
                     return await self._find(market, ours, venue_id, is_stop)
                 except NotFound:
                     continue
-        except Refused as odd:
-            raise NotNow(str(odd)) from None
+        except VenueRefusal as odd:
+            raise NotExecuted(str(odd)) from None
         return None
 
     async def _find(
@@ -181,7 +185,9 @@ class Trading:
                 may_miss=True,
             )
         except NotFound:
-            raise NotNow(f"stop {ours} was triggered, and what it became is not told") from None
+            raise NotExecuted(
+                f"stop {ours} was triggered, and what it became is not told"
+            ) from None
 
     async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
         """Our order among those that are open and those that were lately."""
@@ -236,7 +242,7 @@ class Trading:
         for raw in listed(raws):
             try:
                 orders.append(self._reports.order(raw, stop=is_stop))
-            except NotOurs:
+            except ForeignMarket:
                 continue  # of a market of another kind: nothing here can touch it
         return orders
 
@@ -250,7 +256,7 @@ def feature(client: Any, kind: str, method: str, name: str) -> Any:
 
 def _confirmed(market_id: str, after: int, raw: Any) -> None:
     if raw.get("symbol") != market_id or int(raw.get("countdownTime", -1)) != after:
-        raise Nonsense("the switch was not set as asked")
+        raise InvalidResponse("the switch was not set as asked")
 
 
 def _bare(venue_id: str) -> str:
@@ -262,4 +268,4 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-__all__ = ["Trading", "feature"]
+__all__ = ["OrderCalls", "feature"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
-from tradectl.domain.errors import Refused
+from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import ZERO, Side, floor_to, is_sane, plain
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
@@ -29,7 +29,7 @@ class Arguments(NamedTuple):
 
 
 def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Quirks) -> Arguments:
-    """Raises Refused for what the market's rules do not allow."""
+    """Raises VenueRefusal for what the market's rules do not allow."""
     quantity = _quantity(spec, market)
     limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
     params: dict[str, Any] = {"clientOrderId": client_order_id}
@@ -61,23 +61,27 @@ def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Qui
 
 def _quantity(spec: OrderSpec, market: Market) -> Decimal:
     if not is_sane(spec.quantity) or spec.quantity <= 0:
-        raise Refused(f"{spec.symbol}: a quantity of {spec.quantity} is none")
+        raise VenueRefusal(f"{spec.symbol}: a quantity of {spec.quantity} is none")
     quantity = floor_to(spec.quantity, market.instrument.lot_size)
     if quantity <= 0 or quantity < market.min_quantity:
         least = max(market.min_quantity, market.instrument.lot_size)
-        raise Refused(f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}")
+        raise VenueRefusal(
+            f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}"
+        )
     most = [market.max_quantity]
     if not spec.type.has_limit:
         most.append(market.max_market_quantity)
     for limit in most:
         if limit is not None and quantity > limit:
-            raise Refused(f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}")
+            raise VenueRefusal(
+                f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}"
+            )
     return quantity
 
 
 def _price(price: Decimal | None, market: Market, *, up: bool) -> Decimal:
     if price is None or not is_sane(price) or price <= 0:
-        raise Refused(f"{market.symbol}: a price of {price} is none")
+        raise VenueRefusal(f"{market.symbol}: a price of {price} is none")
     rounding = ROUND_CEILING if up else ROUND_FLOOR
     if market.price_digits is not None:
         rounded = Context(prec=market.price_digits, rounding=rounding).create_decimal(price)
@@ -85,14 +89,14 @@ def _price(price: Decimal | None, market: Market, *, up: bool) -> Decimal:
         tick = market.instrument.tick_size
         rounded = (price / tick).to_integral_value(rounding) * tick
     if rounded <= 0:
-        raise Refused(f"{market.symbol}: a price of {plain(price)} is below the least step")
+        raise VenueRefusal(f"{market.symbol}: a price of {plain(price)} is below the least step")
     return rounded
 
 
 def _check_notional(quantity: Decimal, price: Decimal | None, market: Market) -> None:
     least = market.instrument.min_notional
     if price is not None and least > ZERO and quantity * price < least:
-        raise Refused(
+        raise VenueRefusal(
             f"{market.symbol}: {plain(quantity)} at {plain(price)} is below the least notional of"
             f" {plain(least)} {market.instrument.quote}"
         )
@@ -101,7 +105,7 @@ def _check_notional(quantity: Decimal, price: Decimal | None, market: Market) ->
 def _contracts(quantity: Decimal, market: Market) -> str:
     contracts = quantity / market.size
     if contracts * market.size != quantity:
-        raise Refused(f"{market.symbol}: {plain(quantity)} is no whole number of contracts")
+        raise VenueRefusal(f"{market.symbol}: {plain(quantity)} is no whole number of contracts")
     return plain(contracts)
 
 

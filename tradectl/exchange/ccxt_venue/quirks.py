@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.domain.errors import Refused
-from tradectl.exchange.ccxt_venue.errors import Verdict
+from tradectl.domain.errors import VenueRefusal
+from tradectl.exchange.ccxt_venue.errors import Outcome
 
-R, N, U, A = Verdict.REFUSED, Verdict.NOT_NOW, Verdict.UNKNOWN, Verdict.ACCESS_LOST
+R, N, U, A = Outcome.REFUSED, Outcome.NOT_NOW, Outcome.UNKNOWN, Outcome.ACCESS_LOST
 RawAccount = tuple[dict[str, str], dict[str, str]]
 """Totals by currency, and signed quantities by the market's id, as the exchange spells them."""
 
@@ -28,7 +28,7 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """methods of ccxt's object that are to give a fixed answer, by kind of market"""
     rate: Mapping[str, float] = {}
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
-    codes: Mapping[str, Verdict] = {}
+    codes: Mapping[str, Outcome] = {}
     """its own error codes, where ccxt's class says too little or the wrong thing"""
     not_found: frozenset[str] = frozenset()
     """codes for an order that it does not know"""
@@ -84,7 +84,7 @@ def _binance_futures_account(raw: Any) -> RawAccount:
     for row in raw["positions"]:
         amount = row["positionAmt"]
         if row.get("positionSide", "BOTH") != "BOTH":
-            raise Refused("the account is in hedge mode: set it to one-way mode there")
+            raise VenueRefusal("the account is in hedge mode: set it to one-way mode there")
         positions[row["symbol"]] = amount
     return balances, positions
 

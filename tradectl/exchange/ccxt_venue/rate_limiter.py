@@ -2,8 +2,8 @@
 
 The last part of the bucket is kept for what must get through on a bad day: cancels, and questions about
 orders. When the exchange turned us away everybody waits as long as it said, save those; when it banned
-us (418) nobody asks. A wait longer than our patience is not waited: it is NotNow, with the time that it
-would take, since an order that waits for minutes is no longer the order that was meant.
+us (418) nobody asks. A wait longer than our patience is not waited: it is NotExecuted, with the time
+that it would take, since an order that waits for minutes is no longer the order that was meant.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 
 
-class Pace:
+class RateLimiter:
     """`rate` in tokens per second, `capacity` the most that can be saved up, `reserve` the part of it
-    that only privileged calls may use. Raises NotNow from `take` for a wait beyond `patience` (s)."""
+    that only privileged calls may use. Raises NotExecuted from `take` for a wait beyond `patience`
+    (s)."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Pace:
     async def take(self, cost: float, *, privileged: bool = False) -> None:
         while wait := self.wait(cost, privileged=privileged):
             if wait > self._patience:
-                raise NotNow(f"the rate limit asks for a pause of {wait:.1f} s", wait)
+                raise NotExecuted(f"the rate limit asks for a pause of {wait:.1f} s", wait)
             await self._sleep(wait)
         self._tokens -= cost
 
@@ -68,4 +69,4 @@ class Pace:
             self._banned_until = max(self._banned_until, until)
 
 
-__all__ = ["Pace"]
+__all__ = ["RateLimiter"]

@@ -2,8 +2,8 @@
 
 ccxt fills in what an answer lacks: an empty one becomes an order without id and status of which nothing
 is filled, a triggered stop an order filled in full. So nothing is taken that does not carry an id, a
-known status, our own market and numbers that can be. What falls short raises `Nonsense`, and the call it
-belongs to has had no answer.
+known status, our own market and numbers that can be. What falls short raises `InvalidResponse`, and the
+call it belongs to has had no answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.decimals import (
-    Nonsense,
+    InvalidResponse,
     above_zero,
     exact,
     nanoseconds,
@@ -58,9 +58,9 @@ class Reports:
         stop: bool = False,
     ) -> VenueOrder:
         """The order that `raw` is about; of `market` and with the id of ours, where these are given.
-        `stop` says that it was asked for in the book of stops. Raises Nonsense."""
+        `stop` says that it was asked for in the book of stops. Raises InvalidResponse."""
         if not isinstance(raw, Mapping) or not raw.get("id"):
-            raise Nonsense("an order without an id")
+            raise InvalidResponse("an order without an id")
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
         found = self._market(raw.get("symbol"), market)
         venue_id = str(raw["id"])
@@ -88,9 +88,9 @@ class Reports:
         )
 
     def fill(self, raw: Any, *, market: Market | None = None) -> VenueFill:
-        """Raises Nonsense."""
+        """Raises InvalidResponse."""
         if not isinstance(raw, Mapping) or not raw.get("id") or not raw.get("order"):
-            raise Nonsense("a fill without its id or its order's")
+            raise InvalidResponse("a fill without its id or its order's")
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
         found = self._market(raw.get("symbol"), market)
         venue_id = str(raw["order"])
@@ -133,14 +133,16 @@ class Reports:
         if expected is None:
             return found
         if found.unified != expected.unified:
-            raise Nonsense(f"an answer about {found.symbol} to a question about {expected.symbol}")
+            raise InvalidResponse(
+                f"an answer about {found.symbol} to a question about {expected.symbol}"
+            )
         return expected
 
     def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
         told = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
         ours = harmless(self._ours.get(venue_id) or told or raw.get("clientOrderId") or "", 64)
         if asked and ours and ours != asked:
-            raise Nonsense(f"an answer about order {ours} to a question about {asked}")
+            raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
         self.remember(venue_id, asked or ours)
         return asked or ours
 
@@ -150,7 +152,7 @@ class Reports:
             return max(not_negative(raw.get("amount")) * market.size, filled), filled
         quantity = positive(raw.get("amount")) * market.size
         if filled > quantity:
-            raise Nonsense(f"{filled} filled of {quantity}")
+            raise InvalidResponse(f"{filled} filled of {quantity}")
         return quantity, filled
 
     def _status(
@@ -158,7 +160,7 @@ class Reports:
     ) -> OrderStatus:
         status = STATUS.get(str(raw.get("status")))
         if status is None:
-            raise Nonsense(f"an order with a status of {str(raw.get('status'))[:40]!r}")
+            raise InvalidResponse(f"an order with a status of {str(raw.get('status'))[:40]!r}")
         if is_stop and status is OrderStatus.FILLED:
             raise Triggered
         if status is OrderStatus.FILLED and filled < quantity:
@@ -179,12 +181,12 @@ class Reports:
             named["timestamp"] = trade.get("timestamp") or _moment(raw)
             try:
                 fills.append(self.fill(named))
-            except Nonsense:
+            except InvalidResponse:
                 return ()  # the fills are asked for by their own call
         return tuple(fills)
 
 
-class Triggered(Nonsense):
+class Triggered(InvalidResponse):
     """A stop that is over because it was triggered: what it became tells the rest."""
 
     def __init__(self) -> None:
@@ -201,7 +203,7 @@ def _side(raw: Mapping[str, Any]) -> Side:
     try:
         return Side(raw.get("side") or "")
     except ValueError:
-        raise Nonsense("no side of the market") from None
+        raise InvalidResponse("no side of the market") from None
 
 
 def _type(raw: Mapping[str, Any]) -> OrderType:

@@ -1,8 +1,8 @@
-"""Listening: market data and the account's own news, pushed where the exchange pushes, else polled.
+"""Streams: market data and the account's own news, pushed where the exchange pushes, else polled.
 
-Each stream runs until its connection is lost, which is NotNow, and leaves nothing behind: asked again it
-subscribes anew. ccxt wakes a waiter for one symbol's news and forgets to say that others came along;
-so at each waking everything that its caches hold for the stream's symbols is taken.
+Each stream runs until its connection is lost, which is NotExecuted, and leaves nothing behind: asked
+again it subscribes anew. ccxt wakes a waiter for one symbol's news and forgets to say that others came
+along; so at each waking everything that its caches hold for the stream's symbols is taken.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.market_data import Crossed, MarketData
 from tradectl.exchange.ccxt_venue.markets import Market
-from tradectl.exchange.ccxt_venue.websocket_guard import Tap
+from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.venue import Channel, Deliver
 
 REMEMBERED = 10_000
@@ -41,7 +41,7 @@ class Streams:
         self,
         client: Any,
         caller: Caller,
-        tap: Tap,
+        tap: WebsocketGuard,
         data: MarketData,
         *,
         poll_seconds: float,
@@ -62,11 +62,11 @@ class Streams:
         method = _method(self._client, channel)
         with self._tap.using():
             if method is None:
-                await side_by_side(self._poll(channel, market, deliver) for market in markets)
+                await run_together(self._poll(channel, market, deliver) for market in markets)
                 return
             name, takes_several = method
             groups = [list(markets)] if takes_several else [[market] for market in markets]
-            await side_by_side(
+            await run_together(
                 self._watch(channel, name, group, takes_several, deliver) for group in groups
             )
 
@@ -90,13 +90,13 @@ class Streams:
         except Crossed as crossed:
             lost = f"{what}: the book is crossed, {crossed}"
             self._tap.spoil()
-        except NotNow:
+        except NotExecuted:
             if channel is Channel.BOOK:
                 self._tap.spoil()  # a whole book comes with a new subscription only
             raise
         finally:
             news.forget()
-        raise NotNow(lost)
+        raise NotExecuted(lost)
 
     async def _poll(self, channel: Channel, market: Market, deliver: Deliver) -> None:
         seen: dict[str, None] = {}
@@ -221,7 +221,7 @@ _NEWS: dict[Channel, Any] = {
 }
 
 
-async def side_by_side(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def run_together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run all until one ends or fails, and end as it did; the others are cancelled."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
@@ -253,4 +253,4 @@ def _snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
 
 
-__all__ = ["Streams", "pushed_channels", "side_by_side"]
+__all__ = ["Streams", "pushed_channels", "run_together"]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import Nonsense, NotOurs
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
-from tradectl.exchange.ccxt_venue.streams import side_by_side
-from tradectl.exchange.ccxt_venue.websocket_guard import Tap
+from tradectl.exchange.ccxt_venue.streams import run_together
+from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.venue import Told, VenueFill, VenueOrder
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
 
 
-class Listening:
+class UserStream:
     def __init__(
         self,
         client: Any,
         caller: Caller,
-        tap: Tap,
+        tap: WebsocketGuard,
         reports: Reports,
         quirks: Quirks,
         kind: str,
@@ -34,15 +34,15 @@ class Listening:
         self._kind = kind
 
     async def run(self, told: Told) -> None:
-        """Until the connection is lost (NotNow). One listener at a time."""
+        """Until the connection is lost (NotExecuted). One listener at a time."""
         if self._tap.listening:
-            raise NotNow("the account is listened to already")
+            raise NotExecuted("the account is listened to already")
         self._forget_login()
         self._tap.news.clear()
         self._tap.listening = True
         try:
             with self._tap.using(account=True):
-                await side_by_side(
+                await run_together(
                     self._watch(getattr(self._client, method), told)
                     for name, method in WATCHES
                     if self._client.has.get(name) is True
@@ -56,7 +56,7 @@ class Listening:
             await self._caller.watch("the account's news", watch)
             if unreadable := self._hand_over(told):
                 # it may have been a fill: only asking the exchange tells
-                raise NotNow(f"the account's news: {unreadable}")
+                raise NotExecuted(f"the account's news: {unreadable}")
 
     def _hand_over(self, told: Told) -> str:
         """Returns what is wrong with one that cannot be read."""
@@ -66,9 +66,9 @@ class Listening:
             is_fill, raw = self._tap.news.popleft()
             try:
                 news.append(self._reports.fill(raw) if is_fill else self._reports.order(raw))
-            except (NotOurs, Triggered):
+            except (ForeignMarket, Triggered):
                 continue  # what a stop became is told by itself
-            except Nonsense as nonsense:
+            except InvalidResponse as nonsense:
                 unreadable = str(nonsense)
         if news:
             told(news)
@@ -81,4 +81,4 @@ class Listening:
             self._client.options.pop(option, None)
 
 
-__all__ = ["Listening"]
+__all__ = ["UserStream"]

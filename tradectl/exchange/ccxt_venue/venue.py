@@ -11,19 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from tradectl.domain.errors import NotNow, Refused
+from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue.client import load_ccxt, make_client
 from tradectl.exchange.ccxt_venue.closing import close_client
-from tradectl.exchange.ccxt_venue.credentials import Keys
+from tradectl.exchange.ccxt_venue.credentials import Credentials
 from tradectl.exchange.ccxt_venue.decimals import MILLISECOND
 from tradectl.exchange.ccxt_venue.market_data import MarketData
 from tradectl.exchange.ccxt_venue.order_calls import feature
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.streams import pushed_channels
-from tradectl.exchange.ccxt_venue.venue_session import Opened
+from tradectl.exchange.ccxt_venue.venue_session import VenueSession
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import (
     Abilities,
@@ -46,7 +46,7 @@ class CcxtVenue:
         self,
         settings: ExchangeSettings,
         symbols: Mapping[str, str],
-        keys: Keys | None = None,
+        keys: Credentials | None = None,
         *,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -55,7 +55,7 @@ class CcxtVenue:
         self._symbols = dict(symbols)
         self._keys = keys
         self._clock = clock
-        self._opened: Opened | None = None
+        self._opened: VenueSession | None = None
         self._data = MarketData(self.name, clock)
 
     async def open(self) -> None:
@@ -63,7 +63,9 @@ class CcxtVenue:
         are refused."""
         await load_ccxt()
         client = make_client(self._settings, self._keys, quirks_of(self._settings.id))
-        opened = Opened(client, self._settings, self._symbols, self._keys, self._clock, self._data)
+        opened = VenueSession(
+            client, self._settings, self._symbols, self._keys, self._clock, self._data
+        )
         try:
             await opened.learn()
         except BaseException:
@@ -78,9 +80,9 @@ class CcxtVenue:
             await close_client(opened.client)
 
     @property
-    def _at(self) -> Opened:
+    def _at(self) -> VenueSession:
         if self._opened is None:
-            raise NotNow(f"{self.name} is not open")
+            raise NotExecuted(f"{self.name} is not open")
         return self._opened
 
     @property
@@ -112,9 +114,12 @@ class CcxtVenue:
     # --- orders -----------------------------------------------------------------------------------
 
     async def submit(
-        self, spec: OrderSpec, client_order_id: str, may_go: Callable[[], None] = lambda: None
+        self,
+        spec: OrderSpec,
+        client_order_id: str,
+        pre_send_check: Callable[[], None] = lambda: None,
     ) -> VenueOrder:
-        return await self._at.trading.submit(spec, client_order_id, may_go)
+        return await self._at.trading.submit(spec, client_order_id, pre_send_check)
 
     async def cancel(
         self, symbol: str, client_order_id: str, venue_order_id: str
@@ -151,7 +156,7 @@ class CcxtVenue:
     async def clock_offset(self) -> int:
         client = self._at.client
         if client.has.get("fetchTime") is not True:
-            raise Refused(f"{self.name} does not tell its time")
+            raise VenueRefusal(f"{self.name} does not tell its time")
         started = self._clock()
         theirs = await self._at.caller.ask(
             "time", client.fetch_time, lambda ms: int(ms) * MILLISECOND

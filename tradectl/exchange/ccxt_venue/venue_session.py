@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
-from tradectl.exchange.ccxt_venue.account_queries import Account
+from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.client import hook, make_pace, published_rate
-from tradectl.exchange.ccxt_venue.credentials import Keys, redacted
-from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, Nonsense, listed, positive
+from tradectl.exchange.ccxt_venue.client import hook, make_rate_limiter, published_rate
+from tradectl.exchange.ccxt_venue.credentials import Credentials, redacted
+from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse, listed, positive
 from tradectl.exchange.ccxt_venue.errors import Reading
 from tradectl.exchange.ccxt_venue.market_data import MarketData
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
-from tradectl.exchange.ccxt_venue.order_calls import Trading
+from tradectl.exchange.ccxt_venue.order_calls import OrderCalls
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.reports import Reports
 from tradectl.exchange.ccxt_venue.streams import Streams
-from tradectl.exchange.ccxt_venue.user_stream import Listening
-from tradectl.exchange.ccxt_venue.websocket_guard import Tap
+from tradectl.exchange.ccxt_venue.user_stream import UserStream
+from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 
-class Opened:
+class VenueSession:
     """`learn` completes it."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Opened:
         client: Any,
         settings: ExchangeSettings,
         symbols: Mapping[str, str],
-        keys: Keys | None,
+        keys: Credentials | None,
         clock: Callable[[], int],
         data: MarketData,
     ) -> None:
@@ -45,12 +45,14 @@ class Opened:
             lambda: clock() / 1e9,
         )
         self.rate = published_rate(client, settings.market, quirks)
-        pace = make_pace(self.rate, settings.timeout_seconds)
+        pace = make_rate_limiter(self.rate, settings.timeout_seconds)
         hook(client, pace)
         self.client = client
         self.data = data
         self.caller = Caller(pace, reading, quirks.not_found)
-        self.tap = Tap(client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders)
+        self.tap = WebsocketGuard(
+            client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders
+        )
         self.quirks = quirks
         self._settings = settings
         self._symbols = symbols
@@ -63,13 +65,15 @@ class Opened:
 
         def read(raw: Any) -> Markets:
             if not raw:
-                raise Nonsense("an exchange without markets")
+                raise InvalidResponse("an exchange without markets")
             return Markets(raw, client.precisionMode, settings.market, self._symbols)
 
         self.markets = await self.caller.ask("markets", client.load_markets, read)
         reports = Reports(self.markets, quirks)
-        self.trading = Trading(client, self.caller, self.markets, reports, quirks, settings.market)
-        self.account = Account(
+        self.trading = OrderCalls(
+            client, self.caller, self.markets, reports, quirks, settings.market
+        )
+        self.account = AccountQueries(
             client,
             self.caller,
             self.markets,
@@ -87,7 +91,7 @@ class Opened:
             recent=self.recent_trades,
             quote=self.quote,
         )
-        self.listening = Listening(client, self.caller, self.tap, reports, quirks, settings.market)
+        self.listening = UserStream(client, self.caller, self.tap, reports, quirks, settings.market)
         if self._keys is not None:
             await self.account.holdings()
 
@@ -124,7 +128,7 @@ class Opened:
         else:
             event = await self.caller.ask(what, lambda: client.fetch_order_book(unified), of_book)
         if event is None:
-            raise NotNow(f"{what}: the answer is none")
+            raise NotExecuted(f"{what}: the answer is none")
         return event
 
     async def price_of(self, currency: str, quote: str) -> Decimal | None:
@@ -139,4 +143,4 @@ class Opened:
         )
 
 
-__all__ = ["Opened"]
+__all__ = ["VenueSession"]

@@ -38,7 +38,7 @@ class News(NamedTuple):
     raw: dict[str, Any]
 
 
-class Tap:
+class WebsocketGuard:
     """Installs itself on a ccxt object. `news` are orders and fills while somebody is `listening`."""
 
     def __init__(
@@ -176,4 +176,4 @@ async def _closed(connection: Any) -> None:
         return
 
 
-__all__ = ["News", "Tap"]
+__all__ = ["News", "WebsocketGuard"]

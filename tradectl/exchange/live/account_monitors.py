@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from tradectl.domain.backoff import pauses
-from tradectl.domain.errors import AccessLost, ExchangeError, Refused
+from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
 from tradectl.domain.time import SECOND
-from tradectl.exchange.live.execution_reporter import Teller
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import Told, Venue
 
 STOOD_STILL_S = 5.0
@@ -20,7 +20,7 @@ BACK_AFTER_S = 6.0
 LARGEST_SKEW_S = 1.0
 
 
-class Pulse:
+class StallDetector:
     """Notices that this process stood still (stopped, suspended): what it knows is old then."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -46,7 +46,7 @@ class Pulse:
 async def listen(
     venue: Venue,
     told: Told,
-    teller: Teller,
+    reporter: ExecutionReporter,
     lost: Callable[[], None],
     monotonic: Callable[[], float],
 ) -> None:
@@ -56,7 +56,7 @@ async def listen(
     waits = pauses()
 
     def heard_again() -> None:
-        if teller.over("user_stream_lost"):
+        if reporter.over("user_stream_lost"):
             lost()
 
     while True:
@@ -66,10 +66,12 @@ async def listen(
             await venue.listen(told)
             return
         except AccessLost as error:
-            teller.lose_access(error)
+            reporter.lose_access(error)
         except ExchangeError as error:
-            if teller.trouble("user_stream_lost", str(error)):
-                teller.hold_all("the account's news was lost: orders and fills are being compared")
+            if reporter.trouble("user_stream_lost", str(error)):
+                reporter.hold_all(
+                    "the account's news was lost: orders and fills are being compared"
+                )
         finally:
             quiet.cancel()
         lost()
@@ -78,38 +80,38 @@ async def listen(
         await asyncio.sleep(next(waits))
 
 
-async def watch_clock(venue: Venue, teller: Teller, every: float) -> None:
+async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -> None:
     """Say when the venue's clock and ours have parted: what we ask for is refused then."""
     while True:
         try:
             offset = await venue.clock_offset()
-        except Refused:
+        except VenueRefusal:
             return  # it does not tell its time
         except ExchangeError:
             pass  # asked again
         else:
             if abs(offset) > LARGEST_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
-                teller.trouble("clock_skew", f"its clock is {away}: set that one")
+                reporter.trouble("clock_skew", f"its clock is {away}: set that one")
             else:
-                teller.over("clock_skew")
+                reporter.over("clock_skew")
         await asyncio.sleep(every)
 
 
 async def keep_dead_man_armed(
-    venue: Venue, symbols: Sequence[str], teller: Teller, seconds: float
+    venue: Venue, symbols: Sequence[str], reporter: ExecutionReporter, seconds: float
 ) -> None:
     """Well within its time, and say when that cannot be done."""
     while True:
         try:
             async with asyncio.timeout(seconds / 2):
                 await venue.arm_dead_man(symbols, seconds)
-            teller.over("dead_man_failed")
+            reporter.over("dead_man_failed")
         except AccessLost as error:
-            teller.lose_access(error)
+            reporter.lose_access(error)
         except (ExchangeError, TimeoutError) as error:
-            teller.trouble("dead_man_failed", f"{error or 'no answer in time'}")
+            reporter.trouble("dead_man_failed", f"{error or 'no answer in time'}")
         await asyncio.sleep(seconds / 4)
 
 
-__all__ = ["Pulse", "keep_dead_man_armed", "listen", "watch_clock"]
+__all__ = ["StallDetector", "keep_dead_man_armed", "listen", "watch_clock"]

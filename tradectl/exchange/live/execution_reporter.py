@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tradectl.domain.errors import AccessLost
-from tradectl.domain.events import Event, HoldEvent, HoldKind, RiskEvent, SystemEvent
+from tradectl.domain.events import (
+    Event,
+    LimitBreached,
+    RestrictionKind,
+    SymbolRestricted,
+    SystemEvent,
+)
 from tradectl.domain.text import harmless
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.order_tracker import Reports
@@ -19,7 +25,7 @@ Post = Callable[[Event, int], None]
 ACCESS_LOST = "access_lost"
 
 
-class Teller:
+class ExecutionReporter:
     """`post` takes inputs for the core; `on_report` hears that there was something to report."""
 
     def __init__(
@@ -68,13 +74,13 @@ class Teller:
         return was_there
 
     def lose_access(self, error: AccessLost) -> None:
-        """Keys that stopped working: nothing more can be done there, and trading halts."""
+        """Credentials that stopped working: nothing more can be done there, and trading halts."""
         if ACCESS_LOST not in self._troubles:
             self._troubles.add(ACCESS_LOST)
             self.halt("ACCESS_LOST", str(error))
 
     def halt(self, code: str, message: str) -> None:
-        event = RiskEvent(
+        event = LimitBreached(
             source_component=self._name,
             code=code,
             message=harmless(f"{self._name}: {message}"),
@@ -85,13 +91,13 @@ class Teller:
     def hold_all(self, why: str) -> None:
         """Nothing is traded here before the next comparison has come out clean."""
         for symbol in self._symbols:
-            hold = HoldEvent(
+            hold = SymbolRestricted(
                 source_component=self._name,
                 symbol=symbol,
-                kind=HoldKind.UNRECONCILED,
+                kind=RestrictionKind.UNRECONCILED,
                 message=f"{self._name}: {why}",
             )
             self._post(hold, AT_ONCE)
 
 
-__all__ = ["Post", "Teller"]
+__all__ = ["ExecutionReporter", "Post"]

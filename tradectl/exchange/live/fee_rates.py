@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tradectl.domain.errors import ExchangeError
 from tradectl.domain.instruments import Instruments
-from tradectl.exchange.live.execution_reporter import Teller
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import Venue, VenueFill
 
 LASTS_S = 60.0
@@ -25,12 +25,12 @@ class FeeRates:
         self,
         venue: Venue,
         instruments: Instruments,
-        teller: Teller,
+        reporter: ExecutionReporter,
         monotonic: Callable[[], float],
     ) -> None:
         self._venue = venue
         self._instruments = instruments
-        self._teller = teller
+        self._reporter = reporter
         self._monotonic = monotonic
         self._rates: dict[tuple[str, str], tuple[Decimal, float]] = {}
 
@@ -61,7 +61,7 @@ class FeeRates:
         if rate is not None:
             self._rates[currency, quote] = rate, self._monotonic()
         elif (currency, quote) not in self._rates:
-            self._teller.trouble("fee_not_valued", f"a fee in {currency} has no price")
+            self._reporter.trouble("fee_not_valued", f"a fee in {currency} has no price")
 
 
 __all__ = ["FeeRates"]

@@ -5,9 +5,9 @@
                                                      asked for by its client order id, again and again,
                                                      until the venue has told; never sent again
 
-Nothing here waits for anything else: each order (`courier`), the account's news, clock and dead-man
-switch (`lookouts`), and the comparison (`reconciler`) are tasks of their own, and all that they find out
-is reported as inputs to the core.
+Nothing here waits for anything else: each order (`submitter`), the account's news, clock and dead-man
+switch (`account_monitors`), and the comparison (`reconciler`) are tasks of their own, and all that they
+find out is reported as inputs to the core.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.live import account_monitors as lookouts
-from tradectl.exchange.live.execution_reporter import Post, Teller
+from tradectl.exchange.live import account_monitors
+from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.live.fee_rates import FeeRates
-from tradectl.exchange.live.order_submitter import Courier
-from tradectl.exchange.live.order_tracker import OrderDesk, Tracked
+from tradectl.exchange.live.order_submitter import OrderSubmitter
+from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.tasks import Tasks
 from tradectl.exchange.venue import Venue, VenueFill, VenueOrder
@@ -39,11 +39,11 @@ OLDEST_INTENT_S = 5.0
 DRAIN_S, LOOKED_IN_S = 3.0, 0.3
 UNSETTLED_S = 0.5
 
-LastLook = Callable[[SubmitOrder], str]
+PreSendCheck = Callable[[SubmitOrder], str]
 """Why an order must not leave after all, asked in the last moment; empty when it may."""
 
 
-def may_always(_command: SubmitOrder) -> str:
+def always_allowed(_command: SubmitOrder) -> str:
     return ""
 
 
@@ -66,13 +66,13 @@ class LiveExchange:
         now: Callable[[], int],
         known: Callable[[str], bool] = lambda _: True,
         unsettled: Callable[[Sequence[str]], bool] = lambda _: False,
-        last_look: LastLook = may_always,
+        pre_send_check: PreSendCheck = always_allowed,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = settings.prefix
         self.venue = venue
         self.symbols = tuple(symbols)
-        self.last_look = last_look
+        self.pre_send_check = pre_send_check
         self._settings = settings
         self._instruments = instruments
         self._now = now
@@ -81,23 +81,23 @@ class LiveExchange:
         self._kicked = asyncio.Event()
         self._drain_s = DRAIN_S
         self._arms = self._disarms = True
-        self._pulse = lookouts.Pulse(monotonic)
-        self._teller = Teller(self.name, self.symbols, post, self._touched)
+        self._stall_detector = account_monitors.StallDetector(monotonic)
+        self._reporter = ExecutionReporter(self.name, self.symbols, post, self._touched)
         self._tasks = Tasks(
-            lambda e: self._teller.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
+            lambda e: self._reporter.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
         )
-        self._rates = FeeRates(venue, instruments, self._teller, monotonic)
-        self.desk = OrderDesk(self.name, account_id, instruments, known, self._rates.worth)
+        self._rates = FeeRates(venue, instruments, self._reporter, monotonic)
+        self.desk = OrderTracker(self.name, account_id, instruments, known, self._rates.worth)
         self.reconciler = Reconciler(
-            venue, self.desk, settings, self.symbols, instruments, self._teller.say, post
+            venue, self.desk, settings, self.symbols, instruments, self._reporter.say, post
         )
-        self._courier = Courier(
+        self._submitter = OrderSubmitter(
             venue,
             self.desk,
             self._rates,
-            self._teller,
+            self._reporter,
             settings,
-            why_not=self._why_not,
+            pre_send_check=self._pre_send_check,
             monotonic=monotonic,
         )
 
@@ -107,36 +107,36 @@ class LiveExchange:
     @property
     def troubles(self) -> list[str]:
         """What does not work at present, by kind; told as events when it began."""
-        return self._teller.troubles
+        return self._reporter.troubles
 
     # --- the Exchange ---------------------------------------------------------------------------------
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, CancelOrder):
-            self._tasks.go(self._courier.cancel(command.order_id))
+            self._tasks.go(self._submitter.cancel(command.order_id))
             return
         tracked = self.desk.track(command.order.spec, command.order.created_at)
         if tracked is not None:
             self.reconciler.touched()
-            self._tasks.go(self._courier.submit(command, tracked))
+            self._tasks.go(self._submitter.submit(command, tracked))
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         """Ask for every order that the books hold to be working; those being cancelled are again."""
         self.reconciler.since = self._now()
-        self._teller.hold_all("orders, fills and positions are being compared")
+        self._reporter.hold_all("orders, fills and positions are being compared")
         for order in orders:
             tracked = self.desk.restore(order)
             if not order.is_working:
                 continue
             self.reconciler.since = min(self.reconciler.since, order.created_at)
             tracked.cancel_wanted = order.status is OrderStatus.PENDING_CANCEL
-            if tracked.cancel_wanted and not tracked.doubted:
-                self._tasks.go(self._courier.cancel(order.spec.order_id))
+            if tracked.cancel_wanted and not tracked.unknown:
+                self._tasks.go(self._submitter.cancel(order.spec.order_id))
             else:
-                self._tasks.go(self._courier.resolve(tracked))
+                self._tasks.go(self._submitter.resolve(tracked))
 
-    def _why_not(self, command: SubmitOrder, tracked: Tracked) -> str:
-        why = self.last_look(command)
+    def _pre_send_check(self, command: SubmitOrder, tracked: TrackedOrder) -> str:
+        why = self.pre_send_check(command)
         if why:
             return why
         if tracked.cancel_wanted:
@@ -144,7 +144,7 @@ class LiveExchange:
         age = (self._now() - tracked.created_at) / SECOND
         if age > OLDEST_INTENT_S and not command.order.spec.reduce_only:
             return f"not sent: the intent is {age:.1f} s old"
-        if self._pulse.is_late():
+        if self._stall_detector.is_late():
             return "not sent: this process stood still, and what it knows is old"
         return ""
 
@@ -152,15 +152,25 @@ class LiveExchange:
 
     def begin(self) -> None:
         """Start what goes on beside the orders."""
-        beside, teller, every = self._tasks.beside, self._teller, self._settings.reconcile_seconds
-        self._pulse.begin()
-        beside(lookouts.listen(self.venue, self._on_words, teller, self.kick, self._monotonic))
+        beside, reporter, every = (
+            self._tasks.beside,
+            self._reporter,
+            self._settings.reconcile_seconds,
+        )
+        self._stall_detector.begin()
+        beside(
+            account_monitors.listen(
+                self.venue, self._on_words, reporter, self.kick, self._monotonic
+            )
+        )
         beside(self._reconcile_for_ever())
-        beside(self._pulse.beat(self._stood_still))
-        beside(lookouts.watch_clock(self.venue, teller, every))
+        beside(self._stall_detector.beat(self._stood_still))
+        beside(account_monitors.watch_clock(self.venue, reporter, every))
         if self._has_dead_man:
             seconds = self._settings.dead_man_seconds
-            beside(lookouts.keep_dead_man_armed(self.venue, self.symbols, teller, seconds))
+            beside(
+                account_monitors.keep_dead_man_armed(self.venue, self.symbols, reporter, seconds)
+            )
 
     async def quiesce(self) -> None:
         """Let what is on its way be answered, for a while; what is not stays unknown in the books."""
@@ -173,7 +183,7 @@ class LiveExchange:
             with contextlib.suppress(ExchangeError, TimeoutError):  # it then fires: the safe side
                 await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DRAIN_S)
 
-    def look_in(self) -> None:
+    def attach_read_only(self) -> None:
         """This run only looks in, or finishes for another one: the dead-man switch stays as that one left
         it, and at the end there is little to be waited for."""
         self._arms = self._disarms = False
@@ -189,13 +199,13 @@ class LiveExchange:
         return bool(wanted and self.venue.abilities.dead_man)
 
     def _stood_still(self, seconds: float) -> None:
-        self._teller.hold_all(f"this process stood still for {seconds:.0f} s")
+        self._reporter.hold_all(f"this process stood still for {seconds:.0f} s")
         self.kick()
 
     # --- news -----------------------------------------------------------------------------------------
 
     def _on_words(self, words: Sequence[VenueOrder | VenueFill]) -> None:
-        if self._teller.over("user_stream_lost"):
+        if self._reporter.over("user_stream_lost"):
             self.kick()
         unpriced = [w for w in words if isinstance(w, VenueFill) and self._rates.lacks(w)]
         if unpriced:
@@ -210,11 +220,11 @@ class LiveExchange:
         self._take(words)
 
     def _take(self, words: Sequence[VenueOrder | VenueFill]) -> None:
-        self._teller.report(self.desk.told(words))
+        self._reporter.report(self.desk.told(words))
         for word in words:
             tracked = self.desk.find(word.client_order_id, word.venue_order_id)
             if tracked is not None and tracked.lacks_fills():
-                self._tasks.go(self._courier.fetch_fills(tracked))
+                self._tasks.go(self._submitter.fetch_fills(tracked))
 
     # --- comparing ------------------------------------------------------------------------------------
 
@@ -242,25 +252,25 @@ class LiveExchange:
 
     async def reconcile(self, *, accept: bool = False) -> bool:
         """Compare once; what is wrong is reported. False when the venue could not be asked."""
-        teller, courier, go = self._teller, self._courier, self._tasks.go
+        reporter, submitter, go = self._reporter, self._submitter, self._tasks.go
         try:
-            zombies = await self.reconciler.compare(self._rates.learn, accept=accept)
+            reopened = await self.reconciler.compare(self._rates.learn, accept=accept)
         except AccessLost as error:
-            teller.lose_access(error)
+            reporter.lose_access(error)
             return False
         except ExchangeError as error:
-            teller.trouble("reconcile_failed", str(error))
+            reporter.trouble("reconcile_failed", str(error))
             return False
-        teller.over("reconcile_failed")
+        reporter.over("reconcile_failed")
         for tracked in self.reconciler.missing():
-            go(courier.resolve(tracked))
-        for tracked in self.desk.disowned():
-            go(courier.look_again(tracked))
+            go(submitter.resolve(tracked))
+        for tracked in self.desk.not_found():
+            go(submitter.look_again(tracked))
         if accept:
-            await courier.take_denials()
-        for tracked in zombies:
-            teller.say("order_revived", f"{tracked.client_id} was over and is open: cancelling")
-            go(courier.cancel(tracked.spec.order_id))
+            await submitter.take_denials()
+        for tracked in reopened:
+            reporter.say("order_revived", f"{tracked.client_id} was over and is open: cancelling")
+            go(submitter.cancel(tracked.spec.order_id))
         return True
 
     # --- the last word ----------------------------------------------------------------------------------
@@ -315,4 +325,4 @@ class LiveExchange:
         return left, {s: holdings.of(self._instruments[s]) for s in self.symbols}
 
 
-__all__ = ["LastLook", "LiveExchange", "may_always"]
+__all__ = ["LiveExchange", "PreSendCheck", "always_allowed"]

@@ -14,14 +14,20 @@ from collections.abc import Callable
 
 from tradectl.domain.backoff import FIRST_PAUSE_S, pauses
 from tradectl.domain.commands import SubmitOrder
-from tradectl.domain.errors import AccessLost, ExchangeError, NotNow, OutcomeUnknown, Refused
+from tradectl.domain.errors import (
+    AccessLost,
+    ExchangeError,
+    NotExecuted,
+    OutcomeUnknown,
+    VenueRefusal,
+)
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.live.execution_reporter import Teller
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.fee_rates import FeeRates
-from tradectl.exchange.live.order_tracker import OrderDesk, Tracked
+from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
 from tradectl.exchange.venue import Venue, VenueOrder
 
 ASKED_AT_LEAST = 3
@@ -30,48 +36,48 @@ BEFORE_IT_WAS_MADE = 60 * SECOND
 STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
-class Courier:
-    """`why_not` is asked in the last moment before an order leaves: empty when it may. `monotonic` gives
-    seconds."""
+class OrderSubmitter:
+    """`pre_send_check` is asked in the last moment before an order leaves: empty when it may.
+    `monotonic` gives seconds."""
 
     def __init__(
         self,
         venue: Venue,
-        desk: OrderDesk,
+        desk: OrderTracker,
         rates: FeeRates,
-        teller: Teller,
+        reporter: ExecutionReporter,
         settings: ExchangeSettings,
         *,
-        why_not: Callable[[SubmitOrder, Tracked], str],
+        pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
         monotonic: Callable[[], float],
     ) -> None:
         self._venue = venue
         self._desk = desk
         self._rates = rates
-        self._teller = teller
+        self._reporter = reporter
         self._settings = settings
-        self._why_not = why_not
+        self._pre_send_check = pre_send_check
         self._monotonic = monotonic
 
-    async def submit(self, command: SubmitOrder, tracked: Tracked) -> None:
+    async def submit(self, command: SubmitOrder, tracked: TrackedOrder) -> None:
         """Send it, once, and find out what became of it."""
         sent = False
 
-        def may_go() -> None:
+        def pre_send_check() -> None:
             nonlocal sent
-            why_not = self._why_not(command, tracked)
-            if why_not:
-                raise Refused(why_not)
+            pre_send_check = self._pre_send_check(command, tracked)
+            if pre_send_check:
+                raise VenueRefusal(pre_send_check)
             sent = True
 
-        report, desk = self._teller.report, self._desk
+        report, desk = self._reporter.report, self._desk
         try:
-            order = await self._venue.submit(tracked.spec, tracked.client_id, may_go)
-        except (Refused, NotNow) as error:
+            order = await self._venue.submit(tracked.spec, tracked.client_id, pre_send_check)
+        except (VenueRefusal, NotExecuted) as error:
             report(desk.refused(tracked, str(error)))
         except AccessLost as error:
             report(desk.refused(tracked, str(error)))
-            self._teller.lose_access(error)
+            self._reporter.lose_access(error)
         except OutcomeUnknown as error:
             await self._doubt(tracked, str(error))
         except asyncio.CancelledError:
@@ -86,21 +92,21 @@ class Courier:
             report(desk.told([order]))
             await self.fetch_fills(tracked)
 
-    async def _doubt(self, tracked: Tracked, reason: str) -> None:
+    async def _doubt(self, tracked: TrackedOrder, reason: str) -> None:
         lost = self._desk.lost(tracked, reason)
         if lost:
-            self._teller.report(lost)
-            self._teller.trouble("order_unknown", f"{_named(tracked)}: {reason}")
+            self._reporter.report(lost)
+            self._reporter.trouble("order_unknown", f"{_named(tracked)}: {reason}")
         await self.resolve(tracked)
 
-    async def resolve(self, tracked: Tracked) -> None:
+    async def resolve(self, tracked: TrackedOrder) -> None:
         """Ask for an order until the venue has told what became of it."""
         denied_since, denials = 0.0, 0
         for pause in pauses():
             try:
                 found = await self._find(tracked)
             except AccessLost as error:
-                self._teller.lose_access(error)
+                self._reporter.lose_access(error)
             except ExchangeError:
                 denials = 0  # no word at all is no denial
             else:
@@ -117,25 +123,25 @@ class Courier:
                 return
             await asyncio.sleep(pause)
 
-    async def _find(self, tracked: Tracked) -> VenueOrder | None:
+    async def _find(self, tracked: TrackedOrder) -> VenueOrder | None:
         return await self._venue.find(tracked.spec.symbol, tracked.client_id, tracked.venue_id)
 
-    async def _found(self, tracked: Tracked, order: VenueOrder) -> None:
-        self._teller.report(self._desk.told([order]))
+    async def _found(self, tracked: TrackedOrder, order: VenueOrder) -> None:
+        self._reporter.report(self._desk.told([order]))
         self._say_when_all_are_known()
         if tracked.cancel_wanted and not tracked.over:
             await self.cancel(tracked.spec.order_id)
         await self.fetch_fills(tracked)
 
-    def _give_up(self, tracked: Tracked, reason: str) -> None:
-        self._teller.report(self._desk.denied(tracked, reason))
+    def _give_up(self, tracked: TrackedOrder, reason: str) -> None:
+        self._reporter.report(self._desk.denied(tracked, reason))
         self._say_when_all_are_known()
 
     def _say_when_all_are_known(self) -> None:
-        if not any(tracked.doubted for tracked in self._desk.working()):
-            self._teller.over("order_unknown")
+        if not any(tracked.unknown for tracked in self._desk.working()):
+            self._reporter.over("order_unknown")
 
-    async def look_again(self, tracked: Tracked) -> None:
+    async def look_again(self, tracked: TrackedOrder) -> None:
         """It was denied, and given up; the fills that nobody else's order explains may be its own."""
         with contextlib.suppress(ExchangeError):  # the next comparison asks again
             found = await self._find(tracked)
@@ -144,7 +150,7 @@ class Courier:
 
     async def take_denials(self) -> None:
         """The operator takes the venue's word: what it denies to know now does not exist."""
-        for tracked in [tracked for tracked in self._desk.working() if tracked.doubted]:
+        for tracked in [tracked for tracked in self._desk.working() if tracked.unknown]:
             with contextlib.suppress(ExchangeError):  # it stays unknown then
                 found = await self._find(tracked)
                 if found is not None:
@@ -159,9 +165,9 @@ class Courier:
             return
         tracked.cancel_wanted = True
         for pause in pauses():
-            if not tracked.answered or tracked.doubted:
+            if not tracked.answered or tracked.unknown:
                 await asyncio.sleep(FIRST_PAUSE_S)  # who waits for its fate cancels it then
-                if tracked.doubted or tracked.over:
+                if tracked.unknown or tracked.over:
                     return
                 continue
             if await self._try_to_cancel(tracked):
@@ -169,7 +175,7 @@ class Courier:
                 return
             await asyncio.sleep(pause)
 
-    async def _try_to_cancel(self, tracked: Tracked) -> bool:
+    async def _try_to_cancel(self, tracked: TrackedOrder) -> bool:
         """True once it is known to be over."""
         symbol = tracked.spec.symbol
         try:
@@ -177,19 +183,19 @@ class Courier:
             if order is None or order.status in STILL_OPEN:
                 order = await self._find(tracked)
         except AccessLost as error:
-            self._teller.lose_access(error)
+            self._reporter.lose_access(error)
             return False
         except ExchangeError as error:
-            self._teller.trouble("cancel_failed", f"{_named(tracked)}: {error}")
+            self._reporter.trouble("cancel_failed", f"{_named(tracked)}: {error}")
             return False
-        self._teller.over("cancel_failed")
+        self._reporter.over("cancel_failed")
         if order is None:
             await self.resolve(tracked)
             return True
-        self._teller.report(self._desk.told([order]))
+        self._reporter.report(self._desk.told([order]))
         return tracked.over or tracked.ending is not None or tracked.lacks_fills()
 
-    async def fetch_fills(self, tracked: Tracked) -> None:
+    async def fetch_fills(self, tracked: TrackedOrder) -> None:
         """Ask for the fills that the venue has counted and not yet told, unless the stream is faster."""
         if tracked.fetching:
             return
@@ -199,7 +205,7 @@ class Courier:
         finally:
             tracked.fetching = False
 
-    async def _fetch_until_told(self, tracked: Tracked) -> None:
+    async def _fetch_until_told(self, tracked: TrackedOrder) -> None:
         since = tracked.created_at - BEFORE_IT_WAS_MADE
         for pause in pauses():
             if not tracked.lacks_fills():
@@ -211,19 +217,19 @@ class Courier:
             try:
                 fills = await self._venue.fills(tracked.spec.symbol, since)
             except AccessLost as error:
-                self._teller.lose_access(error)
+                self._reporter.lose_access(error)
             except ExchangeError:
                 pass  # asked again
             else:
                 await self._rates.learn(fills)
-                self._teller.report(self._desk.told(fills))
+                self._reporter.report(self._desk.told(fills))
             if not tracked.lacks_fills():
                 return
             await asyncio.sleep(pause)
 
 
-def _named(tracked: Tracked) -> str:
+def _named(tracked: TrackedOrder) -> str:
     return f"{tracked.spec.symbol} {tracked.client_id}"
 
 
-__all__ = ["Courier"]
+__all__ = ["OrderSubmitter"]

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from tradectl.domain.events import ExecutionEvent, FillEvent
+from tradectl.domain.events import ExecutionEvent, OrderFilled
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import (
@@ -41,7 +41,7 @@ Reports = list[ExecutionEvent]
 Word = VenueOrder | VenueFill
 
 
-class Tracked(Struct, eq=False):
+class TrackedOrder(Struct, eq=False):
     """An order of ours at the venue. `counted` is what the venue says is filled, `filled` what the
     fills add up to that we have seen; `ending` how it will end once the two agree."""
 
@@ -54,12 +54,12 @@ class Tracked(Struct, eq=False):
     trades: set[str] = field(default_factory=set)
     accepted: bool = False
     answered: bool = False
-    doubted: bool = False
+    unknown: bool = False
     cancel_wanted: bool = False
     ending: Trigger | None = None
     reason: str = ""
     over: bool = False
-    disowned: bool = False
+    not_found: bool = False
     fetching: bool = False
 
     def lacks_fills(self) -> bool:
@@ -67,7 +67,7 @@ class Tracked(Struct, eq=False):
         return self.counted > self.filled
 
 
-class OrderDesk:
+class OrderTracker:
     """`known` says whether the books still know an order id; `worth` what one coin of a third currency
     is worth in the quote currency, where that is known."""
 
@@ -86,26 +86,26 @@ class OrderDesk:
         self._instruments = instruments
         self._known = known
         self._worth = worth
-        self._orders: dict[str, Tracked] = {}
-        self._by_client: dict[str, Tracked] = {}
-        self._by_venue: dict[str, Tracked] = {}
+        self._orders: dict[str, TrackedOrder] = {}
+        self._by_client: dict[str, TrackedOrder] = {}
+        self._by_venue: dict[str, TrackedOrder] = {}
         self._parked: dict[tuple[str, str], VenueFill] = {}
 
     # --- our side -----------------------------------------------------------------------------------
 
-    def track(self, spec: OrderSpec, created_at: int) -> Tracked | None:
+    def track(self, spec: OrderSpec, created_at: int) -> TrackedOrder | None:
         """Begin to follow an order that is about to be sent; None for one that is followed already."""
         if spec.order_id in self._orders:
             self.duplicates += 1
             return None
         if len(self._orders) >= KEPT:
             self._forget()
-        tracked = Tracked(spec, client_order_id(self._account_id, spec.order_id), created_at)
+        tracked = TrackedOrder(spec, client_order_id(self._account_id, spec.order_id), created_at)
         self._orders[spec.order_id] = tracked
         self._by_client[tracked.client_id] = tracked
         return tracked
 
-    def restore(self, order: Order) -> Tracked:
+    def restore(self, order: Order) -> TrackedOrder:
         """Follow an order from before, as the books know it. What the venue never named may not be
         there at all."""
         tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
@@ -113,7 +113,7 @@ class OrderDesk:
         tracked.trades.update(order.trades)
         tracked.accepted = bool(order.venue_order_id)
         tracked.answered, tracked.over = True, not order.is_working
-        tracked.doubted = order.is_working and not order.venue_order_id
+        tracked.unknown = order.is_working and not order.venue_order_id
         if order.venue_order_id:
             self._name_venue_id(tracked, order.venue_order_id)
         return tracked
@@ -126,54 +126,54 @@ class OrderDesk:
                 del self._by_client[tracked.client_id]
                 self._by_venue.pop(tracked.venue_id, None)
 
-    def get(self, order_id: str) -> Tracked | None:
+    def get(self, order_id: str) -> TrackedOrder | None:
         return self._orders.get(order_id)
 
-    def working(self) -> list[Tracked]:
+    def working(self) -> list[TrackedOrder]:
         return [tracked for tracked in self._orders.values() if not tracked.over]
 
     def is_tagged(self, client_id: str) -> bool:
         """It was sent by this account, whether or not we remember it."""
         return client_id[:TAG_LENGTH] == order_tag(self._account_id)
 
-    def zombies(self, orders: Sequence[VenueOrder]) -> list[Tracked]:
+    def reopened(self, orders: Sequence[VenueOrder]) -> list[TrackedOrder]:
         """Orders that were reported over, and are said to be open."""
         found = (self.find(order.client_order_id, order.venue_order_id) for order in orders)
         return [tracked for tracked in found if tracked is not None and tracked.over]
 
-    def disowned(self) -> list[Tracked]:
+    def not_found(self) -> list[TrackedOrder]:
         """Orders that the venue denied to know, and of which there may be fills after all: it tells of
         some under an id that we cannot place."""
         unplaced = {(fill.symbol, fill.side) for fill in self._parked.values()}
         return [
             tracked
             for tracked in self._orders.values()
-            if tracked.disowned
+            if tracked.not_found
             and not tracked.venue_id
             and (tracked.spec.symbol, tracked.spec.side) in unplaced
         ]
 
-    def strays(self) -> list[VenueOrder]:
+    def orphans(self) -> list[VenueOrder]:
         """Open orders with our tag that the books do not know."""
         return [order for order in self.foreign.values() if self.is_tagged(order.client_order_id)]
 
-    def lost(self, tracked: Tracked, reason: str) -> Reports:
+    def lost(self, tracked: TrackedOrder, reason: str) -> Reports:
         """No answer that can be believed came: only the venue's own word will tell. Where it has told
         in another way (its stream, a comparison) while the answer was waited for, nothing is lost."""
         tracked.answered = True
         if tracked.accepted or tracked.over:
             return []
-        tracked.doubted = True
+        tracked.unknown = True
         return [self._report(tracked, Trigger.LOSE, reason)]
 
-    def refused(self, tracked: Tracked, reason: str) -> Reports:
+    def refused(self, tracked: TrackedOrder, reason: str) -> Reports:
         """It was not accepted, for certain."""
         tracked.answered = tracked.over = True
         return [self._report(tracked, Trigger.REJECT, reason)]
 
-    def denied(self, tracked: Tracked, reason: str) -> Reports:
+    def denied(self, tracked: TrackedOrder, reason: str) -> Reports:
         """The venue has said for long enough that it knows no such order."""
-        tracked.doubted, tracked.over, tracked.disowned = False, True, True
+        tracked.unknown, tracked.over, tracked.not_found = False, True, True
         return [self._report(tracked, Trigger.EXPIRE, reason)]
 
     # --- the venue's words ----------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class OrderDesk:
             else:
                 self.foreign[order.venue_order_id] = order
             return []
-        tracked.answered, tracked.doubted = True, False
+        tracked.answered, tracked.unknown = True, False
         reports = self._name(tracked, order)
         for fill in order.fills:
             reports += self._fill_of(tracked, fill)
@@ -206,7 +206,7 @@ class OrderDesk:
             tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
         return reports + self._end(tracked)
 
-    def _name(self, tracked: Tracked, order: VenueOrder) -> Reports:
+    def _name(self, tracked: TrackedOrder, order: VenueOrder) -> Reports:
         """An id of the venue's not heard before: with its first word comes the acceptance, with any the
         fills that had come before it. A stop that is triggered may go on under another id."""
         first = not tracked.accepted
@@ -221,7 +221,7 @@ class OrderDesk:
             reports += self._fill_of(tracked, self._parked.pop(key))
         return reports
 
-    def _name_venue_id(self, tracked: Tracked, venue_id: str) -> None:
+    def _name_venue_id(self, tracked: TrackedOrder, venue_id: str) -> None:
         tracked.venue_id = venue_id
         self._by_venue[venue_id] = tracked
 
@@ -236,17 +236,17 @@ class OrderDesk:
             return []
         return self._fill_of(tracked, fill) + self._end(tracked)
 
-    def _fill_of(self, tracked: Tracked, fill: VenueFill) -> Reports:
+    def _fill_of(self, tracked: TrackedOrder, fill: VenueFill) -> Reports:
         if fill.trade_id in tracked.trades:
             return []
         tracked.trades.add(fill.trade_id)
         tracked.filled += fill.quantity
         tracked.counted = max(tracked.counted, tracked.filled)
-        tracked.answered, tracked.doubted = True, False
+        tracked.answered, tracked.unknown = True, False
         spec = tracked.spec
         fee, paid = self._fee(fill, spec.symbol)
         return [
-            FillEvent(
+            OrderFilled(
                 source_component=self._source,
                 order_id=spec.order_id,
                 symbol=spec.symbol,
@@ -273,7 +273,7 @@ class OrderDesk:
         rate = self._worth(fill.fee_currency, instrument.quote)
         return (fill.fee * rate if rate is not None else ZERO), fill.fee
 
-    def _end(self, tracked: Tracked) -> Reports:
+    def _end(self, tracked: TrackedOrder) -> Reports:
         if tracked.over or tracked.lacks_fills():
             return []
         if tracked.filled >= tracked.spec.quantity:
@@ -283,12 +283,12 @@ class OrderDesk:
             return [self._report(tracked, tracked.ending, tracked.reason)]
         return []
 
-    def find(self, client_id: str, venue_id: str) -> Tracked | None:
+    def find(self, client_id: str, venue_id: str) -> TrackedOrder | None:
         """The order of these ids, if it is ours."""
         found = self._by_client.get(client_id) if client_id else None
         return found or self._by_venue.get(venue_id)
 
-    def _report(self, tracked: Tracked, kind: Trigger, reason: str = "") -> ExecutionEvent:
+    def _report(self, tracked: TrackedOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
         return ExecutionEvent(
             source_component=self._source,
             order_id=tracked.spec.order_id,
@@ -299,4 +299,4 @@ class OrderDesk:
         )
 
 
-__all__ = ["OrderDesk", "Reports", "Tracked"]
+__all__ = ["OrderTracker", "Reports", "TrackedOrder"]

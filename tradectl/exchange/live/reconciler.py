@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
-from tradectl.domain.events import Event, StatementEvent
+from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.live.order_tracker import OrderDesk, Tracked
+from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
 from tradectl.exchange.venue import Holdings, Venue, VenueFill
 
 TRIES = 3
@@ -34,7 +34,7 @@ class Reconciler:
     def __init__(
         self,
         venue: Venue,
-        desk: OrderDesk,
+        desk: OrderTracker,
         settings: ExchangeSettings,
         symbols: tuple[str, ...],
         instruments: Instruments,
@@ -43,7 +43,7 @@ class Reconciler:
     ) -> None:
         self.instruments = instruments
         self.since = 0
-        self.strays: list[str] = []
+        self.orphans: list[str] = []
         self._venue = venue
         self._desk = desk
         self._settings = settings
@@ -59,41 +59,41 @@ class Reconciler:
 
     async def compare(
         self, before_booking: BeforeBooking, *, accept: bool = False
-    ) -> list[Tracked]:
+    ) -> list[TrackedOrder]:
         """Take a picture and post it; the orders that were over for us and are open there.
 
         Raises ExchangeError where the venue could not be asked.
         """
         for _ in range(TRIES):
             asked_since = self.since
-            zombies = await self._compare_orders()
+            reopened = await self._compare_orders()
             newest = await self._compare_fills(before_booking)
             before = self._touches
             holdings = await self._venue.holdings()
             if before == self._touches:
                 self.since = max(asked_since, newest)
                 self._state(holdings, accept=accept)
-                return zombies
+                return reopened
         return []
 
-    def missing(self) -> list[Tracked]:
+    def missing(self) -> list[TrackedOrder]:
         """Orders that we hold to be working, and that were not among the open ones just now."""
         return [
             tracked
             for tracked in self._desk.working()
-            if tracked.answered and not tracked.doubted and tracked.client_id not in self._open
+            if tracked.answered and not tracked.unknown and tracked.client_id not in self._open
         ]
 
-    async def _compare_orders(self) -> list[Tracked]:
+    async def _compare_orders(self) -> list[TrackedOrder]:
         orders = await self._venue.open_orders(self._symbols)
         self._open = {order.client_order_id for order in orders}
         for report in self._desk.open_there(orders):
             self._post(report, AT_ONCE)
-        strays = sorted(order.client_order_id for order in self._desk.strays())
-        if strays and strays != self.strays:
-            self._say("order_stray", f"orders of ours that the books do not know: {strays}")
-        self.strays = strays
-        return self._desk.zombies(orders)
+        orphans = sorted(order.client_order_id for order in self._desk.orphans())
+        if orphans and orphans != self.orphans:
+            self._say("order_stray", f"orders of ours that the books do not know: {orphans}")
+        self.orphans = orphans
+        return self._desk.reopened(orders)
 
     async def _compare_fills(self, before_booking: BeforeBooking) -> int:
         """Book what we have not seen; the time of the newest fill, ns."""
@@ -111,7 +111,7 @@ class Reconciler:
             tracked.spec.symbol
             for tracked in self._desk.working()
             if not tracked.answered
-            or tracked.doubted
+            or tracked.unknown
             or tracked.lacks_fills()
             or tracked.client_id not in self._open  # it may have fills that nobody told us of
         }
@@ -120,7 +120,7 @@ class Reconciler:
             for symbol in self._symbols
             if symbol not in busy
         }
-        statement = StatementEvent(
+        statement = AccountReported(
             source_component=self._settings.prefix,
             exchange=self._settings.prefix,
             positions=positions,

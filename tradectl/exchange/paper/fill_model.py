@@ -16,9 +16,9 @@ from decimal import Decimal
 from tradectl.domain.events import (
     BarEvent,
     ExecutionEvent,
-    FillEvent,
     Liquidity,
     MarketDataEvent,
+    OrderFilled,
     QuoteEvent,
 )
 from tradectl.domain.money import ZERO, Side
@@ -26,8 +26,8 @@ from tradectl.domain.orders import TimeInForce, Trigger
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.cost_models import Costs
 from tradectl.exchange.paper.order_book import (
-    Book,
     Offer,
+    PaperOrderBook,
     WorkingOrder,
     best_traded,
     quoted,
@@ -36,7 +36,7 @@ from tradectl.exchange.paper.order_book import (
 from tradectl.exchange.reports import SOURCE, Reports, answer
 
 
-class Crossing:
+class FillModel:
     """The rules of trading under one set of settings; all state is in the book and the order."""
 
     def __init__(self, settings: PaperSettings, seed: int) -> None:
@@ -44,7 +44,7 @@ class Crossing:
         self._touch = settings.limit_fill == "touch"
         self._bounded = settings.market_fill == "bounded"
 
-    def arrive(self, book: Book, order: WorkingOrder, at: int) -> Reports:
+    def arrive(self, book: PaperOrderBook, order: WorkingOrder, at: int) -> Reports:
         """A new order comes in."""
         if order.stop is None:
             reports = self._meet(book, order, book.offer(order.spec.side), at)
@@ -58,7 +58,7 @@ class Crossing:
                 reports += self._trigger(book, order, offer, at)
         return end_idle_reducers(book, reports)
 
-    def match(self, book: Book, event: MarketDataEvent, at: int) -> Reports:
+    def match(self, book: PaperOrderBook, event: MarketDataEvent, at: int) -> Reports:
         """The market has moved, as the book knows: what rests trades, then stops are triggered."""
         reports: Reports = []
         for queue in (book.bids, book.asks):
@@ -86,7 +86,9 @@ class Crossing:
         best = best_traded(event, side)
         return reaches(side, best, limit) and (self._touch or best != limit)
 
-    def _go_on(self, book: Book, order: WorkingOrder, event: MarketDataEvent, at: int) -> Reports:
+    def _go_on(
+        self, book: PaperOrderBook, order: WorkingOrder, event: MarketDataEvent, at: int
+    ) -> Reports:
         """An order that `event` hits trades at its limit, or at the open of a bar beyond that."""
         side, price = order.spec.side, order.limit
         if order.takes:
@@ -100,12 +102,14 @@ class Crossing:
         book.draw(event, side, quantity)
         return [self._fill(book, order, quantity, price, Liquidity.MAKER, at)]
 
-    def _trigger(self, book: Book, order: WorkingOrder, offer: Offer, at: int) -> Reports:
+    def _trigger(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer, at: int) -> Reports:
         book.remove(order)
         order.stop = None
         return [answer(order, Trigger.STOP_TRIGGERED), *self._meet(book, order, offer, at)]
 
-    def _meet(self, book: Book, order: WorkingOrder, offer: Offer | None, at: int) -> Reports:
+    def _meet(
+        self, book: PaperOrderBook, order: WorkingOrder, offer: Offer | None, at: int
+    ) -> Reports:
         """An order comes to the market: it takes what it may; the rest of it rests or expires."""
         spec = order.spec
         reports: Reports = []
@@ -123,12 +127,12 @@ class Crossing:
             book.add(order)
         return reports
 
-    def _can_fill(self, book: Book, order: WorkingOrder, offer: Offer) -> bool:
+    def _can_fill(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer) -> bool:
         if not self._bounded:
             return True
         return book.left_of(offer[1], order.spec.side) >= book.allowed(order)
 
-    def _take(self, book: Book, order: WorkingOrder, offer: Offer, at: int) -> Reports:
+    def _take(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer, at: int) -> Reports:
         price, source = offer
         side, quantity = order.spec.side, book.allowed(order)
         if self._bounded:
@@ -143,20 +147,20 @@ class Crossing:
 
     def _fill(
         self,
-        book: Book,
+        book: PaperOrderBook,
         order: WorkingOrder,
         quantity: Decimal,
         price: Decimal,
         liquidity: Liquidity,
         at: int,
-    ) -> FillEvent:
+    ) -> OrderFilled:
         spec = order.spec
         order.left -= quantity
         order.fills += 1
         book.position += spec.side.signed(quantity)
         if not order.left:
             book.remove(order)
-        return FillEvent(
+        return OrderFilled(
             source_component=SOURCE,
             order_id=spec.order_id,
             symbol=spec.symbol,
@@ -173,14 +177,16 @@ class Crossing:
         )
 
 
-def end(book: Book, order: WorkingOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
+def end(
+    book: PaperOrderBook, order: WorkingOrder, kind: Trigger, reason: str = ""
+) -> ExecutionEvent:
     """The order is over, with whatever it has traded."""
     order.left = ZERO
     book.remove(order)
     return answer(order, kind, reason)
 
 
-def end_idle_reducers(book: Book, reports: Reports) -> Reports:
+def end_idle_reducers(book: PaperOrderBook, reports: Reports) -> Reports:
     """`reports`, and the end of reduce-only orders that fills have left with nothing to reduce."""
     for order in tuple(book.working.values()):
         if order.spec.reduce_only and not book.reducible(order.spec.side):
@@ -188,4 +194,4 @@ def end_idle_reducers(book: Book, reports: Reports) -> Reports:
     return reports
 
 
-__all__ = ["Crossing", "end", "end_idle_reducers"]
+__all__ = ["FillModel", "end", "end_idle_reducers"]

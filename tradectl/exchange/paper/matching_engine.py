@@ -1,7 +1,7 @@
 """The paper exchange's matching: commands and market data in, reports out; no clock, no I/O.
 
 This is the door: it knows every order id that it has seen, and leads each command and event to the
-book of its symbol, where `Crossing` lets them meet. A second order of an id gives nothing at all,
+book of its symbol, where `FillModel` lets them meet. A second order of an id gives nothing at all,
 for any answer would be about the first one: no id trades twice.
 """
 
@@ -16,14 +16,14 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, Trigger
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.fill_model import Crossing, end, end_idle_reducers
-from tradectl.exchange.paper.order_book import Book, WorkingOrder
+from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers
+from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
 from tradectl.exchange.reports import Reports, answer, cancel_refusal, fault, refusal
 
 IDS_KEPT = 100_000
 
 
-class Matching:
+class MatchingEngine:
     """All books of a paper exchange: the same settings, seed and calls give the same reports.
 
     `duplicates` counts the submissions that were ignored because their order id had been seen.
@@ -32,9 +32,9 @@ class Matching:
     def __init__(self, settings: PaperSettings, instruments: Instruments, seed: int) -> None:
         self.duplicates = 0
         self._instruments = instruments
-        self._crossing = Crossing(settings, seed)
+        self._crossing = FillModel(settings, seed)
         self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
-        self._books: dict[str, Book] = {}
+        self._books: dict[str, PaperOrderBook] = {}
         self._seen: dict[str, None] = {}
         self._admitted = 0
 
@@ -118,11 +118,13 @@ class Matching:
             number = f"P{self._admitted}"
         return WorkingOrder.of(spec, number)
 
-    def _book(self, symbol: str) -> Book:
+    def _book(self, symbol: str) -> PaperOrderBook:
         book = self._books.get(symbol)
         if book is None:
-            book = self._books[symbol] = Book(self._instruments[symbol], self._quote_max_age)
+            book = self._books[symbol] = PaperOrderBook(
+                self._instruments[symbol], self._quote_max_age
+            )
         return book
 
 
-__all__ = ["Matching"]
+__all__ = ["MatchingEngine"]

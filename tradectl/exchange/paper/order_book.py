@@ -99,7 +99,7 @@ def _rank(order: WorkingOrder) -> Decimal:
     return -order.limit if buys else order.limit
 
 
-class Book:
+class PaperOrderBook:
     """One symbol's market and our orders in it. Times in ns; `quote_max_age` too."""
 
     __slots__ = (
@@ -204,4 +204,4 @@ def _pool(event: MarketDataEvent, side: Side) -> Side | None:
     return side if isinstance(event, QuoteEvent) else None
 
 
-__all__ = ["Book", "Offer", "WorkingOrder", "best_traded", "quoted", "reaches"]
+__all__ = ["Offer", "PaperOrderBook", "WorkingOrder", "best_traded", "quoted", "reaches"]

@@ -20,7 +20,7 @@ from tradectl.domain.orders import Order
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import AT_ONCE, Report
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.matching_engine import Matching
+from tradectl.exchange.paper.matching_engine import MatchingEngine
 from tradectl.exchange.reports import Reports
 
 NOTHING_ON_ITS_WAY = 1 << 63
@@ -44,7 +44,7 @@ class PaperExchange:
         name: str = "paper",
     ) -> None:
         self.name = name
-        self._matching = Matching(settings, instruments, seed)
+        self._matching = MatchingEngine(settings, instruments, seed)
         self._report = report
         self._wake_at = wake_at
         self._there = _Line(settings, f"there {seed}")

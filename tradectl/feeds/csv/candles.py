@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.rows import split_row
 from tradectl.feeds.quality import RowError
 
 
-def candle_interval(track: Track, text: str, noise: float) -> int | None:
+def candle_interval(track: FileState, text: str, noise: float) -> int | None:
     """The smallest step, in ns, from one candle of a symbol to its next in the lines of `text`.
 
     A step that only a share of `noise` or less shows may come from a bad row, and does not count
@@ -26,7 +26,7 @@ def candle_interval(track: Track, text: str, noise: float) -> int | None:
     return min(step for step, count in steps.items() if count >= enough)
 
 
-def _steps(track: Track, text: str) -> Counter[int]:
+def _steps(track: FileState, text: str) -> Counter[int]:
     layout = track.layout
     opened: dict[str, int] = {}
     steps: Counter[int] = Counter()

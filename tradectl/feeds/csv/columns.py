@@ -15,7 +15,7 @@ from operator import le, lt
 
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import LARGEST, MAX_TEXT, ZERO, Side
-from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind
 from tradectl.feeds.csv.rows import HALF, SIDES
 from tradectl.feeds.csv.times import all_to_ns
@@ -26,7 +26,7 @@ DOUBT = (ValueError, KeyError, ArithmeticError)
 _Built = tuple[list[Decimal], list[MarketDataEvent]]
 
 
-def read_block(track: Track, text: str) -> list[MarketDataEvent]:
+def read_block(track: FileState, text: str) -> list[MarketDataEvent]:
     """The events of a block of whole lines, all of them good. Raises one of DOUBT otherwise."""
     layout = track.layout
     stride = layout.width + 1
@@ -42,7 +42,7 @@ def read_block(track: Track, text: str) -> list[MarketDataEvent]:
     return events
 
 
-def _built(track: Track, symbols: list[str], times: list[int], cells: list[str]) -> _Built:
+def _built(track: FileState, symbols: list[str], times: list[int], cells: list[str]) -> _Built:
     layout = track.layout
     stride = layout.width + 1
     numbers = [cells[place::stride] for place in layout.numbers]
@@ -71,7 +71,7 @@ def _cells(text: str, stride: int) -> list[str]:
     return cells
 
 
-def _symbols(track: Track, cells: list[str], stride: int) -> list[str]:
+def _symbols(track: FileState, cells: list[str], stride: int) -> list[str]:
     place = track.layout.symbol
     if place is None:
         return [track.symbol] * (len(cells) // stride)

@@ -11,10 +11,10 @@ from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
 from tradectl.feeds.csv.candles import candle_interval
 from tradectl.feeds.csv.columns import DOUBT, read_block
-from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
 from tradectl.feeds.csv.rows import read_row
-from tradectl.feeds.quality import Flaw, RowError, Tally
+from tradectl.feeds.quality import RowError, Tally, TickFault
 
 
 class CsvFile:
@@ -31,7 +31,7 @@ class CsvFile:
         self._max_bad_share = max_bad_share
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
-        self._track = Track(layout, _own_symbol(path, layout), latest)
+        self._track = FileState(layout, _own_symbol(path, layout), latest)
 
     @property
     def symbols(self) -> list[str]:
@@ -48,7 +48,7 @@ class CsvFile:
                 if events:
                     yield events
         except BrokenArchiveError as error:
-            self._tally.note(line + 1, RowError(Flaw.BROKEN_OFF, str(error)))
+            self._tally.note(line + 1, RowError(TickFault.BROKEN_OFF, str(error)))
         self._tally.finish(good)
 
     def _blocks(self) -> Iterator[bytes]:

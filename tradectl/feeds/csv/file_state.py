@@ -1,6 +1,6 @@
 """What a file has shown so far, against which its next row is judged.
 
-The careful way (`rows`) and the fast way (`columns`) share one `Track`, so that a file may change
+The careful way (`rows`) and the fast way (`columns`) share one `FileState`, so that a file may change
 between them at any line: a way first checks everything, then commits what it believed.
 """
 
@@ -13,11 +13,11 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import iso
 from tradectl.feeds.csv.layout import Kind, Layout
 from tradectl.feeds.csv.times import to_ns, unit_of
-from tradectl.feeds.price_band import Collar
-from tradectl.feeds.quality import Flaw, RowError, shown, symbol_name
+from tradectl.feeds.price_band import PriceBand
+from tradectl.feeds.quality import RowError, TickFault, shown, symbol_name
 
 
-class Track:
+class FileState:
     """`latest` is the last moment believed in (ns UTC); `symbol` serves files without that column;
     `interval` is the length of a candle in ns."""
 
@@ -27,7 +27,7 @@ class Track:
         self.latest = latest
         self.interval = 0
         self.last_time = 0
-        self.collar = Collar()
+        self.collar = PriceBand()
         self._unit = layout.unit
         self._symbols: dict[str, str] = {}
         self._opened: dict[str, int] = {}
@@ -43,7 +43,7 @@ class Track:
             try:
                 self._unit = unit_of(text, self.latest)
             except ValueError as error:
-                raise RowError(Flaw.NOT_A_TIME, f"{shown(text)}: {error}") from None
+                raise RowError(TickFault.NOT_A_TIME, f"{shown(text)}: {error}") from None
         return self._unit
 
     def time(self, text: str) -> int:
@@ -52,13 +52,13 @@ class Track:
         try:
             moment = to_ns(text, unit)
         except ValueError:
-            raise RowError(Flaw.NOT_A_TIME, shown(text)) from None
+            raise RowError(TickFault.NOT_A_TIME, shown(text)) from None
         if moment <= 0:
-            raise RowError(Flaw.NOT_A_TIME, f"{shown(text)} is not after 1970")
+            raise RowError(TickFault.NOT_A_TIME, f"{shown(text)} is not after 1970")
         if moment > self.latest:
-            raise RowError(Flaw.IN_THE_FUTURE, shown(text))
+            raise RowError(TickFault.IN_THE_FUTURE, shown(text))
         if moment < self.last_time:
-            raise RowError(Flaw.TIME_GOES_BACK, f"{iso(moment)} after {iso(self.last_time)}")
+            raise RowError(TickFault.TIME_GOES_BACK, f"{iso(moment)} after {iso(self.last_time)}")
         return moment
 
     def name(self, text: str) -> str:
@@ -71,7 +71,7 @@ class Track:
     def new_candle(self, symbol: str, opened: int) -> None:
         """Raises RowError when the last candle of `symbol` opened at this very moment."""
         if self._opened.get(symbol) == opened:
-            raise RowError(Flaw.REPEATED_CANDLE, f"{symbol} at {iso(opened)}")
+            raise RowError(TickFault.REPEATED_CANDLE, f"{symbol} at {iso(opened)}")
 
     def commit(self, time: int, event: MarketDataEvent) -> None:
         """Believe one good row, the collar permitting. Raises RowError."""

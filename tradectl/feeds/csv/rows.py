@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
-from tradectl.feeds.csv.file_state import Track
+from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind
-from tradectl.feeds.quality import Flaw, RowError, amount, positive, shown
+from tradectl.feeds.quality import RowError, TickFault, amount, positive, shown
 
 HALF = Decimal("0.5")
 LONGEST_LINE = 10_000
@@ -24,7 +24,7 @@ SIDES = {
 }
 
 
-def read_row(track: Track, line: str) -> MarketDataEvent:
+def read_row(track: FileState, line: str) -> MarketDataEvent:
     """The event that `line` spells, believed by `track`. Raises RowError."""
     layout = track.layout
     cells = split_row(line, layout.width)
@@ -46,13 +46,13 @@ def read_row(track: Track, line: str) -> MarketDataEvent:
 def split_row(line: str, width: int) -> list[str]:
     """The `width` cells of `line`. Raises RowError when it has more or fewer."""
     if len(line) > LONGEST_LINE:
-        raise RowError(Flaw.LINE_TOO_LONG, f"{len(line)} characters")
+        raise RowError(TickFault.LINE_TOO_LONG, f"{len(line)} characters")
     try:
         cells = next(csv.reader([line])) if '"' in line else line.split(",")
     except csv.Error as error:
-        raise RowError(Flaw.COLUMNS, str(error)) from None
+        raise RowError(TickFault.COLUMNS, str(error)) from None
     if len(cells) != width:
-        raise RowError(Flaw.COLUMNS, f"{len(cells)} columns instead of {width}")
+        raise RowError(TickFault.COLUMNS, f"{len(cells)} columns instead of {width}")
     return cells
 
 
@@ -61,7 +61,7 @@ def _side(cells: list[str], place: int | None) -> Side | None:
         return None
     side = SIDES.get(cells[place].strip())
     if side is None:
-        raise RowError(Flaw.SIDE, shown(cells[place]))
+        raise RowError(TickFault.SIDE, shown(cells[place]))
     return side
 
 
@@ -73,7 +73,7 @@ def _trade(symbol: str, ts: int, side: Side | None, numbers: list[str]) -> Marke
 def _quote(symbol: str, ts: int, numbers: list[str]) -> QuoteEvent:
     bid, bid_size, ask, ask_size = map(positive, numbers)
     if bid >= ask:
-        raise RowError(Flaw.CROSSED, f"bid {bid} is not below ask {ask}")
+        raise RowError(TickFault.CROSSED, f"bid {bid} is not below ask {ask}")
     return QuoteEvent(
         symbol=symbol,
         price=(bid + ask) * HALF,
@@ -89,7 +89,7 @@ def _quote(symbol: str, ts: int, numbers: list[str]) -> QuoteEvent:
 def _bar(symbol: str, opened: int, interval: int, numbers: list[str]) -> BarEvent:
     first, high, low, close = map(positive, numbers[:4])
     if not (low <= first <= high and low <= close <= high):
-        raise RowError(Flaw.CANDLE, f"open {first}, high {high}, low {low}, close {close}")
+        raise RowError(TickFault.CANDLE, f"open {first}, high {high}, low {low}, close {close}")
     return BarEvent(
         symbol=symbol,
         price=close,

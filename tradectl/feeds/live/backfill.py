@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tradectl.domain.errors import ExchangeError, NotNow
+from tradectl.domain.errors import ExchangeError, NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Venue
 from tradectl.feeds.live.stream import Sleep
-from tradectl.feeds.live.trade_sequencer import TradeLine
+from tradectl.feeds.live.trade_sequencer import TradeSequencer
 
 PATIENCE_S = 10.0
 FIRST_PAUSE_S = 0.2
@@ -49,12 +49,12 @@ class Backfill:
         self._later: dict[str, asyncio.Task[None]] = {}
         self._few = asyncio.Semaphore(AT_ONCE)
 
-    def ask(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+    def ask(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
         """Begin to fill the gap of `line`, unless that is under way."""
         if symbol not in self._tasks:
             self._tasks[symbol] = asyncio.ensure_future(self._fill(symbol, venue, line))
 
-    def ask_if_quiet(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+    def ask_if_quiet(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
         """Ask if nothing was heard of the symbol, and asked for, in a while."""
         if symbol not in self._later:
             self._later[symbol] = asyncio.ensure_future(self._wait_and_ask(symbol, venue, line))
@@ -68,13 +68,13 @@ class Backfill:
         self._tasks.clear()
         self._later.clear()
 
-    async def _wait_and_ask(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+    async def _wait_and_ask(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
         await self._sleep(QUIET_S)
         del self._later[symbol]
         if line.waiting:
             self.ask(symbol, venue, line)
 
-    async def _fill(self, symbol: str, venue: Venue, line: TradeLine) -> None:
+    async def _fill(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
         answered = False
         try:
             async with asyncio.timeout(self._patience), self._few:
@@ -85,7 +85,7 @@ class Backfill:
             self._tasks.pop(symbol, None)  # first: a gap noticed from here on is another question
             self._hand_on(line.settle(answered=answered))
 
-    async def _pages(self, symbol: str, venue: Venue, line: TradeLine) -> bool:
+    async def _pages(self, symbol: str, venue: Venue, line: TradeSequencer) -> bool:
         """Ask until what is told meets what was heard, or nothing new is told. False: no answer."""
         since = max(0, min(line.last_ts, self._now()) - OVERLAP)
         fruitless, pause = 0, FIRST_PAUSE_S
@@ -93,7 +93,7 @@ class Backfill:
             line.wants_fill = False
             try:
                 told = await venue.recent_trades(symbol, since)
-            except NotNow as error:
+            except NotExecuted as error:
                 await self._sleep(max(pause, error.retry_after))
                 pause *= 2
                 continue

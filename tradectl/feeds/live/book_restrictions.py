@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradectl.domain.events import Event, HoldEvent, HoldKind
+from tradectl.domain.events import Event, RestrictionKind, SymbolRestricted
 from tradectl.domain.text import harmless
 from tradectl.feeds.live.staleness import SOURCE
 
 
-class BrokenBooks:
+class BookRestrictions:
     def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
         self._broken: set[str] = set()
@@ -27,14 +27,14 @@ class BrokenBooks:
 
     def _say(self, symbol: str, *, held: bool, message: str = "") -> None:
         self._post(
-            HoldEvent(
+            SymbolRestricted(
                 source_component=SOURCE,
                 symbol=symbol,
-                kind=HoldKind.BROKEN_BOOK,
+                kind=RestrictionKind.BROKEN_BOOK,
                 held=held,
                 message=message,
             )
         )
 
 
-__all__ = ["BrokenBooks"]
+__all__ = ["BookRestrictions"]

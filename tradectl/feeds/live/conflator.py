@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Callable
 
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
-from tradectl.feeds.live.staleness import Watch
+from tradectl.feeds.live.staleness import StalenessMonitor
 
 DELIVERED, CONFLATED = "delivered", "conflated"
 
 
-class Batch:
+class Conflator:
     """`conflate`: older quotes and books are left out, and counted."""
 
     def __init__(
         self,
         deliver: Callable[[list[MarketDataEvent]], None],
-        watch: Watch,
+        watch: StalenessMonitor,
         counts: Counter[str],
         *,
         conflate: bool,
@@ -83,4 +83,4 @@ def conflated(batch: list[MarketDataEvent]) -> list[MarketDataEvent]:
     return kept
 
 
-__all__ = ["CONFLATED", "DELIVERED", "Batch", "conflated"]
+__all__ = ["CONFLATED", "DELIVERED", "Conflator", "conflated"]

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import (
     BookEvent,
     Event,
@@ -27,21 +27,21 @@ from tradectl.domain.events import (
 from tradectl.domain.text import harmless
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.backfill import PATIENCE_S, Backfill
-from tradectl.feeds.live.book_restrictions import BrokenBooks
-from tradectl.feeds.live.conflator import CONFLATED, DELIVERED, Batch
-from tradectl.feeds.live.named_trades import line_for
-from tradectl.feeds.live.staleness import SOURCE, Watch
+from tradectl.feeds.live.book_restrictions import BookRestrictions
+from tradectl.feeds.live.conflator import CONFLATED, DELIVERED, Conflator
+from tradectl.feeds.live.named_trades import sequencer_for
+from tradectl.feeds.live.staleness import SOURCE, StalenessMonitor
 from tradectl.feeds.live.stream import Sleep, Stream
-from tradectl.feeds.live.tick_filter import Sieve
+from tradectl.feeds.live.tick_filter import TickFilter
 from tradectl.feeds.live.trade_sequencer import (
     BACKFILLED,
     DUPLICATES,
     GAPS,
     LATE,
     UNFILLED,
-    TradeLine,
+    TradeSequencer,
 )
-from tradectl.feeds.quality import Flaw, RowError
+from tradectl.feeds.quality import RowError, TickFault
 
 RECEIVED, RECONNECTS = "received", "reconnects"
 ALWAYS = (
@@ -84,9 +84,9 @@ class LiveFeed:
         self._venues = {symbol: venues[name] for symbol, name in symbols.items()}
         self._post = post
         self._sleep = sleep
-        self._lines: dict[str, TradeLine] = {}
+        self._lines: dict[str, TradeSequencer] = {}
         self._lost: set[Stream] = set()
-        self._sieve = Sieve(now)
+        self._tick_filter = TickFilter(now)
         slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
         allowed = {
             symbol: slow.get(name, stale_after)
@@ -94,9 +94,9 @@ class LiveFeed:
             else stale_after
             for symbol, name in symbols.items()
         }
-        self._books = BrokenBooks(post)
-        self._watch = Watch(allowed, post, monotonic=monotonic, now=now)
-        self._batch = Batch(deliver, self._watch, self.counts, conflate=conflate)
+        self._books = BookRestrictions(post)
+        self._watch = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
+        self._batch = Conflator(deliver, self._watch, self.counts, conflate=conflate)
         self._backfill = Backfill(
             checked=self._checked, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
         )
@@ -165,10 +165,10 @@ class LiveFeed:
         sound = []
         for event in events:
             if event.symbol not in symbols:
-                self.counts[Flaw.SYMBOL] += 1
+                self.counts[TickFault.SYMBOL] += 1
                 continue
             try:
-                self._sieve.check_time(event)
+                self._tick_filter.check_time(event)
             except RowError as bad:
                 self.counts[bad.flaw] += 1
                 continue
@@ -181,7 +181,7 @@ class LiveFeed:
     def _take_trade(self, event: MarketDataEvent) -> None:
         line = self._lines.get(event.symbol)
         if line is None:
-            line = self._lines[event.symbol] = line_for(event, self.counts)
+            line = self._lines[event.symbol] = sequencer_for(event, self.counts)
         self._hand_on(line.heard(event))
         if line.wants_fill:
             self._backfill.ask(event.symbol, self._venues[event.symbol], line)
@@ -194,7 +194,7 @@ class LiveFeed:
         """Into the batch, if it may be traded on."""
         is_book = isinstance(event, BookEvent)
         try:
-            self._sieve.judge(event)
+            self._tick_filter.judge(event)
         except RowError as bad:
             self.counts[bad.flaw] += 1
             if is_book:
@@ -206,7 +206,7 @@ class LiveFeed:
 
     # --- connections ---------------------------------------------------------------------------------
 
-    def _note_lost(self, stream: Stream, why: NotNow) -> None:
+    def _note_lost(self, stream: Stream, why: NotExecuted) -> None:
         self.counts[RECONNECTS] += 1
         if stream.channel is Channel.BOOK:
             for symbol in stream.symbols:

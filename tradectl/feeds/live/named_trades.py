@@ -15,22 +15,22 @@ from tradectl.feeds.live.trade_sequencer import (
     BACKFILLED,
     DUPLICATES,
     MOST_HELD,
-    NumberedLine,
+    NumberedTradeSequencer,
     RecentIds,
-    TradeLine,
     Trades,
+    TradeSequencer,
     number_of,
 )
 
 
-def line_for(event: MarketDataEvent, counts: Counter[str]) -> TradeLine:
+def sequencer_for(event: MarketDataEvent, counts: Counter[str]) -> TradeSequencer:
     """The sort of line that the first trade of a symbol asks for."""
     numbered = number_of(event.trade_id) is not None
-    return NumberedLine(counts) if numbered else NamedLine(counts)
+    return NumberedTradeSequencer(counts) if numbered else NamedTradeSequencer(counts)
 
 
-class NamedLine:
-    """See `TradeLine`."""
+class NamedTradeSequencer:
+    """See `TradeSequencer`."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self.last_ts = 0
@@ -99,4 +99,4 @@ class NamedLine:
             self._recent.add(event.trade_id)
 
 
-__all__ = ["NamedLine", "line_for"]
+__all__ = ["NamedTradeSequencer", "sequencer_for"]

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
-from tradectl.domain.events import Event, HoldEvent, HoldKind
+from tradectl.domain.events import Event, RestrictionKind, SymbolRestricted
 from tradectl.domain.time import SECOND
 
 SOURCE = "feed"
@@ -38,7 +38,7 @@ class _Symbol(Struct):
     all_counts_from: float = 0.0
 
 
-class Watch:
+class StalenessMonitor:
     """`allowed` is how old each symbol's data may be (s). No symbol is held to begin with."""
 
     def __init__(
@@ -129,16 +129,21 @@ class Watch:
         if not state.held:
             state.held = True
             self._post(
-                HoldEvent(
-                    source_component=SOURCE, symbol=symbol, kind=HoldKind.STALE, message=message
+                SymbolRestricted(
+                    source_component=SOURCE,
+                    symbol=symbol,
+                    kind=RestrictionKind.STALE,
+                    message=message,
                 )
             )
 
     def _let_go(self, symbol: str, state: _Symbol) -> None:
         state.held = False
         self._post(
-            HoldEvent(source_component=SOURCE, symbol=symbol, kind=HoldKind.STALE, held=False)
+            SymbolRestricted(
+                source_component=SOURCE, symbol=symbol, kind=RestrictionKind.STALE, held=False
+            )
         )
 
 
-__all__ = ["SOURCE", "Watch"]
+__all__ = ["SOURCE", "StalenessMonitor"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from tradectl.domain.errors import NotNow
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.venue import Channel, Venue
 
@@ -37,7 +37,7 @@ class Stream:
         symbols: Sequence[str],
         *,
         take: Callable[[Stream, Sequence[MarketDataEvent]], None],
-        lost: Callable[[Stream, NotNow], None],
+        lost: Callable[[Stream, NotExecuted], None],
         silence: float,
         sleep: Sleep,
         monotonic: Callable[[], float],
@@ -54,14 +54,14 @@ class Stream:
         self._last = 0.0
 
     async def keep(self) -> None:
-        """For ever. Raises what trying again does not mend: Refused, AccessLost, UsageError."""
+        """For ever. Raises what trying again does not mend: VenueRefusal, AccessLost, UsageError."""
         pause, patience = FIRST_PAUSE_S, self._silence
         while True:
             self._first, self._last = None, self._monotonic()
             try:
                 await self._listen(patience)
-                why = NotNow(f"{self.venue.name}: the stream of {self.channel} ended")
-            except NotNow as error:
+                why = NotExecuted(f"{self.venue.name}: the stream of {self.channel} ended")
+            except NotExecuted as error:
                 why = error
             came_for = self._data_came_for()
             if came_for >= FORGIVEN_AFTER_S:
@@ -82,7 +82,7 @@ class Stream:
             while not stream.done():
                 silent = self._monotonic() - self._last
                 if silent >= patience - TOLERANCE_S:
-                    raise NotNow(
+                    raise NotExecuted(
                         f"{self.venue.name}: no {self.channel} for {silent:.0f} s on an open connection"
                     )
                 await self._first_of(stream, patience - silent)

@@ -14,19 +14,19 @@ from decimal import Decimal
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND, iso
-from tradectl.feeds.price_band import WITNESSES, Collar
-from tradectl.feeds.quality import Flaw, RowError, shown
+from tradectl.feeds.price_band import WITNESSES, PriceBand
+from tradectl.feeds.quality import RowError, TickFault, shown
 
 FURTHEST_AHEAD = 60 * SECOND
 LATEST_EVER = 1 << 62
 
 
-class Sieve:
+class TickFilter:
     """`now` gives the present, ns UTC. Both methods raise RowError for what is not to be believed."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._collar = Collar()
+        self._collar = PriceBand()
         self._newest: dict[tuple[str, type], int] = {}
         self._back: dict[tuple[str, type], int] = {}
 
@@ -34,10 +34,10 @@ class Sieve:
         """0 is no time, and no flaw: not every exchange dates what it sends."""
         ts = event.ts
         if ts < 0:
-            raise RowError(Flaw.NOT_A_TIME, f"{ts} is not after 1970")
+            raise RowError(TickFault.NOT_A_TIME, f"{ts} is not after 1970")
         if ts > self._now() + FURTHEST_AHEAD:
             told = iso(ts) if ts < LATEST_EVER else str(ts)[:40]
-            raise RowError(Flaw.IN_THE_FUTURE, told)
+            raise RowError(TickFault.IN_THE_FUTURE, told)
 
     def judge(self, event: MarketDataEvent) -> None:
         """All but the time's being a possible one. Call it in the order in which events go on."""
@@ -58,30 +58,32 @@ class Sieve:
         if event.ts < newest:
             self._back[key] = self._back.get(key, 0) + 1
             if self._back[key] < WITNESSES:
-                raise RowError(Flaw.TIME_GOES_BACK, f"{iso(event.ts)} after {iso(newest)}")
+                raise RowError(TickFault.TIME_GOES_BACK, f"{iso(event.ts)} after {iso(newest)}")
         self._newest[key] = event.ts
         self._back[key] = 0
 
 
 def _check_quote(event: QuoteEvent) -> None:
     if event.bid is None or event.ask is None:
-        raise RowError(Flaw.NOT_A_NUMBER, "a quote without bid or ask")
+        raise RowError(TickFault.NOT_A_NUMBER, "a quote without bid or ask")
     _check_positive((event.price, event.bid, event.ask))
     _check_amounts((event.bid_size, event.ask_size, event.volume))
     if event.bid >= event.ask:
-        raise RowError(Flaw.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
+        raise RowError(TickFault.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
 
 
 def _check_book(event: BookEvent) -> None:
     if not event.bids or not event.asks:
-        raise RowError(Flaw.CROSSED, "a book with an empty side")
+        raise RowError(TickFault.CROSSED, "a book with an empty side")
     for side in (event.bids, event.asks):
         for price, quantity in side:
             _check_positive((price, quantity))
     if not _falls(event.bids) or not _falls(event.asks[::-1]):
-        raise RowError(Flaw.CROSSED, "a book whose levels are out of order")
+        raise RowError(TickFault.CROSSED, "a book whose levels are out of order")
     if event.bids[0][0] >= event.asks[0][0]:
-        raise RowError(Flaw.CROSSED, f"bid {event.bids[0][0]} is not below ask {event.asks[0][0]}")
+        raise RowError(
+            TickFault.CROSSED, f"bid {event.bids[0][0]} is not below ask {event.asks[0][0]}"
+        )
 
 
 def _falls(levels: tuple[Level, ...]) -> bool:
@@ -91,17 +93,17 @@ def _falls(levels: tuple[Level, ...]) -> bool:
 def _check_positive(values: Iterable[Decimal]) -> None:
     for value in values:
         if not is_sane(value):
-            raise RowError(Flaw.NOT_FINITE, shown(str(value)))
+            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
         if value <= 0:
-            raise RowError(Flaw.NOT_POSITIVE, shown(str(value)))
+            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
 
 
 def _check_amounts(values: Iterable[Decimal]) -> None:
     for value in values:
         if not is_sane(value):
-            raise RowError(Flaw.NOT_FINITE, shown(str(value)))
+            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
         if value < 0:
-            raise RowError(Flaw.NOT_POSITIVE, shown(str(value)))
+            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
 
 
-__all__ = ["FURTHEST_AHEAD", "Sieve"]
+__all__ = ["FURTHEST_AHEAD", "TickFilter"]

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from tradectl.domain.events import MarketDataEvent
-from tradectl.feeds.quality import Flaw
+from tradectl.feeds.quality import TickFault
 
 TRUSTED_AFTER = 20
 """Numbers in a row before one that is left out means anything."""
@@ -32,7 +32,7 @@ RENUMBERED, BACKFILLED = "renumbered", "backfilled"
 Trades = list[MarketDataEvent]
 
 
-class TradeLine(Protocol):
+class TradeSequencer(Protocol):
     """`last_ts` is the newest time (ns) handed on or filled in, 0 before the first trade. `waiting`:
     what comes is held until a gap is filled; `wants_fill`: somebody has to ask the exchange for it;
     `unheard`: nothing has come since the stream was lost."""
@@ -92,7 +92,7 @@ class RecentIds:
             self._ids.discard(self._order.popleft())
 
 
-class NumberedLine:
+class NumberedTradeSequencer:
     """Trades whose ids grow. The numbers are `trusted` once they were seen to leave none out."""
 
     def __init__(self, counts: Counter[str]) -> None:
@@ -119,7 +119,7 @@ class NumberedLine:
     def heard(self, event: MarketDataEvent) -> Trades:
         number = number_of(event.trade_id)
         if number is None:
-            self._counts[Flaw.NOT_A_NUMBER] += 1
+            self._counts[TickFault.NOT_A_NUMBER] += 1
             return []
         if number <= self._last:
             return self._older(number, event)
@@ -152,7 +152,7 @@ class NumberedLine:
         for event in events:
             number = number_of(event.trade_id)
             if number is None:
-                self._counts[Flaw.NOT_A_NUMBER] += 1
+                self._counts[TickFault.NOT_A_NUMBER] += 1
                 continue
             told = max(told, number)
             if number <= self._last or number in self._held:
@@ -246,9 +246,9 @@ __all__ = [
     "MOST_HELD",
     "RENUMBERED",
     "UNFILLED",
-    "NumberedLine",
+    "NumberedTradeSequencer",
     "RecentIds",
-    "TradeLine",
+    "TradeSequencer",
     "Trades",
     "number_of",
 ]
