@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from tradectl import __version__
 from tradectl.cli.commands import account as account_cmd
 from tradectl.cli.commands import alerts as alerts_cmd
 from tradectl.cli.commands import config as config_cmd
@@ -24,6 +23,7 @@ from tradectl.cli.commands import replay as replay_cmd
 from tradectl.cli.commands import run as run_cmd
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.text import harmless
+from tradectl.version import __version__
 
 INTERRUPTED = 130
 

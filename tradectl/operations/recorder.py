@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tradectl import __version__
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -31,6 +30,7 @@ from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
 from tradectl.system.trading_system import make_books
+from tradectl.version import __version__
 
 SOURCE = "exchange"
 ACCOUNT = "recording"

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl import __version__
 from tradectl.adapters.gateway import NoGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
@@ -30,6 +29,7 @@ from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
 from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
+from tradectl.version import __version__
 
 LONGEST_NAP_S = 0.2
 NO_LIMIT = 1 << 63

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from msgspec import Struct
 
@@ -39,6 +39,7 @@ from tradectl.state.books import RISK_TIMER
 from tradectl.state.latch import HaltLatch
 from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
+from tradectl.system.component import Component, Quiesces
 
 REBALANCE_TIMER = "rebalance"
 HEALTH = {
@@ -47,20 +48,6 @@ HEALTH = {
     "DEGRADED": HealthStatus.DEGRADED,
 }
 SETTLED = (TradingMode.PAUSED, TradingMode.HALTED)
-
-
-class Component(Protocol):
-    """Anything with a beginning and an end."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-
-
-@runtime_checkable
-class Quiesces(Protocol):
-    """A component that has something to bring to an end while the bus still runs."""
-
-    async def quiesce(self) -> None: ...
 
 
 class ComponentState(Struct):

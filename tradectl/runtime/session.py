@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tradectl import __version__
 from tradectl.adapters.gateway import Gateway, PaperGateway
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
@@ -33,6 +32,7 @@ from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunRow, Store
 from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
+from tradectl.version import __version__
 
 MakeGateway = Callable[[EventBus, Books], Gateway]
 

@@ -17,13 +17,13 @@ from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instruments
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
-from tradectl.runtime.orchestrator import Component
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.latch import HaltLatch
 from tradectl.state.manager import StateManager
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
+from tradectl.system.component import Component
 
 
 def make_books(settings: Settings, account: Account) -> Books:
