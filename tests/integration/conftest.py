@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import Answer
-from tests.integration.desk import Typed
+from tests.fixtures.command import Answer
+from tests.fixtures.run_inputs import Typed
 from tradectl.cli.app import main
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     environment,
 )
-from tests.integration.desk import STRATEGIES, Typed, private, trades, waves
+from tests.fixtures.run_inputs import STRATEGIES, Typed, private, trades, waves
 from tradectl import __version__
 
 FAILED, USAGE, NOT_RUNNING = 1, 2, 4

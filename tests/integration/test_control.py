@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import Running, journals, records_of, running, tradectl
-from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
+from tests.fixtures.command import Running, journals, records_of, running, tradectl
+from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.domain.events import Command, CommandReceived, OrderApproved, OrderInitialized
 from tradectl.domain.money import Side
 from tradectl.state.directory import StateDir

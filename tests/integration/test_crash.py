@@ -1,7 +1,7 @@
 """kill -9 at any moment: what anybody has seen of the account is still there afterwards.
 
 A run that orders hundreds of times a second is killed and started again, over and over, on one state
-directory. `Witness` keeps everything that was shown on the way; the journals, the database and the
+directory. `Observations` keeps everything that was shown on the way; the journals, the database and the
 state that a restart recovers must agree with it and with each other.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     BUSY,
     header_of,
     journals,
@@ -42,7 +42,7 @@ PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")
 Fill = Mapping[str, Any]
 
 
-class Witness:
+class Observations:
     """What was shown of one account: by `fills`, by `status`, and as lines of the run itself."""
 
     def __init__(self, folder: Path) -> None:
@@ -109,19 +109,19 @@ def test_killed_at_random_moments_nothing_that_was_shown_is_lost(
     folder, chance = tmp_path / "state", Random(20)
     busy = tmp_path / "busy.toml"
     busy.write_text(settings)
-    witness = Witness(folder)
+    observed = Observations(folder)
     before: Recovered | None = None
     for cycle in range(cycles):
         with running(folder, "-c", busy, "--seed", cycle) as run:
-            witness.check_nothing_is_lost()
+            observed.check_nothing_is_lost()
             for _ in range(chance.randrange(1, 40)):
                 run.line(" FILL ")
-            witness.look()
+            observed.look()
             time.sleep(chance.random() * 0.3)  # the moment of death is the one thing left to chance
             run.kill()
-            witness.read(run.lines)
-        before = check_the_killed_run(folder, before, witness.state)
-    check_the_whole_account(folder, busy, witness)
+            observed.read(run.lines)
+        before = check_the_killed_run(folder, before, observed.state)
+    check_the_whole_account(folder, busy, observed)
 
 
 def check_the_killed_run(
@@ -146,12 +146,12 @@ def check_the_killed_run(
     return recovered
 
 
-def check_the_whole_account(folder: Path, busy: Path, witness: Witness) -> None:
+def check_the_whole_account(folder: Path, busy: Path, observed: Observations) -> None:
     """After a clean end: journals, database and books tell the same story, each order sent once."""
     with running(folder, "-c", busy) as run:
         run.send(signal.SIGTERM)
         assert run.end().code == 0
-    witness.check_nothing_is_lost()
+    observed.check_nothing_is_lost()
     wanted: dict[str, Decimal] = {}
     filled: Counter[str] = Counter()
     approved: Counter[str] = Counter()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import BUSY, command, is_seal, journals, tradectl
+from tests.fixtures.command import BUSY, command, is_seal, journals, tradectl
 from tests.real_data import real_data
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     BUSY,
     Running,
     command,
@@ -24,7 +24,7 @@ from tests.integration.command import (
     running,
     tradectl,
 )
-from tests.integration.desk import look
+from tests.fixtures.run_inputs import look
 from tradectl.domain.events import OrderFilled
 from tradectl.journal.reader import JournalReader
 

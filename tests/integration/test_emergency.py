@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     Answer,
     Running,
     command,
@@ -27,7 +27,7 @@ from tests.integration.command import (
     running,
     tradectl,
 )
-from tests.integration.desk import PERPETUAL, Character, look, replayed, trades, waves, written
+from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
 from tradectl.runtime.run import TradingRun, trade

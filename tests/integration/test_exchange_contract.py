@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.live_trader import QUICK
+from tests.fixtures.live_trader import QUICK
+from tests.fixtures.paper_exchange import quote, trade
 from tests.loopback import KEY, SECRET, LoopbackExchange
-from tests.unit.exchange_desk import quote, trade
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.events import Event, ExecutionEvent, OrderFilled
 from tradectl.domain.instruments import Instrument, Instruments
@@ -45,7 +45,7 @@ PATIENCE_S = 10.0
 S = OrderStatus
 
 
-class Bench(ABC):
+class ExchangeHarness(ABC):
     """An exchange under test, and the market that it is at."""
 
     symbol: str
@@ -116,7 +116,7 @@ class Bench(ABC):
         return [report for report in self.reports if report.order_id == order_id]
 
 
-class PaperBench(Bench):
+class PaperBench(ExchangeHarness):
     symbol = "COINUSDT"
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class PaperBench(Bench):
         return self.time
 
 
-class LiveBench(Bench):
+class LiveBench(ExchangeHarness):
     symbol = "BTCUSDT"
 
     def __init__(self, loopback: LoopbackExchange, market: str, live: LiveExchange | None) -> None:
@@ -160,17 +160,17 @@ class LiveBench(Bench):
 
 
 @asynccontextmanager
-async def paper(_folder: Path) -> AsyncIterator[Bench]:
-    bench = PaperBench()
-    await bench.move("60000")
-    yield bench
+async def paper(_folder: Path) -> AsyncIterator[ExchangeHarness]:
+    harness = PaperBench()
+    await harness.move("60000")
+    yield harness
 
 
 def live(kind: str) -> Callable[[Path], Any]:
     market = "spot" if kind == "spot" else "futures"
 
     @asynccontextmanager
-    async def made(_folder: Path) -> AsyncIterator[Bench]:
+    async def made(_folder: Path) -> AsyncIterator[ExchangeHarness]:
         async with LoopbackExchange(seed=1) as loopback:
             settings = ExchangeSettings(
                 id="binance",
@@ -183,19 +183,19 @@ def live(kind: str) -> Callable[[Path], Any]:
             symbol = LiveBench.symbol
             venue = CcxtVenue(settings, {symbol: symbol}, Credentials(KEY, SECRET))
             await venue.open()
-            bench = LiveBench(loopback, market, None)
+            harness = LiveBench(loopback, market, None)
             instruments = Instruments([venue.instrument(symbol)])
             exchange = LiveExchange(
-                venue, settings, [symbol], "acct", instruments, bench.heard, now=bench.now
+                venue, settings, [symbol], "acct", instruments, harness.heard, now=harness.now
             )
-            bench.exchange = exchange
-            await bench.move("60000")
+            harness.exchange = exchange
+            await harness.move("60000")
             exchange.restore([], {})
             exchange.begin()
             hub = loopback.hub
             await loopback.until(lambda: any(s.account and s.market == market for s in hub.sockets))
             try:
-                yield bench
+                yield harness
             finally:
                 await exchange.stop()
                 await venue.close()
@@ -208,7 +208,7 @@ EXCHANGES = {"paper": paper, "spot": live("spot"), "perpetual": live("perpetual"
 
 
 @pytest.fixture(params=EXCHANGES)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ExchangeHarness]:
     async with EXCHANGES[request.param](tmp_path) as made:
         yield made
 
@@ -216,110 +216,114 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 # --- the contract ---------------------------------------------------------------------------------------
 
 
-async def test_a_market_order_is_filled_whole_by_fills_with_ids_of_their_own(bench: Bench) -> None:
-    bench.send("o1", BUY, "0.1")
-    await bench.comes_to("o1", S.FILLED)
-    fills = bench.fills("o1")
-    assert bench.filled("o1") == Decimal("0.1")
+async def test_a_market_order_is_filled_whole_by_fills_with_ids_of_their_own(
+    harness: ExchangeHarness,
+) -> None:
+    harness.send("o1", BUY, "0.1")
+    await harness.comes_to("o1", S.FILLED)
+    fills = harness.fills("o1")
+    assert harness.filled("o1") == Decimal("0.1")
     assert len({fill.trade_id for fill in fills}) == len(fills)
     for fill in fills:
         assert fill.side is BUY
         assert Decimal(59_000) < fill.price < Decimal(61_000)
         assert fill.fee >= 0
-        assert fill.symbol == bench.symbol
+        assert fill.symbol == harness.symbol
 
 
-async def test_a_limit_order_rests_until_the_market_comes_through_it(bench: Bench) -> None:
-    bench.limit("o1", BUY, "0.1", "59000")
-    await bench.comes_to("o1", S.ACCEPTED)
-    assert bench.fills("o1") == []
-    assert bench.of("o1")[0].venue_order_id
-    await bench.move("58900")
-    await bench.comes_to("o1", S.FILLED)
-    assert all(fill.price <= 59_000 for fill in bench.fills("o1"))
+async def test_a_limit_order_rests_until_the_market_comes_through_it(
+    harness: ExchangeHarness,
+) -> None:
+    harness.limit("o1", BUY, "0.1", "59000")
+    await harness.comes_to("o1", S.ACCEPTED)
+    assert harness.fills("o1") == []
+    assert harness.of("o1")[0].venue_order_id
+    await harness.move("58900")
+    await harness.comes_to("o1", S.FILLED)
+    assert all(fill.price <= 59_000 for fill in harness.fills("o1"))
 
 
-async def test_a_cancel_ends_an_order_that_rests(bench: Bench) -> None:
-    bench.limit("o1", SELL if bench.symbol == "COINUSDT" else BUY, "0.1", _far(bench))
-    await bench.comes_to("o1", S.ACCEPTED)
-    bench.cancel("o1")
-    await bench.comes_to("o1", S.CANCELED)
-    await bench.move("58000")
-    assert bench.fills("o1") == []
+async def test_a_cancel_ends_an_order_that_rests(harness: ExchangeHarness) -> None:
+    harness.limit("o1", SELL if harness.symbol == "COINUSDT" else BUY, "0.1", _far(harness))
+    await harness.comes_to("o1", S.ACCEPTED)
+    harness.cancel("o1")
+    await harness.comes_to("o1", S.CANCELED)
+    await harness.move("58000")
+    assert harness.fills("o1") == []
 
 
-def _far(bench: Bench) -> str:
-    return "70000" if bench.symbol == "COINUSDT" else "50000"
+def _far(harness: ExchangeHarness) -> str:
+    return "70000" if harness.symbol == "COINUSDT" else "50000"
 
 
-async def test_what_is_submitted_twice_is_done_once(bench: Bench) -> None:
-    bench.send("o1", BUY, "0.1")
-    bench.send("o1", BUY, "0.1")
-    await bench.comes_to("o1", S.FILLED)
-    bench.send("o1", BUY, "0.1")
-    bench.send("o2", BUY, "0.1")
-    await bench.comes_to("o2", S.FILLED)
-    assert bench.filled("o1") == Decimal("0.1")
+async def test_what_is_submitted_twice_is_done_once(harness: ExchangeHarness) -> None:
+    harness.send("o1", BUY, "0.1")
+    harness.send("o1", BUY, "0.1")
+    await harness.comes_to("o1", S.FILLED)
+    harness.send("o1", BUY, "0.1")
+    harness.send("o2", BUY, "0.1")
+    await harness.comes_to("o2", S.FILLED)
+    assert harness.filled("o1") == Decimal("0.1")
 
 
-async def test_a_cancel_of_an_order_that_is_over_changes_nothing(bench: Bench) -> None:
-    bench.send("o1", BUY, "0.1")
-    await bench.comes_to("o1", S.FILLED)
-    bench.exchange.send(CancelOrder("o1", bench.symbol), bench.now())
-    bench.send("o2", BUY, "0.1")
-    await bench.comes_to("o2", S.FILLED)
-    assert bench.status["o1"] is S.FILLED
+async def test_a_cancel_of_an_order_that_is_over_changes_nothing(harness: ExchangeHarness) -> None:
+    harness.send("o1", BUY, "0.1")
+    await harness.comes_to("o1", S.FILLED)
+    harness.exchange.send(CancelOrder("o1", harness.symbol), harness.now())
+    harness.send("o2", BUY, "0.1")
+    await harness.comes_to("o2", S.FILLED)
+    assert harness.status["o1"] is S.FILLED
 
 
-async def test_what_cannot_be_an_order_is_rejected_with_a_reason(bench: Bench) -> None:
-    bench.limit("o1", BUY, "0", "59000")
-    await bench.comes_to("o1", S.REJECTED)
-    assert bench.of("o1")[-1].reason
+async def test_what_cannot_be_an_order_is_rejected_with_a_reason(harness: ExchangeHarness) -> None:
+    harness.limit("o1", BUY, "0", "59000")
+    await harness.comes_to("o1", S.REJECTED)
+    assert harness.of("o1")[-1].reason
 
 
-async def test_post_only_never_takes(bench: Bench) -> None:
-    bench.limit("o1", BUY, "0.1", "61000", post_only=True)
-    assert await bench.comes_to("o1", S.REJECTED, S.EXPIRED, S.CANCELED)
-    assert bench.fills("o1") == []
+async def test_post_only_never_takes(harness: ExchangeHarness) -> None:
+    harness.limit("o1", BUY, "0.1", "61000", post_only=True)
+    assert await harness.comes_to("o1", S.REJECTED, S.EXPIRED, S.CANCELED)
+    assert harness.fills("o1") == []
 
 
-async def test_immediate_or_cancel_never_rests(bench: Bench) -> None:
-    bench.limit("o1", BUY, "0.1", "59000", time_in_force=TimeInForce.IOC)
-    assert await bench.comes_to("o1", S.CANCELED, S.EXPIRED)
-    bench.limit("o2", BUY, "0.1", "61000", time_in_force=TimeInForce.IOC)
-    await bench.comes_to("o2", S.FILLED)
+async def test_immediate_or_cancel_never_rests(harness: ExchangeHarness) -> None:
+    harness.limit("o1", BUY, "0.1", "59000", time_in_force=TimeInForce.IOC)
+    assert await harness.comes_to("o1", S.CANCELED, S.EXPIRED)
+    harness.limit("o2", BUY, "0.1", "61000", time_in_force=TimeInForce.IOC)
+    await harness.comes_to("o2", S.FILLED)
 
 
-async def test_a_stop_waits_for_its_price_and_then_trades(bench: Bench) -> None:
-    bench.send("o1", BUY, "0.1")
-    await bench.comes_to("o1", S.FILLED)
+async def test_a_stop_waits_for_its_price_and_then_trades(harness: ExchangeHarness) -> None:
+    harness.send("o1", BUY, "0.1")
+    await harness.comes_to("o1", S.FILLED)
     stop = {"type": OrderType.STOP_MARKET, "stop_price": Decimal(59_000)}
-    bench.send("o2", SELL, "0.09", **stop)
-    await bench.comes_to("o2", S.ACCEPTED)
-    await bench.move("59500")
-    assert bench.fills("o2") == []
-    await bench.move("58900")
-    await bench.comes_to("o2", S.FILLED)
+    harness.send("o2", SELL, "0.09", **stop)
+    await harness.comes_to("o2", S.ACCEPTED)
+    await harness.move("59500")
+    assert harness.fills("o2") == []
+    await harness.move("58900")
+    await harness.comes_to("o2", S.FILLED)
 
 
-async def test_a_fill_that_races_a_cancel_stays(bench: Bench) -> None:
-    bench.limit("o1", BUY, "0.1", "59000")
-    await bench.comes_to("o1", S.ACCEPTED)
-    await bench.move("58900")
-    bench.cancel("o1")
-    end = await bench.comes_to("o1", S.FILLED, S.CANCELED)
-    assert (end is S.FILLED) == (bench.filled("o1") == Decimal("0.1"))
+async def test_a_fill_that_races_a_cancel_stays(harness: ExchangeHarness) -> None:
+    harness.limit("o1", BUY, "0.1", "59000")
+    await harness.comes_to("o1", S.ACCEPTED)
+    await harness.move("58900")
+    harness.cancel("o1")
+    end = await harness.comes_to("o1", S.FILLED, S.CANCELED)
+    assert (end is S.FILLED) == (harness.filled("o1") == Decimal("0.1"))
 
 
 @pytest.mark.parametrize("status", [S.APPROVED, S.UNKNOWN])
 async def test_an_order_that_never_arrived_is_found_out_after_a_restart(
-    bench: Bench, status: OrderStatus
+    harness: ExchangeHarness, status: OrderStatus
 ) -> None:
-    spec = OrderSpec("o1", bench.symbol, BUY, Decimal("0.1"))
-    bench.status["o1"], bench.quantities["o1"] = status, spec.quantity
-    bench.exchange.restore([Order(spec, bench.now(), bench.now(), status)], {})
-    await bench.comes_to("o1", S.EXPIRED)
-    bench.exchange.send(SubmitOrder(ApprovedOrder(spec, bench.now())), bench.now())
-    bench.send("o2", BUY, "0.1")
-    await bench.comes_to("o2", S.FILLED)
-    assert bench.fills("o1") == []
+    spec = OrderSpec("o1", harness.symbol, BUY, Decimal("0.1"))
+    harness.status["o1"], harness.quantities["o1"] = status, spec.quantity
+    harness.exchange.restore([Order(spec, harness.now(), harness.now(), status)], {})
+    await harness.comes_to("o1", S.EXPIRED)
+    harness.exchange.send(SubmitOrder(ApprovedOrder(spec, harness.now())), harness.now())
+    harness.send("o2", BUY, "0.1")
+    await harness.comes_to("o2", S.FILLED)
+    assert harness.fills("o1") == []

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     events_of,
     journals,
     records_of,
     running,
     tradectl,
 )
-from tests.integration.desk import Character, look, replayed, trades, waves, written
+from tests.fixtures.run_inputs import Character, look, replayed, trades, waves, written
 from tradectl import EventBus, EventType, MarketDataEvent, SystemEvent
 from tradectl.bus.core import Stage
 from tradectl.domain.events import (

@@ -22,10 +22,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.integration.command import Answer, Running, journals, running, tradectl
-from tests.integration.desk import Character, look, written
-from tests.integration.live_command import House, house
-from tests.integration.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.command import Answer, Running, journals, running, tradectl
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
 from tradectl.operations.emergency_stop import emergency_stop
@@ -370,7 +370,7 @@ async def test_what_a_live_run_left_is_cancelled_though_a_paper_run_is_what_is_s
 # --- real processes -------------------------------------------------------------------------------
 
 
-def stopped(live: House, *words: str, flatten: bool = True) -> tuple[Answer, Receipt]:
+def stopped(live: LiveHarness, *words: str, flatten: bool = True) -> tuple[Answer, Receipt]:
     """`emergency-stop`, within the promised times; a machine busy with other things has longer."""
     flags = ["--flatten"] if flatten else []
     answer = live.tradectl("emergency-stop", "--json", *flags, *words)
@@ -387,7 +387,7 @@ def stopped(live: House, *words: str, flatten: bool = True) -> tuple[Answer, Rec
 def test_05_a_stopped_process_is_ended_and_its_orders_are_cancelled_by_a_connection_of_its_own(
     tmp_path: Path,
 ) -> None:
-    with house(tmp_path, Character.KEEN, portfolio=RESTING) as live:
+    with live_harness(tmp_path, Character.KEEN, portfolio=RESTING) as live:
         with live.running() as run:
             run.line("ORDER approved")
             live.exchange.until(live.exchange.truth.open_orders)
@@ -408,7 +408,7 @@ def test_05_a_stopped_process_is_ended_and_its_orders_are_cancelled_by_a_connect
 def test_through_the_socket_a_future_is_closed_by_reduce_only_and_the_run_ends(
     tmp_path: Path,
 ) -> None:
-    with house(tmp_path, Character.BEARISH, market="futures", dead_man=5) as live:
+    with live_harness(tmp_path, Character.BEARISH, market="futures", dead_man=5) as live:
         with live.running() as run:
             run.line(" FILL ")
             answer, receipt = stopped(live, *PATIENT)
@@ -424,7 +424,7 @@ def test_through_the_socket_a_future_is_closed_by_reduce_only_and_the_run_ends(
 
 @pytest.mark.slow
 def test_a_strategy_that_hangs_is_no_obstacle(tmp_path: Path) -> None:
-    with house(tmp_path, Character.SLEEPS, parameters="{ nap = 60.0 }") as live:
+    with live_harness(tmp_path, Character.SLEEPS, parameters="{ nap = 60.0 }") as live:
         with live.running() as run:
             run.line("asleep")
             answer, receipt = stopped(live)
@@ -436,7 +436,7 @@ def test_a_strategy_that_hangs_is_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_49_while_it_is_only_starting_nothing_is_ever_sent(tmp_path: Path) -> None:
-    with house(tmp_path, Character.KEEN, timeout=30) as live:
+    with live_harness(tmp_path, Character.KEEN, timeout=30) as live:
         live.exchange.start_walking(50)
         live.exchange.misbehave("late", path="exchangeInfo", seconds=30)
         words = ("--live", "--yes", "-c", live.config)
@@ -462,7 +462,7 @@ def test_all_stops_ours_at_once_and_leaves_the_others_where_nobody_can_be_asked(
 
 
 def test_a_live_account_with_something_open_is_not_forgotten(tmp_path: Path) -> None:
-    with house(tmp_path, Character.KEEN) as live:
+    with live_harness(tmp_path, Character.KEEN) as live:
         with live.running() as run:
             run.line(" FILL ")
             run.kill()

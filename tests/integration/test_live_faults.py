@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.integration.link import Line
-from tests.integration.live_trader import (
+from tests.fixtures.live_trader import (
     KEYS,
     QUICK,
     SPOT,
@@ -24,6 +23,7 @@ from tests.integration.live_trader import (
     settings_for,
     trading,
 )
+from tests.fixtures.network_line import Line
 from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import RestrictionKind

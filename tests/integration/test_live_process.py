@@ -18,16 +18,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.integration.command import environment, tradectl
-from tests.integration.desk import Character, look
-from tests.integration.live_command import house
-from tests.integration.live_trader import (
+from tests.fixtures.command import environment, tradectl
+from tests.fixtures.live_harness import live_harness
+from tests.fixtures.live_trader import (
     KEYS,
     QUICK,
     SPOT,
     settings_for,
     trading,
 )
+from tests.fixtures.run_inputs import Character, look
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.cli.commands.going_live import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
@@ -78,7 +78,7 @@ main()
 
 @pytest.mark.slow
 async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: Path) -> None:
-    with house(tmp_path, Character.KEEN) as live:
+    with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.start_walking(50)
         words = ["run", "--headless", "--live", "--yes", "-c", live.config]
         ended = await asyncio.to_thread(
@@ -102,7 +102,7 @@ async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: 
 
 @pytest.mark.slow
 async def test_03_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> None:
-    with house(tmp_path, Character.KEEN) as live:
+    with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.misbehave("no-reply", **PLACING)
         live.exchange.misbehave("drop", stream="user", count=FOREVER)
         with live.running() as run:
@@ -193,7 +193,7 @@ async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
 
 
 def test_48_live_by_mistake_is_refused(tmp_path: Path, typed: Any) -> None:
-    with house(tmp_path) as live:
+    with live_harness(tmp_path) as live:
         for words, complaint in (
             (f"run --headless -c {live.config}", "add --live"),
             (f"run --headless --live -c {live.config}", "add --yes"),
@@ -270,7 +270,7 @@ async def test_51_another_configuration_at_a_restart_is_told_and_written_down(
 
 
 def test_53_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, typed: Any) -> None:
-    with house(tmp_path, more="api_secret = 'canary-in-a-file'") as live:
+    with live_harness(tmp_path, more="api_secret = 'canary-in-a-file'") as live:
         answer = typed(f"run --headless --live --yes -c {live.config}", **KEYS)
         assert answer.code == USAGE
         assert "canary" not in answer.out + answer.err
@@ -353,7 +353,7 @@ async def test_55_what_an_exchange_says_is_shown_and_never_obeyed(
 def test_55_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
     tmp_path: Path, typed: Any
 ) -> None:
-    with house(tmp_path) as live:
+    with live_harness(tmp_path) as live:
         words = f"run --headless --live --yes -c {live.config} --symbol BTC\x1b[2J\u202eUSDT"
         answer = typed(words, **KEYS)
         assert answer.code == USAGE

@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.integration.command import environment, journals, running
-from tests.integration.desk import Character, Typed, look, written
-from tests.integration.live_command import house
-from tests.integration.live_trader import KEYS, QUICK, SPOT, settings_for, trading
+from tests.fixtures.command import environment, journals, running
+from tests.fixtures.live_harness import live_harness
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
+from tests.fixtures.run_inputs import Character, Typed, look, written
 from tests.loopback import loopback_thread
 from tradectl.journal.reader import read_header
 from tradectl.runtime.in_process_reconcile import reconcile
@@ -117,7 +117,7 @@ def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
 @pytest.mark.slow
 def test_public_data_is_traded_on_paper_without_a_key(tmp_path: Path, typed: Typed) -> None:
     """With a configuration for paper, and with one for live by --paper."""
-    with house(tmp_path, Character.CHATTER) as live:
+    with live_harness(tmp_path, Character.CHATTER) as live:
         live.exchange.start_walking(50)
         paper = live.config.with_name("paper.toml")
         paper.write_text(live.config.read_text().replace('mode = "live"', 'mode = "paper"'))
@@ -134,7 +134,7 @@ def test_public_data_is_traded_on_paper_without_a_key(tmp_path: Path, typed: Typ
 
 @pytest.mark.slow
 def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
-    with house(tmp_path, Character.KEEN, portfolio=RESTING) as live:
+    with live_harness(tmp_path, Character.KEEN, portfolio=RESTING) as live:
         with live.running(sigma="0.00001") as run:
             run.line("ORDER approved")
             live.exchange.until(live.exchange.truth.open_orders)

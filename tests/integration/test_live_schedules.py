@@ -3,10 +3,11 @@
     TRADECTL_SCHEDULES=5000 python -m pytest tests/integration/test_live_schedules.py
     TRADECTL_SCHEDULE_SEED=17 python -m pytest tests/integration/test_live_schedules.py -s
 
-A schedule is a plan of steps (see `schedules`): trading and market moves, mixed with every misbehaviour
-of the loopback exchange, changes from outside, stops, kills between any two steps of the event loop and
-losses of power. It runs on a simulated machine (see `machine`), with the real run, the real ccxt and real
-sockets, while a witness compares what it sees at the exchange with what is promised (see `live_witness`).
+A schedule is a plan of steps (see `tests.schedules.plans`): trading and market moves, mixed with every
+misbehaviour of the loopback exchange, changes from outside, stops, kills between any two steps of the
+event loop and losses of power. It runs on a simulated operating system (see `tests.simulated_os`), with
+the real run, the real ccxt and real sockets, while an invariant checker compares what it sees at the
+exchange with what is promised (see `tests.schedules.invariant_checker`).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from random import Random
 
 import pytest
 
-from tests.integration.command import header_of, journals
-from tests.integration.desk import Character
-from tests.integration.live_command import House, house
-from tests.integration.live_desk import Outcome, perform
-from tests.integration.schedules import Plan, plan_of
+from tests.fixtures.command import header_of, journals
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
+from tests.schedules.plans import Plan, plan_of
+from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
 
 COUNT = int(os.environ.get("TRADECTL_SCHEDULES", "300"))
@@ -108,7 +109,7 @@ def wait(done: Callable[[], object], *, every: float = 0.005) -> None:
 )
 def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:
     random = Random(seed)
-    with house(tmp_path, Character.CHATTER, market=market) as live:
+    with live_harness(tmp_path, Character.CHATTER, market=market) as live:
         truth = live.exchange.truth
         for _ in range(1 + seed % 2):
             killed_at = len(truth.ours()) + random.randint(2, 6)
@@ -130,7 +131,7 @@ def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_pa
         check_the_books(live, truth.ours())
 
 
-def check_the_books(live: House, orders: list[Order]) -> None:
+def check_the_books(live: LiveHarness, orders: list[Order]) -> None:
     """What the commands tell is what the exchange knows, and every journal can be replayed."""
     there = {
         (client_id_of(live, fill["order_id"]), fill["trade_id"], Decimal(fill["quantity"]))
@@ -141,6 +142,6 @@ def check_the_books(live: House, orders: list[Order]) -> None:
         assert live.replayed(number).verified
 
 
-def client_id_of(live: House, order_id: str) -> str:
+def client_id_of(live: LiveHarness, order_id: str) -> str:
     account_id = header_of(journals(live.folder)[0]).state["account_id"]
     return client_order_id(account_id, order_id)

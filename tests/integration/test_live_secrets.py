@@ -16,10 +16,10 @@ import msgspec
 import pexpect
 import pytest
 
-from tests.integration.command import TRADECTL, environment
-from tests.integration.desk import Typed, private
-from tests.integration.live_command import House, house
-from tests.integration.live_trader import QUICK
+from tests.fixtures.command import TRADECTL, environment
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.live_trader import QUICK
+from tests.fixtures.run_inputs import Typed, private
 from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
@@ -71,10 +71,10 @@ def nothing_in(folder: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHarness]:
     """An account whose key is the canary, and a strategy that has everything logged."""
     folder = tmp_path_factory.mktemp("secrets")
-    with house(folder) as made:
+    with live_harness(folder) as made:
         made.exchange.accounts["main"].key, made.exchange.accounts["main"].secret = CANARIES
         made.env = {**ENVIRONMENT, "TRADECTL_DEBUG": "1", "PYTHONASYNCIODEBUG": "1"}
         log = str(folder / "everything.log")
@@ -110,7 +110,7 @@ def asked(folder: Path, command: str, **arguments: Any) -> str:
 
 @pytest.mark.slow
 def test_52_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
-    live: House,
+    live: LiveHarness,
 ) -> None:
     exchange = live.exchange
     with live.running() as run:
@@ -142,7 +142,9 @@ def test_52_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
     assert live.replayed().verified
 
 
-def test_52_nor_in_what_commands_say_when_the_keys_are_refused(live: House, typed: Typed) -> None:
+def test_52_nor_in_what_commands_say_when_the_keys_are_refused(
+    live: LiveHarness, typed: Typed
+) -> None:
     live.exchange.start_walking(50)
     text = f"key {KEY}, secret {SECRET}, https://x/y?signature=abc&apiKey={KEY}"
     live.exchange.misbehave("error", code=-2015, status=401, text=text, count=FOREVER)
@@ -165,7 +167,7 @@ def test_52_nor_in_what_commands_say_when_the_keys_are_refused(live: House, type
 
 
 @pytest.mark.slow
-def test_52_nor_on_the_panel(live: House) -> None:
+def test_52_nor_on_the_panel(live: LiveHarness) -> None:
     live.exchange.start_walking(50)
     words = ["run", "--live", "--yes", "-c", live.config, "--state-dir", live.folder]
     env = {

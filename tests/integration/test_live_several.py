@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.integration.live_trader import KEYS, QUICK, SPOT, keys, settings_for, trading
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, keys, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import TRADECTL, command, environment, journals, tradectl
-from tests.integration.desk import Character, Typed, trades, waves, written
+from tests.fixtures.command import TRADECTL, command, environment, journals, tradectl
+from tests.fixtures.run_inputs import Character, Typed, trades, waves, written
 
 # --- pipes --------------------------------------------------------------------------------------------
 

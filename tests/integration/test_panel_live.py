@@ -13,8 +13,8 @@ import pexpect
 import pyte
 import pytest
 
-from tests.integration.command import TRADECTL, environment, running, tradectl
-from tests.integration.desk import Character, replayed, written
+from tests.fixtures.command import TRADECTL, environment, running, tradectl
+from tests.fixtures.run_inputs import Character, replayed, written
 
 SIZES = [(80, 24), (160, 50)]
 PATIENCE_S = 20.0

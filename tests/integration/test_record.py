@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     TRADECTL,
     Answer,
     command,
@@ -21,7 +21,7 @@ from tests.integration.command import (
     records_of,
     tradectl,
 )
-from tests.integration.desk import Typed
+from tests.fixtures.run_inputs import Typed
 from tests.loopback import loopback_thread
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
 from tradectl.operations.recorder import default_path
@@ -81,8 +81,8 @@ def _limit(most_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
 
-def taped(exchange: Any, symbol: str = "BTCUSDT") -> list[int]:
-    return [trade.id for trade in exchange.engines["spot"].tapes[symbol].trades]
+def made_by(exchange: Any, symbol: str = "BTCUSDT") -> list[int]:
+    return [trade.id for trade in exchange.engines["spot"].trades[symbol].trades]
 
 
 def test_a_recording_is_played_and_verified(exchange: Any, config: Path, tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_no_trade_is_missing_though_connections_are_lost(
         exchange.restart_streams()
         exchange.until(lambda least=before + 40: len(recorder.trades()) > least, 30)
     told = recorder.end(signal.SIGINT).document()
-    trades, tape = recorder.trades(), taped(exchange)
-    first = tape.index(trades[0])
-    assert trades == tape[first : first + len(trades)]
+    trades, printed = recorder.trades(), made_by(exchange)
+    first = printed.index(trades[0])
+    assert trades == printed[first : first + len(trades)]
     assert told["counts"]["reconnects"] >= 2
     assert told["reason"] == "interrupted"
 

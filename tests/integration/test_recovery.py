@@ -17,7 +17,7 @@ from random import Random
 import msgspec
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     BUSY,
     Running,
     events_of,
@@ -28,7 +28,7 @@ from tests.integration.command import (
     running,
     tradectl,
 )
-from tests.integration.desk import look
+from tests.fixtures.run_inputs import look
 from tradectl.domain.events import OrderFilled
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.state.account import Account

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import (
+from tests.fixtures.command import (
     BUSY,
     Answer,
     command,
@@ -26,7 +26,7 @@ from tests.integration.command import (
     running,
     tradectl,
 )
-from tests.integration.desk import trades, waves
+from tests.fixtures.run_inputs import trades, waves
 from tests.real_data import real_data
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import (

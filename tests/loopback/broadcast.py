@@ -15,7 +15,7 @@ from tests.loopback.engine import Changes, Engine
 from tests.loopback.orders import Fill, Order
 from tests.loopback.sockets import Hub
 from tests.loopback.symbols import FUTURES, Rules
-from tests.loopback.tape import Candle, Trade, candles, interval_ms
+from tests.loopback.trades import Candle, Trade, candles, interval_ms
 from tests.loopback.truth import Truth
 
 Top = tuple[Decimal, Decimal]
@@ -98,7 +98,7 @@ class Broadcast:
     def _candle(self, rules: Rules, interval: str, trade: Trade) -> Candle:
         length = interval_ms(interval)
         start = trade.ms // length * length
-        since = self.engines[rules.market].tapes[rules.symbol].since_ms(start)
+        since = self.engines[rules.market].trades[rules.symbol].since_ms(start)
         return candles(since, length)[-1]
 
     def on_book(self, rules: Rules, changes: Changes, first_id: int) -> None:

@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from tests.loopback.accounts import Account
 from tests.loopback.broadcast import Broadcast
-from tests.loopback.crowd import Crowd
 from tests.loopback.engine import Engine
 from tests.loopback.faults import ORDERS, Fault, Faults, Kind
+from tests.loopback.market_maker import MarketMaker
 from tests.loopback.orders import Order
 from tests.loopback.sockets import USER, Hub
 from tests.loopback.symbols import SPOT
@@ -27,7 +27,7 @@ Number = Decimal | str | int
 
 class MarketControls:
     engines: dict[str, Engine]
-    crowds: dict[str, Crowd]
+    market_makers: dict[str, MarketMaker]
     recorded: dict[str, Recording]
     _walk: asyncio.Task[None] | None = None
 
@@ -41,25 +41,25 @@ class MarketControls:
         levels: int = 5,
         market: str = SPOT,
     ) -> None:
-        """The crowd's quotes from now on; what they cross is traded."""
+        """The market maker's quotes from now on; what they cross is traded."""
         shown = Decimal(size) if size is not None else None
-        self.crowds[market].quote(symbol, Decimal(bid), Decimal(ask), shown, levels)
+        self.market_makers[market].quote(symbol, Decimal(bid), Decimal(ask), shown, levels)
 
     def withdraw_quotes(self, symbol: str, *, market: str = SPOT) -> None:
-        self.crowds[market].withdraw(symbol)
+        self.market_makers[market].withdraw(symbol)
 
     def print_trade(
         self, symbol: str, price: Number, quantity: Number, *, market: str = SPOT
     ) -> None:
         """Somebody trades at `price`; our orders resting at better prices get their part first."""
-        self.crowds[market].print_trade(symbol, Decimal(price), Decimal(quantity))
+        self.market_makers[market].print_trade(symbol, Decimal(price), Decimal(quantity))
 
     def move(
         self, symbol: str, price: Number, size: Number | None = None, *, market: str = SPOT
     ) -> None:
         """Quotes around `price`, then a small trade at it."""
         shown = Decimal(size) if size is not None else None
-        self.crowds[market].move(symbol, Decimal(price), shown)
+        self.market_makers[market].move(symbol, Decimal(price), shown)
 
     def walk(
         self,
@@ -72,11 +72,11 @@ class MarketControls:
         """So many steps of the seeded random walk, of all symbols of both markets by default."""
         chosen = list(symbols)
         for _ in range(steps):
-            for name, crowd in self.crowds.items():
+            for name, maker in self.market_makers.items():
                 if market in {"", name}:
                     for symbol in chosen or list(self.engines[name].rules):
                         if symbol in self.engines[name].rules and not self._fed(name, symbol):
-                            crowd.step(symbol, Decimal(sigma))
+                            maker.step(symbol, Decimal(sigma))
 
     def _fed(self, market: str, symbol: str) -> bool:
         return market == SPOT and symbol in self.recorded

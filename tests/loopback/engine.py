@@ -1,8 +1,8 @@
 """The matching engine of one market (spot or futures): books, orders, fills, stops.
 
 Every public call runs to its end: it matches, settles, triggers stops, and only then tells the listener
-about the changed levels. The crowd trades here like anybody, but from an account without limits, and its
-orders are not kept. Nothing here knows of requests or sockets.
+about the changed levels. The market maker trades here like anybody, but from an account without
+limits, and its orders are not kept. Nothing here knows of requests or sockets.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tests.loopback import checks, errors
 from tests.loopback.accounts import Account, Ledger
 from tests.loopback.book import Book
 from tests.loopback.errors import ApiError
-from tests.loopback.orders import CROWD, MARKETS, STOPS, ZERO, Fill, Order, opposite
+from tests.loopback.orders import MARKET_MAKER, MARKETS, STOPS, ZERO, Fill, Order, opposite
 from tests.loopback.symbols import Rules
-from tests.loopback.tape import Tape, Trade
+from tests.loopback.trades import Trade, Trades
 
 Changes = list[tuple[str, Decimal, Decimal]]
 
@@ -47,7 +47,7 @@ class Engine:
     ) -> None:
         self.rules = rules
         self.books = {symbol: Book() for symbol in rules}
-        self.tapes = {s: Tape(1_000_000 * (i + 1)) for i, s in enumerate(rules)}
+        self.trades = {s: Trades(1_000_000 * (i + 1)) for i, s in enumerate(rules)}
         self.last = {symbol: r.price for symbol, r in rules.items()}
         self.orders: dict[int, Order] = {}
         self.live: dict[int, Order] = {}
@@ -73,7 +73,7 @@ class Engine:
         if order.type in STOPS:
             cost = order.quantity * (order.stop_price or ZERO)
         order.id = next(self._ids)
-        if order.account != CROWD and not (order.algo and rules.futures):
+        if order.account != MARKET_MAKER and not (order.algo and rules.futures):
             self._ledger(order).reserve(order, rules, cost)
         self._accept(order)
         if not in_force:
@@ -110,7 +110,7 @@ class Engine:
         for maker in self.books[symbol].orders(opposite(aggressor)):
             if not taker.remaining or maker.price is None or not taker.crosses(maker.price):
                 break
-            if maker.account != CROWD:
+            if maker.account != MARKET_MAKER:
                 self._trade(maker, taker, maker.price)
         return taker.remaining
 
@@ -122,7 +122,7 @@ class Engine:
         self.settle_down(maker.symbol)
 
     def quote(self, symbol: str, orders: list[Order], old: list[Order]) -> None:
-        """The crowd takes back `old` and rests `orders`."""
+        """The market maker takes back `old` and rests `orders`."""
         book = self.books[symbol]
         for order in old:
             if order.open:
@@ -134,7 +134,9 @@ class Engine:
 
     def crowd_order(self, symbol: str, side: str, quantity: Decimal, price: Decimal) -> Order:
         market = self.rules[symbol].market
-        return Order(next(self._ids), market, symbol, CROWD, "", side, "LIMIT", quantity, price)
+        return Order(
+            next(self._ids), market, symbol, MARKET_MAKER, "", side, "LIMIT", quantity, price
+        )
 
     def settle_down(self, symbol: str) -> None:
         """Trigger what the last price triggers, again and again, then tell of the changed levels."""
@@ -182,7 +184,7 @@ class Engine:
         if order.quote_quantity is not None:
             lot = self.rules[order.symbol].lot
             return ((order.quote_quantity - order.cost) / price // lot * lot).quantize(lot)
-        if order.reduce_only and order.account != CROWD:
+        if order.reduce_only and order.account != MARKET_MAKER:
             ledger = self._accounts[order.account].futures
             return min(order.remaining, ledger.reducible(order))
         return order.remaining
@@ -203,15 +205,15 @@ class Engine:
 
     def _fill(self, order: Order, trade: Trade, is_maker: bool) -> None:
         fill = order.trade(trade, is_maker)
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self._ledger(order).settle(order, self.rules[order.symbol], fill)
         if not order.open:
             self._finish(order)
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self._listener.on_report(order, "TRADE", fill)
 
     def _print(self, symbol: str, price: Decimal, quantity: Decimal, aggressor: str) -> Trade:
-        trade = self.tapes[symbol].make(price, quantity, self._now_ms(), aggressor == "SELL")
+        trade = self.trades[symbol].make(price, quantity, self._now_ms(), aggressor == "SELL")
         self.last[symbol] = price
         self._listener.on_trade(self.rules[symbol], trade)
         return trade
@@ -222,7 +224,7 @@ class Engine:
         order.working = order.type not in STOPS
         if not order.working:
             self._stops[order.symbol][order.id] = order
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self.orders[order.id] = self.live[order.id] = order
             self._by_client[order.client_id].append(order)
             self._listener.on_accepted(order)
@@ -232,7 +234,7 @@ class Engine:
         """It is over: nothing is locked for it, and it stands nowhere."""
         self.books[order.symbol].take_out(order)
         self._stops[order.symbol].pop(order.id, None)
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self.live.pop(order.id, None)
             self._ledger(order).release(order)
 
@@ -240,7 +242,7 @@ class Engine:
         order.status = status
         order.updated_ms = self._now_ms()
         self._finish(order)
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self._listener.on_report(order, status, None)
 
     def _expire_reduce_only(self, symbol: str) -> None:

@@ -23,9 +23,9 @@ from typing import Self
 from tests.loopback.accounts import Account, Fees, FuturesLedger, SpotLedger
 from tests.loopback.broadcast import Broadcast
 from tests.loopback.controls import FaultControls, MarketControls, OutsideControls
-from tests.loopback.crowd import Crowd
 from tests.loopback.engine import Engine
 from tests.loopback.faults import Faults
+from tests.loopback.market_maker import MarketMaker
 from tests.loopback.sockets import Hub
 from tests.loopback.symbols import FUTURES, LISTED, SPOT, Rules
 from tests.loopback.truth import MAIN, Truth
@@ -70,7 +70,7 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
             self.engines[market] = Engine(
                 rules, self.accounts, self.now_ms, self._ids, self._broadcast
             )
-        self.crowds = {m: Crowd(engine, seed) for m, engine in self.engines.items()}
+        self.market_makers = {m: MarketMaker(engine, seed) for m, engine in self.engines.items()}
         self.add_account(MAIN, KEY, SECRET, usdt)
         self._countdowns: dict[tuple[str, str], asyncio.TimerHandle] = {}
 

@@ -9,7 +9,7 @@ from tests.loopback import payloads
 from tests.loopback.accounts import Account
 from tests.loopback.orders import Fill, Order
 from tests.loopback.symbols import Rules, plain
-from tests.loopback.tape import Candle, Trade
+from tests.loopback.trades import Candle, Trade
 
 Json = dict[str, Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tests.loopback.tape import Trade
+from tests.loopback.trades import Trade
 
 ZERO = Decimal(0)
-CROWD = "crowd"
+MARKET_MAKER = "market-maker"
 """the account of everybody else: it owns what it needs and hears of nothing"""
 
 OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})

@@ -8,7 +8,7 @@ from tests.loopback import errors, payloads
 from tests.loopback.calls import Call, Route, Routes
 from tests.loopback.errors import ApiError
 from tests.loopback.symbols import FUTURES, SPOT, Rules, describe
-from tests.loopback.tape import Trade, candles, interval_ms
+from tests.loopback.trades import Trade, candles, interval_ms
 
 Json = dict[str, Any]
 
@@ -97,7 +97,7 @@ def day(call: Call) -> Any:
 
 def _day(call: Call, rules: Rules) -> Json:
     now, last = call.exchange.now_ms(), call.engine.last[rules.symbol]
-    trades = call.engine.tapes[rules.symbol].trades
+    trades = call.engine.trades[rules.symbol].trades
     made = candles(trades[-5000:], 1 << 62)
     opened = made[0].open if made else last
     shown: Json = {
@@ -142,24 +142,24 @@ def _trade(t: Trade, rules: Rules) -> Json:
 
 def trades(call: Call) -> list[Json]:
     rules, limit = call.rules, call.limit(500, 1000)
-    return [_trade(t, rules) for t in call.engine.tapes[rules.symbol].trades[-limit:]]
+    return [_trade(t, rules) for t in call.engine.trades[rules.symbol].trades[-limit:]]
 
 
 def historical_trades(call: Call) -> list[Json]:
     rules, limit, first = call.rules, call.limit(500, 1000), call.integer("fromId")
-    tape = call.engine.tapes[rules.symbol]
-    found = tape.trades[-limit:] if first is None else tape.since_id(first, limit)
+    history = call.engine.trades[rules.symbol]
+    found = history.trades[-limit:] if first is None else history.since_id(first, limit)
     return [_trade(t, rules) for t in found]
 
 
 def agg_trades(call: Call) -> list[Json]:
     """Every trade is an aggregate of its own, under its own id."""
     rules, limit, first = call.rules, call.limit(500, 1000), call.integer("fromId")
-    tape = call.engine.tapes[rules.symbol]
+    history = call.engine.trades[rules.symbol]
     if first is not None:
-        found = tape.since_id(first, limit)
+        found = history.since_id(first, limit)
     else:
-        found = tape.between(call.integer("startTime"), call.integer("endTime"), limit)
+        found = history.between(call.integer("startTime"), call.integer("endTime"), limit)
     return [
         {
             "a": t.id,
@@ -184,7 +184,7 @@ def klines(call: Call) -> list[list[Any]]:
     start, end = call.integer("startTime"), call.integer("endTime")
     made = [
         candle.row()
-        for candle in candles(call.engine.tapes[rules.symbol].trades, length)
+        for candle in candles(call.engine.trades[rules.symbol].trades, length)
         if (start is None or candle.start >= start) and (end is None or candle.start <= end)
     ]
     return made[:limit] if start is not None else made[-limit:]

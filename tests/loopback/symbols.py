@@ -28,7 +28,8 @@ FUTURES_TYPES = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_
 
 @dataclass(frozen=True)
 class Rules:
-    """What an order in a symbol must keep to. `price` and `size` are where the crowd starts to quote."""
+    """What an order in a symbol must keep to. `price` and `size` are where the market maker
+    starts to quote."""
 
     market: str
     symbol: str

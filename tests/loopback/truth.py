@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.loopback.orders import CROWD, ZERO, Fill, Order
+from tests.loopback.orders import MARKET_MAKER, ZERO, Fill, Order
 
 MAIN = "main"
 
@@ -44,7 +44,7 @@ class Truth:
         self.log.append(Entry(time.monotonic_ns(), kind, detail))
 
     def order_accepted(self, order: Order) -> None:
-        if order.account == CROWD:
+        if order.account == MARKET_MAKER:
             return
         self.orders.append(order)
         self._by_client[order.client_id].append(order)
@@ -53,13 +53,13 @@ class Truth:
         self._weigh(order)
 
     def order_ended(self, order: Order) -> None:
-        if order.account != CROWD:
+        if order.account != MARKET_MAKER:
             self._open.pop(order.id, None)
             self.note(order.status.lower(), **_brief(order))
 
     def filled(self, order: Order, fill: Fill) -> None:
         self._last[order.market, order.symbol] = fill.price
-        if order.account == CROWD:
+        if order.account == MARKET_MAKER:
             return
         detail = _brief(order) | {
             "trade_id": fill.id,

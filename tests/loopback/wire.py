@@ -1,8 +1,8 @@
 """Recorded wire files: lines of a receive time (ns) and a message as it came: trades, quotes, depth.
 
 Messages go out as they were recorded, and the symbol is fed by them alone from then on: its engine
-follows the recorded best bid and ask, its tape holds the recorded trades under their own ids, and the
-depth that REST shows is the recorded book. Nothing is lost here: the player waits for a subscriber that
+follows the recorded best bid and ask, its trades are the recorded ones under their own ids, and the depth
+that REST shows is the recorded book. Nothing is lost here: the player waits for a subscriber that
 is behind.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.loopback.tape import Trade
+from tests.loopback.trades import Trade
 
 if TYPE_CHECKING:
     from tests.loopback.exchange import LoopbackExchange
@@ -88,7 +88,7 @@ def expect(exchange: LoopbackExchange, path: Path) -> Recording:
         message = msgspec.json.decode(first.partition(b" ")[2])
         recording.begin(message["data"]["U"] - 1)
     exchange.record_speaks_for(symbol, recording)
-    exchange.engines["spot"].tapes[symbol].record()
+    exchange.engines["spot"].trades[symbol].record()
     return recording
 
 
@@ -123,14 +123,14 @@ def _take(exchange: LoopbackExchange, recording: Recording, symbol: str, message
     data, engine = message["data"], exchange.engines["spot"]
     match message["stream"].partition("@")[2]:
         case "bookTicker":
-            exchange.crowds["spot"].quote(
+            exchange.market_makers["spot"].quote(
                 symbol, D(data["b"]), D(data["a"]), D(data["B"]), 1, D(data["A"])
             )
         case "trade":
             price, quantity = D(data["p"]), D(data["q"])
             engine.fill_through(symbol, price, "SELL" if data["m"] else "BUY", quantity)
             trade = Trade(data["t"], price, quantity, data["T"], data["m"])
-            engine.tapes[symbol].add(trade)
+            engine.trades[symbol].add(trade)
             engine.last[symbol] = price
             engine.settle_down(symbol)
         case "depth@100ms" | "depth":

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.bus_desk import label, note, timer
+from tests.fixtures.bus import label, note, timer
 from tradectl.bus.clock import DataClock, WallClock
 from tradectl.bus.scheduler import FIRST_TIME, NEVER, Scheduler
 from tradectl.domain.events import TimerFired

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.unit.bus_desk import MemoryJournal, SentCommands, cancel, label, labels, note, submit
+from tests.fixtures.bus import MemoryJournal, SentCommands, cancel, label, labels, note, submit
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.bus_desk import FailsAtFirst, note, tick
+from tests.fixtures.bus import FailsAtFirst, note, tick
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.domain.events import Event, Record
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.bus_desk import FailsAtFirst, command, emergency, labels, note, risk, tick
+from tests.fixtures.bus import FailsAtFirst, command, emergency, labels, note, risk, tick
 from tradectl.bus.event_bus import EventBus
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.domain.events import (

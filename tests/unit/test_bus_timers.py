@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.bus_desk import Listener, label, note, report, tick, timer
+from tests.fixtures.bus import Listener, label, note, report, tick, timer
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus

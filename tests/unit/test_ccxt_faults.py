@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.loopback_venue import SYMBOL, VenueHarness, venue_harness
 from tests.loopback import FOREVER, LoopbackExchange
-from tests.unit.ccxt_desk import SYMBOL, Desk, a_desk
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -29,14 +29,14 @@ CANARY_SECRET = "canarysecret" + "8" * 52
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with a_desk("spot", timeout_seconds=0.3) as opened:
+async def harness() -> AsyncIterator[VenueHarness]:
+    async with venue_harness("spot", timeout_seconds=0.3) as opened:
         yield opened
 
 
 @pytest.fixture
-async def perpetual() -> AsyncIterator[Desk]:
-    async with a_desk("perpetual", timeout_seconds=0.3) as opened:
+async def perpetual() -> AsyncIterator[VenueHarness]:
+    async with venue_harness("perpetual", timeout_seconds=0.3) as opened:
         yield opened
 
 
@@ -62,15 +62,17 @@ PLACED_OR_NOT = [
 
 @pytest.mark.parametrize(("kind", "more", "stands"), PLACED_OR_NOT)
 async def test_an_order_without_an_answer_is_of_unknown_fate_and_sent_once(
-    desk: Desk, kind: str, more: dict[str, Any], stands: bool
+    harness: VenueHarness, kind: str, more: dict[str, Any], stands: bool
 ) -> None:
-    desk.exchange.misbehave(kind, method="POST", path="order", **more)
+    harness.exchange.misbehave(kind, method="POST", path="order", **more)
     with pytest.raises(OutcomeUnknown):
-        await desk.submit("buy", "0.5", "59000")
-    assert desk.exchange.truth.accepted("cid-1") == int(stands)
-    found = await desk.venue.find(SYMBOL, "cid-1", "")
+        await harness.submit("buy", "0.5", "59000")
+    assert harness.exchange.truth.accepted("cid-1") == int(stands)
+    found = await harness.venue.find(SYMBOL, "cid-1", "")
     assert (found is not None) is stands
-    posts = [e for e in desk.exchange.truth.log if e.kind == "request" and "POST" in str(e.detail)]
+    posts = [
+        e for e in harness.exchange.truth.log if e.kind == "request" and "POST" in str(e.detail)
+    ]
     assert len(posts) <= 1
 
 
@@ -85,29 +87,35 @@ DEFINITE = [
 
 @pytest.mark.parametrize(("kind", "more", "becomes", "pause"), DEFINITE)
 async def test_an_answer_that_is_definite_is_taken_as_it_is(
-    desk: Desk, kind: str, more: dict[str, Any], becomes: type[ExchangeError], pause: float
+    harness: VenueHarness,
+    kind: str,
+    more: dict[str, Any],
+    becomes: type[ExchangeError],
+    pause: float,
 ) -> None:
-    desk.exchange.misbehave(kind, method="POST", path="order", **more)
+    harness.exchange.misbehave(kind, method="POST", path="order", **more)
     with pytest.raises(becomes) as raised:
-        await desk.submit("buy", "0.5", "59000")
-    assert desk.exchange.truth.accepted("cid-1") == 0
+        await harness.submit("buy", "0.5", "59000")
+    assert harness.exchange.truth.accepted("cid-1") == 0
     assert getattr(raised.value, "retry_after", 0) == pytest.approx(pause, abs=1)
 
 
 @pytest.mark.parametrize("kind", ["no-reply", "empty", "truncated", "cut", "html", "503"])
-async def test_a_read_without_an_answer_may_be_asked_again(desk: Desk, kind: str) -> None:
-    await desk.submit("buy", "0.5", "59000")
+async def test_a_read_without_an_answer_may_be_asked_again(
+    harness: VenueHarness, kind: str
+) -> None:
+    await harness.submit("buy", "0.5", "59000")
     reads: dict[str, Callable[[], Awaitable[Any]]] = {
-        "order": lambda: desk.venue.find(SYMBOL, "cid-1", ""),
-        "openOrders": desk.venue.open_orders,
-        "myTrades": lambda: desk.venue.fills(SYMBOL, 0),
-        "account": desk.venue.holdings,
-        "time": desk.venue.clock_offset,
-        "trades": lambda: desk.venue.recent_trades(SYMBOL, 0),
-        "bookTicker": lambda: desk.venue.quote(SYMBOL),
+        "order": lambda: harness.venue.find(SYMBOL, "cid-1", ""),
+        "openOrders": harness.venue.open_orders,
+        "myTrades": lambda: harness.venue.fills(SYMBOL, 0),
+        "account": harness.venue.holdings,
+        "time": harness.venue.clock_offset,
+        "trades": lambda: harness.venue.recent_trades(SYMBOL, 0),
+        "bookTicker": lambda: harness.venue.quote(SYMBOL),
     }
     for path, read in reads.items():
-        desk.exchange.misbehave(kind, method="GET", path=path)
+        harness.exchange.misbehave(kind, method="GET", path=path)
         with pytest.raises(NotExecuted):
             await read()
         assert await read() is not None
@@ -118,33 +126,35 @@ async def test_a_read_without_an_answer_may_be_asked_again(desk: Desk, kind: str
 async def test_an_answer_that_says_nothing_is_not_taken_for_you_have_nothing(
     kind: str, body: str
 ) -> None:
-    async with a_desk(kind) as desk:
-        desk.venue._at.client.on_rest_response = lambda *_: body
+    async with venue_harness(kind) as harness:
+        harness.venue._at.client.on_rest_response = lambda *_: body
         reads: list[Callable[[], Awaitable[Any]]] = [
-            desk.venue.holdings,
-            desk.venue.open_orders,
-            lambda: desk.venue.fills(SYMBOL, 0),
-            lambda: desk.venue.find(SYMBOL, "cid-1", ""),
+            harness.venue.holdings,
+            harness.venue.open_orders,
+            lambda: harness.venue.fills(SYMBOL, 0),
+            lambda: harness.venue.find(SYMBOL, "cid-1", ""),
         ]
         for read in reads:
             with pytest.raises(NotExecuted):
                 await read()
         with pytest.raises(OutcomeUnknown):
-            await desk.submit("buy", "0.5", "59000")
+            await harness.submit("buy", "0.5", "59000")
 
 
 @pytest.mark.parametrize("kind", ["no-reply", "empty", "truncated", "cut", "html"])
-async def test_a_cancel_without_an_answer_is_of_unknown_fate(desk: Desk, kind: str) -> None:
-    await desk.submit("buy", "0.5", "59000")
-    desk.exchange.misbehave(kind, method="DELETE", path="order", placed=True)
+async def test_a_cancel_without_an_answer_is_of_unknown_fate(
+    harness: VenueHarness, kind: str
+) -> None:
+    await harness.submit("buy", "0.5", "59000")
+    harness.exchange.misbehave(kind, method="DELETE", path="order", placed=True)
     with pytest.raises(OutcomeUnknown):
-        await desk.venue.cancel(SYMBOL, "cid-1", "")
-    found = await desk.venue.find(SYMBOL, "cid-1", "")
+        await harness.venue.cancel(SYMBOL, "cid-1", "")
+    found = await harness.venue.find(SYMBOL, "cid-1", "")
     assert found is not None
     assert found.status is OrderStatus.CANCELED
 
 
-async def test_a_stop_whose_cancel_was_answered_and_then_nothing(perpetual: Desk) -> None:
+async def test_a_stop_whose_cancel_was_answered_and_then_nothing(perpetual: VenueHarness) -> None:
     """The answer to the cancel of a stop says yes and no more; the look after it fails."""
     await perpetual.submit("buy", "0.5")
     sent = await perpetual.submit(
@@ -156,76 +166,78 @@ async def test_a_stop_whose_cancel_was_answered_and_then_nothing(perpetual: Desk
         await perpetual.venue.cancel(SYMBOL, "cid-2", sent.venue_order_id)
 
 
-async def test_a_dead_man_switch_that_does_not_answer(perpetual: Desk) -> None:
+async def test_a_dead_man_switch_that_does_not_answer(perpetual: VenueHarness) -> None:
     for kind in ("no-reply", "empty", "truncated"):
         perpetual.exchange.misbehave(kind, method="POST", path="countdownCancelAll")
         with pytest.raises(OutcomeUnknown):
             await perpetual.venue.arm_dead_man([SYMBOL], 60)
 
 
-async def test_an_order_that_is_forgotten_for_a_while_is_not_found(desk: Desk) -> None:
-    desk.exchange.misbehave("forget", method="POST", path="order", seconds=0.2)
-    await desk.submit("buy", "0.5", "59000")
-    assert await desk.venue.find(SYMBOL, "cid-1", "") is None
+async def test_an_order_that_is_forgotten_for_a_while_is_not_found(harness: VenueHarness) -> None:
+    harness.exchange.misbehave("forget", method="POST", path="order", seconds=0.2)
+    await harness.submit("buy", "0.5", "59000")
+    assert await harness.venue.find(SYMBOL, "cid-1", "") is None
     async with asyncio.timeout(5):
-        while await desk.venue.find(SYMBOL, "cid-1", "") is None:
+        while await harness.venue.find(SYMBOL, "cid-1", "") is None:
             pass
-    assert desk.exchange.truth.accepted("cid-1") == 1
+    assert harness.exchange.truth.accepted("cid-1") == 1
 
 
-async def test_turned_away_all_but_cancels_and_looks_keep_away(desk: Desk) -> None:
-    await desk.submit("buy", "0.5", "59000")
-    desk.exchange.misbehave("429", method="GET", path="bookTicker", seconds=30)
+async def test_turned_away_all_but_cancels_and_looks_keep_away(harness: VenueHarness) -> None:
+    await harness.submit("buy", "0.5", "59000")
+    harness.exchange.misbehave("429", method="GET", path="bookTicker", seconds=30)
     with pytest.raises(NotExecuted):
-        await desk.venue.quote(SYMBOL)
+        await harness.venue.quote(SYMBOL)
     with pytest.raises(NotExecuted, match="rate limit") as raised:
-        await desk.submit("buy", "0.5", "58000")
+        await harness.submit("buy", "0.5", "58000")
     assert raised.value.retry_after == pytest.approx(30, abs=2)
-    assert desk.exchange.truth.accepted("cid-2") == 0
-    assert await desk.venue.find(SYMBOL, "cid-1", "") is not None
-    assert await desk.venue.cancel(SYMBOL, "cid-1", "") is not None
+    assert harness.exchange.truth.accepted("cid-2") == 0
+    assert await harness.venue.find(SYMBOL, "cid-1", "") is not None
+    assert await harness.venue.cancel(SYMBOL, "cid-1", "") is not None
 
 
-async def test_banned_nobody_asks(desk: Desk) -> None:
-    desk.exchange.misbehave("418", method="GET", path="bookTicker", seconds=30)
+async def test_banned_nobody_asks(harness: VenueHarness) -> None:
+    harness.exchange.misbehave("418", method="GET", path="bookTicker", seconds=30)
     with pytest.raises(NotExecuted):
-        await desk.venue.quote(SYMBOL)
+        await harness.venue.quote(SYMBOL)
     with pytest.raises(NotExecuted, match="rate limit"):
-        await desk.venue.cancel(SYMBOL, "cid-1", "")
+        await harness.venue.cancel(SYMBOL, "cid-1", "")
 
 
-async def test_a_cancelled_submit_stays_a_cancellation(desk: Desk) -> None:
-    desk.exchange.misbehave("no-reply", method="POST", path="order")
-    task = asyncio.create_task(desk.submit("buy", "0.5", "59000"))
-    await desk.exchange.until(lambda: desk.exchange.truth.accepted("cid-1"))
+async def test_a_cancelled_submit_stays_a_cancellation(harness: VenueHarness) -> None:
+    harness.exchange.misbehave("no-reply", method="POST", path="order")
+    task = asyncio.create_task(harness.submit("buy", "0.5", "59000"))
+    await harness.exchange.until(lambda: harness.exchange.truth.accepted("cid-1"))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_a_clock_that_is_off_is_not_now_and_nothing_was_placed(desk: Desk) -> None:
-    desk.exchange.skew_clock(3600)
+async def test_a_clock_that_is_off_is_not_now_and_nothing_was_placed(harness: VenueHarness) -> None:
+    harness.exchange.skew_clock(3600)
     with pytest.raises(NotExecuted):
-        await desk.submit("buy", "0.5", "59000")
-    assert desk.exchange.truth.accepted("cid-1") == 0
+        await harness.submit("buy", "0.5", "59000")
+    assert harness.exchange.truth.accepted("cid-1") == 0
 
 
 async def test_an_exchange_that_went_away_took_no_order() -> None:
-    async with a_desk("spot") as desk:
-        await desk.exchange._server.stop()
+    async with venue_harness("spot") as harness:
+        await harness.exchange._server.stop()
         with pytest.raises(NotExecuted):
-            await desk.venue.clock_offset()  # and with it goes the connection that was kept
+            await harness.venue.clock_offset()  # and with it goes the connection that was kept
         with pytest.raises(NotExecuted):
-            await desk.submit("buy", "0.5", "59000")
-        await desk.exchange._server.start(desk.exchange.port)
-        assert desk.exchange.truth.accepted("cid-1") == 0
+            await harness.submit("buy", "0.5", "59000")
+        await harness.exchange._server.start(harness.exchange.port)
+        assert harness.exchange.truth.accepted("cid-1") == 0
 
 
-def all_calls(venue: CcxtVenue, desk: Desk, ours: str) -> list[Callable[[], Awaitable[Any]]]:
+def all_calls(
+    venue: CcxtVenue, harness: VenueHarness, ours: str
+) -> list[Callable[[], Awaitable[Any]]]:
     return [
         venue.holdings,
         venue.open_orders,
-        lambda: venue.submit(desk.spec("buy", "0.5"), ours),
+        lambda: venue.submit(harness.spec("buy", "0.5"), ours),
         lambda: venue.cancel(SYMBOL, ours, ""),
         lambda: venue.find(SYMBOL, ours, ""),
         lambda: venue.fills(SYMBOL, 0),
@@ -252,16 +264,16 @@ async def test_a_canary_key_is_seen_nowhere(kind: str, caplog: pytest.LogCapture
     async with LoopbackExchange() as exchange:
         exchange.add_account("canary", CANARY, CANARY_SECRET)
         exchange.quote(SYMBOL, "59990", "60010")
-        desk = Desk(exchange, kind, timeout_seconds=0.1)
-        venue = desk.venue = CcxtVenue(
-            desk.settings, {SYMBOL: SYMBOL}, Credentials(CANARY, CANARY_SECRET)
+        harness = VenueHarness(exchange, kind, timeout_seconds=0.1)
+        venue = harness.venue = CcxtVenue(
+            harness.settings, {SYMBOL: SYMBOL}, Credentials(CANARY, CANARY_SECRET)
         )
         await venue.open()
         for fault in ("no-reply", "empty", "truncated", "cut", "reset", "html", "503", "418"):
             exchange.misbehave(fault, path="*", count=FOREVER)
-            texts += [await said(call) for call in all_calls(venue, desk, f"c-{fault}")]
+            texts += [await said(call) for call in all_calls(venue, harness, f"c-{fault}")]
             exchange.behave()
-        texts += [repr(venue), repr(desk.settings)]
+        texts += [repr(venue), repr(harness.settings)]
         await venue.close()
     shown = "\n".join(texts) + caplog.text
     assert len([text for text in texts if text]) > 50

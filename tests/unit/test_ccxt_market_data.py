@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ccxt_bench import client, markets
+from tests.fixtures.ccxt_markets import client, markets
 from tradectl.domain.money import Side
 from tradectl.exchange.ccxt_venue.market_data import LEVELS, Crossed, MarketData
 

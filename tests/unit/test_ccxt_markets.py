@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ccxt_bench import client, markets
+from tests.fixtures.ccxt_markets import client, markets
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.ccxt_bench import QUIRKS, client, markets
+from tests.fixtures.ccxt_markets import QUIRKS, client, markets
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ccxt_bench import QUIRKS, client, markets
+from tests.fixtures.ccxt_markets import QUIRKS, client, markets
 from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType

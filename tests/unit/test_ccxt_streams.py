@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
-from tests.unit.ccxt_desk import SYMBOL, Desk, News, a_desk, listening, stopped
+from tests.fixtures.loopback_venue import (
+    SYMBOL,
+    News,
+    VenueHarness,
+    stopped,
+    user_stream,
+    venue_harness,
+)
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.exchange.ccxt_venue.streams import run_together
@@ -21,18 +28,20 @@ BOTH = (SYMBOL, OTHER)
 
 
 @pytest.fixture(params=["spot", "perpetual"])
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    async with a_desk(request.param, poll_seconds=0.05) as opened:
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[VenueHarness]:
+    async with venue_harness(request.param, poll_seconds=0.05) as opened:
         yield opened
 
 
 class Heard:
     """A stream, and what it handed over."""
 
-    def __init__(self, desk: Desk, channel: Channel, symbols: Sequence[str] = (SYMBOL,)) -> None:
-        self.desk = desk
+    def __init__(
+        self, harness: VenueHarness, channel: Channel, symbols: Sequence[str] = (SYMBOL,)
+    ) -> None:
+        self.harness = harness
         self.events: list[MarketDataEvent] = []
-        self.task = asyncio.create_task(desk.venue.stream(channel, symbols, self.events.extend))
+        self.task = asyncio.create_task(harness.venue.stream(channel, symbols, self.events.extend))
 
     @property
     def ids(self) -> list[tuple[str, str]]:
@@ -47,7 +56,7 @@ class Heard:
                 self.task.result()
             return done()
 
-        await self.desk.exchange.until(checked)
+        await self.harness.exchange.until(checked)
 
     async def begun(self, symbols: Sequence[str] = (SYMBOL,)) -> Heard:
         """Market moves until every symbol has been heard of, so that the stream is known to run."""
@@ -55,9 +64,9 @@ class Heard:
         while not all(self.of(symbol) for symbol in symbols):
             price += 10
             for symbol in symbols:
-                self.desk.exchange.move(symbol, price, market=self.desk.market)
+                self.harness.exchange.move(symbol, price, market=self.harness.market)
             try:
-                await self.desk.exchange.until(
+                await self.harness.exchange.until(
                     lambda: self.task.done() or all(self.of(symbol) for symbol in symbols), 0.1
                 )
             except TimeoutError:
@@ -72,12 +81,12 @@ class Heard:
             await self.task
 
 
-async def test_every_trade_of_every_symbol_is_handed_over_once(desk: Desk) -> None:
-    heard = await Heard(desk, Channel.TRADES, BOTH).begun(BOTH)
+async def test_every_trade_of_every_symbol_is_handed_over_once(harness: VenueHarness) -> None:
+    heard = await Heard(harness, Channel.TRADES, BOTH).begun(BOTH)
     before = len(heard.events)
     for step in range(200):
         symbol = BOTH[step % 3 == 0]
-        desk.exchange.print_trade(symbol, 61_000 + step, "0.01", market=desk.market)
+        harness.exchange.print_trade(symbol, 61_000 + step, "0.01", market=harness.market)
     last = 61_000 + 199
     await heard.until(lambda: any(event.price == last for event in heard.events))
     await heard.until(lambda: len(heard.events) >= before + 200)
@@ -88,33 +97,35 @@ async def test_every_trade_of_every_symbol_is_handed_over_once(desk: Desk) -> No
     await stopped(heard.task)
 
 
-async def test_a_trade_of_a_quiet_symbol_does_not_wait_for_the_next_one(desk: Desk) -> None:
+async def test_a_trade_of_a_quiet_symbol_does_not_wait_for_the_next_one(
+    harness: VenueHarness,
+) -> None:
     """ccxt wakes for one symbol only; the other's trade is not left lying until its next."""
-    heard = await Heard(desk, Channel.TRADES, BOTH).begun(BOTH)
+    heard = await Heard(harness, Channel.TRADES, BOTH).begun(BOTH)
     before = len(heard.of(OTHER))
     for symbol in (SYMBOL, OTHER, SYMBOL):
-        desk.exchange.print_trade(symbol, 61_000, "0.01", market=desk.market)
+        harness.exchange.print_trade(symbol, 61_000, "0.01", market=harness.market)
     await heard.until(lambda: len(heard.of(OTHER)) > before)
     await stopped(heard.task)
 
 
-async def test_ids_of_the_stream_are_those_of_the_recent_trades(desk: Desk) -> None:
-    heard = await Heard(desk, Channel.TRADES).begun()
-    desk.trade("61000", "0.02")
+async def test_ids_of_the_stream_are_those_of_the_recent_trades(harness: VenueHarness) -> None:
+    heard = await Heard(harness, Channel.TRADES).begun()
+    harness.trade("61000", "0.02")
     await heard.until(lambda: heard.events[-1].price == 61000)
-    recent = await desk.venue.recent_trades(SYMBOL, 0)
+    recent = await harness.venue.recent_trades(SYMBOL, 0)
     assert recent[-1] == heard.events[-1]
     since = recent[-1].ts
-    assert [e.trade_id for e in await desk.venue.recent_trades(SYMBOL, since)] == [
+    assert [e.trade_id for e in await harness.venue.recent_trades(SYMBOL, since)] == [
         event.trade_id for event in recent if event.ts >= since
     ]
     await stopped(heard.task)
 
 
-async def test_quotes_of_several_symbols(desk: Desk) -> None:
-    heard = await Heard(desk, Channel.QUOTES, BOTH).begun(BOTH)
+async def test_quotes_of_several_symbols(harness: VenueHarness) -> None:
+    heard = await Heard(harness, Channel.QUOTES, BOTH).begun(BOTH)
     for symbol in BOTH:
-        desk.exchange.quote(symbol, "3000", "3001", "7", market=desk.market)
+        harness.exchange.quote(symbol, "3000", "3001", "7", market=harness.market)
     await heard.until(lambda: all(heard.of(symbol)[-1].bid == 3000 for symbol in BOTH))
     quote = heard.of(OTHER)[-1]
     assert isinstance(quote, QuoteEvent)
@@ -122,9 +133,9 @@ async def test_quotes_of_several_symbols(desk: Desk) -> None:
     await stopped(heard.task)
 
 
-async def test_the_book(desk: Desk) -> None:
-    heard = await Heard(desk, Channel.BOOK, BOTH).begun(BOTH)
-    desk.quote("60000", "60001", "0.3")
+async def test_the_book(harness: VenueHarness) -> None:
+    heard = await Heard(harness, Channel.BOOK, BOTH).begun(BOTH)
+    harness.quote("60000", "60001", "0.3")
     await heard.until(lambda: heard.of(SYMBOL)[-1].bid == 60000)
     book = heard.of(SYMBOL)[-1]
     assert isinstance(book, BookEvent)
@@ -135,20 +146,20 @@ async def test_the_book(desk: Desk) -> None:
 
 @pytest.mark.parametrize("fault", ["drop", "crossed", "disconnect"])
 async def test_a_book_that_lost_a_step_ends_and_begins_anew_with_a_whole_one(
-    desk: Desk, fault: str
+    harness: VenueHarness, fault: str
 ) -> None:
-    heard = await Heard(desk, Channel.BOOK).begun()
-    armed = desk.exchange.misbehave(fault, event="depthUpdate")
+    heard = await Heard(harness, Channel.BOOK).begun()
+    armed = harness.exchange.misbehave(fault, event="depthUpdate")
     ended = asyncio.create_task(heard.ends())
     step = 0
     while not ended.done():
         step += 1
-        desk.quote(str(61_000 + step), str(61_010 + step))
+        harness.quote(str(61_000 + step), str(61_010 + step))
         await asyncio.wait([ended], timeout=0.05)
     await ended
     assert armed.hits == 1
-    again = await Heard(desk, Channel.BOOK).begun()
-    desk.quote("62000", "62001", "0.3")
+    again = await Heard(harness, Channel.BOOK).begun()
+    harness.quote("62000", "62001", "0.3")
     await again.until(lambda: again.events[-1].bid == 62000)
     assert all(event.bid < event.ask for event in again.events if event.bid and event.ask)
     await stopped(again.task)
@@ -156,20 +167,22 @@ async def test_a_book_that_lost_a_step_ends_and_begins_anew_with_a_whole_one(
 
 @pytest.mark.parametrize("channel", list(Channel))
 async def test_a_lost_connection_is_told_and_the_next_one_works(
-    desk: Desk, channel: Channel
+    harness: VenueHarness, channel: Channel
 ) -> None:
-    heard = await Heard(desk, channel).begun()
-    desk.exchange.restart_streams()
+    heard = await Heard(harness, channel).begun()
+    harness.exchange.restart_streams()
     await heard.ends()
-    await stopped((await Heard(desk, channel).begun()).task)
+    await stopped((await Heard(harness, channel).begun()).task)
 
 
 @pytest.mark.parametrize("channel", list(Channel))
-async def test_a_stream_that_ends_leaves_no_connection(desk: Desk, channel: Channel) -> None:
-    heard = await Heard(desk, channel).begun()
-    assert desk.exchange.hub.sockets
+async def test_a_stream_that_ends_leaves_no_connection(
+    harness: VenueHarness, channel: Channel
+) -> None:
+    heard = await Heard(harness, channel).begun()
+    assert harness.exchange.hub.sockets
     await stopped(heard.task)
-    await desk.exchange.until(lambda: not desk.exchange.hub.sockets)
+    await harness.exchange.until(lambda: not harness.exchange.hub.sockets)
 
 
 GARBAGE = [
@@ -183,61 +196,63 @@ GARBAGE = [
 ]
 
 
-def say(desk: Desk, text: str) -> None:
+def say(harness: VenueHarness, text: str) -> None:
     """As if the exchange had sent it, on every connection there is."""
-    for connection in list(desk.venue._at.client.clients.values()):
+    for connection in list(harness.venue._at.client.clients.values()):
         connection.handle_message(WSMessage(WSMsgType.TEXT, text, None))
 
 
 @pytest.mark.parametrize("text", GARBAGE)
 async def test_a_message_that_is_none_is_dropped_and_the_stream_lives(
-    desk: Desk, text: str
+    harness: VenueHarness, text: str
 ) -> None:
-    heard = await Heard(desk, Channel.TRADES).begun()
-    say(desk, text)
-    desk.trade("61000", "0.02")
+    heard = await Heard(harness, Channel.TRADES).begun()
+    say(harness, text)
+    harness.trade("61000", "0.02")
     await heard.until(lambda: heard.events[-1].price == 61000)
-    assert sum(desk.venue.dropped.values()) == 1
+    assert sum(harness.venue.dropped.values()) == 1
     assert all(event.price > 0 and event.price.is_finite() for event in heard.events)
     await stopped(heard.task)
 
 
-async def test_crossed_quotes_are_dropped_and_counted(desk: Desk) -> None:
-    heard = await Heard(desk, Channel.QUOTES).begun()
-    desk.exchange.misbehave("crossed", event="bookTicker")
-    desk.quote("61000", "61001")
-    desk.quote("62000", "62001")
+async def test_crossed_quotes_are_dropped_and_counted(harness: VenueHarness) -> None:
+    heard = await Heard(harness, Channel.QUOTES).begun()
+    harness.exchange.misbehave("crossed", event="bookTicker")
+    harness.quote("61000", "61001")
+    harness.quote("62000", "62001")
     await heard.until(lambda: heard.events[-1].bid == 62000)
-    assert desk.venue.dropped == {"crossed": 1}
+    assert harness.venue.dropped == {"crossed": 1}
     await stopped(heard.task)
 
 
-async def test_news_that_cannot_be_read_may_have_been_a_fill(desk: Desk) -> None:
-    task = await listening(desk, News())
-    say(desk, "{not json")
+async def test_news_that_cannot_be_read_may_have_been_a_fill(harness: VenueHarness) -> None:
+    task = await user_stream(harness, News())
+    say(harness, "{not json")
     with pytest.raises(NotExecuted):
         await task
-    assert set(desk.venue.dropped) == {"not readable"}
+    assert set(harness.venue.dropped) == {"not readable"}
 
 
 @pytest.mark.parametrize("event", ["listenKeyExpired", "eventStreamTerminated"])
-async def test_a_user_stream_that_the_exchange_ends_is_a_lost_one(desk: Desk, event: str) -> None:
-    task = await listening(desk, News())
-    say(desk, f'{{"e":"{event}","E":1}}')
+async def test_a_user_stream_that_the_exchange_ends_is_a_lost_one(
+    harness: VenueHarness, event: str
+) -> None:
+    task = await user_stream(harness, News())
+    say(harness, f'{{"e":"{event}","E":1}}')
     with pytest.raises(NotExecuted):
         await task
     news = News()
-    await stopped(await listening(desk, news))
+    await stopped(await user_stream(harness, news))
 
 
-async def test_duplicates_and_disorder_of_news_are_told_as_they_come(desk: Desk) -> None:
+async def test_duplicates_and_disorder_of_news_are_told_as_they_come(harness: VenueHarness) -> None:
     news = News()
-    task = await listening(desk, news)
-    desk.exchange.misbehave("duplicate", stream="user", count=2)
-    await desk.submit("buy", "0.5", "60000")
-    desk.trade("60000", "0.2")
-    desk.trade("60000", "0.3")
-    await desk.exchange.until(
+    task = await user_stream(harness, news)
+    harness.exchange.misbehave("duplicate", stream="user", count=2)
+    await harness.submit("buy", "0.5", "60000")
+    harness.trade("60000", "0.2")
+    harness.trade("60000", "0.3")
+    await harness.exchange.until(
         lambda: (
             sum(fill.quantity for fill in {f.trade_id: f for f in news.fills}.values())
             == Decimal("0.5")
@@ -247,20 +262,20 @@ async def test_duplicates_and_disorder_of_news_are_told_as_they_come(desk: Desk)
     await stopped(task)
 
 
-async def test_where_nothing_is_pushed_it_is_asked_again_and_again(desk: Desk) -> None:
-    has = desk.venue._at.client.has
+async def test_where_nothing_is_pushed_it_is_asked_again_and_again(harness: VenueHarness) -> None:
+    has = harness.venue._at.client.has
     for name in (
         "watchTradesForSymbols", "watchTrades", "watchBidsAsks", "watchTicker",
         "watchOrderBookForSymbols", "watchOrderBook",
     ):  # fmt: skip
         has[name] = False
-    assert desk.venue.abilities.channels == ()
-    desk.trade("60000", "0.02")
-    heards = {channel: Heard(desk, channel, BOTH) for channel in Channel}
+    assert harness.venue.abilities.channels == ()
+    harness.trade("60000", "0.02")
+    heards = {channel: Heard(harness, channel, BOTH) for channel in Channel}
     trades = heards[Channel.TRADES]
     await trades.until(lambda: trades.of(SYMBOL))
     for step in range(5):
-        desk.trade(str(60_000 + step), "0.01")
+        harness.trade(str(60_000 + step), "0.01")
     await trades.until(lambda: trades.of(SYMBOL)[-1].price == 60_004)
     assert len(set(trades.ids)) == len(trades.ids)
     for channel in (Channel.QUOTES, Channel.BOOK):
@@ -270,11 +285,11 @@ async def test_where_nothing_is_pushed_it_is_asked_again_and_again(desk: Desk) -
         await stopped(heard.task)
 
 
-async def test_polling_ends_when_there_is_no_answer(desk: Desk) -> None:
-    desk.venue._at.client.has["watchTradesForSymbols"] = False
-    desk.venue._at.client.has["watchTrades"] = False
-    heard = await Heard(desk, Channel.TRADES).begun()
-    desk.exchange.misbehave("html", path="trades")
+async def test_polling_ends_when_there_is_no_answer(harness: VenueHarness) -> None:
+    harness.venue._at.client.has["watchTradesForSymbols"] = False
+    harness.venue._at.client.has["watchTrades"] = False
+    heard = await Heard(harness, Channel.TRADES).begun()
+    harness.exchange.misbehave("html", path="trades")
     await heard.ends()
 
 

@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.loopback_venue import (
+    KINDS,
+    SYMBOL,
+    News,
+    VenueHarness,
+    stopped,
+    user_stream,
+    venue_harness,
+)
 from tests.loopback import LoopbackExchange
-from tests.unit.ccxt_desk import KINDS, SYMBOL, Desk, News, a_desk, listening, stopped
 from tradectl.domain.errors import AccessLost, NotExecuted, UsageError, VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
@@ -24,20 +32,20 @@ from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, Venu
 
 
 @pytest.fixture(params=KINDS)
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    async with a_desk(request.param) as opened:
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[VenueHarness]:
+    async with venue_harness(request.param) as opened:
         yield opened
 
 
 @pytest.fixture
-async def spot() -> AsyncIterator[Desk]:
-    async with a_desk("spot") as opened:
+async def spot() -> AsyncIterator[VenueHarness]:
+    async with venue_harness("spot") as opened:
         yield opened
 
 
 @pytest.fixture
-async def perpetual() -> AsyncIterator[Desk]:
-    async with a_desk("perpetual") as opened:
+async def perpetual() -> AsyncIterator[VenueHarness]:
+    async with venue_harness("perpetual") as opened:
         yield opened
 
 
@@ -55,9 +63,9 @@ def test_ccxt_lists_its_exchanges() -> None:
     assert {"binance", "kraken", "okx"} <= set(exchange_ids())
 
 
-async def test_it_says_what_it_can(desk: Desk) -> None:
-    is_spot = desk.kind == "spot"
-    assert desk.venue.abilities == Abilities(
+async def test_it_says_what_it_can(harness: VenueHarness) -> None:
+    is_spot = harness.kind == "spot"
+    assert harness.venue.abilities == Abilities(
         tuple(Channel),
         True,
         dead_man=not is_spot,
@@ -66,15 +74,15 @@ async def test_it_says_what_it_can(desk: Desk) -> None:
     )
 
 
-async def test_rules(desk: Desk) -> None:
-    rules = desk.venue.instrument(SYMBOL)
-    kind = InstrumentKind.SPOT if desk.kind == "spot" else InstrumentKind.PERPETUAL
+async def test_rules(harness: VenueHarness) -> None:
+    rules = harness.venue.instrument(SYMBOL)
+    kind = InstrumentKind.SPOT if harness.kind == "spot" else InstrumentKind.PERPETUAL
     assert (rules.symbol, rules.base, rules.quote, rules.kind) == (SYMBOL, "BTC", "USDT", kind)
-    assert [info.unified for info in desk.venue.markets() if info.symbol == SYMBOL] == [
-        "BTC/USDT" if desk.kind == "spot" else "BTC/USDT:USDT"
+    assert [info.unified for info in harness.venue.markets() if info.symbol == SYMBOL] == [
+        "BTC/USDT" if harness.kind == "spot" else "BTC/USDT:USDT"
     ]
     with pytest.raises(UsageError, match=r"unknown symbol 'BTCUSDX'.*BTC/USDT"):
-        desk.venue.instrument("BTCUSDX")
+        harness.venue.instrument("BTCUSDX")
 
 
 async def test_an_unknown_symbol_or_exchange_is_a_wrong_usage() -> None:
@@ -104,16 +112,16 @@ async def test_without_keys_there_is_market_data_and_nothing_private() -> None:
         with pytest.raises(AccessLost):
             await venue.holdings()
         with pytest.raises(AccessLost):
-            await venue.submit(Desk(exchange, "spot").spec("buy", "1"), "a")
+            await venue.submit(VenueHarness(exchange, "spot").spec("buy", "1"), "a")
         await venue.close()
 
 
-async def test_closing_is_quick_and_safe_to_repeat(desk: Desk) -> None:
-    stream = asyncio.create_task(desk.venue.stream(Channel.TRADES, [SYMBOL], lambda _: None))
-    await desk.exchange.until(lambda: desk.exchange.hub.sockets)
+async def test_closing_is_quick_and_safe_to_repeat(harness: VenueHarness) -> None:
+    stream = asyncio.create_task(harness.venue.stream(Channel.TRADES, [SYMBOL], lambda _: None))
+    await harness.exchange.until(lambda: harness.exchange.hub.sockets)
     started = time.monotonic()
-    await desk.venue.close()
-    await desk.venue.close()
+    await harness.venue.close()
+    await harness.venue.close()
     assert time.monotonic() - started < 3
     with pytest.raises(NotExecuted):
         await stream
@@ -147,35 +155,35 @@ async def test_every_address_is_the_one_that_was_set(exchange_id: str, testnet: 
 # --- the account --------------------------------------------------------------------------------------
 
 
-async def test_holdings(desk: Desk) -> None:
-    assert (await desk.venue.holdings()).balances == {"USDT": 100_000}
-    await desk.submit("buy", "0.5")
-    held = await desk.venue.holdings()
-    if desk.kind == "spot":
+async def test_holdings(harness: VenueHarness) -> None:
+    assert (await harness.venue.holdings()).balances == {"USDT": 100_000}
+    await harness.submit("buy", "0.5")
+    held = await harness.venue.holdings()
+    if harness.kind == "spot":
         assert held.balances == {"BTC": Decimal("0.4995"), "USDT": Decimal(69995)}
         assert held.positions == {}
         return
     assert held.positions == {SYMBOL: Decimal("0.5")}
-    (paid,) = await desk.venue.fills(SYMBOL, 0)
+    (paid,) = await harness.venue.fills(SYMBOL, 0)
     assert held.balances == {"USDT": 100_000 - paid.fee}  # whatever the position is worth by now
-    desk.quote("61000", "61010")
-    assert (await desk.venue.holdings()).balances == held.balances
+    harness.quote("61000", "61010")
+    assert (await harness.venue.holdings()).balances == held.balances
 
 
-async def test_a_short_position_is_below_zero(perpetual: Desk) -> None:
+async def test_a_short_position_is_below_zero(perpetual: VenueHarness) -> None:
     await perpetual.submit("sell", "0.5")
     assert (await perpetual.venue.holdings()).positions == {SYMBOL: Decimal("-0.5")}
     await perpetual.submit("buy", "0.5", reduce_only=True)
     assert (await perpetual.venue.holdings()).positions == {}
 
 
-async def test_permissions_and_the_clock(desk: Desk) -> None:
-    assert await desk.venue.permissions() == Permissions(trade=True, withdraw=False)
-    desk.exchange.skew_clock(30)
-    assert await desk.venue.clock_offset() == pytest.approx(30e9, abs=0.5e9)
+async def test_permissions_and_the_clock(harness: VenueHarness) -> None:
+    assert await harness.venue.permissions() == Permissions(trade=True, withdraw=False)
+    harness.exchange.skew_clock(30)
+    assert await harness.venue.clock_offset() == pytest.approx(30e9, abs=0.5e9)
 
 
-async def test_the_dead_man_switch(perpetual: Desk) -> None:
+async def test_the_dead_man_switch(perpetual: VenueHarness) -> None:
     await perpetual.submit("buy", "0.5", "59000")
     await perpetual.venue.arm_dead_man([SYMBOL, "ETHUSDT"], 60)
     await perpetual.venue.arm_dead_man([SYMBOL], 0)
@@ -186,38 +194,38 @@ async def test_the_dead_man_switch(perpetual: Desk) -> None:
 
 @pytest.mark.parametrize("seconds", [0.001, 0.5, 0.999, -1])
 async def test_a_dead_man_switch_that_would_disarm_itself_is_refused(
-    perpetual: Desk, seconds: float
+    perpetual: VenueHarness, seconds: float
 ) -> None:
     with pytest.raises(UsageError):
         await perpetual.venue.arm_dead_man([SYMBOL], seconds)
 
 
-async def test_there_is_none_on_spot(spot: Desk) -> None:
+async def test_there_is_none_on_spot(spot: VenueHarness) -> None:
     with pytest.raises(VenueRefusal):
         await spot.venue.arm_dead_man([SYMBOL], 60)
 
 
-async def test_the_worth_of_a_currency(desk: Desk) -> None:
-    desk.trade("60000", "0.01")
-    assert await desk.venue.price_of("BTC", "USDT") == 60000
-    assert await desk.venue.price_of("XXX", "USDT") is None
+async def test_the_worth_of_a_currency(harness: VenueHarness) -> None:
+    harness.trade("60000", "0.01")
+    assert await harness.venue.price_of("BTC", "USDT") == 60000
+    assert await harness.venue.price_of("XXX", "USDT") is None
 
 
 # --- news ---
 
 
-async def test_orders_and_fills_are_told(desk: Desk) -> None:
+async def test_orders_and_fills_are_told(harness: VenueHarness) -> None:
     news = News()
-    task = await listening(desk, news)
-    await desk.submit("buy", "0.5", "60000")
-    desk.trade("60000", "0.2")
-    desk.trade("60000", "0.1")
-    await desk.venue.cancel(SYMBOL, "cid-1", "")
+    task = await user_stream(harness, news)
+    await harness.submit("buy", "0.5", "60000")
+    harness.trade("60000", "0.2")
+    harness.trade("60000", "0.1")
+    await harness.venue.cancel(SYMBOL, "cid-1", "")
 
     def ours() -> list[VenueOrder]:
         return [order for order in news.orders if order.client_order_id == "cid-1"]
 
-    await desk.exchange.until(lambda: ours() and ours()[-1].status is OrderStatus.CANCELED)
+    await harness.exchange.until(lambda: ours() and ours()[-1].status is OrderStatus.CANCELED)
     assert [(o.status, o.filled) for o in ours()] == [
         (OrderStatus.ACCEPTED, 0),
         (OrderStatus.PARTIALLY_FILLED, Decimal("0.2")),
@@ -228,18 +236,18 @@ async def test_orders_and_fills_are_told(desk: Desk) -> None:
         ("cid-1", Decimal("0.2")),
         ("cid-1", Decimal("0.1")),
     ]
-    assert news.fills == await desk.venue.fills(SYMBOL, 0)
+    assert news.fills == await harness.venue.fills(SYMBOL, 0)
     await stopped(task)
 
 
-async def test_a_triggered_stop_is_told_as_ours(desk: Desk) -> None:
+async def test_a_triggered_stop_is_told_as_ours(harness: VenueHarness) -> None:
     news = News()
-    await desk.submit("buy", "0.5")
-    task = await listening(desk, news)
-    await desk.submit("sell", "0.4", type=OrderType.STOP_MARKET, stop_price=Decimal(59000))
-    desk.quote("58900", "58920")
-    desk.trade("58900", "0.1")
-    await desk.exchange.until(
+    await harness.submit("buy", "0.5")
+    task = await user_stream(harness, news)
+    await harness.submit("sell", "0.4", type=OrderType.STOP_MARKET, stop_price=Decimal(59000))
+    harness.quote("58900", "58920")
+    harness.trade("58900", "0.1")
+    await harness.exchange.until(
         lambda: [o for o in news.orders if o.status is OrderStatus.FILLED and o.side is Side.SELL]
     )
     sells = [f for f in news.fills if f.side is Side.SELL]
@@ -249,23 +257,25 @@ async def test_a_triggered_stop_is_told_as_ours(desk: Desk) -> None:
     await stopped(task)
 
 
-async def test_a_lost_connection_is_not_now_and_it_can_be_listened_to_again(desk: Desk) -> None:
+async def test_a_lost_connection_is_not_now_and_it_can_be_listened_to_again(
+    harness: VenueHarness,
+) -> None:
     news = News()
-    task = await listening(desk, news)
-    desk.exchange.restart_streams()
+    task = await user_stream(harness, news)
+    harness.exchange.restart_streams()
     with pytest.raises(NotExecuted):
         await task
     news.all.clear()
-    again = await listening(desk, news)
-    await desk.submit("buy", "0.5")
-    await desk.exchange.until(lambda: [f for f in news.fills if f.client_order_id == "cid-1"])
+    again = await user_stream(harness, news)
+    await harness.submit("buy", "0.5")
+    await harness.exchange.until(lambda: [f for f in news.fills if f.client_order_id == "cid-1"])
     await stopped(again)
 
 
-async def test_two_listeners_are_one_too_many(desk: Desk) -> None:
-    task = await listening(desk, News())
+async def test_two_listeners_are_one_too_many(harness: VenueHarness) -> None:
+    task = await user_stream(harness, News())
     with pytest.raises(NotExecuted, match="already"):
-        await desk.venue.listen(lambda _: None)
+        await harness.venue.listen(lambda _: None)
     await stopped(task)
 
 

@@ -12,12 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from tests.unit.doctor_desk import (
+from tests.fixtures.doctor import (
     LISTEN_S,
     NEVER,
-    DoctorDesk,
+    DoctorHarness,
     PatientVenue,
-    desk_in,
+    doctor_in,
     event,
     stands_in,
 )
@@ -34,18 +34,18 @@ CONFIG = 'mode = "live"\nsymbols = ["BTCUSDT"]\n[[exchanges]]\nid = "binance"\n'
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> DoctorDesk:
-    return desk_in(tmp_path)
+def harness(tmp_path: Path) -> DoctorHarness:
+    return doctor_in(tmp_path)
 
 
 async def diagnosed(
-    desk: DoctorDesk, *venues: PatientVenue | Exception, connect_s: float = 5.0
+    harness: DoctorHarness, *venues: PatientVenue | Exception, connect_s: float = 5.0
 ) -> dict[str, Finding]:
-    """Of the desk's own exchange unless others stand there."""
-    names = [exchange.prefix for exchange in desk.settings.exchanges]
-    with stands_in(dict(zip(names, venues or (desk.venue,), strict=True))):
+    """Of the harness's own exchange unless others stand there."""
+    names = [exchange.prefix for exchange in harness.settings.exchanges]
+    with stands_in(dict(zip(names, venues or (harness.venue,), strict=True))):
         found = await diagnose(
-            desk.settings, desk.state_dir, listen_s=LISTEN_S, connect_s=connect_s
+            harness.settings, harness.state_dir, listen_s=LISTEN_S, connect_s=connect_s
         )
     return {finding.check: finding for finding in found}
 
@@ -57,16 +57,16 @@ def failures(found: dict[str, Finding]) -> list[str]:
 # --- connecting -------------------------------------------------------------------------------------
 
 
-async def test_a_system_that_is_well_passes_and_is_closed(desk: DoctorDesk) -> None:
-    found = await diagnosed(desk)
+async def test_a_system_that_is_well_passes_and_is_closed(harness: DoctorHarness) -> None:
+    found = await diagnosed(harness)
     assert is_fit(found.values())
     assert {"configuration", "disk", "binance: connection", "binance: keys"} <= set(found)
-    assert desk.venue.closed == 1
+    assert harness.venue.closed == 1
 
 
-async def test_without_an_exchange_there_is_only_the_machine(desk: DoctorDesk) -> None:
-    desk.set(exchanges=(), mode="paper")
-    found = await diagnose(desk.settings, desk.state_dir)
+async def test_without_an_exchange_there_is_only_the_machine(harness: DoctorHarness) -> None:
+    harness.set(exchanges=(), mode="paper")
+    found = await diagnose(harness.settings, harness.state_dir)
     assert found[-1].message == "none: the simulated market is traded on paper"
     assert is_fit(found)
 
@@ -86,46 +86,46 @@ async def test_without_an_exchange_there_is_only_the_machine(desk: DoctorDesk) -
     ids=["error", "silence", "keys", "symbol"],
 )
 async def test_an_exchange_that_cannot_be_reached_is_one_failure(
-    desk: DoctorDesk, opening: object, check: str, words: str
+    harness: DoctorHarness, opening: object, check: str, words: str
 ) -> None:
-    desk.venue.opening = opening
-    found = await diagnosed(desk, connect_s=0.05)
+    harness.venue.opening = opening
+    found = await diagnosed(harness, connect_s=0.05)
     assert failures(found) == [check]
     assert [name for name in found if name.startswith("binance")] == [check]
     assert words in f"{found[check].message} -> {found[check].mend}"
     assert "nothing else was looked at" in found[check].message
-    assert desk.venue.closed == 1
+    assert harness.venue.closed == 1
 
 
-async def test_what_can_be_reached_is_looked_at_all_the_same(desk: DoctorDesk) -> None:
-    desk.set(
+async def test_what_can_be_reached_is_looked_at_all_the_same(harness: DoctorHarness) -> None:
+    harness.set(
         symbols=("BTCUSDT", "kraken:BTCUSDT"),
         exchanges=(ExchangeSettings(id="binance"), ExchangeSettings(id="kraken")),
     )
     well = PatientVenue("kraken", news=[event("kraken:BTCUSDT")])
     well.rules = {"kraken:BTCUSDT": well.rules["BTCUSDT"]}
-    found = await diagnosed(desk, PatientVenue(opening=NotExecuted("down")), well)
+    found = await diagnosed(harness, PatientVenue(opening=NotExecuted("down")), well)
     assert failures(found) == ["binance: connection"]
     assert found["kraken: data"].verdict is Verdict.PASSED
 
 
-async def test_without_keys_what_is_public_is_looked_at(desk: DoctorDesk) -> None:
-    found = await diagnosed(desk, ConfigError("binance: no keys: set TRADECTL_BINANCE_API_KEY"))
+async def test_without_keys_what_is_public_is_looked_at(harness: DoctorHarness) -> None:
+    found = await diagnosed(harness, ConfigError("binance: no keys: set TRADECTL_BINANCE_API_KEY"))
     assert failures(found) == ["keys"]
     assert "TRADECTL_BINANCE_API_KEY" in found["keys"].message
     assert found["binance: data"].verdict is Verdict.PASSED
     assert "binance: balance" not in found
 
 
-async def test_the_whole_is_bounded_whatever_never_answers(desk: DoctorDesk) -> None:
-    silent = desk.venue
+async def test_the_whole_is_bounded_whatever_never_answers(harness: DoctorHarness) -> None:
+    silent = harness.venue
     silent.held = silent.orders = silent.may = silent.offset = silent.price = silent.news = NEVER
     limits = {"ASK_S": 0.2, "DEAD_MAN_S": 0.1}
     started = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
             patch.setattr(doctor_asking, name, value)
-        found = await diagnosed(desk)
+        found = await diagnosed(harness)
     assert time.monotonic() - started < 2.0
     assert {"binance: clock", "binance: data", "binance: keys"} <= set(failures(found))
 
@@ -135,16 +135,16 @@ def test_the_limits_add_up_to_fifteen_seconds() -> None:
     assert doctor.CONNECT_S + asking <= 15
 
 
-async def test_a_cancelled_examination_leaves_nothing_behind(desk: DoctorDesk) -> None:
-    venue = desk.venue
+async def test_a_cancelled_examination_leaves_nothing_behind(harness: DoctorHarness) -> None:
+    venue = harness.venue
     venue.held = venue.news = venue.arming = NEVER
-    task = asyncio.ensure_future(diagnosed(desk))
+    task = asyncio.ensure_future(diagnosed(harness))
     await venue.touched.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert desk.venue.closed == 1
-    assert desk.venue.armed[-1] == 0
+    assert harness.venue.closed == 1
+    assert harness.venue.armed[-1] == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -163,12 +163,12 @@ def test_a_secret_of_the_environment_is_in_no_finding() -> None:
 
 
 async def test_what_an_exchange_says_shows_no_key(
-    desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch
+    harness: DoctorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRADECTL_BINANCE_API_SECRET", "canary-4711")
-    desk.venue.held = AccessLost("signature of canary-4711 is wrong")
-    desk.venue.offset = desk.venue.orders = desk.venue.price = NotExecuted("canary-4711")
-    found = await diagnosed(desk)
+    harness.venue.held = AccessLost("signature of canary-4711 is wrong")
+    harness.venue.offset = harness.venue.orders = harness.venue.price = NotExecuted("canary-4711")
+    found = await diagnosed(harness)
     assert "canary" not in repr(found)
     assert "signature of *** is wrong" in found["binance: keys"].message
 

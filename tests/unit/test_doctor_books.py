@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.doctor_desk import DoctorDesk, desk_in, order
+from tests.fixtures.doctor import DoctorHarness, doctor_in, order
 from tradectl.doctor import examination as doctor
 from tradectl.doctor.finding import Verdict
 from tradectl.domain.errors import VenueRefusal
@@ -20,8 +20,8 @@ PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> DoctorDesk:
-    return desk_in(tmp_path)
+def harness(tmp_path: Path) -> DoctorHarness:
+    return doctor_in(tmp_path)
 
 
 def coins(amount: str) -> Holdings:
@@ -53,33 +53,33 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     ],
 )
 async def test_what_is_ours_is_told_from_what_is_not(
-    desk: DoctorDesk, account: Account, there: str, verdict: Verdict, words: str
+    harness: DoctorHarness, account: Account, there: str, verdict: Verdict, words: str
 ) -> None:
     if there == "0.5":
         account.at_exchange().external.clear()
         verdict = PASSED
-    desk.venue.held = coins(there)
-    finding = (await desk.findings())["holdings"]
+    harness.venue.held = coins(there)
+    finding = (await harness.findings())["holdings"]
     assert finding.verdict is verdict, finding
     assert words in f"{finding.message} -> {finding.mend}"
 
 
-async def test_our_orders_and_coins_count_as_ours(desk: DoctorDesk, account: Account) -> None:
-    desk.venue.held = coins("0.75")
-    desk.venue.orders = [order(client_order_id=client_order_id("a-run", "an-order"))]
-    found = await desk.findings()
+async def test_our_orders_and_coins_count_as_ours(harness: DoctorHarness, account: Account) -> None:
+    harness.venue.held = coins("0.75")
+    harness.venue.orders = [order(client_order_id=client_order_id("a-run", "an-order"))]
+    found = await harness.findings()
     assert found["open orders"].verdict is PASSED
     assert "1 of ours" in found["open orders"].message
     assert "a full position is about 7,000.00" in found["BTCUSDT"].message  # of 35,000
     assert found["dead-man switch"].verdict is WARNED
-    assert desk.venue.armed == []
+    assert harness.venue.armed == []
 
 
 async def test_an_account_that_cannot_be_read_fails(
-    desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch
+    harness: DoctorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise VenueRefusal("the journal is damaged")
 
     monkeypatch.setattr(doctor, "recover", broken)
-    assert (await desk.findings())["account"].verdict is FAILED
+    assert (await harness.findings())["account"].verdict is FAILED

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.doctor_desk import (
+from tests.fixtures.doctor import (
     ALL,
     NEVER,
     NO_TIME,
     SPOT,
-    DoctorDesk,
-    desk_in,
+    DoctorHarness,
+    doctor_in,
     event,
     order,
 )
@@ -28,14 +28,14 @@ from tradectl.strategy.instances import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MS = 1_000_000
-Arrange = Callable[[DoctorDesk], None]
+Arrange = Callable[[DoctorHarness], None]
 LOST = AccessLost("holdings: the key is unknown")
 BUSY = NotExecuted("busy")
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> DoctorDesk:
-    return desk_in(tmp_path)
+def harness(tmp_path: Path) -> DoctorHarness:
+    return doctor_in(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -46,33 +46,33 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def venue(**changes: object) -> Arrange:
-    def arrange(desk: DoctorDesk) -> None:
+    def arrange(harness: DoctorHarness) -> None:
         for name, value in changes.items():
-            setattr(desk.venue, name, value)
+            setattr(harness.venue, name, value)
 
     return arrange
 
 
 def exchange(**changes: object) -> Arrange:
-    return lambda desk: desk.exchange(**changes)
+    return lambda harness: harness.exchange(**changes)
 
 
 def portfolio(**changes: object) -> Arrange:
-    return lambda desk: desk.portfolio(**changes)
+    return lambda harness: harness.portfolio(**changes)
 
 
 def risk(**changes: object) -> Arrange:
-    return lambda desk: desk.risk(**changes)
+    return lambda harness: harness.risk(**changes)
 
 
-def perpetual(desk: DoctorDesk) -> None:
-    desk.perpetual()
+def perpetual(harness: DoctorHarness) -> None:
+    harness.perpetual()
 
 
 def several(*steps: Arrange) -> Arrange:
-    def arrange(desk: DoctorDesk) -> None:
+    def arrange(harness: DoctorHarness) -> None:
         for one in steps:
-            one(desk)
+            one(harness)
 
     return arrange
 
@@ -82,7 +82,7 @@ def usdt(amount: str, **coins: str) -> Holdings:
 
 
 def described(**changes: object) -> Arrange:
-    return lambda desk: desk.set(instruments=(msgspec.structs.replace(SPOT, **changes),))
+    return lambda harness: harness.set(instruments=(msgspec.structs.replace(SPOT, **changes),))
 
 
 def listed(active: bool, note: str = "") -> Arrange:
@@ -92,27 +92,27 @@ def listed(active: bool, note: str = "") -> Arrange:
 def aged(*seconds: float) -> Arrange:
     """What is heard is so old when it is heard."""
 
-    def arrange(desk: DoctorDesk) -> None:
-        desk.venue.news = [event(age=age) for age in seconds]
+    def arrange(harness: DoctorHarness) -> None:
+        harness.venue.news = [event(age=age) for age in seconds]
 
     return arrange
 
 
-def quotes_only(desk: DoctorDesk) -> None:
-    desk.venue.news = {Channel.QUOTES: [event()]}
+def quotes_only(harness: DoctorHarness) -> None:
+    harness.venue.news = {Channel.QUOTES: [event()]}
 
 
-def heard_only(desk: DoctorDesk) -> None:
+def heard_only(harness: DoctorHarness) -> None:
     """It trades another symbol than it hears."""
-    desk.venue.rules["ETHUSDT"] = msgspec.structs.replace(SPOT, symbol="ETHUSDT", base="ETH")
-    desk.venue.news = [event(), event("ETHUSDT")]
+    harness.venue.rules["ETHUSDT"] = msgspec.structs.replace(SPOT, symbol="ETHUSDT", base="ETH")
+    harness.venue.news = [event(), event("ETHUSDT")]
     strategy = StrategyInstance(
         name="s", strategy="ema-cross", symbols=("BTCUSDT",), trades="ETHUSDT"
     )
-    desk.set(symbols=("BTCUSDT", "ETHUSDT"), strategies=(strategy,))
+    harness.set(symbols=("BTCUSDT", "ETHUSDT"), strategies=(strategy,))
 
 
-def nothing(_desk: DoctorDesk) -> None: ...
+def nothing(_desk: DoctorHarness) -> None: ...
 
 
 TABLE: list[tuple[str, Arrange, Verdict, str]] = [
@@ -246,59 +246,61 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ids=[f"{check}-{verdict}-{n}" for n, (check, _, verdict, _) in enumerate(TABLE)],
 )
 async def test_a_check(
-    desk: DoctorDesk, check: str, arrange: Arrange, verdict: Verdict, words: str
+    harness: DoctorHarness, check: str, arrange: Arrange, verdict: Verdict, words: str
 ) -> None:
-    arrange(desk)
-    finding = (await desk.findings())[check]
+    arrange(harness)
+    finding = (await harness.findings())[check]
     assert finding.verdict is verdict, finding
     assert words in f"{finding.message} -> {finding.mend}"
     assert bool(finding.mend) or verdict is PASSED or "not known, so no size" in finding.message
 
 
-async def test_keys_that_do_not_work_are_one_failure(desk: DoctorDesk) -> None:
-    desk.venue.held = LOST
-    found = await desk.findings()
+async def test_keys_that_do_not_work_are_one_failure(harness: DoctorHarness) -> None:
+    harness.venue.held = LOST
+    found = await harness.findings()
     assert [name for name, f in found.items() if f.verdict is FAILED] == ["keys"]
     assert "balance" not in found
 
 
-async def test_stop_orders_are_looked_at_only_where_some_will_be_placed(desk: DoctorDesk) -> None:
-    assert "stop orders" not in await desk.findings()
+async def test_stop_orders_are_looked_at_only_where_some_will_be_placed(
+    harness: DoctorHarness,
+) -> None:
+    assert "stop orders" not in await harness.findings()
 
 
 async def test_on_paper_nothing_private_is_asked_and_the_configured_cash_counts(
     tmp_path: Path,
 ) -> None:
-    desk = desk_in(tmp_path, "paper")
-    desk.venue.held = desk.venue.may = desk.venue.orders = AssertionError("asked")
-    found = await desk.findings()
+    harness = doctor_in(tmp_path, "paper")
+    harness.venue.held = harness.venue.may = harness.venue.orders = AssertionError("asked")
+    found = await harness.findings()
     assert {"clock", "BTCUSDT", "data", "rate limit"} <= set(found)
     assert not {"keys", "balance", "dead-man switch"} & set(found)
     assert "20,000.00 USDT" in found["BTCUSDT"].message
     assert "nothing is asked again" in found["rate limit"].message
-    assert desk.venue.armed == []
+    assert harness.venue.armed == []
 
 
 async def test_on_paper_a_looser_description_is_only_warned_of(tmp_path: Path) -> None:
-    desk = desk_in(tmp_path, "paper")
-    described(min_notional=Decimal(1))(desk)
-    assert (await desk.findings())["BTCUSDT"].verdict is WARNED
+    harness = doctor_in(tmp_path, "paper")
+    described(min_notional=Decimal(1))(harness)
+    assert (await harness.findings())["BTCUSDT"].verdict is WARNED
 
 
 @pytest.mark.parametrize(
     ("arming", "armed"), [(None, [60.0, 0]), (OutcomeUnknown("lost"), [60.0, 0])]
 )
 async def test_the_switch_is_never_left_armed(
-    desk: DoctorDesk, arming: Exception | None, armed: list[float]
+    harness: DoctorHarness, arming: Exception | None, armed: list[float]
 ) -> None:
-    desk.venue.arming = arming
-    await desk.findings()
-    assert desk.venue.armed == armed
+    harness.venue.arming = arming
+    await harness.findings()
+    assert harness.venue.armed == armed
 
 
 async def test_the_switch_of_a_running_process_is_left_alone(
-    desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch
+    harness: DoctorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "other_instance", lambda _: 4711)
-    assert (await desk.findings())["dead-man switch"].verdict is WARNED
-    assert desk.venue.armed == []
+    assert (await harness.findings())["dead-man switch"].verdict is WARNED
+    assert harness.venue.armed == []

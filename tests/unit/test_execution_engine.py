@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.fake_account import SPOT, FakeAccount
+from tests.fixtures.fake_account import SPOT, FakeAccount
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import CancelRequested, OrderApproved, OrderFilled

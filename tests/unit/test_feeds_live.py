@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.unit.fake_venue import START, FakeVenue, book, quote, trade, turns
-from tests.unit.live_desk import Desk, running
+from tests.fixtures.fake_venue import START, FakeVenue, book, quote, trade, turns
+from tests.fixtures.live_feed import FeedHarness, running
 from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
 from tradectl.domain.events import RestrictionKind, SymbolRestricted
 from tradectl.domain.time import SECOND
@@ -21,33 +21,33 @@ TWO = {"BTCUSDT": "fake", "ETHUSDT": "fake"}
 
 async def test_it_says_what_it_is() -> None:
     venues = [FakeVenue("a"), FakeVenue("b")]
-    desk = Desk(venues, {"BTCUSDT": "a", "b:BTC/USD": "b"})
-    feed: Feed = desk.feed
+    harness = FeedHarness(venues, {"BTCUSDT": "a", "b:BTC/USD": "b"})
+    feed: Feed = harness.feed
     assert (feed.name, feed.simulated, feed.symbols) == ("a, b", False, ("BTCUSDT", "b:BTC/USD"))
 
 
 async def test_what_comes_in_one_turn_of_the_loop_is_handed_on_as_one_list_in_order() -> None:
-    async with running(Desk(conflate=False)) as desk:
-        desk.venue.push(TRADES, trade(1), trade(2))
-        desk.venue.push(QUOTES, quote())
-        desk.venue.push(TRADES, trade(3))
-        assert desk.said == []
+    async with running(FeedHarness(conflate=False)) as harness:
+        harness.venue.push(TRADES, trade(1), trade(2))
+        harness.venue.push(QUOTES, quote())
+        harness.venue.push(TRADES, trade(3))
+        assert harness.said == []
         await turns()
-        assert desk.batches == [[trade(1), trade(2), quote(), trade(3)]]
-        await desk.push(TRADES, trade(4))
-        assert len(desk.batches) == 2
+        assert harness.batches == [[trade(1), trade(2), quote(), trade(3)]]
+        await harness.push(TRADES, trade(4))
+        assert len(harness.batches) == 2
 
 
 async def test_of_quotes_and_books_that_pile_up_the_newest_of_each_symbol_is_handed_on() -> None:
-    async with running(Desk(symbols=TWO, channels=tuple(Channel))) as desk:
-        desk.venue.push(QUOTES, quote("90"), quote("91", symbol="ETHUSDT"), quote("92"))
-        desk.venue.push(TRADES, trade(1), trade(2))
-        desk.venue.push(BOOK, book("93"), book("94"))
+    async with running(FeedHarness(symbols=TWO, channels=tuple(Channel))) as harness:
+        harness.venue.push(QUOTES, quote("90"), quote("91", symbol="ETHUSDT"), quote("92"))
+        harness.venue.push(TRADES, trade(1), trade(2))
+        harness.venue.push(BOOK, book("93"), book("94"))
         await turns()
-        assert desk.batches == [
+        assert harness.batches == [
             [quote("91", symbol="ETHUSDT"), quote("92"), trade(1), trade(2), book("94")]
         ]
-        assert desk.feed.counts["conflated"] == 2
+        assert harness.feed.counts["conflated"] == 2
 
 
 def test_trades_are_never_conflated() -> None:
@@ -59,92 +59,92 @@ def test_trades_are_never_conflated() -> None:
 
 
 async def test_a_lost_connection_is_made_again_while_the_others_go_on() -> None:
-    async with running(Desk()) as desk:
-        await desk.push(TRADES, trade(1))
-        desk.venue.lose(TRADES)
+    async with running(FeedHarness()) as harness:
+        await harness.push(TRADES, trade(1))
+        harness.venue.lose(TRADES)
         await turns()
-        assert not desk.venue.connected(TRADES)
-        await desk.push(QUOTES, quote())
-        assert quote() in desk.events
-        await desk.time.pass_by(0.1)
-        await desk.push(TRADES, trade(2))
-        await desk.time.pass_by(0.2)
-        assert desk.ids == ["1", "2"]
-        assert desk.feed.counts["reconnects"] == 1
-        assert desk.news == ["feed_lost", "feed_back"]
+        assert not harness.venue.connected(TRADES)
+        await harness.push(QUOTES, quote())
+        assert quote() in harness.events
+        await harness.time.pass_by(0.1)
+        await harness.push(TRADES, trade(2))
+        await harness.time.pass_by(0.2)
+        assert harness.ids == ["1", "2"]
+        assert harness.feed.counts["reconnects"] == 1
+        assert harness.news == ["feed_lost", "feed_back"]
 
 
 async def test_the_pauses_double_up_to_ten_seconds_and_obey_the_exchange() -> None:
-    async with running(Desk(channels=(TRADES,))) as desk:
+    async with running(FeedHarness(channels=(TRADES,))) as harness:
         pauses = []
         for attempt in range(10):
-            desk.time.naps.clear()
-            desk.venue.lose(TRADES, NotExecuted("banned", 25.0 if attempt == 3 else 0.0))
+            harness.time.naps.clear()
+            harness.venue.lose(TRADES, NotExecuted("banned", 25.0 if attempt == 3 else 0.0))
             await turns()
-            pauses.append(desk.time.naps[-1])
-            await desk.time.pass_by(pauses[-1])
+            pauses.append(harness.time.naps[-1])
+            await harness.time.pass_by(pauses[-1])
         assert pauses == [0.1, 0.2, 0.4, 25.0, 1.6, 3.2, 6.4, 10.0, 10.0, 10.0]
-        assert desk.news == ["feed_lost"]
+        assert harness.news == ["feed_lost"]
 
 
 async def test_half_a_minute_of_data_makes_the_pauses_small_again() -> None:
-    async with running(Desk(channels=(TRADES,))) as desk:
+    async with running(FeedHarness(channels=(TRADES,))) as harness:
         for _ in range(3):
-            await desk.lose(TRADES, wait=10)
-        await desk.push(TRADES, trade(1))
-        await desk.time.pass_by(29)
-        await desk.push(TRADES, trade(2))
-        desk.venue.lose(TRADES)
+            await harness.lose(TRADES, wait=10)
+        await harness.push(TRADES, trade(1))
+        await harness.time.pass_by(29)
+        await harness.push(TRADES, trade(2))
+        harness.venue.lose(TRADES)
         await turns()
-        assert 0.8 in desk.time.naps[-3:]
-        await desk.time.pass_by(0.8)
+        assert 0.8 in harness.time.naps[-3:]
+        await harness.time.pass_by(0.8)
         for number in (3, 4, 5):
-            await desk.push(TRADES, trade(number))
-            await desk.time.pass_by(15)
-        await desk.push(TRADES, trade(6))
-        desk.time.naps.clear()
-        desk.venue.lose(TRADES)
+            await harness.push(TRADES, trade(number))
+            await harness.time.pass_by(15)
+        await harness.push(TRADES, trade(6))
+        harness.time.naps.clear()
+        harness.venue.lose(TRADES)
         await turns()
-        assert 0.1 in desk.time.naps
+        assert 0.1 in harness.time.naps
 
 
 async def test_a_connection_that_is_open_and_silent_is_given_up_each_time_after_longer() -> None:
-    async with running(Desk(channels=(TRADES,))) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.time.pass_by(29.9)
-        assert desk.feed.counts["reconnects"] == 0
-        await desk.time.pass_by(0.3)
-        assert desk.feed.counts["reconnects"] == 1
-        await desk.time.pass_by(29)
-        assert desk.feed.counts["reconnects"] == 1
-        await desk.time.pass_by(3600)
-        assert 12 <= desk.feed.counts["reconnects"] <= 17
-        assert desk.venue.connected(TRADES)
+    async with running(FeedHarness(channels=(TRADES,))) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.time.pass_by(29.9)
+        assert harness.feed.counts["reconnects"] == 0
+        await harness.time.pass_by(0.3)
+        assert harness.feed.counts["reconnects"] == 1
+        await harness.time.pass_by(29)
+        assert harness.feed.counts["reconnects"] == 1
+        await harness.time.pass_by(3600)
+        assert 12 <= harness.feed.counts["reconnects"] <= 17
+        assert harness.venue.connected(TRADES)
 
 
 @pytest.mark.parametrize("error", [AccessLost("banned"), VenueRefusal("no such market")])
 async def test_what_no_reconnecting_mends_ends_the_feed(error: Exception) -> None:
-    async with running(Desk()) as desk:
-        await desk.push(TRADES, trade(1))
-        desk.venue.lose(QUOTES, error)
-        assert desk.task is not None
+    async with running(FeedHarness()) as harness:
+        await harness.push(TRADES, trade(1))
+        harness.venue.lose(QUOTES, error)
+        assert harness.task is not None
         with pytest.raises(type(error)):
-            await desk.task
-        assert not desk.venue.connected(TRADES)
+            await harness.task
+        assert not harness.venue.connected(TRADES)
 
 
 async def test_it_may_run_again_after_it_broke() -> None:
-    desk = Desk()
-    async with running(desk):
-        await desk.push(TRADES, trade(1))
-        desk.venue.lose(TRADES, ValueError("a bug"))
-        assert desk.task is not None
+    harness = FeedHarness()
+    async with running(harness):
+        await harness.push(TRADES, trade(1))
+        harness.venue.lose(TRADES, ValueError("a bug"))
+        assert harness.task is not None
         with pytest.raises(ValueError, match="a bug"):
-            await desk.task
-    desk.venue.told["BTCUSDT"] = [trade(1), trade(2), trade(3)]
-    async with running(desk):
-        await desk.push(TRADES, trade(3))
-        assert desk.ids == ["1", "2", "3"]
+            await harness.task
+    harness.venue.told["BTCUSDT"] = [trade(1), trade(2), trade(3)]
+    async with running(harness):
+        await harness.push(TRADES, trade(3))
+        assert harness.ids == ["1", "2", "3"]
 
 
 # --- quality --------------------------------------------------------------------------------------
@@ -173,54 +173,54 @@ async def test_it_may_run_again_after_it_broke() -> None:
     ],
 )
 async def test_what_cannot_be_is_dropped_by_name(event: msgspec.Struct, rule: str) -> None:
-    async with running(Desk()) as desk:
-        await desk.push(TRADES, trade(0))
-        await desk.push(QUOTES, quote(ts=START))
-        await desk.push(TRADES, event)  # type: ignore[arg-type]
-        assert desk.feed.counts[rule] == 1
-        assert desk.events == [trade(0), quote(ts=START)]
+    async with running(FeedHarness()) as harness:
+        await harness.push(TRADES, trade(0))
+        await harness.push(QUOTES, quote(ts=START))
+        await harness.push(TRADES, event)  # type: ignore[arg-type]
+        assert harness.feed.counts[rule] == 1
+        assert harness.events == [trade(0), quote(ts=START)]
 
 
 async def test_a_trade_that_is_dropped_is_no_gap() -> None:
-    async with running(Desk()) as desk:
+    async with running(FeedHarness()) as harness:
         numbers = list(range(1, 30))
-        await desk.push(TRADES, *map(trade, numbers), trade(30, "NaN"), trade(31))
-        assert desk.ids == [str(n) for n in [*numbers, 31]]
-        assert desk.venue.asked == []
+        await harness.push(TRADES, *map(trade, numbers), trade(30, "NaN"), trade(31))
+        assert harness.ids == [str(n) for n in [*numbers, 31]]
+        assert harness.venue.asked == []
 
 
 async def test_five_quotes_in_a_row_make_a_time_that_seems_to_go_back_believed() -> None:
-    async with running(Desk(conflate=False)) as desk:
-        await desk.push(QUOTES, quote(ts=START + 50 * SECOND))
+    async with running(FeedHarness(conflate=False)) as harness:
+        await harness.push(QUOTES, quote(ts=START + 50 * SECOND))
         for second in range(10):
-            await desk.push(QUOTES, quote(ts=START + second * SECOND))
-        assert desk.feed.counts["time_goes_back"] == 4
-        assert len(desk.events) == 7
+            await harness.push(QUOTES, quote(ts=START + second * SECOND))
+        assert harness.feed.counts["time_goes_back"] == 4
+        assert len(harness.events) == 7
 
 
 async def test_an_older_time_with_a_newer_id_is_good() -> None:
-    async with running(Desk()) as desk:
-        await desk.push(TRADES, trade(1, ts=START + SECOND), trade(2, ts=START))
-        assert desk.ids == ["1", "2"]
+    async with running(FeedHarness()) as harness:
+        await harness.push(TRADES, trade(1, ts=START + SECOND), trade(2, ts=START))
+        assert harness.ids == ["1", "2"]
 
 
 # --- order books ----------------------------------------------------------------------------------
 
 
 async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> None:
-    async with running(Desk(symbols=TWO, channels=(BOOK, TRADES))) as desk:
-        await desk.push(BOOK, book(), book(symbol="ETHUSDT"))
-        assert desk.holds(RestrictionKind.BROKEN_BOOK) == []
-        await desk.lose(BOOK, NotExecuted("a step is missing"))
-        assert desk.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True), ("ETHUSDT", True)]
-        hold = next(said for said in desk.said if isinstance(said, SymbolRestricted))
+    async with running(FeedHarness(symbols=TWO, channels=(BOOK, TRADES))) as harness:
+        await harness.push(BOOK, book(), book(symbol="ETHUSDT"))
+        assert harness.holds(RestrictionKind.BROKEN_BOOK) == []
+        await harness.lose(BOOK, NotExecuted("a step is missing"))
+        assert harness.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True), ("ETHUSDT", True)]
+        hold = next(said for said in harness.said if isinstance(said, SymbolRestricted))
         assert "a step is missing" in hold.message
-        await desk.push(TRADES, trade(1))
-        await desk.push(BOOK, book())
-        assert desk.holds(RestrictionKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
-        await desk.push(BOOK, book(symbol="ETHUSDT"))
-        assert desk.holds(RestrictionKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
-        assert desk.venue.listened == [BOOK, TRADES, BOOK]
+        await harness.push(TRADES, trade(1))
+        await harness.push(BOOK, book())
+        assert harness.holds(RestrictionKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
+        await harness.push(BOOK, book(symbol="ETHUSDT"))
+        assert harness.holds(RestrictionKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
+        assert harness.venue.listened == [BOOK, TRADES, BOOK]
 
 
 @pytest.mark.parametrize(
@@ -233,24 +233,24 @@ async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> N
     ],
 )
 async def test_a_book_that_cannot_be_holds_its_symbol(change: dict[str, object]) -> None:
-    async with running(Desk(channels=(BOOK,))) as desk:
-        await desk.push(BOOK, msgspec.structs.replace(book(), **change))
-        assert desk.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True)]
-        assert desk.events == []
-        await desk.push(BOOK, book())
-        assert desk.holds(RestrictionKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
+    async with running(FeedHarness(channels=(BOOK,))) as harness:
+        await harness.push(BOOK, msgspec.structs.replace(book(), **change))
+        assert harness.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True)]
+        assert harness.events == []
+        await harness.push(BOOK, book())
+        assert harness.holds(RestrictionKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
 
 
 async def test_two_venues_are_kept_apart() -> None:
     venues = [FakeVenue("a"), FakeVenue("b")]
-    desk = Desk(venues, {"BTCUSDT": "a", "b:BTCUSDT": "b"}, channels=(TRADES,))
-    async with running(desk):
-        await desk.push(TRADES, trade(7), venue=venues[0])
-        await desk.push(TRADES, trade(7, symbol="b:BTCUSDT"), venue=venues[1])
-        await desk.push(TRADES, trade(8, symbol="b:BTCUSDT"), venue=venues[0])
-        assert desk.events == [trade(7), trade(7, symbol="b:BTCUSDT")]
-        assert desk.feed.counts["bad_symbol"] == 1
+    harness = FeedHarness(venues, {"BTCUSDT": "a", "b:BTCUSDT": "b"}, channels=(TRADES,))
+    async with running(harness):
+        await harness.push(TRADES, trade(7), venue=venues[0])
+        await harness.push(TRADES, trade(7, symbol="b:BTCUSDT"), venue=venues[1])
+        await harness.push(TRADES, trade(8, symbol="b:BTCUSDT"), venue=venues[0])
+        assert harness.events == [trade(7), trade(7, symbol="b:BTCUSDT")]
+        assert harness.feed.counts["bad_symbol"] == 1
         venues[1].lose(TRADES)
         await asyncio.sleep(0)
-        await desk.push(TRADES, trade(8), venue=venues[0])
-        assert desk.events[-1] == trade(8)
+        await harness.push(TRADES, trade(8), venue=venues[0])
+        assert harness.events[-1] == trade(8)

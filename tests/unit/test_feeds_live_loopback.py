@@ -27,7 +27,7 @@ SYMBOL = "BTCUSDT"
 TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK
 
 
-class Desk:
+class FeedHarness:
     """A feed that runs on the exchange's public data, and what it said."""
 
     def __init__(self, exchange: LoopbackExchange, *channels: Channel, **settings: Any) -> None:
@@ -51,9 +51,9 @@ class Desk:
         ]
 
     @property
-    def taped(self) -> list[int]:
+    def printed(self) -> list[int]:
         """Every trade that the exchange made."""
-        return [trade.id for trade in self.exchange.engines["spot"].tapes[SYMBOL].trades]
+        return [trade.id for trade in self.exchange.engines["spot"].trades[SYMBOL].trades]
 
     def trade(self, count: int = 1) -> None:
         for _ in range(count):
@@ -85,75 +85,77 @@ class Desk:
 
 
 @asynccontextmanager
-async def at_work(*channels: Channel, **settings: Any) -> AsyncIterator[Desk]:
+async def at_work(*channels: Channel, **settings: Any) -> AsyncIterator[FeedHarness]:
     async with LoopbackExchange(seed=1) as exchange:
-        desk = Desk(exchange, *channels, **settings)
-        await desk.venue.open()
+        harness = FeedHarness(exchange, *channels, **settings)
+        await harness.venue.open()
         feed = LiveFeed(
-            {"binance": desk.venue},
+            {"binance": harness.venue},
             {SYMBOL: "binance"},
             {"binance": channels},
-            desk.events.extend,
-            desk.posted.append,
+            harness.events.extend,
+            harness.posted.append,
             stale_after=settings.get("stale_after", 30.0),
         )
         task = asyncio.ensure_future(feed.run())
         try:
-            await desk.subscribed()
-            yield desk
+            await harness.subscribed()
+            yield harness
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await desk.venue.close()
+            await harness.venue.close()
 
 
 async def test_no_trade_is_lost_to_lost_connections() -> None:
-    async with at_work(TRADES, QUOTES) as desk:
-        first = len(desk.taped)
-        desk.trade(30)
+    async with at_work(TRADES, QUOTES) as harness:
+        first = len(harness.printed)
+        harness.trade(30)
         for _ in range(3):
-            await desk.until(lambda: desk.taped and desk.ids[-1:] == desk.taped[-1:])
-            desk.exchange.restart_streams()
-            desk.trade(7)
-            await desk.subscribed()
-            desk.trade(3)
-        await desk.until(lambda: desk.ids[-1:] == desk.taped[-1:])
-        assert desk.ids == desk.taped[first:]
+            await harness.until(
+                lambda: harness.printed and harness.ids[-1:] == harness.printed[-1:]
+            )
+            harness.exchange.restart_streams()
+            harness.trade(7)
+            await harness.subscribed()
+            harness.trade(3)
+        await harness.until(lambda: harness.ids[-1:] == harness.printed[-1:])
+        assert harness.ids == harness.printed[first:]
 
 
 @pytest.mark.parametrize("kind", ["drop", "duplicate", "reorder"])
 async def test_no_trade_is_lost_or_told_twice_by_a_stream_that_lies(kind: str) -> None:
-    async with at_work(TRADES) as desk:
-        first = len(desk.taped)
-        desk.trade(30)
-        await desk.until(lambda: len(desk.ids) == 30)
-        desk.exchange.misbehave(kind, stream="btcusdt@trade", count=3)
-        desk.trade(10)
-        await desk.until(lambda: len(desk.ids) == 40)
-        assert desk.ids == desk.taped[first:]
+    async with at_work(TRADES) as harness:
+        first = len(harness.printed)
+        harness.trade(30)
+        await harness.until(lambda: len(harness.ids) == 30)
+        harness.exchange.misbehave(kind, stream="btcusdt@trade", count=3)
+        harness.trade(10)
+        await harness.until(lambda: len(harness.ids) == 40)
+        assert harness.ids == harness.printed[first:]
 
 
 async def test_a_half_open_connection_holds_its_symbol_and_is_made_again() -> None:
-    async with at_work(TRADES, QUOTES, stale_after=0.4) as desk:
-        desk.exchange.start_walking(50)
-        await desk.until(lambda: len(desk.events) > 20)
-        stall = desk.exchange.misbehave("stall", stream="btcusdt@*")
-        await desk.until(lambda: (RestrictionKind.STALE, True) in desk.holds)
+    async with at_work(TRADES, QUOTES, stale_after=0.4) as harness:
+        harness.exchange.start_walking(50)
+        await harness.until(lambda: len(harness.events) > 20)
+        stall = harness.exchange.misbehave("stall", stream="btcusdt@*")
+        await harness.until(lambda: (RestrictionKind.STALE, True) in harness.holds)
         stall.remove()
-        await desk.until(lambda: (RestrictionKind.STALE, False) in desk.holds)
-        await desk.until(lambda: desk.ids and desk.ids[-1] >= desk.taped[-1] - 1)
-        first = desk.taped.index(desk.ids[0])
-        assert desk.ids == desk.taped[first : first + len(desk.ids)]
+        await harness.until(lambda: (RestrictionKind.STALE, False) in harness.holds)
+        await harness.until(lambda: harness.ids and harness.ids[-1] >= harness.printed[-1] - 1)
+        first = harness.printed.index(harness.ids[0])
+        assert harness.ids == harness.printed[first : first + len(harness.ids)]
 
 
 @pytest.mark.parametrize("kind", ["drop", "crossed"])
 async def test_a_book_that_lost_a_step_is_held_until_it_is_whole_again(kind: str) -> None:
-    async with at_work(BOOK) as desk:
-        await desk.until(lambda: desk.events)
-        desk.exchange.misbehave(kind, stream="btcusdt@depth*", count=1)
-        await desk.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, True) in desk.holds)
-        await desk.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, False) in desk.holds)
-        book = desk.events[-1]
+    async with at_work(BOOK) as harness:
+        await harness.until(lambda: harness.events)
+        harness.exchange.misbehave(kind, stream="btcusdt@depth*", count=1)
+        await harness.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, True) in harness.holds)
+        await harness.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, False) in harness.holds)
+        book = harness.events[-1]
         assert isinstance(book, BookEvent)
         assert book.bid is not None
         assert book.ask is not None

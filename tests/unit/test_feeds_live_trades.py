@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.fake_venue import START, FakeVenue, trade, turns
-from tests.unit.live_desk import Desk, running
+from tests.fixtures.fake_venue import START, FakeVenue, trade, turns
+from tests.fixtures.live_feed import FeedHarness, running
 from tradectl.domain.errors import NotExecuted, OutcomeUnknown
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -33,165 +33,165 @@ def texts(numbers: Iterable[int]) -> list[str]:
     return [str(number) for number in numbers]
 
 
-def desk_of(told: Iterable[int] = (), **settings: Any) -> Desk:
+def desk_of(told: Iterable[int] = (), **settings: Any) -> FeedHarness:
     venue = FakeVenue()
     venue.told["BTCUSDT"] = trades(told)
-    return Desk([venue], channels=(TRADES,), **settings)
+    return FeedHarness([venue], channels=(TRADES,), **settings)
 
 
 async def test_the_same_trade_is_handed_on_once() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, trade(1), trade(2), trade(1))
-        await desk.push(TRADES, trade(2), trade(3), trade(2))
-        assert desk.ids == ["1", "2", "3"]
-        assert desk.feed.counts["duplicates"] == 3
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, trade(1), trade(2), trade(1))
+        await harness.push(TRADES, trade(2), trade(3), trade(2))
+        assert harness.ids == ["1", "2", "3"]
+        assert harness.feed.counts["duplicates"] == 3
 
 
 async def test_an_older_trade_that_was_never_seen_is_too_late() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, trade(5), trade(9), trade(7))
-        assert desk.ids == ["5", "9"]
-        assert desk.feed.counts["late"] == 1
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, trade(5), trade(9), trade(7))
+        assert harness.ids == ["5", "9"]
+        assert harness.feed.counts["late"] == 1
 
 
 # --- after a lost connection ------------------------------------------------------------------------
 
 
 async def test_what_was_missed_is_asked_for_and_handed_on_in_order() -> None:
-    async with running(desk_of(range(1, 12))) as desk:
-        await desk.push(TRADES, *trades(range(1, 6)))
-        await desk.lose(TRADES)
-        await desk.push(TRADES, trade(10), trade(11))
-        assert desk.ids == texts(range(1, 12))
-        assert desk.feed.counts["backfilled"] == 4
-        assert desk.venue.asked == [("BTCUSDT", START + 5 * MILLISECOND - SECOND)]
+    async with running(desk_of(range(1, 12))) as harness:
+        await harness.push(TRADES, *trades(range(1, 6)))
+        await harness.lose(TRADES)
+        await harness.push(TRADES, trade(10), trade(11))
+        assert harness.ids == texts(range(1, 12))
+        assert harness.feed.counts["backfilled"] == 4
+        assert harness.venue.asked == [("BTCUSDT", START + 5 * MILLISECOND - SECOND)]
 
 
 async def test_nothing_is_asked_for_where_nothing_can_be_missing() -> None:
-    async with running(desk_of()) as desk:
-        await desk.lose(TRADES)
-        await desk.push(TRADES, *trades(range(1, 30)))
-        await desk.lose(TRADES, wait=10)
-        await desk.push(TRADES, trade(30))
-        assert desk.ids == texts(range(1, 31))
-        assert [since for _, since in desk.venue.asked] == [START + 29 * MILLISECOND - SECOND]
+    async with running(desk_of()) as harness:
+        await harness.lose(TRADES)
+        await harness.push(TRADES, *trades(range(1, 30)))
+        await harness.lose(TRADES, wait=10)
+        await harness.push(TRADES, trade(30))
+        assert harness.ids == texts(range(1, 31))
+        assert [since for _, since in harness.venue.asked] == [START + 29 * MILLISECOND - SECOND]
 
 
 async def test_of_a_quiet_symbol_it_is_asked_without_waiting_for_a_trade() -> None:
-    async with running(desk_of(range(1, 5))) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        assert desk.venue.asked == []
-        await desk.time.pass_by(2)
-        assert desk.ids == texts(range(1, 5))
-        desk.venue.told["BTCUSDT"] = trades(range(1, 7))
-        await desk.push(TRADES, trade(6))
-        assert desk.ids == texts(range(1, 7))
+    async with running(desk_of(range(1, 5))) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        assert harness.venue.asked == []
+        await harness.time.pass_by(2)
+        assert harness.ids == texts(range(1, 5))
+        harness.venue.told["BTCUSDT"] = trades(range(1, 7))
+        await harness.push(TRADES, trade(6))
+        assert harness.ids == texts(range(1, 7))
 
 
 async def test_long_gaps_are_filled_page_by_page() -> None:
-    async with running(desk_of(range(1, 101))) as desk:
-        desk.venue.page = 10
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        await desk.push(TRADES, trade(100))
-        assert desk.ids == texts(range(1, 101))
-        assert len(desk.venue.asked) == 11
+    async with running(desk_of(range(1, 101))) as harness:
+        harness.venue.page = 10
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        await harness.push(TRADES, trade(100))
+        assert harness.ids == texts(range(1, 101))
+        assert len(harness.venue.asked) == 11
 
 
 async def test_trades_that_come_while_it_is_asked_wait_for_those_before_them() -> None:
-    async with running(desk_of(range(1, 10))) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        desk.venue.on_ask = lambda: desk.venue.push(TRADES, trade(11))
-        await desk.push(TRADES, trade(9), trade(10))
-        assert desk.ids == texts(range(1, 12))
+    async with running(desk_of(range(1, 10))) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        harness.venue.on_ask = lambda: harness.venue.push(TRADES, trade(11))
+        await harness.push(TRADES, trade(9), trade(10))
+        assert harness.ids == texts(range(1, 12))
 
 
 @pytest.mark.parametrize("error", [NotExecuted("busy"), NotExecuted("banned", 3.0)])
 async def test_an_exchange_that_cannot_tell_now_is_asked_again(error: NotExecuted) -> None:
-    async with running(desk_of(range(1, 10))) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        desk.venue.refusing = [error, error]
-        await desk.push(TRADES, trade(9))
-        assert desk.ids == ["1"]
-        await desk.time.pass_by(0.2)
-        assert len(desk.venue.asked) == (1 if error.retry_after else 2)
-        await desk.time.pass_by(6)
-        assert desk.ids == texts(range(1, 10))
+    async with running(desk_of(range(1, 10))) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        harness.venue.refusing = [error, error]
+        await harness.push(TRADES, trade(9))
+        assert harness.ids == ["1"]
+        await harness.time.pass_by(0.2)
+        assert len(harness.venue.asked) == (1 if error.retry_after else 2)
+        await harness.time.pass_by(6)
+        assert harness.ids == texts(range(1, 10))
 
 
 async def test_one_that_will_not_tell_costs_the_missing_trades_and_no_others() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, *trades(range(1, 30)))
-        await desk.lose(TRADES)
-        desk.venue.refusing = [OutcomeUnknown("cut off")]
-        await desk.push(TRADES, trade(35))
-        assert desk.ids == texts([*range(1, 30), 35])
-        assert desk.feed.counts["unfilled"] == 1
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, *trades(range(1, 30)))
+        await harness.lose(TRADES)
+        harness.venue.refusing = [OutcomeUnknown("cut off")]
+        await harness.push(TRADES, trade(35))
+        assert harness.ids == texts([*range(1, 30), 35])
+        assert harness.feed.counts["unfilled"] == 1
 
 
 async def test_trades_wait_no_longer_than_patience_lasts() -> None:
-    async with running(desk_of(patience=0.02)) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        desk.venue.refusing = [NotExecuted("banned", 1e9)] * 9
-        desk.venue.push(TRADES, trade(5))
-        while desk.ids != ["1", "5"]:
+    async with running(desk_of(patience=0.02)) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        harness.venue.refusing = [NotExecuted("banned", 1e9)] * 9
+        harness.venue.push(TRADES, trade(5))
+        while harness.ids != ["1", "5"]:
             await turns(1)
 
 
 async def test_when_the_feed_ends_what_waits_is_handed_on() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, trade(1))
-        await desk.lose(TRADES)
-        desk.venue.refusing = [NotExecuted("banned", 1e9)]
-        await desk.push(TRADES, trade(5))
-        assert desk.ids == ["1"]
-    assert desk.ids == ["1", "5"]
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, trade(1))
+        await harness.lose(TRADES)
+        harness.venue.refusing = [NotExecuted("banned", 1e9)]
+        await harness.push(TRADES, trade(5))
+        assert harness.ids == ["1"]
+    assert harness.ids == ["1", "5"]
 
 
 # --- gaps within a stream -----------------------------------------------------------------------------
 
 
 async def test_a_gap_in_numbers_that_left_none_out_is_filled() -> None:
-    async with running(desk_of(range(1, 50))) as desk:
-        await desk.push(TRADES, *trades(range(1, 26)), *trades(range(30, 40)))
-        assert desk.ids == texts(range(1, 50))
-        assert desk.feed.counts["gaps"] == 1
-        assert desk.feed.counts["backfilled"] == 14
+    async with running(desk_of(range(1, 50))) as harness:
+        await harness.push(TRADES, *trades(range(1, 26)), *trades(range(30, 40)))
+        assert harness.ids == texts(range(1, 50))
+        assert harness.feed.counts["gaps"] == 1
+        assert harness.feed.counts["backfilled"] == 14
 
 
 async def test_numbers_that_skip_mean_nothing() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, *trades(range(1, 200, 2)))
-        assert len(desk.ids) == 100
-        assert desk.venue.asked == []
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, *trades(range(1, 200, 2)))
+        assert len(harness.ids) == 100
+        assert harness.venue.asked == []
 
 
 async def test_a_trade_that_was_overtaken_closes_the_gap_itself() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, *trades(range(1, 26)))
-        await desk.push(TRADES, trade(27), trade(28), trade(26), trade(29))
-        assert desk.ids == texts(range(1, 30))
-        assert desk.feed.counts["gaps"] == 1
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, *trades(range(1, 26)))
+        await harness.push(TRADES, trade(27), trade(28), trade(26), trade(29))
+        assert harness.ids == texts(range(1, 30))
+        assert harness.feed.counts["gaps"] == 1
 
 
 async def test_a_gap_that_the_exchange_knows_no_trades_for_is_none() -> None:
-    async with running(desk_of(range(30, 40))) as desk:
-        await desk.push(TRADES, *trades(range(1, 26)), trade(30), trade(31))
-        assert desk.ids == texts([*range(1, 26), *range(30, 40)])
-        assert desk.feed.counts["unfilled"] == 1
+    async with running(desk_of(range(30, 40))) as harness:
+        await harness.push(TRADES, *trades(range(1, 26)), trade(30), trade(31))
+        assert harness.ids == texts([*range(1, 26), *range(30, 40)])
+        assert harness.feed.counts["unfilled"] == 1
 
 
 async def test_an_exchange_that_tells_late_is_asked_twice() -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, *trades(range(1, 26)), trade(30))
-        assert desk.ids == texts(range(1, 26))
-        desk.venue.told["BTCUSDT"] = trades(range(1, 31))
-        await desk.time.pass_by(0.2)
-        assert desk.ids == texts(range(1, 31))
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, *trades(range(1, 26)), trade(30))
+        assert harness.ids == texts(range(1, 26))
+        harness.venue.told["BTCUSDT"] = trades(range(1, 31))
+        await harness.time.pass_by(0.2)
+        assert harness.ids == texts(range(1, 31))
 
 
 # --- the lines by themselves -----------------------------------------------------------------------
@@ -255,30 +255,30 @@ async def test_named_trades_are_filled_in_by_their_time() -> None:
     named = [trade(name, ts=START + at) for at, name in enumerate("abcdef")]
     venue = FakeVenue()
     venue.told["BTCUSDT"] = named
-    async with running(Desk([venue], channels=(TRADES,))) as desk:
-        await desk.push(TRADES, *named[:2])
-        await desk.lose(TRADES)
-        await desk.push(TRADES, *named[4:])
-        assert desk.ids == list("abcdef")
+    async with running(FeedHarness([venue], channels=(TRADES,))) as harness:
+        await harness.push(TRADES, *named[:2])
+        await harness.lose(TRADES)
+        await harness.push(TRADES, *named[4:])
+        assert harness.ids == list("abcdef")
 
 
 async def test_trades_without_any_id_are_filled_in_between_what_was_heard() -> None:
     nameless = [trade("", str(100 + at), ts=START + at) for at in range(6)]
     venue = FakeVenue()
     venue.told["BTCUSDT"] = nameless
-    async with running(Desk([venue], channels=(TRADES,))) as desk:
-        await desk.push(TRADES, *nameless[:2])
-        await desk.lose(TRADES)
-        await desk.push(TRADES, *nameless[4:])
-        assert desk.events == nameless
+    async with running(FeedHarness([venue], channels=(TRADES,))) as harness:
+        await harness.push(TRADES, *nameless[:2])
+        await harness.lose(TRADES)
+        await harness.push(TRADES, *nameless[4:])
+        assert harness.events == nameless
 
 
 @pytest.mark.parametrize("trade_id", ["9" * 5000, "1.5", "-1", "\u0663", "0x1", "1e9", ""])
 async def test_an_id_that_is_no_number_among_numbers_is_dropped(trade_id: str) -> None:
-    async with running(desk_of()) as desk:
-        await desk.push(TRADES, trade(1), trade(trade_id), trade(2))
-        assert desk.ids == ["1", "2"]
-        assert desk.feed.counts["not_a_number"] == 1
+    async with running(desk_of()) as harness:
+        await harness.push(TRADES, trade(1), trade(trade_id), trade(2))
+        assert harness.ids == ["1", "2"]
+        assert harness.feed.counts["not_a_number"] == 1
 
 
 @given(st.data())

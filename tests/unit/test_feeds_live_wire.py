@@ -43,7 +43,7 @@ def trades_in(path: Path) -> list[tuple[str, int]]:
     return found
 
 
-class Witness(Strategy):
+class Noted(Strategy):
     """Hears every trade and wants nothing."""
 
     heard: list[str]
@@ -66,8 +66,8 @@ async def played(path: Path, *channels: Channel) -> LiveFeed:
     then = trades[-1][1]
     clock: Callable[[], int] = lambda: then  # noqa: E731 - the present of the recording
     bus = EventBus(100_000)
-    instance = StrategyInstance(name="witness", strategy="witness")
-    strategy = StrategyAdapter(bus, StrategyEngine([instance], find=lambda _: Witness))
+    instance = StrategyInstance(name="noted", strategy="noted")
+    strategy = StrategyAdapter(bus, StrategyEngine([instance], find=lambda _: Noted))
     await strategy.start()
     await bus.start()
     async with LoopbackExchange(seed=1) as exchange:

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import pytest
 
-from tests.unit.doctor_desk import DoctorDesk, desk_in
+from tests.fixtures.doctor import DoctorHarness, doctor_in
 from tradectl.cli.commands.going_live import approval, banner, check_mode, words_of
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
@@ -35,12 +35,12 @@ class Typed(io.StringIO):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> DoctorDesk:
-    return desk_in(tmp_path)
+def harness(tmp_path: Path) -> DoctorHarness:
+    return doctor_in(tmp_path)
 
 
-async def approve(desk: DoctorDesk, typed: TextIO, *, yes: bool = False) -> None:
-    await approval(yes, None, answers=typed)(desk.venues(), desk.state_dir)
+async def approve(harness: DoctorHarness, typed: TextIO, *, yes: bool = False) -> None:
+    await approval(yes, None, answers=typed)(harness.venues(), harness.state_dir)
 
 
 # --- mode and flag ----------------------------------------------------------------------------------
@@ -87,12 +87,12 @@ def test_on_paper_the_rules_of_paper_hold() -> None:
 
 
 async def test_a_failed_examination_refuses_whatever_is_typed(
-    desk: DoctorDesk, capsys: pytest.CaptureFixture[str]
+    harness: DoctorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.venue.may = Permissions(trade=True, withdraw=True)
+    harness.venue.may = Permissions(trade=True, withdraw=True)
     for yes in (True, False):
         with pytest.raises(TradectlError, match="binance: permissions failed") as caught:
-            await approve(desk, Typed("binance live\n"), yes=yes)
+            await approve(harness, Typed("binance live\n"), yes=yes)
         assert caught.value.exit_code == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -102,22 +102,24 @@ async def test_a_failed_examination_refuses_whatever_is_typed(
 
 
 async def test_a_key_that_may_withdraw_passes_where_the_configuration_names_it(
-    desk: DoctorDesk,
+    harness: DoctorHarness,
 ) -> None:
-    desk.venue.may = Permissions(trade=True, withdraw=True)
-    desk.exchange(allow_withdraw_key=True)
-    await approve(desk, Typed("binance live\n"))
+    harness.venue.may = Permissions(trade=True, withdraw=True)
+    harness.exchange(allow_withdraw_key=True)
+    await approve(harness, Typed("binance live\n"))
 
 
-async def test_a_halt_refuses(desk: DoctorDesk) -> None:
-    desk.state_dir.create()
-    desk.state_dir.latch.set("stopped")
+async def test_a_halt_refuses(harness: DoctorHarness) -> None:
+    harness.state_dir.create()
+    harness.state_dir.latch.set("stopped")
     with pytest.raises(TradectlError, match="halt failed"):
-        await approve(desk, Typed("binance live\n"))
+        await approve(harness, Typed("binance live\n"))
 
 
-async def test_an_account_that_is_lost_after_the_examination_refuses(desk: DoctorDesk) -> None:
-    venues = desk.venues()
+async def test_an_account_that_is_lost_after_the_examination_refuses(
+    harness: DoctorHarness,
+) -> None:
+    venues = harness.venues()
     word = approval(True, None)
     answers = [Holdings({"USDT": Decimal(1000)})]
 
@@ -126,27 +128,27 @@ async def test_an_account_that_is_lost_after_the_examination_refuses(desk: Docto
             raise AccessLost("the key was deleted")
         return answers.pop()
 
-    desk.venue.holdings = holdings  # type: ignore[method-assign]
+    harness.venue.holdings = holdings  # type: ignore[method-assign]
     with pytest.raises(AccessLost):
-        await word(venues, desk.state_dir)
+        await word(venues, harness.state_dir)
 
 
 # --- the typed words --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["binance live\n", "  binance   live \n", "binance live"])
-async def test_the_words_start_it(desk: DoctorDesk, text: str) -> None:
-    await approve(desk, Typed(text))
+async def test_the_words_start_it(harness: DoctorHarness, text: str) -> None:
+    await approve(harness, Typed(text))
 
 
 @pytest.mark.parametrize(
     "text", ["", "\n", "yes\n", "live\n", "kraken live\n", "BINANCE LIVE\n", "binance live now\n"]
 )
 async def test_any_other_words_do_not(
-    desk: DoctorDesk, text: str, capsys: pytest.CaptureFixture[str]
+    harness: DoctorHarness, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UsageError, match="`binance live` was not typed") as caught:
-        await approve(desk, Typed(text))
+        await approve(harness, Typed(text))
     assert caught.value.exit_code == 2
     assert len(str(caught.value).splitlines()) == 1
     assert "Type `binance live` to trade" in capsys.readouterr().err
@@ -158,8 +160,8 @@ def test_without_a_terminal_it_is_refused_before_anything_is_asked() -> None:
     assert caught.value.exit_code == 2
 
 
-async def test_yes_types_them(desk: DoctorDesk, capsys: pytest.CaptureFixture[str]) -> None:
-    await approve(desk, io.StringIO(""), yes=True)
+async def test_yes_types_them(harness: DoctorHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    await approve(harness, io.StringIO(""), yes=True)
     err = capsys.readouterr().err
     assert "LIVE TRADING, REAL MONEY" in err
     assert "Type" not in err
@@ -177,10 +179,10 @@ def terminal() -> Iterator[tuple[int, TextIO]]:
 
 
 async def test_a_terminal_is_waited_for_without_holding_up_the_loop(
-    desk: DoctorDesk, capsys: pytest.CaptureFixture[str]
+    harness: DoctorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with terminal() as (keyboard, stream):
-        task = asyncio.ensure_future(approve(desk, stream))
+        task = asyncio.ensure_future(approve(harness, stream))
         await _asked(capsys)
         os.write(keyboard, b"binance ")  # no line yet
         await asyncio.sleep(0)
@@ -190,10 +192,10 @@ async def test_a_terminal_is_waited_for_without_holding_up_the_loop(
 
 
 async def test_an_interrupt_ends_the_waiting(
-    desk: DoctorDesk, capsys: pytest.CaptureFixture[str]
+    harness: DoctorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with terminal() as (_, stream):
-        task = asyncio.ensure_future(approve(desk, stream))
+        task = asyncio.ensure_future(approve(harness, stream))
         await _asked(capsys)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -210,13 +212,13 @@ async def _asked(capsys: pytest.CaptureFixture[str]) -> None:
 # --- the banner -------------------------------------------------------------------------------------
 
 
-def shown(desk: DoctorDesk, **balances: str) -> str:
+def shown(harness: DoctorHarness, **balances: str) -> str:
     held = Holdings({currency: Decimal(amount) for currency, amount in balances.items()})
-    return "\n".join(banner(desk.venues(), {"binance": held}))
+    return "\n".join(banner(harness.venues(), {"binance": held}))
 
 
-def test_the_banner_says_what_is_at_stake(desk: DoctorDesk) -> None:
-    text = shown(desk, USDT="1234.5")
+def test_the_banner_says_what_is_at_stake(harness: DoctorHarness) -> None:
+    text = shown(harness, USDT="1234.5")
     assert text.splitlines()[0] == "LIVE TRADING, REAL MONEY"
     for words in (
         "binance spot, REAL MONEY",
@@ -231,23 +233,23 @@ def test_the_banner_says_what_is_at_stake(desk: DoctorDesk) -> None:
         assert words in text
 
 
-def test_a_test_network_is_called_one(desk: DoctorDesk) -> None:
-    desk.exchange(testnet=True, url="http://127.0.0.1:1")
-    text = shown(desk)
+def test_a_test_network_is_called_one(harness: DoctorHarness) -> None:
+    harness.exchange(testnet=True, url="http://127.0.0.1:1")
+    text = shown(harness)
     assert "REAL MONEY" not in text
     assert "LIVE TRADING, on a test network" in text
     assert "test network, at http://127.0.0.1:1" in text
 
 
-def test_limits_that_are_off_are_called_so(desk: DoctorDesk) -> None:
-    desk.risk(
+def test_limits_that_are_off_are_called_so(harness: DoctorHarness) -> None:
+    harness.risk(
         max_order_notional=None,
         max_leverage=None,
         daily_loss_alert_pct=None,
         daily_loss_pause_pct=None,
         daily_loss_halt_pct=None,
     )
-    text = shown(desk)
+    text = shown(harness)
     assert "an order NO LIMIT" in text
     assert "leverage NO LIMIT" in text
     assert "loss of a day: NO LIMIT" in text
@@ -260,17 +262,17 @@ def test_limits_that_are_off_are_called_so(desk: DoctorDesk) -> None:
         ({"sizing": "equal_weight"}, "equal_weight, at most 30% of equity in a symbol"),
     ],
 )
-def test_other_sizings(desk: DoctorDesk, sizing: dict[str, object], words: str) -> None:
-    desk.portfolio(**sizing)
-    assert words in shown(desk)
+def test_other_sizings(harness: DoctorHarness, sizing: dict[str, object], words: str) -> None:
+    harness.portfolio(**sizing)
+    assert words in shown(harness)
 
 
-def test_the_words_are_the_exchange_that_is_traded_on(desk: DoctorDesk) -> None:
-    assert words_of(desk.venues()) == "binance live"
+def test_the_words_are_the_exchange_that_is_traded_on(harness: DoctorHarness) -> None:
+    assert words_of(harness.venues()) == "binance live"
 
 
-def test_a_strategy_that_trades_another_symbol_is_shown_with_that(desk: DoctorDesk) -> None:
-    desk.set(
+def test_a_strategy_that_trades_another_symbol_is_shown_with_that(harness: DoctorHarness) -> None:
+    harness.set(
         symbols=("BTCUSDT", "ETHUSDT"),
         strategies=(
             StrategyInstance(
@@ -278,14 +280,14 @@ def test_a_strategy_that_trades_another_symbol_is_shown_with_that(desk: DoctorDe
             ),
         ),
     )
-    assert "s, ema-cross, on ETHUSDT" in shown(desk)
+    assert "s, ema-cross, on ETHUSDT" in shown(harness)
 
 
 async def test_on_a_terminal_the_banner_is_framed(
-    desk: DoctorDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    harness: DoctorHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    await approve(desk, Typed("binance live\n"))
+    await approve(harness, Typed("binance live\n"))
     err = capsys.readouterr().err
     assert "\x1b[" in err
     assert "╭" in err

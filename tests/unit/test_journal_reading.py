@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.bus_desk import note, tick
-from tests.unit.journal_desk import (
+from tests.fixtures.bus import note, tick
+from tests.fixtures.journal import (
     FOOTER,
     GROUPS,
     HEADER,

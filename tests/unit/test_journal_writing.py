@@ -13,8 +13,8 @@ from zlib import crc32
 import msgspec
 import pytest
 
-from tests.unit.bus_desk import note
-from tests.unit.journal_desk import (
+from tests.fixtures.bus import note
+from tests.fixtures.journal import (
     FOOTER,
     GROUPS,
     HEADER,
@@ -171,7 +171,7 @@ def test_an_event_that_cannot_be_encoded_is_a_failure_of_the_journal(path: Path)
 ON_A_FULL_DISK = textwrap.dedent("""
     import resource, sys
     from pathlib import Path
-    from tests.unit.journal_desk import FOOTER, GROUPS, HEADER
+    from tests.fixtures.journal import FOOTER, GROUPS, HEADER
     from tradectl.journal.writer import JournalWriter
     from tradectl.domain.errors import JournalFailed
 

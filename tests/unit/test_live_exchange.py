@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.bus_desk import MemoryJournal
-from tests.unit.ledger_desk import RUN, SPOT, Ledger, open_books
+from tests.fixtures.books import RUN, SPOT, Ledger, open_books
+from tests.fixtures.bus import MemoryJournal
 from tests.unit.test_gate import submit
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.adapters.gateway import NoGateway
@@ -37,7 +37,7 @@ class Guarded(NoGateway):
         self.pre_send_check = pre_send_check
 
 
-class Desk:
+class GatewayHarness:
     """An execution adapter, and the books that it asks."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Desk:
     def hold(self, kind: RestrictionKind, *, held: bool = True) -> None:
         self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, held=held))
 
-    def why_not(self, command: SubmitOrder) -> str:
+    def pre_send_check(self, command: SubmitOrder) -> str:
         return self.link.pre_send_check(command)
 
 
@@ -57,28 +57,28 @@ class Desk:
 def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
     kind: RestrictionKind,
 ) -> None:
-    desk = Desk()
+    harness = GatewayHarness()
     entry, exit_ = submit(), submit(reduce_only=True)
-    assert desk.why_not(entry) == desk.why_not(exit_) == ""
-    desk.hold(kind)
-    assert f"BTCUSDT is held ({kind})" in desk.why_not(entry)
-    assert bool(desk.why_not(exit_)) is kind.blocks_exits
-    desk.hold(kind, held=False)
-    assert desk.why_not(entry) == ""
+    assert harness.pre_send_check(entry) == harness.pre_send_check(exit_) == ""
+    harness.hold(kind)
+    assert f"BTCUSDT is held ({kind})" in harness.pre_send_check(entry)
+    assert bool(harness.pre_send_check(exit_)) is kind.blocks_exits
+    harness.hold(kind, held=False)
+    assert harness.pre_send_check(entry) == ""
 
 
 def test_what_a_stop_closes_leaves_in_spite_of_a_hold() -> None:
-    desk = Desk()
-    desk.hold(RestrictionKind.MISMATCH)
-    desk.ledger.tell(EmergencyStopReceived(flatten=True))
-    assert desk.why_not(submit(reduce_only=True)) == ""
-    assert desk.why_not(submit()) != ""
+    harness = GatewayHarness()
+    harness.hold(RestrictionKind.MISMATCH)
+    harness.ledger.tell(EmergencyStopReceived(flatten=True))
+    assert harness.pre_send_check(submit(reduce_only=True)) == ""
+    assert harness.pre_send_check(submit()) != ""
 
 
 def test_a_hold_of_one_symbol_keeps_no_other_back() -> None:
-    desk = Desk()
-    desk.ledger.tell(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.MISMATCH))
-    assert desk.why_not(submit()) == ""
+    harness = GatewayHarness()
+    harness.ledger.tell(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.MISMATCH))
+    assert harness.pre_send_check(submit()) == ""
 
 
 # --- what the database may know ---------------------------------------------------------------------

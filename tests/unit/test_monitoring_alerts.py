@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.monitoring_bench import LONGEST_S, Inbox, StillClock, Stopwatch, settled, until
+from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, Stopwatch, settled, until
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.monitoring_bench import Inbox, StillClock, Stopwatch, until
+from tests.fixtures.monitoring import Inbox, StillClock, Stopwatch, until
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.time import SECOND
 from tradectl.monitoring import (

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.unit.monitoring_bench import (
+from tests.fixtures.monitoring import (
     LONGEST_S,
     StillClock,
     Stopwatch,

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.events import Event, OrderInitialized, StrategySignalEvent, TargetComputed
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side

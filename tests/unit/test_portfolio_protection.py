@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.events import (
     CancelRequested,
     Event,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.fake_account import FakeAccount
+from tests.fixtures.fake_account import FakeAccount
 from tradectl.domain.errors import ConfigError
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.sizing import InverseVolatility, sizer_for

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied, RestrictionKind
 from tradectl.domain.money import Side

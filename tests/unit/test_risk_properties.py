@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.events import OrderApproved
 from tradectl.domain.money import ZERO, Side, is_sane
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType

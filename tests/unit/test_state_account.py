@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tradectl.domain.events import (
     EmergencyStopReceived,
     RestrictionKind,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.ledger_desk import (
+from tests.fixtures.books import (
     CASH,
     PERP,
     SPOT,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.ledger_desk import PERP, SPOT, Ledger, fill, instruments
+from tests.fixtures.books import PERP, SPOT, Ledger, fill, instruments
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.positions import Position
 from tradectl.state.account import Account

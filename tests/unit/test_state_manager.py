@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.bus_desk import MemoryJournal
-from tests.unit.ledger_desk import (
+from tests.fixtures.books import (
     PERP,
     RUN,
     SPOT,
@@ -19,6 +18,7 @@ from tests.unit.ledger_desk import (
     open_books,
     tick,
 )
+from tests.fixtures.bus import MemoryJournal
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus

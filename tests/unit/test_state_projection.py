@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.bus_desk import MemoryJournal
-from tests.unit.ledger_desk import (
+from tests.fixtures.books import (
     RUN,
     approved,
     fill,
@@ -21,7 +20,8 @@ from tests.unit.ledger_desk import (
     open_books,
     tick,
 )
-from tests.unit.store_desk import ROW, connection, locked, rows
+from tests.fixtures.bus import MemoryJournal
+from tests.fixtures.store import ROW, connection, locked, rows
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus

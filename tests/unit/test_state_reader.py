@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger
-from tests.unit.store_desk import (
+from tests.fixtures.books import PERP, RUN, SPOT, Ledger
+from tests.fixtures.store import (
     ROW,
     changes,
     connection,

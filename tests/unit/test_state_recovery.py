@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.ledger_desk import (
+from tests.fixtures.books import (
     PERP,
     RUN,
     SPOT,

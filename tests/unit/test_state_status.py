@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.ledger_desk import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tradectl.domain.events import Command, CommandReceived, EmergencyStopReceived
 from tradectl.domain.orders import Trigger, client_order_id
 from tradectl.state import status

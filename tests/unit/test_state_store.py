@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.ledger_desk import RUN, Ledger, cancel, fill, report
-from tests.unit.store_desk import (
+from tests.fixtures.books import RUN, Ledger, cancel, fill, report
+from tests.fixtures.store import (
     ROW,
     changes,
     connection,

@@ -1,0 +1,322 @@
+"""Who watches a live run from the exchange's side, and compares what it sees with what was promised.
+
+at every order that the exchange is sent     its intent is durable; no halt is latched; the symbol
+                                             is not held
+at every order that it accepts               the first one of its intent, and within the limit
+after quiet                                  orders, fills, positions and money are those of the books
+after the end                                every journal replays, every recovery is the same
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tests.loopback import LoopbackExchange
+from tests.loopback.orders import Order
+from tests.schedules.durable_intents import DurableIntents
+from tests.schedules.plans import LIMIT
+from tests.simulated_os.system import SimulatedOS
+from tradectl.domain.events import (
+    EventType,
+    LimitBreached,
+    OrderFilled,
+    RestrictionKind,
+    SymbolRestricted,
+)
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.domain.positions import Position
+from tradectl.journal.reader import JournalReader, NotBegun
+from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
+from tradectl.replay.replay import Replay
+from tradectl.runtime.run import TradingRun
+from tradectl.state.books import EXTERNAL, Books
+from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
+
+FRESH_LATCH_S = 0.06
+"""The latch is read again within a millisecond, and looked up by name within 50."""
+OVER = {
+    "FILLED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "REJECTED": OrderStatus.REJECTED,
+}
+WORKING = {
+    "NEW": (OrderStatus.ACCEPTED,),
+    "PARTIALLY_FILLED": (OrderStatus.PARTIALLY_FILLED,),
+}
+FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
+
+
+class InvariantChecker:
+    """`wrong` is what was seen that must not be; `run` is the one that trades now, if any."""
+
+    def __init__(
+        self, system: SimulatedOS, exchange: LoopbackExchange, market: str, path: Path
+    ) -> None:
+        self.system = system
+        self.exchange = exchange
+        self.market = market
+        self.path = path
+        self.wrong: list[str] = []
+        self.run: TradingRun | None = None
+        self._latched: tuple[float, bool] | None = None
+        """since when, and whether closing orders may pass"""
+        self.lowest: dict[str, Decimal] = {}
+        """the price that no symbol ever falls to"""
+        self.operator_accepted = False
+        self.bounded = True
+        """whether the limit holds at all"""
+        self.counts: dict[str, int] = defaultdict(int)
+        self._moved: dict[str, Position] = {}
+        self.durable = DurableIntents(system, path / "journals")
+        truth: Any = exchange.truth
+        note, accept = truth.note, truth.order_accepted
+
+        def noted(kind: str, **detail: Any) -> None:
+            note(kind, **detail)
+            if kind == "request" and detail["method"] == "POST" and "rder" in detail["path"]:
+                self._sent(detail["params"])
+
+        def accepted(order: Order) -> None:
+            accept(order)
+            self._accepted(order)
+
+        truth.note, truth.order_accepted = noted, accepted
+
+    def say(self, what: str) -> None:
+        self.wrong.append(f"{self.system.clock.now:.3f}: {what}")
+
+    def latched_now(self, is_set: bool, *, flatten: bool) -> None:
+        """The latch was set or cleared."""
+        since = self._latched[0] if self._latched is not None else self.system.clock.now
+        self._latched = (since, flatten) if is_set else None
+
+    # --- while it runs --------------------------------------------------------------------------
+
+    def _sent(self, params: Mapping[str, str]) -> None:
+        self.counts["sent"] += 1
+        client_id = params.get("newClientOrderId") or params.get("clientAlgoId", "")
+        symbol = params["symbol"]
+        if client_id not in self.durable.intents:
+            self.durable.look()
+        if client_id not in self.durable.intents:
+            self.say(f"{client_id} was sent and its intent is not durable")
+        closes = params.get("reduceOnly") == "true" or (
+            self.market == "spot" and params["side"] == "SELL"
+        )
+        if self._latched is not None:
+            since, flatten = self._latched
+            late = self.system.clock.now - since > FRESH_LATCH_S
+            if late and not (flatten and closes):
+                self.say(f"{client_id} was sent while the halt was latched")
+        if self.run is not None and self._held_before(self.run, symbol):
+            self.say(
+                f"{client_id} was sent while {symbol} was held: {self.run.books.holds(symbol)}"
+            )
+
+    def _held_before(self, run: TradingRun, symbol: str) -> bool:
+        """Held before this very moment: what left at the same one may have been the first."""
+        holds = [kind for kind in run.books.holds(symbol) if kind.blocks_exits]
+        if not holds or run.books.flattening:
+            return False
+        now = run.bus.clock.now()
+        begun = [
+            record.at
+            for record in run.bus.history(EventType.RISK)
+            if isinstance(record.event, SymbolRestricted) and record.event.kind in holds
+            if record.event.symbol == symbol and record.event.held
+        ]
+        return not begun or max(begun) < now
+
+    def _accepted(self, order: Order) -> None:
+        if order.foreign or order.child:
+            return
+        self.counts["accepted"] += 1
+        if self.exchange.truth.accepted(order.client_id) > 1:
+            self.say(f"{order.client_id} was accepted twice")
+        self._weigh(order)
+
+    def _weigh(self, new: Order) -> None:
+        """What the position becomes if all that is open on a side fills."""
+        if new.reduce_only or not self.bounded:
+            return
+        truth, symbol = self.exchange.truth, new.symbol
+        held = self._held(symbol)
+        open_now = [
+            o.remaining
+            for o in truth.open_orders(market=self.market)
+            if o.symbol == symbol and o.side == new.side and not (o.foreign or o.reduce_only)
+        ]
+        reach = (held if new.side == "BUY" else -held) + sum(open_now)
+        reach -= self._closed_meanwhile(new)
+        if reach * self.lowest[symbol] > LIMIT:
+            self.say(f"{new.client_id} may bring {symbol} to {reach}: above the limit")
+
+    def _closed_meanwhile(self, new: Order) -> Decimal:
+        """An exit is never refused, though what was approved before it goes further by it."""
+        self.durable.look()
+        approved = list(self.durable.intents)
+        later = set(approved[approved.index(new.client_id) :] if new.client_id in approved else ())
+        return sum(
+            (
+                order.filled
+                for order in self.exchange.truth.ours(market=self.market)
+                if order.reduce_only and order.client_id in later
+                if (order.symbol, order.side) == (new.symbol, new.side)
+            ),
+            ZERO,
+        )
+
+    def _held(self, symbol: str) -> Decimal:
+        """By our orders, and by the operator's word."""
+        return self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
+
+    def _moved_in(self, symbol: str) -> Decimal:
+        """What others traded and is ours by the operator's word."""
+        if self.run is not None:
+            totals = self.run.books.account.strategies.get(EXTERNAL)
+            self._moved = dict(totals.positions) if totals is not None else {}
+        moved = self._moved.get(symbol)
+        return moved.quantity if moved is not None else ZERO
+
+    # --- after quiet ----------------------------------------------------------------------------
+
+    def compare(self, books: Books) -> None:
+        self.durable.look()
+        ours = {o.client_id: o for o in self.exchange.truth.ours(market=self.market)}
+        for client_id, order in ours.items():
+            self._compare_order(order, self.durable.intents.get(client_id), books)
+        for client_id, order_id in self.durable.intents.items():
+            if client_id not in ours:
+                self._compare_unsent(order_id, books)
+        self._compare_fills(books.account.account_id)
+        for symbol in self.lowest:
+            self._compare_position(symbol, books)
+
+    def _compare_order(self, order: Order, order_id: str | None, books: Books) -> None:
+        known = books.order(order_id) if order_id is not None else None
+        if known is None:
+            self.say(f"{order.client_id} is {order.status} there, and not in the books")
+            return
+        expected = WORKING.get(order.status) or (OVER.get(order.status),)
+        denied = "denies" in known.reason and not order.open
+        if known.status not in expected and not denied and not order.algo:
+            self.say(f"{order.client_id} is {order.status} there, {known.status} in the books")
+        if known.filled != order.filled and not order.algo:
+            self.say(f"{order.client_id}: {order.filled} filled there, {known.filled} in the books")
+
+    def _compare_unsent(self, order_id: str, books: Books) -> None:
+        known = books.order(order_id)
+        if known is not None and (known.is_working or known.filled):
+            self.say(f"{order_id} is {known.status} in the books, and was never accepted there")
+
+    def _compare_fills(self, account_id: str) -> None:
+        theirs = {
+            (order.client_id, str(fill.id), fill.quantity, fill.price, fill.fee_asset, fill.fee)
+            for order in self.exchange.truth.orders
+            if not order.foreign and order.market == self.market
+            for fill in order.fills
+        }
+        ours = set()
+        for fill in self._booked():
+            paid = fill.fee_paid if fill.fee_currency not in ("", "USDT") else fill.fee
+            known_as = client_order_id(account_id, fill.order_id)
+            told = (known_as, fill.trade_id, fill.quantity, fill.price, fill.fee_currency, paid)
+            ours.add(told)
+        for missed in sorted(theirs - ours):
+            self.say(f"a fill there is not in the books: {missed}")
+        for invented in sorted(ours - theirs):
+            self.say(f"a fill in the books is not there: {invented}")
+
+    def _booked(self) -> Iterable[OrderFilled]:
+        for path in sorted((self.path / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun), JournalReader(path) as journal:
+                for record in journal.records():
+                    event = record.event
+                    if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
+                        yield event
+
+    def _compare_position(self, symbol: str, books: Books) -> None:
+        if difference := self._difference(symbol, books):
+            ours = books.position(symbol).quantity
+            self.say(f"{symbol}: {ours} in the books, {difference} more there")
+
+    def _difference(self, symbol: str, books: Books) -> Decimal:
+        """What the exchange holds beyond the books, and beyond what was there before."""
+        if self.market == "spot":
+            there = self.exchange.balance(symbol.removesuffix("USDT"))
+        else:
+            there = self.exchange.position(symbol)
+        before = books.account.at_exchange().external.get(symbol, ZERO)
+        return there - before - books.position(symbol).quantity
+
+    def what_others_did_is_held(self, books: Books) -> None:
+        """Nobody trades it away or takes it for ours: the symbol waits for the operator."""
+        for symbol in self.lowest:
+            if not self.operator_accepted and self._moved_in(symbol):
+                self.say(f"{symbol}: what came from outside was taken for ours by itself")
+            difference = self._difference(symbol, books)
+            if difference and RestrictionKind.MISMATCH not in books.holds(symbol):
+                self.say(f"{symbol}: {difference} came from outside, and it is not held")
+
+    def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
+        """An emergency stop's word, the moment it is given."""
+        self.counts["confirmed" if told["confirmed"] else "unconfirmed"] += 1
+        if not told["confirmed"]:
+            return
+        open_orders = [
+            o.client_id
+            for o in self.exchange.truth.open_orders(market=self.market)
+            if not o.foreign and not o.child
+        ]
+        if open_orders:
+            self.say(f"the stop was confirmed, and {open_orders} are open")
+        for symbol in self.lowest if flatten else ():
+            held = self._held(symbol)
+            if abs(held) * self.lowest[symbol] > Decimal(110):
+                self.say(f"the stop was confirmed, and {held} {symbol} is held")
+
+    # --- after the end --------------------------------------------------------------------------
+
+    def recovered(self) -> Recovered | None:
+        """The account as the next run would find it; twice, and without the database."""
+        path = last_journal(StateDir(self.path), LIVE_ACCOUNT)
+        if path is None:
+            return None
+        reader = StateReader(self.path / "state.db")
+        first, second = recover_from(path, reader), recover_from(path, reader)
+        bare = recover_from(path, StateReader(self.path / "none.db"))
+        if first.state_hash != second.state_hash:
+            self.say(f"{path.name} was recovered twice, and differently")
+        if first.state_hash != bare.state_hash:
+            self.say(f"{path.name} is recovered differently without the database")
+        return first
+
+    async def replayed(self) -> None:
+        for path in sorted((self.path / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun):
+                await self._replay(path)
+
+    async def _replay(self, path: Path) -> None:
+        with JournalReader(path) as journal:
+            for record in journal.records():
+                event = record.event
+                if isinstance(event, LimitBreached) and event.code in FAULTS_OF_OURS:
+                    self.say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
+        replay = Replay(path)
+        result = await replay.run()
+        if not result.verified:
+            self.say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
+        self.counts["events"] += result.events
+        await asyncio.sleep(0)
+
+
+__all__ = ["InvariantChecker"]

@@ -1,0 +1,50 @@
+"""The settings of a run that a plan asks for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.schedules.plans import LIMIT, Plan
+from tradectl.config.settings import OrchestratorConfig, Settings
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.risk.limits import RiskLimits
+
+
+def settings_of(plan: Plan, url: str) -> Settings:
+    """A live run by the plan, at the exchange that `url` leads to."""
+    exchange = ExchangeSettings(
+        id="binance",
+        market="spot" if plan.market == "spot" else "perpetual",
+        url=url,
+        channels=plan.channels,  # type: ignore[arg-type]
+        timeout_seconds=plan.timeout,
+        reconcile_seconds=plan.reconcile,
+        not_found_seconds=plan.not_found,
+        dead_man_seconds=plan.dead_man,
+    )
+    portfolio = PortfolioSettings(
+        fraction=Decimal(str(plan.fraction)),
+        order_type=plan.order_type,  # type: ignore[arg-type]
+        limit_offset_bps=Decimal(plan.offset_bps),
+    )
+    limits = RiskLimits(
+        max_position_notional=Decimal(LIMIT),
+        max_leverage=Decimal(10),
+        daily_loss_pause_pct=None,
+        daily_loss_halt_pct=None,
+        drawdown_pause_pct=None,
+        drawdown_halt_pct=None,
+    )
+    return Settings(
+        mode="live",
+        symbols=plan.symbols,
+        strategies=(),
+        exchanges=(exchange,),
+        portfolio=portfolio,
+        risk=limits,
+        orchestrator=OrchestratorConfig(portfolio_rebalance_interval_seconds=plan.rebalance),
+    )
+
+
+__all__ = ["settings_of"]

@@ -1,0 +1,333 @@
+"""A live run on a simulated system, beside a loopback exchange, and a plan carried out on both.
+
+    outcome = perform(plan_of(seed), folder)
+    assert not outcome.wrong
+
+The run is `runtime.run.trade` itself with ccxt itself, from the lock to the footer of the journal. It
+is killed, stopped and started again as the plan says; whoever starts it again is the operator, who also
+clears a halt after a look at it. After the last step every fault ends, everything must come to rest, and
+then all is compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
+from tests.loopback import server as doors
+from tests.loopback.answers import reply
+from tests.schedules.invariant_checker import InvariantChecker
+from tests.schedules.plan_settings import settings_of
+from tests.schedules.plans import Plan
+from tests.schedules.steps import BPS, LOOKS_INTO_IT_S, Life
+from tests.schedules.stops import Stops
+from tests.simulated_os.patches import nothing_left_behind, run_on
+from tests.simulated_os.system import SimulatedOS
+from tradectl.domain.errors import ExchangeError, Halted
+from tradectl.domain.events import RestrictionKind
+from tradectl.domain.orders import OrderStatus
+from tradectl.runtime import session as sessions
+from tradectl.runtime.in_process_reconcile import comparison_table
+from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run_options import RunOptions
+from tradectl.state.directory import StateDir
+from tradectl.state.latch import HaltLatch
+
+KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
+QUIET_S = 150.0
+"""How long it may take, after the last fault, until everything is settled."""
+HELD_FOR = 10
+"""looks, 0.5 s apart, at which it must be so"""
+OFF_S = 5.0
+"""How long the system is off after a loss of power."""
+AT_REST = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+
+
+@dataclass
+class Outcome:
+    """`wrong` is what was seen that must not be."""
+
+    wrong: list[str]
+    counts: dict[str, int]
+    lives: list[str]
+    callbacks: int
+
+
+def perform(plan: Plan, folder: Path) -> Outcome:
+    """The whole plan, in no time."""
+    with nothing_left_behind():
+        return _performed(plan, folder)
+
+
+def _performed(plan: Plan, folder: Path) -> Outcome:
+    system = SimulatedOS(plan.seed)
+    system.slow_disk = plan.slow_disk
+    with mock.patch.dict(os.environ, KEYS), mock.patch.object(sessions, "LIVE_FLUSH_S", 3.0):
+        performed = ScheduledRun(plan, system, folder)
+        run_on(system, performed.perform())
+    checker, lives = performed.checker, [life.end for life in performed.lives]
+    return Outcome([*checker.wrong], dict(checker.counts), lives, system.loop.count)
+
+
+class ScheduledRun(Stops):
+    """The system, the exchange and the operator; what steps do is `Stops` and `Steps`."""
+
+    def __init__(self, plan: Plan, system: SimulatedOS, folder: Path) -> None:
+        super().__init__()
+        self.plan = plan
+        self.system = system
+        self.folder = folder
+        fees = Fees(asset=plan.fee_asset)  # type: ignore[arg-type]
+        self.exchange = LoopbackExchange(plan.seed, fees=fees)
+        self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
+        self.latch = StateDir(folder).latch
+        self.checker = InvariantChecker(system, self.exchange, plan.market, folder)
+        self.starts = {s: self.exchange.engines[plan.market].last[s] for s in plan.symbols}
+        self.checker.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
+        self.prices = {}
+        self.lives = []
+        self._random = Random(f"desk {plan.seed}")
+        self._quiet = self._over = False
+        self._compared_at = 0.0
+
+    async def perform(self) -> None:
+        latching = mock.patch.object(HaltLatch, "_write", self._latching())
+        with latching, mock.patch.object(doors, "reply", self._slowly):
+            async with self.exchange:
+                for symbol, price in self.starts.items():
+                    self.move(symbol, price)
+                await self._perform()
+
+    async def _perform(self) -> None:
+        operator = asyncio.ensure_future(self._operate())
+        market = asyncio.ensure_future(self._market())
+        await self._first_life()
+        begun = self.system.clock.now
+        for step in self.plan.steps:
+            await asyncio.sleep(max(0.0, begun + step.at - self.system.clock.now))
+            self.do(step)
+        settled = await self._settle()
+        self._over = True
+        market.cancel()
+        if settled:
+            await self._end()
+        if operator.done():
+            operator.result()
+        operator.cancel()
+        await self.checker.replayed()
+        self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
+
+    # --- the operator ---------------------------------------------------------------------------
+
+    async def _operate(self) -> None:
+        """Start it, and start it again whenever it has ended."""
+        while not self._over:
+            life = self._start()
+            await life.process.gone.wait()
+            self.checker.run = None
+            self._close(life)
+            pauses = self.plan.restart_after
+            await asyncio.sleep(0.0 if self._quiet else pauses[len(self.lives) % len(pauses)])
+            await self._stopped_directly()
+            if self.latch.read() is not None and life.end != "refused":
+                continue  # it must refuse
+            if self.latch.read() is not None:
+                await asyncio.sleep(LOOKS_INTO_IT_S)
+                await self._stopped_directly()
+                self.latch.clear()
+
+    async def _first_life(self) -> None:
+        """Plans begin with a run that trades, if it lives so long."""
+        for _ in range(40):
+            if (run := self.run) is not None and not any(map(run.books.holds, self.plan.symbols)):
+                return
+            await asyncio.sleep(0.5)
+
+    async def _stopped_directly(self) -> None:
+        while self.stopping:  # noqa: ASYNC110  a stop has no event of its own
+            await asyncio.sleep(0.1)
+
+    def _start(self) -> Life:
+        kills_after = self.plan.kills_after
+        process = self.system.process(f"life {len(self.lives) + 1}")
+        process.kill_after = (
+            None if self._quiet else kills_after[len(self.lives) % len(kills_after)]
+        )
+        life = Life(process, in_quiet=self._quiet)
+        self.lives.append(life)
+        process.start(self._main(life))
+        return life
+
+    async def _main(self, life: Life) -> None:
+        options = RunOptions(
+            settings=settings_of(self.plan, self.exchange.url), state_dir=StateDir(self.folder)
+        )
+        try:
+            await trade(options, _Screen(self.checker, life))
+            life.end = "ended"
+        except Halted:
+            life.end = "refused"
+            if self.latch.read() is None:
+                self.checker.say("it refused to start, and nothing was latched")
+        except ExchangeError as error:
+            life.end = f"failed: {error}"
+        except Exception as error:  # nothing else may ever fall out of it
+            life.end = f"broke: {type(error).__name__}: {error}"
+            self.checker.say(f"it {life.end}")
+
+    def _close(self, life: Life) -> None:
+        if life.power and life.end == "killed":
+            self.system.lose_power(self.folder / "journals")
+            self.system.clock.now += OFF_S
+        if life.in_quiet and life.run is None and life.end not in ("killed", "refused"):
+            self.checker.say(f"it did not start in quiet: {life.end}")
+        self.checker.recovered()
+
+    # --- the world around it --------------------------------------------------------------------
+
+    async def _market(self) -> None:
+        """It never stands still for long."""
+        while True:
+            await asyncio.sleep(3.0)
+            for symbol, price in self.prices.items():
+                self.move(symbol, price + self.starts[symbol] * BPS * self._random.choice((-1, 1)))
+
+    async def _slowly(self, *args: Any) -> Any:
+        """The way to the exchange and back takes time."""
+        latency = 0.0 if self._quiet else self.plan.latency
+        await asyncio.sleep(self._random.uniform(0, latency))
+        answer = await reply(*args)
+        await asyncio.sleep(self._random.uniform(0, latency))
+        return answer
+
+    def _latching(self) -> Any:
+        """Whoever sets or clears the latch, the checker knows since when."""
+        write = HaltLatch._write
+
+        def written(path: Path, state: Any) -> None:
+            write(path, state)
+            self.checker.latched_now(state is not None, flatten=state is not None and state.flatten)
+
+        return staticmethod(written)
+
+    # --- quiet ----------------------------------------------------------------------------------
+
+    async def _settle(self) -> bool:
+        """Every fault ends, and everything must come to rest."""
+        self._quiet = True
+        self._compared_at = self.system.clock.now + 2 * self.plan.reconcile
+        self.exchange.behave()
+        self._clock_jump(0)
+        self.exchange.skew_clock(0)
+        self.system.slow_disk = 0.0
+        for order in self.exchange.truth.orders:
+            order.hidden_until = 0.0
+        if self.life is not None:
+            self.life.process.kill_after = None
+            self.life.process.resume()
+        return await self._until("a run trades", self._trades) and await self._until(
+            "everything is settled", self._settled
+        )
+
+    def _trades(self) -> bool:
+        return self.run is not None and self.latch.read() is None
+
+    def _settled(self) -> bool:
+        """No question is open, and all was compared twice since the last fault."""
+        run = self.run
+        live = run.books.account.live if run is not None else None
+        if run is None or live is None or self.system.clock.now < self._compared_at:
+            return False
+        if any(order.status not in AT_REST for order in run.books.working_orders()):
+            return False
+        if self._moved_outside():
+            return not any(suspect.seen < 2 for suspect in live.discrepancies.values())
+        holds = {kind for symbol in self.plan.symbols for kind in run.books.holds(symbol)}
+        if any(step.do == "clock-jump" for step in self.plan.steps):
+            holds.discard(
+                RestrictionKind.STALE
+            )  # a clock that was ahead makes all look old for long
+        return not live.discrepancies and not holds
+
+    def _moved_outside(self) -> bool:
+        """Somebody else traded on the account, or moved money."""
+        truth, market = self.exchange.truth, self.plan.market
+        traded = any(o.foreign and o.fills for o in truth.orders if o.market == market)
+        return traded or bool(truth.entries("transfer"))
+
+    async def _until(self, what: str, done: Callable[[], bool]) -> bool:
+        """It has been so for a while."""
+        deadline, held = self.system.clock.now + QUIET_S, 0
+        while held < HELD_FOR:
+            held = held + 1 if done() else 0
+            if self.system.clock.now > deadline:
+                self.checker.say(f"it never came to this: {what}; {self._state()}")
+                return False
+            await asyncio.sleep(0.5)
+        return True
+
+    def _state(self) -> str:
+        run = self.run
+        if run is None:
+            return f"no run: {[life.end for life in self.lives]}, latch {self.latch.read()}"
+        holds = {s: dict(run.books.holds(s)) for s in self.plan.symbols}
+        live = run.books.account.live
+        discrepancies = live.discrepancies if live is not None else None
+        orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]
+        return (
+            f"holds {holds}, discrepancies {discrepancies}, orders {orders}, mode {run.books.mode}"
+        )
+
+    async def _end(self) -> None:
+        """Compare, end as asked, and compare what a next run would find."""
+        life, run = self.life, self.run
+        assert life is not None
+        assert run is not None
+        if self._moved_outside():
+            self.checker.what_others_did_is_held(run.books)
+            await self._reconciled(life, run, accept=True)
+        self.checker.compare(run.books)
+        told = await self._reconciled(life, run, accept=False)
+        if not told["clean"]:
+            self.checker.say(f"the reconciliation is not clean: {told}")
+        life.process.send_signal(signal.SIGTERM)
+        await life.process.gone.wait()
+        self.checker.recovered()
+
+    async def _reconciled(self, life: Life, run: TradingRun, *, accept: bool) -> dict[str, Any]:
+        """Asked until the exchange could be asked."""
+        told: dict[str, Any] = {"unreachable": True, "clean": False}
+        for _ in range(20):
+            told = await life.process.run(
+                asyncio.ensure_future, comparison_table(run, accept=accept)
+            )
+            if not told["unreachable"]:
+                break
+            await asyncio.sleep(5.0)
+        return told
+
+
+class _Screen:
+    """Tells of the run, once it trades."""
+
+    def __init__(self, checker: InvariantChecker, life: Life) -> None:
+        self._checker = checker
+        self._life = life
+
+    async def start(self, run: TradingRun) -> None:
+        self._life.run = self._checker.run = run
+
+    async def stop(self) -> None:
+        pass
+
+
+__all__ = ["Outcome", "ScheduledRun", "perform"]

@@ -1,0 +1,103 @@
+"""Steps that end a run, or its trading: kills, signals, and the three ways of an emergency stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
+from tradectl.domain.errors import ExchangeError
+from tradectl.operations.emergency_stop import _finishing_run as finishing_run
+from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.runtime.control_handlers import control_handlers
+from tradectl.runtime.in_process_stop import Stop
+from tradectl.state.directory import StateDir
+
+STOP_S = 60.0
+"""The longest that a direct stop may take, whatever the exchange does."""
+WHY = "by the schedule"
+
+
+class Stops(Steps):
+    # --- life and death -------------------------------------------------------------------------
+
+    def _kill(self, after: int, power: bool) -> None:
+        if self.life is not None:
+            self.life.power = power
+            self.life.process.kill_after = after
+
+    def _terminate(self) -> None:
+        if self.life is not None:
+            self.life.process.send_signal(signal.SIGTERM)
+
+    def _freeze(self, seconds: float) -> None:
+        if self.life is not None:
+            self.life.process.stop()
+            asyncio.get_running_loop().call_later(seconds, self.life.process.resume)
+
+    # --- stops ----------------------------------------------------------------------------------
+
+    @property
+    def _latch_is_made(self) -> bool:
+        return (self.folder / "halt").exists()
+
+    def _latch(self) -> None:
+        """And the process is not even told."""
+        if self._latch_is_made:
+            self.latch.set(WHY)
+            asyncio.get_running_loop().call_later(LOOKS_INTO_IT_S, self._terminate)
+
+    def _emergency(self, flatten: bool) -> None:
+        """By the socket: the latch first, then the running process."""
+        life, run = self.life, self.run
+        if life is None or run is None or life.process.stopped:
+            return
+        self.latch.set(WHY, flatten=flatten)
+
+        async def stop() -> None:
+            handler = control_handlers(run)["emergency_stop"]
+            told = await handler(WHY, flatten=flatten)
+            self.checker.receipt(told, flatten=flatten)
+
+        self._begin(stop(), life.process)
+
+    def _direct_stop(self, flatten: bool) -> None:
+        """The process does not answer: it is ended, and another one finishes the job."""
+        if not self._latch_is_made or self.stopping:
+            return
+        self.stopping = True
+        self.latch.set(WHY, flatten=flatten)
+        if self.life is not None:
+            self.life.process.kill()
+        self._begin(self._stop_directly(flatten))
+
+    async def _stop_directly(self, flatten: bool) -> None:
+        process = self.system.process("stop")
+        process.start(self._finish(flatten))
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.gone.wait()
+        except TimeoutError:
+            self.checker.say("the direct stop took more than a minute")
+            process.kill()
+        self.stopping = False
+
+    async def _finish(self, flatten: bool) -> None:
+        state_dir = StateDir(self.folder)
+        deadline = asyncio.get_running_loop().time() + 8.0
+        try:
+            with state_dir.owned():
+                recovered = recover(state_dir, LIVE_ACCOUNT)
+                if recovered is None:
+                    return
+                stop = Stop(flatten=flatten)
+                told = await finishing_run(state_dir, recovered, WHY, stop, deadline)
+        except ExchangeError:
+            return
+        except Exception as error:  # nothing else may ever fall out of it
+            self.checker.say(f"the direct stop broke: {type(error).__name__}: {error}")
+        else:
+            self.checker.receipt(told, flatten=flatten)
+
+
+__all__ = ["Stops"]

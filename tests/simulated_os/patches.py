@@ -1,0 +1,161 @@
+"""Moving the program onto a simulated system: whatever of the real one it would touch is swapped.
+
+    with nothing_left_behind():
+        system = SimulatedOS(seed)
+        run_on(system, main())
+
+Clocks (those in default arguments, too), the sync of a file, threads. What opens a lock, a journal or a
+database is entered with its process, which the system takes it from when it kills it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+import os
+import ssl
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import aiosqlite.core
+
+import tradectl.exchange.ccxt_venue
+import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first system's clock
+from tests.simulated_os.loop import PROCESS, settle
+from tests.simulated_os.system import SimulatedOS
+from tradectl.journal.writer import JournalWriter
+from tradectl.monitoring.watchdog import Watchdog
+from tradectl.runtime import run as runs
+from tradectl.state.directory import StateDir
+
+Swap = tuple[Any, str, Any]
+Clocks = dict[Any, Any]
+
+
+def run_on(system: SimulatedOS, work: Any) -> Any:
+    """Run a coroutine to its end on the system, which is of no use after that."""
+    try:
+        with contextlib.ExitStack() as stack:
+            for target, name, value in _swaps(system):
+                stack.enter_context(mock.patch.object(target, name, value))
+            return system.loop.run_until_complete(work)
+    finally:
+        system.end()
+
+
+def _swaps(system: SimulatedOS) -> Iterator[Swap]:
+    clock = system.clock
+    clocks: Clocks = {
+        time.time: clock.time,
+        time.time_ns: clock.time_ns,
+        time.monotonic: clock.monotonic,
+        time.monotonic_ns: clock.monotonic_ns,
+        time.perf_counter: clock.monotonic,
+        time.perf_counter_ns: clock.monotonic_ns,
+    }
+    yield from list(_defaults(clocks))
+    for real, simulated in clocks.items():
+        yield time, real.__name__, simulated
+    yield os, "fdatasync", system.sync
+    yield StateDir, "_take", _entered(StateDir._take, "locks", 1)
+    yield JournalWriter, "__init__", _entered(JournalWriter.__init__, "journals", 0)
+    sqlite = aiosqlite.core.Connection
+    yield sqlite, "_connect", _entered(sqlite._connect, "databases", 0)
+    yield aiosqlite.core, "SimpleQueue", _Inbox
+    yield aiosqlite.core, "Thread", mock.Mock
+    yield Watchdog, "start", lambda _: None  # it is a thread, and looks at real time
+    yield ssl, "create_default_context", _tls
+    yield runs, "_collect_garbage_rarely", contextlib.nullcontext
+
+
+def _entered(method: Callable[..., Any], among: str, which: int) -> Callable[..., Any]:
+    """The method, with its argument `which` (0: the object) entered with the process that calls it."""
+
+    def method_entered(*args: Any, **more: Any) -> Any:
+        result = method(*args, **more)
+        process = PROCESS.get()
+        if process is not None:
+            getattr(process, among).append(args[which])
+        return result
+
+    return method_entered
+
+
+class _Inbox:
+    """What aiosqlite's thread would take its work from: it is done in the next turn of the loop."""
+
+    def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, function = job
+        if future is not None:
+            asyncio.get_running_loop().call_soon(settle, future, function)
+
+
+def _defaults(clocks: Clocks) -> Iterator[Swap]:
+    """Every default argument of the program that is a clock."""
+    for function in _functions():
+        named, plain = function.__kwdefaults__ or {}, function.__defaults__ or ()
+        if any(_is_clock(value, clocks) for value in named.values()):
+            swapped = {name: _simulated(value, clocks) for name, value in named.items()}
+            yield function, "__kwdefaults__", swapped
+        if any(_is_clock(value, clocks) for value in plain):
+            yield function, "__defaults__", tuple(_simulated(value, clocks) for value in plain)
+
+
+def _functions() -> Iterator[types.FunctionType]:
+    for name, module in list(sys.modules.items()):
+        if name.split(".", maxsplit=1)[0] != "tradectl":
+            continue
+        for found in list(vars(module).values()):
+            if getattr(found, "__module__", None) != name:
+                continue
+            members = [found] if not isinstance(found, type) else vars(found).values()
+            yield from (f for f in members if isinstance(f, types.FunctionType))
+
+
+def _is_clock(value: Any, clocks: Clocks) -> bool:
+    return isinstance(value, types.BuiltinFunctionType) and value in clocks
+
+
+def _simulated(value: Any, clocks: Clocks) -> Any:
+    return clocks[value] if _is_clock(value, clocks) else value
+
+
+_create_tls = ssl.create_default_context
+
+
+@functools.cache
+def _one_tls() -> ssl.SSLContext:
+    return _create_tls()
+
+
+def _tls(*_args: Any, **_more: Any) -> ssl.SSLContext:
+    """Reading the certificates takes longer than a whole simulation."""
+    return _one_tls()
+
+
+@contextlib.contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """For the machines that are made inside: what was killed is cleared away after them, when it can do
+    no harm, and whatever it complains of."""
+    collects, hook = gc.isenabled(), sys.unraisablehook
+    gc.disable()
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sys.unraisablehook = lambda _: None
+            gc.collect()
+            sys.unraisablehook = hook
+        if collects:
+            gc.enable()
+
+
+__all__ = ["nothing_left_behind", "run_on"]

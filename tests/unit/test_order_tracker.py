@@ -1,0 +1,258 @@
+"""The order tracker: whatever a venue reports, however often, the books hear it once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fixtures.books import RUN, SPOT, Ledger, instruments
+from tradectl.domain.events import Liquidity, OrderFilled
+from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
+from tradectl.exchange.live.order_tracker import OrderTracker, Reports
+from tradectl.exchange.venue import VenueFill, VenueOrder
+
+S = OrderStatus
+CLIENT = client_order_id(RUN, "o1")
+SPEC = OrderSpec("o1", SPOT, Side.BUY, Decimal(4))
+
+
+def order(status: OrderStatus, filled: str = "0", client: str = CLIENT, **more: Any) -> VenueOrder:
+    return VenueOrder(SPOT, "v1", client, Side.BUY, status, Decimal(4), Decimal(filled), **more)
+
+
+def fill(trade_id: str, quantity: str = "1", client: str = "", **more: Any) -> VenueFill:
+    told = {"price": Decimal(100), "client_order_id": client, **more}
+    return VenueFill(SPOT, trade_id, "v1", Side.BUY, Decimal(quantity), **told)
+
+
+def tracker(**more: Any) -> OrderTracker:
+    made = OrderTracker("venue", RUN, instruments(), **more)
+    made.track(SPEC, 0)
+    return made
+
+
+def words(reports: Reports) -> list[str]:
+    return [r.trade_id if isinstance(r, OrderFilled) else r.kind.value for r in reports]
+
+
+# --- ids ----------------------------------------------------------------------------------------
+
+
+def test_a_client_order_id_is_the_same_for_the_same_intent_and_fits_every_exchange() -> None:
+    assert client_order_id(RUN, "o1") == CLIENT == client_order_id(RUN, "o1")
+    assert len({client_order_id(RUN, f"o{n}") for n in range(10_000)}) == 10_000
+    assert len(CLIENT) == 18
+    assert CLIENT.isalnum()
+    assert CLIENT.islower()
+
+
+def test_orders_of_one_account_have_one_tag_and_another_account_has_another() -> None:
+    assert CLIENT.startswith(order_tag(RUN))
+    assert order_tag(RUN) != order_tag("run2")
+
+
+def test_an_order_is_tracked_once() -> None:
+    made = tracker()
+    assert made.track(SPEC, 0) is None
+    assert made.duplicates == 1
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def test_the_first_word_is_an_acceptance_and_saying_it_again_says_nothing() -> None:
+    made = tracker()
+    assert words(made.told([order(S.ACCEPTED)])) == ["accepted"]
+    assert made.told([order(S.ACCEPTED)]) == []
+
+
+def test_a_fill_is_told_once_from_whichever_side_it_comes() -> None:
+    made = tracker()
+    answer = order(S.PARTIALLY_FILLED, "1", fills=(fill("t1"),))
+    assert words(made.told([answer])) == ["accepted", "t1"]
+    assert made.told([fill("t1"), answer]) == []
+
+
+def test_a_fill_before_its_order_is_known_waits_for_it() -> None:
+    made = tracker()
+    assert made.told([fill("t1"), fill("t2")]) == []
+    assert words(made.told([order(S.PARTIALLY_FILLED, "2")])) == ["accepted", "t1", "t2"]
+
+
+def test_a_stop_that_goes_on_under_another_id_is_still_ours() -> None:
+    made = tracker()
+    made.told([order(S.ACCEPTED)])
+    became = msgspec.structs.replace(order(S.FILLED, "4"), venue_order_id="v2")
+    late = msgspec.structs.replace(fill("t1", "4"), venue_order_id="v2")
+    assert made.told([late]) == []
+    assert words(made.told([became])) == ["t1"]
+    assert made.working() == []
+
+
+def test_an_end_is_told_after_the_fills_that_were_counted() -> None:
+    made = tracker()
+    assert words(made.told([order(S.CANCELED, "1")])) == ["accepted"]
+    tracked = made.get("o1")
+    assert tracked is not None
+    assert tracked.lacks_fills()
+    assert words(made.told([fill("t1")])) == ["t1", "canceled"]
+    assert tracked.over
+
+
+def test_an_order_filled_to_its_quantity_is_over_without_another_word() -> None:
+    made = tracker()
+    assert words(made.told([order(S.FILLED, "4")])) == ["accepted"]
+    assert words(made.told([fill("t1", "4")])) == ["t1"]
+    assert made.working() == []
+
+
+def test_a_rejection_is_no_acceptance() -> None:
+    assert words(tracker().told([order(S.REJECTED)])) == ["rejected"]
+
+
+def test_a_lost_order_is_doubted_until_any_word_of_it_comes() -> None:
+    made = tracker()
+    tracked = made.get("o1")
+    assert tracked is not None
+    assert words(made.lost(tracked, "no answer")) == ["unknown"]
+    assert tracked.unknown
+    made.told([order(S.ACCEPTED)])
+    assert not tracked.unknown
+
+
+def test_what_is_not_ours_is_shown_and_left_alone() -> None:
+    made = tracker()
+    other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
+    assert made.open_there([other]) == []
+    assert made.foreign == {"v9": other}
+    assert made.orphans() == []
+    assert made.open_there([]) == []
+    assert made.foreign == {}
+
+
+def test_an_order_with_our_tag_that_nobody_remembers_is_a_stray() -> None:
+    made = tracker()
+    stray = msgspec.structs.replace(
+        order(S.ACCEPTED, client=client_order_id(RUN, "forgotten")), venue_order_id="v9"
+    )
+    made.open_there([stray])
+    assert made.orphans() == [stray]
+
+
+def test_an_order_reported_over_that_is_open_after_all_is_a_zombie() -> None:
+    made = tracker()
+    tracked = made.get("o1")
+    assert tracked is not None
+    made.refused(tracked, "not now")
+    assert made.reopened([order(S.ACCEPTED)]) == [tracked]
+
+
+def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None:
+    made = tracker(known=lambda _: False)
+    assert made.told([order(S.ACCEPTED), fill("t1", client=CLIENT)]) == []
+
+
+def test_a_restored_order_goes_on_where_it_was() -> None:
+    ledger = Ledger().work("o1", "buy 4")
+    made = OrderTracker("venue", RUN, instruments())
+    for report in tracker().told([order(S.PARTIALLY_FILLED, "1"), fill("t1")]):
+        ledger.tell(report)
+    known = ledger.books.order("o1")
+    assert known is not None
+    made.restore(known)
+    assert words(made.told([fill("t1"), fill("t2"), order(S.CANCELED, "2")])) == ["t2", "canceled"]
+
+
+# --- fees ---------------------------------------------------------------------------------------
+
+COIN = Instrument(
+    SPOT, "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5), base="COIN"
+)  # fmt: skip
+
+
+def paid(currency: str, amount: str) -> OrderFilled:
+    made = OrderTracker(
+        "venue",
+        RUN,
+        Instruments([COIN]),
+        worth=lambda currency, _: Decimal(600) if currency == "BNB" else None,
+    )
+    made.track(SPEC, 0)
+    told = fill("t1", client=CLIENT, fee=Decimal(amount), fee_currency=currency)
+    (report,) = made.told([told])
+    assert isinstance(report, OrderFilled)
+    return report
+
+
+def test_a_fee_is_told_in_the_quote_currency_and_in_what_was_paid() -> None:
+    for currency, amount, fee, also in (
+        ("USDT", "0.1", "0.1", "0"),
+        ("COIN", "0.001", "0.1", "0.001"),
+        ("BNB", "0.0001", "0.06", "0.0001"),
+        ("XYZ", "7", "0", "7"),
+    ):
+        report = paid(currency, amount)
+        assert (report.fee, report.fee_paid) == (Decimal(fee), Decimal(also)), currency
+        assert report.liquidity is Liquidity.TAKER
+
+
+# --- any order, any number of times ---------------------------------------------------------------
+
+PARTS = st.lists(st.integers(1, 2), min_size=0, max_size=3).filter(lambda p: sum(p) <= 4)
+
+
+@given(PARTS, st.booleans(), st.randoms(use_true_random=False), st.booleans())
+def test_the_books_come_out_the_same_whatever_the_order_of_the_words(
+    parts: list[int], ends: bool, random: Any, lost: bool
+) -> None:
+    fills = [fill(f"t{n}", str(part)) for n, part in enumerate(parts)]
+    total = sum(parts)
+    last = S.FILLED if total == 4 else S.CANCELED if ends else S.PARTIALLY_FILLED
+    said: list[VenueOrder | VenueFill] = [
+        order(S.ACCEPTED),
+        *(order(S.PARTIALLY_FILLED, str(sum(parts[: n + 1]))) for n in range(len(parts))),
+        order(last, str(total)),
+        *fills,
+    ]
+    said += random.sample(said, len(said))
+    random.shuffle(said)
+    said += [order(last, str(total)), *fills]
+    ledger, made = Ledger(), tracker()
+    ledger.work("o1", "buy 4")
+    tracked = made.get("o1")
+    assert tracked is not None
+    if lost:
+        ledger.tell(*made.lost(tracked, "no answer"))
+    for word in said:
+        ledger.tell(*made.told([word]))
+    books = ledger.books
+    assert books.position(SPOT).quantity == total
+    known = books.order("o1")
+    assert known is not None
+    assert known.filled == total
+    assert known.trades == list(dict.fromkeys(known.trades))
+    if total == 4:
+        assert known.status is S.FILLED
+    elif ends:
+        assert known.status is S.CANCELED
+    else:
+        assert known.is_working
+
+
+def test_a_fill_of_an_order_that_was_called_rejected_is_booked() -> None:
+    ledger, made = Ledger(), tracker()
+    ledger.work("o1", "buy 4")
+    tracked = made.get("o1")
+    assert tracked is not None
+    ledger.tell(*made.refused(tracked, "429"))
+    ledger.tell(*made.told([order(S.PARTIALLY_FILLED, "1"), fill("t1")]))
+    known = ledger.books.order("o1")
+    assert known is not None
+    assert (known.status, known.filled) == (S.REJECTED, Decimal(1))
+    assert ledger.books.position(SPOT).quantity == 1
