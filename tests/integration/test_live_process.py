@@ -29,7 +29,7 @@ from tests.fixtures.live_trader import (
 )
 from tests.fixtures.run_inputs import Character, look
 from tests.loopback import FOREVER, loopback_thread
-from tradectl.cli.commands.going_live import approval
+from tradectl.cli.commands.live_approval import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
 from tradectl.domain.events import RestrictionKind
 from tradectl.monitoring.alert import Alert

@@ -49,7 +49,7 @@ def doctor(
 ) -> None:
     import asyncio
 
-    from tradectl.cli.commands.going_live import check_mode
+    from tradectl.cli.commands.live_approval import check_mode
     from tradectl.config.load import load_settings
     from tradectl.doctor.examination import diagnose, is_fit
     from tradectl.state.directory import StateDir
@@ -109,7 +109,7 @@ def table(findings: Sequence[Finding]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from tradectl.cli.panel.cells import BAD, BOLD, DIM, GOOD, LOUD, WARN
+    from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, WARN
     from tradectl.doctor.finding import Verdict, is_fit
 
     styles = {Verdict.PASSED: GOOD, Verdict.WARNED: WARN, Verdict.FAILED: BAD}

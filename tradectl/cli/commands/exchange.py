@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradectl.cli.commands import record as record_cmd
-from tradectl.cli.commands.exchange_access import chosen, opened, show
+from tradectl.cli.commands.public_venue import chosen, opened, show
 from tradectl.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradectl.cli.commands.exchange_access import chosen, opened, show
+from tradectl.cli.commands.public_venue import chosen, opened, show
 from tradectl.cli.options import ConfigOption, JsonOption
 from tradectl.domain.errors import UsageError
 

@@ -88,7 +88,7 @@ def run(
     multiple = parse_speed(speed)
     import asyncio
 
-    from tradectl.cli.commands.going_live import approval, check_mode
+    from tradectl.cli.commands.live_approval import approval, check_mode
     from tradectl.config.load import load_settings
     from tradectl.runtime.run import trade
     from tradectl.runtime.run_options import RunOptions

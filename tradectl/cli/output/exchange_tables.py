@@ -8,10 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tradectl.cli.output import figures
+from tradectl.cli.output import cells, figures
+from tradectl.cli.output.cells import BOLD, DIM, GOOD, WARN, Cell, Column, Row
 from tradectl.cli.output.listing import Listing
-from tradectl.cli.panel import cells
-from tradectl.cli.panel.cells import BOLD, DIM, GOOD, WARN, Cell, Column, Row
 from tradectl.domain.text import harmless
 
 Data = Mapping[str, Any]

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from tradectl.cli.panel.cells import DIM, Cell, Column, Row
+from tradectl.cli.output.cells import DIM, Cell, Column, Row
 
 PIPE_WIDTH = 1_000
 GAP = 2

@@ -17,10 +17,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from tradectl.cli.output import figures
+from tradectl.cli.output import cells, columns, figures
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell, Row
 from tradectl.cli.output.listing import Listing, console, styled
-from tradectl.cli.panel import cells, columns
-from tradectl.cli.panel.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell, Row
 from tradectl.domain.text import harmless
 
 Data = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 A *line* is a list of segments exactly as wide as asked for; a *part* is something that can draw
 itself in any number of lines. `share` deals the lines of a sheet out to its parts by rank, so that
-a small terminal shows less rather than a mess. Tables drop whole columns, and strips whole phrases,
+a small terminal shows less rather than a mess. Tables drop whole columns, facts go as whole phrases,
 before a figure would be cut: half a number is worse than none. All text passes `harmless` here,
 whatever it is.
 """
@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from tradectl.cli.panel.cells import Cell
+from tradectl.cli.output.cells import Cell
 from tradectl.domain.text import harmless
 
 ELASTIC = 0
@@ -53,7 +53,7 @@ class Part(Protocol):
 
 @dataclass(slots=True)
 class Ready:
-    """Lines drawn already, one or more: a strip, a chart."""
+    """Lines drawn already, one or more: facts, a chart."""
 
     lines: list[Line]
     rank: int = 0
@@ -133,7 +133,7 @@ def share(parts: Sequence[Part], height: int) -> list[int]:
     return given
 
 
-def strip(phrases: Iterable[Phrase], width: int, most: int = 1) -> list[Line]:
+def wrapped(phrases: Iterable[Phrase], width: int, most: int = 1) -> list[Line]:
     """Phrases in a row, wrapped onto `most` lines; one that fits nowhere is left out."""
     room = width - MARGIN
     rows: list[list[Cell]] = [[]]

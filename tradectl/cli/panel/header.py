@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tradectl.cli.output import figures
-from tradectl.cli.panel.cells import (
+from tradectl.cli.output.cells import (
     BAD,
     BOLD,
     DIM,
@@ -26,7 +26,7 @@ from tradectl.cli.panel.cells import (
     status,
 )
 from tradectl.cli.panel.chart import bar, chart, sparkline
-from tradectl.cli.panel.grid import MARGIN, SPACE, Line, Phrase, cropped, drawn, strip
+from tradectl.cli.panel.grid import MARGIN, SPACE, Line, Phrase, cropped, drawn, wrapped
 from tradectl.domain.text import harmless
 
 View = Mapping[str, Any]
@@ -96,7 +96,7 @@ def equity(view: View, width: int) -> list[Line]:
     phrases = _equity(view)
     used = sum(_size(phrase) + 2 for phrase in phrases)
     curve = sparkline(view.get("equity_history") or (), max(width - 2 - used, 0))
-    return strip([*phrases, [Cell(curve, _curve_style(view))]], width)
+    return wrapped([*phrases, [Cell(curve, _curve_style(view))]], width)
 
 
 def equity_chart(view: View, width: int, height: int) -> list[Line]:
@@ -106,7 +106,7 @@ def equity_chart(view: View, width: int, height: int) -> list[Line]:
     margin = max(len(text) for text in side) + 2
     rows = chart(history, max(width - margin - 2, 1), height)
     style = _curve_style(view)
-    return strip(_equity(view), width) + [
+    return wrapped(_equity(view), width) + [
         drawn([Cell(f" {text:>{margin - 2}}  ", DIM), Cell(row, style)], width)
         for row, text in zip(rows, side, strict=True)
     ]
@@ -121,7 +121,7 @@ def account(view: View, width: int) -> list[Line]:
         _named("Fees", figures.money(books.get("fees"))),
         _named("Margin", figures.money(books.get("margin_used"))),
     ]
-    return strip(phrases, width, most=2 if width < 72 else 1)
+    return wrapped(phrases, width, most=2 if width < 72 else 1)
 
 
 def progress(view: View, width: int) -> list[Line]:
@@ -139,7 +139,7 @@ def progress(view: View, width: int) -> list[Line]:
         [Cell(f"{figures.count(bad)} bad rows", WARN if bad else DIM)],
     ]
     size = max(width - 4 - sum(_size(phrase) + 2 for phrase in phrases), 8)
-    return strip([[Cell(bar(fraction, size), GOOD)], *phrases], width)
+    return wrapped([[Cell(bar(fraction, size), GOOD)], *phrases], width)
 
 
 def market(view: View, width: int) -> list[Line]:
@@ -147,7 +147,7 @@ def market(view: View, width: int) -> list[Line]:
     prices, ages = view.get("prices") or {}, view.get("data_age_s") or {}
     symbols = list(dict.fromkeys([*prices, *ages]))
     if not symbols:
-        return strip([_named("Market", "no data yet")], width)
+        return wrapped([_named("Market", "no data yet")], width)
     stale = {symbol: figures.seconds(ages.get(symbol)) or 0.0 for symbol in symbols}
     symbols.sort(key=lambda symbol: -stale[symbol] if stale[symbol] > STALE_S else 0.0)
     phrases: list[Phrase] = [
@@ -160,7 +160,7 @@ def market(view: View, width: int) -> list[Line]:
         if symbol in ages:
             phrase.append(Cell(f" {figures.age(ages[symbol])}", _age_style(stale[symbol])))
         phrases.append(phrase)
-    return strip(phrases, width)
+    return wrapped(phrases, width)
 
 
 def bus(view: View, width: int) -> list[Line]:
@@ -175,7 +175,7 @@ def bus(view: View, width: int) -> list[Line]:
         _named("queue", figures.count(get("queue_depth"))),
         _named("events", figures.count(get("processed"))),
     ]
-    return strip(phrases, width)
+    return wrapped(phrases, width)
 
 
 def health(view: View, width: int) -> list[Line]:
@@ -193,7 +193,7 @@ def health(view: View, width: int) -> list[Line]:
         head = _named("Health", "no component yet")
     elif unwell:
         head = _unwell(unwell, width)
-    return strip([head, *(resources if use else [])], width)
+    return wrapped([head, *(resources if use else [])], width)
 
 
 def hints(view: View, width: int) -> list[Line]:
@@ -203,7 +203,7 @@ def hints(view: View, width: int) -> list[Line]:
     ]
     if journal := view.get("journal"):
         phrases.insert(1, [Cell("journal ", DIM), Cell(harmless(journal), DIM)])
-    return strip(phrases, width)
+    return wrapped(phrases, width)
 
 
 def _equity(view: View) -> list[Phrase]:

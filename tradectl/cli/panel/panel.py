@@ -16,8 +16,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from tradectl.cli.output import figures
-from tradectl.cli.panel import header as strips
-from tradectl.cli.panel import tables
+from tradectl.cli.panel import header, tables
 from tradectl.cli.panel.grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
 from tradectl.cli.panel.header import View
 from tradectl.cli.panel.prints import held_prints
@@ -31,25 +30,25 @@ def render(view: View, width: int, height: int) -> RenderableType:
     """The panel of `view` (as `status --json`, and more) in `height` lines of `width` cells. With money
     at stake there is a red frame around it."""
     if figures.mode_words(view) == "LIVE" and width > 2 * SMALLEST[0] and height > 2 * SMALLEST[1]:
-        return Sheet(framed(_lines(view, width - 2, height - 2), width, strips.LIVE_FRAME))
+        return Sheet(framed(_lines(view, width - 2, height - 2), width, header.LIVE_FRAME))
     return Sheet(_lines(view, width, height))
 
 
 def _lines(view: View, width: int, height: int) -> list[Line]:
     parts: list[Part] = [
-        *_strip(strips.banner(view, width), rank=-9),
-        *_strip(strips.halt(view, width), rank=-8),
-        *_strip(strips.holds(view, width), rank=-6),
+        *_part(header.banner(view, width), rank=-9),
+        *_part(header.halt(view, width), rank=-8),
+        *_part(header.holds(view, width), rank=-6),
         _equity(view, width, height),
-        *_strip(strips.account(view, width), rank=3),
-        *_strip(strips.progress(view, width), rank=2),
-        *_strip(strips.market(view, width), rank=5),
+        *_part(header.account(view, width), rank=3),
+        *_part(header.progress(view, width), rank=2),
+        *_part(header.market(view, width), rank=5),
         *_body(view, width, height),
-        *_strip(strips.bus(view, width), rank=6),
-        *_strip(strips.health(view, width), rank=4),
+        *_part(header.bus(view, width), rank=6),
+        *_part(header.health(view, width), rank=4),
     ]
     if height >= TALL:
-        parts += _strip(strips.hints(view, width), rank=8)
+        parts += _part(header.hints(view, width), rank=8)
     return stacked(parts, width, height)
 
 
@@ -97,7 +96,7 @@ class Panel:
         )
 
 
-def _strip(lines: list[Line], rank: int) -> list[Part]:
+def _part(lines: list[Line], rank: int) -> list[Part]:
     return [Ready(lines, rank)] if lines else []
 
 
@@ -105,8 +104,8 @@ def _equity(view: View, width: int, height: int) -> Part:
     """One line where lines are few, else a chart of up to a seventh of the height."""
     rows = min(height // 7, 8)
     if height < TALL or not view.get("equity_history"):
-        return Ready(strips.equity(view, width), rank=-7)
-    chart = strips.equity_chart(view, width, rows)
+        return Ready(header.equity(view, width), rank=-7)
+    chart = header.equity_chart(view, width, rows)
     return Ready(chart, rank=-7, least=len(chart))
 
 

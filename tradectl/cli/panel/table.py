@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from tradectl.cli.panel.cells import BOLD, DIM, TITLE, Cell, Column, Row
+from tradectl.cli.output.cells import BOLD, DIM, TITLE, Cell, Column, Row
 from tradectl.cli.panel.grid import GAP, MARGIN, RULE, SPACE, Line, cropped, drawn
 
 RULED = Cell(RULE, DIM)

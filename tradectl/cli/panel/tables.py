@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tradectl.cli.output import figures
-from tradectl.cli.panel import cells
-from tradectl.cli.panel.cells import BOLD, DIM, SEVERITIES, Column, Row
+from tradectl.cli.output import cells, figures
+from tradectl.cli.output.cells import BOLD, DIM, SEVERITIES, Column, Row
 from tradectl.cli.panel.header import View
 from tradectl.cli.panel.table import Table
 

@@ -178,7 +178,7 @@ def _show_banner(lines: Sequence[str]) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    from tradectl.cli.panel.cells import LOUD
+    from tradectl.cli.output.cells import LOUD
 
     body = Text("\n".join(shown[1:]), overflow="fold")
     to.print(Panel(body, title=Text(shown[0], LOUD), border_style=LOUD))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tradectl.cli.output import figures
-from tradectl.cli.panel import cells
-from tradectl.cli.panel.cells import BOLD, DIM, GOOD, LOUD, PLAIN, Cell, Column, Row
+from tradectl.cli.output import cells, figures
+from tradectl.cli.output.cells import BOLD, DIM, GOOD, LOUD, PLAIN, Cell, Column, Row
 from tradectl.domain.text import harmless
 
 
