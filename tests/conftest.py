@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 
 import pytest
-from hypothesis import settings
+
+from tests import profiles
 
 PATIENCE_S = 20.0
 SLOW_PATIENCE_S = 120.0
@@ -21,8 +22,16 @@ def own_decimals() -> None:
     decimal.setcontext(decimal.DefaultContext.copy())
 
 
-settings.register_profile("tradectl", deadline=None)
-settings.load_profile("tradectl")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="try much more of everything")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    profiles.choose(deep=config.getoption("--deep"))
+
+
+def pytest_report_header() -> str:
+    return profiles.described()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

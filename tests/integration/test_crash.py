@@ -8,7 +8,6 @@ state that a restart recovers must agree with it and with each other.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import time
@@ -29,6 +28,7 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
+from tests.profiles import is_deep
 from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
@@ -36,7 +36,7 @@ from tradectl.replay.replay import NO_LIMIT, Replay, ReplayResult
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
 
-CYCLES = int(os.environ.get("TRADECTL_CRASH_CYCLES", "12"))
+CYCLES = 50 if is_deep() else 12
 PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")
 
 Fill = Mapping[str, Any]

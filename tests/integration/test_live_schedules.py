@@ -29,18 +29,20 @@ from tests.fixtures.command import header_of, journals
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
+from tests.profiles import is_deep, schedule_seeds
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
 
-COUNT = int(os.environ.get("TRADECTL_SCHEDULES", "300"))
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
-CHUNKS = 1 if SEED else 20
+SEEDS = [int(SEED)] if SEED else schedule_seeds()
+CHUNK = 15
+CHUNKS = -(-len(SEEDS) // CHUNK)
 REPEAT = "TRADECTL_SCHEDULE_SEED={} python -m pytest -s -n 0 -k promises {}"
 
 
 def seeds_of(chunk: int) -> Sequence[int]:
-    return [int(SEED)] if SEED else range(chunk, COUNT, CHUNKS)
+    return SEEDS[chunk::CHUNKS]
 
 
 def judged(plan: Plan, folder: Path) -> Outcome:
@@ -81,7 +83,7 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
 
 
 FOUND = (807, 834, 951)
-"""Seeds that once found something, and lie beyond those that are always tried."""
+"""Seeds that once found something."""
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
@@ -105,7 +107,8 @@ def wait(done: Callable[[], object], *, every: float = 0.005) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("market", "seed"), [("spot", 1), ("futures", 2), ("spot", 3), ("futures", 4)]
+    ("market", "seed"),
+    [("futures" if seed % 2 == 0 else "spot", seed) for seed in range(1, 25 if is_deep() else 5)],
 )
 def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:
     random = Random(seed)

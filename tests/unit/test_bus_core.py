@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import (
@@ -267,7 +267,6 @@ def test_identifiers_are_made_of_the_run_the_input_and_a_count() -> None:
     assert [core.new_id(), core.new_id()] == ["r-1-1", "r-1-2"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
 def test_no_identifier_is_ever_given_twice(script: list[tuple[int, int]]) -> None:
     """Whatever is asked for inside a step, in its cascade, or between two steps."""
@@ -287,7 +286,6 @@ def test_no_identifier_is_ever_given_twice(script: list[tuple[int, int]]) -> Non
     assert len(set(given_out)) == len(given_out)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcd"), max_size=15))
 def test_the_same_inputs_give_the_same_records_in_every_run(words: list[str]) -> None:
     def run() -> list[Record]:
@@ -300,7 +298,6 @@ def test_the_same_inputs_give_the_same_records_in_every_run(words: list[str]) ->
     assert run() == run()
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcd"), max_size=15))
 def test_numbers_have_no_gap_and_every_cause_lies_before(words: list[str]) -> None:
     core = core_with((Stage.STRATEGY, SystemEvent, Listener(a=[note("b"), note("c")])))

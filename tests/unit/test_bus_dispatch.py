@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import (
@@ -57,7 +57,6 @@ def test_the_highest_class_goes_first_whatever_came_first() -> None:
     assert drain(bus) == ["emergency", "command", "report", "risk", "timer", "7"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([*MAKERS, tick]), max_size=40))
 def test_within_a_class_the_oldest_goes_first(makers: list[Callable[..., Event]]) -> None:
     events = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import Listener, label, note, report, tick, timer
@@ -85,7 +85,6 @@ def test_an_urgent_input_before_the_first_event_does_not_start_the_time(bus: Eve
     assert timed(bus, 1_005, 1_010) == [(0, "early"), (1_010, "risk")]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=40).map(sorted))
 def test_a_timer_comes_once_in_every_interval_that_has_an_event_after_it(
     stamps: list[int],
@@ -157,7 +156,6 @@ def test_an_answer_to_an_answer_is_not_left_behind(bus: EventBus) -> None:
     assert timed(bus, 20) == [(6, "first"), (9, "second")]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(1, 100)), max_size=30),
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from tests.profiles import examples
 from tradectl.cli.panel.chart import EIGHTHS, bar, chart, sparkline, thinned
 from tradectl.cli.panel.panel import Panel, render, suits
 
@@ -371,7 +372,7 @@ views = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(view=views, width=st.integers(1, 200), height=st.integers(1, 60))
 def test_any_view_fits_any_terminal(view: View, width: int, height: int) -> None:
     console = Console(width=width, height=height, file=io.StringIO())

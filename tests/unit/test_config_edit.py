@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.config.edit import set_key
@@ -207,7 +207,6 @@ LINES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(LINES, unique=True), st.lists(LINES, unique=True), st.sampled_from(["", "risk"]))
 def test_whatever_the_file_one_key_is_set_and_the_rest_stays(
     top: list[str], inner: list[str], section: str

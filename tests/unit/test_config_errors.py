@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.config.load import load_settings
@@ -305,7 +305,6 @@ def test_the_layer_that_is_wrong_is_blamed(tmp_path: Path) -> None:
     assert complaint(path, {"risk": {"max_leverage": -2}}, environ).startswith("command line: ")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_file_whatever_breaks_the_reader(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tradectl.config.file import parse
 from tradectl.config.keys import is_struct, known_keys, types_of
 from tradectl.config.load import settings_from
@@ -90,7 +91,7 @@ def test_a_limit_that_is_off_is_spelled_none() -> None:
     assert effective(ALL_SET)["risk"]["max_leverage"] is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(
     st.decimals(0, 10**14, allow_nan=False, places=8),
     st.sampled_from(["fraction", "max_weight", "min_trade_notional"]),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tests.unit.test_feeds_properties import assert_fit_to_trade_on, file_with, mutated, mutations
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import (
@@ -187,7 +188,7 @@ EVENTS: list[MarketDataEvent] = [
 GOOD = b"\n".join((HEADER, *map(line, EVENTS))) + b"\n"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(changes=mutations, flip=st.integers(0, 8 * len(GOOD) - 1))
 def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
     changes: list[tuple[int, int, bytes]], flip: int

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.money import is_sane
@@ -85,7 +86,7 @@ def mutated(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("zipped", [False, True])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(changes=mutations)
 def test_a_damaged_file_is_played_fit_to_trade_on_or_refused(
     name: str, zipped: bool, changes: list[tuple[int, int, bytes]]
@@ -108,7 +109,6 @@ def test_a_damaged_file_is_played_fit_to_trade_on_or_refused(
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=100, deadline=None)
 @given(changes=mutations)
 def test_the_fast_way_accepts_a_block_only_if_the_careful_way_accepts_each_row(
     name: str, changes: list[tuple[int, int, bytes]]
@@ -132,7 +132,7 @@ def test_the_fast_way_is_the_one_taken_with_good_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(broken=st.integers(0, ROWS - 1))
 def test_a_block_in_doubt_leaves_nothing_behind(name: str, broken: int) -> None:
     header, _, text = GOOD[name].decode().partition("\n")
@@ -159,7 +159,7 @@ def new_track(header: str) -> FileState:
     return track
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     files=st.lists(
         st.lists(st.integers(0, 30), min_size=1, max_size=40).map(sorted), min_size=1, max_size=4

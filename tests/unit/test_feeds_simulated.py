@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import BUILT_IN, Instrument
@@ -55,7 +56,7 @@ def test_ticks_lie_an_interval_apart(ticks_per_second: int, interval: int) -> No
     assert times == [START + k * interval for k in range(6)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.lists(st.integers(0, 20 * SECOND), max_size=30))
 def test_it_does_not_matter_how_often_one_asks(pauses: list[int]) -> None:
     market, now, events = SimulatedMarket(THREE, 7, START), START, []

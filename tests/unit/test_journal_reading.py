@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import note, tick
@@ -81,7 +81,6 @@ def test_groups_that_are_passed_over_are_checked_all_the_same(folder: Path, whol
         list(reader.groups(after=4))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), max_size=12), st.booleans())
 def test_any_journal_reads_back_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], clean: bool
@@ -200,7 +199,6 @@ def test_a_changed_header_is_damage_that_names_it(folder: Path, whole: bytes) ->
         told(folder, whole.replace(b'"seed":7', b'"seed":8'))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_lines_that_were_taken_out_doubled_or_swapped_are_refused(
     folder: Path, whole: bytes, data: st.DataObject
@@ -301,7 +299,6 @@ def test_a_journal_of_a_newer_program_is_refused_with_advice(
         JournalReader(tmp_path / "r.jsonl")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_raise_nothing_but_a_journal_error(folder: Path, content: bytes) -> None:
     with pytest.raises(JournalError):

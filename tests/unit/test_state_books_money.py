@@ -6,7 +6,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import (
@@ -98,7 +98,6 @@ TRADES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(TRADES, st.decimals("0.01", "5000", places=2))
 def test_money_is_conserved_exactly(
     trades: list[tuple[str, str, Decimal, Decimal, Decimal, str]], mark: Decimal
@@ -115,7 +114,6 @@ def test_money_is_conserved_exactly(
     assert problems_of(books.snapshot(), books.instruments) == []
 
 
-@settings(deadline=None)
 @given(TRADES.filter(lambda trades: len(trades) <= 8), st.randoms(use_true_random=False))
 def test_fills_commute_and_duplicates_add_nothing(
     trades: list[tuple[str, str, Decimal, Decimal, Decimal, str]], random: Random

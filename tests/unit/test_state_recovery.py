@@ -22,6 +22,7 @@ from tests.fixtures.books import (
     report,
     tick,
 )
+from tests.profiles import examples
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -103,7 +104,7 @@ def restored(books: Books) -> Account:
 # --- the fold ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(STREAMS)
 def test_folding_the_records_gives_the_state_of_the_live_run(inputs: list[Event]) -> None:
     run = live(inputs)
@@ -113,7 +114,7 @@ def test_folding_the_records_gives_the_state_of_the_live_run(inputs: list[Event]
     assert books.equity() == run.state.books.equity()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(STREAMS)
 def test_the_hash_agrees_after_every_input_not_only_at_the_end(inputs: list[Event]) -> None:
     run = LiveRun()
@@ -126,7 +127,7 @@ def test_the_hash_agrees_after_every_input_not_only_at_the_end(inputs: list[Even
         assert books.state_hash(RUN) == run.hash()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(STREAMS)
 def test_folding_twice_from_the_start_is_folding_once(inputs: list[Event]) -> None:
     records = recorded(live(inputs))
@@ -167,7 +168,7 @@ def resumed_everywhere(run: LiveRun) -> list[tuple[int, str]]:
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(st.sampled_from(["order", "accept", "fill", "part", "tick", "check"]), max_size=25))
 def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
     script: list[str],

@@ -1,0 +1,88 @@
+"""How much is tried: `fast` with every commit, `deep` when there is time.
+
+    python -m pytest                            fast
+    python -m pytest --deep                     deep; TRADECTL_TEST_PROFILE=deep says the same
+    TRADECTL_SCHEDULES=5000 python -m pytest    so many fault schedules, whatever the profile
+
+Every test runs in both. Deep, a property is tried with ten times as many examples, a process is killed
+more often, and more fault schedules are played. The seeds of fault schedules are made of the commit: each
+commit tries others, and one commit always the same. The header says which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from hypothesis import settings
+
+DEEP = "deep"
+FAST = "fast"
+PROFILE = "TRADECTL_TEST_PROFILE"
+COMMIT = "TRADECTL_SCHEDULE_COMMIT"
+"""Of which commit the seeds are made; asked of git where it is not set."""
+SCHEDULES = "TRADECTL_SCHEDULES"
+SCHEDULES_A_COMMIT = 60
+EXAMPLES = 100
+DEEPER = 10
+
+settings.register_profile(FAST, deadline=None, max_examples=EXAMPLES)
+settings.register_profile(DEEP, deadline=None, max_examples=EXAMPLES * DEEPER)
+
+
+def is_deep() -> bool:
+    return os.environ.get(PROFILE, FAST) == DEEP
+
+
+def choose(*, deep: bool) -> None:
+    """For this process and those that it starts. ValueError for a profile that there is not."""
+    if deep:
+        os.environ[PROFILE] = DEEP
+    if (name := os.environ.get(PROFILE, FAST)) not in (FAST, DEEP):
+        raise ValueError(f"{PROFILE} is {name!r}, and the profiles are {FAST} and {DEEP}")
+    os.environ.setdefault(COMMIT, _commit())
+    settings.load_profile(DEEP if is_deep() else FAST)
+
+
+def examples(fast: int) -> int:
+    """How many to try of a property for which `EXAMPLES` are too many or too few."""
+    return fast * DEEPER if is_deep() else fast
+
+
+def schedule_seeds() -> list[int]:
+    """Those of this commit; deep, the first three hundred numbers as well."""
+    count = int(os.environ.get(SCHEDULES, SCHEDULES_A_COMMIT))
+    commit = os.environ.get(COMMIT) or _commit()
+    seeds = [_seed(commit, number) for number in range(count)]
+    return [*range(300), *seeds] if is_deep() else seeds
+
+
+def described() -> str:
+    """For the header of a test run."""
+    commit = os.environ.get(COMMIT) or _commit()
+    profile = os.environ.get(PROFILE, FAST)
+    return f"profile {profile}; {len(schedule_seeds())} fault schedules, seeds made of {COMMIT}={commit}"
+
+
+def _seed(commit: str, number: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{commit} {number}".encode()).digest()[:4], "big")
+
+
+def _commit() -> str:
+    """The one that is checked out; a word of its own where there is no repository."""
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent,
+        )
+    except OSError:
+        return "no-commit"
+    return asked.stdout.strip() or "no-commit"
+
+
+__all__ = ["choose", "described", "examples", "is_deep", "schedule_seeds"]
