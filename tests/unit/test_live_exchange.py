@@ -42,15 +42,15 @@ class GatewayHarness:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
-        self.link = Guarded()
+        self.gateway = Guarded()
         bus = EventBus(core=Core(RUN))
-        ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.link)
+        ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.gateway)
 
     def hold(self, kind: RestrictionKind, *, held: bool = True) -> None:
         self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, held=held))
 
     def pre_send_check(self, command: SubmitOrder) -> str:
-        return self.link.pre_send_check(command)
+        return self.gateway.pre_send_check(command)
 
 
 @pytest.mark.parametrize("kind", list(RestrictionKind))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tradectl.adapters.gateway import Gateway, PaperGateway
+from tradectl.adapters.gateway import Gateway
+from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
@@ -25,7 +26,7 @@ CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
 
 
 class ExecutionAdapter:
-    """Binds an ExecutionEngine to the bus, and a linked exchange to both; by default on paper."""
+    """Binds an ExecutionEngine to the bus, and a gateway to both; by default on paper."""
 
     name = "execution"
 
@@ -40,9 +41,9 @@ class ExecutionAdapter:
         self.engine = ExecutionEngine()
         self._bus = bus
         self._state = state
-        self._link = gateway or PaperGateway(bus, state.books.instruments)
-        self._gate = ExchangeGate(self._link, bus.schedule, latch)
-        self._link.guard(self._pre_send_check)
+        self._gateway = gateway or PaperGateway(bus, state.books.instruments)
+        self._gate = ExchangeGate(self._gateway, bus.schedule, latch)
+        self._gateway.guard(self._pre_send_check)
 
     async def start(self) -> None:
         attach = self._bus.attach
@@ -51,13 +52,13 @@ class ExecutionAdapter:
         attach(CommandReceived, self._on_command, Stage.EXECUTION)
         attach(LimitBreached, self._on_risk, Stage.EXECUTION)
         attach(OrderFilled, self._on_fill, Stage.EXECUTION)
-        await self._link.start()
-        if self._link.connected:
+        await self._gateway.start()
+        if self._gateway.connected:
             self._bus.command_release.sender = self._gate.send
-            self._bus.command_release.outside = self._link.outside
+            self._bus.command_release.outside = self._gateway.outside
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
-            self._link.restore(books.working_orders(), held)
+            self._gateway.restore(books.working_orders(), held)
 
     def _pre_send_check(self, command: SubmitOrder) -> str:
         """What risk let pass may have waited since then: a halt or a hold may have come in between."""
@@ -72,11 +73,11 @@ class ExecutionAdapter:
 
     async def quiesce(self) -> None:
         """Called while the bus still runs: answers that are under way can arrive."""
-        await self._link.quiesce()
+        await self._gateway.quiesce()
 
     async def stop(self) -> None:
         self._bus.command_release.sender = None
-        await self._link.stop()
+        await self._gateway.stop()
         for handler in (self._on_approved, self._on_cancel, self._on_fill):
             self._bus.detach(handler)
         self._bus.detach(self._on_command)

@@ -1,32 +1,24 @@
-"""How an exchange hangs on the bus: what it hears of the market, and where its reports go."""
+"""A gateway is what orders go out by: an exchange with its place on the bus.
+
+There are three: on paper (`paper_gateway`), to real exchanges (`live_gateway`), and none, for a replay.
+Whoever stops, compares or watches a system asks its gateway and need not know which one it is.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
-from tradectl.bus.core import Stage
-from tradectl.bus.event_bus import EventBus
-from tradectl.domain.commands import CancelOrder, OutboundCommand
-from tradectl.domain.errors import UsageError
-from tradectl.domain.events import MarketDataEvent, Record, TimerFired
-from tradectl.domain.instruments import Instruments
+from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
-from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.live.live_exchange import LiveExchange, PreSendCheck
-from tradectl.exchange.paper.paper_exchange import PaperExchange
-
-PAPER_TIMER = "paper"
+from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.live.live_exchange import PreSendCheck
 
 
 class Gateway(Protocol):
-    """An exchange with its place on the bus.
-
-    `connected` is False where nothing can be sent; `outside` is True for an exchange that outlives this
-    process, and so must hear of nothing that is not durable.
-    """
+    """`connected` is False where nothing can be sent; `outside` is True for exchanges that outlive this
+    process, and so must hear of nothing that is not durable. Their word is asked for, not known."""
 
     connected: bool
     outside: bool
@@ -35,97 +27,55 @@ class Gateway(Protocol):
         """Ask `pre_send_check` once more before an order leaves, where orders wait before they do."""
         ...
 
+    # --- life -------------------------------------------------------------------------------------
+
     async def start(self) -> None: ...
+
     async def quiesce(self) -> None:
         """Let what is on its way be answered while the bus still takes answers."""
         ...
 
     async def stop(self) -> None: ...
+
+    def attach_read_only(self) -> None:
+        """Before the start: this run only compares, or finishes for another one, whose dead-man switch
+        stays as it was left."""
+        ...
+
+    def leave_switch_armed(self) -> None:
+        """What cannot be cancelled before the end, the exchange cancels after it."""
+        ...
+
+    # --- orders -----------------------------------------------------------------------------------
+
     def send(self, command: OutboundCommand, at: int) -> None: ...
-    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None: ...
-
-
-class PaperGateway:
-    """The paper exchange: sees the market just before the strategies do, and is woken by timers."""
-
-    connected = True
-    outside = False
-
-    def __init__(
-        self,
-        bus: EventBus,
-        instruments: Instruments,
-        settings: PaperSettings | None = None,
-        seed: int = 0,
-    ) -> None:
-        self._bus = bus
-        self._exchange = PaperExchange(
-            settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
-        )
-
-    def guard(self, pre_send_check: PreSendCheck) -> None:
-        pass
-
-    async def start(self) -> None:
-        self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
-        self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
-
-    async def quiesce(self) -> None:
-        pass
-
-    async def stop(self) -> None:
-        self._bus.detach(self._exchange.on_record)
-        self._bus.detach(self._on_timer)
-
-    def send(self, command: OutboundCommand, at: int) -> None:
-        self._exchange.send(command, at)
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
-        self._exchange.restore(orders, positions)
+        """What the books hold to be working, and the signed quantities that they hold, at the start."""
+        ...
 
-    def _on_timer(self, record: Record) -> None:
-        if record.event.name == PAPER_TIMER:  # type: ignore[union-attr]
-            self._exchange.wake(record.at)
+    async def cancel_all(
+        self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
+    ) -> list[Cancelled]:
+        """Cancel open orders at each exchange, past the core, for at most `within` seconds. With
+        `keep_protection` our reduce-only stops stay. Never raises for an exchange's reason."""
+        ...
 
-    def _wake_at(self, due: int) -> None:
-        self._bus.schedule(TimerFired(source_component="paper", name=PAPER_TIMER), due)
+    # --- the exchange's word ----------------------------------------------------------------------
 
+    async def reconcile(self, *, accept: bool = False) -> None:
+        """Have each exchange compared with the books; what differs is reported. With `accept` the
+        exchange's word is taken for ours."""
+        ...
 
-class LiveGateway:
-    """Real exchanges: each order goes to the one that its symbol belongs to."""
+    async def proof(self, *, everything: bool, within: float) -> list[Proof]:
+        """What each exchange says is open (of anybody, with `everything`) and held, or why it could not
+        be asked within so many seconds. Never raises for an exchange's reason."""
+        ...
 
-    connected = True
-    outside = True
-
-    def __init__(self, exchanges: Iterable[LiveExchange]) -> None:
-        self.exchanges = tuple(exchanges)
-        self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
-
-    def guard(self, pre_send_check: PreSendCheck) -> None:
-        for exchange in self.exchanges:
-            exchange.pre_send_check = pre_send_check
-
-    async def start(self) -> None:
-        pass
-
-    async def quiesce(self) -> None:
-        await asyncio.gather(*(exchange.quiesce() for exchange in self.exchanges))
-
-    async def stop(self) -> None:
-        await asyncio.gather(*(exchange.stop() for exchange in self.exchanges))
-
-    def send(self, command: OutboundCommand, at: int) -> None:
-        symbol = command.symbol if isinstance(command, CancelOrder) else command.order.spec.symbol
-        exchange = self._by_symbol.get(symbol)
-        if exchange is None:
-            raise UsageError(f"{symbol}: no exchange of this run trades it")
-        exchange.send(command, at)
-
-    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
-        orders = list(orders)
-        for exchange in self.exchanges:
-            exchange.restore([o for o in orders if o.spec.symbol in exchange.symbols], positions)
-            exchange.begin()
+    def status(self) -> list[ExchangeStatus]:
+        """One for each real exchange."""
+        ...
 
 
 class NoGateway:
@@ -146,8 +96,31 @@ class NoGateway:
     async def stop(self) -> None:
         pass
 
+    def attach_read_only(self) -> None:
+        pass
+
+    def leave_switch_armed(self) -> None:
+        pass
+
     def send(self, command: OutboundCommand, at: int) -> None:
         pass
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         pass
+
+    async def cancel_all(
+        self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
+    ) -> list[Cancelled]:
+        return []
+
+    async def reconcile(self, *, accept: bool = False) -> None:
+        pass
+
+    async def proof(self, *, everything: bool, within: float) -> list[Proof]:
+        return []
+
+    def status(self) -> list[ExchangeStatus]:
+        return []
+
+
+__all__ = ["Gateway", "NoGateway"]

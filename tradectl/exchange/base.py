@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import ExecutionEvent
-from tradectl.domain.orders import Order
+from tradectl.domain.orders import Order, OrderStatus
 
 AT_ONCE = 0
 
@@ -46,4 +49,67 @@ class Exchange(Protocol):
         ...
 
 
-__all__ = ["AT_ONCE", "Exchange", "Report"]
+class Whose(StrEnum):
+    """Which open orders at an exchange are meant."""
+
+    OURS = "ours"
+    """every one with our tag"""
+    OURS_UNKNOWN = "ours_unknown"
+    """those with our tag that the books do not know to be open"""
+    ALL_UNKNOWN = "all_unknown"
+    """all that the books do not know to be open, of anybody who uses the same account"""
+
+
+class OpenOrder(Struct, frozen=True):
+    """An order that is open at an exchange by its own word. `ours`: it carries our tag."""
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    status: OrderStatus
+    ours: bool = True
+
+    @property
+    def known_as(self) -> str:
+        return self.client_order_id or self.venue_order_id
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """An exchange's own word: what is open there, and what it holds (signed quantity) of each of our
+    `symbols`; or why it could not be asked."""
+
+    exchange: str
+    symbols: tuple[str, ...] = ()
+    open_orders: tuple[OpenOrder, ...] = ()
+    held: dict[str, Decimal] = {}
+    error: str = ""
+
+
+class Cancelled(Struct, frozen=True, kw_only=True):
+    """What an exchange has cancelled, by the client order ids; or why not all of it."""
+
+    exchange: str
+    orders: tuple[str, ...] = ()
+    error: str = ""
+
+
+class ExchangeStatus(Struct, frozen=True):
+    """What an exchange was last seen to have besides what the books know, and what does not work."""
+
+    name: str
+    symbols: tuple[str, ...]
+    troubles: tuple[str, ...]
+    foreign_orders: tuple[str, ...]
+    unknown_orders: int
+
+
+__all__ = [
+    "AT_ONCE",
+    "Cancelled",
+    "Exchange",
+    "ExchangeStatus",
+    "OpenOrder",
+    "Proof",
+    "Report",
+    "Whose",
+]

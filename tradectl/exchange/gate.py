@@ -47,7 +47,7 @@ class ExchangeGate:
                 self._report(_answer(command, Trigger.CANCEL_REJECT, reason), at)
 
     def pre_send_check(self, command: SubmitOrder) -> str:
-        """Why an order must not leave; empty when it may. A link whose orders wait asks once more."""
+        """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
         if self._latch is None or not self._latch.is_set():
             return ""
         halt = self._latch.read()

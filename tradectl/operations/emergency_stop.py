@@ -20,7 +20,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradectl.adapters.gateway import LiveGateway
 from tradectl.control.client import ControlError, ask
 from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
@@ -272,7 +271,7 @@ async def _finishing_run(
                 session = await stack.enter_async_context(run)
         except TimeoutError:
             raise NotExecuted("the exchange did not answer in time") from None
-        if not isinstance(session.gateway, LiveGateway):
+        if not session.gateway.outside:
             for symbol in held:
                 session.bus.post(_last_known_price(symbol, account.marks))
         await session.bus.dispatched()  # the stop goes first where both wait

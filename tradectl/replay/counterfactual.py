@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl.adapters.gateway import PaperGateway
+from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus

@@ -1,4 +1,4 @@
-"""The exchanges of a run, connected: their rules, what we hold there, and the links that orders take.
+"""The exchanges of a run, connected: their rules, what we hold there, and the gateway that orders take.
 
 Connecting comes before the run: the instruments that it trades by, and the account that it starts from,
 are the exchange's to tell, and both stand in the journal's header. Without keys only market data is
@@ -15,7 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveGateway
+from tradectl.adapters.live_gateway import LiveGateway
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted

@@ -6,12 +6,11 @@ here, past the core: a cancel can only make the account's risk smaller. The next
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 
-from tradectl.adapters.gateway import Gateway, LiveGateway
-from tradectl.domain.errors import ExchangeError, StateError
+from tradectl.adapters.gateway import Gateway
+from tradectl.domain.errors import StateError
 from tradectl.state.latch import HaltLatch
 
 WITHIN_S = 5.0
@@ -22,16 +21,13 @@ log = logging.getLogger("tradectl.fail_stop")
 
 async def leave_nothing_resting(gateway: Gateway, latch: HaltLatch) -> None:
     """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
-    if not isinstance(gateway, LiveGateway):
+    if not gateway.outside:
         return
     with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
         latch.set(REASON)
-    for exchange in gateway.exchanges:
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await exchange.cancel_ours()
-        except (ExchangeError, TimeoutError) as error:
-            log.error("%s: orders may still rest there: %s", exchange.name, error)
+    for asked in await gateway.cancel_all(keep_protection=False, within=WITHIN_S):
+        if asked.error:
+            log.error("%s: orders may still rest there: %s", asked.exchange, asked.error)
 
 
 __all__ = ["leave_nothing_resting"]

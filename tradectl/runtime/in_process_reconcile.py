@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tradectl.adapters.gateway import LiveGateway
 from tradectl.control.client import ask
-from tradectl.domain.errors import ExchangeError, UsageError
+from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
-from tradectl.exchange.live.live_exchange import LiveExchange
-from tradectl.exchange.venue import VenueOrder
+from tradectl.exchange.base import OpenOrder, Proof
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
@@ -27,6 +25,7 @@ from tradectl.state.status import money
 
 ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
+PROOF_S = 20.0
 LOOK_EVERY_S = 0.5
 
 
@@ -51,19 +50,16 @@ def reconcile(state_dir: StateDir, *, accept: bool) -> dict[str, Any]:
 
 async def comparison_table(session: Session, *, accept: bool) -> dict[str, Any]:
     """Compare now and tell; with `accept` the exchange's word is taken for ours first."""
-    gateway = session.gateway
-    if not isinstance(gateway, LiveGateway):
+    if not session.gateway.outside:
         raise UsageError("nothing to reconcile: this account is on paper")
-    await _compare(gateway, session, accept=accept)
+    await _compare(session, accept=accept)
     await session.state.flush()
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
-    symbols, orders, unreachable = [], [], []
-    for exchange in gateway.exchanges:
-        try:
-            symbols += await _symbols(exchange, session.books, stored)
-            orders += _orders(exchange, session.books, await exchange.venue.open_orders())
-        except ExchangeError as error:
-            unreachable.append({"exchange": exchange.name, "error": str(error)})
+    proofs = await session.gateway.proof(everything=True, within=PROOF_S)
+    reached = [proof for proof in proofs if not proof.error]
+    symbols = [row for proof in reached for row in _symbols(proof, session.books, stored)]
+    orders = [row for proof in reached for row in _orders(proof, session.books)]
+    unreachable = [{"exchange": p.exchange, "error": p.error} for p in proofs if p.error]
     cash = _cash(session.books)
     clean = not unreachable and cash["ok"] and all(row["ok"] for row in symbols)
     return {
@@ -76,11 +72,11 @@ async def comparison_table(session: Session, *, accept: bool) -> dict[str, Any]:
     }
 
 
-async def _compare(gateway: LiveGateway, session: Session, *, accept: bool) -> None:
+async def _compare(session: Session, *, accept: bool) -> None:
     """Until the statements agree with the books, or clearly do not."""
     deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
     while True:
-        await asyncio.gather(*(e.reconcile(accept=accept) for e in gateway.exchanges))
+        await session.gateway.reconcile(accept=accept)
         await session.bus.dispatched()
         live = session.books.account.live
         in_question = live is not None and any(s.seen < 2 for s in live.discrepancies.values())
@@ -89,17 +85,16 @@ async def _compare(gateway: LiveGateway, session: Session, *, accept: bool) -> N
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _symbols(exchange: LiveExchange, books: Books, stored: Any) -> list[dict[str, Any]]:
-    holdings, live = await exchange.venue.holdings(), books.account.at_exchange()
+def _symbols(proof: Proof, books: Books, stored: Any) -> list[dict[str, Any]]:
+    live = books.account.at_exchange()
     rows = []
-    for symbol in exchange.symbols:
+    for symbol, there in proof.held.items():
         ours, external = books.position(symbol).quantity, live.external.get(symbol, ZERO)
-        there = holdings.of(books.instrument(symbol))
         in_database = stored.get(symbol, ZERO)
         rows.append(
             {
                 "symbol": symbol,
-                "exchange": exchange.name,
+                "exchange": proof.exchange,
                 "journal": money(ours),
                 "database": money(in_database),
                 "at_exchange": money(there - external),
@@ -124,23 +119,22 @@ def _cash(books: Books) -> dict[str, Any]:
     }
 
 
-def _orders(exchange: LiveExchange, books: Books, there: list[VenueOrder]) -> list[dict[str, Any]]:
+def _orders(proof: Proof, books: Books) -> list[dict[str, Any]]:
     """Those that work by our books, and those that are open at the exchange, of anybody."""
     account_id, rows = books.account.account_id, []
-    open_there = {order.client_order_id or order.venue_order_id: order for order in there}
+    open_there = {order.known_as: order for order in proof.open_orders}
     for order in books.working_orders():
-        if order.spec.symbol in exchange.symbols:
+        if order.spec.symbol in proof.symbols:
             known_as = client_order_id(account_id, order.spec.order_id)
             found = open_there.pop(known_as, None)
             rows.append(_order(known_as, order.spec.symbol, order.status.value, found, ours=True))
     for known_as, found in open_there.items():
-        ours = exchange.desk.is_tagged(known_as)
-        rows.append(_order(known_as, found.symbol, None, found, ours=ours))
+        rows.append(_order(known_as, found.symbol, None, found, ours=found.ours))
     return rows
 
 
 def _order(
-    known_as: str, symbol: str, status: str | None, found: VenueOrder | None, *, ours: bool
+    known_as: str, symbol: str, status: str | None, found: OpenOrder | None, *, ours: bool
 ) -> dict[str, Any]:
     return {
         "client_order_id": known_as,

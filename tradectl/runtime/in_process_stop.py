@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
-from tradectl.adapters.gateway import LiveGateway
-from tradectl.domain.errors import ExchangeError
+from tradectl.adapters.gateway import Gateway
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
-from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.runtime.await_orders_done import is_dust, settled
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
 
-ASK_AGAIN_S, LONGEST_PAUSE_S = 0.1, 1.0
+ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
 
 
 class Stop(Struct, frozen=True, kw_only=True):
@@ -32,17 +30,6 @@ class Stop(Struct, frozen=True, kw_only=True):
     everything: bool = False
 
 
-class Proof(Struct, frozen=True, kw_only=True):
-    """An exchange's own word after a stop: ids of the orders that are open there, and what it holds of
-    each symbol; or why it could not be asked."""
-
-    exchange: str
-    cancelled: list[str] = []
-    open_orders: list[str] = []
-    held: dict[str, Decimal] = {}
-    error: str = ""
-
-
 async def stop_session(
     session: Session, reason: str, stop: Stop, deadline: float
 ) -> dict[str, Any]:
@@ -50,32 +37,33 @@ async def stop_session(
     monotonic seconds."""
     books, gateway = session.books, session.gateway
     orders = [order.spec.order_id for order in books.working_orders()]
-    if isinstance(gateway, LiveGateway):
+    if gateway.outside:
         # cancels wait for nothing; what is held there is asked after them, and closed
         await session.orchestrator.emergency_stop(reason)
-        for exchange in gateway.exchanges:
-            exchange.leave_switch_armed()
-        await _within(deadline, _reconciled(gateway, session))
+        gateway.leave_switch_armed()
+        await _within(deadline, _reconciled(session))
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
     await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
-    settles = await settled(books, max(0.5, deadline - time.monotonic()))
-    if not isinstance(gateway, LiveGateway):
-        return {**_told(books, orders, symbols), "confirmed": settles}
-    proofs = await asyncio.gather(*(_proof(e, stop, deadline) for e in gateway.exchanges))
-    receipt = {**_told(books, orders, symbols), "confirmed": not books.working_orders()}
+    await settled(books, max(0.5, deadline - time.monotonic()))
+    cancelled, proofs = await _proven(gateway, stop, deadline)
+    receipt = {**_by_our_books(books, orders, symbols), "confirmed": not books.working_orders()}
     if stop.flatten and receipt["positions_left"]:
         receipt["confirmed"] = False
+    for found in cancelled:
+        receipt["cancelled"] += found.orders
+        if found.error:
+            receipt = _unconfirmed(receipt, f"{found.exchange}: {found.error}")
     for proof in proofs:
         receipt = _signed(receipt, proof, books, stop)
     return receipt
 
 
-async def _reconciled(gateway: LiveGateway, session: Session) -> None:
-    await asyncio.gather(*(exchange.reconcile() for exchange in gateway.exchanges))
+async def _reconciled(session: Session) -> None:
+    await session.gateway.reconcile()
     await session.bus.dispatched()
 
 
-def _told(books: Books, orders: list[str], symbols: list[str]) -> dict[str, Any]:
+def _by_our_books(books: Books, orders: list[str], symbols: list[str]) -> dict[str, Any]:
     """The receipt by our books: what of `orders` was cancelled and of `symbols` closed. Dust cannot be
     closed, and is no position that was left."""
     open_orders = [order.spec.order_id for order in books.working_orders()]
@@ -90,33 +78,42 @@ def _told(books: Books, orders: list[str], symbols: list[str]) -> dict[str, Any]
     }
 
 
-async def _proof(exchange: LiveExchange, stop: Stop, deadline: float) -> Proof:
+async def _proven(
+    gateway: Gateway, stop: Stop, deadline: float
+) -> tuple[list[Cancelled], list[Proof]]:
     """Cancel what our books do not know, then ask until nothing is open or the time is up."""
-    cancelled: list[str] = []
+    ends = max(deadline, time.monotonic() + LEAST_S)
+
+    def left() -> float:
+        return max(ASK_AGAIN_S, ends - time.monotonic())
+
+    whose = Whose.ALL_UNKNOWN if stop.everything else Whose.OURS_UNKNOWN
+    cancelled = await gateway.cancel_all(keep_protection=False, whose=whose, within=left())
     pause = ASK_AGAIN_S
-    try:
-        async with asyncio.timeout(max(1.0, deadline - time.monotonic())):
-            cancelled = await exchange.cancel_others(everything=stop.everything)
-            open_orders, held = await exchange.proof(everything=stop.everything)
-            while open_orders and time.monotonic() < deadline:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-                open_orders, held = await exchange.proof(everything=stop.everything)
-    except (ExchangeError, TimeoutError) as error:
-        why = f"{exchange.name}: {error or 'it did not answer in time'}"
-        return Proof(exchange=exchange.name, cancelled=cancelled, error=why)
-    return Proof(exchange=exchange.name, cancelled=cancelled, open_orders=open_orders, held=held)
+    proofs = await gateway.proof(everything=stop.everything, within=left())
+    while any(proof.open_orders for proof in proofs) and time.monotonic() < deadline:
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+        proofs = await gateway.proof(everything=stop.everything, within=left())
+    return cancelled, proofs
+
+
+def _unconfirmed(receipt: dict[str, Any], why: str) -> dict[str, Any]:
+    errors = [error for error in (receipt.get("error", ""), why) if error]
+    return {**receipt, "confirmed": False, "error": "; ".join(errors)}
 
 
 def _signed(receipt: dict[str, Any], proof: Proof, books: Books, stop: Stop) -> dict[str, Any]:
     """The receipt as the exchange itself signs it."""
-    receipt = {**receipt, "cancelled": [*receipt["cancelled"], *proof.cancelled]}
     if proof.error:
-        errors = [*filter(None, [receipt.get("error")]), proof.error]
-        return {**receipt, "confirmed": False, "error": "; ".join(errors)}
-    account_id, external = books.account.account_id, books.account.at_exchange().external
-    known = {client_order_id(account_id, order_id) for order_id in receipt["open_orders_left"]}
-    unknown = [order for order in proof.open_orders if order not in known]
+        return _unconfirmed(receipt, f"{proof.exchange}: {proof.error}")
+    account, external = books.account, books.account.live.external if books.account.live else {}
+    known = {
+        name
+        for order_id in receipt["open_orders_left"]
+        for name in (order_id, client_order_id(account.account_id, order_id))
+    }
+    unknown = [order.known_as for order in proof.open_orders if order.known_as not in known]
     differing = [
         symbol
         for symbol, quantity in proof.held.items()

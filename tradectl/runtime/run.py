@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveGateway
 from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.control.server import ControlServer
 from tradectl.domain.errors import Halted, TradectlError
@@ -261,7 +260,7 @@ class TradingRun(Session):
 
     def _tell_of_exchanges(self) -> None:
         """An exchange is a component like any other, as far as its health goes."""
-        for exchange in self.gateway.exchanges if isinstance(self.gateway, LiveGateway) else ():
+        for exchange in self.gateway.status():
             status = "DEGRADED" if exchange.troubles else "RUNNING"
             told = ", ".join(exchange.troubles).replace("_", " ")
             self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradectl.adapters.gateway import LiveGateway
 from tradectl.domain.errors import Halted
 from tradectl.domain.time import iso
 from tradectl.feeds.recorded import RecordedFeed
@@ -38,19 +37,14 @@ def describe(run: TradingRun) -> dict[str, Any]:
 
 def exchanges(run: TradingRun) -> list[dict[str, Any]]:
     """What each exchange that we trade at was last seen to have besides what the books know."""
-    if not isinstance(run.gateway, LiveGateway):
-        return []
     return [
         {
             "name": exchange.name,
             "symbols": list(exchange.symbols),
-            "foreign_orders": [
-                order.client_order_id or order.venue_order_id
-                for order in exchange.desk.foreign.values()
-            ],
-            "unknown_orders": sum(tracked.unknown for tracked in exchange.desk.working()),
+            "foreign_orders": list(exchange.foreign_orders),
+            "unknown_orders": exchange.unknown_orders,
         }
-        for exchange in run.gateway.exchanges
+        for exchange in run.gateway.status()
     ]
 
 

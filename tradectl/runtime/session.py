@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tradectl.adapters.gateway import Gateway, PaperGateway
+from tradectl.adapters.gateway import Gateway
+from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import Clock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from tradectl.adapters.gateway import LiveGateway
 from tradectl.bus.clock import WallClock
 from tradectl.config.settings import Settings
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
@@ -44,9 +43,7 @@ async def short_run(
             recovered=recovered,
             gateway=gateway,
         )
-        if isinstance(session.gateway, LiveGateway):
-            for exchange in session.gateway.exchanges:
-                exchange.attach_read_only()
+        session.gateway.attach_read_only()
         for name, component in session.trading.components():
             session.orchestrator.add(name, component)
         try:

@@ -24,6 +24,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.time import SECOND
+from tradectl.exchange.base import ExchangeStatus, OpenOrder, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
@@ -275,33 +276,19 @@ class LiveExchange:
 
     # --- the last word ----------------------------------------------------------------------------------
 
-    async def cancel_others(self, *, everything: bool) -> list[str]:
-        """Cancel open orders that the books do not know: those with our tag, or those of anybody.
+    async def cancel_all(self, *, keep_protection: bool, whose: Whose) -> tuple[str, ...]:
+        """Cancel open orders at the venue, past the core and without a report: what becomes of ours is
+        heard like anything else. With `keep_protection` our reduce-only stops stay.
 
-        Their client order ids, or the venue's where they have none. Raises ExchangeError.
+        Their client order ids, or the venue's where they have none. Raises ExchangeError for the first
+        that could not be cancelled, when all were tried.
         """
-
-        def meant(order: VenueOrder) -> bool:
-            tracked = self.desk.find(order.client_order_id, order.venue_order_id)
-            is_known = tracked is not None and not tracked.over
-            return not is_known and (everything or self.desk.is_tagged(order.client_order_id))
-
-        return await self._cancel_all(() if everything else self.symbols, meant)
-
-    async def cancel_ours(self) -> None:
-        """Cancel every open order with our tag, reporting nothing: for an end without a core to tell.
-        Raises ExchangeError."""
-        await self._cancel_all(
-            self.symbols, lambda order: self.desk.is_tagged(order.client_order_id)
-        )
-
-    async def _cancel_all(
-        self, symbols: Sequence[str], meant: Callable[[VenueOrder], bool]
-    ) -> list[str]:
-        """Raises ExchangeError for the first that could not be cancelled, when all were tried."""
         failed: ExchangeError | None = None
         cancelled = []
-        for order in filter(meant, await self.venue.open_orders(symbols)):
+        symbols = () if whose is Whose.ALL_UNKNOWN else self.symbols
+        for order in await self.venue.open_orders(symbols):
+            if not self._is_meant(order, whose) or (keep_protection and self._protects(order)):
+                continue
             ours, theirs = order.client_order_id, order.venue_order_id
             try:
                 await self.venue.cancel(order.symbol, ours, theirs)
@@ -310,19 +297,49 @@ class LiveExchange:
                 failed = failed or error
         if failed is not None:
             raise failed
-        return cancelled
+        return tuple(cancelled)
 
-    async def proof(self, *, everything: bool) -> tuple[list[str], dict[str, Decimal]]:
+    def _is_meant(self, order: VenueOrder, whose: Whose) -> bool:
+        if whose is not Whose.OURS:
+            tracked = self.desk.find(order.client_order_id, order.venue_order_id)
+            if tracked is not None and not tracked.over:
+                return False
+        return whose is Whose.ALL_UNKNOWN or self.desk.is_tagged(order.client_order_id)
+
+    def _protects(self, order: VenueOrder) -> bool:
+        tracked = self.desk.find(order.client_order_id, order.venue_order_id)
+        return tracked is not None and tracked.spec.type.is_stop and tracked.spec.reduce_only
+
+    async def proof(self, *, everything: bool) -> Proof:
         """By the venue's own word: the orders that are open, ours or those of anybody, and what it
-        holds of each symbol (signed quantity). Raises ExchangeError."""
+        holds of each symbol. Raises ExchangeError."""
         orders = await self.venue.open_orders(() if everything else self.symbols)
         holdings = await self.venue.holdings()
-        left = [
-            order.client_order_id or order.venue_order_id
+        shown = [
+            OpenOrder(
+                order.symbol,
+                order.client_order_id,
+                order.venue_order_id,
+                order.status,
+                ours=self.desk.is_tagged(order.client_order_id),
+            )
             for order in orders
-            if everything or self.desk.is_tagged(order.client_order_id)
         ]
-        return left, {s: holdings.of(self._instruments[s]) for s in self.symbols}
+        return Proof(
+            exchange=self.name,
+            symbols=self.symbols,
+            open_orders=tuple(order for order in shown if everything or order.ours),
+            held={s: holdings.of(self._instruments[s]) for s in self.symbols},
+        )
+
+    def status(self) -> ExchangeStatus:
+        return ExchangeStatus(
+            self.name,
+            self.symbols,
+            tuple(self.troubles),
+            tuple(o.client_order_id or o.venue_order_id for o in self.desk.foreign.values()),
+            sum(tracked.unknown for tracked in self.desk.working()),
+        )
 
 
 __all__ = ["LiveExchange", "PreSendCheck", "always_allowed"]

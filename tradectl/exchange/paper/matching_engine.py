@@ -74,6 +74,14 @@ class MatchingEngine:
             return [cancel_refusal(command)]
         return [end(book, order, Trigger.CANCEL)]
 
+    def working(self) -> list[WorkingOrder]:
+        """Every order that rests here, by symbol, then age."""
+        return [order for book in self._books.values() for order in book.working.values()]
+
+    def positions(self) -> dict[str, Decimal]:
+        """Signed quantities by symbol, of every symbol that was ever seen."""
+        return {symbol: book.position for symbol, book in self._books.items()}
+
     # --- starting again ---------------------------------------------------------------------------
 
     def restore(self, orders: Iterable[Order]) -> Reports:

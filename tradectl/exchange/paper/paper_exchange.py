@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from random import Random
 
-from tradectl.domain.commands import OutboundCommand, SubmitOrder
+from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.events import MarketDataEvent, Record
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.orders import Order
+from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.time import MILLISECOND
-from tradectl.exchange.base import AT_ONCE, Report
+from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.matching_engine import MatchingEngine
 from tradectl.exchange.reports import Reports
@@ -105,6 +105,29 @@ class PaperExchange:
             reports += self._matching.restore_positions(positions)
         for report in reports:
             self._report(report, AT_ONCE)
+
+    # --- its own word -----------------------------------------------------------------------------
+
+    def cancel_all(self, at: int, *, keep_protection: bool) -> tuple[str, ...]:
+        """Cancel what rests here, reduce-only stops aside with `keep_protection`; the order ids."""
+        found = [o.spec for o in self._matching.working()]
+        meant = [s for s in found if not (keep_protection and s.type.is_stop and s.reduce_only)]
+        for spec in meant:
+            cancel = CancelOrder(spec.order_id, spec.symbol)
+            self._answer(self._matching.cancel(cancel), at)
+        return tuple(spec.order_id for spec in meant)
+
+    def proof(self) -> Proof:
+        held = self._matching.positions()
+        return Proof(
+            exchange=self.name,
+            symbols=tuple(held),
+            open_orders=tuple(
+                OpenOrder(o.spec.symbol, o.spec.order_id, o.venue_order_id, OrderStatus.ACCEPTED)
+                for o in self._matching.working()
+            ),
+            held=held,
+        )
 
     def _deliver(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder):

@@ -1,0 +1,105 @@
+"""Real exchanges: each order goes to the one that its symbol belongs to, and each is asked by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from tradectl.domain.commands import CancelOrder, OutboundCommand
+from tradectl.domain.errors import ExchangeError, UsageError
+from tradectl.domain.orders import Order
+from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.live.live_exchange import LiveExchange, PreSendCheck
+
+T = TypeVar("T")
+
+
+class LiveGateway:
+    """A `Gateway` to one or more live exchanges. One that hangs or fails keeps none of the others."""
+
+    connected = True
+    outside = True
+
+    def __init__(self, exchanges: Iterable[LiveExchange]) -> None:
+        self.exchanges = tuple(exchanges)
+        self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
+
+    def guard(self, pre_send_check: PreSendCheck) -> None:
+        for exchange in self.exchanges:
+            exchange.pre_send_check = pre_send_check
+
+    async def start(self) -> None:
+        pass
+
+    async def quiesce(self) -> None:
+        await asyncio.gather(*(exchange.quiesce() for exchange in self.exchanges))
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(exchange.stop() for exchange in self.exchanges))
+
+    def attach_read_only(self) -> None:
+        for exchange in self.exchanges:
+            exchange.attach_read_only()
+
+    def leave_switch_armed(self) -> None:
+        for exchange in self.exchanges:
+            exchange.leave_switch_armed()
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        symbol = command.symbol if isinstance(command, CancelOrder) else command.order.spec.symbol
+        exchange = self._by_symbol.get(symbol)
+        if exchange is None:
+            raise UsageError(f"{symbol}: no exchange of this run trades it")
+        exchange.send(command, at)
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        orders = list(orders)
+        for exchange in self.exchanges:
+            exchange.restore([o for o in orders if o.spec.symbol in exchange.symbols], positions)
+            exchange.begin()
+
+    async def cancel_all(
+        self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
+    ) -> list[Cancelled]:
+        async def cancel(exchange: LiveExchange) -> Cancelled:
+            orders = await exchange.cancel_all(keep_protection=keep_protection, whose=whose)
+            return Cancelled(exchange=exchange.name, orders=orders)
+
+        return await self._ask_each(
+            cancel, lambda name, why: Cancelled(exchange=name, error=why), within
+        )
+
+    async def reconcile(self, *, accept: bool = False) -> None:
+        await asyncio.gather(*(exchange.reconcile(accept=accept) for exchange in self.exchanges))
+
+    async def proof(self, *, everything: bool, within: float) -> list[Proof]:
+        return await self._ask_each(
+            lambda exchange: exchange.proof(everything=everything),
+            lambda name, why: Proof(exchange=name, error=why),
+            within,
+        )
+
+    def status(self) -> list[ExchangeStatus]:
+        return [exchange.status() for exchange in self.exchanges]
+
+    async def _ask_each(
+        self,
+        ask: Callable[[LiveExchange], Awaitable[T]],
+        failed: Callable[[str, str], T],
+        within: float,
+    ) -> list[T]:
+        """All at once, each for at most `within` seconds; what `failed` makes of one that did not."""
+
+        async def answer(exchange: LiveExchange) -> T:
+            try:
+                async with asyncio.timeout(within):
+                    return await ask(exchange)
+            except (ExchangeError, TimeoutError) as error:
+                return failed(exchange.name, str(error) or "it did not answer in time")
+
+        return await asyncio.gather(*(answer(exchange) for exchange in self.exchanges))
+
+
+__all__ = ["LiveGateway"]

@@ -1,0 +1,97 @@
+"""The paper exchange's place on the bus: it sees the market just before the strategies do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tradectl.bus.core import Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.events import MarketDataEvent, Record, TimerFired
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import Order
+from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.live.live_exchange import PreSendCheck
+from tradectl.exchange.paper.paper_exchange import PaperExchange
+
+PAPER_TIMER = "paper"
+
+
+class PaperGateway:
+    """A `Gateway` to a paper exchange, which is woken by timers of the bus.
+
+    Its exchange lives in this process and has no account but the books: there is nothing to compare
+    them with, and its word on orders and positions is its own book.
+    """
+
+    connected = True
+    outside = False
+
+    def __init__(
+        self,
+        bus: EventBus,
+        instruments: Instruments,
+        settings: PaperSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._bus = bus
+        self._exchange = PaperExchange(
+            settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
+        )
+
+    def guard(self, pre_send_check: PreSendCheck) -> None:
+        pass
+
+    async def start(self) -> None:
+        self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
+        self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
+
+    async def quiesce(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self._bus.detach(self._exchange.on_record)
+        self._bus.detach(self._on_timer)
+
+    def attach_read_only(self) -> None:
+        pass
+
+    def leave_switch_armed(self) -> None:
+        pass
+
+    def send(self, command: OutboundCommand, at: int) -> None:
+        self._exchange.send(command, at)
+
+    def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
+        self._exchange.restore(orders, positions)
+
+    async def cancel_all(
+        self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
+    ) -> list[Cancelled]:
+        """Nobody else trades here, and nothing rests here that the books do not know."""
+        if whose is not Whose.OURS:
+            return []
+        now = self._bus.clock.now()
+        orders = self._exchange.cancel_all(now, keep_protection=keep_protection)
+        return [Cancelled(exchange=self._exchange.name, orders=orders)]
+
+    async def reconcile(self, *, accept: bool = False) -> None:
+        pass
+
+    async def proof(self, *, everything: bool, within: float) -> list[Proof]:
+        return [self._exchange.proof()]
+
+    def status(self) -> list[ExchangeStatus]:
+        return []
+
+    def _on_timer(self, record: Record) -> None:
+        if record.event.name == PAPER_TIMER:  # type: ignore[union-attr]
+            self._exchange.wake(record.at)
+
+    def _wake_at(self, due: int) -> None:
+        self._bus.schedule(TimerFired(source_component="paper", name=PAPER_TIMER), due)
+
+
+__all__ = ["PaperGateway"]
