@@ -17,7 +17,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -368,7 +368,7 @@ def test_paused_only_what_reduces_is_done(
     held: str, action: str, expected: list[tuple[str, D, bool]]
 ) -> None:
     view = account(PERPETUAL, held=held)
-    view.mode = TradingMode.PAUSED
+    view.mode = TradingState.PAUSED
     events = engine().on_signal(signal(action, PERPETUAL), view)
     assert brief(events) == expected
     if not expected:
@@ -378,17 +378,17 @@ def test_paused_only_what_reduces_is_done(
 def test_paused_a_resting_entry_is_cancelled() -> None:
     view = account()
     work(view, Side.BUY, "5", **LIMIT)
-    view.mode = TradingMode.PAUSED
+    view.mode = TradingState.PAUSED
     events = engine().on_signal(signal("buy"), view)
     assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_halted_nothing_is_done_but_the_wish_is_kept() -> None:
     view, chosen = account(held="5"), engine()
-    view.mode = TradingMode.HALTED
+    view.mode = TradingState.HALTED
     assert reason(chosen.on_signal(signal("close"), view)) == "halted"
     assert chosen.rebalance(view, "schedule") == []
-    view.mode = TradingMode.RUNNING
+    view.mode = TradingState.RUNNING
     assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(5), True)]
 
 
@@ -462,8 +462,8 @@ def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
 # --- the emergency stop ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", list(TradingMode))
-def test_every_position_is_closed_in_any_mode(mode: TradingMode) -> None:
+@pytest.mark.parametrize("mode", list(TradingState))
+def test_every_position_is_closed_in_any_mode(mode: TradingState) -> None:
     view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, "-2")
     view.mode = mode
     events = engine().close_all(view, "emergency stop")

@@ -13,7 +13,7 @@ from tradectl.domain.events import Event, OrderInitialized, StrategySignalEvent,
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -45,7 +45,7 @@ def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
             reduce_only=draw(st.booleans()),
         )
         view.work(spec, draw(st.sampled_from([OrderStatus.APPROVED, OrderStatus.UNKNOWN])))
-    view.mode = draw(st.sampled_from(TradingMode))
+    view.mode = draw(st.sampled_from(TradingState))
     return view, instrument
 
 
@@ -104,9 +104,9 @@ def test_not_running_nothing_is_opened(
 ) -> None:
     view, instrument = account
     made = orders(decide(view, instrument.symbol, action, strength))
-    if view.mode is TradingMode.HALTED:
+    if view.mode is TradingState.HALTED:
         assert made == []
-    if view.mode is TradingMode.PAUSED:
+    if view.mode is TradingState.PAUSED:
         assert all(order.reduce_only for order in made)
 
 

@@ -11,7 +11,7 @@ from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.risk.balance import Balance
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
@@ -86,8 +86,8 @@ def test_on_spot_we_see_to_it_that_an_order_only_reduces(
 # --- may orders leave -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", [TradingMode.RUNNING, TradingMode.PAUSED])
-def test_what_is_not_halted_may_trade(mode: TradingMode) -> None:
+@pytest.mark.parametrize("mode", [TradingState.RUNNING, TradingState.PAUSED])
+def test_what_is_not_halted_may_trade(mode: TradingState) -> None:
     view = account()
     view.mode = mode
     assert passes(Halted(), order(), view)
@@ -108,7 +108,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
     flattening: bool, spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3")
-    view.mode, view.flattening = TradingMode.HALTED, flattening
+    view.mode, view.flattening = TradingState.HALTED, flattening
     assert passes(Halted(), spec, view) == allowed
 
 
@@ -130,7 +130,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
 )
 def test_paused_only_what_reduces_leaves(held: str, spec: OrderSpec, allowed: bool) -> None:
     view = account(held=held)
-    view.mode = TradingMode.PAUSED
+    view.mode = TradingState.PAUSED
     assert passes(Paused(), spec, view) == allowed
 
 
@@ -146,7 +146,7 @@ def test_what_else_may_sell_counts_unless_the_exchange_sees_to_it(
     spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3")
-    view.mode = TradingMode.PAUSED
+    view.mode = TradingState.PAUSED
     view.work(limit("110", SELL, "2", order_id="resting"))
     view.work(limit("90", BUY, "5", order_id="other side"))
     assert passes(Paused(), spec, view) == allowed
@@ -447,7 +447,7 @@ def test_an_emergency_is_not_slowed_down() -> None:
     rate.remember(order(), 0)
     twice.remember(order(SELL, order_id="rejected", reduce_only=True), 0)
     view.work(limit("110", SELL))
-    view.mode, view.flattening = TradingMode.HALTED, True
+    view.mode, view.flattening = TradingState.HALTED, True
     assert passes(rate, closing, view)
     assert passes(WorkingOrders(1), closing, view)
     assert passes(twice, closing, view)

@@ -12,7 +12,7 @@ from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied, Re
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
@@ -125,8 +125,8 @@ def test_an_order_in_a_market_without_a_price_is_denied(fields: dict[str, Any]) 
     assert code(RiskEngine(RiskLimits()).judge(order(**fields), FakeAccount(), 0)) == "NO_PRICE"
 
 
-@pytest.mark.parametrize("mode", [TradingMode.PAUSED, TradingMode.HALTED])
-def test_the_mode_comes_first(mode: TradingMode) -> None:
+@pytest.mark.parametrize("mode", [TradingState.PAUSED, TradingState.HALTED])
+def test_the_mode_comes_first(mode: TradingState) -> None:
     view = account()
     view.mode = mode
     assert code(RiskEngine(RiskLimits()).judge(order(quantity="NaN"), view, 0)) == mode.value
@@ -138,7 +138,7 @@ def test_an_emergency_closes_everything_at_once_past_rate_and_working_limits() -
     symbols = [f"COIN{n}USDT" for n in range(150)]
     for symbol in symbols:
         view.price(symbol, "100").hold(symbol, "1")
-    view.mode, view.flattening = TradingMode.HALTED, True
+    view.mode, view.flattening = TradingState.HALTED, True
     for n, symbol in enumerate(symbols):
         spec = order(n, Side.SELL, symbol=symbol, reduce_only=True)
         assert code(engine.judge(spec, view, 0)) == "approved"

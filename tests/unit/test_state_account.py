@@ -19,7 +19,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import OrderStatus, Trigger
 from tradectl.domain.positions import Position
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.books import Books
 
@@ -200,7 +200,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "an order less": lambda a: a.orders.pop(),
     "a finished order less": lambda a: a.finished.pop(),
     "finished order reason": lambda a: setattr(a.finished[0], "reason", "other"),
-    "mode": lambda a: setattr(a, "mode", TradingMode.PAUSED),
+    "mode": lambda a: setattr(a, "mode", TradingState.PAUSED),
     "mode reason": lambda a: setattr(a, "mode_reason", "x"),
     "halt time": lambda a: setattr(a, "halted_at", 5),
     "flattening": lambda a: setattr(a, "flattening", True),

@@ -28,7 +28,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import DAY
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state.consistency import problems_of
 
 RISK_CHECK = TimerFired(name="risk")
@@ -201,7 +201,7 @@ def test_modes_by_example(
     ledger: Ledger, events: list[CommandReceived | LimitBreached], mode: str, reason: str
 ) -> None:
     ledger.tell(*events)
-    assert (ledger.books.mode, ledger.books.account.mode_reason) == (TradingMode(mode), reason)
+    assert (ledger.books.mode, ledger.books.account.mode_reason) == (TradingState(mode), reason)
 
 
 def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:

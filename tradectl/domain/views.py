@@ -13,12 +13,18 @@ from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 
 
-class TradingMode(StrEnum):
+class TradingState(StrEnum):
+    """What may leave for an exchange; each lets less out than the one before it."""
+
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
     """no new entries; what reduces a position goes on"""
+    REDUCING = "REDUCING"
+    """on the way out, by a limit: only what reduces a position"""
+    FLATTENING = "FLATTENING"
+    """on the way out, at once: only the closing orders of a stop"""
     HALTED = "HALTED"
-    """nothing goes out but cancels, and the closing orders of an emergency stop"""
+    """nothing but cancels"""
 
 
 class AccountView(Protocol):
@@ -27,7 +33,7 @@ class AccountView(Protocol):
     @property
     def currency(self) -> str: ...
     @property
-    def mode(self) -> TradingMode: ...
+    def mode(self) -> TradingState: ...
     @property
     def flattening(self) -> bool:
         """Halted by an emergency stop that also closes positions: its closing orders may leave."""

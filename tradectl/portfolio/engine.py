@@ -20,7 +20,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
-from tradectl.domain.views import AccountView, TradingMode
+from tradectl.domain.views import AccountView, TradingState
 from tradectl.portfolio.answers import cancels, moves, orders, stays
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -44,7 +44,7 @@ from tradectl.portfolio.thresholds import idle, obstacle
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
-PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
+PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 

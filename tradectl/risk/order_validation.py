@@ -8,12 +8,12 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side, is_multiple, is_sane, plain
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal, money
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED
 
-PAUSED, HALTED = TradingMode.PAUSED, TradingMode.HALTED
+PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
 MARKET = OrderType.MARKET
 
 

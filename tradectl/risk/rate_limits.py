@@ -13,11 +13,11 @@ from decimal import Decimal
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.context import RiskContext
 
-HALTED = TradingMode.HALTED
+HALTED = TradingState.HALTED
 IDS_KEPT = 10_000
 
 

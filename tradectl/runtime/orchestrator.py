@@ -32,7 +32,7 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 from tradectl.domain.time import SECOND, iso
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.books import RISK_TIMER
@@ -47,7 +47,7 @@ HEALTH = {
     "RESTARTING": HealthStatus.DEGRADED,
     "DEGRADED": HealthStatus.DEGRADED,
 }
-SETTLED = (TradingMode.PAUSED, TradingMode.HALTED)
+SETTLED = (TradingState.PAUSED, TradingState.HALTED)
 
 
 class ComponentState(Struct):
@@ -255,7 +255,7 @@ class TradingOrchestrator:
 
     def _note_halt(self) -> None:
         """A halt of the account, whoever caused it, is latched: a restart must not trade on."""
-        if self.state_manager.books.mode is not TradingMode.HALTED or self.halted.is_set():
+        if self.state_manager.books.mode is not TradingState.HALTED or self.halted.is_set():
             return
         self.halted.set()
         if self._latch is not None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
@@ -111,7 +111,7 @@ def starting_account(
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        account.mode, account.mode_reason = TradingMode.RUNNING, ""
+        account.mode, account.mode_reason = TradingState.RUNNING, ""
         account.halted_at, account.flattening = 0, False
         if account.live is not None:
             account.live.begin_again(compared=settings.mode == "live")

@@ -13,7 +13,7 @@ from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state.reconciliation import ReconciliationState
 
 IDS = frozenset({"order_id", "trades"})
@@ -52,7 +52,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     finished: list[Order] = []
     marks: dict[str, Decimal] = {}
     strategies: dict[str, StrategyTotals] = {}
-    mode: TradingMode = TradingMode.RUNNING
+    mode: TradingState = TradingState.RUNNING
     mode_reason: str = ""
     halted_at: int = 0
     flattening: bool = False

@@ -41,7 +41,7 @@ from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.time import DAY
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state import reconciliation as live
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.books_view import BooksView
@@ -151,8 +151,8 @@ class Books(BooksView):
         event: LimitBreached = record.event  # type: ignore[assignment]
         if event.action == "halt":
             self._halt(f"{event.code}: {event.message}", record.at)
-        elif event.action == "pause" and self.mode is TradingMode.RUNNING:
-            self.account.mode = TradingMode.PAUSED
+        elif event.action == "pause" and self.mode is TradingState.RUNNING:
+            self.account.mode = TradingState.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
 
     def on_hold(self, record: Record) -> None:
@@ -173,10 +173,10 @@ class Books(BooksView):
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
             self.account.flattening = self.account.flattening or event.flatten
-        elif event.command is Command.PAUSE and self.mode is TradingMode.RUNNING:
-            self.account.mode, self.account.mode_reason = TradingMode.PAUSED, event.reason
-        elif event.command is Command.RESUME and self.mode is TradingMode.PAUSED:
-            self.account.mode, self.account.mode_reason = TradingMode.RUNNING, ""
+        elif event.command is Command.PAUSE and self.mode is TradingState.RUNNING:
+            self.account.mode, self.account.mode_reason = TradingState.PAUSED, event.reason
+        elif event.command is Command.RESUME and self.mode is TradingState.PAUSED:
+            self.account.mode, self.account.mode_reason = TradingState.RUNNING, ""
 
     def on_timer(self, record: Record) -> None:
         """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
@@ -301,8 +301,8 @@ class Books(BooksView):
         self.touched[order.spec.order_id] = order
 
     def _halt(self, reason: str, at: int) -> None:
-        if self.mode is not TradingMode.HALTED:
-            self.account.mode, self.account.mode_reason = TradingMode.HALTED, reason
+        if self.mode is not TradingState.HALTED:
+            self.account.mode, self.account.mode_reason = TradingState.HALTED, reason
             self.account.halted_at = at
 
     def _strategy(self, name: str) -> StrategyTotals:

@@ -14,7 +14,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state.account import Account
 
 _NO_HOLDS: Mapping[RestrictionKind, str] = {}
@@ -42,7 +42,7 @@ class BooksView:
         return self.account.currency
 
     @property
-    def mode(self) -> TradingMode:
+    def mode(self) -> TradingState:
         return self.account.mode
 
     @property

@@ -9,7 +9,7 @@ from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
 from tradectl.domain.time import iso
-from tradectl.domain.views import TradingMode
+from tradectl.domain.views import TradingState
 from tradectl.state.books import Books
 
 SHOWN = Decimal("1e-10")
@@ -84,7 +84,7 @@ def open_order(order: Order, account_id: str) -> dict[str, Any]:
 
 def halt(books: Books) -> dict[str, str] | None:
     account = books.account
-    if account.mode is not TradingMode.HALTED:
+    if account.mode is not TradingState.HALTED:
         return None
     return {"reason": account.mode_reason, "since": iso(account.halted_at)}
 
