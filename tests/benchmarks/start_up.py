@@ -79,7 +79,7 @@ def wait_for_fill(state: Path, process: subprocess.Popen[bytes]) -> Path:
     deadline = time.monotonic() + GIVE_UP_S
     while time.monotonic() < deadline and process.poll() is None:
         for journal in (state / "journals").glob("*.jsonl"):
-            if b'"type":"fill"' in journal.read_bytes():
+            if b'"type":"order_filled"' in journal.read_bytes():
                 return journal
         time.sleep(LOOK_EVERY_S)
     raise RuntimeError(f"no fill within {GIVE_UP_S:g} s of a run's start")

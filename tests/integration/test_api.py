@@ -27,8 +27,7 @@ from tradectl import (
     TradingOrchestrator,
 )
 from tradectl.adapters import *  # noqa: F403  # as the documentation has it
-from tradectl.domain.events import OrderFilled
-from tradectl.domain.orders import Trigger
+from tradectl.domain.events import OrderAccepted, OrderFilled
 from tradectl.events import SignalAction
 from tradectl.monitoring import (
     Alert,
@@ -120,12 +119,12 @@ async def system() -> AsyncIterator[System]:
 def test_every_promised_name_is_there() -> None:
     assert {
         "TradingOrchestrator", "OrchestratorConfig", "EventBus", "EventType", "StateManager",
-        "MarketDataEvent", "StrategySignalEvent", "TargetComputed", "OrderInitialized", "ExecutionEvent",
-        "LimitBreached", "SystemEvent",
+        "MarketDataEvent", "StrategySignalEvent", "PortfolioEvent", "OrderEvent", "ExecutionEvent",
+        "RiskEvent", "SystemEvent",
     } <= {*tradectl.__all__}  # fmt: skip
     assert {
-        "MarketDataEvent", "StrategySignalEvent", "TargetComputed", "OrderInitialized", "ExecutionEvent",
-        "LimitBreached", "SystemEvent", "EventType", "EventPriority",
+        "MarketDataEvent", "StrategySignalEvent", "PortfolioEvent", "OrderEvent", "ExecutionEvent",
+        "RiskEvent", "SystemEvent", "EventType", "EventPriority",
     } <= {*tradectl.events.__all__}  # fmt: skip
     assert {*tradectl.adapters.__all__} == {adapter.__name__ for adapter in ADAPTERS}
     assert {*tradectl.monitoring.__all__} >= {
@@ -282,7 +281,7 @@ async def test_a_bus_works_on_its_own() -> None:
 
     bus.subscribe(EventType.EXECUTION, picky)
     await bus.start()
-    event = ExecutionEvent(order_id="1", symbol="BTCUSDT", kind=Trigger.ACCEPT)
+    event = OrderAccepted(order_id="1", symbol="BTCUSDT")
     await bus.publish(event)
     await bus.join()
     (letter,) = bus.failed_events()

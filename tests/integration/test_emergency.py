@@ -302,7 +302,9 @@ def test_what_cannot_be_finished_is_named_with_the_reason(trading: Running, fold
     wait_until(lambda: look(folder).status()["positions"])
     tradectl(folder, "stop")
     journal = journals(folder)[-1]
-    journal.write_bytes(journal.read_bytes().replace(b'"type":"fill"', b'"type":"fall"', 1))
+    journal.write_bytes(
+        journal.read_bytes().replace(b'"type":"order_filled"', b'"type":"order_fouled"', 1)
+    )
     answer, receipt = emergency_stop(folder)
     assert answer.code == NOT_CONFIRMED
     assert not receipt["confirmed"]

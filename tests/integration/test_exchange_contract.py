@@ -65,7 +65,7 @@ class ExchangeHarness(ABC):
 
     def _trigger(self, event: ExecutionEvent) -> Trigger:
         if not isinstance(event, OrderFilled):
-            return event.kind
+            return event.trigger
         whole = self.filled(event.order_id) == self.quantities[event.order_id]
         return Trigger.FILL if whole else Trigger.PARTIAL_FILL
 
@@ -83,7 +83,7 @@ class ExchangeHarness(ABC):
     def send(self, order_id: str, side: Side, quantity: str, **more: Any) -> OrderSpec:
         spec = OrderSpec(order_id, self.symbol, side, Decimal(quantity), **more)
         self.quantities[order_id] = spec.quantity
-        self.status.setdefault(order_id, S.APPROVED)
+        self.status.setdefault(order_id, S.SUBMITTED)
         self.exchange.send(SubmitOrder(ApprovedOrder(spec, self.now())), self.now())
         return spec
 
@@ -315,7 +315,7 @@ async def test_a_fill_that_races_a_cancel_stays(harness: ExchangeHarness) -> Non
     assert (end is S.FILLED) == (harness.filled("o1") == Decimal("0.1"))
 
 
-@pytest.mark.parametrize("status", [S.APPROVED, S.UNKNOWN])
+@pytest.mark.parametrize("status", [S.SUBMITTED, S.UNKNOWN])
 async def test_an_order_that_never_arrived_is_found_out_after_a_restart(
     harness: ExchangeHarness, status: OrderStatus
 ) -> None:

@@ -26,12 +26,11 @@ from tradectl.domain.events import (
     Command,
     CommandReceived,
     Event,
-    ExecutionEvent,
+    OrderAccepted,
     OrderFilled,
     Record,
     StrategySignalEvent,
 )
-from tradectl.domain.orders import Trigger
 from tradectl.domain.time import SECOND
 from tradectl.monitoring import AlertManager
 
@@ -201,9 +200,7 @@ async def test_a_flood_of_ten_times_the_queue_costs_market_data_and_nothing_else
 
     async def report(number: int) -> None:
         for n in range(number):
-            await bus.publish(
-                ExecutionEvent(order_id=str(n), symbol="BTCUSDT", kind=Trigger.ACCEPT)
-            )
+            await bus.publish(OrderAccepted(order_id=str(n), symbol="BTCUSDT"))
 
     bus.attach(Event, count, Stage.STATE)
     await bus.start()
@@ -221,7 +218,7 @@ async def test_a_flood_of_ten_times_the_queue_costs_market_data_and_nothing_else
     metrics = bus.get_metrics()
     await bus.stop()
     assert dispatched[CommandReceived] == 100
-    assert dispatched[ExecutionEvent] == 15_000
+    assert dispatched[OrderAccepted] == 15_000
     assert dispatched[MarketDataEvent] == 10 * CAPACITY - metrics["dropped"]
     assert metrics["dropped"] == 9 * CAPACITY
     assert peak < 32 * 2**20

@@ -133,7 +133,10 @@ def test_fills_that_vanished_from_the_database_are_missed(state: Path) -> None:
     ("prepare", "words"),
     [
         (lambda db: db.write_bytes(b"\x80junk\n" * 1000), "cannot use "),
-        (lambda db: change_database(db.parent, "PRAGMA user_version = 99"), "a newer tradectl"),
+        (
+            lambda db: change_database(db.parent, "PRAGMA user_version = 99"),
+            "state.db has schema 99, and this tradectl reads 3",
+        ),
     ],
     ids=["junk", "newer"],
 )
@@ -245,7 +248,7 @@ def test_an_unfinished_tail_is_dropped_and_told_of(state: Path) -> None:
     before = recovered(state)
     with before.journal.open("ab") as file:
         file.write(
-            b'{"seq":999999,"at":1,"event":{"type":"fill","order_id":"x"}}\n{"seq":1000000,"a'
+            b'{"seq":999999,"at":1,"event":{"type":"order_filled","order_id":"x"}}\n{"seq":1000000,"a'
         )
     after = recovered(state)
     assert (after.torn, after.last_seq, after.state_hash) == (

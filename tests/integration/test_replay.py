@@ -182,7 +182,7 @@ def diverges(path: Path) -> dict[str, Any]:
         (StrategySignalEvent, '"reason":"fast', '"reason":"slow'),
         (OrderInitialized, r'"quantity":"\d', '"quantity":"9'),
         (OrderInitialized, '"side":"(buy|sell)"', '"side":"\\1","price":"1"'),
-        (OrderApproved, '"approved"', '"cancel_requested","symbol":"BTCUSDT"'),
+        (OrderApproved, '"order_approved"', '"cancel_requested","symbol":"BTCUSDT"'),
         (PositionChanged, r'"cash":"\d', '"cash":"9'),
     ],
     ids=["signal", "reason", "quantity", "price", "approval", "cash"],
@@ -202,7 +202,7 @@ def test_a_forged_fill_diverges_where_the_books_book_it(forged: Path) -> None:
     seq = first(forged, OrderFilled)
     change(forged, seq, r'"price":"(\d+)\.?\d*"', r'"price":"\g<1>.99"')
     divergence = diverges(forged)
-    assert divergence["recorded"]["event"]["type"] == "position"
+    assert divergence["recorded"]["event"]["type"] == "position_changed"
     assert divergence["recorded"]["cause"] == seq
 
 
@@ -212,7 +212,7 @@ def test_a_forged_market_price_diverges_at_the_signal_it_had_caused(forged: Path
     change(forged, signal.cause, r'"price":"[^"]+"', f'"price":"{worse}"')
     divergence = diverges(forged)
     assert divergence["seq"] == signal.seq
-    assert divergence["recorded"]["event"]["type"] == "signal"
+    assert divergence["recorded"]["event"]["type"] == "strategy_signal"
 
 
 def test_a_decision_that_was_taken_out_is_missed(forged: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_decision_that_was_taken_out_is_missed(forged: Path) -> None:
     change(forged, seq, '"event":.*}(?=,"cause")', '"event":{"type":"system","kind":"nothing"}')
     divergence = diverges(forged)
     assert divergence["seq"] == seq
-    assert divergence["replayed"]["event"]["type"] == "signal"
+    assert divergence["replayed"]["event"]["type"] == "strategy_signal"
 
 
 def test_a_forged_starting_account_diverges_at_the_first_order(forged: Path) -> None:

@@ -39,7 +39,7 @@ class DurableIntents:
         if line.startswith(b'{"header":'):
             header = msgspec.json.decode(line)["header"]
             self._accounts[path] = header["state"]["account_id"]
-        elif b'"type":"approved"' in line:
+        elif b'"type":"order_approved"' in line:
             event = msgspec.json.decode(line, type=Record).event
             assert isinstance(event, OrderApproved)
             known_as = client_order_id(self._accounts[path], event.order_id)

@@ -22,13 +22,14 @@ from tradectl.domain.events import (
     Command,
     CommandReceived,
     EmergencyStopReceived,
-    ExecutionEvent,
     LimitBreached,
     MarketDataEvent,
+    OrderAccepted,
     OrderApproved,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
+    OrderRejected,
     Record,
     SignalAction,
     StrategySignalEvent,
@@ -37,7 +38,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderType, Trigger
+from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 
@@ -505,9 +506,7 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
             "SIGNAL buy BTCUSDT strength 0.5 by ema_cross: fast above slow",
         ),
         (
-            ExecutionEvent(
-                order_id="r-1-1", symbol="BTCUSDT", kind=Trigger.REJECT, reason="no funds"
-            ),
+            OrderRejected(order_id="r-1-1", symbol="BTCUSDT", reason="no funds"),
             "ORDER rejected BTCUSDT: no funds (r-1-1)",
         ),
         (CancelRequested(order_id="r-1-1", symbol="BTCUSDT"), "ORDER cancel BTCUSDT (r-1-1)"),
@@ -539,7 +538,7 @@ def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) ->
         MarketDataEvent(symbol="BTCUSDT", price=Decimal(1), volume=Decimal(1)),
         TargetComputed(symbol="B", target=Decimal(0), current=Decimal(0), change=Decimal(0)),
         TimerFired(name="risk"),
-        ExecutionEvent(order_id="r", symbol="B", kind=Trigger.ACCEPT),
+        OrderAccepted(order_id="r", symbol="B"),
         order(),
     ],
 )

@@ -33,14 +33,17 @@ from tradectl.domain.events import (
     ExecutionEvent,
     LimitBreached,
     MarketDataEvent,
+    OrderEvent,
     OrderFilled,
+    PortfolioEvent,
     QuoteEvent,
     Record,
+    RiskEvent,
     SignalAction,
     StrategySignalEvent,
     TimerFired,
 )
-from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.orders import NEXT, OrderSpec
 
 KINDS: tuple[type[Event], ...] = get_args(AnyEvent)
 ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -137,20 +140,43 @@ def test_the_classes_go_before_each_other_as_promised() -> None:
 def test_decimals_are_strings_on_the_wire_and_defaults_are_left_out() -> None:
     event = MarketDataEvent(symbol="BTCUSDT", price=Decimal("1.10"), volume=Decimal(2))
     assert ENCODER.encode(Record(1, 5, event)) == (
-        b'{"seq":1,"at":5,"event":{"type":"trade","symbol":"BTCUSDT","price":"1.10","volume":"2"}}'
+        b'{"seq":1,"at":5,"event":{"type":"market_data","symbol":"BTCUSDT","price":"1.10","volume":"2"}}'
     )
 
 
-def test_a_fill_says_by_its_kind_that_it_is_one() -> None:
-    fill = OrderFilled(
-        order_id="o",
-        symbol="X",
-        trade_id="t",
-        side="buy",  # type: ignore[arg-type]
-        quantity=Decimal(1),
-        price=Decimal(1),
-    )
-    assert fill.kind is Trigger.FILL
+def snake_case(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_s_name_on_the_wire_is_that_of_its_class(kind: type[Event]) -> None:
+    assert kind.__struct_config__.tag == snake_case(kind.__name__).removesuffix("_event")
+
+
+@pytest.mark.parametrize(
+    ("family", "base"),
+    [
+        (EventType.PORTFOLIO, PortfolioEvent),
+        (EventType.ORDER, OrderEvent),
+        (EventType.RISK, RiskEvent),
+        (EventType.MARKET_DATA, MarketDataEvent),
+        (EventType.STRATEGY_SIGNAL, StrategySignalEvent),
+    ],
+)
+def test_a_family_is_what_is_derived_from_its_base(family: EventType, base: type[Event]) -> None:
+    assert {k for k in KINDS if k.event_type is family} == {k for k in KINDS if issubclass(k, base)}
+
+
+def test_each_word_of_an_exchange_is_a_column_of_the_order_table_of_its_own() -> None:
+    words = [kind for kind in KINDS if issubclass(kind, ExecutionEvent)]
+    triggers = [kind.trigger for kind in words]
+    assert len({*triggers}) == len(words) == 8
+    assert {*triggers} <= {trigger for _, trigger in NEXT}
+
+
+@pytest.mark.parametrize("base", [PortfolioEvent, OrderEvent, RiskEvent, ExecutionEvent, Event])
+def test_the_base_of_a_family_is_nothing_that_a_journal_could_hold(base: type[Event]) -> None:
+    assert base not in KINDS
 
 
 @pytest.mark.parametrize(
@@ -159,8 +185,8 @@ def test_a_fill_says_by_its_kind_that_it_is_one() -> None:
         b'{"seq":1,"at":5,"event":{"type":"nonsense"}}',
         b'{"seq":1,"at":5,"event":{"symbol":"X"}}',
         b'{"seq":1,"at":5}',
-        b'{"seq":"1","at":5,"event":{"type":"timer","name":"risk"}}',
-        b'{"seq":1,"at":5,"event":{"type":"trade","symbol":"X","price":"abc","volume":"1"}}',
+        b'{"seq":"1","at":5,"event":{"type":"timer_fired","name":"risk"}}',
+        b'{"seq":1,"at":5,"event":{"type":"market_data","symbol":"X","price":"abc","volume":"1"}}',
         b"[]",
         b"",
         b"[" * 100_000,

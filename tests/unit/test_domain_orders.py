@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import CoreError, IllegalTransition
+from tradectl.domain.events import AnyEvent, ExecutionEvent
 from tradectl.domain.money import Side
 from tradectl.domain.orders import (
     NEXT,
@@ -23,7 +25,7 @@ from tradectl.domain.orders import (
 )
 
 S, T = OrderStatus, Trigger
-TERMINAL = [s for s in S if s not in WORKING and s is not S.INTENDED]
+TERMINAL = [s for s in S if s not in WORKING and s is not S.INITIALIZED]
 ABSENT = [(s, t) for s in S for t in T if (s, t) not in NEXT]
 
 
@@ -68,29 +70,49 @@ def test_a_filled_order_stays_filled() -> None:
 
 def test_an_order_that_never_was_at_the_exchange_cannot_be_filled() -> None:
     assert reachable([S.DENIED]) == [S.DENIED]
+    assert not {(S.APPROVED, fill) for fill in (T.PARTIAL_FILL, T.FILL)} & NEXT.keys()
+
+
+def test_an_exchange_answers_only_what_was_submitted() -> None:
+    """But for the end of what a crash kept from leaving."""
+    answers = {kind.trigger for kind in get_args(AnyEvent) if issubclass(kind, ExecutionEvent)}
+    assert {t for s, t in NEXT if s is S.APPROVED and t in answers} == {T.EXPIRE}
+    assert not {t for s, t in NEXT if s is S.INITIALIZED and t in answers}
+
+
+def test_the_gate_denies_only_what_was_submitted() -> None:
+    """Risk's own denial aside."""
+    assert {s for s, t in NEXT if t is T.DENY} == {S.INITIALIZED, S.SUBMITTED, S.PENDING_CANCEL}
+
+
+@pytest.mark.parametrize("status", [S.APPROVED, S.PENDING_CANCEL])
+def test_an_order_is_submitted_when_it_is_approved_even_if_its_cancel_was_quicker(
+    status: OrderStatus,
+) -> None:
+    assert step(status, T.SUBMIT) is (S.SUBMITTED if status is S.APPROVED else status)
 
 
 def test_a_fill_is_a_fact_even_of_an_order_that_was_said_to_be_rejected() -> None:
     assert reachable([S.REJECTED]) == [S.REJECTED, S.FILLED]
 
 
-@pytest.mark.parametrize("status", [S.INTENDED, *sorted(WORKING)])
+@pytest.mark.parametrize("status", [S.INITIALIZED, *sorted(WORKING)])
 def test_every_order_that_is_not_over_can_come_to_an_end(status: OrderStatus) -> None:
     assert set(reachable([status])) & set(TERMINAL)
 
 
 def test_every_status_is_reached_from_an_intent() -> None:
-    assert set(reachable([S.INTENDED])) == set(S)
+    assert set(reachable([S.INITIALIZED])) == set(S)
 
 
 def test_an_order_works_only_after_risk_has_let_it_pass() -> None:
-    from_intended = {t: new for (old, t), new in NEXT.items() if old is S.INTENDED}
+    from_intended = {t: new for (old, t), new in NEXT.items() if old is S.INITIALIZED}
     assert from_intended == {T.DENY: S.DENIED, T.APPROVE: S.APPROVED}
-    assert [old for (old, t) in NEXT if t is T.APPROVE] == [S.INTENDED]
+    assert [old for (old, t) in NEXT if t is T.APPROVE] == [S.INITIALIZED]
 
 
 @pytest.mark.parametrize("trigger", [T.PARTIAL_FILL, T.FILL])
-@pytest.mark.parametrize("status", [*sorted(WORKING), S.CANCELED, S.EXPIRED])
+@pytest.mark.parametrize("status", [*sorted(WORKING - {S.APPROVED}), S.CANCELED, S.EXPIRED])
 def test_a_fill_is_a_fact_wherever_the_exchange_may_have_worked_the_order(
     status: OrderStatus, trigger: Trigger
 ) -> None:
@@ -135,7 +157,7 @@ def test_a_cancel_refused_after_the_order_moved_on_changes_nothing(status: Order
 
 @given(st.lists(st.sampled_from(Trigger), max_size=30))
 def test_any_sequence_of_triggers_either_raises_or_obeys_the_laws(triggers: list[Trigger]) -> None:
-    status = S.INTENDED
+    status = S.INITIALIZED
     for trigger in triggers:
         before = status
         try:
@@ -154,7 +176,7 @@ SPEC = OrderSpec("o1", "BTCUSDT", Side.BUY, Decimal(3))
 @pytest.mark.parametrize("status", list(S))
 def test_an_order_is_intended_working_or_over_and_only_one_of_them(status: OrderStatus) -> None:
     order = Order(SPEC, 0, 0, status)
-    assert [status is S.INTENDED, order.is_working, order.is_over].count(True) == 1
+    assert [status is S.INITIALIZED, order.is_working, order.is_over].count(True) == 1
 
 
 def test_an_order_knows_what_remains_and_what_it_paid_on_average() -> None:

@@ -117,9 +117,9 @@ def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
     ("bad", "flaw"),
     [
         (line(trade(T0))[:-9], "not_an_event"),
-        (b'{"seq":1,"at":5,"event":{"type":"trade","symbol":"A"}}', "not_an_event"),
-        (b'{"seq":1,"event":{"type":"trade"}}' + b"[" * 5000, "not_an_event"),
-        (b'{"type":"trade","a":' + b"[" * 9000, "not_an_event"),
+        (b'{"seq":1,"at":5,"event":{"type":"market_data","symbol":"A"}}', "not_an_event"),
+        (b'{"seq":1,"event":{"type":"market_data"}}' + b"[" * 5000, "not_an_event"),
+        (b'{"type":"market_data","a":' + b"[" * 9000, "not_an_event"),
         (line(trade(T0, "NaN")), "not_finite"),
         (line(trade(T0, "Infinity")), "not_finite"),
         (line(trade(T0, "1e400")), "not_finite"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.events import ExecutionEvent, OrderDenied, OrderOutcomeLost, OrderReport
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
 from tradectl.exchange.gate import ExchangeGate
@@ -48,7 +48,7 @@ def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
 class Door:
     def __init__(self, latch: HaltLatch | None) -> None:
         self.external = Outside()
-        self.reports: list[tuple[ExecutionEvent, int]] = []
+        self.reports: list[tuple[OrderReport, int]] = []
         report = self.reports
         self.gate = ExchangeGate(self.external, lambda e, at: report.append((e, at)), latch)
 
@@ -112,16 +112,20 @@ def test_a_latch_that_cannot_be_understood_holds_everything_back_but_cancels(
     assert door.lets_pass(CANCEL)
 
 
-def test_what_is_held_back_is_reported_like_any_other_answer(latch: HaltLatch) -> None:
+def test_what_is_held_back_is_denied_and_that_is_an_input_like_any_other_answer(
+    latch: HaltLatch,
+) -> None:
     latch.set("fire")
     door = Door(latch)
     door.gate.send(submit("o9"), NOW)
     ((report, at),) = door.reports
     assert at == NOW
     assert (report.source_component, report.order_id, report.symbol) == ("gate", "o9", "BTCUSDT")
-    assert report.reason == "not sent: the emergency stop is latched"
-    assert report.kind is Trigger.REJECT
-    assert step(OrderStatus.APPROVED, report.kind) is OrderStatus.REJECTED
+    assert isinstance(report, OrderDenied)
+    assert report.message == "not sent: the emergency stop is latched"
+    assert report.code == "NOT_SENT"
+    assert report.priority is ExecutionEvent.priority
+    assert step(OrderStatus.SUBMITTED, Trigger.DENY) is OrderStatus.DENIED
 
 
 class Broken:
@@ -130,13 +134,14 @@ class Broken:
 
 
 def test_a_send_that_breaks_leaves_the_order_unknown_for_it_may_have_got_through() -> None:
-    reports: list[ExecutionEvent] = []
+    reports: list[OrderReport] = []
     gate = ExchangeGate(Broken(), lambda event, at: reports.append(event))
     gate.send(submit("o9"), NOW)
     (report,) = reports
-    assert (report.order_id, report.kind) == ("o9", Trigger.LOSE)
+    assert isinstance(report, OrderOutcomeLost)
+    assert report.order_id == "o9"
     assert report.reason == "sending it broke: ConnectionResetError: by ?[1mpeer"
-    assert step(OrderStatus.APPROVED, report.kind) is OrderStatus.UNKNOWN
+    assert step(OrderStatus.SUBMITTED, report.trigger) is OrderStatus.UNKNOWN
 
 
 def test_a_cancel_that_breaks_stops_nothing_else() -> None:
@@ -144,6 +149,6 @@ def test_a_cancel_that_breaks_stops_nothing_else() -> None:
 
 
 def test_a_cancel_that_breaks_is_told() -> None:
-    reports: list[ExecutionEvent] = []
+    reports: list[OrderReport] = []
     ExchangeGate(Broken(), lambda event, at: reports.append(event)).send(CANCEL, NOW)
     assert [report.order_id for report in reports] == ["o1"]

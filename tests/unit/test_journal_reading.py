@@ -288,14 +288,15 @@ def test_a_file_that_cannot_be_opened_is_named_with_the_reason(folder: Path, pla
         JournalReader(folder / place)
 
 
-@pytest.mark.parametrize("newer", ["format", "wire"])
-def test_a_journal_of_a_newer_program_is_refused_with_advice(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newer: str
+@pytest.mark.parametrize("name", ["FORMAT", "WIRE_VERSION"])
+@pytest.mark.parametrize("read", [0, 3])
+def test_a_journal_of_another_format_is_refused_by_name_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, read: int
 ) -> None:
     write_journal(tmp_path / "r.jsonl")
-    name = {"format": "FORMAT", "wire": "WIRE_VERSION"}[newer]
-    monkeypatch.setattr(journal_reader, name, 0)
-    with pytest.raises(JournalError, match=r"written by tradectl 0\.1\.0, which is newer"):
+    monkeypatch.setattr(journal_reader, name, read)
+    reads = rf"this tradectl reads ({read}\.2|1\.{read}): use the tradectl 0\.1\.0 that wrote it"
+    with pytest.raises(JournalError, match=rf"has format 1\.2, and {reads}"):
         JournalReader(tmp_path / "r.jsonl")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import RUN, SPOT, Ledger, instruments
-from tradectl.domain.events import Liquidity, OrderFilled
+from tradectl.domain.events import Liquidity, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
@@ -38,7 +38,11 @@ def tracker(**more: Any) -> OrderTracker:
 
 
 def words(reports: Reports) -> list[str]:
-    return [r.trade_id if isinstance(r, OrderFilled) else r.kind.value for r in reports]
+    return [r.trade_id if isinstance(r, OrderFilled) else _word(r) for r in reports]
+
+
+def _word(report: OrderReport) -> str:
+    return "not sent" if isinstance(report, OrderDenied) else report.trigger.value
 
 
 # --- ids ----------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import pytest
 
 from tests.fixtures.paper_exchange import COIN, SYMBOL, order, settings, trade, word
 from tradectl.domain.commands import CancelOrder
-from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.events import ExecutionEvent, OrderExpired
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.orders import Order, OrderStatus, Trigger, step
+from tradectl.domain.orders import Order, OrderStatus, step
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import AT_ONCE, Exchange
 from tradectl.exchange.paper.paper_exchange import PaperExchange
@@ -144,9 +144,10 @@ def known(
         (OrderStatus.PENDING_CANCEL, "0", ["canceled"], []),
         (OrderStatus.PENDING_CANCEL, "1", ["canceled"], []),
         (OrderStatus.APPROVED, "0", ["expired"], []),
+        (OrderStatus.SUBMITTED, "0", ["expired"], []),
         (OrderStatus.UNKNOWN, "0", ["expired"], []),
         (OrderStatus.UNKNOWN, "1", ["accepted"], ["fill 2@99 maker"]),
-        (OrderStatus.INTENDED, "0", [], []),
+        (OrderStatus.INITIALIZED, "0", [], []),
         (OrderStatus.FILLED, "3", [], []),
         (OrderStatus.CANCELED, "1", [], []),
     ],
@@ -160,13 +161,13 @@ def test_what_becomes_of_an_order_at_a_restart(
     line.paper.on_market(trade("98", "9"), ms(0))
     assert [said[1] for said in line.said[len(told) :]] == next_trade
     for report in line.reports:
-        status = step(status, report.kind)
+        status = step(status, report.trigger)
 
 
 def test_an_order_that_never_came_says_so() -> None:
     line = Line()
     line.paper.restore([known("a", "buy 3", OrderStatus.APPROVED)])
-    assert line.reports[0].kind is Trigger.EXPIRE
+    assert isinstance(line.reports[0], OrderExpired)
     assert line.reports[0].reason == "never reached the paper exchange"
 
 

@@ -221,7 +221,7 @@ def test_a_repeated_wish_does_not_chase_small_drifts() -> None:
 
 def test_what_working_orders_bring_is_not_ordered_again() -> None:
     view = account()
-    work(view, Side.BUY, "20", status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
     assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
 
 
@@ -231,7 +231,7 @@ def test_a_resting_entry_that_brings_it_there_is_left_alone() -> None:
     assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
 
 
-@pytest.mark.parametrize("status", [OrderStatus.APPROVED, OrderStatus.UNKNOWN])
+@pytest.mark.parametrize("status", [OrderStatus.SUBMITTED, OrderStatus.UNKNOWN])
 def test_only_the_rest_is_ordered(status: OrderStatus) -> None:
     view = account(held="5")
     work(view, Side.BUY, "10", status=status)
@@ -240,7 +240,7 @@ def test_only_the_rest_is_ordered(status: OrderStatus) -> None:
 
 def test_a_flip_counts_an_entry_in_flight() -> None:
     view = account(PERPETUAL)
-    work(view, Side.BUY, "20", symbol=PERPETUAL, status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "20", symbol=PERPETUAL, status=OrderStatus.SUBMITTED)
     events = engine().on_signal(signal("sell", PERPETUAL), view)
     assert brief(events) == [("sell", D(40), False)]
 
@@ -260,28 +260,28 @@ def test_what_has_not_arrived_is_not_closed(
 ) -> None:
     view = account(symbol, held=held)
     side = Side.SELL if held.startswith("-") else Side.BUY
-    work(view, side, "20", symbol=symbol, status=OrderStatus.APPROVED)
+    work(view, side, "20", symbol=symbol, status=OrderStatus.SUBMITTED)
     assert brief(engine().on_signal(signal("close", symbol), view)) == expected
 
 
 @pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
 def test_what_is_already_leaving_is_not_closed_again(symbol: str) -> None:
     view = account(symbol, held="8")
-    work(view, Side.BUY, "10", symbol=symbol, status=OrderStatus.APPROVED)
-    work(view, Side.SELL, "3", symbol=symbol, status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "10", symbol=symbol, status=OrderStatus.SUBMITTED)
+    work(view, Side.SELL, "3", symbol=symbol, status=OrderStatus.SUBMITTED)
     events = engine().on_signal(signal("close", symbol), view)
     assert brief(events) == [("sell", D(5), True)]
 
 
 def test_spot_in_flight_is_not_sold_before_it_is_there() -> None:
     view = account()
-    work(view, Side.BUY, "30", status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "30", status=OrderStatus.SUBMITTED)
     assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
 
 
 def test_a_closing_order_in_flight_is_not_repeated() -> None:
     view = account(held="8")
-    work(view, Side.SELL, "8", reduce_only=True, status=OrderStatus.APPROVED)
+    work(view, Side.SELL, "8", reduce_only=True, status=OrderStatus.SUBMITTED)
     assert reason(engine().on_signal(signal("close"), view)) == "working orders come first"
 
 
@@ -298,7 +298,7 @@ def test_a_resting_order_that_leads_away_is_cancelled() -> None:
 
 def test_what_stays_in_flight_still_counts_when_another_order_is_cancelled() -> None:
     view = account(PERPETUAL)
-    work(view, Side.BUY, "5", symbol=PERPETUAL, status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "5", symbol=PERPETUAL, status=OrderStatus.SUBMITTED)
     work(view, Side.BUY, "7", symbol=PERPETUAL, **LIMIT)
     events = engine().on_signal(signal("sell", PERPETUAL), view)
     assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-1"]
@@ -453,7 +453,7 @@ def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
 
 def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
     chosen, view = engine(), account()
-    work(view, Side.BUY, "20", status=OrderStatus.APPROVED)
+    work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
     chosen.on_signal(signal("close"), view)
     view.fill("w-0", "100")
     assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(20), True)]
@@ -475,7 +475,7 @@ def test_every_position_is_closed_in_any_mode(mode: TradingState) -> None:
 def test_closing_all_twice_sends_nothing_twice() -> None:
     view, chosen = account(held="3"), engine()
     for order in orders(chosen.close_all(view, "stop")):
-        view.work(order, OrderStatus.APPROVED)
+        view.work(order, OrderStatus.SUBMITTED)
     assert reason(chosen.close_all(view, "stop")) == "stop (already closing)"
 
 

@@ -44,7 +44,7 @@ def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
             stop_price=D(1) if kind.is_stop else None,
             reduce_only=draw(st.booleans()),
         )
-        view.work(spec, draw(st.sampled_from([OrderStatus.APPROVED, OrderStatus.UNKNOWN])))
+        view.work(spec, draw(st.sampled_from([OrderStatus.SUBMITTED, OrderStatus.UNKNOWN])))
     view.mode = draw(st.sampled_from(TradingState))
     return view, instrument
 
@@ -137,7 +137,7 @@ def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing
         )
         events = engine.on_signal(signal, view)
         for order in orders(events):
-            view.work(order, OrderStatus.APPROVED)
+            view.work(order, OrderStatus.SUBMITTED)
             view.fill(order.order_id, mark)
             answer = events[0]
             assert isinstance(answer, TargetComputed)

@@ -461,7 +461,7 @@ def test_an_emergency_is_not_slowed_down() -> None:
 def test_an_id_in_the_books_is_refused(status: OrderStatus) -> None:
     view = account()
     view.work(order(order_id="one"), status)
-    allowed = status is OrderStatus.INTENDED
+    allowed = status is OrderStatus.INITIALIZED
     assert passes(Duplicate(0), order(order_id="one"), view) == allowed
 
 

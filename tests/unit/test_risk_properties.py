@@ -46,7 +46,7 @@ def approve(engine: RiskEngine, spec: OrderSpec, view: FakeAccount) -> bool:
 
 
 def handle(view: FakeAccount, spec: OrderSpec, fate: str) -> None:
-    view.work(spec, OrderStatus.APPROVED)
+    view.work(spec, OrderStatus.SUBMITTED)
     if fate == "fill":
         view.fill(spec.order_id, MARK)
     elif fate == "part" and spec.quantity > D("0.001"):

@@ -13,11 +13,13 @@ import pytest
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tradectl.domain.events import (
     EmergencyStopReceived,
+    OrderAccepted,
+    OrderCanceled,
     RestrictionKind,
     SymbolRestricted,
     TimerFired,
 )
-from tradectl.domain.orders import OrderStatus, Trigger
+from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
 from tradectl.domain.views import TradingState
 from tradectl.state.account import Account, StrategyTotals
@@ -33,7 +35,7 @@ def busy_ledger(prefix: str = f"{RUN}-") -> Ledger:
     ledger.trade(f"{prefix}3-1", "sell 2@100.5", PERP, strategy="a")
     ledger.work(f"{prefix}4-1", "buy 4").work(f"{prefix}5-1", "sell 1", PERP)
     ledger.tell(
-        report(f"{prefix}4-1", Trigger.ACCEPT, venue="v9"),
+        report(f"{prefix}4-1", OrderAccepted, venue="v9"),
         fill(f"{prefix}4-1.1", f"{prefix}4-1", "buy 1@99", fee="0.0099"),
         cancel(f"{prefix}5-1", PERP),
         tick("99.0"),
@@ -87,7 +89,7 @@ def test_a_restored_working_order_goes_on_where_it_was() -> None:
 
 def test_a_late_fill_does_not_change_a_snapshot_taken_before_it() -> None:
     ledger = Ledger().work("o1", "buy 2")
-    ledger.tell(report("o1", Trigger.CANCEL))
+    ledger.tell(report("o1", OrderCanceled))
     taken = ledger.books.snapshot()
     dumped = taken.dump()
     ledger.tell(fill("t1", "o1", "buy 1@100"))

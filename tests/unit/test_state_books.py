@@ -22,12 +22,18 @@ from tests.fixtures.books import (
 )
 from tradectl.domain.errors import CoreError, IllegalTransition
 from tradectl.domain.events import (
+    ExecutionEvent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
     OrderFilled,
+    OrderOutcomeLost,
+    OrderRejected,
     PositionChanged,
     Record,
 )
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import OrderStatus, Trigger
+from tradectl.domain.orders import OrderStatus
 from tradectl.domain.views import AccountView
 from tradectl.state import books as books_module
 
@@ -53,7 +59,7 @@ def test_the_books_answer_what_an_account_view_may_be_asked() -> None:
 
 def test_an_intent_is_known_but_neither_judged_nor_working(ledger: Ledger) -> None:
     ledger.tell(intent("o1", "buy 2"))
-    assert status_of(ledger, "o1") is OrderStatus.INTENDED
+    assert status_of(ledger, "o1") is OrderStatus.INITIALIZED
     assert not ledger.books.seen("o1")
     assert ledger.books.working_orders() == []
     assert ledger.books.account.orders_count == 1
@@ -81,9 +87,7 @@ def test_a_denied_order_is_over_and_says_why(ledger: Ledger) -> None:
 
 def test_an_answer_brings_the_exchanges_id_and_reason(ledger: Ledger) -> None:
     ledger.work("o1", "buy 2")
-    ledger.tell(
-        report("o1", Trigger.ACCEPT, venue="v1"), report("o1", Trigger.EXPIRE, reason="ioc")
-    )
+    ledger.tell(report("o1", OrderAccepted, venue="v1"), report("o1", OrderExpired, reason="ioc"))
     order = ledger.books.order("o1")
     assert order is not None
     assert (order.status, order.venue_order_id, order.reason) == (
@@ -96,15 +100,15 @@ def test_an_answer_brings_the_exchanges_id_and_reason(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("kind", "still_working"),
     [
-        (Trigger.ACCEPT, True),
-        (Trigger.LOSE, True),
-        (Trigger.REJECT, False),
-        (Trigger.CANCEL, False),
-        (Trigger.EXPIRE, False),
+        (OrderAccepted, True),
+        (OrderOutcomeLost, True),
+        (OrderRejected, False),
+        (OrderCanceled, False),
+        (OrderExpired, False),
     ],
 )
 def test_an_order_that_is_over_reserves_nothing_and_an_unknown_one_does(
-    ledger: Ledger, kind: Trigger, still_working: bool
+    ledger: Ledger, kind: type[ExecutionEvent], still_working: bool
 ) -> None:
     ledger.work("o1", "buy 2")
     ledger.tell(report("o1", kind))
@@ -126,7 +130,7 @@ def test_a_cancel_that_is_asked_for_leaves_the_order_working(ledger: Ledger) -> 
         approved("nobody"),
         denied("nobody"),
         cancel("nobody"),
-        report("nobody", Trigger.ACCEPT),
+        report("nobody", OrderAccepted),
         fill("t1", "nobody", "buy 1@100"),
     ],
     ids=lambda e: type(e).__name__,
@@ -141,7 +145,7 @@ def test_word_of_an_order_that_is_not_ours_halts_and_changes_nothing(
 
 
 def test_an_impossible_step_halts_and_changes_nothing(ledger: Ledger) -> None:
-    ledger.work("o1", "buy 2").tell(report("o1", Trigger.REJECT))
+    ledger.work("o1", "buy 2").tell(report("o1", OrderRejected))
     before = ledger.hash()
     for event in (approved("o1"), cancel("o1")):
         with pytest.raises(IllegalTransition):
@@ -221,12 +225,14 @@ def test_an_overfill_halts_and_changes_nothing(ledger: Ledger) -> None:
 
 def test_a_fill_may_come_before_the_acknowledgement(ledger: Ledger) -> None:
     ledger.work("o1", "buy 1").tell(fill("t1", "o1", "buy 1@100"))
-    ledger.tell(report("o1", Trigger.ACCEPT, venue="v1"))
+    ledger.tell(report("o1", OrderAccepted, venue="v1"))
     assert status_of(ledger, "o1") is OrderStatus.FILLED
 
 
-@pytest.mark.parametrize("end", [Trigger.CANCEL, Trigger.EXPIRE])
-def test_a_late_fill_of_an_order_that_is_over_is_booked(ledger: Ledger, end: Trigger) -> None:
+@pytest.mark.parametrize("end", [OrderCanceled, OrderExpired])
+def test_a_late_fill_of_an_order_that_is_over_is_booked(
+    ledger: Ledger, end: type[ExecutionEvent]
+) -> None:
     ledger.work("o1", "buy 3").tell(report("o1", end))
     over = status_of(ledger, "o1")
     ledger.tell(fill("t1", "o1", "buy 1@100"))
@@ -240,7 +246,7 @@ def test_a_late_fill_of_an_order_that_is_over_is_booked(ledger: Ledger, end: Tri
 def test_a_fill_that_wins_against_a_cancel_stays(ledger: Ledger) -> None:
     ledger.work("o1", "buy 3").tell(cancel("o1"), fill("t1", "o1", "buy 1@100"))
     assert status_of(ledger, "o1") is OrderStatus.PENDING_CANCEL
-    ledger.tell(report("o1", Trigger.CANCEL))
+    ledger.tell(report("o1", OrderCanceled))
     assert ledger.books.position(SPOT).quantity == 1
 
 
@@ -264,7 +270,7 @@ def test_what_changed_is_collected_for_the_projection(ledger: Ledger) -> None:
 
 def test_reports_and_fills_end_in_the_same_place_in_whatever_order_they_come() -> None:
     told = [
-        report("o1", Trigger.ACCEPT),
+        report("o1", OrderAccepted),
         fill("t1", "o1", "buy 1@100"),
         fill("t2", "o1", "buy 2@101"),
     ]

@@ -16,6 +16,7 @@ from tests.fixtures.books import (
     fill,
     intent,
     open_books,
+    submitted,
     tick,
 )
 from tests.fixtures.bus import MemoryJournal
@@ -29,6 +30,7 @@ from tradectl.state.manager import StateManager
 TRADE: list[Event] = [
     intent("o1", "buy 2"),
     approved("o1"),
+    submitted("o1"),
     fill("t1", "o1", "buy 2@100", fee="1"),
     tick("110", ts=5),
 ]
@@ -65,7 +67,7 @@ async def test_a_fill_is_followed_by_a_record_of_the_books_after_it() -> None:
     await StateManager(bus, books=open_books()).start()
     play(bus, *TRADE)
     (position,) = bus.history(EventType.PORTFOLIO)
-    assert (position.seq, position.cause) == (4, 3)
+    assert (position.seq, position.cause) == (5, 4)
 
 
 async def test_what_the_books_refuse_halts_the_run() -> None:
@@ -97,7 +99,7 @@ async def test_the_system_state_is_json_ready_and_complete() -> None:
         "consistency",
     } <= told.keys()  # fmt: skip
     assert told["halt"]["reason"] == "fire"
-    assert told["last_seq"] == 6
+    assert told["last_seq"] == 7
     assert told["state_hash"] == state.state_hash()
     assert told["consistency"] == {"ok": True, "problems": []}
 

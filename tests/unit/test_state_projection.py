@@ -18,6 +18,7 @@ from tests.fixtures.books import (
     instruments,
     intent,
     open_books,
+    submitted,
     tick,
 )
 from tests.fixtures.bus import MemoryJournal
@@ -38,6 +39,7 @@ from tradectl.state.store import Changes, Store
 TRADE: list[Event] = [
     intent("o1", "buy 2"),
     approved("o1"),
+    submitted("o1"),
     fill("t1", "o1", "buy 2@100", fee="1"),
     tick("110", ts=5),
 ]
@@ -86,7 +88,7 @@ async def test_a_flush_writes_what_changed_and_says_which_record_it_reflects(
     assert rows(path, "SELECT order_id, status FROM orders") == [("o1", "filled")]
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]
     ((seq, hashed, pnl, status),) = rows(path, "SELECT last_seq, state_hash, pnl, status FROM runs")
-    assert (seq, hashed, pnl) == (5, state.state_hash(), "19")
+    assert (seq, hashed, pnl) == (6, state.state_hash(), "19")
     assert msgspec.json.decode(status) == await state.get_system_state()
     await state.stop()
 
@@ -110,7 +112,7 @@ async def test_stopping_writes_what_is_left_with_a_snapshot(store: Store, path: 
     await state.stop()
     ((seq, hashed, body),) = rows(path, "SELECT seq, hash, body FROM snapshots")
     again = Books(Account.load(msgspec.json.decode(body)), instruments())
-    assert (seq, hashed) == (5, state.state_hash()) == (5, again.state_hash(RUN))
+    assert (seq, hashed) == (6, state.state_hash()) == (6, again.state_hash(RUN))
 
 
 async def test_snapshots_come_at_their_interval_and_flushes_in_between_have_none(
@@ -149,7 +151,7 @@ async def test_the_database_follows_by_itself(store: Store, path: Path) -> None:
     state = projecting(bus, store, flush_interval=0.001)
     await state.start()
     play(bus, *TRADE)
-    await eventually(lambda: rows(path, "SELECT last_seq FROM runs") == [(5,)])
+    await eventually(lambda: rows(path, "SELECT last_seq FROM runs") == [(6,)])
     await state.stop()
 
 
@@ -159,10 +161,12 @@ async def test_changes_that_could_not_be_written_are_kept_and_written_later(
     bus = make_bus()
     state = projecting(bus, store)
     await state.start()
-    play(bus, *TRADE[:3])
+    play(bus, *TRADE[:4])
     with locked(path), pytest.raises(StateError, match="database is locked"):
         await state.flush()
-    play(bus, intent("o2", "sell 1"), approved("o2"), fill("t2", "o2", "sell 1@105"))
+    play(
+        bus, intent("o2", "sell 1"), approved("o2"), submitted("o2"), fill("t2", "o2", "sell 1@105")
+    )
     await state.flush()
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",), ("t2",)]
     assert rows(path, "SELECT order_id, status FROM orders") == [

@@ -74,8 +74,8 @@ async def test_the_newest_run_comes_with_its_status(path: Path) -> None:
     reader = await stored(path, ledger)
     run = reader.last_run()
     assert run is not None
-    assert (run["run_id"], run["mode"], run["status"]) == (RUN, "paper", {"last_seq": 3})
-    assert (run["last_seq"], run["ended_at"], run["journal"]) == (3, None, "/j/run1.jsonl")
+    assert (run["run_id"], run["mode"], run["status"]) == (RUN, "paper", {"last_seq": 4})
+    assert (run["last_seq"], run["ended_at"], run["journal"]) == (4, None, "/j/run1.jsonl")
 
 
 async def test_runs_come_oldest_first(path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_snapshots_come_newest_first(path: Path) -> None:
     await store.write(with_snapshot(ledger.work("o2", "buy 1"), DAY + 5))
     await store.close()
     found = list(reader.snapshots(RUN))
-    assert [seq for seq, _, _ in found] == [4, 2]
+    assert [seq for seq, _, _ in found] == [6, 3]
     assert found[0][1] == ledger.hash()
     assert list(reader.snapshots("another run")) == []
 
@@ -173,13 +173,16 @@ async def test_reading_sees_each_group_once_it_is_committed(store: Store, path: 
         assert len(reader.fills(RUN)) == n
         last = reader.last_run()
         assert last is not None
-        assert last["last_seq"] == 3 * n
+        assert last["last_seq"] == 4 * n
 
 
-def test_a_newer_database_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_database_of_another_version_is_refused_by_name(path: Path, version: int) -> None:
     with connection(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="written by a newer tradectl"):
+        db.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(
+        StateError, match=f"state.db has schema {version}, and this tradectl reads 3"
+    ):
         StateReader(path).runs()
 
 

@@ -24,15 +24,19 @@ from tests.fixtures.books import (
 )
 from tests.profiles import examples
 from tradectl.domain.events import (
+    CancelRejected,
     Command,
     CommandReceived,
     EmergencyStopReceived,
     Event,
     LimitBreached,
+    OrderAccepted,
+    OrderCanceled,
+    OrderOutcomeLost,
+    OrderRejected,
     Record,
     TimerFired,
 )
-from tradectl.domain.orders import Trigger
 from tradectl.domain.time import DAY, SECOND
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -46,7 +50,7 @@ ORDERS = {
 }
 PRICES = st.integers(90, 110).map(str)
 KINDS = st.sampled_from(
-    [Trigger.ACCEPT, Trigger.REJECT, Trigger.CANCEL, Trigger.CANCEL_REJECT, Trigger.LOSE]
+    [OrderAccepted, OrderRejected, OrderCanceled, CancelRejected, OrderOutcomeLost]
 )
 
 
@@ -186,7 +190,7 @@ def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
         elif word == "check":
             events.append(TimerFired(name="risk"))
         elif filled < 5 and word == "accept":
-            events.append(report(order, Trigger.ACCEPT, venue=f"v{n}"))
+            events.append(report(order, OrderAccepted, venue=f"v{n}"))
         elif filled < 5:
             size = 1 if word == "part" else 5 - filled
             side = "buy" if n % 2 else "sell"
@@ -199,7 +203,7 @@ def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
 LATE: dict[str, list[Event]] = {
     "a fill after the cancel": [
         intent("o1", "buy 2"),
-        report("o1", Trigger.CANCEL),
+        report("o1", OrderCanceled),
         tick("101", ts=2 * SECOND),
         fill("t1", "o1", "buy 1@100"),
     ],
@@ -213,7 +217,7 @@ LATE: dict[str, list[Event]] = {
         intent("o1", "buy 2"),
         fill("t1", "o1", "buy 2@100"),
         tick("101", ts=2 * SECOND),
-        report("o1", Trigger.ACCEPT, venue="v1"),
+        report("o1", OrderAccepted, venue="v1"),
     ],
 }
 
@@ -240,7 +244,7 @@ def test_working_orders_of_two_symbols_are_hashed_alike_before_and_after_a_snaps
 
 
 def test_a_fill_that_arrives_in_the_next_run_is_booked() -> None:
-    before = live([intent("o1", "buy 2"), report("o1", Trigger.CANCEL)])
+    before = live([intent("o1", "buy 2"), report("o1", OrderCanceled)])
     after = LiveRun(restored(before.state.books))
     asyncio.run(after.start())
     after.play(fill("t1", "o1", "buy 1@100"))

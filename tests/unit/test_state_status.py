@@ -7,8 +7,14 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
-from tradectl.domain.events import Command, CommandReceived, EmergencyStopReceived
-from tradectl.domain.orders import Trigger, client_order_id
+from tradectl.domain.events import (
+    Command,
+    CommandReceived,
+    EmergencyStopReceived,
+    OrderAccepted,
+    OrderCanceled,
+)
+from tradectl.domain.orders import client_order_id
 from tradectl.state import status
 
 
@@ -61,10 +67,10 @@ def test_flat_positions_are_not_told() -> None:
 def test_open_orders_are_told_while_they_work() -> None:
     ledger = Ledger().work("o1", "buy 3").work("o2", "sell 1")
     ledger.tell(
-        report("o1", Trigger.ACCEPT, venue="v1"),
+        report("o1", OrderAccepted, venue="v1"),
         fill("t1", "o1", "buy 1@10"),
         cancel("o2"),
-        report("o2", Trigger.CANCEL),
+        report("o2", OrderCanceled),
     )
     (order,) = status.open_orders(ledger.books)
     assert order == {

@@ -25,7 +25,7 @@ from tests.fixtures.store import (
     write_junk,
 )
 from tradectl.domain.errors import StateError
-from tradectl.domain.orders import Trigger
+from tradectl.domain.events import OrderAccepted, OrderCanceled
 from tradectl.domain.time import DAY
 from tradectl.state import schema
 from tradectl.state import store as store_module
@@ -80,16 +80,16 @@ async def test_orders_fills_and_the_run_are_written_together(store: Store, path:
         ("o1.1", RUN, "2", "100.5", "0.1")
     ]
     assert rows(path, "SELECT last_seq, events, pnl, state_hash, status FROM runs") == [
-        (3, 3, "1.5", ledger.hash(), '{"last_seq":3}')
+        (4, 4, "1.5", ledger.hash(), '{"last_seq":4}')
     ]
 
 
 async def test_an_order_is_updated_in_its_row(store: Store, path: Path) -> None:
     ledger = Ledger().work("o1", "buy 3")
     await store.write(changes(ledger))
-    ledger.tell(report("o1", Trigger.ACCEPT, venue="v1"), fill("t1", "o1", "buy 1@9", fee="0.5"))
+    ledger.tell(report("o1", OrderAccepted, venue="v1"), fill("t1", "o1", "buy 1@9", fee="0.5"))
     await store.write(changes(ledger))
-    ledger.tell(cancel("o1"), report("o1", Trigger.CANCEL, reason="asked"))
+    ledger.tell(cancel("o1"), report("o1", OrderCanceled, reason="asked"))
     await store.write(changes(ledger))
     columns = "status, filled, average_price, reason, venue_order_id, fees, created_at"
     assert rows(path, f"SELECT {columns} FROM orders") == [
@@ -256,29 +256,33 @@ async def test_opening_again_finds_everything(store: Store, path: Path) -> None:
     assert rows(path, "PRAGMA user_version") == [(schema.VERSION,)]
 
 
-async def test_a_newer_database_is_refused_with_advice_and_left_alone(path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 99])
+async def test_a_database_of_another_version_is_refused_by_name_and_left_alone(
+    path: Path, version: int
+) -> None:
     with connection(path) as db:
         db.execute("CREATE TABLE future (x)")
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match=r"written by a newer tradectl .*--state-dir"):
+        db.execute(f"PRAGMA user_version = {version}")
+    said = rf"has schema {version}, and this tradectl reads {schema.VERSION}: .*--state-dir"
+    with pytest.raises(StateError, match=said):
         await Store(path).open()
     assert rows(path, "SELECT name FROM sqlite_master") == [("future",)]
-    assert rows(path, "PRAGMA user_version") == [(99,)]
+    assert rows(path, "PRAGMA user_version") == [(version,)]
 
 
-KILLED_WHILE_MIGRATING = """
+KILLED_WHILE_MAKING_TABLES = """
 import os, sys
-from tradectl.state.schema import MIGRATIONS, connect
+from tradectl.state.schema import TABLES, connect
 db = connect(sys.argv[1])
-db.executescript("BEGIN IMMEDIATE; " + MIGRATIONS[0] + " PRAGMA user_version = 1;")
+db.executescript("BEGIN IMMEDIATE; " + TABLES + " PRAGMA user_version = 1;")
 os._exit(9)
 """
 
 
-async def test_a_migration_that_is_killed_leaves_the_old_version_and_can_be_done_again(
+async def test_a_making_of_the_tables_that_is_killed_leaves_none_and_can_be_done_again(
     path: Path,
 ) -> None:
-    command = [sys.executable, "-c", KILLED_WHILE_MIGRATING, str(path)]
+    command = [sys.executable, "-c", KILLED_WHILE_MAKING_TABLES, str(path)]
     killed = await asyncio.create_subprocess_exec(*command)
     assert await killed.wait() == 9
     assert rows(path, "SELECT name FROM sqlite_master") == []
@@ -290,12 +294,11 @@ async def test_a_migration_that_is_killed_leaves_the_old_version_and_can_be_done
 
 
 @pytest.mark.usefixtures("_impatient")
-async def test_a_migration_that_failed_gives_its_lock_back(
+async def test_a_making_of_the_tables_that_failed_gives_its_lock_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        half = schema.MIGRATIONS[0] + "CREATE TABLE orders (x);"
-        broken.setattr(schema, "MIGRATIONS", (half,))
+        broken.setattr(schema, "TABLES", schema.TABLES + "CREATE TABLE orders (x);")
         with pytest.raises(StateError, match="already exists") as kept:
             await Store(path).open()
     store = Store(path)

@@ -15,6 +15,7 @@ from tradectl.domain.events import (
     LimitBreached,
     OrderApproved,
     OrderFilled,
+    OrderSubmitted,
     Record,
 )
 from tradectl.exchange.gate import ExchangeGate
@@ -83,9 +84,15 @@ class ExecutionAdapter:
         self._bus.detach(self._on_command)
         self._bus.detach(self._on_risk)
 
-    def _on_approved(self, record: Record) -> None:
+    def _on_approved(self, record: Record) -> list[Event]:
+        """Release it: the command waits in the outbox until the step is durable."""
         event: OrderApproved = record.event  # type: ignore[assignment]
-        self._bus.send(self.engine.submit(event, self._state.books))
+        command = self.engine.submit(event, self._state.books)
+        self._bus.send(command)
+        spec = command.order.spec
+        return [
+            OrderSubmitted(source_component=self.name, order_id=spec.order_id, symbol=spec.symbol)
+        ]
 
     def _on_cancel(self, record: Record) -> None:
         event: CancelRequested = record.event  # type: ignore[assignment]

@@ -8,6 +8,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    OrderDenied,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
@@ -40,11 +41,13 @@ class PortfolioAdapter:
         self._bus.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
         self._bus.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
         self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+        self._bus.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self._bus.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
 
     async def stop(self) -> None:
         for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
             self._bus.detach(handler)
+        self._bus.detach(self._on_denied)
         self._bus.detach(self._on_hold)
 
     def _on_signal(self, record: Record) -> list[Event]:
@@ -80,6 +83,11 @@ class PortfolioAdapter:
         if books.working_orders() or not books.positions():
             return []
         return self._close_all()
+
+    def _on_denied(self, record: Record) -> list[Event]:
+        """What the gate held back is an answer like an exchange's. What risk denies is not: that is in
+        the cascade of our own wish."""
+        return [] if record.cause else self._on_execution(record)
 
     def _close_all(self) -> list[Event]:
         self._closings += 1

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
-from tradectl.domain.events import Event, LimitBreached, Record, SystemEvent
+from tradectl.domain.events import KINDS, Event, LimitBreached, Record, SystemEvent
 from tradectl.domain.text import harmless
 
 Handler = Callable[[Record], "Iterable[Event] | None"]
@@ -91,7 +91,7 @@ class Core:
                 emitted = handler(record)
                 if emitted:
                     for follower in emitted:
-                        caused.append((seq, _checked(follower)))
+                        caused.append((seq, checked(follower)))
             except Exception as error:  # a component's bug must not stop the others: _failure tells
                 caused.append((seq, _failure(handler, error)))
         if caused:
@@ -121,15 +121,17 @@ class Core:
                 emitted = handler(record)
                 if emitted:
                     for follower in emitted:
-                        self._caused.append((seq, _checked(follower)))
+                        self._caused.append((seq, checked(follower)))
             except Exception as error:  # as in step
                 self._caused.append((seq, _failure(handler, error)))
 
 
-def _checked(follower: Event) -> Event:
-    if not isinstance(follower, Event):
-        raise TypeError(f"expected events, got {type(follower).__name__}")
-    return follower
+def checked(event: Event) -> Event:
+    """The event, if a journal can hold it. Raises TypeError for anything else: the base of a family,
+    say, or a class of somebody's own."""
+    if event.__class__ not in KINDS:
+        raise TypeError(f"expected one of tradectl's events, got {type(event).__name__}")
+    return event
 
 
 def _failure(handler: Handler, error: Exception) -> Event:

@@ -18,7 +18,7 @@ from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, broken
-from tradectl.bus.core import Core, Handler, Stage
+from tradectl.bus.core import Core, Handler, Stage, checked
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
@@ -82,12 +82,13 @@ class EventBus:
     # --- inputs ------------------------------------------------------------------------------------
 
     def post(self, event: Event) -> None:
-        """Queue one input, now: for edges that cannot wait. Market data may be shed to make room."""
+        """Queue one input, now: for edges that cannot wait. Market data may be shed to make room.
+        Raises TypeError for what is no event that a journal can hold."""
         if event.priority is EventPriority.MARKET_DATA:
             self.post_market([event])  # type: ignore[list-item]
             return
+        self._urgent[checked(event).priority].append(event)
         self._published += 1
-        self._urgent[event.priority].append(event)
         self._urgent_waiting += 1
         self._awake()
 

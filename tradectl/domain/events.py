@@ -5,16 +5,28 @@ everything else is *derived*: a pure consequence of the inputs so far. An event 
 place in history; `Record` gives it one: its sequence number, the moment it was dispatched, and the
 record that caused it (0 for an input).
 
-On the wire each event is a JSON object with its `type`; the journal's header carries the version of
-these shapes, `WIRE_VERSION`.
+Seven families, each with a base class or one class that users make themselves:
+
+    market data       MarketDataEvent      quotes, books and bars are kinds of it
+    strategy signal   StrategySignalEvent
+    portfolio         PortfolioEvent       TargetComputed, PositionChanged
+    order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
+    risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, SymbolRestricted
+    execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: an exchange's word on an order
+    system            SystemEvent          commands and timers are of this family too
+
+On the wire each event is a JSON object whose `type` is the name of its class in snake_case
+(`order_filled`; a trailing Event is left out). The journal's header carries the version of these
+shapes, `WIRE_VERSION`.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from math import isfinite, nan
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -22,7 +34,7 @@ from msgspec.structs import force_setattr
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, Trigger
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 
 class EventType(StrEnum):
@@ -48,7 +60,14 @@ class EventPriority(IntEnum):
     MARKET_DATA = 5
 
 
-class Event(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type"):
+def wire_name(class_name: str) -> str:
+    """`order_filled` for OrderFilled, `market_data` for MarketDataEvent."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name.removesuffix("Event")).lower()
+
+
+class Event(
+    Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag=wire_name
+):
     """Base of all events. `source_component` names who said it."""
 
     event_type: ClassVar[EventType]
@@ -60,7 +79,7 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag
 # --- market data -----------------------------------------------------------------------------------
 
 
-class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
+class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True):
     """A trade, or any tick with a price. `side` is the taker's; `ts` the exchange's time, ns UTC.
 
     `trade_id` is the exchange's own number of a trade, where it was heard live.
@@ -79,7 +98,7 @@ class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
     trade_id: str = ""
 
 
-class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="quote"):
+class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
     """Best bid and ask with the sizes behind them; `price` is the middle, `volume` zero."""
 
     bid_size: Decimal = ZERO
@@ -90,14 +109,14 @@ Level = tuple[Decimal, Decimal]
 """A price of an order book, and the quantity that waits there."""
 
 
-class BookEvent(QuoteEvent, frozen=True, gc=False, kw_only=True, tag="book"):
+class BookEvent(QuoteEvent, frozen=True, gc=False, kw_only=True):
     """The top of an order book, best price first on both sides."""
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
 
 
-class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True, tag="bar"):
+class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
     """A finished candle of `interval` ns. `price` is the close and `ts` the moment it closed."""
 
     open: Decimal
@@ -118,7 +137,7 @@ class SignalAction(StrEnum):
     """be out"""
 
 
-class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signal"):
+class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     """What a strategy wants of a symbol. `strength` (0 to 1) scales the position, `confidence`
     (0 to 1) its weight against other strategies."""
 
@@ -141,27 +160,29 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True, tag="signa
                 force_setattr(self, name, number)
 
 
-class TargetComputed(Event, frozen=True, gc=False, kw_only=True, tag="target"):
+class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Base of what happens to the portfolio."""
+
+    event_type: ClassVar[EventType] = EventType.PORTFOLIO
+
+    symbol: str
+
+
+class TargetComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     """Where the portfolio wants a position to be, and what of it is asked for now.
 
     `change` is zero when nothing is to be done, and `reason` then says why.
     """
 
-    event_type: ClassVar[EventType] = EventType.PORTFOLIO
-
-    symbol: str
     target: Decimal
     current: Decimal
     change: Decimal
     reason: str = ""
 
 
-class PositionChanged(Event, frozen=True, gc=False, kw_only=True, tag="position"):
+class PositionChanged(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     """The books right after a fill: the position, and the account's cash and totals."""
 
-    event_type: ClassVar[EventType] = EventType.PORTFOLIO
-
-    symbol: str
     quantity: Decimal
     cost: Decimal
     realized: Decimal
@@ -172,31 +193,70 @@ class PositionChanged(Event, frozen=True, gc=False, kw_only=True, tag="position"
 # --- orders ----------------------------------------------------------------------------------------
 
 
-class OrderInitialized(Event, frozen=True, gc=False, kw_only=True, tag="order"):
-    """An order intended: nothing leaves before risk has approved it."""
+class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Base of what we do with an order of ours."""
 
     event_type: ClassVar[EventType] = EventType.ORDER
+
+
+class OrderInitialized(OrderEvent, frozen=True, gc=False, kw_only=True):
+    """An order intended: nothing leaves before risk has approved it."""
 
     order: OrderSpec
     reason: str = ""
 
 
-class CancelRequested(Event, frozen=True, gc=False, kw_only=True, tag="cancel_requested"):
-    """We asked for a working order to be cancelled."""
+class OrderSubmitted(OrderEvent, frozen=True, gc=False, kw_only=True):
+    """An approved order was released to the gateway: it leaves once this is durable."""
 
-    event_type: ClassVar[EventType] = EventType.ORDER
+    order_id: str
+    symbol: str
+
+
+class CancelRequested(OrderEvent, frozen=True, gc=False, kw_only=True):
+    """We asked for a working order to be cancelled."""
 
     order_id: str
     symbol: str
     reason: str = ""
 
 
-class LimitBreached(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
-    """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it
-    (`alert`, `pause`, `halt`)."""
+# --- risk ------------------------------------------------------------------------------------------
+
+
+class RiskEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Base of what risk decides and finds."""
 
     event_type: ClassVar[EventType] = EventType.RISK
     priority: ClassVar[EventPriority] = EventPriority.RISK
+
+
+class OrderApproved(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """Risk let an order pass: it may be submitted."""
+
+    order_id: str
+
+
+class OrderDenied(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """We refused an order: the check's `code`, its `limit` and the `actual` value.
+
+    Risk denies in the cascade of the intent. The gate before an exchange denies what was submitted and
+    must not leave after all (`NOT_SENT`): that is an input, in the order of the exchange's answers.
+    """
+
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    order_id: str
+    symbol: str
+    code: str
+    message: str
+    limit: str = ""
+    actual: str = ""
+
+
+class LimitBreached(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it
+    (`alert`, `pause`, `halt`)."""
 
     code: str
     message: str
@@ -204,27 +264,6 @@ class LimitBreached(Event, frozen=True, gc=False, kw_only=True, tag="risk"):
     actual: str = ""
     action: str = "alert"
     symbol: str = ""
-
-
-class OrderApproved(Event, frozen=True, gc=False, kw_only=True, tag="approved"):
-    """Risk let an order pass. Once this is durable the order may be sent."""
-
-    event_type: ClassVar[EventType] = EventType.RISK
-
-    order_id: str
-
-
-class OrderDenied(Event, frozen=True, gc=False, kw_only=True, tag="denied"):
-    """Risk refused an order: the check's `code`, its `limit` and the `actual` value."""
-
-    event_type: ClassVar[EventType] = EventType.RISK
-
-    order_id: str
-    symbol: str
-    code: str
-    message: str
-    limit: str = ""
-    actual: str = ""
 
 
 class RestrictionKind(StrEnum):
@@ -247,11 +286,8 @@ class RestrictionKind(StrEnum):
         return self in (RestrictionKind.UNRECONCILED, RestrictionKind.MISMATCH)
 
 
-class SymbolRestricted(Event, frozen=True, gc=False, kw_only=True, tag="hold"):
+class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
     """Trading in a symbol is held back for a reason, or let go again (`held` False)."""
-
-    event_type: ClassVar[EventType] = EventType.RISK
-    priority: ClassVar[EventPriority] = EventPriority.RISK
 
     symbol: str
     kind: RestrictionKind
@@ -262,17 +298,60 @@ class SymbolRestricted(Event, frozen=True, gc=False, kw_only=True, tag="hold"):
 # --- what exchanges report -------------------------------------------------------------------------
 
 
-class ExecutionEvent(Event, frozen=True, gc=False, kw_only=True, tag="execution"):
-    """An exchange's word on one of our orders: accepted, rejected, canceled, expired, unknown, ..."""
+class ExecutionEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Base of an exchange's word on one of our orders. `trigger` is its column in the order table
+    (`domain.orders`)."""
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
     priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+    trigger: ClassVar[Trigger]
 
     order_id: str
     symbol: str
-    kind: Trigger
     venue_order_id: str = ""
     reason: str = ""
+
+
+class OrderAccepted(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It works there."""
+
+    trigger: ClassVar[Trigger] = Trigger.ACCEPT
+
+
+class OrderRejected(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The exchange refused it."""
+
+    trigger: ClassVar[Trigger] = Trigger.REJECT
+
+
+class OrderTriggered(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The market came to a stop: from now on it trades like any other."""
+
+    trigger: ClassVar[Trigger] = Trigger.STOP_TRIGGERED
+
+
+class OrderCanceled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It ended by a cancel, with whatever it had traded."""
+
+    trigger: ClassVar[Trigger] = Trigger.CANCEL
+
+
+class OrderExpired(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It ended by its own terms (ioc, fok, reduce-only), or never came there."""
+
+    trigger: ClassVar[Trigger] = Trigger.EXPIRE
+
+
+class CancelRejected(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The exchange refused a cancel: there was nothing to cancel."""
+
+    trigger: ClassVar[Trigger] = Trigger.CANCEL_REJECT
+
+
+class OrderOutcomeLost(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It was sent, and no answer came that can be believed: unknown until the exchange's own word."""
+
+    trigger: ClassVar[Trigger] = Trigger.LOSE
 
 
 class Liquidity(StrEnum):
@@ -280,12 +359,15 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
-class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill"):
-    """A fill is a fact. `fee` is what it cost in the quote currency, and `fee_currency` what it was paid
-    in: where that is another one, `fee_paid` is the amount of it. `ts` is the exchange's time, ns UTC.
+class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """A fill is a fact; the books know whether it is the last one of its order.
+
+    `fee` is what it cost in the quote currency, and `fee_currency` what it was paid in: where that is
+    another one, `fee_paid` is the amount of it. `ts` is the exchange's time, ns UTC.
     """
 
-    kind: Trigger = Trigger.FILL
+    trigger: ClassVar[Trigger] = Trigger.FILL
+
     trade_id: str
     side: Side
     quantity: Decimal
@@ -297,7 +379,7 @@ class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True, tag="fill
     fee_paid: Decimal = ZERO
 
 
-class AccountReported(Event, frozen=True, gc=False, kw_only=True, tag="statement"):
+class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     """What an exchange says that the account holds there.
 
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
@@ -318,7 +400,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True, tag="statement
 # --- the system itself -----------------------------------------------------------------------------
 
 
-class SystemEvent(Event, frozen=True, gc=False, kw_only=True, tag="system"):
+class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
     """Something about the machine rather than the market: a `kind` in snake_case, and a message."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
@@ -336,7 +418,7 @@ class Command(StrEnum):
     QUARANTINE = "quarantine"
 
 
-class CommandReceived(Event, frozen=True, gc=False, kw_only=True, tag="command"):
+class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
     """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
@@ -348,7 +430,7 @@ class CommandReceived(Event, frozen=True, gc=False, kw_only=True, tag="command")
     target: str = ""
 
 
-class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True, tag="emergency"):
+class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True):
     """The command that goes before everything else."""
 
     priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
@@ -356,7 +438,7 @@ class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True
     command: Command = Command.EMERGENCY_STOP
 
 
-class TimerFired(Event, frozen=True, gc=False, kw_only=True, tag="timer"):
+class TimerFired(Event, frozen=True, gc=False, kw_only=True):
     """A scheduled moment arrived: time moves the core only through these and market data."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
@@ -368,12 +450,19 @@ AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent
     | StrategySignalEvent
     | TargetComputed | PositionChanged
-    | OrderInitialized | CancelRequested
-    | ExecutionEvent | OrderFilled | AccountReported
-    | LimitBreached | SymbolRestricted | OrderApproved | OrderDenied
+    | OrderInitialized | OrderSubmitted | CancelRequested
+    | OrderApproved | OrderDenied | LimitBreached | SymbolRestricted
+    | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
+    | CancelRejected | OrderOutcomeLost | AccountReported
     | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired
 )  # fmt: skip
-"""Every event there is: what a journal may hold."""
+"""Every event there is: what a journal may hold. The families' bases are not among them."""
+
+KINDS: frozenset[type[Event]] = frozenset(get_args(AnyEvent))
+
+OrderReport = ExecutionEvent | OrderDenied
+"""What comes back of an order that was submitted: the exchange's word, or the gate's that it did not
+leave."""
 
 
 class Record(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -386,11 +475,13 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 __all__ = [
+    "KINDS",
     "WIRE_VERSION",
     "AccountReported",
     "AnyEvent",
     "BarEvent",
     "BookEvent",
+    "CancelRejected",
     "CancelRequested",
     "Command",
     "CommandReceived",
@@ -402,18 +493,30 @@ __all__ = [
     "LimitBreached",
     "Liquidity",
     "MarketDataEvent",
+    "OrderAccepted",
     "OrderApproved",
+    "OrderCanceled",
     "OrderDenied",
+    "OrderEvent",
+    "OrderExpired",
     "OrderFilled",
     "OrderInitialized",
+    "OrderOutcomeLost",
+    "OrderRejected",
+    "OrderReport",
+    "OrderSubmitted",
+    "OrderTriggered",
+    "PortfolioEvent",
     "PositionChanged",
     "QuoteEvent",
     "Record",
     "RestrictionKind",
+    "RiskEvent",
     "SignalAction",
     "StrategySignalEvent",
     "SymbolRestricted",
     "SystemEvent",
     "TargetComputed",
     "TimerFired",
+    "wire_name",
 ]

@@ -41,12 +41,14 @@ class TimeInForce(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    INTENDED = "intended"
+    INITIALIZED = "initialized"
     """wanted by the portfolio, not yet judged by risk"""
     DENIED = "denied"
     """refused by us"""
     APPROVED = "approved"
-    """ours to send, or sent and not yet answered"""
+    """let pass by risk, not yet released"""
+    SUBMITTED = "submitted"
+    """released to the gateway, not yet answered"""
     ACCEPTED = "accepted"
     """working at the exchange"""
     PARTIALLY_FILLED = "partially_filled"
@@ -65,6 +67,7 @@ class Trigger(StrEnum):
 
     DENY = "deny"
     APPROVE = "approve"
+    SUBMIT = "submit"
     REQUEST_CANCEL = "request_cancel"
     ACCEPT = "accepted"
     REJECT = "rejected"
@@ -80,18 +83,23 @@ class Trigger(StrEnum):
 S, T = OrderStatus, Trigger
 
 NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
-    (S.INTENDED, T.DENY): S.DENIED,
-    (S.INTENDED, T.APPROVE): S.APPROVED,
-    # sent: any answer may be the first one
-    (S.APPROVED, T.ACCEPT): S.ACCEPTED,
-    (S.APPROVED, T.REJECT): S.REJECTED,
-    (S.APPROVED, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
-    (S.APPROVED, T.FILL): S.FILLED,
-    (S.APPROVED, T.CANCEL): S.CANCELED,
-    (S.APPROVED, T.EXPIRE): S.EXPIRED,
-    (S.APPROVED, T.LOSE): S.UNKNOWN,
+    (S.INITIALIZED, T.DENY): S.DENIED,
+    (S.INITIALIZED, T.APPROVE): S.APPROVED,
+    # released in the same step; where a crash came in between, it never left
+    (S.APPROVED, T.SUBMIT): S.SUBMITTED,
     (S.APPROVED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
-    (S.APPROVED, T.CANCEL_REJECT): S.APPROVED,
+    (S.APPROVED, T.EXPIRE): S.EXPIRED,
+    # submitted: the gate may hold it back, and any answer may be the first one
+    (S.SUBMITTED, T.DENY): S.DENIED,
+    (S.SUBMITTED, T.ACCEPT): S.ACCEPTED,
+    (S.SUBMITTED, T.REJECT): S.REJECTED,
+    (S.SUBMITTED, T.PARTIAL_FILL): S.PARTIALLY_FILLED,
+    (S.SUBMITTED, T.FILL): S.FILLED,
+    (S.SUBMITTED, T.CANCEL): S.CANCELED,
+    (S.SUBMITTED, T.EXPIRE): S.EXPIRED,
+    (S.SUBMITTED, T.LOSE): S.UNKNOWN,
+    (S.SUBMITTED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
+    (S.SUBMITTED, T.CANCEL_REJECT): S.SUBMITTED,
     # working
     (S.ACCEPTED, T.ACCEPT): S.ACCEPTED,
     (S.ACCEPTED, T.STOP_TRIGGERED): S.ACCEPTED,
@@ -110,7 +118,9 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.PARTIALLY_FILLED, T.EXPIRE): S.EXPIRED,
     (S.PARTIALLY_FILLED, T.LOSE): S.UNKNOWN,
     (S.PARTIALLY_FILLED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
-    # asked to cancel: a fill may still win the race
+    # asked to cancel, perhaps before it left: a fill may still win the race
+    (S.PENDING_CANCEL, T.SUBMIT): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.DENY): S.DENIED,
     (S.PENDING_CANCEL, T.ACCEPT): S.PENDING_CANCEL,
     (S.PENDING_CANCEL, T.STOP_TRIGGERED): S.PENDING_CANCEL,
     (S.PENDING_CANCEL, T.REJECT): S.REJECTED,
@@ -151,14 +161,22 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
             T.LOSE,
         )
     },
-    # a cancel refused twice, or after the order moved on
+    # a cancel refused twice, or after the order moved on, or of one that never left
+    (S.DENIED, T.CANCEL_REJECT): S.DENIED,
     (S.ACCEPTED, T.CANCEL_REJECT): S.ACCEPTED,
     (S.PARTIALLY_FILLED, T.CANCEL_REJECT): S.PARTIALLY_FILLED,
     (S.UNKNOWN, T.CANCEL_REJECT): S.UNKNOWN,
 }
 
 WORKING = frozenset(
-    {S.APPROVED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOWN},
+    {
+        S.APPROVED,
+        S.SUBMITTED,
+        S.ACCEPTED,
+        S.PARTIALLY_FILLED,
+        S.PENDING_CANCEL,
+        S.UNKNOWN,
+    },
 )
 """Statuses in which an order may still trade: its exposure counts."""
 
@@ -213,7 +231,7 @@ class Order(Struct, omit_defaults=True):
     spec: OrderSpec
     created_at: int
     updated_at: int
-    status: OrderStatus = OrderStatus.INTENDED
+    status: OrderStatus = OrderStatus.INITIALIZED
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     fees: Decimal = ZERO
@@ -231,7 +249,7 @@ class Order(Struct, omit_defaults=True):
 
     @property
     def is_over(self) -> bool:
-        return self.status not in WORKING and self.status is not OrderStatus.INTENDED
+        return self.status not in WORKING and self.status is not OrderStatus.INITIALIZED
 
     @property
     def average_price(self) -> Decimal | None:

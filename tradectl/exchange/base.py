@@ -42,9 +42,9 @@ class Exchange(Protocol):
         """Learn, at start, which orders the books hold to be working, and report what is not so;
         `positions` are the signed quantities that they hold.
 
-        An order that is APPROVED or UNKNOWN in the books may never have been received. Where the
-        exchange can tell that it was not, the order is reported expired; where it cannot, nothing
-        is reported, and the order stays unknown.
+        An order that is SUBMITTED, APPROVED or UNKNOWN in the books may never have been received.
+        Where the exchange can tell that it was not, the order is reported expired; where it cannot,
+        nothing is reported, and the order stays unknown.
         """
         ...
 

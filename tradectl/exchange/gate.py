@@ -1,21 +1,29 @@
 """The last door before an exchange: nothing passes it while the emergency stop is latched.
 
 The latch is asked at every send, whatever the core believes; its answer is a millisecond old at most.
-What is held back is not swallowed: the order gets a report like any other, so the journal tells the
-truth. Cancels always pass, and so do the closing orders of a stop that flattens.
+What is held back is not swallowed: the order is denied, an input like any exchange's report, so the
+journal tells the truth. Cancels always pass, and so do the closing orders of a stop that flattens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.events import ExecutionEvent
-from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.events import (
+    CancelRejected,
+    ExecutionEvent,
+    OrderDenied,
+    OrderOutcomeLost,
+    OrderReport,
+)
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
-from tradectl.exchange.base import Report
 from tradectl.state.latch import HaltLatch
 
+SOURCE = "gate"
+NOT_SENT = "NOT_SENT"
 SUPPRESSED = "not sent: the emergency stop is latched"
 
 
@@ -26,14 +34,19 @@ class Sends(Protocol):
 class ExchangeGate:
     """Passes commands on to `exchange`. Without a latch (no state directory) everything passes."""
 
-    def __init__(self, exchange: Sends, report: Report, latch: HaltLatch | None = None) -> None:
+    def __init__(
+        self,
+        exchange: Sends,
+        report: Callable[[OrderReport, int], None],
+        latch: HaltLatch | None = None,
+    ) -> None:
         self._exchange = exchange
         self._report = report
         self._latch = latch
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder) and (pre_send_check := self.pre_send_check(command)):
-            self._report(_answer(command.order.spec, Trigger.REJECT, pre_send_check), at)
+            self._report(not_sent(command.order.spec, SOURCE, pre_send_check), at)
             return
         try:
             self._exchange.send(command, at)
@@ -42,9 +55,9 @@ class ExchangeGate:
         ) as error:  # whatever broke, the command may have got through: ask, not guess
             reason = harmless(f"sending it broke: {type(error).__name__}: {error}", 200)
             if isinstance(command, SubmitOrder):
-                self._report(_answer(command.order.spec, Trigger.LOSE, reason), at)
+                self._report(_answer(command.order.spec, OrderOutcomeLost, reason), at)
             else:
-                self._report(_answer(command, Trigger.CANCEL_REJECT, reason), at)
+                self._report(_answer(command, CancelRejected, reason), at)
 
     def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
@@ -55,11 +68,18 @@ class ExchangeGate:
         return "" if closes else SUPPRESSED
 
 
-def _answer(spec: OrderSpec | CancelOrder, kind: Trigger, reason: str) -> ExecutionEvent:
-    return ExecutionEvent(
-        source_component="gate",
+def not_sent(spec: OrderSpec, source: str, reason: str) -> OrderDenied:
+    """We held back an order that risk had let pass: it did not leave."""
+    return OrderDenied(
+        source_component=source,
         order_id=spec.order_id,
         symbol=spec.symbol,
-        kind=kind,
-        reason=reason,
+        code=NOT_SENT,
+        message=reason,
     )
+
+
+def _answer(
+    spec: OrderSpec | CancelOrder, kind: type[OrderOutcomeLost | CancelRejected], reason: str
+) -> ExecutionEvent:
+    return kind(source_component=SOURCE, order_id=spec.order_id, symbol=spec.symbol, reason=reason)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.commands import CancelOrder
-from tradectl.domain.events import ExecutionEvent
-from tradectl.domain.orders import OrderSpec, OrderType, Trigger
+from tradectl.domain.events import CancelRejected, ExecutionEvent, OrderRejected
+from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
 
 SOURCE = "paper"
@@ -14,29 +14,29 @@ SOURCE = "paper"
 Reports = list[ExecutionEvent]
 
 
-def answer(order: WorkingOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
+def answer(order: WorkingOrder, kind: type[ExecutionEvent], reason: str = "") -> ExecutionEvent:
     return _word(order.spec.order_id, order.spec.symbol, kind, order.venue_order_id, reason)
 
 
-def refusal(spec: OrderSpec, reason: str, kind: Trigger = Trigger.REJECT) -> ExecutionEvent:
+def refusal(
+    spec: OrderSpec, reason: str, kind: type[ExecutionEvent] = OrderRejected
+) -> ExecutionEvent:
     """Of an order that was not let in: it has no number here."""
     return _word(spec.order_id, spec.symbol, kind, "", reason)
 
 
 def cancel_refusal(command: CancelOrder) -> ExecutionEvent:
     reason = "no such order is working here"
-    kind = Trigger.CANCEL_REJECT
-    return _word(command.order_id, command.symbol, kind, command.venue_order_id, reason)
+    return _word(command.order_id, command.symbol, CancelRejected, command.venue_order_id, reason)
 
 
 def _word(
-    order_id: str, symbol: str, kind: Trigger, venue_order_id: str, reason: str
+    order_id: str, symbol: str, kind: type[ExecutionEvent], venue_order_id: str, reason: str
 ) -> ExecutionEvent:
-    return ExecutionEvent(
+    return kind(
         source_component=SOURCE,
         order_id=order_id,
         symbol=symbol,
-        kind=kind,
         venue_order_id=venue_order_id,
         reason=reason,
     )

@@ -27,7 +27,7 @@ from tradectl.feeds.quality import RowError, Tally, TickFault, shown, symbol_nam
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
 
-_TYPES = ("trade", "quote", "book", "bar")
+_TYPES = ("market_data", "quote", "book", "bar")
 _MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

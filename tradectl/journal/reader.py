@@ -108,10 +108,10 @@ class JournalReader:
             header = msgspec.json.decode(first[1][0], type=HeaderLine).header
         except msgspec.DecodeError as error:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
-        if header.format > FORMAT or header.wire > WIRE_VERSION:
+        if (header.format, header.wire) != (FORMAT, WIRE_VERSION):
             raise JournalError(
-                f"{self.path} was written by tradectl {header.program}, which is newer: "
-                "replay it with that version"
+                f"{self.path} has format {header.format}.{header.wire}, and this tradectl reads "
+                f"{FORMAT}.{WIRE_VERSION}: use the tradectl {header.program} that wrote it"
             )
         return header
 

@@ -93,7 +93,7 @@ CLEARED_BY_KIND = {
 MESSAGE_OF_KIND = {"recovered": "recovered after a crash"}
 """For events that come without words."""
 
-EXPECTED_DENIALS = ("HALTED", "HELD", "PAUSED")
+EXPECTED_DENIALS = ("HALTED", "HELD", "NOT_SENT", "PAUSED")
 """Whoever halted or paused the system knows why orders are denied; a hold has its own alert."""
 
 

@@ -18,7 +18,12 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus, OrderType
 
 BUY = Side.BUY
-CANCELLABLE = (OrderStatus.APPROVED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+CANCELLABLE = (
+    OrderStatus.APPROVED,
+    OrderStatus.SUBMITTED,
+    OrderStatus.ACCEPTED,
+    OrderStatus.PARTIALLY_FILLED,
+)
 
 
 class Change(Struct, frozen=True):

@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     AccountReported,
     BarEvent,
     BookEvent,
+    CancelRejected,
     CancelRequested,
     Command,
     CommandReceived,
@@ -26,10 +27,17 @@ from tradectl.domain.events import (
     ExecutionEvent,
     LimitBreached,
     MarketDataEvent,
+    OrderAccepted,
     OrderApproved,
+    OrderCanceled,
     OrderDenied,
+    OrderExpired,
     OrderFilled,
     OrderInitialized,
+    OrderOutcomeLost,
+    OrderRejected,
+    OrderSubmitted,
+    OrderTriggered,
     PositionChanged,
     QuoteEvent,
     Record,
@@ -94,6 +102,10 @@ class Books(BooksView):
         self._move(order, Trigger.APPROVE, record)
         self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
 
+    def on_submitted(self, record: Record) -> None:
+        event: OrderSubmitted = record.event  # type: ignore[assignment]
+        self._move(self._known(event.order_id), Trigger.SUBMIT, record)
+
     def on_denied(self, record: Record) -> None:
         event: OrderDenied = record.event  # type: ignore[assignment]
         order = self._known(event.order_id)
@@ -111,7 +123,7 @@ class Books(BooksView):
         if isinstance(event, OrderFilled):
             return self.on_fill(event, record)
         order = self._known(event.order_id)
-        self._move(order, event.kind, record)
+        self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
         return []
@@ -361,7 +373,14 @@ FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
     OrderApproved: Books.on_approved,
     OrderDenied: Books.on_denied,
     CancelRequested: Books.on_cancel,
-    ExecutionEvent: Books.on_execution,
+    OrderSubmitted: Books.on_submitted,
+    OrderAccepted: Books.on_execution,
+    OrderRejected: Books.on_execution,
+    OrderTriggered: Books.on_execution,
+    OrderCanceled: Books.on_execution,
+    OrderExpired: Books.on_execution,
+    CancelRejected: Books.on_execution,
+    OrderOutcomeLost: Books.on_execution,
     OrderFilled: Books.on_execution,
     LimitBreached: Books.on_risk,
     SymbolRestricted: Books.on_hold,

@@ -90,7 +90,7 @@ class BooksView:
 
     def seen(self, order_id: str) -> bool:
         order = self._orders.get(order_id)
-        return order is not None and order.status is not OrderStatus.INTENDED
+        return order is not None and order.status is not OrderStatus.INITIALIZED
 
     def order(self, order_id: str) -> Order | None:
         """A working order, or one of the newest finished ones."""

@@ -17,7 +17,7 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import iso
-from tradectl.state.schema import VERSION
+from tradectl.state.schema import refuse_other
 
 
 class StateReader:
@@ -102,8 +102,8 @@ class StateReader:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found > VERSION:
-                raise StateError(f"{self._path} was written by a newer tradectl: use that version")
+            if found:
+                refuse_other(found, self._path)
             yield db if found else None
 
 

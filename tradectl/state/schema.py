@@ -1,4 +1,4 @@
-"""The tables of `state.db`, and the way from an older version to this one.
+"""The tables of `state.db`. A database of another version is refused, by name.
 
 The database is a projection of the journals that other processes can read. Every write says in the
 same transaction which record it reflects (`runs.last_seq`).
@@ -7,64 +7,64 @@ same transaction which record it reflects (`runs.last_seq`).
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from tradectl.domain.errors import StateError
 
-VERSION = 2
+VERSION = 3
 
-MIGRATIONS = (
-    """
-    CREATE TABLE runs (
-        run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
-        started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
-        pnl TEXT NOT NULL DEFAULT '0', journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
-        state_hash TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}'
-    ) STRICT;
-    CREATE TABLE orders (
-        order_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
-        type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
-        average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
-        venue_order_id TEXT NOT NULL, fees TEXT NOT NULL, reduce_only INTEGER NOT NULL,
-        created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
-    ) STRICT;
-    CREATE INDEX orders_by_account ON orders (account_id, created_at);
-    CREATE TABLE fills (
-        trade_id TEXT NOT NULL, order_id TEXT NOT NULL, account_id TEXT NOT NULL, symbol TEXT NOT NULL,
-        side TEXT NOT NULL, quantity TEXT NOT NULL, price TEXT NOT NULL, fee TEXT NOT NULL,
-        fee_currency TEXT NOT NULL, liquidity TEXT NOT NULL, strategy TEXT NOT NULL,
-        at INTEGER NOT NULL, PRIMARY KEY (order_id, trade_id)
-    ) STRICT;
-    CREATE INDEX fills_by_account ON fills (account_id, at);
-    CREATE TABLE alerts (
-        id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
-        message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,
-        updated_at TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE snapshots (
-        run_id TEXT NOT NULL, seq INTEGER NOT NULL, taken_at INTEGER NOT NULL, hash TEXT NOT NULL,
-        body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
-    ) STRICT;
-    """,
-    """
-    ALTER TABLE fills ADD COLUMN fee_paid TEXT NOT NULL DEFAULT '0';
-    ALTER TABLE fills ADD COLUMN kept TEXT NOT NULL DEFAULT '0';
-    """,
-)
+TABLES = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
+    started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
+    pnl TEXT NOT NULL DEFAULT '0', journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
+    state_hash TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+CREATE TABLE orders (
+    order_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
+    type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
+    average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
+    venue_order_id TEXT NOT NULL, fees TEXT NOT NULL, reduce_only INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX orders_by_account ON orders (account_id, created_at);
+CREATE TABLE fills (
+    trade_id TEXT NOT NULL, order_id TEXT NOT NULL, account_id TEXT NOT NULL, symbol TEXT NOT NULL,
+    side TEXT NOT NULL, quantity TEXT NOT NULL, price TEXT NOT NULL, fee TEXT NOT NULL,
+    fee_currency TEXT NOT NULL, liquidity TEXT NOT NULL, strategy TEXT NOT NULL,
+    at INTEGER NOT NULL, fee_paid TEXT NOT NULL, kept TEXT NOT NULL,
+    PRIMARY KEY (order_id, trade_id)
+) STRICT;
+CREATE INDEX fills_by_account ON fills (account_id, at);
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
+    message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL
+) STRICT;
+CREATE TABLE snapshots (
+    run_id TEXT NOT NULL, seq INTEGER NOT NULL, taken_at INTEGER NOT NULL, hash TEXT NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
+) STRICT;
+"""
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the tables to VERSION, each step in one transaction. Refuses a newer database."""
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables, in one transaction, where there are none. Raises StateError for a database of
+    another version."""
     (found,) = db.execute("PRAGMA user_version").fetchone()
-    if found > VERSION:
+    if not found:
+        db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    else:
+        refuse_other(found, "state.db")
+
+
+def refuse_other(found: int, path: Path | str) -> None:
+    """Raises StateError unless `found` is the version that is read."""
+    if found != VERSION:
         raise StateError(
-            f"state.db was written by a newer tradectl (schema {found}, this one knows {VERSION}): "
-            "use that version, or another --state-dir"
+            f"{path} has schema {found}, and this tradectl reads {VERSION}: "
+            "use the version that wrote it, or another --state-dir"
         )
-    for version in range(found, VERSION):
-        script = (
-            f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
-        )
-        db.executescript(script)
 
 
 def connect(path: str, *, timeout: float = 5.0) -> sqlite3.Connection:

@@ -21,7 +21,7 @@ from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill
-from tradectl.state.schema import connect, migrate
+from tradectl.state.schema import connect, prepare
 
 SNAPSHOTS_KEPT_NS = DAY
 
@@ -131,9 +131,9 @@ class Store:
 
 
 def _prepare(path: str) -> None:
-    """Migrate by a connection of its own, closed whatever comes: aiosqlite's would stay behind."""
+    """Make the tables, by a connection that is closed whatever comes: aiosqlite's would stay open."""
     with closing(connect(path)) as db:
-        migrate(db)
+        prepare(db)
 
 
 ORDER_SQL = (

@@ -13,6 +13,7 @@ from typing import Any
 
 from tradectl.cli.output import figures
 from tradectl.domain.events import (
+    CancelRejected,
     CancelRequested,
     CommandReceived,
     EmergencyStopReceived,
@@ -20,21 +21,24 @@ from tradectl.domain.events import (
     ExecutionEvent,
     LimitBreached,
     OrderApproved,
+    OrderCanceled,
     OrderDenied,
+    OrderExpired,
     OrderFilled,
     OrderInitialized,
+    OrderOutcomeLost,
+    OrderRejected,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
     SystemEvent,
 )
 from tradectl.domain.money import plain
-from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 
 MOST_INTENTS = 1_000
-QUIET = frozenset({Trigger.ACCEPT, Trigger.STOP_TRIGGERED})
 
 
 class LineLog:
@@ -48,7 +52,11 @@ class LineLog:
             OrderDenied: self._denied,
             StrategySignalEvent: _signal,
             OrderFilled: _fill,
-            ExecutionEvent: _execution,
+            OrderRejected: _execution,
+            OrderCanceled: _execution,
+            OrderExpired: _execution,
+            CancelRejected: _execution,
+            OrderOutcomeLost: _execution,
             CancelRequested: _cancel,
             LimitBreached: _risk,
             SymbolRestricted: _hold,
@@ -138,11 +146,9 @@ def _fill(event: OrderFilled) -> str:
     )
 
 
-def _execution(event: ExecutionEvent) -> str | None:
-    if event.kind in QUIET:
-        return None
+def _execution(event: ExecutionEvent) -> str:
     reason = f": {harmless(event.reason)}" if event.reason else ""
-    kind = event.kind.replace("_", " ")
+    kind = event.trigger.replace("_", " ")
     return f"ORDER {kind} {harmless(event.symbol)}{reason} ({harmless(event.order_id)})"
 
 

@@ -61,20 +61,23 @@ class OrderSubmitter:
 
     async def submit(self, command: SubmitOrder, tracked: TrackedOrder) -> None:
         """Send it, once, and find out what became of it."""
-        sent = False
+        sent, held_back = False, ""
 
         def pre_send_check() -> None:
-            nonlocal sent
-            pre_send_check = self._pre_send_check(command, tracked)
-            if pre_send_check:
-                raise VenueRefusal(pre_send_check)
+            nonlocal sent, held_back
+            held_back = self._pre_send_check(command, tracked)
+            if held_back:
+                raise VenueRefusal(held_back)
             sent = True
 
         report, desk = self._reporter.report, self._desk
         try:
             order = await self._venue.submit(tracked.spec, tracked.client_id, pre_send_check)
         except (VenueRefusal, NotExecuted) as error:
-            report(desk.refused(tracked, str(error)))
+            if held_back:
+                report(desk.unsent(tracked, held_back))
+            else:
+                report(desk.refused(tracked, str(error)))
         except AccessLost as error:
             report(desk.refused(tracked, str(error)))
             self._reporter.lose_access(error)
@@ -84,7 +87,7 @@ class OrderSubmitter:
             if sent:
                 report(desk.lost(tracked, "the run ended before an answer came"))
             else:
-                report(desk.refused(tracked, "not sent: the run was ending"))
+                report(desk.unsent(tracked, "not sent: the run was ending"))
             raise
         except Exception as error:  # whatever broke, the order may have got through
             await self._doubt(tracked, harmless(f"{type(error).__name__}: {error}"))

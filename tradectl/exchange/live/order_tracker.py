@@ -13,7 +13,16 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from tradectl.domain.events import ExecutionEvent, OrderFilled
+from tradectl.domain.events import (
+    ExecutionEvent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderOutcomeLost,
+    OrderRejected,
+    OrderReport,
+)
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import (
@@ -21,23 +30,23 @@ from tradectl.domain.orders import (
     Order,
     OrderSpec,
     OrderStatus,
-    Trigger,
     client_order_id,
     order_tag,
 )
 from tradectl.domain.text import harmless
+from tradectl.exchange.gate import not_sent
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 PARKED = 1_000
 """Fills kept that name an order not known yet; most of them are somebody else's."""
 KEPT = 1_000
 ENDINGS = {
-    OrderStatus.CANCELED: Trigger.CANCEL,
-    OrderStatus.REJECTED: Trigger.REJECT,
-    OrderStatus.EXPIRED: Trigger.EXPIRE,
+    OrderStatus.CANCELED: OrderCanceled,
+    OrderStatus.REJECTED: OrderRejected,
+    OrderStatus.EXPIRED: OrderExpired,
 }
 
-Reports = list[ExecutionEvent]
+Reports = list[OrderReport]
 Word = VenueOrder | VenueFill
 
 
@@ -56,7 +65,7 @@ class TrackedOrder(Struct, eq=False):
     answered: bool = False
     unknown: bool = False
     cancel_wanted: bool = False
-    ending: Trigger | None = None
+    ending: type[ExecutionEvent] | None = None
     reason: str = ""
     over: bool = False
     not_found: bool = False
@@ -164,17 +173,22 @@ class OrderTracker:
         if tracked.accepted or tracked.over:
             return []
         tracked.unknown = True
-        return [self._report(tracked, Trigger.LOSE, reason)]
+        return [self._report(tracked, OrderOutcomeLost, reason)]
 
     def refused(self, tracked: TrackedOrder, reason: str) -> Reports:
         """It was not accepted, for certain."""
         tracked.answered = tracked.over = True
-        return [self._report(tracked, Trigger.REJECT, reason)]
+        return [self._report(tracked, OrderRejected, reason)]
+
+    def unsent(self, tracked: TrackedOrder, reason: str) -> Reports:
+        """We held it back: it did not leave."""
+        tracked.answered = tracked.over = True
+        return [not_sent(tracked.spec, self._source, reason)]
 
     def denied(self, tracked: TrackedOrder, reason: str) -> Reports:
         """The venue has said for long enough that it knows no such order."""
         tracked.unknown, tracked.over, tracked.not_found = False, True, True
-        return [self._report(tracked, Trigger.EXPIRE, reason)]
+        return [self._report(tracked, OrderExpired, reason)]
 
     # --- the venue's words ----------------------------------------------------------------------------
 
@@ -216,7 +230,7 @@ class OrderTracker:
             return []
         tracked.accepted = True
         self._name_venue_id(tracked, order.venue_order_id)
-        reports: Reports = [self._report(tracked, Trigger.ACCEPT)] if first else []
+        reports: Reports = [self._report(tracked, OrderAccepted)] if first else []
         for key in [key for key in self._parked if key[0] == order.venue_order_id]:
             reports += self._fill_of(tracked, self._parked.pop(key))
         return reports
@@ -288,12 +302,13 @@ class OrderTracker:
         found = self._by_client.get(client_id) if client_id else None
         return found or self._by_venue.get(venue_id)
 
-    def _report(self, tracked: TrackedOrder, kind: Trigger, reason: str = "") -> ExecutionEvent:
-        return ExecutionEvent(
+    def _report(
+        self, tracked: TrackedOrder, kind: type[ExecutionEvent], reason: str = ""
+    ) -> ExecutionEvent:
+        return kind(
             source_component=self._source,
             order_id=tracked.spec.order_id,
             symbol=tracked.spec.symbol,
-            kind=kind,
             venue_order_id=tracked.venue_id,
             reason=harmless(reason, 200),
         )

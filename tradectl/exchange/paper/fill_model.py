@@ -18,11 +18,15 @@ from tradectl.domain.events import (
     ExecutionEvent,
     Liquidity,
     MarketDataEvent,
+    OrderAccepted,
+    OrderExpired,
     OrderFilled,
+    OrderRejected,
+    OrderTriggered,
     QuoteEvent,
 )
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import TimeInForce, Trigger
+from tradectl.domain.orders import TimeInForce
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.cost_models import Costs
 from tradectl.exchange.paper.order_book import (
@@ -49,10 +53,10 @@ class FillModel:
         if order.stop is None:
             reports = self._meet(book, order, book.offer(order.spec.side), at)
             if order.left:
-                reports.insert(0, answer(order, Trigger.ACCEPT))
+                reports.insert(0, answer(order, OrderAccepted))
         else:
             book.add(order)
-            reports = [answer(order, Trigger.ACCEPT)]
+            reports = [answer(order, OrderAccepted)]
             offer = book.stop_offer(order)
             if offer is not None:
                 reports += self._trigger(book, order, offer, at)
@@ -105,7 +109,7 @@ class FillModel:
     def _trigger(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer, at: int) -> Reports:
         book.remove(order)
         order.stop = None
-        return [answer(order, Trigger.STOP_TRIGGERED), *self._meet(book, order, offer, at)]
+        return [answer(order, OrderTriggered), *self._meet(book, order, offer, at)]
 
     def _meet(
         self, book: PaperOrderBook, order: WorkingOrder, offer: Offer | None, at: int
@@ -114,15 +118,15 @@ class FillModel:
         spec = order.spec
         reports: Reports = []
         if offer is None and order.takes:
-            return [end(book, order, Trigger.REJECT, f"no price of {spec.symbol} is known yet")]
+            return [end(book, order, OrderRejected, f"no price of {spec.symbol} is known yet")]
         if offer is not None and reaches(spec.side, offer[0], order.limit):
             if spec.post_only:
-                return [end(book, order, Trigger.REJECT, "post-only, and it would take")]
+                return [end(book, order, OrderRejected, "post-only, and it would take")]
             if spec.time_in_force is TimeInForce.FOK and not self._can_fill(book, order, offer):
-                return [end(book, order, Trigger.EXPIRE, "fok: not all of it at once")]
+                return [end(book, order, OrderExpired, "fok: not all of it at once")]
             reports += self._take(book, order, offer, at)
         if order.left and spec.time_in_force is not TimeInForce.GTC:
-            reports.append(end(book, order, Trigger.EXPIRE, f"{spec.time_in_force}: what is left"))
+            reports.append(end(book, order, OrderExpired, f"{spec.time_in_force}: what is left"))
         elif order.left:
             book.add(order)
         return reports
@@ -164,7 +168,6 @@ class FillModel:
             source_component=SOURCE,
             order_id=spec.order_id,
             symbol=spec.symbol,
-            kind=Trigger.PARTIAL_FILL if order.left else Trigger.FILL,
             venue_order_id=order.venue_order_id,
             trade_id=f"{spec.order_id}.{order.fills}",
             side=spec.side,
@@ -178,7 +181,7 @@ class FillModel:
 
 
 def end(
-    book: PaperOrderBook, order: WorkingOrder, kind: Trigger, reason: str = ""
+    book: PaperOrderBook, order: WorkingOrder, kind: type[ExecutionEvent], reason: str = ""
 ) -> ExecutionEvent:
     """The order is over, with whatever it has traded."""
     order.left = ZERO
@@ -190,7 +193,7 @@ def end_idle_reducers(book: PaperOrderBook, reports: Reports) -> Reports:
     """`reports`, and the end of reduce-only orders that fills have left with nothing to reduce."""
     for order in tuple(book.working.values()):
         if order.spec.reduce_only and not book.reducible(order.spec.side):
-            reports.append(end(book, order, Trigger.EXPIRE, "reduce-only: nothing left to reduce"))
+            reports.append(end(book, order, OrderExpired, "reduce-only: nothing left to reduce"))
     return reports
 
 

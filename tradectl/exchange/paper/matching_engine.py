@@ -11,9 +11,15 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from tradectl.domain.commands import CancelOrder, SubmitOrder
-from tradectl.domain.events import MarketDataEvent, QuoteEvent
+from tradectl.domain.events import (
+    MarketDataEvent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    QuoteEvent,
+)
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.orders import Order, OrderSpec, OrderStatus, Trigger
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers
@@ -21,6 +27,7 @@ from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
 from tradectl.exchange.reports import Reports, answer, cancel_refusal, fault, refusal
 
 IDS_KEPT = 100_000
+NOT_ANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 
 
 class MatchingEngine:
@@ -72,7 +79,7 @@ class MatchingEngine:
         order = book.working.get(command.order_id) if book else None
         if book is None or order is None:
             return [cancel_refusal(command)]
-        return [end(book, order, Trigger.CANCEL)]
+        return [end(book, order, OrderCanceled)]
 
     def working(self) -> list[WorkingOrder]:
         """Every order that rests here, by symbol, then age."""
@@ -101,18 +108,18 @@ class MatchingEngine:
 
     def _readmit(self, known: Order) -> Reports:
         """What becomes of a working order at a restart. A fill proves that it had come here."""
-        spec, unanswered = known.spec, known.status in (OrderStatus.APPROVED, OrderStatus.UNKNOWN)
+        spec, unanswered = known.spec, known.status in NOT_ANSWERED
         if not known.is_working:
             return []
         if unanswered and not known.filled:
-            return [refusal(spec, "never reached the paper exchange", Trigger.EXPIRE)]
+            return [refusal(spec, "never reached the paper exchange", OrderExpired)]
         book, order = self._book(spec.symbol), self._admit(spec, known.venue_order_id)
         if known.filled:
             order.left, order.fills, order.stop = known.remaining, len(known.trades), None
         if known.status is OrderStatus.PENDING_CANCEL:
-            return [end(book, order, Trigger.CANCEL)]
+            return [end(book, order, OrderCanceled)]
         book.add(order)
-        return [answer(order, Trigger.ACCEPT)] if unanswered else []
+        return [answer(order, OrderAccepted)] if unanswered else []
 
     # --- books and numbers ------------------------------------------------------------------------
 

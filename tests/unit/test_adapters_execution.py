@@ -1,0 +1,116 @@
+"""Execution on the bus: what is approved is submitted, and what the gate holds back is denied."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.books import RUN, SPOT, approved, cancel, intent, open_books, tick
+from tradectl.adapters.execution import ExecutionAdapter
+from tradectl.bus.clock import DataClock
+from tradectl.bus.core import Core, Stage
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import (
+    CancelRejected,
+    Event,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
+    OrderSubmitted,
+    Record,
+)
+from tradectl.domain.orders import OrderStatus
+from tradectl.state.latch import HaltLatch
+from tradectl.state.manager import StateManager
+
+
+def approve(record: Record) -> list[Event]:
+    assert isinstance(record.event, OrderInitialized)
+    return [approved(record.event.order.order_id)]
+
+
+class Desk:
+    """Books, a risk that lets everything pass, and execution on paper."""
+
+    def __init__(self, latch: HaltLatch) -> None:
+        self.latch = latch
+        self.bus = EventBus(clock=DataClock(), core=Core(RUN))
+        self.state = StateManager(self.bus, books=open_books())
+        self.adapter = ExecutionAdapter(self.bus, self.state, latch=latch)
+
+    async def start(self) -> None:
+        await self.state.start()
+        await self.adapter.start()
+        self.bus.attach(OrderInitialized, approve, Stage.RISK)
+        self.play(tick("100", ts=1))
+
+    async def stop(self) -> None:
+        await self.adapter.stop()
+        await self.state.stop()
+
+    def play(self, *events: Event) -> None:
+        for event in events:
+            self.bus.post(event)
+        self.bus.turn()
+
+    def status(self, order_id: str) -> OrderStatus:
+        order = self.state.books.order(order_id)
+        assert order is not None
+        return order.status
+
+    def orders(self) -> list[Record]:
+        wanted = (OrderInitialized, OrderApproved, OrderSubmitted, OrderDenied, OrderFilled)
+        return [record for record in self.bus.history() if isinstance(record.event, wanted)]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    latch = HaltLatch(tmp_path / "halt")
+    latch.prepare()
+    desk = Desk(latch)
+    await desk.start()
+    yield desk
+    await desk.stop()
+
+
+async def test_an_approved_order_is_submitted_in_the_same_cascade(desk: Desk) -> None:
+    desk.play(intent("o1", "buy 2"))
+    initialized, let_pass, submitted, filled = desk.orders()
+    assert [type(r.event) for r in desk.orders()] == [
+        OrderInitialized, OrderApproved, OrderSubmitted, OrderFilled,
+    ]  # fmt: skip
+    assert (let_pass.cause, submitted.cause) == (initialized.seq, let_pass.seq)
+    assert filled.cause == 0
+    assert desk.status("o1") is OrderStatus.FILLED
+
+
+async def test_what_the_gate_holds_back_is_denied_and_never_rejected(desk: Desk) -> None:
+    desk.latch.set("fire")
+    desk.play(intent("o1", "buy 2"))
+    denied = desk.orders()[-1]
+    assert isinstance(denied.event, OrderDenied)
+    assert (denied.event.code, denied.event.source_component, denied.cause) == (
+        "NOT_SENT",
+        "gate",
+        0,
+    )
+    assert desk.status("o1") is OrderStatus.DENIED
+    assert not desk.state.books.working_orders(SPOT)
+    assert desk.state.books.account.denied_count == 1
+
+
+async def test_a_cancel_of_what_was_held_back_changes_nothing(desk: Desk) -> None:
+    """Both were asked for in one step: the exchange is asked to cancel what it never got."""
+    desk.latch.set("fire")
+    desk.bus.attach(OrderSubmitted, lambda _: [cancel("o1")], Stage.PORTFOLIO)
+    desk.play(intent("o1", "buy 2"))
+    desk.play()
+    assert [type(record.event) for record in desk.bus.history()][-2:] == [
+        OrderDenied,
+        CancelRejected,
+    ]
+    assert desk.status("o1") is OrderStatus.DENIED
+    assert desk.state.books.mode.value == "RUNNING"
