@@ -20,7 +20,6 @@ from tests.fixtures.loopback_venue import (
 )
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
-from tradectl.exchange.ccxt_venue.streams import run_together
 from tradectl.exchange.venue import Channel
 
 OTHER = "ETHUSDT"
@@ -291,19 +290,3 @@ async def test_polling_ends_when_there_is_no_answer(harness: VenueHarness) -> No
     heard = await Heard(harness, Channel.TRADES).begun()
     harness.exchange.misbehave("html", path="trades")
     await heard.ends()
-
-
-async def test_parts_that_run_side_by_side_end_together() -> None:
-    ended: list[str] = []
-
-    async def part(name: str, error: Exception | None = None) -> None:
-        try:
-            if error is not None:
-                raise error
-            await asyncio.Event().wait()
-        finally:
-            ended.append(name)
-
-    with pytest.raises(NotExecuted, match="lost"):
-        await run_together([part("a"), part("b", NotExecuted("lost")), part("c")])
-    assert sorted(ended) == ["a", "b", "c"]

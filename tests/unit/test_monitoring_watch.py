@@ -247,7 +247,7 @@ async def test_a_loop_that_turns_wakes_no_dog() -> None:
     barks, posted = list[float](), list[Event]()
     dog = Watchdog(posted.append, limit=0.5, on_stall=barks.append)
     dog.start()
-    started = dog._beat_at
-    await until(lambda: dog._beat_at > started + 0.1)
+    started = dog._stalls.last_beat
+    await until(lambda: dog._stalls.last_beat > started + 0.1)
     dog.stop()
     assert (barks, posted) == ([], [])

@@ -31,6 +31,7 @@ from tradectl.doctor.probe import ProbeResult, asked, gather
 from tradectl.doctor.sizing import Sizing
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
 from tradectl.domain.money import ZERO
+from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import Holdings
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.exchanges import Venues
@@ -147,7 +148,7 @@ async def _exchanges(
         )
         for name, venue in venues.by_name.items()
     ]
-    await asyncio.gather(*(gather(of_one, alone=alone, listen_s=listen_s) for of_one in facts))
+    await run_together(*(gather(of_one, alone=alone, listen_s=listen_s) for of_one in facts))
     sizing = _sizing(settings, facts, private=private)
     return [*troubles, *(f for of_one in facts for f in judged(of_one, sizing, listen_s))]
 

@@ -21,6 +21,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.tasks import Work, run_together
 from tradectl.exchange.venue import Holdings, MarketInfo, Permissions, Venue, VenueOrder
 from tradectl.state.account import Account
 
@@ -104,14 +105,14 @@ async def gather(facts: ProbeResult, *, alone: bool, listen_s: float) -> None:
     """Ask everything, and put the answers into `facts`. `alone`: no other process trades here."""
     _look_up(facts)
     known = [symbol for symbol in facts.symbols if facts.instrument(symbol) is not None]
-    parts: list[Awaitable[None]] = [
+    parts: list[Work] = [
         _ask_clock(facts),
         *(_ask_price(facts, symbol) for symbol in known),
         _hear(facts, known, listen_s),
     ]
     if facts.private:
         parts += [_ask_account(facts), _try_dead_man(facts, alone=alone)]
-    await asyncio.gather(*parts)
+    await run_together(*parts)
 
 
 def _look_up(facts: ProbeResult) -> None:

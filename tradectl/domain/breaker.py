@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tradectl.domain.backoff import pause_after
+
 
 class CircuitBreaker:
     """`clock` gives seconds; `cooldown` doubles with each failed trial, up to `max_cooldown`."""
@@ -22,8 +24,8 @@ class CircuitBreaker:
     ) -> None:
         self.failures = 0
         self._max_failures = max_failures
-        self._first_cooldown = self._cooldown = cooldown
-        self._max_cooldown = max_cooldown
+        self._first_cooldown, self._max_cooldown = cooldown, max_cooldown
+        self._cooldown, self._trials = cooldown, 1
         self._clock = clock
         self._opened_at: float | None = None
 
@@ -46,13 +48,14 @@ class CircuitBreaker:
     def succeeded(self) -> None:
         self.failures = 0
         self._opened_at = None
-        self._cooldown = self._first_cooldown
+        self._cooldown, self._trials = self._first_cooldown, 1
 
     def failed(self) -> bool:
         """Count a failure; True when it is the one that opens the breaker."""
         self.failures += 1
         if self._opened_at is not None:
-            self._cooldown = min(self._cooldown * 2, self._max_cooldown)
+            self._trials += 1
+            self._cooldown = pause_after(self._trials, self._first_cooldown, self._max_cooldown)
             self._opened_at = self._clock()
             return False
         if self.failures < self._max_failures:

@@ -13,3 +13,8 @@ def iso(ns: int) -> str:
     """ISO 8601 UTC with microseconds: `2024-08-08T23:54:15.342000Z`."""
     moment = datetime.fromtimestamp(ns // SECOND, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns % SECOND // 1000:06d}Z"
+
+
+def age_s(made: int, now: int) -> float:
+    """Seconds from `made` to `now` (ns); 0 where it is not told when something was made."""
+    return (now - made) / SECOND if made else 0.0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tradectl.domain.backoff import LONGEST_PAUSE_S, pauses
 from tradectl.domain.errors import StateError
 from tradectl.domain.time import iso
 from tradectl.monitoring.alert import Alert
 
 if TYPE_CHECKING:
     from tradectl.state.store import Store
-
-LONGEST_WAIT_S = 5.0
 
 log = logging.getLogger("tradectl.alerts")
 
@@ -62,19 +62,22 @@ class AlertWriter:
                 raise
 
     async def _run(self) -> None:
-        wait = self._interval
+        waits, failing = self._waits(), False
         while True:
             await self._any.wait()
-            await asyncio.sleep(wait)
+            await asyncio.sleep(next(waits))
             self._any.clear()
             try:
                 await self.flush()
-                wait = self._interval
+                waits, failing = self._waits(), False
             except StateError as error:
-                if wait == self._interval:
+                if not failing:
                     log.warning("alerts wait to be stored: %s", error)
-                wait = min(wait * 2, max(LONGEST_WAIT_S, self._interval))
+                failing = True
                 self._any.set()
+
+    def _waits(self) -> Iterator[float]:
+        return pauses(self._interval, max(LONGEST_PAUSE_S, self._interval))
 
     def _row(self, alert: Alert) -> tuple[Any, ...]:
         return (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tradectl.bus.clock import Clock
 from tradectl.domain.events import MarketDataEvent, SystemEvent
 from tradectl.domain.text import harmless
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import age_s
 
 if TYPE_CHECKING:
     from tradectl.state.books import Books
@@ -59,8 +59,7 @@ class DataAge:
 
         An event may say nothing of its time, or be dated in the future.
         """
-        by_stamp = (now - event.ts) / SECOND if event.ts else 0.0
-        return round(max(by_stamp, self._unchanged(event)), 3)
+        return round(max(age_s(event.ts, now), self._unchanged(event)), 3)
 
     def _unchanged(self, event: MarketDataEvent) -> float:
         if not self._clock.live:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from tradectl.domain.events import SystemEvent
+from tradectl.domain.stall import StallDetector
 from tradectl.monitoring.foreign import described
 
 BEATS_PER_LIMIT = 10
@@ -35,8 +36,8 @@ class Watchdog:
     ) -> None:
         self._post = post
         self._limit = limit
+        self._stalls = StallDetector(limit, time.monotonic)
         self._on_stall = on_stall
-        self._beat_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -45,7 +46,7 @@ class Watchdog:
         """From inside the loop to be watched; does nothing when already started."""
         if self._thread is not None:
             return
-        self._beat_at = time.monotonic()
+        self._stalls.beat()
         self._beat()
         self._stopped = threading.Event()
         self._thread = threading.Thread(
@@ -61,9 +62,8 @@ class Watchdog:
             self._timer.cancel()
 
     def _beat(self) -> None:
-        now = time.monotonic()
-        silence, self._beat_at = now - self._beat_at, now
-        if silence > self._limit:
+        silence = self._stalls.beat()
+        if silence:
             self._post(_stalled(silence))
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._limit / BEATS_PER_LIMIT, self._beat)
@@ -72,9 +72,9 @@ class Watchdog:
         """The thread: tells once for each mark that grew too old."""
         told_of = 0.0
         while not stopped.wait(self._limit / BEATS_PER_LIMIT):
-            mark = self._beat_at
-            silence = time.monotonic() - mark
-            if silence > self._limit and mark != told_of:
+            mark = self._stalls.last_beat
+            silence = self._stalls.stalled_for()
+            if silence and mark != told_of:
                 told_of = mark
                 self._tell(silence)
 

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from tradectl.adapters.gateway import Gateway
+from tradectl.domain.backoff import pauses
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
 from tradectl.exchange.base import Cancelled, Proof, Whose
@@ -89,11 +90,10 @@ async def _proven(
 
     whose = Whose.ALL_UNKNOWN if stop.everything else Whose.OURS_UNKNOWN
     cancelled = await gateway.cancel_all(keep_protection=False, whose=whose, within=left())
-    pause = ASK_AGAIN_S
+    waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     proofs = await gateway.proof(everything=stop.everything, within=left())
     while any(proof.open_orders for proof in proofs) and time.monotonic() < deadline:
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_S)
+        await asyncio.sleep(next(waits))
         proofs = await gateway.proof(everything=stop.everything, within=left())
     return cancelled, proofs
 

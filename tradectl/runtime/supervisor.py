@@ -9,14 +9,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from tradectl.domain.backoff import pause_after
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.text import harmless
 
 Loop = Callable[[], Awaitable[None]]
 Tell = Callable[[str, str, str], None]
 
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
 FORGIVEN_AFTER_S = 60.0
 
 
@@ -44,7 +43,7 @@ async def supervise(name: str, loop: Loop, tell: Tell, *, max_restarts: int, ret
                 tell(name, "FAILED", f"{message} (given up after {failures} failures)")
                 raise
             tell(name, "RESTARTING", message)
-            await asyncio.sleep(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (failures - 1)))
+            await asyncio.sleep(pause_after(failures))
         else:
             tell(name, "STOPPED", "")
             return

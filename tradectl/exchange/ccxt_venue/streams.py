@@ -8,7 +8,7 @@ along; so at each waking everything that its caches hold for the stream's symbol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tradectl.domain.errors import NotExecuted
@@ -17,6 +17,7 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.market_data import Crossed, MarketData
 from tradectl.exchange.ccxt_venue.markets import Market
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
+from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import Channel, Deliver
 
 REMEMBERED = 10_000
@@ -62,12 +63,12 @@ class Streams:
         method = _method(self._client, channel)
         with self._tap.using():
             if method is None:
-                await run_together(self._poll(channel, market, deliver) for market in markets)
+                await run_together(*(self._poll(channel, market, deliver) for market in markets))
                 return
             name, takes_several = method
             groups = [list(markets)] if takes_several else [[market] for market in markets]
             await run_together(
-                self._watch(channel, name, group, takes_several, deliver) for group in groups
+                *(self._watch(channel, name, group, takes_several, deliver) for group in groups)
             )
 
     async def _watch(
@@ -221,19 +222,6 @@ _NEWS: dict[Channel, Any] = {
 }
 
 
-async def run_together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all until one ends or fails, and end as it did; the others are cancelled."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
-
-
 def _unseen(events: list[MarketDataEvent], seen: dict[str, None]) -> list[MarketDataEvent]:
     fresh = [event for event in events if not event.trade_id or event.trade_id not in seen]
     seen.update((event.trade_id, None) for event in fresh)
@@ -253,4 +241,4 @@ def _snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
 
 
-__all__ = ["Streams", "pushed_channels", "run_together"]
+__all__ = ["Streams", "pushed_channels"]

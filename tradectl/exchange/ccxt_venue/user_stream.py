@@ -9,8 +9,8 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
-from tradectl.exchange.ccxt_venue.streams import run_together
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
+from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import Told, VenueFill, VenueOrder
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
@@ -43,9 +43,11 @@ class UserStream:
         try:
             with self._tap.using(account=True):
                 await run_together(
-                    self._watch(getattr(self._client, method), told)
-                    for name, method in WATCHES
-                    if self._client.has.get(name) is True
+                    *(
+                        self._watch(getattr(self._client, method), told)
+                        for name, method in WATCHES
+                        if self._client.has.get(name) is True
+                    )
                 )
         finally:
             self._tap.listening = False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
+from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import Told, Venue
@@ -20,27 +21,13 @@ BACK_AFTER_S = 6.0
 LARGEST_SKEW_S = 1.0
 
 
-class StallDetector:
-    """Notices that this process stood still (stopped, suspended): what it knows is old then."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._beat_at = monotonic()
-
-    def begin(self) -> None:
-        self._beat_at = self._monotonic()
-
-    def is_late(self) -> bool:
-        return self._monotonic() - self._beat_at > STOOD_STILL_S
-
-    async def beat(self, stood_still: Callable[[float], None]) -> None:
-        """For ever; `stood_still` hears for how long, in seconds."""
-        while True:
-            await asyncio.sleep(BEAT_S)
-            now = self._monotonic()
-            late, self._beat_at = now - self._beat_at - BEAT_S, now
-            if late > STOOD_STILL_S:
-                stood_still(late)
+async def watch_for_stalls(detector: StallDetector, stalled: Callable[[float], None]) -> None:
+    """For ever; `stalled` hears for how long this process stood still, in seconds."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        seconds = detector.beat()
+        if seconds:
+            stalled(seconds)
 
 
 async def listen(
@@ -114,4 +101,4 @@ async def keep_dead_man_armed(
         await asyncio.sleep(seconds / 4)
 
 
-__all__ = ["StallDetector", "keep_dead_man_armed", "listen", "watch_clock"]
+__all__ = ["keep_dead_man_armed", "listen", "watch_clock", "watch_for_stalls"]

@@ -23,6 +23,7 @@ from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import ExchangeStatus, OpenOrder, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -32,7 +33,7 @@ from tradectl.exchange.live.fee_rates import FeeRates
 from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
 from tradectl.exchange.live.reconciler import Reconciler
-from tradectl.exchange.live.tasks import Tasks
+from tradectl.exchange.tasks import BackgroundTasks
 from tradectl.exchange.venue import Venue, VenueFill, VenueOrder
 
 OLDEST_INTENT_S = 5.0
@@ -82,9 +83,9 @@ class LiveExchange:
         self._kicked = asyncio.Event()
         self._drain_s = DRAIN_S
         self._arms = self._disarms = True
-        self._stall_detector = account_monitors.StallDetector(monotonic)
+        self._stall_detector = StallDetector(account_monitors.STOOD_STILL_S, monotonic)
         self._reporter = ExecutionReporter(self.name, self.symbols, post, self._touched)
-        self._tasks = Tasks(
+        self._tasks = BackgroundTasks(
             lambda e: self._reporter.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
         )
         self._rates = FeeRates(venue, instruments, self._reporter, monotonic)
@@ -114,12 +115,12 @@ class LiveExchange:
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, CancelOrder):
-            self._tasks.go(self._submitter.cancel(command.order_id))
+            self._tasks.start(self._submitter.cancel(command.order_id))
             return
         tracked = self.desk.track(command.order.spec, command.order.created_at)
         if tracked is not None:
             self.reconciler.touched()
-            self._tasks.go(self._submitter.submit(command, tracked))
+            self._tasks.start(self._submitter.submit(command, tracked))
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         """Ask for every order that the books hold to be working; those being cancelled are again."""
@@ -132,9 +133,9 @@ class LiveExchange:
             self.reconciler.since = min(self.reconciler.since, order.created_at)
             tracked.cancel_wanted = order.status is OrderStatus.PENDING_CANCEL
             if tracked.cancel_wanted and not tracked.unknown:
-                self._tasks.go(self._submitter.cancel(order.spec.order_id))
+                self._tasks.start(self._submitter.cancel(order.spec.order_id))
             else:
-                self._tasks.go(self._submitter.resolve(tracked))
+                self._tasks.start(self._submitter.resolve(tracked))
 
     def _pre_send_check(self, command: SubmitOrder, tracked: TrackedOrder) -> str:
         why = self.pre_send_check(command)
@@ -145,7 +146,7 @@ class LiveExchange:
         age = (self._now() - tracked.created_at) / SECOND
         if age > OLDEST_INTENT_S and not command.order.spec.reduce_only:
             return f"not sent: the intent is {age:.1f} s old"
-        if self._stall_detector.is_late():
+        if self._stall_detector.stalled_for():
             return "not sent: this process stood still, and what it knows is old"
         return ""
 
@@ -154,18 +155,18 @@ class LiveExchange:
     def begin(self) -> None:
         """Start what goes on beside the orders."""
         beside, reporter, every = (
-            self._tasks.beside,
+            self._tasks.start_beside,
             self._reporter,
             self._settings.reconcile_seconds,
         )
-        self._stall_detector.begin()
+        self._stall_detector.beat()
         beside(
             account_monitors.listen(
                 self.venue, self._on_words, reporter, self.kick, self._monotonic
             )
         )
         beside(self._reconcile_for_ever())
-        beside(self._stall_detector.beat(self._stood_still))
+        beside(account_monitors.watch_for_stalls(self._stall_detector, self._stood_still))
         beside(account_monitors.watch_clock(self.venue, reporter, every))
         if self._has_dead_man:
             seconds = self._settings.dead_man_seconds
@@ -210,7 +211,7 @@ class LiveExchange:
             self.kick()
         unpriced = [w for w in words if isinstance(w, VenueFill) and self._rates.lacks(w)]
         if unpriced:
-            self._tasks.go(self._take_later(words, unpriced))
+            self._tasks.start(self._take_later(words, unpriced))
         else:
             self._take(words)
 
@@ -225,7 +226,7 @@ class LiveExchange:
         for word in words:
             tracked = self.desk.find(word.client_order_id, word.venue_order_id)
             if tracked is not None and tracked.lacks_fills():
-                self._tasks.go(self._submitter.fetch_fills(tracked))
+                self._tasks.start(self._submitter.fetch_fills(tracked))
 
     # --- comparing ------------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class LiveExchange:
 
     async def reconcile(self, *, accept: bool = False) -> bool:
         """Compare once; what is wrong is reported. False when the venue could not be asked."""
-        reporter, submitter, go = self._reporter, self._submitter, self._tasks.go
+        reporter, submitter, go = self._reporter, self._submitter, self._tasks.start
         try:
             reopened = await self.reconciler.compare(self._rates.learn, accept=accept)
         except AccessLost as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import ExchangeError, NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
@@ -88,14 +89,13 @@ class Backfill:
     async def _pages(self, symbol: str, venue: Venue, line: TradeSequencer) -> bool:
         """Ask until what is told meets what was heard, or nothing new is told. False: no answer."""
         since = max(0, min(line.last_ts, self._now()) - OVERLAP)
-        fruitless, pause = 0, FIRST_PAUSE_S
+        fruitless, waits = 0, pauses(FIRST_PAUSE_S)
         while True:
             line.wants_fill = False
             try:
                 told = await venue.recent_trades(symbol, since)
             except NotExecuted as error:
-                await self._sleep(max(pause, error.retry_after))
-                pause *= 2
+                await self._sleep(max(next(waits), error.retry_after))
                 continue
             except ExchangeError:
                 return False
@@ -107,7 +107,7 @@ class Backfill:
             if fruitless >= FRUITLESS_PAGES:
                 return True
             if not news:  # what was streamed a moment ago may not be told yet
-                await self._sleep(pause)
+                await self._sleep(FIRST_PAUSE_S)
             since = max(since, min(line.last_ts, self._now()))
 
 

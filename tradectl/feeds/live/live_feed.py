@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 from tradectl.domain.text import harmless
+from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.backfill import PATIENCE_S, Backfill
 from tradectl.feeds.live.book_restrictions import BookRestrictions
@@ -125,16 +126,11 @@ class LiveFeed:
     async def run(self) -> None:
         """For ever; raises what no reconnecting mends. May be called again after that."""
         self._watch.start()
-        tasks = [asyncio.ensure_future(stream.keep()) for stream in self._streams]
-        tasks.append(asyncio.ensure_future(self._watch.run(self._sleep)))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await run_together(
+                *(stream.keep() for stream in self._streams), self._watch.run(self._sleep)
+            )
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self._end()
 
     async def _end(self) -> None:

@@ -1,5 +1,8 @@
 """Whether each symbol's market data is fresh: by its arrival and its own time, never by the socket's.
 
+This is what acts on stale data of a live feed, at the edge. The risk check `StaleData` asks the same of
+the books' own times, so that it replays; the monitor's `DataAge` only shows it.
+
 A symbol without fresh data is held: nothing new is begun in it. The hold is posted the moment it is
 known, so that it goes before the data; it is lifted by the next look after fresh data came, when what
 waited in front of that data is through. What is old by its own time never lifts a hold.
@@ -17,7 +20,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec import Struct
 
 from tradectl.domain.events import Event, RestrictionKind, SymbolRestricted
-from tradectl.domain.time import SECOND
+from tradectl.domain.stall import StallDetector
+from tradectl.domain.time import age_s
 
 SOURCE = "feed"
 LONGEST_TICK_S = 1.0
@@ -58,14 +62,15 @@ class StalenessMonitor:
         }
         self._standstill = min(allowed.values(), default=LONGEST_TICK_S)
         self.tick = min(LONGEST_TICK_S, self._standstill / LOOKS)
-        self._looked = start
+        self._stalls = StallDetector(self._standstill + self.tick, monotonic)
         self._all_count_from = 0.0
 
     def start(self) -> None:
         """From now on silence counts."""
-        self._looked = self._monotonic()
+        self._stalls.beat()
+        now = self._monotonic()
         for state in self._symbols.values():
-            state.heard = state.fresh = self._looked
+            state.heard = state.fresh = now
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         while True:
@@ -86,13 +91,14 @@ class StalenessMonitor:
             state.fresh, state.fresh_since = now, True
 
     def _lag(self, ts: int) -> float:
-        return (self._now() - ts) / SECOND if ts else 0.0
+        return age_s(ts, self._now())
 
     def look(self) -> None:
         """Hold what has been silent for too long, let go what has fresh data."""
         if self.stood_still():
             return
-        now = self._looked = self._monotonic()
+        self._stalls.beat()
+        now = self._monotonic()
         for symbol, state in self._symbols.items():
             silent = now - state.fresh
             if silent > state.allowed:
@@ -103,12 +109,10 @@ class StalenessMonitor:
     def stood_still(self) -> bool:
         """Whether the last look is so long ago that the process cannot have run since; holds all
         symbols then. To be asked before any data is handed on."""
-        now = self._monotonic()
-        late = now - self._looked - self.tick
-        if late <= self._standstill:
+        if not self._stalls.stalled_for():
             return False
-        self._looked = now
-        self._all_count_from = now + self._standstill
+        late = self._stalls.beat() - self.tick
+        self._all_count_from = self._monotonic() + self._standstill
         for symbol, state in self._symbols.items():
             self._hold(symbol, state, f"the process stood still for {late:.1f} s", again=True)
         return True

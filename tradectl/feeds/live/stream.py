@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from tradectl.domain.backoff import FIRST_PAUSE_S, pauses
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.venue import Channel, Venue
 
-FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 FORGIVEN_AFTER_S = 30.0
 """So long data must have come before the pauses begin small again."""
@@ -55,24 +55,25 @@ class Stream:
 
     async def keep(self) -> None:
         """For ever. Raises what trying again does not mend: VenueRefusal, AccessLost, UsageError."""
-        pause, patience = FIRST_PAUSE_S, self._silence
+        longest_silence = max(LONGEST_SILENCE_S, self._silence)
+        waits, silences = (
+            pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S),
+            pauses(self._silence, longest_silence),
+        )
         while True:
             self._first, self._last = None, self._monotonic()
             try:
-                await self._listen(patience)
+                await self._listen(next(silences))
                 why = NotExecuted(f"{self.venue.name}: the stream of {self.channel} ended")
             except NotExecuted as error:
                 why = error
             came_for = self._data_came_for()
             if came_for >= FORGIVEN_AFTER_S:
-                pause = FIRST_PAUSE_S
+                waits = pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
             if came_for >= 0:
-                patience = self._silence
-            else:
-                patience = min(2 * patience, max(LONGEST_SILENCE_S, self._silence))
+                silences = pauses(self._silence, longest_silence)
             self._lost(self, why)
-            await self._sleep(max(pause, why.retry_after))
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            await self._sleep(max(next(waits), why.retry_after))
 
     async def _listen(self, patience: float) -> None:
         """Until the stream ends, or has been silent for `patience` seconds. Raises what it raises."""

@@ -1,6 +1,7 @@
-"""The tasks of a real exchange: what is under way, which an end waits for, and what goes on beside.
+"""Tasks: those that live and die together, and those of which one must not take the others with it.
 
-One that fails has a fault of ours: trading on without it would be blind.
+The parts of one stream are useless without each other: `run_together`. The tasks of a live exchange are
+not: when one breaks, the dead-man switch is armed further and cancels go on, and trading halts.
 """
 
 from __future__ import annotations
@@ -12,8 +13,25 @@ from typing import Any
 Work = Coroutine[Any, Any, None]
 
 
-class Tasks:
-    """`failed` hears of what broke a task."""
+async def run_together(*parts: Work) -> None:
+    """Run all to their end. The first that fails ends the others, and its error is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in parts]
+            # not left to the end of the group: before 3.13, a failure that it sees only there leaves
+            # this task marked as cancelled
+            if tasks:
+                await asyncio.wait(tasks)
+    except BaseExceptionGroup as failed:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # cancelled, and a part failed at its end
+            raise asyncio.CancelledError from None
+        raise failed.exceptions[0] from None
+
+
+class BackgroundTasks:
+    """What is under way, which an end waits for, and what goes on beside it. `failed` hears of what broke
+    a task: a fault of ours, with which trading on would be blind."""
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:
         self._failed = failed
@@ -21,11 +39,11 @@ class Tasks:
         self._beside: set[asyncio.Task[None]] = set()
         self._ending = False
 
-    def go(self, work: Work) -> None:
+    def start(self, work: Work) -> None:
         """Something on its way to the venue or back."""
         self._keep(work, self._under_way)
 
-    def beside(self, work: Work) -> None:
+    def start_beside(self, work: Work) -> None:
         """Something that goes on until the end."""
         self._keep(work, self._beside)
 
@@ -53,4 +71,4 @@ class Tasks:
             self._failed(error)
 
 
-__all__ = ["Tasks"]
+__all__ = ["BackgroundTasks", "Work", "run_together"]
