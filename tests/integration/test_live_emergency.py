@@ -28,6 +28,7 @@ from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, 
 from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
+from tradectl.domain.views import TradingState
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.replay.replay import Replay
 from tradectl.state.directory import StateDir
@@ -307,7 +308,9 @@ async def test_without_keys_it_latches_and_says_what_it_lacks(
 
 async def by_the_socket(trader: Trader, *, flatten: bool = True) -> Receipt:
     """What the run answers to the command, its latch set as the command sets it."""
-    trader.run.state_dir.latch.set("the test", flatten=flatten)
+    trader.run.state_dir.latch.set(
+        "the test", TradingState.FLATTENING if flatten else TradingState.HALTED
+    )
     asking = asyncio.to_thread(
         ask, trader.run.state_dir.socket, "emergency_stop",
         timeout=10.0, reason="the test", flatten=flatten,

@@ -7,6 +7,7 @@ import signal
 
 from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
 from tradectl.domain.errors import ExchangeError
+from tradectl.domain.views import TradingState
 from tradectl.operations.emergency_stop import _finishing_run as finishing_run
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.control_handlers import control_handlers
@@ -52,7 +53,7 @@ class Stops(Steps):
         life, run = self.life, self.run
         if life is None or run is None or life.process.stopped:
             return
-        self.latch.set(WHY, flatten=flatten)
+        self.latch.set(WHY, TradingState.FLATTENING if flatten else TradingState.HALTED)
 
         async def stop() -> None:
             handler = control_handlers(run)["emergency_stop"]
@@ -66,7 +67,7 @@ class Stops(Steps):
         if not self._latch_is_made or self.stopping:
             return
         self.stopping = True
-        self.latch.set(WHY, flatten=flatten)
+        self.latch.set(WHY, TradingState.FLATTENING if flatten else TradingState.HALTED)
         if self.life is not None:
             self.life.process.kill()
         self._begin(self._stop_directly(flatten))

@@ -30,10 +30,11 @@ import tradectl.exchange.ccxt_venue
 import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first system's clock
 from tests.simulated_os.loop import PROCESS, settle
 from tests.simulated_os.system import SimulatedOS
+from tradectl.bus.clock import ComputerClock
 from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.runtime import run as runs
-from tradectl.state.directory import StateDir
+from tradectl.state.lease import FileLease
 
 Swap = tuple[Any, str, Any]
 Clocks = dict[Any, Any]
@@ -63,8 +64,11 @@ def _swaps(system: SimulatedOS) -> Iterator[Swap]:
     yield from list(_defaults(clocks))
     for real, simulated in clocks.items():
         yield time, real.__name__, simulated
+    yield ComputerClock, "wall", clock.time_ns
+    yield ComputerClock, "monotonic", clock.monotonic
+    yield ComputerClock, "ticks", clock.monotonic_ns
     yield os, "fdatasync", system.sync
-    yield StateDir, "_take", _entered(StateDir._take, "locks", 1)
+    yield FileLease, "_take", _entered(FileLease._take, "locks", 1)
     yield JournalWriter, "__init__", _entered(JournalWriter.__init__, "journals", 0)
     sqlite = aiosqlite.core.Connection
     yield sqlite, "_connect", _entered(sqlite._connect, "databases", 0)

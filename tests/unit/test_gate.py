@@ -11,6 +11,7 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand
 from tradectl.domain.events import ExecutionEvent, OrderDenied, OrderOutcomeLost, OrderReport
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
+from tradectl.domain.views import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.state import latch as latch_module
 from tradectl.state.latch import SIZE, HaltLatch
@@ -26,6 +27,9 @@ class Outside:
 
     def send(self, command: OutboundCommand, at: int) -> None:
         self.got.append((command, at))
+
+
+S = TradingState
 
 
 def submit(order_id: str = "o1", *, reduce_only: bool = False) -> SubmitOrder:
@@ -74,20 +78,24 @@ def test_while_the_latch_is_blank_everything_passes(latch: HaltLatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flatten", "command", "passes"),
+    ("state", "command", "passes"),
     [
-        (False, submit(), False),
-        (False, submit(reduce_only=True), False),
-        (False, CANCEL, True),
-        (True, submit(), False),
-        (True, submit(reduce_only=True), True),
-        (True, CANCEL, True),
+        (S.HALTED, submit(), False),
+        (S.HALTED, submit(reduce_only=True), False),
+        (S.HALTED, CANCEL, True),
+        (S.FLATTENING, submit(), False),
+        (S.FLATTENING, submit(reduce_only=True), True),
+        (S.FLATTENING, CANCEL, True),
+        (S.REDUCING, submit(), False),
+        (S.REDUCING, submit(reduce_only=True), True),
+        (S.PAUSED, submit(), False),
+        (S.PAUSED, submit(reduce_only=True), True),
     ],
 )
 def test_what_passes_a_latch_that_is_set(
-    latch: HaltLatch, flatten: bool, command: OutboundCommand, passes: bool
+    latch: HaltLatch, state: TradingState, command: OutboundCommand, passes: bool
 ) -> None:
-    latch.set("fire", flatten=flatten)
+    latch.set("fire", state)
     assert Door(latch).lets_pass(command) is passes
 
 

@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tradectl.domain.errors import StateError
+from tradectl.domain.views import TradingState
 from tradectl.state import latch as latch_module
 from tradectl.state.latch import READ_EVERY_S, SIZE, HaltLatch
 
@@ -45,7 +45,7 @@ def spares() -> list[Path]:
 
 def reason_of(latch: HaltLatch) -> str | None:
     held = latch.read()
-    assert latch.is_set() is (held is not None)
+    assert (latch.state() is not TradingState.RUNNING) is (held is not None)
     return held.reason if held is not None else None
 
 
@@ -54,6 +54,7 @@ def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str
         import sys
         from pathlib import Path
         from tradectl.state import latch as latch_module
+        from tradectl.domain.views import TradingState
         from tradectl.state.latch import HaltLatch
         latch_module.SPARES = Path({str(latch_module.SPARES)!r})
         latch_module.LOOK_UP_EVERY_S = 0.0
@@ -99,7 +100,7 @@ def test_a_short_file_that_is_set_stays_set(path: Path) -> None:
     latch = HaltLatch(path)
     latch.prepare()
     assert latch.read() is not None
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
 
 
 def test_a_link_or_a_missing_folder_is_refused(path: Path, tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_a_latch_that_was_never_made_is_not_set_and_can_be_set(path: Path) -> No
 
 
 def test_what_was_set_is_read_with_its_reason_and_moment(latch: HaltLatch) -> None:
-    state = latch.set("fire", flatten=True)
+    state = latch.set("fire", TradingState.FLATTENING)
     assert latch.read() == state
     assert (state.reason, state.flatten) == ("fire", True)
     assert state.since.endswith("Z")
@@ -136,7 +137,7 @@ def test_the_first_reason_stays(latch: HaltLatch) -> None:
 
 def test_the_closing_of_positions_can_be_added_but_not_taken_back(latch: HaltLatch) -> None:
     first = latch.set("fire")
-    upgraded = latch.set("water", flatten=True)
+    upgraded = latch.set("water", TradingState.FLATTENING)
     assert (upgraded.reason, upgraded.since, upgraded.flatten) == ("fire", first.since, True)
     assert latch.set("earth") == latch.read() == upgraded
 
@@ -170,10 +171,10 @@ def test_any_reason_fits_and_is_harmless(latch: HaltLatch, path: Path, reason: s
 
 
 def test_a_stop_set_by_another_process_shows_at_once(latch: HaltLatch, path: Path) -> None:
-    assert not latch.is_set()
-    done = in_another_process(path, "latch.set('from outside', flatten=True)")
+    assert latch.state() is TradingState.RUNNING
+    done = in_another_process(path, "latch.set('from outside', TradingState.FLATTENING)")
     assert done.returncode == 0, done.stderr
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
     assert reason_of(latch) == "from outside"
 
 
@@ -191,9 +192,7 @@ def test_a_relative_path_names_the_same_latch(
 
 
 class Timepiece:
-    """Stands in for the module `time`: moves when the test says so."""
-
-    time_ns = staticmethod(time.time_ns)
+    """Moves when the test says so."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -203,9 +202,9 @@ class Timepiece:
 
 
 @pytest.fixture
-def timepiece(monkeypatch: pytest.MonkeyPatch) -> Timepiece:
+def timepiece(monkeypatch: pytest.MonkeyPatch, latch: HaltLatch) -> Timepiece:
     timepiece = Timepiece()
-    monkeypatch.setattr(latch_module, "time", timepiece)
+    monkeypatch.setattr(latch, "_monotonic", timepiece.monotonic)
     monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.05)
     return timepiece
 
@@ -213,36 +212,36 @@ def timepiece(monkeypatch: pytest.MonkeyPatch) -> Timepiece:
 def test_a_stop_is_seen_a_millisecond_after_the_last_look_at_the_latest(
     latch: HaltLatch, path: Path, timepiece: Timepiece
 ) -> None:
-    assert not latch.is_set()
+    assert latch.state() is TradingState.RUNNING
     HaltLatch(path).set("fire")
     timepiece.now += READ_EVERY_S
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
 
 
 @pytest.mark.parametrize("how", ["replaced", "spare"])
 def test_a_stop_in_another_file_is_seen_at_the_next_look_up(
     latch: HaltLatch, path: Path, timepiece: Timepiece, how: str
 ) -> None:
-    assert not latch.is_set()
+    assert latch.state() is TradingState.RUNNING
     HaltLatch(path.with_name("other")).set("fire")
     if how == "replaced":
         path.with_name("other").rename(path)
     else:
         path.with_name("other").rename(latch._spare)
     timepiece.now += 0.05
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
 
 
 def test_a_stop_that_was_seen_stays_until_the_next_look_up(
     latch: HaltLatch, path: Path, timepiece: Timepiece
 ) -> None:
     latch.set("fire")
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
     HaltLatch(path).clear()
     timepiece.now += 0.04
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
     timepiece.now += 0.02
-    assert not latch.is_set()
+    assert latch.state() is TradingState.RUNNING
 
 
 # --- torn and strange contents -----------------------------------------------------------------------
@@ -280,12 +279,12 @@ def test_a_torn_latch_can_be_cleared(path: Path) -> None:
 
 def test_where_its_folder_is_gone_the_spare_takes_its_place(tmp_path: Path) -> None:
     latch = HaltLatch(tmp_path / "gone" / "halt")
-    latch.set("fire", flatten=True)
+    latch.set("fire", TradingState.FLATTENING)
     (spare,) = spares()
     assert spare.stat().st_mode & 0o777 == 0o600
     for each in (latch, HaltLatch(tmp_path / "gone" / "halt")):
         held = each.read()
-        assert each.is_set()
+        assert each.state() is not TradingState.RUNNING
         assert held is not None
         assert (held.reason, held.flatten) == ("fire", True)
 
@@ -356,7 +355,7 @@ def test_on_a_full_disk_a_latch_not_made_ahead_still_stops(small_disk: Path) -> 
 def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) -> None:
     latch = HaltLatch(small_disk / "halt")
     latch.prepare()
-    assert not latch.is_set()
+    assert latch.state() is TradingState.RUNNING
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     latch.set("fire")
     assert reason_of(latch) == "fire"
@@ -371,7 +370,7 @@ def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) 
 
 @pytest.mark.parametrize("how", ["deleted and set anew", "replaced"])
 def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path, how: str) -> None:
-    assert not latch.is_set()
+    assert latch.state() is TradingState.RUNNING
     if how == "replaced":
         other = HaltLatch(path.with_name("other"))
         other.set("fire")
@@ -380,14 +379,14 @@ def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path
         path.unlink()
         HaltLatch(path).set("fire")
     assert latch.read() is not None
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
 
 
 def test_a_torn_write_whose_first_byte_is_missing_counts_as_set_at_the_gate(path: Path) -> None:
     path.write_bytes((b"\0" * 512 + b'"since":"2026').ljust(SIZE))
     latch = HaltLatch(path)
     assert latch.read() is not None
-    assert latch.is_set()
+    assert latch.state() is not TradingState.RUNNING
 
 
 def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
@@ -396,26 +395,36 @@ def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
     done = in_another_process(
         path,
         """
-        latch.is_set()
+        latch.state()
         open(sys.argv[1], "w").close()
-        latch.is_set()
+        latch.state()
         """,
     )
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("ask", [HaltLatch.is_set, HaltLatch.read])
-def test_a_latch_that_cannot_be_read_counts_as_set(path: Path, ask: object) -> None:
+def test_a_latch_that_cannot_be_read_counts_as_halted(path: Path) -> None:
     path.mkdir()
-    assert callable(ask)
-    assert ask(HaltLatch(path))
+    held = HaltLatch(path).read()
+    assert held is not None
+    assert held.state is HaltLatch(path).state() is TradingState.HALTED
+
+
+@pytest.mark.parametrize("state", [s for s in TradingState if s is not TradingState.RUNNING])
+def test_it_carries_what_may_leave_and_lets_no_more_out_by_itself(
+    latch: HaltLatch, path: Path, state: TradingState
+) -> None:
+    latch.set("fire", state)
+    assert HaltLatch(path).state() is latch.state() is state
+    assert latch.set("water", TradingState.PAUSED).state is state
+    assert latch.set("earth").state in (TradingState.HALTED, TradingState.FLATTENING)
 
 
 def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
     HaltLatch(tmp_path / "real").set("fire")
     path.symlink_to(tmp_path / "real")
     latch = HaltLatch(path)
-    assert latch.set("water", flatten=True).flatten
+    assert latch.set("water", TradingState.FLATTENING).flatten
     held = latch.read()
     assert held is not None
     assert held.flatten

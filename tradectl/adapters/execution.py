@@ -20,7 +20,7 @@ from tradectl.domain.events import (
 )
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
-from tradectl.state.latch import HaltLatch
+from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
 
 CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
@@ -37,7 +37,7 @@ class ExecutionAdapter:
         state: StateManager,
         gateway: Gateway | None = None,
         *,
-        latch: HaltLatch | None = None,
+        latch: HaltSwitch | None = None,
     ) -> None:
         self.engine = ExecutionEngine()
         self._bus = bus

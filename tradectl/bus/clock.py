@@ -2,46 +2,78 @@
 
 The bus asks its clock once per input; nothing in the core asks any other. With live feeds that is the
 wall clock; with recorded data time is where the data is, so that a day can pass in a second, and twice
-in the same way.
+in the same way. Everything else that needs a time (a deadline, a duration, the name of a run) is handed
+a clock, too: this module is the only one that reads the computer's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Nanoseconds since 1970 UTC; never goes back. `live` clocks move by themselves."""
+    """`now` is that of the market, `wall`, `monotonic`, `ticks` and `sleep` are the computer's."""
 
     live: bool
+    """moves by itself"""
 
-    def now(self) -> int: ...
+    def now(self) -> int:
+        """Nanoseconds since 1970 UTC; never goes back."""
+        ...
 
     def stamp(self, ts: int) -> int:
         """The moment of an input that says it happened at `ts` (0: it does not say)."""
         ...
 
+    def wall(self) -> int:
+        """Nanoseconds since 1970 UTC, as the computer has it even where data has another time."""
+        ...
 
-class WallClock:
-    """The computer's clock; while that is set back, time goes on from where it was. `wall` and
-    `monotonic` give nanoseconds."""
+    def monotonic(self) -> float:
+        """Seconds, for deadlines; where they begin means nothing."""
+        ...
+
+    def ticks(self) -> int:
+        """Nanoseconds, for durations; where they begin means nothing."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class ComputerClock:
+    """What the computer's own clock says. Its functions stand in for a clock where only one is needed:
+    `monotonic: Callable[[], float] = ComputerClock.monotonic`."""
+
+    wall = staticmethod(time.time_ns)
+    monotonic = staticmethod(time.monotonic)
+    ticks = staticmethod(time.perf_counter_ns)
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class WallClock(ComputerClock):
+    """The computer's clock; while that is set back, time goes on from where it was. `wall_ns` and
+    `monotonic_ns` give nanoseconds."""
 
     live = True
 
     def __init__(
         self,
-        wall: Callable[[], int] = time.time_ns,
-        monotonic: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._wall = wall
-        self._monotonic = monotonic
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
         self._last = 0
         self._last_tick = 0
 
     def now(self) -> int:
-        wall, tick = self._wall(), self._monotonic()
+        wall, tick = self._wall_ns(), self._monotonic_ns()
         if wall < self._last:  # timers must not stand still until the clock has caught up
             wall = self._last + tick - self._last_tick
         self._last, self._last_tick = wall, tick
@@ -51,7 +83,7 @@ class WallClock:
         return self.now()
 
 
-class DataClock:
+class DataClock(ComputerClock):
     """Stands where the data is."""
 
     live = False

@@ -1,7 +1,7 @@
 """The last door before an exchange: nothing passes it while the emergency stop is latched.
 
-The latch is asked at every send, whatever the core believes; its answer is a millisecond old at most.
-What is held back is not swallowed: the order is denied, an input like any exchange's report, so the
+The halt switch is asked at every send, whatever the core believes; its answer is a millisecond old at
+most. What is held back is not swallowed: the order is denied, an input like any exchange's report, so the
 journal tells the truth. Cancels always pass, and so do the closing orders of a stop that flattens.
 """
 
@@ -20,7 +20,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
-from tradectl.state.latch import HaltLatch
+from tradectl.domain.views import TradingState
+from tradectl.state.latch import HaltSwitch
 
 SOURCE = "gate"
 NOT_SENT = "NOT_SENT"
@@ -32,17 +33,17 @@ class Sends(Protocol):
 
 
 class ExchangeGate:
-    """Passes commands on to `exchange`. Without a latch (no state directory) everything passes."""
+    """Passes commands on to `exchange`. Without a halt switch (no state directory) everything passes."""
 
     def __init__(
         self,
         exchange: Sends,
         report: Callable[[OrderReport, int], None],
-        latch: HaltLatch | None = None,
+        halt_switch: HaltSwitch | None = None,
     ) -> None:
         self._exchange = exchange
         self._report = report
-        self._latch = latch
+        self._halt_switch = halt_switch
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder) and (pre_send_check := self.pre_send_check(command)):
@@ -61,11 +62,11 @@ class ExchangeGate:
 
     def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
-        if self._latch is None or not self._latch.is_set():
+        state = TradingState.RUNNING if self._halt_switch is None else self._halt_switch.state()
+        if state is TradingState.RUNNING:
             return ""
-        halt = self._latch.read()
-        closes = halt is not None and halt.flatten and command.order.spec.reduce_only
-        return "" if closes else SUPPRESSED
+        reduces = command.order.spec.reduce_only and state is not TradingState.HALTED
+        return "" if reduces else SUPPRESSED
 
 
 def not_sent(spec: OrderSpec, source: str, reason: str) -> OrderDenied:

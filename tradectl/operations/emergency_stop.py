@@ -26,6 +26,7 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.views import TradingState
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.monitoring.foreign import described
 from tradectl.recovery.recovery import (
@@ -70,7 +71,7 @@ def emergency_stop(
     with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
         state_dir.create()
     try:
-        state_dir.latch.set(reason, flatten=flatten)
+        state_dir.latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
         receipt["latched"] = True
     except StateError as error:
         receipt |= {"latched": False, "error": str(error)}

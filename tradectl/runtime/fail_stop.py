@@ -11,7 +11,7 @@ import logging
 
 from tradectl.adapters.gateway import Gateway
 from tradectl.domain.errors import StateError
-from tradectl.state.latch import HaltLatch
+from tradectl.state.latch import HaltSwitch
 
 WITHIN_S = 5.0
 REASON = "the journal could not be written: `tradectl reconcile` shows what the exchange has"
@@ -19,7 +19,7 @@ REASON = "the journal could not be written: `tradectl reconcile` shows what the 
 log = logging.getLogger("tradectl.fail_stop")
 
 
-async def leave_nothing_resting(gateway: Gateway, latch: HaltLatch) -> None:
+async def leave_nothing_resting(gateway: Gateway, latch: HaltSwitch) -> None:
     """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
     if not gateway.outside:
         return

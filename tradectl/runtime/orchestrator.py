@@ -36,7 +36,7 @@ from tradectl.domain.views import TradingState
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.books import RISK_TIMER
-from tradectl.state.latch import HaltLatch
+from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
 from tradectl.system.component import Component, Quiesces
@@ -72,7 +72,7 @@ class TradingOrchestrator:
         *,
         bus: EventBus | None = None,
         state: StateManager | None = None,
-        latch: HaltLatch | None = None,
+        latch: HaltSwitch | None = None,
     ) -> None:
         self.config = config or OrchestratorConfig()
         self.event_bus = bus or EventBus()
@@ -232,7 +232,7 @@ class TradingOrchestrator:
     ) -> None:
         """Latch, then cancel every working order and, with `flatten`, close every position."""
         if self._latch is not None:
-            self._latch.set(reason, flatten=flatten)
+            self._latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
         await self._command(EmergencyStopReceived(reason=reason, flatten=flatten))
 
     async def _command(self, command: CommandReceived) -> None:

@@ -1,25 +1,21 @@
 """The state directory: one account's files, one owner, one process at a time.
 
-state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock
+state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock (the lease)
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import re
 import stat
 import sys
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tradectl.domain.errors import AlreadyRunning, StateError
+from tradectl.domain.errors import StateError
 from tradectl.state.latch import HaltLatch
+from tradectl.state.lease import FileLease
 
-NOTE = 16
-ASKING_S = 0.2
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
 
 
@@ -41,7 +37,7 @@ class StateDir:
         self.db = self.path / "state.db"
         self.journals = self.path / "journals"
         self.socket = self.path / "control.sock"
-        self.lock_file = self.path / "lock"
+        self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")
 
     def create(self) -> None:
@@ -84,53 +80,10 @@ class StateDir:
             return []
         return sorted(p for p in self.journals.glob("*.jsonl") if RUN_ID.fullmatch(p.stem))
 
-    @contextlib.contextmanager
-    def owned(self) -> Iterator[None]:
-        """Hold the lock that makes this process the only one. Raises AlreadyRunning, StateError."""
-        try:
-            fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StateError(f"cannot lock {self.lock_file}: {error.strerror}") from error
-        try:
-            self._take(fd)
-            _note(fd, str(os.getpid()))
-            yield
-            _note(fd, "")
-        finally:
-            os.close(fd)
-
-    def _take(self, fd: int) -> None:
-        """Lock it; whoever only asks for the owner holds it for a moment, and is waited for."""
-        deadline = time.monotonic() + ASKING_S
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            owner = self.owner()
-            if owner is not None or time.monotonic() > deadline:
-                raise AlreadyRunning(
-                    f"another tradectl (process {owner or 'unknown'}) owns {self.path}: "
-                    "stop it, or name another --state-dir"
-                )
-            time.sleep(0.01)
+    def owned(self) -> AbstractContextManager[None]:
+        """Be the only process here. Raises AlreadyRunning, StateError."""
+        return self.lease.hold()
 
     def owner(self) -> int | None:
-        """The process that holds the lock, or None. Only a held lock counts, not what is written."""
-        try:
-            fd = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.pread(fd, 32, 0).strip()
-            return int(text) if text.isdigit() else None
-        finally:
-            os.close(fd)
-        return None
-
-
-def _note(fd: int, text: str) -> None:
-    """Over what stands there, so that a full disk has room for it; it is the lock that counts."""
-    with contextlib.suppress(OSError):
-        os.pwrite(fd, text.ljust(NOTE).encode(), 0)
+        """The process that owns the directory, or None."""
+        return self.lease.owner()

@@ -1,8 +1,9 @@
-"""The emergency stop's latch: a small file that any process can set and that survives everything.
+"""The halt switch: what trading may do, as any process can set it, and as it survives everything.
 
-It is made ahead, full size, so that setting it overwrites bytes that exist: that works on a full disk.
-Where even that is refused (a directory turned read-only) a second file in the temporary directory takes
-its place. Anything in it that is not blank means halted: a torn write must not let an order out.
+Today it is a latch in the state directory, a small file. It is made ahead, full size, so that setting it
+overwrites bytes that exist: that works on a full disk. Where even that is refused (a directory turned
+read-only) a second file in the temporary directory takes its place. Anything in it that is not blank and
+cannot be read means HALTED: a torn write must not let an order out.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import StateError
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
+from tradectl.domain.views import TradingState
 
 SIZE = 4096
 LONGEST_REASON = 500
@@ -26,26 +30,70 @@ BLANK = b" \n\0"
 LOOK_UP_EVERY_S = 0.05
 READ_EVERY_S = 0.001
 UNREADABLE = b"unreadable"
+UNREADABLE_REASON = "the latch file is unreadable, which counts as set"
 SPARES = Path("/tmp")
 
 
-class LatchState(Struct, frozen=True):
-    """`flatten`: orders that close positions may still leave."""
+_HARDER = (
+    TradingState.RUNNING,
+    TradingState.PAUSED,
+    TradingState.REDUCING,
+    TradingState.HALTED,
+    TradingState.FLATTENING,
+)
+"""Each can follow those before it without the operator: closing positions can be added to a halt."""
 
+
+class Halt(Struct, frozen=True):
+    """Why trading is not free, since when (ISO 8601), and what may still leave."""
+
+    state: TradingState
     reason: str
     since: str
-    flatten: bool = False
+
+    @property
+    def flatten(self) -> bool:
+        """Orders that close positions may still leave."""
+        return self.state is TradingState.FLATTENING
+
+
+class HaltSwitch(Protocol):
+    """What stands between any order and an exchange, whatever the core believes."""
+
+    def read(self) -> Halt | None:
+        """None while trading is free. What cannot be read counts as HALTED."""
+        ...
+
+    def state(self) -> TradingState:
+        """The same as an answer that may be a millisecond old: asked before every send."""
+        ...
+
+    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
+        """Set it, durably, and never back to what lets more out. Raises StateError."""
+        ...
+
+    def clear(self) -> None:
+        """Trading is free again. Raises StateError when that is not possible."""
+        ...
 
 
 class HaltLatch:
-    """The latch of one state directory: `path`, and the spare that its real path names."""
+    """A `HaltSwitch` in a file: `path`, and the spare that its real path names."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+        wall: Callable[[], int] = ComputerClock.wall,
+    ) -> None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         self._path = path
         self._spare = SPARES / f"tradectl-halt-{os.getuid()}-{name}"
+        self._monotonic = monotonic
+        self._wall = wall
         self._fd = -1
-        self._known = False
+        self._known = TradingState.RUNNING
         self._read_at = self._look_up_at = 0.0
 
     def prepare(self) -> None:
@@ -64,40 +112,43 @@ class HaltLatch:
                 f"cannot prepare the halt latch {self._path}: {error.strerror}"
             ) from error
 
-    def read(self) -> LatchState | None:
+    def read(self) -> Halt | None:
         """The halt, or None. What cannot be read counts as set."""
         held, spare = self._parse(_content(self._path)), self._parse(_content(self._spare))
         if held is None or spare is None:
             return held or spare
-        return LatchState(held.reason, held.since, held.flatten or spare.flatten)
+        return msgspec.structs.replace(held, state=_harder(held.state, spare.state))
 
-    def is_set(self) -> bool:
-        """Asked before every send. The open file is read again after a millisecond at the latest, and
-        looked up by name (it may have been replaced, or the spare set) a few times a second."""
-        now = time.monotonic()
+    def state(self) -> TradingState:
+        """The open file is read again after a millisecond at the latest, and looked up by name (it may
+        have been replaced, or the spare set) a few times a second."""
+        now = self._monotonic()
         if now >= self._look_up_at:
             self._look_up_at = now + LOOK_UP_EVERY_S
             self._reopen()
-            self._known = self.read() is not None
+            self._known = _state_of(self.read())
             self._read_at = now + READ_EVERY_S
         elif now >= self._read_at:
             self._read_at = now + READ_EVERY_S
-            self._known = self._known or self._reads_as_set()
+            self._known = _harder(self._known, self._state_in_open_file())
         return self._known
 
-    def set(self, reason: str, *, flatten: bool = False) -> LatchState:
+    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
         """Latch, durably; the first reason stays. Raises StateError when no file could be written."""
         held = self.read()
-        if held is not None and (held.flatten or not flatten):
+        if held is not None and _harder(held.state, state) is held.state:
             return held
-        since = held.since if held is not None else iso(time.time_ns())
-        text = held.reason if held is not None else harmless(reason, LONGEST_REASON)
-        state = LatchState(text, since, flatten)
+        first = held if held is not None and held.state is TradingState.HALTED else None
+        halt = Halt(
+            state,
+            first.reason if first is not None else harmless(reason, LONGEST_REASON),
+            first.since if first is not None else iso(self._wall()),
+        )
         try:
-            self._write(self._path, state)
+            self._write(self._path, halt)
         except OSError as error:
-            self._set_spare(state, error)
-        return state
+            self._set_spare(halt, error)
+        return halt
 
     def clear(self) -> None:
         """Blank it. Raises StateError when that is not possible."""
@@ -110,9 +161,9 @@ class HaltLatch:
                 f"cannot clear the halt latch {self._path}: {error.strerror}"
             ) from error
 
-    def _set_spare(self, state: LatchState, first_error: OSError) -> None:
+    def _set_spare(self, halt: Halt, first_error: OSError) -> None:
         try:
-            self._write(self._spare, state)
+            self._write(self._spare, halt)
         except OSError as error:
             raise StateError(
                 f"cannot set the halt latch: {self._path}: {first_error.strerror}; "
@@ -124,13 +175,13 @@ class HaltLatch:
         with contextlib.suppress(OSError):
             self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def _reads_as_set(self) -> bool:
+    def _state_in_open_file(self) -> TradingState:
         if self._fd < 0:
-            return False
+            return TradingState.RUNNING
         try:
-            return bool(os.pread(self._fd, SIZE, 0).strip(BLANK))
+            return _state_of(self._parse(os.pread(self._fd, SIZE, 0)))
         except OSError:
-            return True
+            return TradingState.HALTED
 
     def close(self) -> None:
         """Give the open file back; asking opens it again."""
@@ -139,8 +190,8 @@ class HaltLatch:
             self._fd = -1
 
     @staticmethod
-    def _write(path: Path, state: LatchState | None) -> None:
-        text = b"" if state is None else msgspec.json.encode(state)
+    def _write(path: Path, halt: Halt | None) -> None:
+        text = b"" if halt is None else msgspec.json.encode(halt)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.pwrite(fd, text.ljust(SIZE), 0)
@@ -149,14 +200,22 @@ class HaltLatch:
             os.close(fd)
 
     @staticmethod
-    def _parse(content: bytes) -> LatchState | None:
+    def _parse(content: bytes) -> Halt | None:
         text = content.strip(BLANK)
         if not text:
             return None
         try:
-            return msgspec.json.decode(text, type=LatchState)
+            return msgspec.json.decode(text, type=Halt)
         except msgspec.DecodeError:
-            return LatchState("the latch file is unreadable, which counts as set", "")
+            return Halt(TradingState.HALTED, UNREADABLE_REASON, "")
+
+
+def _state_of(halt: Halt | None) -> TradingState:
+    return halt.state if halt is not None else TradingState.RUNNING
+
+
+def _harder(one: TradingState, other: TradingState) -> TradingState:
+    return max(one, other, key=_HARDER.index)
 
 
 def _content(path: Path) -> bytes:

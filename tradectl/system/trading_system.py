@@ -19,7 +19,7 @@ from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.latch import HaltLatch
+from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
@@ -39,7 +39,7 @@ class TradingSystem:
         bus: EventBus,
         state: StateManager,
         gateway: Gateway,
-        latch: HaltLatch | None = None,
+        latch: HaltSwitch | None = None,
     ) -> None:
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
         limits = settings.risk

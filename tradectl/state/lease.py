@@ -1,0 +1,115 @@
+"""The lease: who may trade an account. One process at a time holds it, each with a higher epoch.
+
+Today it is the lock of a state directory, which the operating system takes from a process that dies.
+With several machines it will be granted from outside and can be lost while it is held: so whoever acts
+for the account asks `held`, and what was done under an older `epoch` can be told from what is done now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from tradectl.bus.clock import ComputerClock
+from tradectl.domain.errors import AlreadyRunning, StateError
+
+NOTE = 16
+ASKING_S = 0.2
+
+
+class Lease(Protocol):
+    @property
+    def held(self) -> bool:
+        """By us, now."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """That of our hold; 0 when there was none yet. Every holder's is higher than the last one's."""
+        ...
+
+
+class FileLease:
+    """A `Lease` by the lock on the file `path`: process id and epoch are noted in it, the lock counts."""
+
+    def __init__(
+        self, path: Path, *, monotonic: Callable[[], float] = ComputerClock.monotonic
+    ) -> None:
+        self._path = path
+        self._monotonic = monotonic
+        self._held = False
+        self._epoch = 0
+
+    @property
+    def held(self) -> bool:
+        return self._held
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the only one, for as long as the block lasts. Raises AlreadyRunning, StateError."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"cannot lock {self._path}: {error.strerror}") from error
+        try:
+            self._take(fd)
+            self._epoch = _number(os.pread(fd, NOTE, NOTE)) + 1
+            self._held = True
+            _note(fd, f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}")
+            yield
+            _note(fd, " " * NOTE)
+        finally:
+            self._held = False
+            os.close(fd)
+
+    def _take(self, fd: int) -> None:
+        """Lock it; whoever only asks for the owner holds it for a moment, and is waited for."""
+        deadline = self._monotonic() + ASKING_S
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            owner = self.owner()
+            if owner is not None or self._monotonic() > deadline:
+                raise AlreadyRunning(
+                    f"another tradectl (process {owner or 'unknown'}) owns {self._path.parent}: "
+                    "stop it, or name another --state-dir"
+                )
+            time.sleep(0.01)
+
+    def owner(self) -> int | None:
+        """The process that holds the lock, or None. Only a held lock counts, not what is written."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _number(os.pread(fd, NOTE, 0)) or None
+        finally:
+            os.close(fd)
+        return None
+
+
+def _number(note: bytes) -> int:
+    text = note.strip(b" \0\n")
+    return int(text) if text.isdigit() else 0
+
+
+def _note(fd: int, text: str) -> None:
+    """Over what stands there, so that a full disk has room for it; it is the lock that counts."""
+    with contextlib.suppress(OSError):
+        os.pwrite(fd, text.encode(), 0)
+
+
+__all__ = ["FileLease", "Lease"]
