@@ -15,7 +15,7 @@ from enum import Enum
 from functools import reduce
 from operator import or_
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -126,7 +126,7 @@ def _readable(kind: Any) -> Any:
     if get_origin(kind) is dict:
         return dict[str, _readable(get_args(kind)[1])]  # type: ignore[misc]
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return Annotated[kind, BeforeValidator(kind)]
+        return Literal[tuple(member.value for member in kind)]
     return _SCALARS.get(kind, kind)
 
 
