@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import decimal
 import functools
+import sys
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 
 import pytest
 
 from tests import profiles
+from tests.fixtures import processes
 
-PATIENCE_S = 20.0
-SLOW_PATIENCE_S = 120.0
+PATIENCE_S = 120.0
+SLOW_PATIENCE_S = 300.0
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(deep=config.getoption("--deep"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No test may leave a process behind: what still runs is killed, and the suite has failed."""
+    if left := processes.end_all():
+        print("left behind by a test: " + "; ".join(left), file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_report_header() -> str:

@@ -57,11 +57,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def emergency_stop(folder: Path, *words: str, flatten: bool = True) -> tuple[Answer, Receipt]:
+def emergency_stop(
+    folder: Path, *words: str, flatten: bool = True, executable: bool = False
+) -> tuple[Answer, Receipt]:
     """The answer and the receipt, in less than the promised five seconds."""
     started = time.monotonic()
     flags = ["--flatten"] if flatten else []
-    answer = tradectl(folder, "emergency-stop", "--json", *flags, *words)
+    answer = tradectl(folder, "emergency-stop", "--json", *flags, *words, executable=executable)
     assert time.monotonic() - started < 5.0
     receipt: Receipt = json.loads(answer.out)
     assert receipt.keys() >= RECEIPT
@@ -110,12 +112,8 @@ def trading(tmp_path: Path, folder: Path) -> Iterator[Running]:
 @contextmanager
 def started(folder: Path, *words: object) -> Iterator[Running]:
     """A run that may not have got far."""
-    run = Running(folder, *words)
-    try:
+    with Running(folder, *words) as run:
         yield run
-    finally:
-        if run.process.stdout is not None and not run.process.stdout.closed:
-            run.kill()
 
 
 # --- a process that does not answer ----------------------------------------------------------------
@@ -266,12 +264,19 @@ def test_a_live_process_without_flatten_cancels_and_keeps_its_positions(
     assert {p["symbol"] for p in look(folder).status()["positions"]} == {*receipt["positions_left"]}
 
 
-def test_a_race_with_a_start_never_ends_in_trading(tmp_path: Path, folder: Path) -> None:
+@pytest.mark.parametrize("executable", [False, True], ids=["at once", "soon"])
+def test_a_race_with_a_start_never_ends_in_trading(
+    tmp_path: Path, folder: Path, executable: bool
+) -> None:
     with started(folder, "-c", written(tmp_path, Character.KEEN)) as run:
         wait_until(folder.exists)
-        _, receipt = emergency_stop(folder)
+        _, receipt = emergency_stop(folder, executable=executable)
         assert run.end().code in (HALTED, -signal.SIGKILL)
-    holds(folder, receipt)
+    if journals(folder):
+        holds(folder, receipt)
+    else:  # it had not even begun one
+        assert receipt["confirmed"]
+        assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
 
 
 # --- no process at all ---------------------------------------------------------------------------------

@@ -443,13 +443,12 @@ def test_49_while_it_is_only_starting_nothing_is_ever_sent(tmp_path: Path) -> No
         live.exchange.start_walking(50)
         live.exchange.misbehave("late", path="exchangeInfo", seconds=30)
         words = ("--live", "--yes", "-c", live.config)
-        run = Running(live.folder, *words, **live.env)
-        try:
+        words = ("--live", "--yes", "-c", live.config)
+        credentials: dict[str, Any] = dict(live.env)
+        with Running(live.folder, *words, live=True, **credentials) as run:
             live.exchange.until(lambda: live.exchange.truth.requests("GET", "exchangeInfo"))
             answer, receipt = stopped(live)
             assert run.end().code == -signal.SIGKILL
-        finally:
-            run.process.kill()
         assert (answer.code, receipt["confirmed"]) == (0, True)
         assert live.exchange.truth.ours() == []
 

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fixtures.command import environment, journals, running
+from tests.fixtures.command import PATIENCE_S, environment, journals, running
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character, Typed, look, written
@@ -65,6 +66,14 @@ def truth(url: str) -> dict[str, Any]:
     return told
 
 
+def compared_clean(typed: Typed, keys: dict[str, str]) -> None:
+    """Asked until no order is just on its way."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (answer := typed("reconcile --json", **keys)).code != 0:
+        assert time.monotonic() < deadline, answer
+    assert answer.document()["clean"]
+
+
 @pytest.mark.slow
 def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
     """Every command of a live account, once."""
@@ -79,7 +88,7 @@ def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
         assert {finding["verdict"] for finding in fit["findings"]} == {"passed", "warned"}
 
         words = ("--live", "--yes", "-c", config)
-        with running(folder, *words, **keys) as run:
+        with running(folder, *words, live=True, **keys) as run:
             assert any("REAL MONEY" in line for line in run.lines)
             run.line("FILL buy")
             run.line("FILL sell")
@@ -92,8 +101,7 @@ def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
             assert {order["status"] for order in typed("orders --json").document()} <= {
                 "filled", "approved", "accepted", "partially_filled",
             }  # fmt: skip
-            compared = typed("reconcile --json", **keys).document()
-            assert compared["clean"], compared
+            compared_clean(typed, keys)
             receipt = typed("emergency-stop --flatten --json", **keys).document()
             assert receipt["confirmed"], receipt
             assert run.end().code == HALTED

@@ -16,9 +16,10 @@ import msgspec
 import pexpect
 import pytest
 
-from tests.fixtures.command import TRADECTL, environment
+from tests.fixtures.command import environment
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK
+from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Typed, private
 from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import AccessLost, ExchangeError

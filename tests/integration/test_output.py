@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import TRADECTL, command, environment, journals, tradectl
+from tests.fixtures.command import command, environment, journals, tradectl
+from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, Typed, trades, waves, written
 
 # --- pipes --------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pexpect
 import pyte
 import pytest
 
-from tests.fixtures.command import TRADECTL, environment, running, tradectl
+from tests.fixtures.command import environment, running, tradectl
+from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, replayed, written
 
 SIZES = [(80, 24), (160, 50)]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import resource
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from tests.fixtures.command import (
-    TRADECTL,
+    PIPES,
     Answer,
     command,
     environment,
@@ -21,6 +20,7 @@ from tests.fixtures.command import (
     records_of,
     tradectl,
 )
+from tests.fixtures.processes import kill_group, start
 from tests.fixtures.run_inputs import Typed
 from tests.loopback import loopback_thread
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
@@ -54,13 +54,17 @@ class Recorder:
 
     def __init__(self, config: Path, output: Path, *words: str, most_bytes: int = 0) -> None:
         self.output = output
-        self.process = subprocess.Popen(
-            [*TRADECTL, "record", "--exchange", "binance", "-c", str(config), "--json",
-             "--output", str(output), *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(),
-            preexec_fn=(lambda: _limit(most_bytes)) if most_bytes else None,  # noqa: PLW1509
-        )  # fmt: skip
+        asked = ("record", "--exchange", "binance", "-c", config, "--json", "--output", output)
+        self.process = start([*asked, *words], environment(), live=True, **PIPES)
+        if most_bytes:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            kill_group(self.process)
 
     def trades(self) -> list[int]:
         """The ids that are in the file by now."""
@@ -76,11 +80,6 @@ class Recorder:
         return Answer(self.process.returncode, out, err)
 
 
-def _limit(most_bytes: int) -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-
-
 def made_by(exchange: Any, symbol: str = "BTCUSDT") -> list[int]:
     return [trade.id for trade in exchange.engines["spot"].trades[symbol].trades]
 
@@ -89,7 +88,7 @@ def test_a_recording_is_played_and_verified(exchange: Any, config: Path, tmp_pat
     path = tmp_path / "a.jsonl"
     words = ("record", "--exchange", "binance", "-c", config, *THREE, "--output", path)
     told = command(*words, "--channel", "trades", "--channel", "quotes", "--channel", "book",
-                   "--duration", "2", "--json").document()  # fmt: skip
+                   "--duration", "2", "--json", live=True).document()  # fmt: skip
     assert told["reason"] == "duration is over"
     assert told["symbols"] == ["BTCUSDT", "ETHUSDT"]
     assert told["events"] == sum(told["by_symbol"].values()) == told["counts"]["delivered"]
@@ -114,48 +113,50 @@ def test_a_recording_is_played_and_verified(exchange: Any, config: Path, tmp_pat
 def test_no_trade_is_missing_though_connections_are_lost(
     exchange: Any, config: Path, tmp_path: Path
 ) -> None:
-    recorder = Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT")
-    exchange.until(lambda: len(recorder.trades()) > 30, 30)
-    for _ in range(2):
-        before = len(recorder.trades())
-        exchange.restart_streams()
-        exchange.until(lambda least=before + 40: len(recorder.trades()) > least, 30)
-    told = recorder.end(signal.SIGINT).document()
-    trades, printed = recorder.trades(), made_by(exchange)
-    first = printed.index(trades[0])
-    assert trades == printed[first : first + len(trades)]
-    assert told["counts"]["reconnects"] >= 2
-    assert told["reason"] == "interrupted"
+    with Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT") as recorder:
+        exchange.until(lambda: len(recorder.trades()) > 30, 30)
+        for _ in range(2):
+            before = len(recorder.trades())
+            exchange.restart_streams()
+            exchange.until(lambda least=before + 40: len(recorder.trades()) > least, 30)
+        told = recorder.end(signal.SIGINT).document()
+        trades, printed = recorder.trades(), made_by(exchange)
+        first = printed.index(trades[0])
+        assert trades == printed[first : first + len(trades)]
+        assert told["counts"]["reconnects"] >= 2
+        assert told["reason"] == "interrupted"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_a_footer(
     exchange: Any, config: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    recorder = Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT")
-    exchange.until(recorder.trades, 30)
-    answer = recorder.end(number)
-    assert answer.code == 0
-    assert "Traceback" not in answer.err
-    assert command("replay", recorder.output, "--json").document()["clean"] is True
+    with Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT") as recorder:
+        exchange.until(recorder.trades, 30)
+        answer = recorder.end(number)
+        assert answer.code == 0
+        assert "Traceback" not in answer.err
+        assert command("replay", recorder.output, "--json").document()["clean"] is True
 
 
 def test_a_disk_without_room_ends_it_in_one_line(
     exchange: Any, config: Path, tmp_path: Path
 ) -> None:
-    recorder = Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT", most_bytes=40_000)
-    answer = recorder.end()
-    assert answer.code == 1
-    assert "cannot be written: File too large" in answer.complaint()
-    replayed = command("replay", recorder.output, "--json").document()
-    assert replayed["verified"] is True
-    assert replayed["clean"] is False
+    with Recorder(
+        config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT", most_bytes=40_000
+    ) as recorder:
+        answer = recorder.end()
+        assert answer.code == 1
+        assert "cannot be written: File too large" in answer.complaint()
+        replayed = command("replay", recorder.output, "--json").document()
+        assert replayed["verified"] is True
+        assert replayed["clean"] is False
 
 
 def test_nothing_is_ever_overwritten(config: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("mine")
-    answer = command("record", "--exchange", "binance", "-c", config, "--output", path)
+    answer = command("record", "--exchange", "binance", "-c", config, "--output", path, live=True)
     assert answer.code == 2
     assert "a.jsonl is there already" in answer.complaint()
     assert path.read_text() == "mine"
@@ -180,7 +181,7 @@ def test_where_nothing_comes_it_says_so(config: Path, exchange: Any, tmp_path: P
     exchange.stop_walking()
     answer = command("record", "--exchange", "binance", "-c", config, "--symbol", "BTCUSDT",
                      "--channel", "trades", "--duration", "0.5", "--output", tmp_path / "a.jsonl",
-                     "--json")  # fmt: skip
+                     "--json", live=True)  # fmt: skip
     assert answer.code == 1
     assert json.loads(answer.out)["events"] == 0
     assert answer.complaint() == "tradectl: nothing came from binance"
@@ -256,9 +257,7 @@ def test_exchanges_are_listed(typed: Typed) -> None:
 
 
 def test_quotes_of_a_recording_are_quotes(exchange: Any, config: Path, tmp_path: Path) -> None:
-    recorder = Recorder(
-        config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT", "--channel", "quotes",
-        "--duration", "1",
-    )  # fmt: skip
-    assert recorder.end().code == 0
-    assert {type(record.event) for record in records_of(recorder.output)} == {QuoteEvent}
+    words = ("--symbol", "BTCUSDT", "--channel", "quotes", "--duration", "1")
+    with Recorder(config, tmp_path / "a.jsonl", *words) as recorder:
+        assert recorder.end().code == 0
+        assert {type(record.event) for record in records_of(recorder.output)} == {QuoteEvent}
