@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.fixtures.monitoring import Inbox, StillClock, Stopwatch, until
+from tradectl.bus.components import ComponentRegistry
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.time import SECOND
 from tradectl.monitoring import (
@@ -20,7 +21,7 @@ from tradectl.monitoring import (
 from tradectl.monitoring.health import worst
 from tradectl.state.manager import StateManager
 
-HEALTHY, UNKNOWN, DEGRADED, UNHEALTHY = HealthStatus
+HEALTHY, UNKNOWN, DEGRADED, UNHEALTHY, CRITICAL = HealthStatus
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def watch() -> Stopwatch:
 
 @pytest.fixture
 def monitor(watch: Stopwatch) -> SystemMonitor:
-    bus = EventBus()
     clock = StillClock(90 * SECOND)
+    bus = EventBus(components=ComponentRegistry(clock, watch))
     return SystemMonitor(
         bus, StateManager(bus), check_timeout=0.05, monotonic=watch, clock=clock, stall_limit=0
     )
@@ -45,6 +46,7 @@ def monitor(watch: Stopwatch) -> SystemMonitor:
         ([HEALTHY, UNKNOWN], UNKNOWN),
         ([DEGRADED, UNKNOWN, HEALTHY], DEGRADED),
         ([HEALTHY, UNHEALTHY, DEGRADED], UNHEALTHY),
+        ([UNHEALTHY, CRITICAL, HEALTHY], CRITICAL),
     ],
 )
 def test_the_system_is_as_well_as_its_worst_component(

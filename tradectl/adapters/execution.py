@@ -7,6 +7,7 @@ from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
+from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import (
     CancelRequested,
     Command,
@@ -27,7 +28,10 @@ CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
 
 
 class ExecutionAdapter:
-    """Binds an ExecutionEngine to the bus, and a gateway to both; by default on paper."""
+    """Binds an ExecutionEngine to the bus, and a gateway to both; by default on paper.
+
+    Raises ConfigError without a gateway where the orchestrator's config does not let it trade on paper.
+    """
 
     name = "execution"
 
@@ -42,6 +46,11 @@ class ExecutionAdapter:
         self.engine = ExecutionEngine()
         self._bus = bus
         self._state = state
+        if gateway is None and not bus.terms.paper_trading:
+            raise ConfigError(
+                "enable_paper_trading is false and ExecutionAdapter was given no exchange: "
+                "pass it a gateway, or trade on paper"
+            )
         self._gateway = gateway or PaperGateway(bus, state.books.instruments)
         self._gate = ExchangeGate(self._gateway, bus.schedule, latch)
         self._gateway.guard(self._pre_send_check)
@@ -60,6 +69,7 @@ class ExecutionAdapter:
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._gateway.restore(books.working_orders(), held)
+        self._bus.components.started(self.name)
 
     def _pre_send_check(self, command: SubmitOrder) -> str:
         """What risk let pass may have waited since then: a halt or a hold may have come in between."""
@@ -83,6 +93,7 @@ class ExecutionAdapter:
             self._bus.detach(handler)
         self._bus.detach(self._on_command)
         self._bus.detach(self._on_risk)
+        self._bus.components.stopped(self.name)
 
     def _on_approved(self, record: Record) -> list[Event]:
         """Release it: the command waits in the outbox until the step is durable."""

@@ -43,12 +43,14 @@ class PortfolioAdapter:
         self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
         self._bus.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self._bus.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
+        self._bus.components.started(self.name)
 
     async def stop(self) -> None:
         for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
             self._bus.detach(handler)
         self._bus.detach(self._on_denied)
         self._bus.detach(self._on_hold)
+        self._bus.components.stopped(self.name)
 
     def _on_signal(self, record: Record) -> list[Event]:
         return self.engine.on_signal(record.event, self._state.books)  # type: ignore[arg-type]

@@ -12,24 +12,29 @@ from tradectl.state.manager import StateManager
 
 
 class RiskAdapter:
-    """Binds a RiskEngine to the bus and the books; without one, the default limits."""
+    """Binds a RiskEngine to the bus and the books; without one, the default limits with no more working
+    orders than the orchestrator's `max_concurrent_orders`."""
 
     name = "risk"
 
     def __init__(
         self, bus: EventBus, state: StateManager, engine: RiskEngine | None = None
     ) -> None:
-        self.engine = engine or RiskEngine(RiskLimits())
+        self.engine = engine or RiskEngine(
+            RiskLimits().with_at_most(bus.terms.max_concurrent_orders)
+        )
         self._bus = bus
         self._state = state
 
     async def start(self) -> None:
         self._bus.attach(OrderInitialized, self._on_order, Stage.RISK)
         self._bus.attach(TimerFired, self._on_timer, Stage.RISK)
+        self._bus.components.started(self.name)
 
     async def stop(self) -> None:
         self._bus.detach(self._on_order)
         self._bus.detach(self._on_timer)
+        self._bus.components.stopped(self.name)
 
     def _on_order(self, record: Record) -> list[Event]:
         order: OrderInitialized = record.event  # type: ignore[assignment]

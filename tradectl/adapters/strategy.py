@@ -23,10 +23,12 @@ class StrategyAdapter:
     async def start(self) -> None:
         self._bus.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
         self._bus.attach(CommandReceived, self._on_command, Stage.STRATEGY)
+        self._bus.components.started(self.name)
 
     async def stop(self) -> None:
         self._bus.detach(self._on_market)
         self._bus.detach(self._on_command)
+        self._bus.components.stopped(self.name)
 
     def _on_market(self, record: Record) -> list[Event] | None:
         return self.engine.on_market(record.event, record.at)  # type: ignore[arg-type]

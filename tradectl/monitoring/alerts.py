@@ -98,6 +98,7 @@ class AlertManager:
             sink.start()
         if self._writer is not None:
             self._writer.start()
+        self._bus.components.started(self.name)
 
     async def stop(self) -> None:
         """Deliver and store what waits, then stop. What the bus still holds is not heard any more."""
@@ -111,6 +112,7 @@ class AlertManager:
         await asyncio.gather(*(sink.stop() for sink in self._sinks))
         if self._writer is not None:
             await self._writer.stop()
+        self._bus.components.stopped(self.name)
 
     async def flush(self) -> None:
         """Store every change now. Raises StateError, and keeps the changes then."""

@@ -20,9 +20,14 @@ from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import MILLISECOND, iso
 from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alerts import AlertManager
-from tradectl.monitoring.checkup import Checker, Checkup
 from tradectl.monitoring.data_age import DataAge
-from tradectl.monitoring.health import ComponentHealth, HealthStatus, worst
+from tradectl.monitoring.health import (
+    Checker,
+    ComponentHealth,
+    HealthChecks,
+    HealthStatus,
+    worst,
+)
 from tradectl.monitoring.resources import Resources
 from tradectl.monitoring.watchdog import Watchdog
 
@@ -30,6 +35,10 @@ if TYPE_CHECKING:
     from tradectl.state.manager import StateManager
 
 COMPONENT_UNHEALTHY = "component_unhealthy"
+SEVERITY_OF_HEALTH = {
+    HealthStatus.UNHEALTHY: AlertSeverity.ERROR,
+    HealthStatus.CRITICAL: AlertSeverity.CRITICAL,
+}
 
 log = logging.getLogger("tradectl.monitor")
 
@@ -61,8 +70,8 @@ class SystemMonitor:
         self._alerts = alerts
         self._interval = interval
         self._clock = clock or WallClock()
-        self._checkup = Checkup(
-            self._clock,
+        self._health = HealthChecks(
+            bus.components,
             heartbeat_timeout=heartbeat_timeout,
             check_timeout=check_timeout,
             monotonic=monotonic,
@@ -75,17 +84,19 @@ class SystemMonitor:
         self._last_resources: dict[str, Any] = {}
         self._loop_lag_ms = 0.0
         self._slow_seq = 0
-        self._unhealthy: dict[str, bool] = {}
+        self._alerted: dict[str, AlertSeverity] = {}
         self._task: asyncio.Task[None] | None = None
 
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin the rounds; does nothing when already started."""
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._keep_watching())
-            if self._has_watchdog:
-                self._watchdog.start()
+        if self._task is not None:
+            return
+        self._task = asyncio.ensure_future(self._keep_watching())
+        if self._has_watchdog:
+            self._watchdog.start()
+        self._bus.components.started(self.name)
 
     async def stop(self) -> None:
         if self._task is None:
@@ -94,24 +105,25 @@ class SystemMonitor:
         task, self._task = self._task, None
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._bus.components.stopped(self.name)
 
     # --- components ----------------------------------------------------------------------------------
 
     def register_component(self, name: str) -> None:
         """Expect heartbeats of `name`: its health is UNKNOWN until the first."""
-        self._checkup.expect(name)
+        self._bus.components.expect(name)
 
     def register_component_checker(self, name: str, checker: Checker) -> None:
-        """Ask `await checker()` for the health of `name` instead of counting heartbeats."""
-        self._checkup.set_checker(name, checker)
+        """Ask `await checker()` for the health of `name` instead of going by its heartbeats."""
+        self._health.set_checker(name, checker)
 
     def heartbeat(self, name: str) -> None:
         """`name` is alive."""
-        self._checkup.beat(name)
+        self._bus.components.heartbeat(name)
 
     async def check_component_health(self, name: str) -> ComponentHealth:
         """Never raises: UNKNOWN for a name not heard of, UNHEALTHY for a check that fails or hangs."""
-        return await self._checkup.of(name)
+        return await self._health.of(name)
 
     async def get_system_health(self) -> dict[str, Any]:
         """JSON-ready: `status` (the worst of all), `components` by name, `resources`, `checked_at`.
@@ -119,7 +131,7 @@ class SystemMonitor:
         Resources: cpu_pct (100 is one core), rss_mb, loop_lag_ms, open_files, threads; None where the
         machine does not tell.
         """
-        healths = await self._checkup.all()
+        healths = await self._health.all()
         resources = await asyncio.to_thread(self._resources.read)
         return {
             "status": worst(health.status for health in healths.values()),
@@ -153,19 +165,20 @@ class SystemMonitor:
         self._last_resources = dict(await asyncio.to_thread(self._resources.read))
         for event in (*self._data.look(), *self._new_slow_steps()):
             self._post(event)
-        for name, health in (await self._checkup.all()).items():
-            self._tell(name, health)
+        for name, health in (await self._health.all()).items():
+            self._alert_on(name, health)
 
-    def _tell(self, name: str, health: ComponentHealth) -> None:
+    def _alert_on(self, name: str, health: ComponentHealth) -> None:
         """An alert at the moment a component turns unhealthy, its end once it is healthy again."""
         if self._alerts is None:
             return
-        if health.status is HealthStatus.UNHEALTHY and not self._unhealthy.get(name):
-            self._unhealthy[name] = True
-            message = health.message or "its check says that it is unhealthy"
-            self._alerts.raise_alert(COMPONENT_UNHEALTHY, message, AlertSeverity.ERROR, name)
-        elif health.status is HealthStatus.HEALTHY and self._unhealthy.get(name):
-            self._unhealthy[name] = False
+        severity = SEVERITY_OF_HEALTH.get(health.status)
+        if severity is not None and self._alerted.get(name) is not severity:
+            self._alerted[name] = severity
+            message = health.message or f"its check says that it is {health.status}"
+            self._alerts.raise_alert(COMPONENT_UNHEALTHY, message, severity, name)
+        elif health.status is HealthStatus.HEALTHY and name in self._alerted:
+            del self._alerted[name]
             self._alerts.resolve_type(COMPONENT_UNHEALTHY, name)
 
     def _new_slow_steps(self) -> list[SystemEvent]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from tradectl.domain.errors import ConfigError
@@ -95,6 +96,13 @@ class RiskLimits(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     def no_entries_from(self, loss: Loss) -> Decimal | None:
         """The percentage from which on no position is opened or enlarged."""
         return next((value for value, action in self.levels(loss) if action != "alert"), None)
+
+    def with_at_most(self, orders: int | None) -> RiskLimits:
+        """These limits with no more than so many working orders; None leaves them as they are."""
+        own = self.max_working_orders
+        if orders is None or (own is not None and own <= orders):
+            return self
+        return msgspec.structs.replace(self, max_working_orders=orders)
 
     def _check_levels(self, loss: Loss) -> None:
         before, floor = Decimal(0), "0"

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Struct
-
+from tradectl.bus.components import ComponentStatus, Terms
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig
@@ -31,9 +28,8 @@ from tradectl.domain.events import (
     Record,
     SystemEvent,
 )
-from tradectl.domain.time import SECOND, iso
+from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingState
-from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.books import RISK_TIMER
 from tradectl.state.latch import HaltSwitch
@@ -42,21 +38,7 @@ from tradectl.state.status import halt
 from tradectl.system.component import Component, Quiesces
 
 REBALANCE_TIMER = "rebalance"
-HEALTH = {
-    "FAILED": HealthStatus.UNHEALTHY,
-    "RESTARTING": HealthStatus.DEGRADED,
-    "DEGRADED": HealthStatus.DEGRADED,
-}
 SETTLED = (TradingState.PAUSED, TradingState.HALTED)
-
-
-class ComponentState(Struct):
-    """What is known of one component."""
-
-    status: str = "REGISTERED"
-    last_heartbeat: int = 0
-    error_count: int = 0
-    message: str = ""
 
 
 class TradingOrchestrator:
@@ -76,29 +58,34 @@ class TradingOrchestrator:
     ) -> None:
         self.config = config or OrchestratorConfig()
         self.event_bus = bus or EventBus()
+        self.event_bus.terms = Terms(
+            self.config.enable_paper_trading, self.config.max_concurrent_orders
+        )
         self.state_manager = state or StateManager(self.event_bus)
         self.lifecycle = "CREATED"
         self.halted = asyncio.Event()
         self._latch = latch
-        self._components: dict[str, ComponentState] = {}
+        self._components = self.event_bus.components
         self._managed: list[tuple[str, Component]] = []
+        self._started: list[tuple[str, Component]] = []
         self._loops: list[tuple[str, Loop, bool]] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     # --- components ----------------------------------------------------------------------------------
 
     def register_component(self, name: str) -> None:
-        """Make `name` known: it appears in the status, and reports by update_component_status."""
-        self._components.setdefault(name, ComponentState())
+        """Make `name` known to the status and to the monitor. Registering is a first sign of life; from
+        then on it has to report, or to be heard of by the monitor's `heartbeat`, every two minutes."""
+        self._components.heartbeat(name)
 
     def update_component_status(self, name: str, status: str, message: str = "") -> None:
-        """A component's word on itself. `FAILED` and `RESTARTING` count as errors."""
-        self.register_component(name)
-        component = self._components[name]
-        component.status, component.message = status, message
-        component.last_heartbeat = time.time_ns()  # of the machine, even where data has another
-        component.error_count += status in ("FAILED", "RESTARTING")
-        if status in ("FAILED", "RESTARTING"):
+        """A component's word on itself. `FAILED` and `RESTARTING` count as errors, and alert.
+
+        Raises UsageError for a status that is not a ComponentStatus.
+        """
+        parsed = ComponentStatus.parse(status)
+        self._components.report(name, parsed, message)
+        if parsed.is_failure:
             self.event_bus.post(
                 SystemEvent(
                     source_component="orchestrator",
@@ -108,38 +95,14 @@ class TradingOrchestrator:
                 )
             )
 
-    def component_names(self) -> list[str]:
-        return list(self._components)
-
-    def beat(self) -> None:
-        """Everything that runs has just shown that it does: the loop that calls this got its turn."""
-        now = time.time_ns()
-        for name, component in self._components.items():
-            task = self._tasks.get(name)
-            if component.status == "RUNNING" and (task is None or not task.done()):
-                component.last_heartbeat = now
-
-    async def health_of(self, name: str) -> ComponentHealth:
-        """A component's health by its own word."""
-        component = self._components[name]
-        health = HEALTH.get(component.status, HealthStatus.HEALTHY)
-        beat = component.last_heartbeat
-        return ComponentHealth(
-            name,
-            health,
-            last_heartbeat=datetime.fromtimestamp(beat / SECOND, UTC) if beat else None,
-            error_count=component.error_count,
-            message=component.message,
-        )
-
     def add(self, name: str, component: Component) -> None:
         """Start `component` with the system, after those added before, and stop it with it."""
-        self.register_component(name)
+        self._components.expect(name, in_loop=True)
         self._managed.append((name, component))
 
     def add_loop(self, name: str, loop: Loop, *, retry: bool = True) -> None:
         """Run `loop` once everything is started, supervised: restarted when it fails, if `retry`."""
-        self.register_component(name)
+        self._components.expect(name, in_loop=True)
         self._loops.append((name, loop, retry))
 
     async def finished(self, name: str) -> None:
@@ -154,11 +117,10 @@ class TradingOrchestrator:
         try:
             await self.event_bus.start()
             await self.state_manager.start()
-            self.update_component_status("bus", "RUNNING")
-            self.update_component_status("state", "RUNNING")
             for name, component in self._managed:
                 await component.start()
-                self.update_component_status(name, "RUNNING")
+                self._started.append((name, component))
+                self._components.started(name)
         except BaseException:  # half a system must not stay behind, whatever stopped its start
             self.lifecycle = "FAILED"
             await self._stop_all()
@@ -197,25 +159,17 @@ class TradingOrchestrator:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for name in self._tasks:
-            self._stopped(name)
-        for name, component in reversed(self._managed):
-            if self._components[name].status != "REGISTERED" and isinstance(component, Quiesces):
+            self._components.stopped(name)
+        ending, self._started = self._started[::-1], []
+        for _, component in ending:
+            if isinstance(component, Quiesces):
                 await component.quiesce()
         await self.event_bus.stop(self.config.shutdown_timeout_seconds)
         self.event_bus.detach(self._latch_a_halt)
-        for name, component in reversed(self._managed):
-            if self._components[name].status != "REGISTERED":
-                await component.stop()
-                self._stopped(name)
-        self._stopped("bus")
-        self._stopped("state")
+        for name, component in ending:
+            await component.stop()
+            self._components.stopped(name)
         await self.state_manager.stop()
-
-    def _stopped(self, name: str) -> None:
-        """What failed stays failed; the rest has ended as it should."""
-        component = self._components.get(name)
-        if component is not None and component.status != "FAILED":
-            component.status = "STOPPED"
 
     # --- trading -------------------------------------------------------------------------------------
 
@@ -273,16 +227,7 @@ class TradingOrchestrator:
         """`state`, `components`, `halt`, and the bus figures."""
         return {
             "state": self.state,
-            "components": {name: self._describe(name) for name in self._components},
+            "components": {name: c.document() for name, c in self._components.all().items()},
             "halt": halt(self.state_manager.books),
             "bus": self.event_bus.get_metrics(),
-        }
-
-    def _describe(self, name: str) -> dict[str, Any]:
-        component = self._components[name]
-        return {
-            "status": component.status,
-            "last_heartbeat": iso(component.last_heartbeat) if component.last_heartbeat else None,
-            "error_count": component.error_count,
-            "message": component.message,
         }

@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -172,9 +171,6 @@ class TradingRun(Session):
             )
         add_loop("sampler", self._sample)
         self._tell_of_exchanges()
-        for name in self.orchestrator.component_names():
-            checker = partial(self.orchestrator.health_of, name)
-            self.monitor.register_component_checker(name, checker)
 
     def _post_market(self, events: list[MarketDataEvent]) -> None:
         self.bus.post_market(events)
@@ -268,7 +264,6 @@ class TradingRun(Session):
     async def _sample(self) -> None:
         while True:
             self.recent.sample()
-            self.orchestrator.beat()
             self._tell_of_exchanges()
             await asyncio.sleep(1.0)
 

@@ -15,21 +15,22 @@ from decimal import Decimal
 from types import MethodType
 from typing import Any
 
+from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.errors import StateError, UsageError
+from tradectl.domain.errors import StateError
 from tradectl.domain.events import Record, SystemEvent
-from tradectl.domain.positions import Position
 from tradectl.domain.text import harmless
+from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.books import FOLD, Books
 from tradectl.state.consistency import fill_problems, problems_of
+from tradectl.state.manual_changes import json_ready, set_cash, set_position
 from tradectl.state.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
 STALLED_AFTER_S = 5.0
-SIDES = {"long": 1, "buy": 1, "short": -1, "sell": -1, "flat": 0}
 
 
 class StateManager:
@@ -56,6 +57,7 @@ class StateManager:
         self._fill_problems: list[str] = []
         self._run_id = run_id
         self._bus = bus
+        self._clock: Clock = bus.clock if bus is not None else WallClock()
         self._store = store
         self._flush_interval = flush_interval
         self._snapshot_interval = snapshot_interval
@@ -64,6 +66,7 @@ class StateManager:
         self._snapshot_at = -math.inf
         self._behind_since: float | None = None
         self._notes: dict[str, Any] = {}
+        self._reported: dict[str, dict[str, Any]] = {}
         self._flushing = asyncio.Lock()
         self._attached: list[Callable[[Record], Any]] = []
         self._task: asyncio.Task[None] | None = None
@@ -80,6 +83,7 @@ class StateManager:
                 handler = MethodType(FOLD[kind], self.books)
                 self._bus.attach(kind, handler, Stage.STATE)
                 self._attached.append(handler)
+            self._bus.components.started(self.name)
         if self._store is not None:
             self._task = asyncio.ensure_future(self._keep_projecting())
 
@@ -90,9 +94,10 @@ class StateManager:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             await self.flush(snapshot=True)
-        for handler in self._attached:
-            if self._bus is not None:
+        if self._bus is not None:
+            for handler in self._attached:
                 self._bus.detach(handler)
+            self._bus.components.stopped(self.name)
         self._attached.clear()
 
     async def _keep_projecting(self) -> None:
@@ -185,12 +190,16 @@ class StateManager:
         return {
             **status.system_state(self.books, self._run_id, self.last_seq),
             "consistency": {"ok": not self.problems, "problems": self.problems},
-            **self._notes,
+            "portfolio": self._portfolio(),
         }
 
     async def get_portfolio_state(self) -> dict[str, Any]:
         """Equity, cash, profit and fees as strings, and whatever update_portfolio_state added."""
-        return {**status.portfolio(self.books), **self._notes}
+        return self._portfolio()
+
+    def _portfolio(self) -> dict[str, Any]:
+        reported = {"reported": dict(self._reported)} if self._reported else {}
+        return {**self._notes, **status.portfolio(self.books), **reported}
 
     async def get_position(self, symbol: str) -> dict[str, Any] | None:
         """The position in `symbol`, or None when flat."""
@@ -216,37 +225,33 @@ class StateManager:
     # --- changes by hand -------------------------------------------------------------------------------
 
     async def update_portfolio_state(self, values: Mapping[str, Any]) -> None:
-        """Set `cash`, and keep anything else as a note beside the portfolio.
+        """Set `cash`. A figure that the books compute (`equity`, ...) is kept beside theirs, as
+        `reported: {name: {value, at}}`; anything else is a note in the portfolio.
 
-        Raises StateError on a journalled run: there cash moves by fills alone.
+        Raises StateError on a journalled run: there cash moves by fills alone. Raises UsageError for
+        a value that cannot be shown. A time without a zone is taken for UTC.
         """
         self._refuse_on_a_journalled_run("cash")
-        notes = dict(values)
-        if "cash" in notes:
-            self.books.account.cash = Decimal(str(notes.pop("cash")))
-        self._notes.update(notes)
+        shown = {name: json_ready(name, value) for name, value in values.items() if name != "cash"}
+        if "cash" in values:
+            set_cash(self.books.account, values["cash"])
+        computed, at = status.portfolio(self.books), iso(self._clock.now())
+        for name, value in shown.items():
+            if name in computed:
+                self._reported[name] = {"value": value, "at": at}
+            else:
+                self._notes[name] = value
         self._changed_by_hand = True
 
     async def update_position(self, symbol: str, values: Mapping[str, Any]) -> None:
         """Set a position: {side: long|short|flat, size, entry_price, current_price}.
 
-        Raises StateError on a journalled run: there positions move by fills alone.
+        It is put in at its entry price: what it is worth beyond that is profit. Raises StateError on a
+        journalled run, where positions move by fills alone, and UsageError for an impossible value.
         """
         self._refuse_on_a_journalled_run("positions")
-        size = Decimal(str(values.get("size", 0)))
-        side = str(values.get("side", "long")).lower()
-        if side not in SIDES:
-            raise UsageError(f"a position's side: expected one of {', '.join(SIDES)}, got {side!r}")
-        signed = SIDES[side] * size
+        set_position(self.books, symbol, values)
         self._changed_by_hand = True
-        entry = Decimal(str(values.get("entry_price", 0)))
-        before = self.books.position(symbol)
-        self.books.account.positions[symbol] = Position(
-            symbol, signed, signed * entry, before.realized, before.fees
-        )
-        if "current_price" in values:
-            self.books.last.pop(symbol, None)
-            self.books.account.marks[symbol] = Decimal(str(values["current_price"]))
 
     def _refuse_on_a_journalled_run(self, what: str) -> None:
         if self._bus is not None and self._bus.command_release.journal is not None:

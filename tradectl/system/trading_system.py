@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
-
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
 from tradectl.adapters.gateway import Gateway
 from tradectl.bus.event_bus import EventBus
@@ -42,10 +40,7 @@ class TradingSystem:
         latch: HaltSwitch | None = None,
     ) -> None:
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
-        limits = settings.risk
-        most = settings.orchestrator.max_concurrent_orders
-        if limits.max_working_orders is None or limits.max_working_orders > most:
-            limits = msgspec.structs.replace(limits, max_working_orders=most)
+        limits = settings.risk.with_at_most(settings.orchestrator.max_concurrent_orders)
         engine = StrategyEngine(
             settings.strategies,
             max_failures=settings.engine.max_failures,

@@ -1,0 +1,139 @@
+"""Who is at work on a bus: the one list of components, whoever started them.
+
+A component registers itself here when it starts, so the orchestrator can show it and the monitor judge
+it, and neither needs to be told of the other. Two kinds are told apart. What runs in the event loop
+itself (adapters, the state manager, feeds) is alive as long as the loop turns, and whoever looks at the
+list is the proof that it does. All else is as fresh as its last own report.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from tradectl.bus.clock import Clock, WallClock
+from tradectl.domain.errors import UsageError
+from tradectl.domain.text import harmless
+from tradectl.domain.time import iso
+
+
+class ComponentStatus(StrEnum):
+    """A component's own word on itself."""
+
+    REGISTERED = "REGISTERED"
+    """known, not started"""
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    DEGRADED = "DEGRADED"
+    """it runs, and not all of it works"""
+    RESTARTING = "RESTARTING"
+    """it failed, and is started again"""
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    """it ended as it should"""
+    FAILED = "FAILED"
+    """it failed, and is not started again"""
+
+    @property
+    def is_failure(self) -> bool:
+        return self in (ComponentStatus.FAILED, ComponentStatus.RESTARTING)
+
+    @classmethod
+    def parse(cls, text: str) -> ComponentStatus:
+        """The status of that name, in any case. Raises UsageError."""
+        try:
+            return cls(text.upper())
+        except ValueError:
+            raise UsageError(
+                f"unknown component status {harmless(text, 40)!r}: expected one of {', '.join(cls)}"
+            ) from None
+
+
+class Terms(Struct, frozen=True):
+    """What whoever built the system lets its components do. `paper_trading` False: without an exchange
+    there is no trading at all."""
+
+    paper_trading: bool = True
+    max_concurrent_orders: int | None = None
+
+
+class ComponentState(Struct):
+    """What is known of one component. `last_heartbeat` is ns UTC and `heartbeat_at` the same moment in
+    monotonic seconds, so that a clock that is set cannot age it; both are None before the first."""
+
+    in_loop: bool = False
+    status: ComponentStatus = ComponentStatus.REGISTERED
+    message: str = ""
+    error_count: int = 0
+    last_heartbeat: int | None = None
+    heartbeat_at: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON-ready data, in the shape of `components` in `status --json`."""
+        beat = self.last_heartbeat
+        return {
+            "status": self.status.value,
+            "last_heartbeat": None if beat is None else iso(beat),
+            "error_count": self.error_count,
+            "message": self.message,
+        }
+
+
+class ComponentRegistry:
+    """Components by name. Time is the machine's, even where the data has another: `clock` gives the
+    moment of a heartbeat, `monotonic` (seconds) its age."""
+
+    def __init__(
+        self, clock: Clock | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock or WallClock()
+        self._monotonic = monotonic
+        self._components: dict[str, ComponentState] = {}
+
+    def expect(self, name: str, *, in_loop: bool = False) -> ComponentState:
+        """Make `name` known; nothing is said of how it is."""
+        component = self._components.setdefault(name, ComponentState())
+        component.in_loop |= in_loop
+        return component
+
+    def heartbeat(self, name: str) -> ComponentState:
+        """`name` is alive."""
+        component = self.expect(name)
+        component.last_heartbeat, component.heartbeat_at = self._clock.now(), self._monotonic()
+        return component
+
+    def report(self, name: str, status: ComponentStatus, message: str = "") -> None:
+        """A component's word on itself, and a heartbeat. A failure counts as an error."""
+        component = self.heartbeat(name)
+        component.status, component.message = status, message
+        component.error_count += status.is_failure
+
+    def started(self, name: str) -> None:
+        """For what runs in the loop."""
+        self.expect(name, in_loop=True)
+        self.report(name, ComponentStatus.RUNNING)
+
+    def stopped(self, name: str) -> None:
+        """What failed stays failed; the rest has ended as it should."""
+        component = self._components.get(name)
+        if component is not None and component.status is not ComponentStatus.FAILED:
+            component.status = ComponentStatus.STOPPED
+
+    def age(self, component: ComponentState) -> float | None:
+        """Seconds since its last heartbeat; None before the first."""
+        at = component.heartbeat_at
+        return None if at is None else self._monotonic() - at
+
+    def get(self, name: str) -> ComponentState | None:
+        return self.all().get(name)
+
+    def all(self) -> dict[str, ComponentState]:
+        """Every component by name, in the order in which they became known."""
+        for name, component in self._components.items():
+            if component.in_loop and component.status is ComponentStatus.RUNNING:
+                self.heartbeat(name)
+        return self._components
