@@ -20,3 +20,373 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import Core, Handler, Stage, checked
+from tradectl.bus.mailbox import DeadLetter, Observer
+from tradectl.bus.observers import Kind, Observers
+from tradectl.bus.scheduler import NEVER, Scheduler
+from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.errors import JournalFailed, TradectlError
+from tradectl.domain.events import (
+    Event,
+    EventPriority,
+    EventType,
+    MarketDataEvent,
+    Record,
+    SystemEvent,
+    TimerFired,
+)
+from tradectl.domain.time import SECOND
+
+SLICE_NS = 5_000_000
+LATENCY_SAMPLES = 4_096
+YIELD_EVERY = 256
+SLOW_STEP_NS = 250_000_000
+
+
+class EventBus:
+    """Priority classes in, one deterministic core, observers out.
+
+    At most `max_queue_size` inputs wait in each of the two kinds: market data beyond it is shed, oldest
+    first, and counted; for everything else the publisher waits.
+    """
+
+    def __init__(
+        self,
+        max_queue_size: int = 10_000,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        core: Core | None = None,
+        components: ComponentRegistry | None = None,
+        history: int = 1_000,
+    ) -> None:
+        self.clock: Clock = clock or WallClock()
+        self.core = core or Core()
+        self.components = components or ComponentRegistry()
+        self.terms = Terms()
+        self.command_release = CommandRelease(journal, self.clock.now, self._fail)
+        self.failure: TradectlError | None = None
+        self.failed = asyncio.Event()
+        self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
+        self._max = max_queue_size
+        self._market: deque[MarketDataEvent] = deque()
+        self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
+        self._urgent_waiting = 0
+        self._agenda = Scheduler()
+        self._settling = False
+        self._observers = Observers(max_queue_size, history, self._observer_fails)
+        self._turn_task: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._quiet.set()
+        self._history: deque[Record] = deque(maxlen=history)
+        self._latency: deque[int] = deque(maxlen=LATENCY_SAMPLES)
+        self._unyielded = 0
+        self._published = self._dropped = 0
+
+    # --- inputs ------------------------------------------------------------------------------------
+
+    def post(self, event: Event) -> None:
+        """Queue one input, now: for edges that cannot wait. Market data may be shed to make room.
+        Raises TypeError for what is no event that a journal can hold."""
+        if event.priority is EventPriority.MARKET_DATA:
+            self.post_market([event])  # type: ignore[list-item]
+            return
+        self._urgent[checked(event).priority].append(event)
+        self._published += 1
+        self._urgent_waiting += 1
+        self._awake()
+
+    def post_market(self, events: list[MarketDataEvent]) -> None:
+        """Queue market data in order; what does not fit pushes the oldest out, counted as dropped."""
+        self._published += len(events)
+        self._market.extend(events)
+        while len(self._market) > self._max:
+            self._market.popleft()
+            self._dropped += 1
+        self._awake()
+
+    async def publish(self, event: Event) -> None:
+        """Queue one input; waits while there is no room for it.
+
+        Market data waits for a turn of the loop or two and is shed after that, never the rest.
+        """
+        if event.priority is EventPriority.MARKET_DATA:
+            self._unyielded += 1
+            if self._unyielded >= YIELD_EVERY:
+                self._unyielded = 0
+                await asyncio.sleep(0)
+        else:
+            while self._urgent_waiting >= self._max and self._turn_task is not None:
+                if self.failure is not None:
+                    raise self.failure
+                self._room.clear()
+                await self._room.wait()
+        self.post(event)
+
+    def schedule(self, event: Event, due: int) -> None:
+        """Queue an input that comes at `due` (ns), or now if that has passed."""
+        if due <= self.clock.now():
+            self.post(event)
+            return
+        self._agenda.put(event, due)
+        self._set_alarm()
+
+    def every(self, interval: int, name: str) -> None:
+        """A TimerFired `name` at every multiple of `interval` ns; times passed over are not made up.
+
+        On recorded data time begins with the first event, and the timers with it.
+        """
+        self._agenda.every(interval, name, self.clock.now())
+        self._set_alarm()
+
+    def settle(self) -> None:
+        """Recorded data has ended: let the answers that are still under way arrive."""
+        self._agenda.drop_timers()
+        self._settling = True
+        self._awake()
+
+    # --- the core ----------------------------------------------------------------------------------
+
+    def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
+        """Make `handler` part of the core: called in the step, its returned events are derived."""
+        self.core.attach(kind, handler, stage)
+
+    def detach(self, handler: Handler) -> None:
+        self.core.detach(handler)
+
+    def send(self, command: OutboundCommand) -> None:
+        """From a core handler: ask the exchange for this once the step is durable."""
+        self.core.outbox.append(command)
+
+    def turn(self) -> None:
+        """Take waiting inputs through the core for a few milliseconds, then write and show them."""
+        if self.failure is not None:
+            return
+        records: list[Record] = []
+        written = 0
+        try:
+            core, market, agenda = self.core, self._market, self._agenda
+            stamp, note_latency = self.clock.stamp, self._latency.append
+            on_recorded_time = not self.clock.live
+            started = time.perf_counter_ns()
+            turn_end = started + SLICE_NS
+            while True:
+                if self._urgent_waiting:
+                    core.step(self._take_urgent(), self.clock.now(), records)
+                elif not market:
+                    if not self._settling or agenda.next_due == NEVER:
+                        break
+                    self._step_due(0, records)
+                elif on_recorded_time and market[0].ts >= agenda.next_due:
+                    self._step_due(market[0].ts, records)
+                else:
+                    event = market.popleft()
+                    core.step(event, stamp(event.ts), records)
+                if core.outbox:
+                    commands, core.outbox = core.outbox, []
+                    written = self.command_release.release(commands, records, written)
+                now = time.perf_counter_ns()
+                note_latency(now - started)
+                if now - started > SLOW_STEP_NS:
+                    self.slow_steps.append((core.seq, now - started))
+                if now > turn_end:
+                    break
+                started = now
+            self.command_release.write(records[written:])
+        except JournalFailed as error:
+            del records[written:]
+            self._fail(error)
+        except Exception as error:  # the bus itself broke: stop, never go on in silence
+            del records[written:]
+            self._fail(broken(error))
+        self._history.extend(records)
+        self._observers.show(records)
+
+    def _take_urgent(self) -> Event:
+        self._urgent_waiting -= 1
+        for queue in self._urgent:
+            if queue:
+                break
+        event = queue.popleft()
+        self._set_again(event)
+        return event
+
+    def _step_due(self, now: int, records: list[Record]) -> None:
+        """Recorded time has come to a scheduled input, or has only just begun."""
+        if self._agenda.begins:
+            self._agenda.begin(self.clock.stamp(now))
+            return
+        due, event = self._agenda.pop()
+        self._set_again(event, now)
+        self.core.step(event, self.clock.stamp(due), records)
+
+    def _set_again(self, event: Event, now: int = 0) -> None:
+        if isinstance(event, TimerFired):
+            self._agenda.set_timer(event.name, now or self.clock.now())
+            self._set_alarm()
+
+    def _fail(self, error: TradectlError) -> None:
+        """A journal that failed once is not believed again: nothing is decided or sent any more."""
+        self.failure = error
+        self.command_release.close()
+        self.core.outbox.clear()
+        self.failed.set()
+        self._room.set()
+
+    # --- observers -----------------------------------------------------------------------------------
+
+    def subscribe(
+        self, event_type: EventType, handler: Observer, *, name: str = "", records: bool = False
+    ) -> None:
+        """Call `handler(event)`, plain or async, for each event of a family, after it is durable.
+
+        With `records` the handler gets the Record: sequence number, time and cause as well.
+        """
+        self.observe([event_type], handler, name=name, records=records)
+
+    def observe(
+        self,
+        kinds: Iterable[Kind],
+        handler: Observer,
+        *,
+        name: str = "",
+        records: bool = True,
+    ) -> None:
+        """Like subscribe, for several families or classes in one mailbox that keeps their order."""
+        self._observers.add(kinds, handler, name, records=records)
+
+    def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
+        """A ring that always holds the newest `size` records of these kinds."""
+        return self._observers.keep(kinds, size)
+
+    def unsubscribe(self, event_type: Kind, handler: Observer) -> None:
+        """Stop calling `handler` for this family, or class, of events."""
+        self._observers.remove(event_type, handler)
+
+    def failed_events(self) -> list[DeadLetter]:
+        """Events that an observer could not handle, oldest first; the newest 1,000 are kept."""
+        return self._observers.dead_letters()
+
+    def retry_failed(self) -> int:
+        """Hand every dead letter to its observer once more; how many there were."""
+        return self._observers.retry()
+
+    def _observer_fails(self, letter: DeadLetter) -> None:
+        message = f"{letter.observer} keeps failing: {letter.error}"
+        self.post(
+            SystemEvent(
+                source_component="bus",
+                kind="handler_failed",
+                component=letter.observer,
+                message=message,
+            )
+        )
+
+    def history(self, event_type: EventType | None = None) -> list[Record]:
+        """The newest records, oldest first; of one family if given."""
+        return [r for r in self._history if event_type in (None, r.event.event_type)]
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to dispatch; does nothing when already started."""
+        if self._turn_task is not None:
+            return
+        self._turn_task = asyncio.ensure_future(self._run())
+        self._observers.start()
+        self.components.started("bus")
+        self._set_alarm()
+        self._awake()
+
+    async def stop(self, drain_s: float = 5.0) -> None:
+        """Finish what is queued, for at most `drain_s` seconds, then stop."""
+        if self._turn_task is None:
+            return
+        try:
+            async with asyncio.timeout(drain_s):
+                await self.join()
+        except TimeoutError:
+            pass  # bounded by promise: an observer that hangs must not keep the system from ending
+        task, self._turn_task = self._turn_task, None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._observers.stop()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self.components.stopped("bus")
+
+    def _has_work(self) -> bool:
+        unsettled = self._settling and self._agenda.next_due != NEVER
+        return bool(self._urgent_waiting or self._market or unsettled)
+
+    def waiting(self) -> int:
+        """Inputs queued and not yet dispatched, scheduled ones aside."""
+        return self._urgent_waiting + len(self._market)
+
+    async def dispatched(self) -> None:
+        """Wait until no input is waiting (scheduled ones aside)."""
+        await self._quiet.wait()
+
+    async def join(self) -> None:
+        """Wait until no input is waiting and every observer has handled what it was given."""
+        while True:
+            await self._quiet.wait()
+            await self.command_release.quiet()
+            if self.failure is not None:
+                return
+            if self._quiet.is_set() and not self._observers.waiting():
+                return
+            await asyncio.sleep(0.001)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._has_work() and self.failure is None:
+                self.turn()
+                self._room.set()
+                await asyncio.sleep(0)
+            self._room.set()
+            self._quiet.set()
+
+    def _awake(self) -> None:
+        if self._quiet.is_set():
+            self._quiet.clear()
+        self._wake.set()
+
+    def _set_alarm(self) -> None:
+        """Live clocks only: have the loop call when the next scheduled input is due."""
+        if not self.clock.live or self._turn_task is None:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._agenda.next_due != NEVER:
+            delay = max(0, self._agenda.next_due - self.clock.now()) / SECOND
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._post_due)
+
+    def _post_due(self) -> None:
+        now = self.clock.now()
+        while self._agenda.next_due <= now:
+            self.post(self._agenda.pop()[1])
+        self._set_alarm()
+
+    # --- figures ---------------------------------------------------------------------------------------
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Counters since the start, queue depth, step latency (us) and figures per observer."""
+        latency = sorted(self._latency)
+        return {
+            "published": self._published,
+            "processed": self._published - self._dropped - self.waiting(),
+            "failed": self._observers.dead_count,
+            "dropped": self._dropped,
+            "queue_depth": self.waiting(),
+            "latency_p50_us": _percentile_us(latency, 0.50),
+            "latency_p99_us": _percentile_us(latency, 0.99),
+            "handlers": self._observers.figures(),
+        }
+
+
+def _percentile_us(ordered: list[int], share: float) -> float:
+    return round(ordered[int(share * (len(ordered) - 1))] / 1000, 1) if ordered else 0.0

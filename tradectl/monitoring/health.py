@@ -67,7 +67,7 @@ def worst(statuses: Iterable[HealthStatus]) -> HealthStatus:
 
 
 class CheckCount(Struct):
-    """How often a component was checked, and how often it was found not to work."""
+    """How often a component was checked, and how often that failed or it had missed its heartbeat."""
 
     checks: int = 0
     errors: int = 0
@@ -117,7 +117,8 @@ class HealthChecks:
         if checker is not None:
             return await self._ask(name, component, count, checker)
         status, message = self._by_its_word(component)
-        count.errors += status is HealthStatus.UNHEALTHY
+        if not component.status.is_failure:  # those it told of itself are in its own count
+            count.errors += status is HealthStatus.UNHEALTHY
         return _health(name, status, component, count, message)
 
     async def _ask(

@@ -1,0 +1,336 @@
+"""What a user types after reading the documentation, put together from its pieces as they are printed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.fixtures.monitoring import Stopwatch, until
+from tradectl import (
+    EventBus,
+    MarketDataEvent,
+    OrchestratorConfig,
+    StateManager,
+    TradingOrchestrator,
+)
+from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
+from tradectl.bus.components import ComponentRegistry
+from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.events import OrderDenied
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.events import EventType, OrderInitialized
+from tradectl.monitoring import (
+    Alert,
+    AlertManager,
+    AlertSeverity,
+    ComponentHealth,
+    HealthStatus,
+    SystemMonitor,
+)
+from tradectl.system.component import Component
+
+ALL = ["bus", "state", "strategy", "risk", "execution", "portfolio", "alerts", "monitor"]
+
+
+class System:
+    """The pieces by the names that the documentation gives them."""
+
+    def __init__(self, orchestrator: TradingOrchestrator) -> None:
+        self.orchestrator = orchestrator
+        event_bus, state_manager = orchestrator.event_bus, orchestrator.state_manager
+        self.adapters: list[Component] = [
+            StrategyAdapter(event_bus),
+            RiskAdapter(event_bus, state_manager),
+            ExecutionAdapter(event_bus, state_manager),
+            PortfolioAdapter(event_bus, state_manager),
+        ]
+        self.alert_manager = AlertManager(event_bus)
+        self.monitor = SystemMonitor(event_bus, state_manager, self.alert_manager, interval=0.01)
+
+    async def start(self) -> None:
+        await self.orchestrator.start()
+        for adapter in self.adapters:
+            await adapter.start()
+        await self.alert_manager.start()
+        await self.monitor.start()
+
+    async def stop(self) -> None:
+        await self.monitor.stop()
+        await self.alert_manager.stop()
+        for adapter in reversed(self.adapters):
+            await adapter.stop()
+        await self.orchestrator.stop()
+
+
+def config(**changes: Any) -> OrchestratorConfig:
+    return OrchestratorConfig(
+        **{
+            "enable_paper_trading": True,
+            "max_concurrent_orders": 10,
+            "risk_check_interval_seconds": 5.0,
+            "portfolio_rebalance_interval_seconds": 60.0,
+            "enable_auto_recovery": True,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[System]:
+    made = System(TradingOrchestrator(config()))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def resting_order(symbol: str) -> OrderSpec:
+    return OrderSpec(
+        f"order-{symbol}", symbol, Side.BUY, Decimal(1), OrderType.LIMIT, price=Decimal(95)
+    )
+
+
+async def publish(bus: EventBus, symbol: str, prices: range) -> None:
+    for price in prices:
+        event = MarketDataEvent(
+            source_component="market_data_feed",
+            symbol=symbol,
+            price=Decimal(price),
+            volume=Decimal("1.5"),
+            bid=Decimal(price - 1),
+            ask=Decimal(price + 1),
+        )
+        await bus.publish(event)
+    await bus.join()
+
+
+# --- components ---------------------------------------------------------------------------------------
+
+
+async def test_parts_built_by_hand_are_in_status_and_health(system: System) -> None:
+    components = system.orchestrator.get_system_status()["components"]
+    assert {name: component["status"] for name, component in components.items()} == dict.fromkeys(
+        ALL, "RUNNING"
+    )
+    health = await system.monitor.get_system_health()
+    assert health["status"] == "healthy"
+    assert {*health["components"]} == {*ALL}
+    for name in ALL:
+        assert (await system.monitor.check_component_health(name)).status is HealthStatus.HEALTHY
+    await system.adapters[0].stop()
+    assert system.orchestrator.get_system_status()["components"]["strategy"]["status"] == "STOPPED"
+
+
+async def test_a_component_registered_with_the_orchestrator_is_known_to_the_monitor(
+    system: System,
+) -> None:
+    system.orchestrator.register_component("market_data_feed")
+    health = await system.monitor.check_component_health("market_data_feed")
+    assert health.status is HealthStatus.HEALTHY
+    assert health.last_heartbeat is not None
+    for status, expected in [
+        ("RUNNING", HealthStatus.HEALTHY),
+        ("DEGRADED", HealthStatus.DEGRADED),
+        ("FAILED", HealthStatus.UNHEALTHY),
+    ]:
+        system.orchestrator.update_component_status("market_data_feed", status)
+        health = await system.monitor.check_component_health("market_data_feed")
+        assert health.status is expected
+    assert health.error_count == 1
+
+
+async def test_a_component_that_falls_silent_turns_unhealthy_by_itself() -> None:
+    watch = Stopwatch()
+    bus = EventBus(components=ComponentRegistry(monotonic=watch))
+    orchestrator = TradingOrchestrator(config(), bus=bus)
+    system = System(orchestrator)
+    await system.start()
+    orchestrator.update_component_status("market_data_feed", "RUNNING")
+    watch.now += 121
+    health = await system.monitor.check_component_health("market_data_feed")
+    assert (health.status, health.message) == (HealthStatus.UNHEALTHY, "no heartbeat for 121.0 s")
+    assert (await system.monitor.check_component_health("risk")).status is HealthStatus.HEALTHY
+    system.monitor.heartbeat("market_data_feed")
+    health = await system.monitor.check_component_health("market_data_feed")
+    assert health.status is HealthStatus.HEALTHY
+    await system.stop()
+
+
+async def test_a_status_that_does_not_exist_is_refused_by_name(system: System) -> None:
+    with pytest.raises(
+        UsageError, match=r"unknown component status 'RUNING': expected one of .*RUN"
+    ):
+        system.orchestrator.update_component_status("market_data_feed", "RUNING")
+
+
+# --- what the config says ------------------------------------------------------------------------------
+
+
+async def test_no_more_orders_work_than_the_config_allows() -> None:
+    system = System(TradingOrchestrator(config(max_concurrent_orders=1)))
+    await system.start()
+    bus = system.orchestrator.event_bus
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        await publish(bus, symbol, range(100, 101))
+        await bus.publish(OrderInitialized(order=resting_order(symbol)))
+        await bus.join()
+    told = [record.event for record in bus.history(EventType.RISK)]
+    assert [type(event).__name__ for event in told] == ["OrderApproved", "OrderDenied"]
+    assert [event.code for event in told if isinstance(event, OrderDenied)] == ["WORKING_ORDERS"]
+    await system.stop()
+
+
+def test_without_paper_trading_and_without_an_exchange_there_is_no_trading() -> None:
+    orchestrator = TradingOrchestrator(config(enable_paper_trading=False))
+    with pytest.raises(ConfigError, match=r"^enable_paper_trading is false and .* no exchange"):
+        ExecutionAdapter(orchestrator.event_bus, orchestrator.state_manager)
+
+
+# --- the database checker ------------------------------------------------------------------------------
+
+
+async def test_the_database_checker_of_the_documentation(system: System) -> None:
+    reachable = True
+
+    async def connect() -> None:
+        if not reachable:
+            raise ConnectionError("no route to the database")
+
+    async def check_database() -> ComponentHealth:
+        try:
+            await connect()
+            return ComponentHealth(
+                component_name="database",
+                status=HealthStatus.HEALTHY,
+                last_heartbeat=datetime.now(),  # noqa: DTZ005  # as printed
+                response_time_ms=10.0,
+                error_count=0,
+                error_rate_pct=0.0,
+                message="Database connection healthy",
+            )
+        except Exception as e:  # as printed
+            return ComponentHealth(
+                component_name="database",
+                status=HealthStatus.CRITICAL,
+                last_heartbeat=datetime.now(),  # noqa: DTZ005  # as printed
+                response_time_ms=0.0,
+                error_count=1,
+                error_rate_pct=100.0,
+                message=f"Database error: {e}",
+            )
+
+    system.monitor.register_component_checker("database", check_database)
+    health = await system.monitor.check_component_health("database")
+    assert (health.status, health.message) == (HealthStatus.HEALTHY, "Database connection healthy")
+    reachable = False
+    health = await system.monitor.check_component_health("database")
+    assert health.status is HealthStatus.CRITICAL
+    assert health.message == "Database error: no route to the database"
+    assert (await system.monitor.get_system_health())["status"] == "critical"
+    await until(system.alert_manager.get_active_alerts)
+    (alert,) = system.alert_manager.get_active_alerts()
+    assert (alert.component, alert.severity) == ("database", AlertSeverity.CRITICAL)
+    reachable = True
+    await until(lambda: not system.alert_manager.get_active_alerts())
+
+
+@pytest.mark.parametrize("naive", [True, False])
+def test_a_time_without_a_zone_is_utc(naive: bool) -> None:
+    moment = datetime(2024, 8, 8, 23, 54, 15, tzinfo=UTC)
+    health = ComponentHealth(
+        "database", HealthStatus.HEALTHY, moment.replace(tzinfo=None) if naive else moment
+    )
+    assert health.last_heartbeat == moment
+    assert health.last_heartbeat.utcoffset() == timedelta(0)
+
+
+# --- alerts -------------------------------------------------------------------------------------------
+
+
+async def test_alerts_of_the_documentation(
+    system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reached = asyncio.Event()
+
+    async def notify(alert: Alert) -> None:
+        print(f"ALERT [{alert.severity.value}]: {alert.message}")
+        reached.set()
+
+    system.alert_manager.add_notification_handler(notify)
+    alert = await system.alert_manager.create_alert(
+        alert_type="system_health",
+        message="High CPU usage detected",
+        severity=AlertSeverity.WARNING,
+        component="system_monitor",
+    )
+    await asyncio.wait_for(reached.wait(), timeout=5)
+    assert capsys.readouterr().out == "ALERT [warning]: High CPU usage detected\n"
+    assert system.alert_manager.get_active_alerts() == [alert]
+    system.alert_manager.acknowledge(alert.id)
+    system.alert_manager.resolve(alert.id)
+    assert system.alert_manager.get_active_alerts() == []
+    assert {s.name for s in AlertSeverity} == {"INFO", "WARNING", "ERROR", "CRITICAL"}
+
+
+# --- the state ------------------------------------------------------------------------------------------
+
+
+async def test_a_reported_equity_stands_beside_the_computed_one() -> None:
+    state = StateManager()
+    await state.start()
+    await state.update_portfolio_state({"equity": 123_456.0, "cash": 50_000.0, "desk": "crypto"})
+    portfolio = await state.get_portfolio_state()
+    assert (portfolio["equity"], portfolio["cash"]) == ("50000", "50000")
+    assert portfolio["reported"]["equity"]["value"] == 123_456.0
+    at = datetime.fromisoformat(portfolio["reported"]["equity"]["at"])
+    assert abs(datetime.now(UTC) - at) < timedelta(minutes=1)
+    assert portfolio["desk"] == "crypto"
+    await state.update_position(
+        "BTCUSDT", {"side": "long", "size": 1, "entry_price": 40_000, "current_price": 41_000}
+    )
+    whole = await state.get_system_state()
+    assert whole["portfolio"] == await state.get_portfolio_state()
+    assert whole["portfolio"]["equity"] == "91000"
+    await state.stop()
+
+
+async def test_what_is_set_by_hand_is_no_loss_and_no_profit(system: System) -> None:
+    state = system.orchestrator.state_manager
+    await state.update_portfolio_state({"cash": Decimal(5_000)})
+    await state.update_position("ETHUSDT", {"side": "long", "size": 2, "entry_price": 2_000})
+    await publish(system.orchestrator.event_bus, "ETHUSDT", range(2_000, 2_002))
+    portfolio = await state.get_portfolio_state()
+    assert (portfolio["equity"], portfolio["unrealized_pnl"]) == ("9002", "2")
+    assert portfolio["drawdown_pct"] == "0"
+    assert state.check() == []
+    assert system.orchestrator.get_system_status()["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": "lots"}, "size: expected a finite number below 1e15, got 'lots'"),
+        ({"size": -1}, "size: expected 0 or more, got -1"),
+        ({"size": 1, "entry_price": float("nan")}, "entry_price: expected a finite number"),
+        ({"size": 1, "current_price": None}, "current_price: expected a finite number"),
+    ],
+)
+async def test_a_position_that_cannot_be_is_refused(values: dict[str, Any], message: str) -> None:
+    state = StateManager()
+    with pytest.raises(UsageError, match=message):
+        await state.update_position("BTCUSDT", values)
+    assert await state.get_position("BTCUSDT") is None
+
+
+async def test_a_portfolio_that_cannot_be_is_refused() -> None:
+    state = StateManager()
+    with pytest.raises(UsageError, match="cash: expected a finite number below 1e15, got 'inf'"):
+        await state.update_portfolio_state({"cash": float("inf")})
+    with pytest.raises(UsageError, match="note: a object cannot be shown as JSON"):
+        await state.update_portfolio_state({"note": object(), "cash": 1})
+    assert (await state.get_portfolio_state())["cash"] == "100000"
