@@ -358,7 +358,7 @@ async def test_a_door_that_breaks_after_a_sync_stops_the_bus_with_a_word() -> No
 
 async def test_a_journal_that_cannot_encode_an_event_stops_the_bus_with_a_word() -> None:
     class Picky(MemoryJournal):
-        def write(self, records: list[Record]) -> None:
+        def append(self, records: list[Record]) -> None:
             raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
 
     bus = bus_that_sends(Picky())

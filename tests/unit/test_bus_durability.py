@@ -243,11 +243,11 @@ async def test_after_a_failure_nothing_is_decided_any_more() -> None:
 
 async def test_a_journal_that_would_work_again_is_not_believed() -> None:
     class Recovers(MemoryJournal):
-        def write(self, records: list[Record]) -> None:
+        def append(self, records: list[Record]) -> None:
             if not self.log:
                 self.log.append("failed")
                 raise JournalFailed("for a moment")
-            super().write(records)
+            super().append(records)
 
     bus = trading_bus(Recovers())
     await run(bus, "order 1")
@@ -266,10 +266,10 @@ async def test_when_a_sync_fails_the_commands_it_should_cover_stay() -> None:
 
 async def test_a_command_that_waits_for_its_sync_stays_when_a_later_write_fails() -> None:
     class FullSoon(SlowDisk):
-        def write(self, records: list[Record]) -> None:
+        def append(self, records: list[Record]) -> None:
             if self.log:
                 raise JournalFailed("the disk is full")
-            super().write(records)
+            super().append(records)
 
     disk = FullSoon()
     bus = trading_bus(disk)

@@ -89,7 +89,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_writer_counts_its_bytes_and_knows_its_last_record(path: Path) -> None:
     writer = JournalWriter(path, HEADER)
     for group in GROUPS:
-        writer.write(group)
+        writer.append(group)
         assert writer.last_seq == group[-1].seq
         assert writer.bytes_written == path.stat().st_size
     writer.close(None)
@@ -131,13 +131,13 @@ def test_one_failed_sync_ends_it(path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.EIO, "Input/output error")
 
     writer = JournalWriter(path, HEADER, strict=True)
-    writer.write(GROUPS[0])
+    writer.append(GROUPS[0])
     monkeypatch.setattr(os, "fdatasync", refuses)
     with pytest.raises(JournalFailed, match="Input/output error"):
         writer.sync()
     monkeypatch.undo()
     size = path.stat().st_size
-    for call in (writer.sync, lambda: writer.write(GROUPS[1]), lambda: writer.close(FOOTER)):
+    for call in (writer.sync, lambda: writer.append(GROUPS[1]), lambda: writer.close(FOOTER)):
         with pytest.raises(JournalFailed, match="Input/output error"):
             call()
     assert path.stat().st_size == size
@@ -147,7 +147,7 @@ def test_a_closed_journal_takes_nothing_more(path: Path) -> None:
     writer = JournalWriter(path, HEADER)
     writer.close(None)
     with pytest.raises(JournalFailed, match="it is closed"):
-        writer.write(GROUPS[0])
+        writer.append(GROUPS[0])
     with pytest.raises(JournalFailed, match="it is closed"):
         writer.sync()
 
@@ -163,7 +163,7 @@ def test_an_event_that_cannot_be_encoded_is_a_failure_of_the_journal(path: Path)
     writer = JournalWriter(path, HEADER)
     try:
         with pytest.raises(JournalFailed):
-            writer.write([Record(1, 0, note("\udc80"))])
+            writer.append([Record(1, 0, note("\udc80"))])
     finally:
         writer.close(None)
 
@@ -182,7 +182,7 @@ ON_A_FULL_DISK = textwrap.dedent("""
         writer = JournalWriter(path, HEADER)
         for group in GROUPS:
             try:
-                writer.write(group)
+                writer.append(group)
             except JournalFailed as error:
                 refused.append(group[0].seq)
                 assert "File too large" in str(error), error

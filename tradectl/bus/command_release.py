@@ -23,7 +23,7 @@ class Journal(Protocol):
 
     strict: bool
 
-    def write(self, records: list[Record]) -> None:
+    def append(self, records: list[Record]) -> None:
         """Hand the records to the operating system. Raises JournalFailed."""
         ...
 
@@ -56,7 +56,7 @@ class CommandRelease:
     def write(self, records: list[Record]) -> None:
         """Raises JournalFailed."""
         if self.journal is not None and records:
-            self.journal.write(records)
+            self.journal.append(records)
 
     def release(self, commands: list[OutboundCommand], records: list[Record], written: int) -> int:
         """Let a step's commands go; how many of the turn's `records` are written now."""

@@ -49,6 +49,7 @@ class JournalReader:
         self.torn = False
         self.last_seq = -1
         self._chain = 0
+        self._offset = 0
         self._records = msgspec.json.Decoder(Record)
         self._seals = msgspec.json.Decoder(SealLine)
         self._footers = msgspec.json.Decoder(FooterLine)
@@ -70,6 +71,17 @@ class JournalReader:
         """Every sealed record, in order of sequence."""
         for group in self.groups():
             yield from group
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the last record read."""
+        return self.last_seq
+
+    def tail(self) -> Iterator[list[Record]]:
+        """The groups that were sealed since the last one read; asked again, those sealed since."""
+        self.close()
+        self._groups = self._read_groups()
+        return self.groups()
 
     def groups(self, after: int = 0) -> Iterator[list[Record]]:
         """The records group by group, as they were written; whole groups up to `after` are checked
@@ -122,11 +134,14 @@ class JournalReader:
         except OSError as error:
             raise JournalError(f"cannot read the journal {self.path}: {error.strerror}") from error
         with file:
+            file.seek(self._offset)
             pending: list[bytes] = []
             whole = False
             for line in _lines(file):
                 if line.startswith(SEAL) and line.endswith(b"\n"):
-                    yield self._check(pending, line), pending
+                    last = self._check(pending, line)
+                    self._offset += sum(map(len, pending)) + len(pending) + len(line)
+                    yield last, pending
                     pending = []
                 else:
                     pending.append(line.removesuffix(b"\n"))

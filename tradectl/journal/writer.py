@@ -120,7 +120,7 @@ class JournalWriter:
         self._write_group(self._encoder.encode(HeaderLine(header)) + b"\n")
         self.sync()
 
-    def write(self, records: list[Record]) -> None:
+    def append(self, records: list[Record]) -> None:
         """One sealed group, in one write to the operating system."""
         try:
             group = self._encoder.encode_lines(records)

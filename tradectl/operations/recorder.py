@@ -25,7 +25,8 @@ from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, Sys
 from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
-from tradectl.journal.writer import Footer, Header, JournalWriter
+from tradectl.journal.event_log import FileEventLog
+from tradectl.journal.writer import Footer, Header
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
@@ -146,7 +147,7 @@ class Recording:
 
     async def run(self, duration: float | None) -> dict[str, Any]:
         """Raises JournalFailed, ExchangeError; what was recorded until then is whole."""
-        journal = JournalWriter(self.path, self._header)
+        journal = FileEventLog(self.path, self._header)
         try:
             self._bus.command_release.journal = journal
             with ended_by_signals(self.end):
@@ -155,7 +156,7 @@ class Recording:
             journal.close(self._footer())
         if self._bus.failure is not None:
             raise self._bus.failure
-        return self.document(journal.bytes_written)
+        return self.document(journal.size)
 
     def end(self, reason: str) -> None:
         """Ask for a clean end; the first reason counts."""

@@ -19,7 +19,8 @@ from tradectl.domain.errors import JournalDamaged, StateError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.domain.text import harmless
-from tradectl.journal.reader import JournalReader, NotBegun, read_header
+from tradectl.journal.event_log import read_log
+from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill
 from tradectl.state.books import Books
@@ -78,13 +79,13 @@ def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
 
 def recover_from(path: Path, reader: StateReader) -> Recovered:
     """The state at the end of the journal `path`."""
-    with JournalReader(path) as journal:
+    with read_log(path) as journal:
         header = journal.header
         instruments = Instruments(Settings.load(header.config).instruments)
         start, books = _starting_books(header, instruments, reader)
         for group in journal.groups(after=start):
             books.fold(record for record in group if record.seq > start)
-        books.last_seq = journal.last_seq
+        books.last_seq = journal.position
         books.account = books.snapshot()
         state_hash = books.state_hash(header.run_id)
         _compare(journal.footer, state_hash, path)
@@ -92,12 +93,12 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             run_id=header.run_id,
             journal=path,
             account=books.account,
-            last_seq=journal.last_seq,
+            last_seq=journal.position,
             state_hash=state_hash,
             footer=journal.footer,
             torn=journal.torn,
             from_snapshot=start,
-            records=journal.last_seq - start,
+            records=journal.position - start,
             orders=list(books.touched.values()),
             fills=books.new_fills,
             header=header,

@@ -22,7 +22,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
 )
 from tradectl.domain.time import iso
-from tradectl.journal.reader import JournalReader
+from tradectl.journal.event_log import read_log
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -81,7 +81,7 @@ class CounterfactualRun:
 
 async def counterfactual(path: Path, settings: Settings) -> Counterfactual:
     """Trade the market data of the journal `path` on paper, from its starting state, by `settings`."""
-    with JournalReader(path) as journal:
+    with read_log(path) as journal:
         header = journal.header
         recorded = make_books(Settings.load(header.config), Account.load(header.state))
         decided: list[Record] = []
@@ -98,7 +98,7 @@ async def counterfactual(path: Path, settings: Settings) -> Counterfactual:
         return Counterfactual(
             journal=str(path),
             run_id=header.run_id,
-            events=journal.last_seq,
+            events=journal.position,
             first_difference=_first_difference(decided, rerun.decisions),
             recorded=_result(recorded),
             simulated=_result(rerun.books),

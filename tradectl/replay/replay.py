@@ -24,7 +24,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import SECOND
-from tradectl.journal.reader import JournalReader
+from tradectl.journal.event_log import read_log
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.state.manager import StateManager
@@ -69,7 +69,7 @@ class Replay:
     """A journal and the core that is to repeat it. Raises JournalError, ConfigError, UsageError."""
 
     def __init__(self, path: Path) -> None:
-        self.journal = JournalReader(path)
+        self.journal = read_log(path)
         header = self.journal.header
         settings = Settings.load(header.config)
         self.bus = EventBus(clock=DataClock(), core=Core(header.run_id))

@@ -21,7 +21,8 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.time import iso
-from tradectl.journal.writer import Footer, Header, JournalWriter, sync_file
+from tradectl.journal.event_log import EventLog, FileEventLog
+from tradectl.journal.writer import Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import SHORT, changes
 from tradectl.recovery.recovery import Recovered
@@ -68,7 +69,7 @@ class Session:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
         self._header = self._make_header(account, account_kind)
-        self._journal: JournalWriter | None = None
+        self._log: EventLog | None = None
         self._entered = False
         self.bus = EventBus(clock=clock, core=Core(self.run_id))
         self.books = make_books(settings, account)
@@ -116,8 +117,8 @@ class Session:
             self.state.check(stored)
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
-        self._journal = JournalWriter(self.journal_path, self._header, strict=strict)
-        self.bus.command_release.journal = self._journal
+        self._log = FileEventLog(self.journal_path, self._header, strict=strict)
+        self.bus.command_release.journal = self._log
         row = RunRow(
             self.run_id,
             self.books.account.account_id,
@@ -132,8 +133,8 @@ class Session:
     async def close(self, reason: str) -> None:
         """End what was begun: the journal with a footer, unless it failed, and the run's row."""
         try:
-            if self._journal is not None:
-                self._journal.close(self._footer(reason))
+            if self._log is not None:
+                self._log.close(self._footer(reason))
             if self._entered:
                 await self.store.end_run(self.run_id, iso(time.time_ns()), reason)
         except StateError:

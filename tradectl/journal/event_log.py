@@ -1,0 +1,102 @@
+"""The event log: what happened to one run, in groups, appended and never changed.
+
+It is all that a run leaves behind that matters: a replay, a recovery and a follower of a run that is
+still going on read the same log, the last one again and again (`tail`). Today it is a local file, which
+`writer` writes and `reader` reads; a log that several machines share would be another implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from tradectl.domain.events import Record
+from tradectl.journal.reader import JournalReader
+from tradectl.journal.writer import Footer, Header, JournalWriter
+
+
+class LogReader(Protocol):
+    """A log from its beginning. `footer` and `torn` (an unfinished tail was dropped) are known once all
+    groups were read; `position` is the sequence number of the last record read."""
+
+    header: Header
+    footer: Footer | None
+    torn: bool
+
+    @property
+    def position(self) -> int: ...
+
+    def groups(self, after: int = 0) -> Iterator[list[Record]]:
+        """What is complete by now, group by group; groups up to record `after` are passed over. Raises
+        JournalDamaged."""
+        ...
+
+    def tail(self) -> Iterator[list[Record]]:
+        """What was completed since the last group read; asked again and again while a run goes on."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None: ...
+
+
+class EventLog(Protocol):
+    """`strict`: synced before any command leaves. Once appending has raised JournalFailed it always does."""
+
+    strict: bool
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the last record appended."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes appended."""
+        ...
+
+    def append(self, records: list[Record]) -> None:
+        """All of a group, or nothing that a reader would see."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was appended survive a loss of power; may block."""
+        ...
+
+    def close(self, footer: Footer | None) -> None:
+        """The end of it, with the footer of a clean one."""
+        ...
+
+    def read(self) -> LogReader:
+        """Raises JournalError, NotBegun."""
+        ...
+
+
+class FileEventLog(JournalWriter):
+    """An `EventLog` in the new file `path`. Raises JournalFailed when it cannot be made."""
+
+    @property
+    def position(self) -> int:
+        return self.last_seq
+
+    @property
+    def size(self) -> int:
+        return self.bytes_written
+
+    def read(self) -> LogReader:
+        return read_log(self.path)
+
+
+def read_log(path: Path) -> LogReader:
+    """The log in a file, whether it is still written or not. Raises JournalError, NotBegun."""
+    return JournalReader(path)
+
+
+__all__ = ["EventLog", "FileEventLog", "LogReader", "read_log"]
