@@ -48,7 +48,7 @@ class LogReader(Protocol):
 
 
 class EventLog(Protocol):
-    """`strict`: synced before any command leaves. Once appending has raised JournalFailed it always does."""
+    """`strict`: synced before any command leaves. Appending that raised JournalFailed once always does."""
 
     strict: bool
 
