@@ -48,7 +48,7 @@ class LogReader(Protocol):
 
 
 class EventLog(Protocol):
-    """`strict`: synced before any command leaves. Appending that raised JournalFailed once always does."""
+    """`strict`: synced before any command leaves. After one JournalFailed every call raises it."""
 
     strict: bool
 
