@@ -58,7 +58,7 @@ def through_the_core(events: Events) -> float:
     """Events a second."""
     seen = 0
 
-    def handler(_: Record) -> None:
+    def handler(_: MarketDataEvent, __: Record) -> None:
         nonlocal seen
         seen += 1
 

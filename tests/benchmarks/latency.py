@@ -76,7 +76,9 @@ async def waits_on_the_bus(events: list[MarketDataEvent]) -> list[int]:
     posted: list[int] = []
     handled: list[int] = []
     bus = EventBus(clock=WallClock())
-    bus.attach(MarketDataEvent, lambda _: handled.append(time.perf_counter_ns()), Stage.STRATEGY)
+    bus.attach(
+        MarketDataEvent, lambda _, __: handled.append(time.perf_counter_ns()), Stage.STRATEGY
+    )
     await bus.start()
     with undisturbed():
         await paced(events, BUS_EVENTS_PER_SECOND, lambda event: post(bus, event, posted))
@@ -110,7 +112,7 @@ async def trade(ticks: list[MarketDataEvent], state_dir: StateDir, stamps: Stamp
     """Post the ticks into a running system, and stamp what becomes of them; its journal."""
     async with trading(state_dir) as session:
         bus = session.bus
-        bus.attach(OrderApproved, lambda r: note(r, stamps.decided), Stage.PORTFOLIO)
+        bus.attach(OrderApproved, lambda _, r: note(r, stamps.decided), Stage.PORTFOLIO)
         bus.observe([OrderFilled], lambda r: note(r, stamps.shown), name="benchmark")
         await asyncio.sleep(WARM_UP_S)
         with undisturbed():

@@ -195,8 +195,8 @@ async def test_a_flood_of_ten_times_the_queue_costs_market_data_and_nothing_else
     bus = EventBus(max_queue_size=CAPACITY)
     dispatched: Counter[type[Event]] = Counter()
 
-    def count(record: Record) -> None:
-        dispatched[record.event.__class__] += 1
+    def count(event: Event, _record: Record) -> None:
+        dispatched[event.__class__] += 1
 
     async def report(number: int) -> None:
         for n in range(number):

@@ -117,7 +117,7 @@ def test_a_derived_event_happens_at_the_time_of_its_input() -> None:
 
 
 def test_a_failing_handler_is_named_and_the_others_go_on() -> None:
-    def broken(record: Record) -> None:
+    def broken(event: Event, record: Record) -> None:
         if label(record.event) == "a":
             raise ValueError("no \x1b[31mway")
 
@@ -133,7 +133,7 @@ def test_a_failing_handler_is_named_and_the_others_go_on() -> None:
 
 
 def test_a_core_error_halts_with_its_reason() -> None:
-    def strict(record: Record) -> None:
+    def strict(event: Event, record: Record) -> None:
         if isinstance(record.event, MarketDataEvent):
             raise CoreError("overfilled")
 
@@ -145,7 +145,7 @@ def test_a_core_error_halts_with_its_reason() -> None:
 
 
 def test_a_failure_in_the_middle_of_a_cascade_is_told_in_its_place() -> None:
-    def broken(record: Record) -> None:
+    def broken(event: Event, record: Record) -> None:
         if label(record.event) == "b":
             raise ValueError("no")
 
@@ -160,7 +160,7 @@ def test_a_failure_in_the_middle_of_a_cascade_is_told_in_its_place() -> None:
 
 
 def test_a_handler_written_as_a_generator_may_fail_like_any_other() -> None:
-    def broken(record: Record) -> Iterator[Event]:
+    def broken(event: Event, record: Record) -> Iterator[Event]:
         if label(record.event) == "a":
             yield note("b")
             raise ValueError("no")
@@ -172,14 +172,14 @@ def test_a_handler_written_as_a_generator_may_fail_like_any_other() -> None:
 
 def test_a_handler_that_returns_a_bare_event_fails_alone() -> None:
     core = Core()
-    core.attach(MarketDataEvent, lambda _: note("b"), Stage.STATE)  # type: ignore[arg-type,return-value]
+    core.attach(MarketDataEvent, lambda _, __: note("b"), Stage.STATE)  # type: ignore[arg-type,return-value]
     assert "component_failed" in labels(run_step(core, tick()))
 
 
 @pytest.mark.parametrize("nothing", [None, "words", 5])
 def test_a_handler_that_emits_what_is_no_event_fails_alone(nothing: object) -> None:
     core = Core()
-    core.attach(MarketDataEvent, lambda _: [nothing], Stage.STATE)  # type: ignore[list-item]
+    core.attach(MarketDataEvent, lambda _, __: [nothing], Stage.STATE)  # type: ignore[list-item]
     records = run_step(core, tick())
     assert all(isinstance(record.event, Event) for record in records)
     assert "component_failed" in labels(records)
@@ -220,7 +220,7 @@ def test_the_books_hear_of_the_halt_of_a_runaway_cascade() -> None:
 def test_nothing_that_a_runaway_cascade_asked_of_an_exchange_leaves() -> None:
     core = Core()
 
-    def orders_for_ever(record: Record) -> list[Event]:
+    def orders_for_ever(event: Event, record: Record) -> list[Event]:
         core.outbox.append(submit(f"o{record.seq}"))
         return [note("again")]
 
@@ -262,7 +262,7 @@ def test_a_halt_that_runs_away_itself_comes_to_an_end_too() -> None:
 
 
 def test_identifiers_are_made_of_the_run_the_input_and_a_count() -> None:
-    core = core_with((Stage.STATE, SystemEvent, lambda _: None))
+    core = core_with((Stage.STATE, SystemEvent, lambda _, __: None))
     run_step(core, note("a"))
     assert [core.new_id(), core.new_id()] == ["r-1-1", "r-1-2"]
 
@@ -274,7 +274,7 @@ def test_no_identifier_is_ever_given_twice(script: list[tuple[int, int]]) -> Non
     given_out: list[str] = []
     asked = 0
 
-    def asks(record: Record) -> list[Event]:
+    def asks(event: Event, record: Record) -> list[Event]:
         given_out.extend(core.new_id() for _ in range(asked))
         return [timer("x")] if isinstance(record.event, SystemEvent) else []
 

@@ -72,7 +72,7 @@ def test_within_a_class_the_oldest_goes_first(makers: list[Callable[..., Event]]
 def test_an_urgent_input_waits_for_the_step_that_runs_but_not_for_waiting_market_data() -> None:
     bus = data_bus()
 
-    def edge(record: Record) -> list[Event]:
+    def edge(event: Event, record: Record) -> list[Event]:
         if label(record.event) == "1":
             bus.post(emergency("stop"))
             return [note("derived")]
@@ -330,7 +330,7 @@ def broken_door(command: object, at: int) -> None:
 
 def bus_that_sends(journal: MemoryJournal | None = None) -> EventBus:
     bus = data_bus(journal=journal)
-    bus.attach(SystemEvent, lambda r: bus.send(submit(label(r.event))), Stage.EXECUTION)
+    bus.attach(SystemEvent, lambda e, _: bus.send(submit(label(e))), Stage.EXECUTION)
     return bus
 
 

@@ -21,7 +21,7 @@ def trading_bus(journal: MemoryJournal | None, log: list[str] | None = None) -> 
     """A bus that sends an order for every note named order..., and tells `log` what leaves."""
     bus = EventBus(clock=DataClock(), journal=journal)
 
-    def trade(record: Record) -> None:
+    def trade(event: Event, record: Record) -> None:
         word = label(record.event)
         if word.startswith("order"):
             bus.send(submit(word))
@@ -91,7 +91,7 @@ def test_the_journal_holds_exactly_what_happened() -> None:
 def test_commands_of_one_step_leave_in_the_order_in_which_they_were_asked() -> None:
     bus = EventBus(clock=DataClock())
 
-    def several(record: Record) -> list[Event] | None:
+    def several(event: Event, record: Record) -> list[Event] | None:
         bus.send(submit(f"{label(record.event)} of {record.seq}"))
         return [note("derived")] if label(record.event) == "input" else None
 

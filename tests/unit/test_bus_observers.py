@@ -116,7 +116,7 @@ async def test_a_ring_keeps_the_newest_records_of_its_kinds(bus: EventBus) -> No
 async def test_observers_hear_derived_events_as_well(bus: EventBus) -> None:
     heard: list[Event] = []
     bus.subscribe(EventType.RISK, heard.append)
-    bus.attach(SystemEvent, lambda _: [risk("derived")], 0)  # type: ignore[arg-type]
+    bus.attach(SystemEvent, lambda _, __: [risk("derived")], 0)  # type: ignore[arg-type]
     bus.post(note("a"))
     await joined(bus)
     assert heard == [risk("derived")]

@@ -145,7 +145,7 @@ def test_a_timer_set_for_once_comes_once(bus: EventBus) -> None:
 
 
 def test_an_answer_to_an_answer_is_not_left_behind(bus: EventBus) -> None:
-    def exchange(record: Record) -> list[Event]:
+    def exchange(event: Event, record: Record) -> list[Event]:
         if label(record.event) == "first":
             bus.schedule(note("second"), record.at + 3)
         return []
@@ -214,7 +214,7 @@ async def test_a_wall_clock_timer_comes_again_and_again_at_its_multiples() -> No
     bus, enough = EventBus(), asyncio.Event()
     moments: list[int] = []
 
-    def count(record: Record) -> None:
+    def count(event: Event, record: Record) -> None:
         moments.append(record.at)
         if len(moments) == 3:
             enough.set()
@@ -231,7 +231,7 @@ async def test_a_wall_clock_timer_comes_again_and_again_at_its_multiples() -> No
 
 async def test_timers_asked_for_on_a_running_bus_come_too() -> None:
     bus, came = EventBus(), asyncio.Event()
-    bus.attach(TimerFired, lambda _: came.set(), Stage.STATE)
+    bus.attach(TimerFired, lambda _, __: came.set(), Stage.STATE)
     await bus.start()
     bus.every(MILLISECOND, "risk")
     await asyncio.wait_for(came.wait(), 5)
@@ -242,7 +242,7 @@ async def test_on_a_wall_clock_scheduled_inputs_come_in_the_order_of_their_times
     bus, listener = EventBus(), Listener()
     last = asyncio.Event()
     bus.attach(SystemEvent, listener, Stage.STATE)
-    bus.attach(SystemEvent, lambda r: last.set() if label(r.event) == "c" else None, Stage.RISK)
+    bus.attach(SystemEvent, lambda e, _: last.set() if label(e) == "c" else None, Stage.RISK)
     await bus.start()
     now = bus.clock.now()
     bus.schedule(note("c"), now + 6 * MILLISECOND)
@@ -258,7 +258,7 @@ async def test_on_a_wall_clock_scheduled_inputs_come_in_the_order_of_their_times
 
 async def test_inputs_scheduled_before_the_start_come_after_it() -> None:
     bus, came = EventBus(), asyncio.Event()
-    bus.attach(SystemEvent, lambda _: came.set(), Stage.STATE)
+    bus.attach(SystemEvent, lambda _, __: came.set(), Stage.STATE)
     bus.schedule(note("a"), bus.clock.now() + MILLISECOND)
     await bus.start()
     await asyncio.wait_for(came.wait(), 5)

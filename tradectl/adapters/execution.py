@@ -95,9 +95,8 @@ class ExecutionAdapter:
         self._bus.detach(self._on_risk)
         self._bus.components.stopped(self.name)
 
-    def _on_approved(self, record: Record) -> list[Event]:
+    def _on_approved(self, event: OrderApproved, _record: Record) -> list[Event]:
         """Release it: the command waits in the outbox until the step is durable."""
-        event: OrderApproved = record.event  # type: ignore[assignment]
         command = self.engine.submit(event, self._state.books)
         self._bus.send(command)
         spec = command.order.spec
@@ -105,21 +104,18 @@ class ExecutionAdapter:
             OrderSubmitted(source_component=self.name, order_id=spec.order_id, symbol=spec.symbol)
         ]
 
-    def _on_cancel(self, record: Record) -> None:
-        event: CancelRequested = record.event  # type: ignore[assignment]
+    def _on_cancel(self, event: CancelRequested, _record: Record) -> None:
         self._bus.send(self.engine.cancel(event, self._state.books))
 
-    def _on_command(self, record: Record) -> list[Event]:
-        command: CommandReceived = record.event  # type: ignore[assignment]
+    def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command in CANCELLING:
             return [*self.engine.cancel_all(self._state.books, command.reason)]
         return []
 
-    def _on_risk(self, record: Record) -> list[Event]:
-        event: LimitBreached = record.event  # type: ignore[assignment]
+    def _on_risk(self, event: LimitBreached, _record: Record) -> list[Event]:
         if event.action == "halt":
             return [*self.engine.cancel_all(self._state.books, event.message)]
         return []
 
-    def _on_fill(self, record: Record) -> None:
-        self.engine.on_fill(record.event)  # type: ignore[arg-type]
+    def _on_fill(self, fill: OrderFilled, _record: Record) -> None:
+        self.engine.on_fill(fill)

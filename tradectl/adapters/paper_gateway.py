@@ -86,8 +86,8 @@ class PaperGateway:
     def status(self) -> list[ExchangeStatus]:
         return []
 
-    def _on_timer(self, record: Record) -> None:
-        if record.event.name == PAPER_TIMER:  # type: ignore[union-attr]
+    def _on_timer(self, timer: TimerFired, record: Record) -> None:
+        if timer.name == PAPER_TIMER:
             self._exchange.wake(record.at)
 
     def _wake_at(self, due: int) -> None:

@@ -9,6 +9,7 @@ from tradectl.domain.events import (
     Event,
     ExecutionEvent,
     OrderDenied,
+    OrderReport,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
@@ -52,44 +53,42 @@ class PortfolioAdapter:
         self._bus.detach(self._on_hold)
         self._bus.components.stopped(self.name)
 
-    def _on_signal(self, record: Record) -> list[Event]:
-        return self.engine.on_signal(record.event, self._state.books)  # type: ignore[arg-type]
+    def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
+        return self.engine.on_signal(signal, self._state.books)
 
-    def _on_timer(self, record: Record) -> list[Event]:
-        timer: TimerFired = record.event  # type: ignore[assignment]
+    def _on_timer(self, timer: TimerFired, _record: Record) -> list[Event]:
         if timer.name == REBALANCE_TIMER:
             return self.engine.rebalance(self._state.books, "scheduled rebalance")
         if timer.name == RISK_TIMER and self.engine.follows_orders:
             return self.engine.protect(self._state.books)
         return []
 
-    def _on_hold(self, record: Record) -> list[Event]:
+    def _on_hold(self, hold: SymbolRestricted, _record: Record) -> list[Event]:
         """What was denied while it was held is still wanted once it is let go."""
-        hold: SymbolRestricted = record.event  # type: ignore[assignment]
         if hold.held or self._state.books.holds(hold.symbol):
             return []
         return self.engine.on_release(hold.symbol, self._state.books)
 
-    def _on_emergency(self, record: Record) -> list[Event]:
+    def _on_emergency(self, _: EmergencyStopReceived, _record: Record) -> list[Event]:
         self._closings = 0
         return self._close_all() if self._state.books.flattening else []
 
-    def _on_execution(self, record: Record) -> list[Event]:
+    def _on_execution(self, event: OrderReport, _record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books = self._state.books
         if not books.flattening:
             if not self.engine.follows_orders:
                 return []
-            return self.engine.on_execution(record.event.symbol, books)  # type: ignore[union-attr]
+            return self.engine.on_execution(event.symbol, books)
         if books.working_orders() or not books.positions():
             return []
         return self._close_all()
 
-    def _on_denied(self, record: Record) -> list[Event]:
+    def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is not: that is in
         the cascade of our own wish."""
-        return [] if record.cause else self._on_execution(record)
+        return [] if record.cause else self._on_execution(event, record)
 
     def _close_all(self) -> list[Event]:
         self._closings += 1

@@ -36,11 +36,10 @@ class RiskAdapter:
         self._bus.detach(self._on_timer)
         self._bus.components.stopped(self.name)
 
-    def _on_order(self, record: Record) -> list[Event]:
-        order: OrderInitialized = record.event  # type: ignore[assignment]
+    def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
         return [self.engine.judge(order.order, self._state.books, record.at)]
 
-    def _on_timer(self, record: Record) -> list[Event]:
-        if record.event.name == RISK_TIMER:  # type: ignore[union-attr]
+    def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
+        if timer.name == RISK_TIMER:
             return list(self.engine.review(self._state.books, record.at))
         return []

@@ -30,11 +30,10 @@ class StrategyAdapter:
         self._bus.detach(self._on_command)
         self._bus.components.stopped(self.name)
 
-    def _on_market(self, record: Record) -> list[Event] | None:
-        return self.engine.on_market(record.event, record.at)  # type: ignore[arg-type]
+    def _on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
+        return self.engine.on_market(event, record.at)
 
-    def _on_command(self, record: Record) -> list[Event]:
-        command: CommandReceived = record.event  # type: ignore[assignment]
+    def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command is Command.QUARANTINE:
             return self.engine.quarantine(command.target, command.reason)
         return []

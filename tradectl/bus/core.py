@@ -11,13 +11,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import Any, TypeVar
 
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
 from tradectl.domain.events import KINDS, Event, LimitBreached, Record, SystemEvent
 from tradectl.domain.text import harmless
 
-Handler = Callable[[Record], "Iterable[Event] | None"]
+E = TypeVar("E", bound=Event)
+
+Handler = Callable[[E, Record], "Iterable[Event] | None"]
+"""Takes an event of its kind with the record that holds it; gives the events that follow from it."""
+AnyHandler = Callable[[Any, Record], "Iterable[Event] | None"]
+"""A handler in the table, where its kind is the key beside it."""
 
 MAX_CASCADE = 10_000
 
@@ -33,14 +39,14 @@ class Stage(IntEnum):
     PORTFOLIO = 5
 
 
-class HandlersByKind(dict[type[Event], tuple[Handler, ...]]):
+class HandlersByKind(dict[type[Event], tuple[AnyHandler, ...]]):
     """The handlers of each concrete kind of event, resolved at first sight, in order of stage."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.attached: list[tuple[Stage, type[Event], Handler]] = []
+        self.attached: list[tuple[Stage, type[Event], AnyHandler]] = []
 
-    def __missing__(self, kind: type[Event]) -> tuple[Handler, ...]:
+    def __missing__(self, kind: type[Event]) -> tuple[AnyHandler, ...]:
         found = tuple(handler for _, wanted, handler in self.attached if issubclass(kind, wanted))
         self[kind] = found
         return found
@@ -62,13 +68,13 @@ class Core:
         self._caused: deque[tuple[int, Event]] = deque()
         self._ids_given = 0
 
-    def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
-        """Call `handler` with every record whose event is a `kind`, subclasses included."""
+    def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:
+        """Call `handler` with every event that is a `kind`, subclasses included, and its record."""
         self._handlers.attached.append((stage, kind, handler))
         self._handlers.attached.sort(key=lambda entry: entry[0])
         self._handlers.clear()
 
-    def detach(self, handler: Handler) -> None:
+    def detach(self, handler: AnyHandler) -> None:
         kept = [entry for entry in self._handlers.attached if entry[2] != handler]
         self._handlers.attached[:] = kept
         self._handlers.clear()
@@ -88,7 +94,7 @@ class Core:
         caused = self._caused
         for handler in self._handlers[event.__class__]:
             try:
-                emitted = handler(record)
+                emitted = handler(event, record)
                 if emitted:
                     for follower in emitted:
                         caused.append((seq, checked(follower)))
@@ -118,7 +124,7 @@ class Core:
         records.append(record)
         for handler in self._handlers[event.__class__]:
             try:
-                emitted = handler(record)
+                emitted = handler(event, record)
                 if emitted:
                     for follower in emitted:
                         self._caused.append((seq, checked(follower)))
@@ -134,7 +140,7 @@ def checked(event: Event) -> Event:
     return event
 
 
-def _failure(handler: Handler, error: Exception) -> Event:
+def _failure(handler: AnyHandler, error: Exception) -> Event:
     name = getattr(handler, "__qualname__", repr(handler))
     message = harmless(f"{name}: {type(error).__name__}: {error}")
     if isinstance(error, CoreError):

@@ -19,7 +19,7 @@ from typing import Any
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, broken
 from tradectl.bus.components import ComponentRegistry, Terms
-from tradectl.bus.core import Core, Handler, Stage, checked
+from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
 from tradectl.bus.mailbox import DeadLetter, Observer
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
@@ -147,11 +147,11 @@ class EventBus:
 
     # --- the core ----------------------------------------------------------------------------------
 
-    def attach(self, kind: type[Event], handler: Handler, stage: Stage) -> None:
+    def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:
         """Make `handler` part of the core: called in the step, its returned events are derived."""
         self.core.attach(kind, handler, stage)
 
-    def detach(self, handler: Handler) -> None:
+    def detach(self, handler: AnyHandler) -> None:
         self.core.detach(handler)
 
     def send(self, command: OutboundCommand) -> None:

@@ -15,6 +15,7 @@ from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.events import (
+    Event,
     MarketDataEvent,
     OrderDenied,
     OrderInitialized,
@@ -61,7 +62,10 @@ class CounterfactualRun:
         for name, component in trading.components():
             self._orchestrator.add(name, component)
         for kind in DECISIONS:
-            self.bus.attach(kind, self.decisions.append, Stage.STATE)
+            self.bus.attach(kind, self._note, Stage.STATE)
+
+    def _note(self, _decision: Event, record: Record) -> None:
+        self.decisions.append(record)
 
     async def start(self) -> None:
         await self._orchestrator.start()

@@ -194,12 +194,11 @@ class TradingOrchestrator:
         await self.event_bus.dispatched()
         self._note_halt()
 
-    def _latch_a_halt(self, record: Record) -> None:
+    def _latch_a_halt(self, event: LimitBreached, _record: Record) -> None:
         """In the step itself: killed right after it, a restart must not trade on.
 
         A latch that cannot be set must not change the step; whoever watches tries again, and tells.
         """
-        event: LimitBreached = record.event  # type: ignore[assignment]
         if event.action == "halt" and self._latch is not None:
             with contextlib.suppress(StateError):
                 self._latch.set(self.state_manager.books.account.mode_reason)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -54,6 +55,8 @@ from tradectl.state import reconciliation as live
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.books_view import BooksView
 
+E = TypeVar("E", bound=Event)
+
 FINISHED_KEPT = 250
 RISK_TIMER = "risk"
 EXTERNAL = "external"
@@ -78,15 +81,13 @@ class Books(BooksView):
             handler = FOLD.get(record.event.__class__)
             if handler is not None:
                 with suppress(Exception):  # what it led to then, a halt say, is among the records
-                    handler(self, record)
+                    handler(self, record.event, record)
             self.last_seq = record.seq
 
-    def on_market(self, record: Record) -> None:
-        event: MarketDataEvent = record.event  # type: ignore[assignment]
+    def on_market(self, event: MarketDataEvent, record: Record) -> None:
         self.last[event.symbol] = event
 
-    def on_order(self, record: Record) -> None:
-        event: OrderInitialized = record.event  # type: ignore[assignment]
+    def on_order(self, event: OrderInitialized, record: Record) -> None:
         spec = event.order
         if spec.order_id in self._orders:
             raise CoreError(f"a second order of the id {spec.order_id}")
@@ -96,37 +97,29 @@ class Books(BooksView):
         self._strategy(spec.strategy).orders += 1
         self._touch(order, record)
 
-    def on_approved(self, record: Record) -> None:
-        event: OrderApproved = record.event  # type: ignore[assignment]
+    def on_approved(self, event: OrderApproved, record: Record) -> None:
         order = self._known(event.order_id)
         self._move(order, Trigger.APPROVE, record)
         self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
 
-    def on_submitted(self, record: Record) -> None:
-        event: OrderSubmitted = record.event  # type: ignore[assignment]
+    def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
         self._move(self._known(event.order_id), Trigger.SUBMIT, record)
 
-    def on_denied(self, record: Record) -> None:
-        event: OrderDenied = record.event  # type: ignore[assignment]
+    def on_denied(self, event: OrderDenied, record: Record) -> None:
         order = self._known(event.order_id)
         self._move(order, Trigger.DENY, record)
         order.reason = f"{event.code}: {event.message}"
         self.account.denied_count += 1
 
-    def on_cancel(self, record: Record) -> None:
-        event: CancelRequested = record.event  # type: ignore[assignment]
+    def on_cancel(self, event: CancelRequested, record: Record) -> None:
         self._move(self._known(event.order_id), Trigger.REQUEST_CANCEL, record)
 
-    def on_execution(self, record: Record) -> list[Event]:
+    def on_execution(self, event: ExecutionEvent, record: Record) -> None:
         """An exchange's word on an order."""
-        event: ExecutionEvent = record.event  # type: ignore[assignment]
-        if isinstance(event, OrderFilled):
-            return self.on_fill(event, record)
         order = self._known(event.order_id)
         self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
-        return []
 
     def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
         """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
@@ -159,20 +152,18 @@ class Books(BooksView):
                 f"is {fill.side} {fill.quantity} {fill.symbol}"
             )
 
-    def on_risk(self, record: Record) -> None:
-        event: LimitBreached = record.event  # type: ignore[assignment]
+    def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == "halt":
             self._halt(f"{event.code}: {event.message}", record.at)
         elif event.action == "pause" and self.mode is TradingState.RUNNING:
             self.account.mode = TradingState.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
 
-    def on_hold(self, record: Record) -> None:
-        self.account.at_exchange().hold(record.event)  # type: ignore[arg-type]
+    def on_hold(self, event: SymbolRestricted, _record: Record) -> None:
+        self.account.at_exchange().hold(event)
 
-    def on_statement(self, record: Record) -> list[Event]:
+    def on_statement(self, statement: AccountReported, record: Record) -> list[Event]:
         """An exchange's word on what we hold there: compared with ours, or taken for it."""
-        statement: AccountReported = record.event  # type: ignore[assignment]
         account, there = self.account, self.account.at_exchange()
         adjusted: list[Event] = []
         if statement.accept:
@@ -180,8 +171,7 @@ class Books(BooksView):
         ours = {symbol: self.position(symbol).quantity for symbol in statement.positions}
         return [*adjusted, *live.judge(there, statement, ours, account.cash)]
 
-    def on_command(self, record: Record) -> None:
-        event: CommandReceived = record.event  # type: ignore[assignment]
+    def on_command(self, event: CommandReceived, record: Record) -> None:
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
             self.account.flattening = self.account.flattening or event.flatten
@@ -190,9 +180,8 @@ class Books(BooksView):
         elif event.command is Command.RESUME and self.mode is TradingState.PAUSED:
             self.account.mode, self.account.mode_reason = TradingState.RUNNING, ""
 
-    def on_timer(self, record: Record) -> None:
+    def on_timer(self, event: TimerFired, record: Record) -> None:
         """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
-        event: TimerFired = record.event  # type: ignore[assignment]
         if event.name == RISK_TIMER:
             equity, day = self.equity(), record.at // DAY
             self.account.peak_equity = max(self.account.peak_equity, equity)
@@ -364,29 +353,28 @@ def _copied(order: Order) -> Order:
     return msgspec.structs.replace(order, trades=list(order.trades))
 
 
-FOLD: dict[type[Event], Callable[[Books, Record], object]] = {
-    MarketDataEvent: Books.on_market,
-    QuoteEvent: Books.on_market,
-    BookEvent: Books.on_market,
-    BarEvent: Books.on_market,
-    OrderInitialized: Books.on_order,
-    OrderApproved: Books.on_approved,
-    OrderDenied: Books.on_denied,
-    CancelRequested: Books.on_cancel,
-    OrderSubmitted: Books.on_submitted,
-    OrderAccepted: Books.on_execution,
-    OrderRejected: Books.on_execution,
-    OrderTriggered: Books.on_execution,
-    OrderCanceled: Books.on_execution,
-    OrderExpired: Books.on_execution,
-    CancelRejected: Books.on_execution,
-    OrderOutcomeLost: Books.on_execution,
-    OrderFilled: Books.on_execution,
-    LimitBreached: Books.on_risk,
-    SymbolRestricted: Books.on_hold,
-    AccountReported: Books.on_statement,
-    CommandReceived: Books.on_command,
-    EmergencyStopReceived: Books.on_command,
-    TimerFired: Books.on_timer,
-}
+FOLD: dict[type[Event], Callable[[Books, Any, Record], Iterable[Event] | None]] = {}
 """What the books do with each kind of event: attached to the core live, looked up by the fold."""
+
+
+def _folds(fold: Callable[[Books, E, Record], Iterable[Event] | None], *kinds: type[E]) -> None:
+    FOLD.update(dict.fromkeys(kinds, fold))
+
+
+_folds(Books.on_market, MarketDataEvent, QuoteEvent, BookEvent, BarEvent)
+_folds(Books.on_order, OrderInitialized)
+_folds(Books.on_approved, OrderApproved)
+_folds(Books.on_submitted, OrderSubmitted)
+_folds(Books.on_denied, OrderDenied)
+_folds(Books.on_cancel, CancelRequested)
+_folds(
+    Books.on_execution,
+    OrderAccepted, OrderRejected, OrderTriggered, OrderCanceled, OrderExpired, CancelRejected,
+    OrderOutcomeLost,
+)  # fmt: skip
+_folds(Books.on_fill, OrderFilled)
+_folds(Books.on_risk, LimitBreached)
+_folds(Books.on_hold, SymbolRestricted)
+_folds(Books.on_statement, AccountReported)
+_folds(Books.on_command, CommandReceived, EmergencyStopReceived)
+_folds(Books.on_timer, TimerFired)

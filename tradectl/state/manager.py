@@ -16,10 +16,10 @@ from types import MethodType
 from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.core import Stage
+from tradectl.bus.core import AnyHandler, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import StateError
-from tradectl.domain.events import Record, SystemEvent
+from tradectl.domain.events import SystemEvent
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 from tradectl.state import status
@@ -68,7 +68,7 @@ class StateManager:
         self._notes: dict[str, Any] = {}
         self._reported: dict[str, dict[str, Any]] = {}
         self._flushing = asyncio.Lock()
-        self._attached: list[Callable[[Record], Any]] = []
+        self._attached: list[AnyHandler] = []
         self._task: asyncio.Task[None] | None = None
 
     # --- life ----------------------------------------------------------------------------------------

@@ -83,12 +83,12 @@ class PaperExchange:
         if reports:
             self._answer(reports, at)
 
-    def on_record(self, record: Record) -> None:
+    def on_record(self, event: MarketDataEvent, record: Record) -> None:
         """The same as a handler on the bus: called for every tick, so it is spelled out."""
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        reports = self._matching.on_market(record.event, at)  # type: ignore[arg-type]
+        reports = self._matching.on_market(event, at)
         if reports:
             self._answer(reports, at)
 
