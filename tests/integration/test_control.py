@@ -42,7 +42,7 @@ def test_pause_ends_the_entries_and_resume_allows_them(chatting: Running, folder
     paused = tradectl(folder, "pause", "--reason", "news at 2")
     assert (paused.code, paused.out) == (0, "no new entries; exits go on\n")
     status = look(folder).status()
-    assert (status["state"], status["mode_reason"]) == ("PAUSED", "news at 2")
+    assert (status.state, status.mode_reason) == ("PAUSED", "news at 2")
     chatting.line("COMMAND pause: news at 2")
     chatting.line("SIGNAL buy")
     assert tradectl(folder, "resume", "--json").document() == {"state": "RUNNING"}
@@ -96,7 +96,7 @@ def test_a_signal_ends_a_run_in_good_order(
     assert re.search(rf"^ended +{word}$", ended.out, re.MULTILINE)
     verdict = replayed(folder)
     assert (verdict.verified, verdict.clean) == (True, True)
-    assert look(folder).runs()[-1]["status"] == "clean"
+    assert look(folder).runs()[-1].status == "clean"
 
 
 def test_a_second_run_is_refused_and_the_first_is_not_disturbed(
@@ -108,7 +108,7 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(
         assert second.code == ALREADY_RUNNING
         assert f"process {chatting.process.pid}" in second.complaint()
     assert len(journals(folder)) == 1
-    assert look(folder).status()["state"] == "RUNNING"
+    assert look(folder).status().state == "RUNNING"
 
 
 def test_the_socket_and_the_directory_are_for_their_owner_alone(
@@ -124,10 +124,10 @@ def test_a_killed_run_is_told_from_a_running_one(chatting: Running, folder: Path
     chatting.kill()
     assert tradectl(folder, "stop").code == NOT_RUNNING
     status = look(folder).status()
-    assert (status["running"], status["state"], status["end_reason"]) == (
+    assert (status.running, status.state, status.end_reason) == (
         False, "STOPPED", "crashed",
     )  # fmt: skip
-    assert {c["status"] for c in status["components"].values()} <= {"STOPPED"}
+    assert {c.status for c in status.components.values()} <= {"STOPPED"}
 
 
 def test_what_the_account_holds_cannot_become_something_else(tmp_path: Path, folder: Path) -> None:

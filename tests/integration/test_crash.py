@@ -28,7 +28,9 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
+from tests.fixtures.documents import as_json
 from tests.profiles import is_deep
+from tradectl.documents.account import Consistency
 from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
@@ -52,11 +54,11 @@ class Observations:
         self.state: tuple[int, str] = (0, "")
 
     def look(self) -> None:
-        self.fills |= {key(row) for row in self.inspector.fills()}
+        self.fills |= {key(row) for row in as_json(self.inspector.fills())}
         status = self.inspector.status()
-        assert status["running"]
-        assert status["consistency"] == {"ok": True, "problems": []}
-        self.state = status["last_seq"], status["state_hash"]
+        assert status.running
+        assert status.consistency == Consistency()
+        self.state = status.last_seq, status.state_hash or ""
 
     def read(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -69,7 +71,7 @@ class Observations:
                 ] += 1
 
     def check_nothing_is_lost(self) -> None:
-        rows = self.inspector.fills()
+        rows = as_json(self.inspector.fills())
         assert self.fills <= {key(row) for row in rows}
         assert self.printed <= Counter(as_printed(row) for row in rows)
 

@@ -92,7 +92,7 @@ def check_it_failed_well(run: Running, why: str) -> None:
     assert answer.out == ""
     journalled = sealed_fills(path)
     assert order_ids(run.lines) <= Counter(fill.order_id for fill in journalled)
-    stored = {(row["order_id"], row["trade_id"]) for row in look(run.folder).fills()}
+    stored = {(row.order_id, row.trade_id) for row in look(run.folder).fills()}
     assert stored <= {(fill.order_id, fill.trade_id) for fill in journalled}
     assert command("replay", path, "--json").document()["verified"]
 
@@ -102,7 +102,7 @@ def check_it_goes_on(folder: Path) -> None:
     assert tradectl(folder, "run", "--headless", "--duration", 0.2).code == 0
     rows = look(folder).fills()
     assert len(rows) == sum(len(sealed_fills(path)) for path in journals(folder)) > 0
-    assert look(folder).status()["consistency"]["ok"]
+    assert look(folder).status().consistency.ok
 
 
 def test_a_disk_that_fills_ends_the_run_and_the_latch_still_holds(disk: Disk, busy: Path) -> None:

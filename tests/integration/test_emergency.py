@@ -27,6 +27,7 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
+from tests.fixtures.documents import as_json
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
@@ -79,10 +80,10 @@ def holds(folder: Path, receipt: Receipt) -> None:
     assert receipt["open_orders_left"] == []
     assert receipt["positions_left"] == []
     status = look(folder).status()
-    assert status["state"] == "HALTED"
-    assert {"reason", "since"} <= status["halt"].keys()
-    assert (status["positions"], status["open_orders"]) == ([], [])
-    assert finished(look(folder).orders())
+    assert status.state == "HALTED"
+    assert status.halt is not None
+    assert (status.positions, status.open_orders) == ([], [])
+    assert finished(as_json(look(folder).orders()))
     verdict = replayed(folder)
     assert verdict.verified
     assert verdict.clean
@@ -145,7 +146,7 @@ def test_only_clear_halt_with_confirm_lets_it_trade_again_with_the_cash_that_is_
     assert refused.code == 2
     assert "add --confirm" in refused.complaint()
     holds(folder, receipt)
-    cash = look(folder).status()["portfolio"]["cash"]
+    cash = as_json(look(folder).status())["portfolio"]["cash"]
     assert Decimal(cash) < 100_000
 
     assert tradectl(folder, "clear-halt", "--confirm").code == 0
@@ -160,7 +161,7 @@ def test_without_flatten_positions_stay_and_are_named(trading: Running, folder: 
     answer, receipt = emergency_stop(folder, *SOONER, flatten=False)
     assert answer.code == 0
     assert receipt["closed"] == []
-    held = {position["symbol"] for position in look(folder).status()["positions"]}
+    held = {position.symbol for position in look(folder).status().positions}
     assert held == set(receipt["positions_left"]) != set()
     assert replayed(folder).verified
 
@@ -182,7 +183,7 @@ def test_resting_limit_orders_are_cancelled(tmp_path: Path, folder: Path) -> Non
         answer, receipt = emergency_stop(folder, *SOONER)
     assert answer.code == 0
     assert sorted(receipt["cancelled"]) == sorted(orders)
-    assert {order["status"] for order in look(folder).orders()} == {"canceled"}
+    assert {order.status for order in look(folder).orders()} == {"canceled"}
     holds(folder, receipt)
 
 
@@ -192,7 +193,7 @@ def test_shorts_are_bought_back(tmp_path: Path, folder: Path) -> None:
         run.send(signal.SIGSTOP)
         _, receipt = emergency_stop(folder, *SOONER)
     assert receipt["closed"] == ["BTCUSDT_PERP"]
-    assert look(folder).fills()[-1]["side"] == "buy"
+    assert look(folder).fills()[-1].side == "buy"
     holds(folder, receipt)
 
 
@@ -261,7 +262,7 @@ def test_a_live_process_without_flatten_cancels_and_keeps_its_positions(
     _, receipt = emergency_stop(folder, flatten=False)
     assert trading.end().code == HALTED
     assert receipt["positions_left"]
-    assert {p["symbol"] for p in look(folder).status()["positions"]} == {*receipt["positions_left"]}
+    assert {p.symbol for p in look(folder).status().positions} == {*receipt["positions_left"]}
 
 
 @pytest.mark.parametrize("executable", [False, True], ids=["at once", "soon"])
@@ -304,7 +305,7 @@ def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:
 
 
 def test_what_cannot_be_finished_is_named_with_the_reason(trading: Running, folder: Path) -> None:
-    wait_until(lambda: look(folder).status()["positions"])
+    wait_until(lambda: look(folder).status().positions)
     tradectl(folder, "stop")
     journal = journals(folder)[-1]
     journal.write_bytes(

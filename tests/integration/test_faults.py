@@ -19,6 +19,7 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
+from tests.fixtures.documents import as_json
 from tests.fixtures.run_inputs import Character, look, replayed, trades, waves, written
 from tradectl import EventBus, EventType, MarketDataEvent, SystemEvent
 from tradectl.bus.core import Stage
@@ -87,8 +88,8 @@ def test_a_strategy_that_misbehaves_is_quarantined_and_told_of(
 
 def test_the_others_trade_on_and_the_run_replays(with_misfits: Path) -> None:
     fills = look(with_misfits).fills()
-    assert {fill["strategy"] for fill in fills} == {"keen"}
-    assert {fill["symbol"] for fill in fills} >= {"BTCUSDT"}
+    assert {fill.strategy for fill in fills} == {"keen"}
+    assert {fill.symbol for fill in fills} >= {"BTCUSDT"}
     assert replayed(with_misfits).verified
 
 
@@ -102,7 +103,7 @@ def test_a_strategy_that_sleeps_is_told_of_and_does_not_keep_a_stop_waiting(
         assert tradectl(folder, "stop").code == 0
         assert time.monotonic() - started < 5.0
         assert run.end().code == 0
-    rows = look(folder).alerts()
+    rows = as_json(look(folder).alerts())
     assert "stood still for 3" in alerts_of(rows, "loop_stalled")["loop"]["message"]
 
 
@@ -110,7 +111,7 @@ def test_a_strategy_that_never_stops_talking_is_throttled(tmp_path: Path, folder
     config = written(tmp_path, Character.CHATTER, settings="symbols = ['BTCUSDT', 'ETHUSDT']")
     words = ("run", "--headless", "-c", config, "--duration", "1.5")
     assert tradectl(folder, *words, TRADECTL__FEED__TICKS_PER_SECOND="1000").code == 0
-    throttled = alerts_of(look(folder).alerts(), "strategy_throttled")["strategy:chatter"]
+    throttled = alerts_of(as_json(look(folder).alerts()), "strategy_throttled")["strategy:chatter"]
     assert "over 20 signals in a second" in throttled["message"]
     signals = [r for r in records_of(journals(folder)[-1]) if type(r.event) is StrategySignalEvent]
     assert 20 <= most_in_a_second(signals, "BTCUSDT") <= 21

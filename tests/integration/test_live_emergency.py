@@ -23,11 +23,13 @@ import msgspec
 import pytest
 
 from tests.fixtures.command import Answer, Running, journals, running, tradectl
+from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
 from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
+from tradectl.documents.operations import StopReport
 from tradectl.domain.views import TradingState
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.replay.replay import Replay
@@ -82,7 +84,7 @@ def is_safe(exchange: Any, receipt: Receipt, *, market: str = "spot") -> None:
 
 def stays_halted(folder: Path) -> None:
     status = look(folder).status()
-    assert status["state"] == "HALTED"
+    assert status.state == "HALTED"
     assert StateDir(folder).latch.read() is not None
 
 
@@ -106,7 +108,8 @@ async def killed(trader: Trader, folder: Path) -> Path:
 
 async def stop(folder: Path, **how: Any) -> Receipt:
     asked: dict[str, Any] = {"flatten": True, "timeout": 5.0, **how}
-    receipt = await asyncio.to_thread(emergency_stop, StateDir(folder), "the test", **asked)
+    stopped = await asyncio.to_thread(emergency_stop, StateDir(folder), "the test", **asked)
+    receipt: Receipt = as_json(stopped)
     print({key: receipt.get(key) for key in ("latched_ms", "confirmed_ms", "error")})
     assert receipt["latched"]
     assert receipt["latched_ms"] < 1000
@@ -311,11 +314,11 @@ async def by_the_socket(trader: Trader, *, flatten: bool = True) -> Receipt:
     trader.run.state_dir.latch.set(
         "the test", TradingState.FLATTENING if flatten else TradingState.HALTED
     )
-    asking = asyncio.to_thread(
-        ask, trader.run.state_dir.socket, "emergency_stop",
+    report = await asyncio.to_thread(
+        ask, trader.run.state_dir.socket, "emergency_stop", StopReport,
         timeout=10.0, reason="the test", flatten=flatten,
     )  # fmt: skip
-    receipt: Receipt = await asking
+    receipt: Receipt = as_json(report)
     return receipt
 
 
@@ -333,7 +336,7 @@ async def test_a_run_stops_itself_and_ends_only_when_the_exchange_has_confirmed(
         is_safe(exchange, receipt, market=market)
         assert (receipt["closed"], receipt["cancelled"]) == ([SPOT], [resting])
         summary = await trader.task
-        assert (summary["reason"], summary["exit_code"]) == ("halted", HALTED)
+        assert (summary.reason, summary.exit_code) == ("halted", HALTED)
     assert trader.true_position < Decimal("0.00001")
     stays_halted(folder)
 
@@ -348,7 +351,7 @@ async def test_a_run_names_what_it_cannot_find_out_and_ends(exchange: Any, folde
         receipt = await by_the_socket(trader)
         assert not receipt["confirmed"]
         assert receipt["open_orders_left"] == [order]
-        assert (await trader.task)["exit_code"] == HALTED
+        assert (await trader.task).exit_code == HALTED
     assert exchange.truth.ours() == []
     stays_halted(folder)
 

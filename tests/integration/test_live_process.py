@@ -179,9 +179,9 @@ async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
         os.kill(os.getpid(), signal.SIGTERM)
         summary = await trader.task
         assert time.monotonic() - started < 3
-        assert (summary["reason"], summary["exit_code"]) == ("terminated", 0)
+        assert (summary.reason, summary.exit_code) == ("terminated", 0)
     [row] = look(folder).orders()
-    assert (row["order_id"], row["status"]) == (sent, "unknown")
+    assert (row.order_id, row.status) == (sent, "unknown")
     exchange.behave()
     async with trading(exchange, folder) as trader:
         assert [order.status for order in trader.orders()] == ["filled"]

@@ -21,6 +21,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.command import PATIENCE_S, environment, journals, running
+from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character, Typed, look, written
@@ -156,11 +157,11 @@ def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
             assert live.tradectl("stop").code == 0
             assert run.end().code == 0
         assert len(live.exchange.truth.ours()) == 1
-        statuses = [row["status"] for row in look(live.folder).orders()]
+        statuses = [str(row.status) for row in look(live.folder).orders()]
         assert statuses.count("filled") == 1
         assert {*statuses} <= {"filled", "denied"}, "a wish that came before the comparison"
-        [position] = look(live.folder).status()["positions"]
-        assert Decimal(position["size"]) == live.position
+        [position] = look(live.folder).status().positions
+        assert Decimal(position.size) == live.position
         assert live.replayed().verified
         header = read_header(journals(live.folder)[-1])
         assert header.continues == journals(live.folder)[0].stem
@@ -206,7 +207,7 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
         assert not found["clean"]
         assert row["journal"] == row["database"] == plain(trader.held)
         assert Decimal(row["difference"]) == trader.true_position - trader.held != 0
-        assert "mismatch" in row["held"]
+        assert "mismatch" in row["restricted"]
 
         settled = await asked(folder, accept=True)
         assert settled["clean"], settled
@@ -220,7 +221,9 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
 
 
 async def asked(folder: Path, *, accept: bool = False) -> dict[str, Any]:
-    return await asyncio.to_thread(reconcile, StateDir(folder), accept=accept)
+    found = await asyncio.to_thread(reconcile, StateDir(folder), accept=accept)
+    answer: dict[str, Any] = as_json(found)
+    return answer
 
 
 def plain(value: Decimal) -> str:
@@ -272,7 +275,7 @@ async def test_a_comparison_of_an_account_that_was_killed_finds_what_it_missed(
     assert found["clean"], found
     assert Decimal(row_of(found)["journal"]) == Decimal("0.0999")
     [row] = look(folder).orders()
-    assert row["status"] == "filled"
+    assert row.status == "filled"
 
 
 @pytest.mark.usefixtures("keys")

@@ -107,7 +107,7 @@ def test_a_restart_stores_what_the_database_had_missed(state: Path) -> None:
     said = restart(state)
     assert any(" SYSTEM recovered: run " in line for line in said)
     assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
-    assert look(state).status()["consistency"]["ok"]
+    assert look(state).status().consistency.ok
 
 
 def test_a_database_that_was_lost_is_made_anew_from_the_journals(state: Path) -> None:
@@ -119,14 +119,14 @@ def test_a_database_that_was_lost_is_made_anew_from_the_journals(state: Path) ->
     assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
     runs = tradectl(state, "runs", "--json").document()
     assert [run["status"] for run in runs] == ["clean", "crashed", "clean"]
-    assert look(state).status()["consistency"]["ok"]
+    assert look(state).status().consistency.ok
 
 
 def test_fills_that_vanished_from_the_database_are_missed(state: Path) -> None:
     change_database(state, "DELETE FROM fills WHERE rowid <= 5")
     said = restart(state)
     assert any(" SYSTEM inconsistent: the position in " in line for line in said)
-    assert not look(state).status()["consistency"]["ok"]
+    assert not look(state).status().consistency.ok
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_killed_while_recovering_again_and_again_nothing_changes(state: Path) ->
             assert Account.load(header.state).hash(before.run_id) == before.state_hash
     restart(state)
     assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
-    assert look(state).status()["consistency"]["ok"]
+    assert look(state).status().consistency.ok
 
 
 def test_a_run_that_was_killed_before_its_header_was_whole_is_passed_over(state: Path) -> None:

@@ -36,7 +36,7 @@ from tradectl.domain.errors import ExchangeError, Halted
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.runtime import session as sessions
-from tradectl.runtime.in_process_reconcile import comparison_table
+from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.state.directory import StateDir
@@ -307,9 +307,7 @@ class ScheduledRun(Stops):
         """Asked until the exchange could be asked."""
         told: dict[str, Any] = {"unreachable": True, "clean": False}
         for _ in range(20):
-            told = await life.process.run(
-                asyncio.ensure_future, comparison_table(run, accept=accept)
-            )
+            told = await life.process.run(asyncio.ensure_future, compare(run, accept=accept))
             if not told["unreachable"]:
                 break
             await asyncio.sleep(5.0)

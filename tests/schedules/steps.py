@@ -24,7 +24,7 @@ from tradectl.domain.events import (
 from tradectl.domain.events import SignalAction as Action
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.runtime.in_process_reconcile import comparison_table
+from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
 from tradectl.state.latch import HaltLatch
 
@@ -242,7 +242,7 @@ class Steps:
         life, run = self.life, self.run
         if life is not None and run is not None and not life.process.stopped:
             self.checker.operator_accepted = True
-            self._begin(comparison_table(run, accept=True), life.process)
+            self._begin(compare(run, accept=True), life.process)
 
 
 __all__ = ["LOOKS_INTO_IT_S", "Life", "Steps"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from tests.fixtures.documents import as_json
 from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
 from tradectl.domain.errors import ExchangeError
 from tradectl.domain.views import TradingState
@@ -58,7 +59,7 @@ class Stops(Steps):
         async def stop() -> None:
             handler = control_handlers(run)["emergency_stop"]
             told = await handler(WHY, flatten=flatten)
-            self.checker.receipt(told, flatten=flatten)
+            self.checker.receipt(as_json(told), flatten=flatten)
 
         self._begin(stop(), life.process)
 
@@ -98,7 +99,7 @@ class Stops(Steps):
         except Exception as error:  # nothing else may ever fall out of it
             self.checker.say(f"the direct stop broke: {type(error).__name__}: {error}")
         else:
-            self.checker.receipt(told, flatten=flatten)
+            self.checker.receipt(as_json(told), flatten=flatten)
 
 
 __all__ = ["Stops"]

@@ -246,8 +246,10 @@ def test_with_money_at_stake_there_is_a_frame_around_it() -> None:
 
 
 def test_what_is_held_back_is_said() -> None:
-    holds = [{"symbol": f"S{n}", "kind": "mismatch", "message": f"S{n}: differs"} for n in range(5)]
-    text = "\n".join(drawn(a_view(holds=holds)))
+    restrictions = [
+        {"symbol": f"S{n}", "kind": "mismatch", "message": f"S{n}: differs"} for n in range(5)
+    ]
+    text = "\n".join(drawn(a_view(restrictions=restrictions)))
     assert "S0: differs" in text
     assert "S2: differs" in text
     assert "S3: differs" not in text

@@ -431,7 +431,7 @@ def reconciled(**changes: Any) -> dict[str, Any]:
         "at_exchange": "0.4",
         "external": "0",
         "difference": "-0.1",
-        "held": ["mismatch"],
+        "restricted": ["mismatch"],
         "ok": False,
     }
     orders = [

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.documents import as_json
 from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, Stopwatch, settled, until
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -421,7 +422,7 @@ async def test_alerts_are_stored_as_they_change(
     await stale(manager, "error", "older")
     manager.acknowledge(alert.id)
     await manager.stop()
-    assert reader.alerts() == [
+    assert as_json(reader.alerts()) == [
         {
             "id": "run7-a1",
             "run_id": "run7",
@@ -444,7 +445,7 @@ async def test_what_was_not_flushed_is_written_at_stop(
     await manager.start()
     manager.resolve((await stale(manager)).id)
     await manager.stop()
-    assert [row["status"] for row in StateReader(tmp_path / "state.db").alerts()] == ["resolved"]
+    assert [row.status for row in StateReader(tmp_path / "state.db").alerts()] == ["resolved"]
 
 
 async def test_a_write_that_fails_is_kept_and_tried_again(

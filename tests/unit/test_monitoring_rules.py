@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.fixtures.documents import as_json
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     Command,
@@ -146,7 +147,8 @@ def test_an_unknown_severity_is_refused_with_those_there_are() -> None:
 
 def test_an_alert_as_a_document_has_plain_values_and_iso_times() -> None:
     alert = Alert("r-a1", "t", AlertSeverity.ERROR, "m", "c", 1_500_000_000, 2_000_000_000)
-    assert alert.document() == {
+    assert as_json(alert.row("r")) == {
+        "run_id": "r",
         "id": "r-a1",
         "type": "t",
         "severity": "error",

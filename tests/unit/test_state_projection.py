@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import asdict
 
 from tests.fixtures.books import (
     RUN,
@@ -26,6 +27,8 @@ from tests.fixtures.store import ROW, connection, locked, rows
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.account import AccountStatus
+from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import Event, EventType, SystemEvent
 from tradectl.state import manager as manager_module
@@ -96,7 +99,7 @@ async def test_a_flush_writes_what_changed_and_says_which_record_it_reflects(
 async def test_the_status_may_be_added_to(store: Store, path: Path) -> None:
     bus = make_bus()
     state = projecting(bus, store)
-    state.describe = lambda: {"mode": "paper", "state": "RUNNING"}
+    state.describe = lambda account: Status(**asdict(account), mode="paper", state="RUNNING")
     await state.start()
     play(bus, tick("1", ts=1))
     await state.stop()
@@ -275,12 +278,12 @@ class HangsOnce(Store):
 async def test_a_description_that_fails_once_costs_nothing(store: Store, path: Path) -> None:
     calls = 0
 
-    def describe() -> dict[str, Any]:
+    def describe(account: AccountStatus) -> AccountStatus:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise KeyError("a component that is just being restarted")
-        return {}
+        return account
 
     bus = make_bus()
     state = projecting(bus, store, flush_interval=0.001)

@@ -7,10 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger
+from tests.fixtures.documents import as_json
 from tests.fixtures.store import (
     ROW,
+    an_alert,
     changes,
     connection,
     exists,
@@ -18,11 +21,12 @@ from tests.fixtures.store import (
     with_snapshot,
     write_junk,
 )
+from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import DAY
 from tradectl.state.reader import StateReader, change_alert
-from tradectl.state.store import RunRow, Store
+from tradectl.state.store import Store
 
 
 @pytest.fixture
@@ -74,22 +78,22 @@ async def test_the_newest_run_comes_with_its_status(path: Path) -> None:
     reader = await stored(path, ledger)
     run = reader.last_run()
     assert run is not None
-    assert (run["run_id"], run["mode"], run["status"]) == (RUN, "paper", {"last_seq": 4})
-    assert (run["last_seq"], run["ended_at"], run["journal"]) == (4, None, "/j/run1.jsonl")
+    assert (run.run_id, run.mode, run.status) == (RUN, "paper", Status(last_seq=4))
+    assert (run.last_seq, run.ended_at, run.journal) == (4, None, "/j/run1.jsonl")
 
 
 async def test_runs_come_oldest_first(path: Path) -> None:
     store = Store(path)
     await store.open()
     for name in ("run3", "run1", "run2"):
-        await store.begin_run(RunRow(name, RUN, "paper", "x", "t", "j"))
+        await store.begin_run(replace(ROW, run_id=name))
     await store.close()
     reader = StateReader(path)
-    assert [run["run_id"] for run in reader.runs()] == ["run1", "run2", "run3"]
+    assert [run.run_id for run in reader.runs()] == ["run1", "run2", "run3"]
     last, second = reader.last_run(), reader.run("run2")
     assert last is not None
     assert second is not None
-    assert (last["run_id"], second["run_id"]) == ("run3", "run2")
+    assert (last.run_id, second.run_id) == ("run3", "run2")
 
 
 async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Path) -> None:
@@ -98,11 +102,12 @@ async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Pat
         ledger.at = n * 1_000_000
         ledger.trade(f"o{n}", f"buy 1@10{n}", fee="0.10")
     reader = await stored(path, ledger)
-    assert [order["order_id"] for order in reader.orders(RUN)] == ["o0", "o1", "o2"]
-    assert [order["order_id"] for order in reader.orders(RUN, limit=2)] == ["o1", "o2"]
-    assert [f["trade_id"] for f in reader.fills(RUN, limit=2)] == ["o1.1", "o2.1"]
-    assert reader.orders("somebody else") == reader.fills("somebody else") == []
-    order, fill = reader.orders(RUN)[-1], reader.fills(RUN)[-1]
+    assert [order.order_id for order in reader.orders(RUN)] == ["o0", "o1", "o2"]
+    assert [order.order_id for order in reader.orders(RUN, limit=2)] == ["o1", "o2"]
+    assert [f.trade_id for f in reader.fills(RUN, limit=2)] == ["o1.1", "o2.1"]
+    assert reader.orders("somebody else") == []
+    assert reader.fills("somebody else") == []
+    order, fill = as_json(reader.orders(RUN)[-1]), as_json(reader.fills(RUN)[-1])
     assert {
         "client_order_id": client_order_id(RUN, "o2"),
         "symbol": SPOT,
@@ -173,7 +178,7 @@ async def test_reading_sees_each_group_once_it_is_committed(store: Store, path: 
         assert len(reader.fills(RUN)) == n
         last = reader.last_run()
         assert last is not None
-        assert last["last_seq"] == 4 * n
+        assert last.last_seq == 4 * n
 
 
 @pytest.mark.parametrize("version", [2, 99])
@@ -202,7 +207,7 @@ def test_a_file_that_is_no_database_is_named(path: Path, what: str) -> None:
 async def with_alert(path: Path) -> StateReader:
     store = Store(path)
     await store.open()
-    await store.write_alerts([("a1", RUN, "risk", "high", "m", "c", "t0", "t0", "active", 1)])
+    await store.write_alerts([an_alert()])
     await store.close()
     return StateReader(path)
 
@@ -210,7 +215,7 @@ async def with_alert(path: Path) -> StateReader:
 async def test_an_alerts_status_can_be_changed_with_nothing_running(path: Path) -> None:
     reader = await with_alert(path)
     assert change_alert(path, "a1", "acknowledged")
-    assert [alert["status"] for alert in reader.alerts()] == ["acknowledged"]
+    assert [alert.status for alert in reader.alerts()] == ["acknowledged"]
 
 
 async def test_an_alert_that_is_not_there_is_not_changed(path: Path) -> None:

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tests.fixtures.documents import as_json
+from tradectl.documents.account import AccountStatus, Halt
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -16,6 +18,10 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import client_order_id
 from tradectl.state import status
+
+
+def account_of(ledger: Ledger) -> AccountStatus:
+    return status.account_status(ledger.books, RUN, ledger.seq)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,8 @@ def test_money_is_plain_and_quotients_are_cut(value: str, text: str) -> None:
 
 
 def test_a_portfolio_has_the_promised_names() -> None:
-    told = status.portfolio(Ledger().trade("o1", "buy 3@10", fee="0.5").books)
+    ledger = Ledger().trade("o1", "buy 3@10", fee="0.5")
+    told = as_json(status.portfolio_totals(ledger.books))
     assert {
         "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
     } <= told.keys()  # fmt: skip
@@ -45,7 +52,7 @@ def test_a_portfolio_has_the_promised_names() -> None:
 def test_positions_are_told_with_size_side_and_price() -> None:
     ledger = Ledger().trade("o1", "buy 3@10").trade("o2", "sell 2@50", PERP)
     ledger.tell(tick("11"), tick("45", PERP))
-    spot, perp = status.positions(ledger.books)
+    spot, perp = as_json(account_of(ledger).positions)
     assert spot == {
         "symbol": SPOT,
         "side": "long",
@@ -61,7 +68,7 @@ def test_positions_are_told_with_size_side_and_price() -> None:
 
 def test_flat_positions_are_not_told() -> None:
     ledger = Ledger().trade("o1", "buy 3@10").trade("o2", "sell 3@10")
-    assert status.positions(ledger.books) == []
+    assert account_of(ledger).positions == []
 
 
 def test_open_orders_are_told_while_they_work() -> None:
@@ -72,11 +79,12 @@ def test_open_orders_are_told_while_they_work() -> None:
         cancel("o2"),
         report("o2", OrderCanceled),
     )
-    (order,) = status.open_orders(ledger.books)
+    (order,) = as_json(account_of(ledger).open_orders)
     assert order == {
         "order_id": "o1",
         "client_order_id": client_order_id(ledger.books.account.account_id, "o1"),
         "venue_order_id": "v1",
+        "account_id": ledger.books.account.account_id,
         "symbol": SPOT,
         "side": "buy",
         "type": "market",
@@ -84,9 +92,14 @@ def test_open_orders_are_told_while_they_work() -> None:
         "filled": "1",
         "price": None,
         "stop_price": None,
+        "average_price": "10",
         "status": "partially_filled",
         "strategy": "s",
+        "reason": "because",
+        "fees": "0",
+        "reduce_only": False,
         "created_at": "1970-01-01T00:00:00.000001Z",
+        "updated_at": order["updated_at"],
     }
 
 
@@ -96,22 +109,25 @@ def test_a_halt_is_told_with_its_reason_and_moment_and_a_pause_is_none() -> None
     ledger.tell(CommandReceived(command=Command.PAUSE))
     assert status.halt(ledger.books) is None
     ledger.tell(EmergencyStopReceived(reason="fire"))
-    assert status.halt(ledger.books) == {"reason": "fire", "since": "1970-01-01T00:00:00.000001Z"}
+    halt = Halt(reason="fire", since="1970-01-01T00:00:00.000001Z")
+    assert status.halt(ledger.books) == halt
 
 
 def test_strategies_are_told_by_name_with_their_own_record() -> None:
     ledger = Ledger().trade("o1", "buy 1@10", strategy="b", fee="0.5")
     ledger.trade("o2", "sell 1@12", strategy="b").work("o3", "buy 1", strategy="a")
-    assert [(s["name"], s["orders"], s["fills"]) for s in status.strategies(ledger.books)] == [
+    rows = account_of(ledger).strategies
+    assert [(row.name, row.orders, row.fills) for row in rows] == [
         ("a", 1, 0),
         ("b", 2, 2),
     ]
-    assert status.strategies(ledger.books)[1]["realized_pnl"] == "2"
+    assert rows[1].realized_pnl == "2"
 
 
 def test_one_document_holds_it_all() -> None:
     ledger = Ledger().trade("o1", "buy 3@10")
-    told = status.system_state(ledger.books, RUN, ledger.seq)
-    assert told["state_hash"] == ledger.hash()
-    assert told["last_seq"] == ledger.seq
-    assert told["portfolio"]["cash"] == "9970"
+    told = account_of(ledger)
+    assert told.state_hash == ledger.hash()
+    assert told.last_seq == ledger.seq
+    assert told.portfolio is not None
+    assert told.portfolio.cash == "9970"

@@ -17,6 +17,7 @@ import pytest
 from tests.fixtures.books import RUN, Ledger, cancel, fill, report
 from tests.fixtures.store import (
     ROW,
+    an_alert,
     changes,
     connection,
     locked,
@@ -24,6 +25,7 @@ from tests.fixtures.store import (
     with_snapshot,
     write_junk,
 )
+from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import OrderAccepted, OrderCanceled
 from tradectl.domain.time import DAY
@@ -79,9 +81,9 @@ async def test_orders_fills_and_the_run_are_written_together(store: Store, path:
     assert rows(path, "SELECT trade_id, account_id, quantity, price, fee FROM fills") == [
         ("o1.1", RUN, "2", "100.5", "0.1")
     ]
-    assert rows(path, "SELECT last_seq, events, pnl, state_hash, status FROM runs") == [
-        (4, 4, "1.5", ledger.hash(), '{"last_seq":4}')
-    ]
+    ((status, *figures),) = rows(path, "SELECT status, last_seq, events, pnl, state_hash FROM runs")
+    assert figures == [4, 4, "1.5", ledger.hash()]
+    assert msgspec.json.decode(status, type=AccountStatus).last_seq == 4
 
 
 async def test_an_order_is_updated_in_its_row(store: Store, path: Path) -> None:
@@ -93,7 +95,7 @@ async def test_an_order_is_updated_in_its_row(store: Store, path: Path) -> None:
     await store.write(changes(ledger))
     columns = "status, filled, average_price, reason, venue_order_id, fees, created_at"
     assert rows(path, f"SELECT {columns} FROM orders") == [
-        ("canceled", "1", "9", "asked", "v1", "0.5", 1000)
+        ("canceled", "1", "9", "asked", "v1", "0.5", "1970-01-01T00:00:00.000001Z")
     ]
 
 
@@ -117,11 +119,8 @@ async def test_the_end_of_a_run_is_written_down(store: Store, path: Path) -> Non
 
 
 async def test_alerts_are_new_or_changed_by_their_id(store: Store, path: Path) -> None:
-    def row(status: str, count: int) -> tuple[str | int, ...]:
-        return ("a1", RUN, "risk", "high", "m", "c", "t0", "t1", status, count)
-
-    await store.write_alerts([row("active", 1)])
-    await store.write_alerts([row("resolved", 2)])
+    await store.write_alerts([an_alert()])
+    await store.write_alerts([an_alert(status="resolved", count=2)])
     assert rows(path, "SELECT id, status, count FROM alerts") == [("a1", "resolved", 2)]
 
 

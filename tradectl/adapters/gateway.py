@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
+from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.exchange.live.live_exchange import PreSendCheck
 
 

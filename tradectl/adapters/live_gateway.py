@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
+from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange, PreSendCheck
 
 T = TypeVar("T")

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import MarketDataEvent, Record, TimerFired
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, ExchangeStatus, Proof, Whose
+from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.live.live_exchange import PreSendCheck
 from tradectl.exchange.paper.paper_exchange import PaperExchange

@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
 from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
+from tradectl.documents.run import ComponentRow
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
@@ -72,15 +72,15 @@ class ComponentState(Struct):
     last_heartbeat: int | None = None
     heartbeat_at: float | None = None
 
-    def document(self) -> dict[str, Any]:
-        """As JSON-ready data, in the shape of `components` in `status --json`."""
+    def row(self) -> ComponentRow:
+        """As `status --json` shows it."""
         beat = self.last_heartbeat
-        return {
-            "status": self.status.value,
-            "last_heartbeat": None if beat is None else iso(beat),
-            "error_count": self.error_count,
-            "message": self.message,
-        }
+        return ComponentRow(
+            status=self.status,
+            last_heartbeat=None if beat is None else iso(beat),
+            error_count=self.error_count,
+            message=self.message,
+        )
 
 
 class ComponentRegistry:
@@ -137,3 +137,7 @@ class ComponentRegistry:
             if component.in_loop and component.status is ComponentStatus.RUNNING:
                 self.heartbeat(name)
         return self._components
+
+    def rows(self) -> dict[str, ComponentRow]:
+        """All of them, as `status --json` shows them."""
+        return {name: component.row() for name, component in self.all().items()}

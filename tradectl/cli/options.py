@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 StateDirOption = Annotated[
@@ -30,8 +30,10 @@ ConfigOption = Annotated[
 ]
 
 
-def print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+def print_json(document: Any) -> None:
+    """A document, or a list of them: encoded here and nowhere else."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    sys.stdout.write(text.decode() + "\n")
 
 
 def print_data(data: Any, as_json: bool, table: str) -> None:
@@ -42,7 +44,7 @@ def print_data(data: Any, as_json: bool, table: str) -> None:
     from tradectl.cli.output import render
 
     to_table: Callable[[Any], Any] = getattr(render, table)
-    render.show(to_table(data))
+    render.show(to_table(msgspec.to_builtins(data)))
 
 
 def parse_speed(text: str) -> float | None:

@@ -1,24 +1,29 @@
 """The control protocol: one JSON line asks, one JSON line answers, over a socket of our own.
 
-    {"v":1,"command":"status"}   ->   {"v":1,"ok":true,"result":{...}}
-                                      {"v":1,"ok":false,"error":"..."}
+    {"v":2,"command":"status"}   ->   {"v":2,"ok":true,"result":{...}}
+                                      {"v":2,"ok":false,"error":"..."}
 
-The asking side is plain and blocking, so that a command line which uses it starts at once.
+A result is one of the documents. The asking side is plain and blocking, so that a command line
+which uses it starts at once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
 
 from tradectl.domain.errors import NotRunning, TradectlError
 
-VERSION = 1
+T = TypeVar("T")
+
+VERSION = 2
 LONGEST_PATH = 100
 LONGEST_LINE = 8 * 1024 * 1024
 
@@ -40,14 +45,24 @@ def socket_address(path: Path) -> Iterator[str]:
         os.close(fd)
 
 
-def ask(path: Path, command: str, *, timeout: float = 5.0, **arguments: Any) -> Any:
-    """The running process's answer. Raises NotRunning, TimeoutError, ControlError."""
-    request = json.dumps({"v": VERSION, "command": command, **arguments}) + "\n"
+class Answer(Struct, kw_only=True):
+    """What comes back: a result, or why there is none."""
+
+    v: int = VERSION
+    ok: bool
+    result: Raw = Raw(b"null")
+    error: str = "refused"
+
+
+def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **arguments: Any) -> T:
+    """The running process's answer, a document of `kind`. Raises NotRunning, TimeoutError,
+    ControlError."""
+    request = msgspec.json.encode({"v": VERSION, "command": command, **arguments}) + b"\n"
     try:
         with socket_address(path) as address, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
             connection.connect(address)
-            connection.sendall(request.encode())
+            connection.sendall(request)
             with connection.makefile("rb") as answers:
                 line = answers.readline(LONGEST_LINE)
     except TimeoutError:
@@ -56,7 +71,10 @@ def ask(path: Path, command: str, *, timeout: float = 5.0, **arguments: Any) -> 
         raise NotRunning("nothing is running here: start it with `tradectl run`") from error
     if not line:
         raise NotRunning("the running process ended before it answered")
-    answer = json.loads(line)
-    if not answer.get("ok"):
-        raise ControlError(str(answer.get("error", "refused")))
-    return answer.get("result")
+    try:
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.ok:
+            return msgspec.json.decode(answer.result, type=kind)
+    except msgspec.DecodeError as error:
+        raise ControlError(f"the running process speaks another protocol: {error}") from error
+    raise ControlError(answer.error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import struct
@@ -12,10 +11,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from tradectl.control.client import VERSION, socket_address
 from tradectl.domain.errors import StateError, TradectlError
 
-Handler = Callable[..., Awaitable[Any]]
+Handler = Callable[..., Awaitable[Struct]]
 
 LONGEST_REQUEST = 64 * 1024
 IDLE_S = 10.0
@@ -25,7 +27,7 @@ LONGEST_ANSWER_S = 5.0
 class ControlServer:
     """Listens on `path` (mode 0600) and calls the handler named by the request's `command`.
 
-    A handler gets the request's other keys as keyword arguments.
+    A handler gets the request's other keys as keyword arguments, and answers with a document.
     """
 
     name = "control"
@@ -68,7 +70,7 @@ class ControlServer:
                 answer = await self._answer(await asyncio.wait_for(reader.readline(), IDLE_S))
             else:
                 answer = {"ok": False, "error": "this socket is for the user who started tradectl"}
-            writer.write(json.dumps({"v": VERSION, **answer}).encode() + b"\n")
+            writer.write(msgspec.json.encode({"v": VERSION, **answer}) + b"\n")
             await writer.drain()
         except (ConnectionError, TimeoutError, ValueError):
             pass  # the asker went away, said nothing, or said far too much
@@ -77,7 +79,7 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            request = json.loads(line)
+            request = msgspec.json.decode(line)
             command = request.pop("command")
             if request.pop("v") != VERSION:
                 return {
@@ -85,7 +87,7 @@ class ControlServer:
                     "error": f"this process speaks version {VERSION} of the protocol",
                 }
             handler = self._handlers[command]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError, RecursionError):
             known = ", ".join(sorted(self._handlers))
             return {"ok": False, "error": f"expected one of the commands {known}"}
         try:

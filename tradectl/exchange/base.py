@@ -93,21 +93,10 @@ class Cancelled(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class ExchangeStatus(Struct, frozen=True):
-    """What an exchange was last seen to have besides what the books know, and what does not work."""
-
-    name: str
-    symbols: tuple[str, ...]
-    troubles: tuple[str, ...]
-    foreign_orders: tuple[str, ...]
-    unknown_orders: int
-
-
 __all__ = [
     "AT_ONCE",
     "Cancelled",
     "Exchange",
-    "ExchangeStatus",
     "OpenOrder",
     "Proof",
     "Report",

@@ -7,10 +7,10 @@ the same id in the old one's place. Whoever was handed one can keep it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 from msgspec import Struct
 
+from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import UsageError
 from tradectl.domain.time import iso
 
@@ -69,16 +69,17 @@ class Alert(Struct, frozen=True, gc=False):
     status: AlertStatus = AlertStatus.ACTIVE
     count: int = 1
 
-    def document(self) -> dict[str, Any]:
-        """As JSON-ready data, in the shape of `tradectl alerts --json`; times in ISO 8601."""
-        return {
-            "id": self.id,
-            "type": self.type,
-            "severity": self.severity.value,
-            "message": self.message,
-            "component": self.component,
-            "created_at": iso(self.created_at),
-            "updated_at": iso(self.updated_at),
-            "status": self.status.value,
-            "count": self.count,
-        }
+    def row(self, run_id: str) -> AlertRow:
+        """As `tradectl alerts --json` shows it."""
+        return AlertRow(
+            id=self.id,
+            run_id=run_id,
+            type=self.type,
+            severity=self.severity,
+            message=self.message,
+            component=self.component,
+            created_at=iso(self.created_at),
+            updated_at=iso(self.updated_at),
+            status=self.status,
+            count=self.count,
+        )

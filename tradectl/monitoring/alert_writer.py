@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tradectl.domain.backoff import LONGEST_PAUSE_S, pauses
 from tradectl.domain.errors import StateError
-from tradectl.domain.time import iso
 from tradectl.monitoring.alert import Alert
 
 if TYPE_CHECKING:
@@ -56,7 +55,9 @@ class AlertWriter:
                 return
             alerts, self._changed = self._changed, {}
             try:
-                await self._store.write_alerts([self._row(alert) for alert in alerts.values()])
+                await self._store.write_alerts(
+                    [alert.row(self._run_id) for alert in alerts.values()]
+                )
             except BaseException:  # whatever ended it: to write twice does no harm
                 self._changed = {**alerts, **self._changed}
                 raise
@@ -78,17 +79,3 @@ class AlertWriter:
 
     def _waits(self) -> Iterator[float]:
         return pauses(self._interval, max(LONGEST_PAUSE_S, self._interval))
-
-    def _row(self, alert: Alert) -> tuple[Any, ...]:
-        return (
-            alert.id,
-            self._run_id,
-            alert.type,
-            alert.severity.value,
-            alert.message,
-            alert.component,
-            iso(alert.created_at),
-            iso(alert.updated_at),
-            alert.status.value,
-            alert.count,
-        )

@@ -18,9 +18,11 @@ import time
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from tradectl.control.client import ControlError, ask
+from tradectl.documents.operations import Receipt, StopReport
 from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
@@ -44,19 +46,11 @@ from tradectl.state.reader import StateReader
 ANSWER_SHARE = 0.4
 DIES_WITHIN_S = 2.0
 LEAST_S = 1.0
-NOTHING_LEFT: dict[str, Any] = {
-    "confirmed": True,
-    "cancelled": [],
-    "closed": [],
-    "open_orders_left": [],
-    "positions_left": [],
-    "dust": [],
-}
 
 
 def emergency_stop(
     state_dir: StateDir, reason: str, *, flatten: bool, timeout: float, everything: bool = False
-) -> dict[str, Any]:
+) -> Receipt:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
     With `everything` the orders of others on the same exchange account are cancelled, too.
 
@@ -67,21 +61,33 @@ def emergency_stop(
     started = time.monotonic()
     stop = Stop(flatten=flatten, everything=everything)
     _get_ready(state_dir)
-    receipt: dict[str, Any] = {"reason": reason, "flatten": flatten}
+    not_latched = None
     with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
         state_dir.create()
     try:
         state_dir.latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
-        receipt["latched"] = True
     except StateError as error:
-        receipt |= {"latched": False, "error": str(error)}
-    receipt["latched_ms"] = _ms_since(started)
-    done = _through_the_process(state_dir, reason, stop, timeout * ANSWER_SHARE)
-    if done is None:
-        done = _directly(state_dir, reason, stop, started + timeout)
+        not_latched = str(error)
+    latched_ms = _ms_since(started)
+    killed = None
+    report = _through_the_process(state_dir, reason, stop, timeout * ANSWER_SHARE)
+    method = "direct" if report is None else "control"
+    if report is None:
+        killed = _end_the_process(state_dir)
+        report = _directly(state_dir, killed, reason, stop, started + timeout)
     else:
-        done = _and_other_accounts(state_dir, done, reason, stop, started + timeout)
-    return receipt | done | {"confirmed_ms": _ms_since(started)}
+        report = _and_other_accounts(state_dir, report, reason, stop, started + timeout)
+    errors = [error for error in (not_latched, report.error) if error]
+    return Receipt(
+        **asdict(replace(report, error="; ".join(errors) or None)),
+        reason=reason,
+        flatten=flatten,
+        latched=not_latched is None,
+        latched_ms=latched_ms,
+        confirmed_ms=_ms_since(started),
+        method=method,
+        killed=killed,
+    )
 
 
 def _get_ready(state_dir: StateDir) -> None:
@@ -95,15 +101,16 @@ def _get_ready(state_dir: StateDir) -> None:
 
 def _through_the_process(
     state_dir: StateDir, reason: str, stop: Stop, timeout: float
-) -> dict[str, Any] | None:
+) -> StopReport | None:
     """What the running process says that it did; None when it said nothing, or did not finish."""
     owner = state_dir.owner()
     if owner is None or _is_stopped(owner):
         return None
     try:
-        done = ask(
+        report = ask(
             state_dir.socket,
             "emergency_stop",
+            StopReport,
             timeout=timeout,
             reason=reason,
             flatten=stop.flatten,
@@ -111,33 +118,31 @@ def _through_the_process(
         )
     except (NotRunning, ControlError, TimeoutError, OSError):
         return None
-    return {**done, "method": "control"} if done["confirmed"] else None
+    return report if report.confirmed else None
 
 
 def _and_other_accounts(
-    state_dir: StateDir, done: dict[str, Any], reason: str, stop: Stop, deadline: float
-) -> dict[str, Any]:
+    state_dir: StateDir, done: StopReport, reason: str, stop: Stop, deadline: float
+) -> StopReport:
     """A run knows its own account only: what another one before it left open is finished once the
     run has ended."""
-    own = done.pop("journal", "")
-    method = done["method"]
-    paths = [path for path in _journals_to_finish(state_dir, None) if path.name != own]
+    paths = [path for path in _journals_to_finish(state_dir, None) if path.name != done.journal]
     try:
         paths = [path for path in paths if _is_unfinished(state_dir, path, stop)]
         while paths and state_dir.owner() is not None and time.monotonic() < deadline:
             time.sleep(0.01)
         for path in paths:
             with state_dir.owned():
-                done = _added(done, _finished(state_dir, path, reason, stop, deadline))
+                done = done.with_other(_finished(state_dir, path, reason, stop, deadline))
     except Exception as error:  # whatever failed, the receipt must say so
-        done = _added(done, _failed(state_dir, error))
-    return {**done, "method": method}
+        done = done.with_other(_failed(state_dir, error))
+    return done
 
 
 def _is_unfinished(state_dir: StateDir, path: Path, stop: Stop) -> bool:
     recovered = recover_from(path, StateReader(state_dir.db))
     left = _left(recovered.account.orders, recovered.account.positions.values())
-    to_do = left["open_orders_left"] or (stop.flatten and left["positions_left"])
+    to_do = left.open_orders_left or (stop.flatten and left.positions_left)
     return bool(to_do) or not recovered.clean
 
 
@@ -150,16 +155,18 @@ def _is_stopped(process: int) -> bool:
     return told.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
 
 
-def _directly(state_dir: StateDir, reason: str, stop: Stop, deadline: float) -> dict[str, Any]:
-    killed = _end_the_process(state_dir)
-    done: dict[str, Any] = dict(NOTHING_LEFT)
+def _directly(
+    state_dir: StateDir, killed: int | None, reason: str, stop: Stop, deadline: float
+) -> StopReport:
+    """Finish the job of the process that was ended, and of every account that goes on."""
+    done = StopReport()
     try:
         with state_dir.owned():
             for path in _journals_to_finish(state_dir, killed):
-                done = _added(done, _finished(state_dir, path, reason, stop, deadline))
+                done = done.with_other(_finished(state_dir, path, reason, stop, deadline))
     except Exception as error:  # whatever failed, the receipt must say so, and what may be left
-        done = _added(done, _failed(state_dir, error))
-    return {**done, "method": "direct", "killed": killed}
+        done = done.with_other(_failed(state_dir, error))
+    return done
 
 
 def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
@@ -173,7 +180,7 @@ def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
 
 def _finished(
     state_dir: StateDir, path: Path, reason: str, stop: Stop, deadline: float
-) -> dict[str, Any]:
+) -> StopReport:
     recovered = None
     try:
         recovered = recover_from(path, StateReader(state_dir.db))
@@ -184,43 +191,35 @@ def _finished(
 
 def _failed(
     state_dir: StateDir, error: Exception, recovered: Recovered | None = None
-) -> dict[str, Any]:
+) -> StopReport:
     why = str(error) if isinstance(error, TradectlError) else described(error)
-    return {**_last_known(state_dir, recovered), "confirmed": False, "error": why}
+    return _last_known(state_dir, recovered).without_confirmation(why)
 
 
-def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Two accounts' receipts as one."""
-    both = {key: [*one[key], *other[key]] for key in one if isinstance(one[key], list)}
-    both["confirmed"] = one["confirmed"] and other["confirmed"]
-    errors = [receipt["error"] for receipt in (one, other) if receipt.get("error")]
-    return {**both, "error": "; ".join(errors)} if errors else both
-
-
-def _last_known(state_dir: StateDir, recovered: Recovered | None) -> dict[str, Any]:
+def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
     """What may still be open: by the journal, or where that cannot be read, by the database."""
     if recovered is None:
         with contextlib.suppress(TradectlError):
             recovered = recover(state_dir)
     if recovered is not None:
         return _left(recovered.account.orders, recovered.account.positions.values())
-    status: dict[str, Any] = {}
+    status = None
     with contextlib.suppress(StateError):
         run = StateReader(state_dir.db).last_run()
-        status = run["status"] if run is not None else {}
-    return {
-        **NOTHING_LEFT,
-        "open_orders_left": [order["order_id"] for order in status.get("open_orders", ())],
-        "positions_left": [position["symbol"] for position in status.get("positions", ())],
-    }
+        status = run.status if run is not None else None
+    if status is None:
+        return StopReport()
+    return StopReport(
+        open_orders_left=[order.order_id for order in status.open_orders],
+        positions_left=[position.symbol for position in status.positions],
+    )
 
 
-def _left(orders: Iterable[Order], positions: Iterable[Position]) -> dict[str, Any]:
-    return {
-        **NOTHING_LEFT,
-        "open_orders_left": [order.spec.order_id for order in orders],
-        "positions_left": [p.symbol for p in positions if p.quantity],
-    }
+def _left(orders: Iterable[Order], positions: Iterable[Position]) -> StopReport:
+    return StopReport(
+        open_orders_left=[order.spec.order_id for order in orders],
+        positions_left=[p.symbol for p in positions if p.quantity],
+    )
 
 
 def _end_the_process(state_dir: StateDir) -> int | None:
@@ -247,12 +246,12 @@ def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
 
 def _finish(
     state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
-) -> dict[str, Any]:
+) -> StopReport:
     """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper; what
     an exchange has, only the exchange can tell."""
     account = recovered.account
     left = _left(account.orders, account.positions.values())
-    to_do = left["open_orders_left"] or (stop.flatten and left["positions_left"])
+    to_do = left.open_orders_left or (stop.flatten and left.positions_left)
     if recovered.clean and not to_do and recovered.header.account != LIVE_ACCOUNT:
         return left
     return asyncio.run(_finishing_run(state_dir, recovered, reason, stop, deadline))
@@ -260,7 +259,7 @@ def _finish(
 
 async def _finishing_run(
     state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
-) -> dict[str, Any]:
+) -> StopReport:
     from tradectl.runtime.short_run import short_run
 
     account = recovered.account

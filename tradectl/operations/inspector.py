@@ -6,27 +6,18 @@ Plain and quick to import: this is what `status` waits for.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+
+from msgspec.structs import replace
 
 from tradectl.control.client import ControlError, ask
+from tradectl.documents.account import FillRow, Halt, OrderRow
+from tradectl.documents.operations import Done
+from tradectl.documents.run import AlertRow, ComponentRow, RunRow, Status
 from tradectl.domain.errors import NotRunning, UsageError
 from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader, change_alert
+from tradectl.state.reader import StateReader, StoredRun, change_alert
 
 ANSWER_S = 2.0
-ENDED = {"status": "STOPPED"}
-"""What a component is without its process, whatever it last said of itself."""
-NOTHING_YET: dict[str, Any] = {
-    "mode": "paper",
-    "run_id": None,
-    "components": {},
-    "portfolio": None,
-    "positions": [],
-    "open_orders": [],
-    "bus": {"published": 0, "processed": 0, "failed": 0, "dropped": 0, "queue_depth": 0},
-    "last_seq": 0,
-    "state_hash": None,
-}
 
 
 class Inspector:
@@ -37,50 +28,47 @@ class Inspector:
         self._dir = state_dir
         self._reader = StateReader(state_dir.db)
 
-    def status(self) -> dict[str, Any]:
-        """The status document: live from the process, else the last one stored."""
+    def status(self) -> Status:
+        """Live from the running process, else the last one stored."""
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
-            live: dict[str, Any] = ask(self._dir.socket, "status", timeout=ANSWER_S)
-            return live
-        return self._stored()
+            return ask(self._dir.socket, "status", Status, timeout=ANSWER_S)
+        return self._stored_status()
 
-    def _stored(self) -> dict[str, Any]:
+    def _stored_status(self) -> Status:
         run = self._reader.last_run()
-        stored = run["status"] if run is not None else {}
         hangs = self._dir.owner() is not None
         halt = self._dir.latch.read()
-        document = {**NOTHING_YET, **stored, "running": hangs}
-        document["state"] = "HALTED" if halt else "NOT RESPONDING" if hangs else "STOPPED"
-        document["halt"] = {"reason": halt.reason, "since": halt.since} if halt else None
-        if not hangs:
-            document["components"] = {
-                name: component if component["status"] == "FAILED" else component | ENDED
-                for name, component in document["components"].items()
-            }
-        if run is not None:
-            document["mode"], document["source"] = run["mode"], run["source"]
-            document["run_id"] = run["run_id"]
-            document["ended_at"] = run["ended_at"]
-            document["end_reason"] = run["end_reason"] or (None if hangs else "crashed")
-        return document
+        status = run.status if run is not None and run.status is not None else Status()
+        status = replace(
+            status,
+            running=hangs,
+            state="HALTED" if halt else "NOT RESPONDING" if hangs else "STOPPED",
+            halt=Halt(reason=halt.reason, since=halt.since) if halt else None,
+            components=status.components if hangs else _ended(status.components),
+        )
+        if run is None:
+            return status
+        return replace(
+            status,
+            mode=run.mode,
+            source=run.source,
+            run_id=run.run_id,
+            ended_at=run.ended_at,
+            end_reason=run.end_reason or (None if hangs else "crashed"),
+        )
 
-    def orders(self, limit: int | None = None) -> list[dict[str, Any]]:
+    def orders(self, limit: int | None = None) -> list[OrderRow]:
         return self._reader.orders(self._account(), limit or -1)
 
-    def fills(self, limit: int | None = None) -> list[dict[str, Any]]:
+    def fills(self, limit: int | None = None) -> list[FillRow]:
         return self._reader.fills(self._account(), limit or -1)
 
-    def runs(self) -> list[dict[str, Any]]:
-        owner = self._dir.owner()
+    def runs(self) -> list[RunRow]:
         found = self._reader.runs()
-        for index, run in enumerate(found):
-            newest = index == len(found) - 1
-            ended = "running" if newest and owner is not None else "crashed"
-            run["clean"] = run["ended_at"] is not None and run["end_reason"] != "crashed"
-            run["status"] = "clean" if run["clean"] else ended
-        return found
+        newest_runs = self._dir.owner() is not None
+        return [_run_row(run, is_running=newest_runs and run is found[-1]) for run in found]
 
-    def alerts(self) -> list[dict[str, Any]]:
+    def alerts(self) -> list[AlertRow]:
         self._flush()
         return self._reader.alerts()
 
@@ -90,7 +78,7 @@ class Inspector:
         Raises UsageError for an id that no alert has.
         """
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
-            ask(self._dir.socket, command, timeout=ANSWER_S, alert_id=alert_id)
+            ask(self._dir.socket, command, Done, timeout=ANSWER_S, alert_id=alert_id)
             return
         if not change_alert(self._dir.db, alert_id, status):
             raise UsageError(f"no alert has the id {alert_id!r}: see `tradectl alerts --all`")
@@ -99,8 +87,34 @@ class Inspector:
         """The account of the newest run; the database is brought up to date first."""
         self._flush()
         run = self._reader.last_run()
-        return str(run["account_id"]) if run is not None else ""
+        return run.account_id if run is not None else ""
 
     def _flush(self) -> None:
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
-            ask(self._dir.socket, "flush", timeout=ANSWER_S)
+            ask(self._dir.socket, "flush", Done, timeout=ANSWER_S)
+
+
+def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:
+    """What components are without their process, whatever they last said of themselves."""
+    return {
+        name: row if row.status == "FAILED" else replace(row, status="STOPPED")
+        for name, row in components.items()
+    }
+
+
+def _run_row(run: StoredRun, *, is_running: bool) -> RunRow:
+    clean = run.ended_at is not None and run.end_reason != "crashed"
+    return RunRow(
+        run_id=run.run_id,
+        account_id=run.account_id,
+        mode=run.mode,
+        source=run.source,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        end_reason=run.end_reason,
+        events=run.events,
+        pnl=run.pnl,
+        journal=run.journal,
+        clean=clean,
+        status="clean" if clean else "running" if is_running else "crashed",
+    )

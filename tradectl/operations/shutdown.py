@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from tradectl.control.client import ask
+from tradectl.documents.operations import Done, Stopped
 from tradectl.domain.errors import TradectlError
 from tradectl.state.directory import StateDir
 
 LOOK_EVERY_S = 0.05
 
 
-def stop_and_wait(state_dir: StateDir, timeout: float) -> dict[str, Any]:
+def stop_and_wait(state_dir: StateDir, timeout: float) -> Stopped:
     """Returns once the process has let go of its state directory. Raises NotRunning, TradectlError."""
     process = state_dir.owner()
-    ask(state_dir.socket, "stop")
+    ask(state_dir.socket, "stop", Done)
     deadline = time.monotonic() + timeout
     while state_dir.owner() is not None:
         if time.monotonic() > deadline:
@@ -24,4 +24,4 @@ def stop_and_wait(state_dir: StateDir, timeout: float) -> dict[str, Any]:
                 "`tradectl emergency-stop` ends it"
             )
         time.sleep(LOOK_EVERY_S)
-    return {"stopped": True}
+    return Stopped()

@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any
+
+import msgspec
 
 from tradectl.config.settings import Settings
+from tradectl.documents.run import Status
 from tradectl.domain.errors import JournalError
 from tradectl.domain.time import iso
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
-from tradectl.state.status import money, system_state
-from tradectl.state.store import Changes, RunRow, Store
+from tradectl.state.reader import StateReader, StoredRun
+from tradectl.state.status import account_status, money
+from tradectl.state.store import Changes, RunBegun, Store
 from tradectl.system.trading_system import make_books
 
 
@@ -48,8 +50,8 @@ def _unknown_runs_before(
             yield recover_from(path, reader)
 
 
-def _is_complete(row: dict[str, Any] | None) -> bool:
-    return row is not None and row["ended_at"] is not None
+def _is_complete(run: StoredRun | None) -> bool:
+    return run is not None and run.ended_at is not None
 
 
 async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
@@ -57,7 +59,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
     header, account = run.header, run.account
     known = reader.run(run.run_id)
     if known is None:
-        row = RunRow(
+        row = RunBegun(
             run.run_id,
             account.account_id,
             header.mode,
@@ -67,7 +69,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         )
         await store.begin_run(row)
     books = make_books(Settings.load(header.config), account)
-    shown = known["status"] if known is not None else {}
+    shown = known.status if known is not None else None
     changes = Changes(
         run_id=run.run_id,
         account_id=account.account_id,
@@ -75,7 +77,10 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         events=run.last_seq,
         pnl=money(books.profit()),
         state_hash=run.state_hash,
-        status={**shown, **system_state(books, run.run_id, run.last_seq)},
+        status=msgspec.structs.replace(
+            shown or Status(),
+            **msgspec.structs.asdict(account_status(books, run.run_id, run.last_seq)),
+        ),
         orders=run.orders,
         fills=run.fills,
     )

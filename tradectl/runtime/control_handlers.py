@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tradectl.control.server import Handler
-from tradectl.runtime.in_process_reconcile import comparison_table
+from tradectl.documents.operations import Done, Reconciliation, StateChange, StopReport
+from tradectl.documents.run import Status
+from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.in_process_stop import Stop, stop_session
-from tradectl.runtime.run_status import document
+from tradectl.runtime.run_status import status_of
 
 if TYPE_CHECKING:
     from tradectl.runtime.run import TradingRun
@@ -19,48 +21,48 @@ EMERGENCY_TIMEOUT_S = 3.0
 def control_handlers(run: TradingRun) -> dict[str, Handler]:
     """Command -> coroutine function taking the request's arguments."""
 
-    async def status() -> dict[str, Any]:
-        return document(run)
+    async def status() -> Status:
+        return status_of(run)
 
-    async def flush() -> dict[str, Any]:
+    async def flush() -> Done:
         """Have the database show the present."""
         await run.state.flush()
         await run.alerts.flush()
-        return {}
+        return Done()
 
-    async def pause(reason: str = "by command") -> dict[str, Any]:
+    async def pause(reason: str = "by command") -> StateChange:
         await run.orchestrator.pause(reason)
-        return {"state": run.orchestrator.state}
+        return StateChange(state=run.orchestrator.state)
 
-    async def resume() -> dict[str, Any]:
+    async def resume() -> StateChange:
         await run.orchestrator.resume()
-        return {"state": run.orchestrator.state}
+        return StateChange(state=run.orchestrator.state)
 
-    async def stop() -> dict[str, Any]:
+    async def stop() -> Done:
         run.end("stopped by command")
-        return {"stopping": True}
+        return Done()
 
     async def emergency_stop(
         reason: str, flatten: bool = False, everything: bool = False
-    ) -> dict[str, Any]:
+    ) -> StopReport:
         stop = Stop(flatten=flatten, everything=everything)
         deadline = time.monotonic() + EMERGENCY_TIMEOUT_S
-        receipt = await stop_session(run, reason, stop, deadline)
+        report = await stop_session(run, reason, stop, deadline)
         run.end("halted")
-        return {**receipt, "journal": run.journal_path.name}
+        return report
 
-    async def reconcile(accept: bool = False) -> dict[str, Any]:
-        return await comparison_table(run, accept=accept)
+    async def reconcile(accept: bool = False) -> Reconciliation:
+        return await compare(run, accept=accept)
 
-    async def acknowledge(alert_id: str) -> dict[str, Any]:
+    async def acknowledge(alert_id: str) -> Done:
         run.alerts.acknowledge(alert_id)
         await run.alerts.flush()
-        return {}
+        return Done()
 
-    async def resolve(alert_id: str) -> dict[str, Any]:
+    async def resolve(alert_id: str) -> Done:
         run.alerts.resolve(alert_id)
         await run.alerts.flush()
-        return {}
+        return Done()
 
     return {
         "status": status,

@@ -7,12 +7,20 @@ running process compares when there is one; else a short run of its own does.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from decimal import Decimal
 
 from tradectl.control.client import ask
+from tradectl.documents.operations import (
+    CashComparison,
+    OrderComparison,
+    Reconciliation,
+    SymbolComparison,
+    Unreachable,
+)
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import client_order_id
+from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.exchange.base import OpenOrder, Proof
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.session import Session
@@ -29,50 +37,50 @@ PROOF_S = 20.0
 LOOK_EVERY_S = 0.5
 
 
-def reconcile(state_dir: StateDir, *, accept: bool) -> dict[str, Any]:
-    """The comparison, JSON-ready. Raises UsageError without a live account, ExchangeError."""
+def reconcile(state_dir: StateDir, *, accept: bool) -> Reconciliation:
+    """Compare, whether a process runs or not. Raises UsageError without a live account, ExchangeError."""
     state_dir.check()
     if state_dir.owner() is not None:
-        answer: dict[str, Any] = ask(state_dir.socket, "reconcile", timeout=ANSWER_S, accept=accept)
-        return answer
+        return ask(state_dir.socket, "reconcile", Reconciliation, timeout=ANSWER_S, accept=accept)
     with state_dir.owned():
         recovered = recover(state_dir, LIVE_ACCOUNT)
         if recovered is None:
             raise UsageError("there is no live account here: `tradectl run --live` opens one")
 
-        async def compare() -> dict[str, Any]:
+        async def compared() -> Reconciliation:
             run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")
             async with run as session:
-                return await comparison_table(session, accept=accept)
+                return await compare(session, accept=accept)
 
-        return asyncio.run(compare())
+        return asyncio.run(compared())
 
 
-async def comparison_table(session: Session, *, accept: bool) -> dict[str, Any]:
-    """Compare now and tell; with `accept` the exchange's word is taken for ours first."""
+async def compare(session: Session, *, accept: bool) -> Reconciliation:
+    """Compare now; with `accept` the exchange's word is taken for ours first. Raises UsageError."""
     if not session.gateway.outside:
         raise UsageError("nothing to reconcile: this account is on paper")
-    await _compare(session, accept=accept)
+    await _reconciled(session, accept=accept)
     await session.state.flush()
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     proofs = await session.gateway.proof(everything=True, within=PROOF_S)
     reached = [proof for proof in proofs if not proof.error]
     symbols = [row for proof in reached for row in _symbols(proof, session.books, stored)]
     orders = [row for proof in reached for row in _orders(proof, session.books)]
-    unreachable = [{"exchange": p.exchange, "error": p.error} for p in proofs if p.error]
     cash = _cash(session.books)
-    clean = not unreachable and cash["ok"] and all(row["ok"] for row in symbols)
-    return {
-        "clean": clean and all(row["ok"] for row in orders),
-        "accepted": accept,
-        "symbols": symbols,
-        "cash": cash,
-        "orders": orders,
-        "unreachable": unreachable,
-    }
+    return Reconciliation(
+        clean=cash.ok
+        and len(reached) == len(proofs)
+        and all(row.ok for row in symbols)
+        and all(row.ok for row in orders),
+        accepted=accept,
+        symbols=symbols,
+        cash=cash,
+        orders=orders,
+        unreachable=[Unreachable(exchange=p.exchange, error=p.error) for p in proofs if p.error],
+    )
 
 
-async def _compare(session: Session, *, accept: bool) -> None:
+async def _reconciled(session: Session, *, accept: bool) -> None:
     """Until the statements agree with the books, or clearly do not."""
     deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
     while True:
@@ -85,41 +93,42 @@ async def _compare(session: Session, *, accept: bool) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _symbols(proof: Proof, books: Books, stored: Any) -> list[dict[str, Any]]:
+def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[SymbolComparison]:
+    """`stored`: what the database's fills add up to."""
     live = books.account.at_exchange()
     rows = []
     for symbol, there in proof.held.items():
         ours, external = books.position(symbol).quantity, live.external.get(symbol, ZERO)
         in_database = stored.get(symbol, ZERO)
         rows.append(
-            {
-                "symbol": symbol,
-                "exchange": proof.exchange,
-                "journal": money(ours),
-                "database": money(in_database),
-                "at_exchange": money(there - external),
-                "external": money(external),
-                "difference": money(there - external - ours),
-                "held": [kind.value for kind in books.holds(symbol)],
-                "ok": there - external == ours == in_database,
-            }
+            SymbolComparison(
+                symbol=symbol,
+                exchange=proof.exchange,
+                journal=money(ours),
+                database=money(in_database),
+                at_exchange=money(there - external),
+                external=money(external),
+                difference=money(there - external - ours),
+                restricted=list(books.holds(symbol)),
+                ok=there - external == ours == in_database,
+            )
         )
     return rows
 
 
-def _cash(books: Books) -> dict[str, Any]:
+def _cash(books: Books) -> CashComparison:
     live = books.account.at_exchange()
     stated = sum(live.cash_at.values(), ZERO) - live.cash_outside - live.fees_elsewhere
-    return {
-        "currency": books.currency,
-        "journal": money(books.cash),
-        "at_exchange": money(stated),
-        "difference": money(stated - books.cash),
-        "ok": CASH not in live.discrepancies,
-    }
+    return CashComparison(
+        currency=books.currency,
+        journal=money(books.cash),
+        at_exchange=money(stated),
+        difference=money(stated - books.cash),
+        ok=CASH not in live.discrepancies,
+    )
 
 
-def _orders(proof: Proof, books: Books) -> list[dict[str, Any]]:
+def _orders(proof: Proof, books: Books) -> list[OrderComparison]:
     """Those that work by our books, and those that are open at the exchange, of anybody."""
     account_id, rows = books.account.account_id, []
     open_there = {order.known_as: order for order in proof.open_orders}
@@ -127,23 +136,23 @@ def _orders(proof: Proof, books: Books) -> list[dict[str, Any]]:
         if order.spec.symbol in proof.symbols:
             known_as = client_order_id(account_id, order.spec.order_id)
             found = open_there.pop(known_as, None)
-            rows.append(_order(known_as, order.spec.symbol, order.status.value, found, ours=True))
+            rows.append(_order(known_as, order.spec.symbol, order.status, found, ours=True))
     for known_as, found in open_there.items():
         rows.append(_order(known_as, found.symbol, None, found, ours=found.ours))
     return rows
 
 
 def _order(
-    known_as: str, symbol: str, status: str | None, found: OpenOrder | None, *, ours: bool
-) -> dict[str, Any]:
-    return {
-        "client_order_id": known_as,
-        "symbol": symbol,
-        "ours": ours,
-        "journal": status,
-        "at_exchange": found.status.value if found is not None else None,
-        "ok": not ours or (status is not None and found is not None),
-    }
+    known_as: str, symbol: str, status: OrderStatus | None, found: OpenOrder | None, *, ours: bool
+) -> OrderComparison:
+    return OrderComparison(
+        client_order_id=known_as,
+        symbol=symbol,
+        ours=ours,
+        journal=status,
+        at_exchange=found.status if found is not None else None,
+        ok=not ours or (status is not None and found is not None),
+    )
 
 
-__all__ = ["comparison_table", "reconcile"]
+__all__ = ["compare", "reconcile"]

@@ -1,7 +1,7 @@
 """An emergency stop in a process that has the exchange: the running one, or the one that finishes for it.
 
 The latch is set already. Here every order is cancelled and, if that is asked for, every position closed;
-then the exchange itself is asked what is left, and the receipt tells its word, not ours.
+then the exchange itself is asked what is left, and the report has its word, not ours.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import time
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.adapters.gateway import Gateway
+from tradectl.documents.operations import StopReport
 from tradectl.domain.backoff import pauses
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
@@ -31,10 +33,8 @@ class Stop(Struct, frozen=True, kw_only=True):
     everything: bool = False
 
 
-async def stop_session(
-    session: Session, reason: str, stop: Stop, deadline: float
-) -> dict[str, Any]:
-    """Stop, wait until it is done, and tell what was cancelled, closed and left. `deadline` is
+async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
+    """Stop, wait until it is done, and report what was cancelled, closed and left. `deadline` is
     monotonic seconds."""
     books, gateway = session.books, session.gateway
     orders = [order.spec.order_id for order in books.working_orders()]
@@ -47,16 +47,16 @@ async def stop_session(
     await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
     await settled(books, max(0.5, deadline - time.monotonic()))
     cancelled, proofs = await _proven(gateway, stop, deadline)
-    receipt = {**_by_our_books(books, orders, symbols), "confirmed": not books.working_orders()}
-    if stop.flatten and receipt["positions_left"]:
-        receipt["confirmed"] = False
+    report = _by_our_books(books, orders, symbols)
+    if stop.flatten and report.positions_left:
+        report = replace(report, confirmed=False)
     for found in cancelled:
-        receipt["cancelled"] += found.orders
+        report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
-            receipt = _unconfirmed(receipt, f"{found.exchange}: {found.error}")
+            report = report.without_confirmation(f"{found.exchange}: {found.error}")
     for proof in proofs:
-        receipt = _signed(receipt, proof, books, stop)
-    return receipt
+        report = _by_exchange(report, proof, books, stop)
+    return replace(report, journal=session.journal_path.name)
 
 
 async def _reconciled(session: Session) -> None:
@@ -64,19 +64,20 @@ async def _reconciled(session: Session) -> None:
     await session.bus.dispatched()
 
 
-def _by_our_books(books: Books, orders: list[str], symbols: list[str]) -> dict[str, Any]:
-    """The receipt by our books: what of `orders` was cancelled and of `symbols` closed. Dust cannot be
+def _by_our_books(books: Books, orders: list[str], symbols: list[str]) -> StopReport:
+    """The report by our books: what of `orders` was cancelled and of `symbols` closed. Dust cannot be
     closed, and is no position that was left."""
     open_orders = [order.spec.order_id for order in books.working_orders()]
     dust = [position.symbol for position in books.positions() if is_dust(position, books)]
     held = [p.symbol for p in books.positions() if p.symbol not in dust]
-    return {
-        "cancelled": [order_id for order_id in orders if order_id not in open_orders],
-        "closed": [symbol for symbol in symbols if symbol not in held],
-        "open_orders_left": open_orders,
-        "positions_left": held,
-        "dust": dust,
-    }
+    return StopReport(
+        confirmed=not open_orders,
+        cancelled=[order_id for order_id in orders if order_id not in open_orders],
+        closed=[symbol for symbol in symbols if symbol not in held],
+        open_orders_left=open_orders,
+        positions_left=held,
+        dust=dust,
+    )
 
 
 async def _proven(
@@ -98,19 +99,14 @@ async def _proven(
     return cancelled, proofs
 
 
-def _unconfirmed(receipt: dict[str, Any], why: str) -> dict[str, Any]:
-    errors = [error for error in (receipt.get("error", ""), why) if error]
-    return {**receipt, "confirmed": False, "error": "; ".join(errors)}
-
-
-def _signed(receipt: dict[str, Any], proof: Proof, books: Books, stop: Stop) -> dict[str, Any]:
-    """The receipt as the exchange itself signs it."""
+def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> StopReport:
+    """The report with what is open there by the exchange's own word."""
     if proof.error:
-        return _unconfirmed(receipt, f"{proof.exchange}: {proof.error}")
+        return report.without_confirmation(f"{proof.exchange}: {proof.error}")
     account, external = books.account, books.account.live.external if books.account.live else {}
     known = {
         name
-        for order_id in receipt["open_orders_left"]
+        for order_id in report.open_orders_left
         for name in (order_id, client_order_id(account.account_id, order_id))
     }
     unknown = [order.known_as for order in proof.open_orders if order.known_as not in known]
@@ -119,14 +115,14 @@ def _signed(receipt: dict[str, Any], proof: Proof, books: Books, stop: Stop) -> 
         for symbol, quantity in proof.held.items()
         if quantity - external.get(symbol, ZERO) != books.position(symbol).quantity
     ]
-    left = [symbol for symbol in differing if symbol not in receipt["positions_left"]]
+    left = [symbol for symbol in differing if symbol not in report.positions_left]
     proven = not proof.open_orders and not (differing and stop.flatten)
-    return {
-        **receipt,
-        "open_orders_left": [*receipt["open_orders_left"], *unknown],
-        "positions_left": [*receipt["positions_left"], *left],
-        "confirmed": receipt["confirmed"] and proven,
-    }
+    return replace(
+        report,
+        open_orders_left=[*report.open_orders_left, *unknown],
+        positions_left=[*report.positions_left, *left],
+        confirmed=report.confirmed and proven,
+    )
 
 
 async def _within(deadline: float, work: Any) -> None:

@@ -15,6 +15,8 @@ import asyncio
 import contextlib
 from typing import Any
 
+import msgspec
+
 from tradectl.bus.components import ComponentStatus, Terms
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -226,7 +228,7 @@ class TradingOrchestrator:
         """`state`, `components`, `halt`, and the bus figures."""
         return {
             "state": self.state,
-            "components": {name: c.document() for name, c in self._components.all().items()},
-            "halt": halt(self.state_manager.books),
+            "components": msgspec.to_builtins(self.event_bus.components.rows()),
+            "halt": msgspec.to_builtins(halt(self.state_manager.books)),
             "bus": self.event_bus.get_metrics(),
         }

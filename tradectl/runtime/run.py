@@ -14,12 +14,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.control.server import ControlServer
+from tradectl.documents.run import Summary
 from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.feeds.live.live_feed import LiveFeed
@@ -43,7 +45,7 @@ from tradectl.runtime.run_options import (
     starting_account,
     symbols_ahead,
 )
-from tradectl.runtime.run_status import describe, summary
+from tradectl.runtime.run_status import run_status, summary_of
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
@@ -62,7 +64,7 @@ class Screen(Protocol):
     async def stop(self) -> None: ...
 
 
-async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
+async def trade(options: RunOptions, screen: Screen) -> Summary:
     """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
     state_dir = options.state_dir
     state_dir.check()
@@ -82,7 +84,7 @@ async def trade(options: RunOptions, screen: Screen) -> dict[str, Any]:
 
 async def _trade_on_exchange(
     options: RunOptions, recovered: Recovered | None, screen: Screen
-) -> dict[str, Any]:
+) -> Summary:
     from tradectl.runtime.exchanges import connected, effective
 
     settings = options.settings
@@ -137,7 +139,7 @@ class TradingRun(Session):
             gateway=venues.gateway if venues is not None and options.live else None,
         )
         self.started = time.monotonic()
-        self.state.describe = lambda: describe(self)
+        self.state.describe = partial(run_status, self)
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.
         self.alerts = AlertManager(self.bus, store=self.store, run_id=self.run_id)
@@ -150,7 +152,7 @@ class TradingRun(Session):
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             post=self.alerts.hear if options.data else None,
         )
-        self.recent = RunHistory(self.bus, self.books)
+        self.history = RunHistory(self.bus, self.books)
         self._compose()
 
     def _compose(self) -> None:
@@ -185,7 +187,7 @@ class TradingRun(Session):
         self.end_reason = self.end_reason or reason
         self._end.set()
 
-    async def execute(self, screen: Screen) -> dict[str, Any]:
+    async def execute(self, screen: Screen) -> Summary:
         """Start, trade until something ends it, stop. The summary."""
         with ended_by_signals(self.end):
             try:
@@ -198,7 +200,7 @@ class TradingRun(Session):
                 await self._end_all(screen)
         if self.bus.failure is not None:
             raise self.bus.failure
-        return summary(self)
+        return summary_of(self)
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""
@@ -208,7 +210,7 @@ class TradingRun(Session):
             if self.bus.failure is not None:
                 await leave_nothing_resting(self.gateway, self.state_dir.latch)
             await self.orchestrator.stop()
-            self.recent.sample()
+            self.history.sample()
         finally:
             await self.close(self.end_reason or "failed")
 
@@ -263,7 +265,7 @@ class TradingRun(Session):
 
     async def _sample(self) -> None:
         while True:
-            self.recent.sample()
+            self.history.sample()
             self._tell_of_exchanges()
             await asyncio.sleep(1.0)
 

@@ -32,7 +32,7 @@ from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
-from tradectl.state.store import RunRow, Store
+from tradectl.state.store import RunBegun, Store
 from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
 from tradectl.version import __version__
 
@@ -119,7 +119,7 @@ class Session:
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._log = FileEventLog(self.journal_path, self._header, strict=strict)
         self.bus.command_release.journal = self._log
-        row = RunRow(
+        row = RunBegun(
             self.run_id,
             self.books.account.account_id,
             self.settings.mode,

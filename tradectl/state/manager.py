@@ -15,9 +15,12 @@ from decimal import Decimal
 from types import MethodType
 from typing import Any
 
+import msgspec
+
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import AnyHandler, Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.text import harmless
@@ -36,7 +39,7 @@ STALLED_AFTER_S = 5.0
 class StateManager:
     """`store` is where the projection goes, if anywhere; intervals are in seconds.
 
-    `describe` may add to the stored status document (the orchestrator's mode, components, figures).
+    `describe` makes the status that is stored of the account's: a run adds what the books do not know.
     """
 
     name = "state"
@@ -52,7 +55,7 @@ class StateManager:
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"
         self.books = books or Books(Account.opened(run_id, "USDT", DEFAULT_CASH))
-        self.describe: Callable[[], dict[str, Any]] = dict
+        self.describe: Callable[[AccountStatus], AccountStatus] = lambda account: account
         self.problems: list[str] = []
         self._fill_problems: list[str] = []
         self._run_id = run_id
@@ -147,15 +150,15 @@ class StateManager:
         books = self.books
         if snapshot:
             self.check()
-        document = {**await self.get_system_state(), **self.describe()}
+        account = self.status()
         return Changes(
             run_id=self._run_id,
             account_id=books.account.account_id,
-            last_seq=document["last_seq"],
-            events=document["last_seq"],
+            last_seq=account.last_seq,
+            events=account.last_seq,
             pnl=status.money(books.profit()),
-            state_hash=document["state_hash"],
-            status=document,
+            state_hash=self.state_hash(),
+            status=self.describe(account),
             orders=list(books.touched.values()),
             fills=books.new_fills,
             snapshot=books.snapshot() if snapshot else None,
@@ -182,29 +185,30 @@ class StateManager:
 
     # --- questions -----------------------------------------------------------------------------------
 
-    async def get_system_state(self) -> dict[str, Any]:
-        """Portfolio, positions, open orders, strategies, halt, last_seq, state_hash, consistency."""
-        return self.document()
+    def status(self) -> AccountStatus:
+        """The account as of the last record."""
+        return status.account_status(self.books, self._run_id, self.last_seq, self.problems)
 
-    def document(self) -> dict[str, Any]:
-        return {
-            **status.system_state(self.books, self._run_id, self.last_seq),
-            "consistency": {"ok": not self.problems, "problems": self.problems},
-            "portfolio": self._portfolio(),
-        }
+    async def get_system_state(self) -> dict[str, Any]:
+        """`status` as a dictionary: portfolio, positions, open orders, strategies, halt, last_seq, ..."""
+        account: dict[str, Any] = msgspec.to_builtins(self.status())
+        return {**account, "portfolio": self._portfolio()}
 
     async def get_portfolio_state(self) -> dict[str, Any]:
         """Equity, cash, profit and fees as strings, and whatever update_portfolio_state added."""
         return self._portfolio()
 
     def _portfolio(self) -> dict[str, Any]:
+        totals = status.portfolio_totals(self.books)
         reported = {"reported": dict(self._reported)} if self._reported else {}
-        return {**self._notes, **status.portfolio(self.books), **reported}
+        return {**self._notes, **msgspec.structs.asdict(totals), **reported}
 
     async def get_position(self, symbol: str) -> dict[str, Any] | None:
         """The position in `symbol`, or None when flat."""
         position = self.books.position(symbol)
-        return status.position(self.books, position) if position.quantity else None
+        if not position.quantity:
+            return None
+        return msgspec.structs.asdict(status.position_row(self.books, position))
 
     def state_hash(self) -> str:
         """SHA-256 of the state: equal for equal state on every machine."""
@@ -235,7 +239,7 @@ class StateManager:
         shown = {name: json_ready(name, value) for name, value in values.items() if name != "cash"}
         if "cash" in values:
             set_cash(self.books.account, values["cash"])
-        computed, at = status.portfolio(self.books), iso(self._clock.now())
+        computed, at = status.portfolio_totals(self.books).__struct_fields__, iso(self._clock.now())
         for name, value in shown.items():
             if name in computed:
                 self._reported[name] = {"value": value, "at": at}

@@ -5,19 +5,43 @@ It only reads, but for one thing that must work with nothing running: an alert's
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+from msgspec import Struct
+
+from tradectl.documents.account import FillRow, OrderRow
+from tradectl.documents.run import AlertRow, Status
+from tradectl.documents.values import Amount, Time
 from tradectl.domain.errors import StateError
-from tradectl.domain.money import ZERO
-from tradectl.domain.orders import client_order_id
-from tradectl.domain.time import iso
+from tradectl.domain.money import ZERO, Side
 from tradectl.state.schema import refuse_other
+
+Document = TypeVar("Document", bound=Struct)
+
+
+class StoredRun(Struct, kw_only=True, frozen=True):
+    """A run as of record `last_seq`; `ended_at` is None while it runs, and after a crash until the next
+    run. `status` is the last one stored, None before the first."""
+
+    run_id: str
+    account_id: str
+    mode: str
+    source: str
+    started_at: Time
+    ended_at: Time | None
+    end_reason: str | None
+    events: int
+    pnl: Amount
+    journal: str
+    last_seq: int
+    state_hash: str
+    status: Status | None = None
 
 
 class StateReader:
@@ -26,54 +50,60 @@ class StateReader:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def last_run(self) -> dict[str, Any] | None:
+    def last_run(self) -> StoredRun | None:
         """The newest run; its status is that of the account before it, until it has one of its own."""
         run = self._run("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1")
-        if run is None or run["status"]:
+        if run is None or run.status is not None:
             return run
         before = self._run(
-            "SELECT * FROM runs WHERE account_id = ? AND status != '{}' ORDER BY run_id DESC LIMIT 1",
-            run["account_id"],
+            "SELECT * FROM runs WHERE account_id = ? AND status IS NOT NULL "
+            "ORDER BY run_id DESC LIMIT 1",
+            run.account_id,
         )
-        return {**run, "status": before["status"]} if before is not None else run
+        return msgspec.structs.replace(run, status=before.status) if before is not None else run
 
-    def run(self, run_id: str) -> dict[str, Any] | None:
-        """A row of the runs table, with `status` as the document last stored."""
+    def run(self, run_id: str) -> StoredRun | None:
         return self._run("SELECT * FROM runs WHERE run_id = ?", run_id)
 
-    def _run(self, sql: str, *values: Any) -> dict[str, Any] | None:
-        rows = self._rows(sql, *values)
-        return {**rows[0], "status": json.loads(rows[0]["status"])} if rows else None
+    def _run(self, sql: str, *values: Any) -> StoredRun | None:
+        for row in self._rows(sql, *values):
+            row["status"] = self._decoded(row["status"])
+            return self._document(StoredRun, row)
+        return None
 
-    def runs(self) -> list[dict[str, Any]]:
-        """Every run, oldest first."""
-        return self._rows(
+    def runs(self) -> list[StoredRun]:
+        """Every run, oldest first, without status."""
+        sql = (
             "SELECT run_id, account_id, mode, source, started_at, ended_at, end_reason, events, pnl, "
-            "journal FROM runs ORDER BY run_id"
+            "journal, last_seq, state_hash FROM runs ORDER BY run_id"
         )
+        return [self._document(StoredRun, row) for row in self._rows(sql)]
 
-    def orders(self, account_id: str, limit: int = -1) -> list[dict[str, Any]]:
+    def orders(self, account_id: str, limit: int = -1) -> list[OrderRow]:
         """Orders of an account, newest last; the newest `limit` of them."""
         sql = (
             "SELECT * FROM orders WHERE account_id = ? ORDER BY created_at DESC, rowid DESC LIMIT ?"
         )
-        return [_order(row) for row in reversed(self._rows(sql, account_id, limit))]
+        rows = self._rows(sql, account_id, limit)
+        return [self._document(OrderRow, row) for row in reversed(rows)]
 
-    def fills(self, account_id: str, limit: int = -1) -> list[dict[str, Any]]:
+    def fills(self, account_id: str, limit: int = -1) -> list[FillRow]:
         """Fills of an account, newest last; the newest `limit` of them."""
-        sql = "SELECT * FROM fills WHERE account_id = ? ORDER BY at DESC, rowid DESC LIMIT ?"
-        return [_fill(row) for row in reversed(self._rows(sql, account_id, limit))]
+        sql = "SELECT * FROM fills WHERE account_id = ? ORDER BY time DESC, rowid DESC LIMIT ?"
+        rows = self._rows(sql, account_id, limit)
+        return [self._document(FillRow, row) for row in reversed(rows)]
 
-    def alerts(self) -> list[dict[str, Any]]:
+    def alerts(self) -> list[AlertRow]:
         """Every alert, oldest first."""
-        return self._rows("SELECT * FROM alerts ORDER BY created_at, id")
+        rows = self._rows("SELECT * FROM alerts ORDER BY created_at, id")
+        return [self._document(AlertRow, row) for row in rows]
 
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
         """Signed quantity per symbol over all stored fills of the account, less what was kept as fees."""
         totals: dict[str, Decimal] = {}
-        for row in self._rows("SELECT * FROM fills WHERE account_id = ?", account_id):
-            quantity = Decimal(row["quantity"])
-            signed = (quantity if row["side"] == "buy" else -quantity) - Decimal(row["kept"])
+        sql = "SELECT symbol, side, quantity, kept FROM fills WHERE account_id = ?"
+        for row in self._rows(sql, account_id):
+            signed = Side(row["side"]).signed(Decimal(row["quantity"])) - Decimal(row["kept"])
             totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + signed
         return totals
 
@@ -83,6 +113,23 @@ class StateReader:
             "SELECT seq, hash, body FROM snapshots WHERE run_id = ? ORDER BY seq DESC", run_id
         ):
             yield row["seq"], row["hash"], row["body"]
+
+    # --- rows -----------------------------------------------------------------------------------------
+
+    def _document(self, kind: type[Document], row: dict[str, Any]) -> Document:
+        try:
+            return msgspec.convert(row, kind, strict=False)  # SQLite knows no booleans
+        except msgspec.ValidationError as error:
+            raise self._foreign(error) from error
+
+    def _decoded(self, status: str | None) -> Status | None:
+        try:
+            return msgspec.json.decode(status, type=Status) if status is not None else None
+        except msgspec.DecodeError as error:
+            raise self._foreign(error) from error
+
+    def _foreign(self, error: Exception) -> StateError:
+        return StateError(f"{self._path} holds what tradectl never wrote: {error}")
 
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         if not self._path.exists():
@@ -117,22 +164,3 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
             return db.execute(sql, (status, alert_id)).rowcount > 0
     except sqlite3.Error as error:
         raise StateError(f"cannot write {path}: {error}") from error
-
-
-def _order(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **row,
-        "client_order_id": client_order_id(row["account_id"], row["order_id"]),
-        "reduce_only": bool(row["reduce_only"]),
-        "created_at": iso(row["created_at"]),
-        "updated_at": iso(row["updated_at"]),
-    }
-
-
-def _fill(row: dict[str, Any]) -> dict[str, Any]:
-    """`fee` is in `fee_currency`; `fee_value` is what it was worth in the quote currency."""
-    told = {key: value for key, value in row.items() if key not in ("at", "fee_paid", "kept")}
-    paid = row.get("fee_paid", "0")
-    told["fee"], told["fee_value"] = (row["fee"] if paid == "0" else paid), row["fee"]
-    known_as = client_order_id(row["account_id"], row["order_id"])
-    return {**told, "client_order_id": known_as, "time": iso(row["at"])}

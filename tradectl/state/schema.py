@@ -1,7 +1,9 @@
 """The tables of `state.db`. A database of another version is refused, by name.
 
 The database is a projection of the journals that other processes can read. Every write says in the
-same transaction which record it reflects (`runs.last_seq`).
+same transaction which record it reflects (`runs.last_seq`). Orders, fills and alerts are stored as the
+documents that `--json` prints, a column for each field; fills also have `kept`,
+the quantity of the coins traded that an exchange kept as its fee.
 """
 
 from __future__ import annotations
@@ -14,28 +16,28 @@ from tradectl.domain.errors import StateError
 VERSION = 3
 
 TABLES = """
-CREATE TABLE runs (
+    CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
     started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
     pnl TEXT NOT NULL DEFAULT '0', journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
-    state_hash TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}'
+    state_hash TEXT NOT NULL DEFAULT '', status TEXT
 ) STRICT;
 CREATE TABLE orders (
-    order_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
-    type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
-    average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
-    venue_order_id TEXT NOT NULL, fees TEXT NOT NULL, reduce_only INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+    order_id TEXT PRIMARY KEY, client_order_id TEXT NOT NULL, venue_order_id TEXT NOT NULL,
+    account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, type TEXT NOT NULL,
+    quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT, average_price TEXT,
+    status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL, fees TEXT NOT NULL,
+    reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account_id, created_at);
 CREATE TABLE fills (
-    trade_id TEXT NOT NULL, order_id TEXT NOT NULL, account_id TEXT NOT NULL, symbol TEXT NOT NULL,
-    side TEXT NOT NULL, quantity TEXT NOT NULL, price TEXT NOT NULL, fee TEXT NOT NULL,
-    fee_currency TEXT NOT NULL, liquidity TEXT NOT NULL, strategy TEXT NOT NULL,
-    at INTEGER NOT NULL, fee_paid TEXT NOT NULL, kept TEXT NOT NULL,
+    trade_id TEXT NOT NULL, order_id TEXT NOT NULL, client_order_id TEXT NOT NULL,
+    account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, quantity TEXT NOT NULL,
+    price TEXT NOT NULL, fee TEXT NOT NULL, fee_currency TEXT NOT NULL, fee_value TEXT NOT NULL,
+    liquidity TEXT NOT NULL, strategy TEXT NOT NULL, time TEXT NOT NULL, kept TEXT NOT NULL,
     PRIMARY KEY (order_id, trade_id)
 ) STRICT;
-CREATE INDEX fills_by_account ON fills (account_id, at);
+CREATE INDEX fills_by_account ON fills (account_id, time);
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
     message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,

@@ -1,15 +1,26 @@
-"""The account as JSON-ready data: the part of `status --json` that the books know."""
+"""The account as documents: the part of `tradectl status` that the books know, and rows of its tables."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
+from tradectl.documents.account import (
+    AccountStatus,
+    Consistency,
+    FillRow,
+    Halt,
+    OrderRow,
+    PortfolioTotals,
+    PositionRow,
+    RestrictionRow,
+    StrategyRow,
+)
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
 from tradectl.domain.time import iso
 from tradectl.domain.views import TradingState
+from tradectl.state.account import Fill
 from tradectl.state.books import Books
 
 SHOWN = Decimal("1e-10")
@@ -21,107 +32,134 @@ def money(value: Decimal) -> str:
     return plain(value if isinstance(exponent, int) and exponent >= -10 else value.quantize(SHOWN))
 
 
-def portfolio(books: Books) -> dict[str, Any]:
-    return {
-        "currency": books.account.currency,
-        "equity": money(books.equity()),
-        "cash": money(books.cash),
-        "realized_pnl": money(books.realized()),
-        "unrealized_pnl": money(books.unrealized()),
-        "fees": money(books.fees()),
-        "margin_used": money(books.margin_used()),
-        "exposure": money(books.exposure()),
-        "drawdown_pct": money(books.drawdown() * 100),
-        "initial_cash": money(books.account.initial_cash),
-        "peak_equity": money(books.peak_equity),
-        "turnover": money(books.account.turnover),
-    }
+def account_status(
+    books: Books, run_id: str, last_seq: int, problems: list[str] | None = None
+) -> AccountStatus:
+    """All that the books know, as of record `last_seq`; `problems` say what does not add up in them."""
+    found = problems or []
+    return AccountStatus(
+        mode_reason=books.account.mode_reason,
+        portfolio=portfolio_totals(books),
+        positions=[position_row(books, position) for position in books.positions()],
+        open_orders=open_order_rows(books),
+        strategies=strategy_rows(books),
+        halt=halt(books),
+        restrictions=restriction_rows(books),
+        consistency=Consistency(ok=not found, problems=found),
+        last_seq=last_seq,
+        state_hash=books.state_hash(run_id),
+    )
 
 
-def positions(books: Books) -> list[dict[str, Any]]:
-    return [position(books, p) for p in books.positions()]
+def portfolio_totals(books: Books) -> PortfolioTotals:
+    return PortfolioTotals(
+        currency=books.account.currency,
+        equity=money(books.equity()),
+        cash=money(books.cash),
+        realized_pnl=money(books.realized()),
+        unrealized_pnl=money(books.unrealized()),
+        fees=money(books.fees()),
+        margin_used=money(books.margin_used()),
+        exposure=money(books.exposure()),
+        drawdown_pct=money(books.drawdown() * 100),
+        initial_cash=money(books.account.initial_cash),
+        peak_equity=money(books.peak_equity),
+        turnover=money(books.account.turnover),
+    )
 
 
-def position(books: Books, p: Position) -> dict[str, Any]:
-    mark = books.mark(p.symbol)
+def position_row(books: Books, position: Position) -> PositionRow:
+    """At the last price seen, or at the entry price before the first."""
+    mark = books.mark(position.symbol)
     if mark is None:
-        mark = p.entry_price
-    return {
-        "symbol": p.symbol,
-        "side": p.side,
-        "size": money(abs(p.quantity)),
-        "entry_price": money(p.entry_price),
-        "current_price": money(mark),
-        "unrealized_pnl": money(p.unrealized(mark)),
-        "realized_pnl": money(p.realized),
-        "fees": money(p.fees),
-    }
+        mark = position.entry_price
+    return PositionRow(
+        symbol=position.symbol,
+        side=position.side,
+        size=money(abs(position.quantity)),
+        entry_price=money(position.entry_price),
+        current_price=money(mark),
+        unrealized_pnl=money(position.unrealized(mark)),
+        realized_pnl=money(position.realized),
+        fees=money(position.fees),
+    )
 
 
-def open_orders(books: Books) -> list[dict[str, Any]]:
+def open_order_rows(books: Books) -> list[OrderRow]:
     account_id = books.account.account_id
-    return [open_order(order, account_id) for order in books.working_orders()]
+    return [order_row(order, account_id) for order in books.working_orders()]
 
 
-def open_order(order: Order, account_id: str) -> dict[str, Any]:
-    spec = order.spec
-    return {
-        "order_id": spec.order_id,
-        "client_order_id": client_order_id(account_id, spec.order_id),
-        "venue_order_id": order.venue_order_id,
-        "symbol": spec.symbol,
-        "side": spec.side.value,
-        "type": spec.type.value,
-        "quantity": money(spec.quantity),
-        "filled": money(order.filled),
-        "price": None if spec.price is None else money(spec.price),
-        "stop_price": None if spec.stop_price is None else money(spec.stop_price),
-        "status": order.status.value,
-        "strategy": spec.strategy,
-        "created_at": iso(order.created_at),
-    }
+def order_row(order: Order, account_id: str) -> OrderRow:
+    spec, average = order.spec, order.average_price
+    return OrderRow(
+        order_id=spec.order_id,
+        client_order_id=client_order_id(account_id, spec.order_id),
+        venue_order_id=order.venue_order_id,
+        account_id=account_id,
+        symbol=spec.symbol,
+        side=spec.side,
+        type=spec.type,
+        quantity=plain(spec.quantity),
+        filled=plain(order.filled),
+        price=None if spec.price is None else plain(spec.price),
+        stop_price=None if spec.stop_price is None else plain(spec.stop_price),
+        average_price=None if average is None else money(average),
+        status=order.status,
+        strategy=spec.strategy,
+        reason=order.reason,
+        fees=plain(order.fees),
+        reduce_only=spec.reduce_only,
+        created_at=iso(order.created_at),
+        updated_at=iso(order.updated_at),
+    )
 
 
-def halt(books: Books) -> dict[str, str] | None:
+def fill_row(fill: Fill, account_id: str) -> FillRow:
+    report = fill.report
+    return FillRow(
+        trade_id=report.trade_id,
+        order_id=report.order_id,
+        client_order_id=client_order_id(account_id, report.order_id),
+        account_id=account_id,
+        symbol=report.symbol,
+        side=report.side,
+        quantity=plain(report.quantity),
+        price=plain(report.price),
+        fee=plain(report.fee_paid or report.fee),
+        fee_currency=report.fee_currency,
+        fee_value=plain(report.fee),
+        liquidity=report.liquidity,
+        strategy=fill.strategy,
+        time=iso(fill.at),
+    )
+
+
+def halt(books: Books) -> Halt | None:
     account = books.account
     if account.mode is not TradingState.HALTED:
         return None
-    return {"reason": account.mode_reason, "since": iso(account.halted_at)}
+    return Halt(reason=account.mode_reason, since=iso(account.halted_at))
 
 
-def holds(books: Books) -> list[dict[str, str]]:
-    """Why trading in which symbols is held back."""
+def restriction_rows(books: Books) -> list[RestrictionRow]:
+    """Why trading in which symbols is restricted, by symbol."""
     live = books.account.live
     return [
-        {"symbol": symbol, "kind": kind.value, "message": message}
+        RestrictionRow(symbol=symbol, kind=kind, message=message)
         for symbol, kinds in (sorted(live.holds.items()) if live is not None else ())
         for kind, message in kinds.items()
     ]
 
 
-def strategies(books: Books) -> list[dict[str, Any]]:
+def strategy_rows(books: Books) -> list[StrategyRow]:
     return [
-        {
-            "name": name,
-            "orders": totals.orders,
-            "fills": totals.fills,
-            "realized_pnl": money(totals.realized),
-            "fees": money(totals.fees),
-        }
+        StrategyRow(
+            name=name,
+            orders=totals.orders,
+            fills=totals.fills,
+            realized_pnl=money(totals.realized),
+            fees=money(totals.fees),
+        )
         for name, totals in sorted(books.account.strategies.items())
     ]
-
-
-def system_state(books: Books, run_id: str, last_seq: int) -> dict[str, Any]:
-    """Everything above in one document, as of record `last_seq`."""
-    return {
-        "mode_reason": books.account.mode_reason,
-        "portfolio": portfolio(books),
-        "positions": positions(books),
-        "open_orders": open_orders(books),
-        "strategies": strategies(books),
-        "halt": halt(books),
-        "holds": holds(books),
-        "last_seq": last_seq,
-        "state_hash": books.state_hash(run_id),
-    }

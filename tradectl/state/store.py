@@ -15,20 +15,24 @@ from typing import Any
 import aiosqlite
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from tradectl.documents.account import AccountStatus, FillRow, OrderRow
+from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill
 from tradectl.state.schema import connect, prepare
+from tradectl.state.status import fill_row, order_row
 
 SNAPSHOTS_KEPT_NS = DAY
 
 Statements = list[tuple[str, list[tuple[Any, ...]]]]
 
 
-class RunRow(Struct, frozen=True):
+class RunBegun(Struct, frozen=True):
     """A run as it begins."""
 
     run_id: str
@@ -48,7 +52,7 @@ class Changes(Struct):
     events: int
     pnl: str
     state_hash: str
-    status: dict[str, Any]
+    status: AccountStatus
     orders: list[Order]
     fills: list[Fill]
     snapshot: Account | None = None
@@ -76,10 +80,8 @@ class Store:
             await self._db.close()
             self._db = None
 
-    async def begin_run(self, run: RunRow) -> None:
-        columns = ", ".join(RunRow.__struct_fields__)
-        sql = f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
-        await self._transact([(sql, [msgspec.structs.astuple(run)])])
+    async def begin_run(self, run: RunBegun) -> None:
+        await self._transact([(BEGIN_SQL, [astuple(run)])])
 
     async def end_run(self, run_id: str, ended_at: str, reason: str) -> None:
         sql = "UPDATE runs SET ended_at = ?, end_reason = ? WHERE run_id = ?"
@@ -89,8 +91,8 @@ class Store:
         """All of it, or none of it."""
         account = changes.account_id
         statements: Statements = [
-            (ORDER_SQL, [order_row(order, account) for order in changes.orders]),
-            (FILL_SQL, [fill_row(fill, account) for fill in changes.fills]),
+            (ORDER_SQL, [astuple(order_row(order, account)) for order in changes.orders]),
+            (FILL_SQL, [_fill_values(fill, account) for fill in changes.fills]),
             (RUN_SQL, [_run_values(changes)]),
         ]
         if changes.snapshot is not None:
@@ -101,11 +103,9 @@ class Store:
             statements.append((PRUNE_SQL, [(too_old, changes.run_id, changes.last_seq)]))
         await self._transact(statements)
 
-    async def write_alerts(self, rows: list[tuple[Any, ...]]) -> None:
-        """Rows of the alerts table, new or changed."""
-        await self._transact(
-            [("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)]
-        )
+    async def write_alerts(self, alerts: list[AlertRow]) -> None:
+        """New ones, and changed ones by their id."""
+        await self._transact([(ALERT_SQL, [astuple(alert) for alert in alerts])])
 
     async def _transact(self, statements: Statements) -> None:
         if self._db is None:
@@ -136,61 +136,28 @@ def _prepare(path: str) -> None:
         prepare(db)
 
 
+def _insert(table: str, row: type[Struct], *more: str, how: str = "INSERT") -> str:
+    columns = (*row.__struct_fields__, *more)
+    return f"{how} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
 ORDER_SQL = (
-    f"INSERT INTO orders VALUES ({', '.join('?' * 18)}) ON CONFLICT (order_id) DO UPDATE SET "
+    f"{_insert('orders', OrderRow)} ON CONFLICT (order_id) DO UPDATE SET "
     "filled = excluded.filled, average_price = excluded.average_price, status = excluded.status, "
     "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
     "updated_at = excluded.updated_at"
 )
-FILL_SQL = f"INSERT OR IGNORE INTO fills VALUES ({', '.join('?' * 14)})"
+FILL_SQL = _insert("fills", FillRow, "kept", how="INSERT OR IGNORE")
+ALERT_SQL = _insert("alerts", AlertRow, how="INSERT OR REPLACE")
+BEGIN_SQL = _insert("runs", RunBegun)
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
 )
 
 
-def order_row(order: Order, account_id: str) -> tuple[Any, ...]:
-    spec, average = order.spec, order.average_price
-    return (
-        spec.order_id,
-        account_id,
-        spec.symbol,
-        spec.side,
-        spec.type,
-        plain(spec.quantity),
-        plain(order.filled),
-        None if spec.price is None else plain(spec.price),
-        None if spec.stop_price is None else plain(spec.stop_price),
-        None if average is None else plain(average),
-        order.status,
-        spec.strategy,
-        order.reason,
-        order.venue_order_id,
-        plain(order.fees),
-        int(spec.reduce_only),
-        order.created_at,
-        order.updated_at,
-    )
-
-
-def fill_row(fill: Fill, account_id: str) -> tuple[Any, ...]:
-    report = fill.report
-    return (
-        report.trade_id,
-        report.order_id,
-        account_id,
-        report.symbol,
-        report.side,
-        plain(report.quantity),
-        plain(report.price),
-        plain(report.fee),
-        report.fee_currency,
-        report.liquidity,
-        fill.strategy,
-        fill.at,
-        plain(report.fee_paid),
-        plain(fill.kept),
-    )
+def _fill_values(fill: Fill, account_id: str) -> tuple[Any, ...]:
+    return (*astuple(fill_row(fill, account_id)), plain(fill.kept))
 
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -61,8 +61,7 @@ def status(
 
 
 def positions(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    found: list[dict[str, Any]] = _inspector(state_dir).status()["positions"]
-    print_data(found, as_json, "positions")
+    print_data(_inspector(state_dir).status().positions, as_json, "positions")
 
 
 def orders(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json
 from tradectl.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradectl.documents.run import AlertRow
 
 SEVERITIES = ("info", "warning", "error", "critical")
 LOOK_EVERY_S = 0.5
@@ -50,19 +53,19 @@ def list_alerts(
         expected = ", ".join(SEVERITIES)
         raise UsageError(f"--severity: expected one of {expected}, got {severity!r}")
     lowest = SEVERITIES.index(severity) if severity else 0
-    seen: dict[str, Any] = {}
+    seen: dict[str, AlertRow] = {}
     while True:
         rows = [row for row in _rows(state_dir, everything) if _rank(row) >= lowest]
         if not follow:
             print_data(rows, as_json, "alerts")
             return
-        fresh = [row for row in rows if seen.get(row["id"]) != row]
+        fresh = [row for row in rows if seen.get(row.id) != row]
         for row in fresh:
             if as_json:
                 print_json(row)
             else:
                 typer.echo(_line(row))
-        seen.update({row["id"]: row for row in fresh})
+        seen.update({row.id: row for row in fresh})
         time.sleep(LOOK_EVERY_S)
 
 
@@ -82,23 +85,23 @@ def _change(state_dir: Path | None, alert_id: str, command: str, status: str) ->
     typer.echo(f"{status} {alert_id}")
 
 
-def _rows(state_dir: Path | None, everything: bool) -> list[dict[str, Any]]:
+def _rows(state_dir: Path | None, everything: bool) -> list[AlertRow]:
     from tradectl.operations.inspector import Inspector
     from tradectl.state.directory import StateDir
 
     rows = Inspector(StateDir(state_dir)).alerts()
-    return [row for row in rows if everything or row["status"] != "resolved"]
+    return [row for row in rows if everything or row.status != "resolved"]
 
 
-def _rank(row: dict[str, Any]) -> int:
-    return SEVERITIES.index(row["severity"]) if row["severity"] in SEVERITIES else 0
+def _rank(row: AlertRow) -> int:
+    return SEVERITIES.index(row.severity) if row.severity in SEVERITIES else 0
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: AlertRow) -> str:
     from tradectl.domain.text import harmless
 
-    times = f" ({row['count']} times)" if row["count"] > 1 else ""
+    times = f" ({row.count} times)" if row.count > 1 else ""
     return harmless(
-        f"{row['updated_at']} {row['severity'].upper()} {row['message']}{times} "
-        f"[{row['component']}] {row['status']} {row['id']}"
+        f"{row.updated_at} {row.severity.upper()} {row.message}{times} "
+        f"[{row.component}] {row.status} {row.id}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,9 @@ from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_j
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from tradectl.documents.operations import HaltCleared, Receipt, StateChange
     from tradectl.state.directory import StateDir
 
 LATCHED_NOT_CONFIRMED = 5
@@ -44,17 +48,17 @@ def pause(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    _tell(_ask(state_dir, "pause", reason=reason), as_json, "no new entries; exits go on")
+    _print(_change_state(state_dir, "pause", reason=reason), as_json, "no new entries; exits go on")
 
 
 def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    _tell(_ask(state_dir, "resume"), as_json, "entries are allowed again")
+    _print(_change_state(state_dir, "resume"), as_json, "entries are allowed again")
 
 
 def stop(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
     from tradectl.operations.shutdown import stop_and_wait
 
-    _tell(stop_and_wait(_dir(state_dir), STOP_WAIT_S), as_json, "stopped")
+    _print(stop_and_wait(_dir(state_dir), STOP_WAIT_S), as_json, "stopped")
 
 
 def emergency_stop(
@@ -73,7 +77,7 @@ def emergency_stop(
 ) -> None:
     from tradectl.operations.emergency_stop import emergency_stop as stop_everything
 
-    def stop(*, everything: bool) -> dict[str, Any]:
+    def stop(*, everything: bool) -> Receipt:
         return stop_everything(
             _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
         )
@@ -82,15 +86,15 @@ def emergency_stop(
     if everything and not yes and _wants_all(receipt):
         receipt = stop(everything=True)
     print_data(receipt, as_json, "receipt")
-    if not receipt["latched"]:
+    if not receipt.latched:
         raise typer.Exit(1)
-    if not receipt["confirmed"]:
+    if not receipt.confirmed:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
 
 
-def _wants_all(receipt: dict[str, Any]) -> bool:
+def _wants_all(receipt: Receipt) -> bool:
     """Ask, on a terminal; elsewhere say what would have been needed."""
-    done = "stopped" if receipt["confirmed"] else "stopped, and not confirmed"
+    done = "stopped" if receipt.confirmed else "stopped, and not confirmed"
     if not sys.stdin.isatty():
         typer.echo(f"ours are {done}; the orders of others were left alone: add --yes", err=True)
         return False
@@ -116,40 +120,42 @@ def clear_halt(
         with directory.owned():
             directory.latch.clear()
     said = "trading is allowed again" if halt else "there is no halt to clear"
-    left = _what_is_left(directory) if halt else {}
-    if any(left.values()) and not as_json:
-        told = ", ".join([*left["open_orders"], *left["positions"]])
-        said += f"; still open when it was last seen: {told}"
-    _tell({"cleared": halt is not None, **left}, as_json, said)
+    answer = _cleared(directory, was_halted=halt is not None)
+    if left := [*answer.open_orders, *answer.positions]:
+        said += f"; still open when it was last seen: {', '.join(left)}"
+    _print(answer, as_json, said)
 
 
-def _what_is_left(directory: StateDir) -> dict[str, list[str]]:
-    """By the last durable state, as far as that can be read."""
+def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
+    """With what is left by the last durable state, as far as that can be read."""
+    from tradectl.documents.operations import HaltCleared
+    from tradectl.documents.run import Status
     from tradectl.domain.errors import TradectlError
     from tradectl.operations.inspector import Inspector
 
-    try:
-        status = Inspector(directory).status()
-    except TradectlError:  # the halt is cleared all the same
-        status = {}
-    return {
-        "open_orders": [order["order_id"] for order in status.get("open_orders") or ()],
-        "positions": [position["symbol"] for position in status.get("positions") or ()],
-    }
+    status = Status()
+    if was_halted:
+        with contextlib.suppress(TradectlError):  # the halt is cleared all the same
+            status = Inspector(directory).status()
+    return HaltCleared(
+        cleared=was_halted,
+        open_orders=[order.order_id for order in status.open_orders],
+        positions=[position.symbol for position in status.positions],
+    )
 
 
-def _ask(state_dir: Path | None, command: str, **arguments: Any) -> dict[str, Any]:
+def _change_state(state_dir: Path | None, command: str, **arguments: Any) -> StateChange:
     from tradectl.control.client import ask
+    from tradectl.documents.operations import StateChange
 
-    answer: dict[str, Any] = ask(_dir(state_dir).socket, command, **arguments)
-    return answer
+    return ask(_dir(state_dir).socket, command, StateChange, **arguments)
 
 
-def _tell(answer: dict[str, Any], as_json: bool, words: str) -> None:
+def _print(answer: Struct, as_json: bool, line: str) -> None:
     if as_json:
         print_json(answer)
     else:
-        typer.echo(words)
+        typer.echo(line)
 
 
 def _dir(state_dir: Path | None) -> StateDir:

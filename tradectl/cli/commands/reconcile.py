@@ -37,5 +37,5 @@ def reconcile(
 
     found = compare(StateDir(state_dir), accept=accept is not None)
     print_data(found, as_json, "reconciliation")
-    if not found["clean"]:
+    if not found.clean:
         raise typer.Exit(1)

@@ -113,7 +113,7 @@ def run(
     )
     summary = asyncio.run(trade(options, _screen(headless=headless)))
     print_data(summary, as_json, "summary")
-    raise typer.Exit(summary["exit_code"])
+    raise typer.Exit(summary.exit_code)
 
 
 def _overrides(

@@ -16,8 +16,8 @@ def _ending(row: Row) -> Cell:
     return Cell(word, {"clean": GOOD, "crashed": LOUD}.get(word, PLAIN))
 
 
-def _held(row: Row) -> Cell:
-    return Cell(harmless(", ".join(row.get("held") or ()) or figures.NOTHING, 40))
+def _restricted(row: Row) -> Cell:
+    return Cell(harmless(", ".join(row.get("restricted") or ()) or figures.NOTHING, 40))
 
 
 def _whose(row: Row) -> Cell:
@@ -80,7 +80,7 @@ RECONCILED = (
     Column("at exchange", cells.figure("at_exchange", figures.quantity), keep=8, right=True),
     Column("difference", cells.figure("difference", figures.quantity), keep=8, right=True),
     Column("not ours", cells.figure("external", figures.quantity), keep=4, right=True),
-    Column("held", _held, keep=5),
+    Column("restricted", _restricted, keep=5),
 )
 RECONCILED_ORDERS = (
     Column("order", cells.text("client_order_id", BOLD), 12, keep=9, flexible=True),

@@ -165,10 +165,10 @@ def mode_words(data: Any) -> str:
     )
 
 
-def holds(data: Any) -> list[str]:
+def restrictions(data: Any) -> list[str]:
     """Each reason that trading is held back for, once, with the symbols that it holds."""
     symbols: dict[str, list[str]] = {}
-    for row in data.get("holds") or ():
+    for row in data.get("restrictions") or ():
         symbols.setdefault(harmless(row.get("message") or row.get("kind")), []).append(
             harmless(row.get("symbol"), 24)
         )

@@ -216,7 +216,7 @@ def _warnings(data: Data) -> list[Text]:
         why = harmless(halt.get("reason") or "no reason given")
         lines.append(Text(f"HALTED since {figures.moment(halt.get('since'))} UTC: {why}", LOUD))
         lines.append(Text("trading is refused until `tradectl clear-halt --confirm`", DIM))
-    return lines + [Text(text, WARN) for text in figures.holds(data)]
+    return lines + [Text(text, WARN) for text in figures.restrictions(data)]
 
 
 def _account(books: Data) -> list[RenderableType]:

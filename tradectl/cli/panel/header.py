@@ -42,7 +42,7 @@ PAPER_MODE = Style(bold=True, color="white", bgcolor="blue")
 LIVE_MODE = Style(bold=True, color="white", bgcolor="red")
 HALT_LINE = Style(bold=True, color="white", bgcolor="red")
 LIVE_FRAME = Style(bold=True, color="red")
-MOST_HOLDS = 3
+MOST_RESTRICTIONS = 3
 
 STALE_S, DEAD_S = 10, 60
 
@@ -66,13 +66,13 @@ def banner(view: View, width: int) -> list[Line]:
     return [drawn([SPACE, *left, gap, *time, SPACE], width)]
 
 
-def holds(view: View, width: int) -> list[Line]:
+def restrictions(view: View, width: int) -> list[Line]:
     """A yellow line for each reason that trading is held back for; the last one tells how many more
     there are."""
-    held = figures.holds(view)
-    lines = [drawn([Cell(f"  {text}", WARN)], width) for text in held[:MOST_HOLDS]]
-    if len(held) > MOST_HOLDS:
-        lines.append(drawn([Cell(f"  and {len(held) - MOST_HOLDS} more held", WARN)], width))
+    held = figures.restrictions(view)
+    lines = [drawn([Cell(f"  {text}", WARN)], width) for text in held[:MOST_RESTRICTIONS]]
+    if len(held) > MOST_RESTRICTIONS:
+        lines.append(drawn([Cell(f"  and {len(held) - MOST_RESTRICTIONS} more held", WARN)], width))
     return lines
 
 

@@ -38,7 +38,7 @@ def _lines(view: View, width: int, height: int) -> list[Line]:
     parts: list[Part] = [
         *_part(header.banner(view, width), rank=-9),
         *_part(header.halt(view, width), rank=-8),
-        *_part(header.holds(view, width), rank=-6),
+        *_part(header.restrictions(view, width), rank=-6),
         _equity(view, width, height),
         *_part(header.account(view, width), rank=3),
         *_part(header.progress(view, width), rank=2),

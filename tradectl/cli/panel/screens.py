@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
     CommandReceived,
@@ -59,14 +61,14 @@ class LineScreen:
             self._say(line)
 
     def _on_alert(self, alert: Alert) -> None:
-        self._say(self._log.alert(alert.document(), time.time_ns()))
+        self._say(self._log.alert(msgspec.to_builtins(alert.row("")), time.time_ns()))
 
     async def _beat(self, run: TradingRun) -> None:
-        from tradectl.runtime.run_status import screen_document
+        from tradectl.runtime.run_status import live_status_of
 
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._say(self._log.heartbeat(screen_document(run), time.time_ns()))
+            self._say(self._log.heartbeat(msgspec.to_builtins(live_status_of(run)), time.time_ns()))
 
     @staticmethod
     def _say(line: str) -> None:
@@ -86,9 +88,9 @@ class PanelScreen:
 
     async def start(self, run: TradingRun) -> None:
         from tradectl.cli.panel.panel import Panel
-        from tradectl.runtime.run_status import screen_document
+        from tradectl.runtime.run_status import live_status_of
 
-        panel = Panel(lambda: screen_document(run), self._console)
+        panel = Panel(lambda: msgspec.to_builtins(live_status_of(run)), self._console)
         self._task = asyncio.ensure_future(panel.run(self._stop))
 
     async def stop(self) -> None:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.backoff import pauses
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
@@ -25,7 +26,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import ExchangeStatus, OpenOrder, Proof, Whose
+from tradectl.exchange.base import OpenOrder, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
@@ -334,12 +335,13 @@ class LiveExchange:
         )
 
     def status(self) -> ExchangeStatus:
+        foreign = self.desk.foreign.values()
         return ExchangeStatus(
-            self.name,
-            self.symbols,
-            tuple(self.troubles),
-            tuple(o.client_order_id or o.venue_order_id for o in self.desk.foreign.values()),
-            sum(tracked.unknown for tracked in self.desk.working()),
+            name=self.name,
+            symbols=self.symbols,
+            troubles=tuple(self.troubles),
+            foreign_orders=tuple(o.client_order_id or o.venue_order_id for o in foreign),
+            unknown_orders=sum(tracked.unknown for tracked in self.desk.working()),
         )
 
 

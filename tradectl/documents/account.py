@@ -1,0 +1,135 @@
+"""An account as documents: what it is worth, its positions, orders and fills, and what restricts it.
+
+Money is in the account's currency unless a field says otherwise; quantities are in coins.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tradectl.documents.values import Amount, Time
+from tradectl.domain.events import Liquidity, RestrictionKind
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderStatus, OrderType
+
+
+class PortfolioTotals(Struct, kw_only=True, frozen=True):
+    """`equity` is cash and what the positions are worth at the last prices. `realized_pnl` and
+    `unrealized_pnl` are before `fees`; `drawdown_pct` is from `peak_equity`, in percent."""
+
+    currency: str
+    equity: Amount
+    cash: Amount
+    realized_pnl: Amount
+    unrealized_pnl: Amount
+    fees: Amount
+    margin_used: Amount
+    exposure: Amount
+    drawdown_pct: Amount
+    initial_cash: Amount
+    peak_equity: Amount
+    turnover: Amount
+
+
+class PositionRow(Struct, kw_only=True, frozen=True):
+    """`side` is long, short or flat; `size` has no sign; `current_price` is the last one seen."""
+
+    symbol: str
+    side: str
+    size: Amount
+    entry_price: Amount
+    current_price: Amount
+    unrealized_pnl: Amount
+    realized_pnl: Amount
+    fees: Amount
+
+
+class OrderRow(Struct, kw_only=True, frozen=True):
+    """An order, working or over. `client_order_id` is its name at the exchange, `venue_order_id` the
+    exchange's own name for it; `reason` says why it ended where there is a reason."""
+
+    order_id: str
+    client_order_id: str
+    venue_order_id: str
+    account_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Amount
+    filled: Amount
+    price: Amount | None
+    stop_price: Amount | None
+    average_price: Amount | None
+    status: OrderStatus
+    strategy: str
+    reason: str
+    fees: Amount
+    reduce_only: bool
+    created_at: Time
+    updated_at: Time
+
+
+class FillRow(Struct, kw_only=True, frozen=True):
+    """`fee` is in `fee_currency`; `fee_value` is what it was worth in the account's currency."""
+
+    trade_id: str
+    order_id: str
+    client_order_id: str
+    account_id: str
+    symbol: str
+    side: Side
+    quantity: Amount
+    price: Amount
+    fee: Amount
+    fee_currency: str
+    fee_value: Amount
+    liquidity: Liquidity
+    strategy: str
+    time: Time
+
+
+class StrategyRow(Struct, kw_only=True, frozen=True):
+    """What a strategy's own fills made of the account."""
+
+    name: str
+    orders: int
+    fills: int
+    realized_pnl: Amount
+    fees: Amount
+
+
+class Halt(Struct, kw_only=True, frozen=True):
+    """Why and since when nothing is traded."""
+
+    reason: str
+    since: str
+
+
+class RestrictionRow(Struct, kw_only=True, frozen=True):
+    """Why a symbol is not traded, or only towards a smaller position."""
+
+    symbol: str
+    kind: RestrictionKind
+    message: str
+
+
+class Consistency(Struct, kw_only=True, frozen=True):
+    """Whether the books add up, and what does not."""
+
+    ok: bool = True
+    problems: list[str] = []
+
+
+class AccountStatus(Struct, kw_only=True, frozen=True):
+    """What the books know, as of record `last_seq`. All of it is empty for an account that never was."""
+
+    mode_reason: str = ""
+    portfolio: PortfolioTotals | None = None
+    positions: list[PositionRow] = []
+    open_orders: list[OrderRow] = []
+    strategies: list[StrategyRow] = []
+    halt: Halt | None = None
+    restrictions: list[RestrictionRow] = []
+    consistency: Consistency = Consistency()
+    last_seq: int = 0
+    state_hash: str | None = None

@@ -1,0 +1,73 @@
+"""What there is to trade, on and with: exchanges, markets, recordings of them, strategies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from tradectl.documents.values import Amount, Time
+from tradectl.domain.instruments import InstrumentKind
+
+
+class ExchangeRow(Struct, kw_only=True, frozen=True):
+    """An exchange by ccxt's word. `certified` ones are tested by its makers; `passphrase`: its keys have
+    a third part."""
+
+    id: str
+    name: str
+    certified: bool
+    websocket: bool
+    spot: bool
+    perpetual: bool
+    testnet: bool
+    passphrase: bool
+
+
+class MarketRow(Struct, kw_only=True, frozen=True):
+    """A market with its rules, null where it cannot be traded (`supported` false); `note` says why."""
+
+    symbol: str
+    unified: str
+    kind: InstrumentKind | None
+    quote: str | None
+    tick_size: Amount | None
+    lot_size: Amount | None
+    min_notional: Amount | None
+    active: bool
+    supported: bool
+    note: str
+
+
+class RecordingProgress(Struct, kw_only=True, frozen=True):
+    """How far a recording is: events in all and by symbol, the age of each symbol's data, and what the
+    feed did (`received`, `delivered`, `reconnects`, ...)."""
+
+    elapsed_s: float
+    events: int
+    by_symbol: dict[str, int]
+    data_age_s: dict[str, float]
+    counts: dict[str, int]
+
+
+class RecordingSummary(RecordingProgress, kw_only=True, frozen=True):
+    journal: str
+    run_id: str
+    source: str
+    symbols: list[str]
+    started_at: Time
+    ended_at: Time
+    reason: str
+    bytes: int
+    state_hash: str
+
+
+class StrategyInfo(Struct, kw_only=True, frozen=True):
+    """A strategy that can be run: `parameters` with their defaults, where it comes from, and what is
+    wrong with it, if anything is."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    origin: str
+    problem: str

@@ -1,0 +1,228 @@
+"""What operations on a system answer: receipts, comparisons, verifications, findings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tradectl.documents.values import Amount
+from tradectl.domain.events import RestrictionKind
+from tradectl.domain.orders import OrderStatus
+
+
+class Done(Struct, kw_only=True, frozen=True):
+    """A command without an answer of its own was obeyed."""
+
+
+class StateChange(Struct, kw_only=True, frozen=True):
+    """`pause`, `resume`: the state afterwards."""
+
+    state: str
+
+
+class Stopped(Struct, kw_only=True, frozen=True):
+    stopped: bool = True
+
+
+class HaltCleared(Struct, kw_only=True, frozen=True):
+    """`clear-halt`: whether there was one, and what was open when the account was last seen."""
+
+    cleared: bool
+    open_orders: list[str] = []
+    positions: list[str] = []
+
+
+class StopReport(Struct, kw_only=True, frozen=True):
+    """What one system did to stop, and what is left by the exchange's word. Orders are named by our ids
+    where they are ours, positions by their symbols; `dust` is too little to be sold. `confirmed`: nothing
+    is left that should not be. `error` says why something could not be done or proven; `journal` is the
+    file name of the run that did it."""
+
+    confirmed: bool = True
+    cancelled: list[str] = []
+    closed: list[str] = []
+    open_orders_left: list[str] = []
+    positions_left: list[str] = []
+    dust: list[str] = []
+    error: str | None = None
+    journal: str | None = None
+
+    def without_confirmation(self, why: str) -> StopReport:
+        errors = [error for error in (self.error, why) if error]
+        return replace(self, confirmed=False, error="; ".join(errors))
+
+    def with_other(self, other: StopReport) -> StopReport:
+        """Two systems' reports as one."""
+        errors = [report.error for report in (self, other) if report.error]
+        return StopReport(
+            confirmed=self.confirmed and other.confirmed,
+            cancelled=[*self.cancelled, *other.cancelled],
+            closed=[*self.closed, *other.closed],
+            open_orders_left=[*self.open_orders_left, *other.open_orders_left],
+            positions_left=[*self.positions_left, *other.positions_left],
+            dust=[*self.dust, *other.dust],
+            error="; ".join(errors) or None,
+            journal=self.journal or other.journal,
+        )
+
+
+class Receipt(StopReport, kw_only=True, frozen=True):
+    """`emergency-stop`: all systems together. `latched_ms` and `confirmed_ms` count from the command's
+    start; `method` is control (the running process did it) or direct; `killed` is the process that had to
+    be ended for it."""
+
+    reason: str
+    flatten: bool
+    latched: bool
+    latched_ms: float
+    confirmed_ms: float
+    method: str
+    killed: int | None = None
+
+
+# --- replay ---------------------------------------------------------------------------------------
+
+
+class Divergence(Struct, kw_only=True, frozen=True):
+    """Where a replay first says something else: the two records; null stands for nothing said."""
+
+    seq: int
+    recorded: dict[str, Any] | None
+    replayed: dict[str, Any] | None
+
+
+class ReplayReport(Struct, kw_only=True):
+    """`verified` is null when nothing was to be verified (`--no-verify`). `clean`: the journal has its
+    end; `truncated_tail`: its last record is torn. `notes` say why a divergence might be no fault."""
+
+    journal: str
+    run_id: str
+    events: int = 0
+    inputs: int = 0
+    compared: int = 0
+    divergences: int = 0
+    first_divergence: Divergence | None = None
+    state_hash: str = ""
+    recorded_state_hash: str | None = None
+    verified: bool | None = None
+    truncated_tail: bool = False
+    clean: bool = False
+    elapsed_s: float = 0.0
+    events_per_s: int = 0
+    notes: list[str] = []
+
+
+class DecisionDifference(Struct, kw_only=True, frozen=True):
+    """The first decision that another configuration takes otherwise; `seq` of the recorded one."""
+
+    seq: int | None
+    recorded: dict[str, Any] | None
+    simulated: dict[str, Any] | None
+
+
+class TradingResult(Struct, kw_only=True, frozen=True):
+    """`pnl` is net of fees."""
+
+    orders: int
+    denied: int
+    fills: int
+    fees: Amount
+    pnl: Amount
+
+
+class ResultDifference(Struct, kw_only=True, frozen=True):
+    pnl: Amount
+    fees: Amount
+
+
+class Counterfactual(Struct, kw_only=True, frozen=True):
+    """`replay -c OTHER_CONFIG`; `first_difference` is null when every decision is the same."""
+
+    journal: str
+    run_id: str
+    events: int
+    first_difference: DecisionDifference | None
+    recorded: TradingResult
+    simulated: TradingResult
+    difference: ResultDifference
+
+
+# --- reconciliation -------------------------------------------------------------------------------
+
+
+class SymbolComparison(Struct, kw_only=True, frozen=True):
+    """A position by the journal, the database and the exchange, all signed. `at_exchange` is without
+    what is `external` there; `restricted` names the restrictions of the symbol."""
+
+    symbol: str
+    exchange: str
+    journal: Amount
+    database: Amount
+    at_exchange: Amount
+    external: Amount
+    difference: Amount
+    restricted: list[RestrictionKind]
+    ok: bool
+
+
+class CashComparison(Struct, kw_only=True, frozen=True):
+    currency: str
+    journal: Amount
+    at_exchange: Amount
+    difference: Amount
+    ok: bool
+
+
+class OrderComparison(Struct, kw_only=True, frozen=True):
+    """An order's status by the journal and by the exchange; null where one does not know it as open."""
+
+    client_order_id: str
+    symbol: str
+    ours: bool
+    journal: OrderStatus | None
+    at_exchange: OrderStatus | None
+    ok: bool
+
+
+class Unreachable(Struct, kw_only=True, frozen=True):
+    exchange: str
+    error: str
+
+
+class Reconciliation(Struct, kw_only=True, frozen=True):
+    """`reconcile`: `clean` when all agree and every exchange answered."""
+
+    clean: bool
+    accepted: bool
+    symbols: list[SymbolComparison]
+    cash: CashComparison
+    orders: list[OrderComparison]
+    unreachable: list[Unreachable]
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+class Finding(Struct, frozen=True):
+    """`check` names what was looked at; `mend` says what to do, empty where nothing is to be done."""
+
+    check: str
+    verdict: Verdict
+    message: str
+    mend: str = ""
+
+
+class DoctorReport(Struct, kw_only=True, frozen=True):
+    """`ok`: nothing failed."""
+
+    ok: bool
+    findings: list[Finding]

@@ -1,0 +1,177 @@
+"""A run as documents: its status while it trades, its summary at the end, its row in the list of runs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tradectl.documents.account import AccountStatus, FillRow, PortfolioTotals
+from tradectl.documents.values import Amount, Time
+from tradectl.domain.events import SignalAction
+
+
+class ComponentRow(Struct, kw_only=True, frozen=True):
+    status: str
+    last_heartbeat: Time | None = None
+    error_count: int = 0
+    message: str = ""
+
+
+class HandlerFigures(Struct, kw_only=True, frozen=True):
+    """One observer of the bus: events handled, and microseconds that they took."""
+
+    handled: int
+    failures: int
+    dropped: int
+    missed: int
+    waiting: int
+    mean_us: float
+    max_us: float
+
+
+class BusFigures(Struct, kw_only=True, frozen=True):
+    """Events since the start, `rate` in events a second, latencies of a step in microseconds."""
+
+    published: int = 0
+    processed: int = 0
+    failed: int = 0
+    dropped: int = 0
+    queue_depth: int = 0
+    latency_p50_us: float = 0.0
+    latency_p99_us: float = 0.0
+    rate: float = 0.0
+    handlers: dict[str, HandlerFigures] = {}
+
+
+class ExchangeStatus(Struct, kw_only=True, frozen=True):
+    """What an exchange was last seen to have that the books do not know: orders of others, and how many
+    of ours have an unknown outcome; and what does not work there (`troubles`)."""
+
+    name: str
+    symbols: tuple[str, ...]
+    troubles: tuple[str, ...]
+    foreign_orders: tuple[str, ...]
+    unknown_orders: int
+
+
+class Status(AccountStatus, kw_only=True, frozen=True):
+    """`tradectl status`: the account, and the run that trades it or traded it last.
+
+    `state` is RUNNING, PAUSED, HALTED, STOPPED, NOT RESPONDING or a step of starting and stopping. What
+    only an ended run has (`ended_at`, `end_reason`) is null while it runs.
+    """
+
+    running: bool = False
+    mode: str = "paper"
+    source: str = ""
+    state: str = "STOPPED"
+    run_id: str | None = None
+    account_id: str = ""
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    end_reason: str | None = None
+    elapsed_s: float = 0.0
+    journal: str = ""
+    data_age_s: dict[str, float] = {}
+    slippage_bps: Amount | None = None
+    exchanges: list[ExchangeStatus] = []
+    components: dict[str, ComponentRow] = {}
+    bus: BusFigures = BusFigures()
+
+
+class SignalRow(Struct, kw_only=True, frozen=True):
+    time: Time
+    symbol: str
+    action: SignalAction
+    strategy: str
+    strength: float
+
+
+class AlertRow(Struct, kw_only=True, frozen=True):
+    """`count` is how often the condition was seen, from `created_at` to `updated_at`, by run `run_id`."""
+
+    id: str
+    run_id: str
+    type: str
+    severity: str
+    message: str
+    component: str
+    created_at: Time
+    updated_at: Time
+    status: str
+    count: int
+
+
+class Progress(Struct, kw_only=True, frozen=True):
+    """How far recorded data has come: `fraction` from 0 to 1, `rate` in events a second."""
+
+    fraction: float
+    events: int
+    rate: int
+    eta_s: float | None
+    bad_rows: int
+
+
+class Resources(Struct, kw_only=True, frozen=True):
+    """What the process uses: `cpu_pct` of one core; null where the machine does not tell."""
+
+    cpu_pct: float | None = None
+    rss_mb: float | None = None
+    loop_lag_ms: float | None = None
+    open_files: int | None = None
+    threads: int | None = None
+
+
+class LiveStatus(Status, kw_only=True, frozen=True):
+    """The status, and what only a live screen shows: the newest signals, fills and equity samples (newest
+    last), active alerts, last prices, resources; progress where there is an end to come to."""
+
+    equity_history: list[float] = []
+    signals: list[SignalRow] = []
+    fills: list[FillRow] = []
+    alerts: list[AlertRow] = []
+    prices: dict[str, Amount] = {}
+    resources: Resources | None = None
+    progress: Progress | None = None
+
+
+class Summary(Struct, kw_only=True, frozen=True):
+    """What a finished run has to say for itself. `pnl` is net of fees; `bad` counts rows that were not
+    traded on, by what was wrong with them."""
+
+    run_id: str
+    mode: str
+    source: str
+    state: str
+    reason: str
+    elapsed_s: float
+    events: int
+    rate: int
+    orders: int
+    denied: int
+    fills: int
+    portfolio: PortfolioTotals
+    pnl: Amount
+    slippage_bps: Amount
+    bad_rows: int
+    bad: dict[str, int]
+    first_bad_rows: list[str]
+    journal: str
+    state_hash: str
+    exit_code: int
+
+
+class RunRow(Struct, kw_only=True, frozen=True):
+    """A recorded run. `status` is clean, crashed or running; `pnl` net of fees."""
+
+    run_id: str
+    account_id: str
+    mode: str
+    source: str
+    started_at: Time
+    ended_at: Time | None
+    end_reason: str | None
+    events: int
+    pnl: Amount
+    journal: str
+    clean: bool
+    status: str
