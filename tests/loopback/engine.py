@@ -106,7 +106,7 @@ class Engine:
         self, symbol: str, price: Decimal, aggressor: str, quantity: Decimal
     ) -> Decimal:
         """Accounts' orders at `price` or better trade with somebody; what is left of `quantity`."""
-        taker = self.crowd_order(symbol, aggressor, quantity, price)
+        taker = self.market_maker_order(symbol, aggressor, quantity, price)
         for maker in self.books[symbol].orders(opposite(aggressor)):
             if not taker.remaining or maker.price is None or not taker.crosses(maker.price):
                 break
@@ -117,7 +117,7 @@ class Engine:
     def take(self, maker: Order, quantity: Decimal) -> None:
         """Somebody else trades with this very order, wherever it stands in the book."""
         price = maker.price if maker.price is not None else self.last[maker.symbol]
-        taker = self.crowd_order(maker.symbol, opposite(maker.side), quantity, price)
+        taker = self.market_maker_order(maker.symbol, opposite(maker.side), quantity, price)
         self._trade(maker, taker, price)
         self.settle_down(maker.symbol)
 
@@ -132,7 +132,9 @@ class Engine:
             self._match(order)
         self.settle_down(symbol)
 
-    def crowd_order(self, symbol: str, side: str, quantity: Decimal, price: Decimal) -> Order:
+    def market_maker_order(
+        self, symbol: str, side: str, quantity: Decimal, price: Decimal
+    ) -> Order:
         market = self.rules[symbol].market
         return Order(
             next(self._ids), market, symbol, MARKET_MAKER, "", side, "LIMIT", quantity, price

@@ -44,7 +44,7 @@ class MarketMaker:
                 shown = ask_size if side == "SELL" and ask_size is not None else size
                 quantity = shown if shown is not None else rules.size
                 if price > 0 and quantity > 0:
-                    orders.append(self._engine.crowd_order(symbol, side, quantity, price))
+                    orders.append(self._engine.market_maker_order(symbol, side, quantity, price))
         old, self._quotes[symbol] = self._quotes[symbol], orders
         self._engine.quote(symbol, orders, old)
 

@@ -102,14 +102,14 @@ class Steps:
     # --- trading --------------------------------------------------------------------------------
 
     def _signal(self, symbol: str, strategy: str, action: str, strength: float) -> None:
-        wish = StrategySignalEvent(
+        signal = StrategySignalEvent(
             source_component=SOURCE,
             symbol=symbol,
             action=Action(action),
             strategy=strategy,
             strength=strength,
         )
-        self.post(wish)
+        self.post(signal)
 
     def _order(
         self, symbol: str, side: str, notional: int, kind: str, offset_bps: int, reduce_only: bool

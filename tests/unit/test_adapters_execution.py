@@ -31,7 +31,7 @@ def approve(event: OrderInitialized, _record: Record) -> list[Event]:
     return [approved(event.order.order_id)]
 
 
-class Desk:
+class ExecutionHarness:
     """Books, a risk that lets everything pass, and execution on paper."""
 
     def __init__(self, latch: HaltLatch) -> None:
@@ -66,50 +66,54 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def harness(tmp_path: Path) -> AsyncIterator[ExecutionHarness]:
     latch = HaltLatch(tmp_path / "halt")
     latch.prepare()
-    desk = Desk(latch)
-    await desk.start()
-    yield desk
-    await desk.stop()
+    harness = ExecutionHarness(latch)
+    await harness.start()
+    yield harness
+    await harness.stop()
 
 
-async def test_an_approved_order_is_submitted_in_the_same_cascade(desk: Desk) -> None:
-    desk.play(intent("o1", "buy 2"))
-    initialized, let_pass, submitted, filled = desk.orders()
-    assert [type(r.event) for r in desk.orders()] == [
+async def test_an_approved_order_is_submitted_in_the_same_cascade(
+    harness: ExecutionHarness,
+) -> None:
+    harness.play(intent("o1", "buy 2"))
+    initialized, let_pass, submitted, filled = harness.orders()
+    assert [type(r.event) for r in harness.orders()] == [
         OrderInitialized, OrderApproved, OrderSubmitted, OrderFilled,
     ]  # fmt: skip
     assert (let_pass.cause, submitted.cause) == (initialized.seq, let_pass.seq)
     assert filled.cause == 0
-    assert desk.status("o1") is OrderStatus.FILLED
+    assert harness.status("o1") is OrderStatus.FILLED
 
 
-async def test_what_the_gate_holds_back_is_denied_and_never_rejected(desk: Desk) -> None:
-    desk.latch.set("fire")
-    desk.play(intent("o1", "buy 2"))
-    denied = desk.orders()[-1]
+async def test_what_the_gate_holds_back_is_denied_and_never_rejected(
+    harness: ExecutionHarness,
+) -> None:
+    harness.latch.set("fire")
+    harness.play(intent("o1", "buy 2"))
+    denied = harness.orders()[-1]
     assert isinstance(denied.event, OrderDenied)
     assert (denied.event.code, denied.event.source_component, denied.cause) == (
         "NOT_SENT",
         "gate",
         0,
     )
-    assert desk.status("o1") is OrderStatus.DENIED
-    assert not desk.state.books.working_orders(SPOT)
-    assert desk.state.books.account.denied_count == 1
+    assert harness.status("o1") is OrderStatus.DENIED
+    assert not harness.state.books.working_orders(SPOT)
+    assert harness.state.books.account.denied_count == 1
 
 
-async def test_a_cancel_of_what_was_held_back_changes_nothing(desk: Desk) -> None:
+async def test_a_cancel_of_what_was_held_back_changes_nothing(harness: ExecutionHarness) -> None:
     """Both were asked for in one step: the exchange is asked to cancel what it never got."""
-    desk.latch.set("fire")
-    desk.bus.attach(OrderSubmitted, lambda _, __: [cancel("o1")], Stage.PORTFOLIO)
-    desk.play(intent("o1", "buy 2"))
-    desk.play()
-    assert [type(record.event) for record in desk.bus.history()][-2:] == [
+    harness.latch.set("fire")
+    harness.bus.attach(OrderSubmitted, lambda _, __: [cancel("o1")], Stage.PORTFOLIO)
+    harness.play(intent("o1", "buy 2"))
+    harness.play()
+    assert [type(record.event) for record in harness.bus.history()][-2:] == [
         OrderDenied,
         CancelRejected,
     ]
-    assert desk.status("o1") is OrderStatus.DENIED
-    assert desk.state.books.mode.value == "RUNNING"
+    assert harness.status("o1") is OrderStatus.DENIED
+    assert harness.state.books.mode.value == "RUNNING"

@@ -1,4 +1,4 @@
-"""Clocks never go back, and the agenda gives back what was put in the order of time."""
+"""Clocks never go back, and the scheduler gives back what was put in the order of time."""
 
 from __future__ import annotations
 
@@ -53,79 +53,79 @@ def test_a_data_clock_may_start_in_the_middle_of_time() -> None:
     assert DataClock(70).stamp(69) == 70
 
 
-# --- the agenda --------------------------------------------------------------------------------------
+# --- the scheduler -----------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, 20), max_size=30))
 def test_entries_come_out_by_due_time_and_of_equal_times_the_first_put_first(
     due_times: list[int],
 ) -> None:
-    agenda = Scheduler()
+    scheduler = Scheduler()
     for index, due in enumerate(due_times):
-        agenda.put(note(str(index)), due)
-        assert agenda.next_due == min(due_times[: index + 1])
-    out = [agenda.pop() for _ in due_times]
+        scheduler.put(note(str(index)), due)
+        assert scheduler.next_due == min(due_times[: index + 1])
+    out = [scheduler.pop() for _ in due_times]
     expected = sorted(range(len(due_times)), key=lambda i: due_times[i])
     assert [(due, label(event)) for due, event in out] == [(due_times[i], str(i)) for i in expected]
-    assert agenda.next_due == NEVER
+    assert scheduler.next_due == NEVER
 
 
 def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
-    agenda = Scheduler()
-    assert agenda.next_due == NEVER
+    scheduler = Scheduler()
+    assert scheduler.next_due == NEVER
     with pytest.raises(IndexError):
-        agenda.pop()
+        scheduler.pop()
 
 
 @pytest.mark.parametrize(("now", "due"), [(1, 10), (9, 10), (10, 20), (57, 60)])
 def test_a_timer_is_set_to_the_next_multiple_after_now(now: int, due: int) -> None:
-    agenda = Scheduler()
-    agenda.every(10, "risk", now)
-    assert agenda.pop() == (due, TimerFired(source_component="timer", name="risk"))
+    scheduler = Scheduler()
+    scheduler.every(10, "risk", now)
+    assert scheduler.pop() == (due, TimerFired(source_component="timer", name="risk"))
 
 
 def test_timers_asked_for_before_time_begins_wait_for_it_and_are_then_all_set() -> None:
-    agenda = Scheduler()
-    agenda.every(10, "risk", 0)
-    agenda.every(3, "fast", 0)
-    assert (agenda.begins, agenda.next_due) == (True, FIRST_TIME)
+    scheduler = Scheduler()
+    scheduler.every(10, "risk", 0)
+    scheduler.every(3, "fast", 0)
+    assert (scheduler.begins, scheduler.next_due) == (True, FIRST_TIME)
     with pytest.raises(IndexError):
-        agenda.pop()
-    agenda.begin(10)
-    assert (agenda.begins, agenda.next_due) == (False, 12)
-    assert [(due, label(event)) for due, event in (agenda.pop(), agenda.pop())] == [
+        scheduler.pop()
+    scheduler.begin(10)
+    assert (scheduler.begins, scheduler.next_due) == (False, 12)
+    assert [(due, label(event)) for due, event in (scheduler.pop(), scheduler.pop())] == [
         (12, "fast"),
         (20, "risk"),
     ]
 
 
 def test_a_name_without_an_interval_is_not_set_again() -> None:
-    agenda = Scheduler()
-    agenda.set_timer("once", 5)
-    assert agenda.next_due == NEVER
+    scheduler = Scheduler()
+    scheduler.set_timer("once", 5)
+    assert scheduler.next_due == NEVER
 
 
 def test_an_answer_put_while_timers_wait_does_not_hide_that_time_is_to_begin() -> None:
-    agenda = Scheduler()
-    agenda.every(10, "risk", 0)
-    agenda.put(note("a"), 8)
-    assert agenda.next_due == FIRST_TIME
-    agenda.begin(5)
-    assert agenda.next_due == 8
+    scheduler = Scheduler()
+    scheduler.every(10, "risk", 0)
+    scheduler.put(note("a"), 8)
+    assert scheduler.next_due == FIRST_TIME
+    scheduler.begin(5)
+    assert scheduler.next_due == 8
 
 
 @pytest.mark.parametrize("now", [0, 3])
 def test_dropped_timers_are_forgotten_and_the_answers_still_come_in_order(now: int) -> None:
-    agenda = Scheduler()
-    agenda.every(4, "every", now)
+    scheduler = Scheduler()
+    scheduler.every(4, "every", now)
     for due, event in [(9, note("c")), (5, note("a")), (7, timer("risk")), (5, note("b"))]:
-        agenda.put(event, due)
-    agenda.drop_timers()
-    assert (agenda.begins, agenda.next_due) == (False, 5)
-    assert [(due, label(event)) for due, event in (agenda.pop() for _ in range(3))] == [
+        scheduler.put(event, due)
+    scheduler.drop_timers()
+    assert (scheduler.begins, scheduler.next_due) == (False, 5)
+    assert [(due, label(event)) for due, event in (scheduler.pop() for _ in range(3))] == [
         (5, "a"),
         (5, "b"),
         (9, "c"),
     ]
-    agenda.set_timer("every", 20)
-    assert agenda.next_due == NEVER
+    scheduler.set_timer("every", 20)
+    assert scheduler.next_due == NEVER

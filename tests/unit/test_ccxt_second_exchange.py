@@ -59,7 +59,7 @@ UPDATE = {  # recorded, its first levels
              ["30247.5", "0", "0", "0"]],
     "bids": [], "ts": "1652459225708", "checksum": 121203805,
 }  # fmt: skip
-CROSSING = {"asks": [["30243.4", "1", "0", "1"]], "bids": [], "ts": "1652459225800"}
+CROSSED = {"asks": [["30243.4", "1", "0", "1"]], "bids": [], "ts": "1652459225800"}
 
 
 async def until(done: Callable[[], object]) -> None:
@@ -231,7 +231,7 @@ async def test_a_crossed_book_is_subscribed_to_anew_and_the_others_too(
     trades = asyncio.create_task(venue.stream(Channel.TRADES, [SYMBOL], lambda _: None))
     await exchange.until_subscribed("trades")
     await until(lambda: books)
-    await exchange.say("books", CROSSING, action="update")
+    await exchange.say("books", CROSSED, action="update")
     for task in (book, trades):
         with pytest.raises(NotExecuted):
             await task

@@ -112,7 +112,7 @@ def heard_only(harness: DoctorHarness) -> None:
     harness.set(symbols=("BTCUSDT", "ETHUSDT"), strategies=(strategy,))
 
 
-def nothing(_desk: DoctorHarness) -> None: ...
+def nothing(_harness: DoctorHarness) -> None: ...
 
 
 TABLE: list[tuple[str, Arrange, Verdict, str]] = [

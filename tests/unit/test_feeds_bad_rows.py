@@ -100,13 +100,13 @@ BAD_CANDLES = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "row", "flaw"),
+    ("kind", "row", "fault"),
     [("trades", *case) for case in BAD_TRADES]
     + [("quotes", *case) for case in BAD_QUOTES]
     + [("candles", *case) for case in BAD_CANDLES],
 )
 def test_a_bad_row_is_left_out_counted_and_shown(
-    tmp_path: Path, kind: str, row: str, flaw: str
+    tmp_path: Path, kind: str, row: str, fault: str
 ) -> None:
     step = 60_000 if kind == "candles" else 0
     before, after = GOOD[kind].format(T - step), GOOD[kind].format(T)
@@ -114,11 +114,11 @@ def test_a_bad_row_is_left_out_counted_and_shown(
     good = play(feed_of(path, [HEADERS[kind], before, after]))
     feed = feed_of(path, [HEADERS[kind], before, row, after])
     assert play(feed) == good
-    assert feed.progress.bad == {flaw: 1}
+    assert feed.progress.bad == {fault: 1}
     assert feed.progress.rows == 3
     (bad,) = feed.progress.bad_rows
     assert (bad.file, bad.line) == (str(path), 3)
-    assert bad.reason.startswith(f"{flaw}: ")
+    assert bad.reason.startswith(f"{fault}: ")
     assert bad.reason.isascii()
     assert bad.reason.isprintable()
 
@@ -203,14 +203,14 @@ def test_the_first_twenty_bad_rows_are_kept(tmp_path: Path) -> None:
     )
 
 
-# --- the collar ----------------------------------------------------------------------------------
+# --- the band ----------------------------------------------------------------------------------
 
 
 def believed(prices: list[str]) -> list[str]:
-    collar, passed = PriceBand(), []
+    band, passed = PriceBand(), []
     for price in prices:
         with contextlib.suppress(RowError):
-            collar.judge("BTCUSDT", Decimal(price))
+            band.judge("BTCUSDT", Decimal(price))
             passed.append(price)
     return passed
 
@@ -236,14 +236,14 @@ def test_a_spike_is_dropped_and_a_new_level_is_believed_by_its_fifth_witness(
 
 
 def test_a_whole_block_is_believed_only_if_no_price_needs_a_judge() -> None:
-    collar = PriceBand()
-    collar.judge_all(["A", "B", "A"], [Decimal(1), Decimal(1000), Decimal(2)])
-    assert collar.symbols == ["A", "B"]
+    band = PriceBand()
+    band.judge_all(["A", "B", "A"], [Decimal(1), Decimal(1000), Decimal(2)])
+    assert band.symbols == ["A", "B"]
     with pytest.raises(RowError):
-        collar.judge_all(["A", "B"], [Decimal(3), Decimal(1)])
+        band.judge_all(["A", "B"], [Decimal(3), Decimal(1)])
     with pytest.raises(RowError):
-        collar.judge("A", Decimal("0.1"))
-    collar.judge("A", Decimal(20))
+        band.judge("A", Decimal("0.1"))
+    band.judge("A", Decimal(20))
 
 
 def test_symbols_with_far_apart_prices_share_a_file(tmp_path: Path) -> None:

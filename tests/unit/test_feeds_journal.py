@@ -114,7 +114,7 @@ def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "flaw"),
+    ("bad", "fault"),
     [
         (line(trade(T0))[:-9], "not_an_event"),
         (b'{"seq":1,"at":5,"event":{"type":"market_data","symbol":"A"}}', "not_an_event"),
@@ -137,11 +137,11 @@ def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
         (line(trade(0), at=-4), "not_a_time"),
     ],
 )
-def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, flaw: str) -> None:
+def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, fault: str) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), bad, line(trade(T0 + 1)))
     events, feed = play(path)
     assert events == [trade(T0), trade(T0 + 1)]
-    assert feed.progress.bad == {flaw: 1}
+    assert feed.progress.bad == {fault: 1}
     assert feed.progress.bad_rows[0].line == 3
     assert feed.progress.bad_rows[0].reason.isprintable()
 

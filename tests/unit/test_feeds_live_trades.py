@@ -33,14 +33,14 @@ def texts(numbers: Iterable[int]) -> list[str]:
     return [str(number) for number in numbers]
 
 
-def desk_of(told: Iterable[int] = (), **settings: Any) -> FeedHarness:
+def harness_of(told: Iterable[int] = (), **settings: Any) -> FeedHarness:
     venue = FakeVenue()
     venue.told["BTCUSDT"] = trades(told)
     return FeedHarness([venue], channels=(TRADES,), **settings)
 
 
 async def test_the_same_trade_is_handed_on_once() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, trade(1), trade(2), trade(1))
         await harness.push(TRADES, trade(2), trade(3), trade(2))
         assert harness.ids == ["1", "2", "3"]
@@ -48,7 +48,7 @@ async def test_the_same_trade_is_handed_on_once() -> None:
 
 
 async def test_an_older_trade_that_was_never_seen_is_too_late() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, trade(5), trade(9), trade(7))
         assert harness.ids == ["5", "9"]
         assert harness.feed.counts["late"] == 1
@@ -58,7 +58,7 @@ async def test_an_older_trade_that_was_never_seen_is_too_late() -> None:
 
 
 async def test_what_was_missed_is_asked_for_and_handed_on_in_order() -> None:
-    async with running(desk_of(range(1, 12))) as harness:
+    async with running(harness_of(range(1, 12))) as harness:
         await harness.push(TRADES, *trades(range(1, 6)))
         await harness.lose(TRADES)
         await harness.push(TRADES, trade(10), trade(11))
@@ -68,7 +68,7 @@ async def test_what_was_missed_is_asked_for_and_handed_on_in_order() -> None:
 
 
 async def test_nothing_is_asked_for_where_nothing_can_be_missing() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.lose(TRADES)
         await harness.push(TRADES, *trades(range(1, 30)))
         await harness.lose(TRADES, wait=10)
@@ -78,7 +78,7 @@ async def test_nothing_is_asked_for_where_nothing_can_be_missing() -> None:
 
 
 async def test_of_a_quiet_symbol_it_is_asked_without_waiting_for_a_trade() -> None:
-    async with running(desk_of(range(1, 5))) as harness:
+    async with running(harness_of(range(1, 5))) as harness:
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
         assert harness.venue.asked == []
@@ -90,7 +90,7 @@ async def test_of_a_quiet_symbol_it_is_asked_without_waiting_for_a_trade() -> No
 
 
 async def test_long_gaps_are_filled_page_by_page() -> None:
-    async with running(desk_of(range(1, 101))) as harness:
+    async with running(harness_of(range(1, 101))) as harness:
         harness.venue.page = 10
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
@@ -100,7 +100,7 @@ async def test_long_gaps_are_filled_page_by_page() -> None:
 
 
 async def test_trades_that_come_while_it_is_asked_wait_for_those_before_them() -> None:
-    async with running(desk_of(range(1, 10))) as harness:
+    async with running(harness_of(range(1, 10))) as harness:
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
         harness.venue.on_ask = lambda: harness.venue.push(TRADES, trade(11))
@@ -110,7 +110,7 @@ async def test_trades_that_come_while_it_is_asked_wait_for_those_before_them() -
 
 @pytest.mark.parametrize("error", [NotExecuted("busy"), NotExecuted("banned", 3.0)])
 async def test_an_exchange_that_cannot_tell_now_is_asked_again(error: NotExecuted) -> None:
-    async with running(desk_of(range(1, 10))) as harness:
+    async with running(harness_of(range(1, 10))) as harness:
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
         harness.venue.refusing = [error, error]
@@ -123,7 +123,7 @@ async def test_an_exchange_that_cannot_tell_now_is_asked_again(error: NotExecute
 
 
 async def test_one_that_will_not_tell_costs_the_missing_trades_and_no_others() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, *trades(range(1, 30)))
         await harness.lose(TRADES)
         harness.venue.refusing = [OutcomeUnknown("cut off")]
@@ -133,7 +133,7 @@ async def test_one_that_will_not_tell_costs_the_missing_trades_and_no_others() -
 
 
 async def test_trades_wait_no_longer_than_patience_lasts() -> None:
-    async with running(desk_of(patience=0.02)) as harness:
+    async with running(harness_of(patience=0.02)) as harness:
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
         harness.venue.refusing = [NotExecuted("banned", 1e9)] * 9
@@ -143,7 +143,7 @@ async def test_trades_wait_no_longer_than_patience_lasts() -> None:
 
 
 async def test_when_the_feed_ends_what_waits_is_handed_on() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, trade(1))
         await harness.lose(TRADES)
         harness.venue.refusing = [NotExecuted("banned", 1e9)]
@@ -156,7 +156,7 @@ async def test_when_the_feed_ends_what_waits_is_handed_on() -> None:
 
 
 async def test_a_gap_in_numbers_that_left_none_out_is_filled() -> None:
-    async with running(desk_of(range(1, 50))) as harness:
+    async with running(harness_of(range(1, 50))) as harness:
         await harness.push(TRADES, *trades(range(1, 26)), *trades(range(30, 40)))
         assert harness.ids == texts(range(1, 50))
         assert harness.feed.counts["gaps"] == 1
@@ -164,14 +164,14 @@ async def test_a_gap_in_numbers_that_left_none_out_is_filled() -> None:
 
 
 async def test_numbers_that_skip_mean_nothing() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, *trades(range(1, 200, 2)))
         assert len(harness.ids) == 100
         assert harness.venue.asked == []
 
 
 async def test_a_trade_that_was_overtaken_closes_the_gap_itself() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, *trades(range(1, 26)))
         await harness.push(TRADES, trade(27), trade(28), trade(26), trade(29))
         assert harness.ids == texts(range(1, 30))
@@ -179,14 +179,14 @@ async def test_a_trade_that_was_overtaken_closes_the_gap_itself() -> None:
 
 
 async def test_a_gap_that_the_exchange_knows_no_trades_for_is_none() -> None:
-    async with running(desk_of(range(30, 40))) as harness:
+    async with running(harness_of(range(30, 40))) as harness:
         await harness.push(TRADES, *trades(range(1, 26)), trade(30), trade(31))
         assert harness.ids == texts([*range(1, 26), *range(30, 40)])
         assert harness.feed.counts["unfilled"] == 1
 
 
 async def test_an_exchange_that_tells_late_is_asked_twice() -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, *trades(range(1, 26)), trade(30))
         assert harness.ids == texts(range(1, 26))
         harness.venue.told["BTCUSDT"] = trades(range(1, 31))
@@ -275,7 +275,7 @@ async def test_trades_without_any_id_are_filled_in_between_what_was_heard() -> N
 
 @pytest.mark.parametrize("trade_id", ["9" * 5000, "1.5", "-1", "\u0663", "0x1", "1e9", ""])
 async def test_an_id_that_is_no_number_among_numbers_is_dropped(trade_id: str) -> None:
-    async with running(desk_of()) as harness:
+    async with running(harness_of()) as harness:
         await harness.push(TRADES, trade(1), trade(trade_id), trade(2))
         assert harness.ids == ["1", "2"]
         assert harness.feed.counts["not_a_number"] == 1

@@ -121,8 +121,8 @@ async def test_by_hand() -> None:
             assert (await answer.json())["armed"] == ["503"]
         async with session.get(f"{url}/api/v3/time") as answer:
             assert answer.status == 503
-        wish = {"symbol": "BTCUSDT", "side": "buy", "quantity": "0.1"}
-        async with session.post(f"{url}/loopback/outside", json=wish) as answer:
+        wanted = {"symbol": "BTCUSDT", "side": "buy", "quantity": "0.1"}
+        async with session.post(f"{url}/loopback/outside", json=wanted) as answer:
             assert (await answer.json())["status"] == "FILLED"
         async with session.post(f"{url}/loopback/quote", json={"nonsense": 1}) as answer:
             assert answer.status == 400

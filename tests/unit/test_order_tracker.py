@@ -142,11 +142,11 @@ def test_what_is_not_ours_is_shown_and_left_alone() -> None:
 
 def test_an_order_with_our_tag_that_nobody_remembers_is_a_stray() -> None:
     made = tracker()
-    stray = msgspec.structs.replace(
+    orphan = msgspec.structs.replace(
         order(S.ACCEPTED, client=client_order_id(RUN, "forgotten")), venue_order_id="v9"
     )
-    made.open_there([stray])
-    assert made.orphans() == [stray]
+    made.open_there([orphan])
+    assert made.orphans() == [orphan]
 
 
 def test_an_order_reported_over_that_is_open_after_all_is_a_zombie() -> None:

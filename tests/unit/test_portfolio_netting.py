@@ -19,7 +19,7 @@ from tradectl.portfolio.netting import (
 
 D = Decimal
 SHARES = st.decimals(0, 1, places=4)
-WISHES = st.builds(
+TARGETS = st.builds(
     TargetSignal,
     symbol=st.just("BTCUSDT"),
     strategy=st.just("any"),
@@ -29,7 +29,7 @@ WISHES = st.builds(
 )
 
 
-def wish(size: str, confidence: str = "1", allocation: str = "1") -> TargetSignal:
+def target(size: str, confidence: str = "1", allocation: str = "1") -> TargetSignal:
     return TargetSignal("BTCUSDT", "any", D(size), D(confidence), D(allocation))
 
 
@@ -43,28 +43,28 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
     ("target_signals", "net"),
     [
         ([], "0"),
-        ([wish("1")], "1"),
-        ([wish("-0.5")], "-0.5"),
-        ([wish("1", allocation="0.3")], "0.3"),
+        ([target("1")], "1"),
+        ([target("-0.5")], "-0.5"),
+        ([target("1", allocation="0.3")], "0.3"),
         # alone, confidence means nothing, unless there is none of it
-        ([wish("1", confidence="0.1", allocation="0.3")], "0.3"),
-        ([wish("1", confidence="0")], "0"),
+        ([target("1", confidence="0.1", allocation="0.3")], "0.3"),
+        ([target("1", confidence="0")], "0"),
         # as confident as each other: the sum of allocation x size
-        ([wish("1", allocation="0.5"), wish("-1", allocation="0.5")], "0"),
-        ([wish("1", allocation="0.5"), wish("0.5", allocation="0.25")], "0.625"),
-        ([wish("1", allocation="0.6"), wish("0", allocation="0.4")], "0.6"),
+        ([target("1", allocation="0.5"), target("-1", allocation="0.5")], "0"),
+        ([target("1", allocation="0.5"), target("0.5", allocation="0.25")], "0.625"),
+        ([target("1", allocation="0.6"), target("0", allocation="0.4")], "0.6"),
         # the surer one gets the other's share
-        ([wish("1", "1", "0.5"), wish("-1", "0", "0.5")], "1"),
-        ([wish("1", "0.75", "0.5"), wish("-1", "0.25", "0.5")], "0.5"),
+        ([target("1", "1", "0.5"), target("-1", "0", "0.5")], "1"),
+        ([target("1", "0.75", "0.5"), target("-1", "0.25", "0.5")], "0.5"),
         # more than everything cannot be allocated: the rest is a plain mean
-        ([wish("1"), wish("1"), wish("0"), wish("0")], "0.5"),
+        ([target("1"), target("1"), target("0"), target("0")], "0.5"),
     ],
 )
 def test_wishes_of_a_symbol_are_netted(target_signals: list[TargetSignal], net: str) -> None:
     assert net_target(target_signals) == D(net)
 
 
-@given(st.lists(WISHES, max_size=6))
+@given(st.lists(TARGETS, max_size=6))
 def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(
     target_signals: list[TargetSignal],
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(
     assert abs(net_target(target_signals)) <= allocated
 
 
-@given(st.lists(WISHES, max_size=6))
+@given(st.lists(TARGETS, max_size=6))
 def test_opposite_wishes_give_the_opposite_net(target_signals: list[TargetSignal]) -> None:
     opposite = [
         TargetSignal(w.symbol, w.strategy, -w.size, w.confidence, w.allocation)
@@ -81,7 +81,7 @@ def test_opposite_wishes_give_the_opposite_net(target_signals: list[TargetSignal
     assert net_target(opposite) == -net_target(target_signals)
 
 
-@given(st.lists(WISHES.filter(lambda w: w.confidence > 0 < w.allocation), min_size=1, max_size=6))
+@given(st.lists(TARGETS.filter(lambda w: w.confidence > 0 < w.allocation), min_size=1, max_size=6))
 def test_strategies_that_agree_lose_nothing_to_rounding(target_signals: list[TargetSignal]) -> None:
     agreed = [
         TargetSignal(w.symbol, w.strategy, D(1), w.confidence, w.allocation) for w in target_signals

@@ -22,7 +22,7 @@ def quantity(
 ) -> D:
     """What is held of the first symbol."""
     sizer = sizer_for(PortfolioSettings(**settings))
-    decimals = {symbol: D(wish) for symbol, wish in target_signals.items()}
+    decimals = {symbol: D(target) for symbol, target in target_signals.items()}
     return sizer.quantity(next(iter(target_signals)), decimals, D(mark), FakeAccount(cash))
 
 
@@ -56,10 +56,10 @@ def test_without_equity_nothing_is_held(sizing: str, cash: str) -> None:
 
 
 @given(st.decimals(-1, 1, places=3).filter(bool), st.decimals("0.01", "3", places=2))
-def test_a_weight_never_passes_its_cap(wish: D, fraction: D) -> None:
-    held = quantity({"A": str(wish)}, mark="7", fraction=fraction)
+def test_a_weight_never_passes_its_cap(target: D, fraction: D) -> None:
+    held = quantity({"A": str(target)}, mark="7", fraction=fraction)
     assert abs(held * 7) <= D(3000) + D("1e-20")
-    assert (held > 0) == (wish > 0)
+    assert (held > 0) == (target > 0)
 
 
 def test_the_calmer_symbol_gets_more() -> None:

@@ -1,0 +1,98 @@
+"""No module imports itself by way of others, and no room does; late imports, and those for types, count.
+
+A late import hides a circle from the interpreter, and one under TYPE_CHECKING from everybody; who reads
+and follows the arrows goes round in it all the same.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import tradectl
+
+ROOT = Path(tradectl.__file__).parent
+Graph = Mapping[str, set[str]]
+KNOWN: Graph = {
+    "tradectl.cli.commands.live_approval": {"tradectl.cli.commands.doctor"},
+    "tradectl.runtime.control_handlers": {"tradectl.runtime.run"},
+    "tradectl.runtime.run_status": {"tradectl.runtime.run"},
+}
+"""Imports that close a circle, and are to go."""
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imported_by(name: str) -> Iterator[str]:
+    """Every module of ours that is named in an import statement, wherever it stands."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+def floor_of(name: str) -> str:
+    """`tradectl.feeds` for all that stands in it; what stands beside the floors is one of its own."""
+    return ".".join(name.split(".")[:2])
+
+
+def room_of(name: str) -> str:
+    """The directory: `tradectl.feeds.csv` for `tradectl.feeds.csv.blocks`."""
+    is_package = MODULES[name].name == "__init__.py"
+    return name if is_package or name.count(".") == 1 else name.rpartition(".")[0]
+
+
+def within(room: str, other: str) -> bool:
+    return (room + ".").startswith(other + ".")
+
+
+IMPORTS = {name: set(imported_by(name)) for name in MODULES}
+FLOORS: Graph = {
+    floor: {
+        floor_of(other)
+        for name, imported in IMPORTS.items()
+        for other in imported
+        if floor_of(name) == floor != floor_of(other)
+    }
+    for floor in map(floor_of, MODULES)
+}
+ROOMS: Graph = {
+    room: {
+        room_of(other)
+        for name, imported in IMPORTS.items()
+        for other in imported
+        if room_of(name) == room
+        if not within(room_of(other), room)
+        if not within(room, room_of(other))
+    }
+    for room in map(room_of, MODULES)
+}
+"""A room and the ones inside it are one."""
+
+
+@pytest.mark.parametrize("graph", [IMPORTS, ROOMS, FLOORS], ids=["modules", "rooms", "floors"])
+def test_nothing_imports_itself_by_way_of_others(graph: Graph) -> None:
+    known = {module: others - KNOWN.get(module, set()) for module, others in graph.items()}
+    try:
+        TopologicalSorter(known).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
+
+
+@pytest.mark.parametrize("module", KNOWN)
+def test_the_known_circles_are_still_there(module: str) -> None:
+    """Else they are to be taken off the list."""
+    assert KNOWN[module] <= IMPORTS.get(module, set())
