@@ -241,7 +241,7 @@ def all_calls(
         lambda: venue.cancel(SYMBOL, ours, ""),
         lambda: venue.find(SYMBOL, ours, ""),
         lambda: venue.fills(SYMBOL, 0),
-        lambda: venue.listen(lambda _: None),
+        lambda: venue.stream_account(lambda _: None),
         lambda: venue.stream(Channel.BOOK, [SYMBOL], lambda _: None),
     ]
 

@@ -108,7 +108,7 @@ async def test_without_keys_there_is_market_data_and_nothing_private() -> None:
         await venue.open()
         assert not venue.abilities.user_stream
         assert (await venue.quote(SYMBOL)).bid == 59990
-        await venue.listen(lambda _: None)
+        await venue.stream_account(lambda _: None)
         with pytest.raises(AccessLost):
             await venue.holdings()
         with pytest.raises(AccessLost):
@@ -275,7 +275,7 @@ async def test_a_lost_connection_is_not_now_and_it_can_be_listened_to_again(
 async def test_two_listeners_are_one_too_many(harness: VenueHarness) -> None:
     task = await user_stream(harness, News())
     with pytest.raises(NotExecuted, match="already"):
-        await harness.venue.listen(lambda _: None)
+        await harness.venue.stream_account(lambda _: None)
     await stopped(task)
 
 

@@ -37,11 +37,11 @@ def tracker(**more: Any) -> OrderTracker:
     return made
 
 
-def words(reports: Reports) -> list[str]:
-    return [r.trade_id if isinstance(r, OrderFilled) else _word(r) for r in reports]
+def summary(reports: Reports) -> list[str]:
+    return [r.trade_id if isinstance(r, OrderFilled) else _kind(r) for r in reports]
 
 
-def _word(report: OrderReport) -> str:
+def _kind(report: OrderReport) -> str:
     return "not sent" if isinstance(report, OrderDenied) else report.trigger.value
 
 
@@ -67,110 +67,113 @@ def test_an_order_is_tracked_once() -> None:
     assert made.duplicates == 1
 
 
-# --- words --------------------------------------------------------------------------------------
+# --- reports ------------------------------------------------------------------------------------
 
 
-def test_the_first_word_is_an_acceptance_and_saying_it_again_says_nothing() -> None:
+def test_the_first_report_is_the_acceptance_and_the_same_again_is_nothing_new() -> None:
     made = tracker()
-    assert words(made.told([order(S.ACCEPTED)])) == ["accepted"]
-    assert made.told([order(S.ACCEPTED)]) == []
+    assert summary(made.apply([order(S.ACCEPTED)])) == ["accepted"]
+    assert made.apply([order(S.ACCEPTED)]) == []
 
 
-def test_a_fill_is_told_once_from_whichever_side_it_comes() -> None:
+def test_a_fill_is_reported_once_from_whichever_side_it_comes() -> None:
     made = tracker()
     answer = order(S.PARTIALLY_FILLED, "1", fills=(fill("t1"),))
-    assert words(made.told([answer])) == ["accepted", "t1"]
-    assert made.told([fill("t1"), answer]) == []
+    assert summary(made.apply([answer])) == ["accepted", "t1"]
+    assert made.apply([fill("t1"), answer]) == []
 
 
 def test_a_fill_before_its_order_is_known_waits_for_it() -> None:
     made = tracker()
-    assert made.told([fill("t1"), fill("t2")]) == []
-    assert words(made.told([order(S.PARTIALLY_FILLED, "2")])) == ["accepted", "t1", "t2"]
+    assert made.apply([fill("t1"), fill("t2")]) == []
+    assert summary(made.apply([order(S.PARTIALLY_FILLED, "2")])) == ["accepted", "t1", "t2"]
 
 
 def test_a_stop_that_goes_on_under_another_id_is_still_ours() -> None:
     made = tracker()
-    made.told([order(S.ACCEPTED)])
+    made.apply([order(S.ACCEPTED)])
     became = msgspec.structs.replace(order(S.FILLED, "4"), venue_order_id="v2")
     late = msgspec.structs.replace(fill("t1", "4"), venue_order_id="v2")
-    assert made.told([late]) == []
-    assert words(made.told([became])) == ["t1"]
+    assert made.apply([late]) == []
+    assert summary(made.apply([became])) == ["t1"]
     assert made.working() == []
 
 
-def test_an_end_is_told_after_the_fills_that_were_counted() -> None:
+def test_an_end_is_reported_after_the_fills_that_were_counted() -> None:
     made = tracker()
-    assert words(made.told([order(S.CANCELED, "1")])) == ["accepted"]
+    assert summary(made.apply([order(S.CANCELED, "1")])) == ["accepted"]
     tracked = made.get("o1")
     assert tracked is not None
     assert tracked.lacks_fills()
-    assert words(made.told([fill("t1")])) == ["t1", "canceled"]
-    assert tracked.over
+    assert summary(made.apply([fill("t1")])) == ["t1", "canceled"]
+    assert tracked.is_over
 
 
-def test_an_order_filled_to_its_quantity_is_over_without_another_word() -> None:
+def test_an_order_filled_to_its_quantity_is_over_without_another_report() -> None:
     made = tracker()
-    assert words(made.told([order(S.FILLED, "4")])) == ["accepted"]
-    assert words(made.told([fill("t1", "4")])) == ["t1"]
+    assert summary(made.apply([order(S.FILLED, "4")])) == ["accepted"]
+    assert summary(made.apply([fill("t1", "4")])) == ["t1"]
     assert made.working() == []
 
 
 def test_a_rejection_is_no_acceptance() -> None:
-    assert words(tracker().told([order(S.REJECTED)])) == ["rejected"]
+    assert summary(tracker().apply([order(S.REJECTED)])) == ["rejected"]
 
 
-def test_a_lost_order_is_doubted_until_any_word_of_it_comes() -> None:
+def test_an_order_without_an_answer_is_unknown_until_any_report_of_it_comes() -> None:
     made = tracker()
     tracked = made.get("o1")
     assert tracked is not None
-    assert words(made.lost(tracked, "no answer")) == ["unknown"]
-    assert tracked.unknown
-    made.told([order(S.ACCEPTED)])
-    assert not tracked.unknown
+    assert summary(made.mark_unknown(tracked, "no answer")) == ["unknown"]
+    assert tracked.is_unknown
+    made.apply([order(S.ACCEPTED)])
+    assert not tracked.is_unknown
 
 
 def test_what_is_not_ours_is_shown_and_left_alone() -> None:
     made = tracker()
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
-    assert made.open_there([other]) == []
+    assert made.apply_open_orders([other]) == []
     assert made.foreign == {"v9": other}
     assert made.orphans() == []
-    assert made.open_there([]) == []
+    assert made.apply_open_orders([]) == []
     assert made.foreign == {}
 
 
-def test_an_order_with_our_tag_that_nobody_remembers_is_a_stray() -> None:
+def test_an_order_with_our_tag_that_nobody_remembers_is_an_orphan() -> None:
     made = tracker()
     orphan = msgspec.structs.replace(
         order(S.ACCEPTED, client=client_order_id(RUN, "forgotten")), venue_order_id="v9"
     )
-    made.open_there([orphan])
+    made.apply_open_orders([orphan])
     assert made.orphans() == [orphan]
 
 
-def test_an_order_reported_over_that_is_open_after_all_is_a_zombie() -> None:
+def test_an_order_reported_over_that_is_open_after_all_is_reopened() -> None:
     made = tracker()
     tracked = made.get("o1")
     assert tracked is not None
-    made.refused(tracked, "not now")
+    made.mark_rejected(tracked, "not now")
     assert made.reopened([order(S.ACCEPTED)]) == [tracked]
 
 
 def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None:
-    made = tracker(known=lambda _: False)
-    assert made.told([order(S.ACCEPTED), fill("t1", client=CLIENT)]) == []
+    made = tracker(in_books=lambda _: False)
+    assert made.apply([order(S.ACCEPTED), fill("t1", client=CLIENT)]) == []
 
 
 def test_a_restored_order_goes_on_where_it_was() -> None:
     ledger = Ledger().work("o1", "buy 4")
     made = OrderTracker("venue", RUN, instruments())
-    for report in tracker().told([order(S.PARTIALLY_FILLED, "1"), fill("t1")]):
+    for report in tracker().apply([order(S.PARTIALLY_FILLED, "1"), fill("t1")]):
         ledger.tell(report)
     known = ledger.books.order("o1")
     assert known is not None
     made.restore(known)
-    assert words(made.told([fill("t1"), fill("t2"), order(S.CANCELED, "2")])) == ["t2", "canceled"]
+    assert summary(made.apply([fill("t1"), fill("t2"), order(S.CANCELED, "2")])) == [
+        "t2",
+        "canceled",
+    ]
 
 
 # --- fees ---------------------------------------------------------------------------------------
@@ -185,16 +188,16 @@ def paid(currency: str, amount: str) -> OrderFilled:
         "venue",
         RUN,
         Instruments([COIN]),
-        worth=lambda currency, _: Decimal(600) if currency == "BNB" else None,
+        quote_value=lambda currency, _: Decimal(600) if currency == "BNB" else None,
     )
     made.track(SPEC, 0)
     told = fill("t1", client=CLIENT, fee=Decimal(amount), fee_currency=currency)
-    (report,) = made.told([told])
+    (report,) = made.apply([told])
     assert isinstance(report, OrderFilled)
     return report
 
 
-def test_a_fee_is_told_in_the_quote_currency_and_in_what_was_paid() -> None:
+def test_a_fee_is_reported_in_the_quote_currency_and_in_what_was_paid() -> None:
     for currency, amount, fee, also in (
         ("USDT", "0.1", "0.1", "0"),
         ("COIN", "0.001", "0.1", "0.001"),
@@ -212,29 +215,29 @@ PARTS = st.lists(st.integers(1, 2), min_size=0, max_size=3).filter(lambda p: sum
 
 
 @given(PARTS, st.booleans(), st.randoms(use_true_random=False), st.booleans())
-def test_the_books_come_out_the_same_whatever_the_order_of_the_words(
+def test_the_books_come_out_the_same_whatever_the_order_of_the_reports(
     parts: list[int], ends: bool, random: Any, lost: bool
 ) -> None:
     fills = [fill(f"t{n}", str(part)) for n, part in enumerate(parts)]
     total = sum(parts)
     last = S.FILLED if total == 4 else S.CANCELED if ends else S.PARTIALLY_FILLED
-    said: list[VenueOrder | VenueFill] = [
+    reported: list[VenueOrder | VenueFill] = [
         order(S.ACCEPTED),
         *(order(S.PARTIALLY_FILLED, str(sum(parts[: n + 1]))) for n in range(len(parts))),
         order(last, str(total)),
         *fills,
     ]
-    said += random.sample(said, len(said))
-    random.shuffle(said)
-    said += [order(last, str(total)), *fills]
+    reported += random.sample(reported, len(reported))
+    random.shuffle(reported)
+    reported += [order(last, str(total)), *fills]
     ledger, made = Ledger(), tracker()
     ledger.work("o1", "buy 4")
     tracked = made.get("o1")
     assert tracked is not None
     if lost:
-        ledger.tell(*made.lost(tracked, "no answer"))
-    for word in said:
-        ledger.tell(*made.told([word]))
+        ledger.tell(*made.mark_unknown(tracked, "no answer"))
+    for report in reported:
+        ledger.tell(*made.apply([report]))
     books = ledger.books
     assert books.position(SPOT).quantity == total
     known = books.order("o1")
@@ -254,8 +257,8 @@ def test_a_fill_of_an_order_that_was_called_rejected_is_booked() -> None:
     ledger.work("o1", "buy 4")
     tracked = made.get("o1")
     assert tracked is not None
-    ledger.tell(*made.refused(tracked, "429"))
-    ledger.tell(*made.told([order(S.PARTIALLY_FILLED, "1"), fill("t1")]))
+    ledger.tell(*made.mark_rejected(tracked, "429"))
+    ledger.tell(*made.apply([order(S.PARTIALLY_FILLED, "1"), fill("t1")]))
     known = ledger.books.order("o1")
     assert known is not None
     assert (known.status, known.filled) == (S.REJECTED, Decimal(1))

@@ -44,11 +44,11 @@ class BusFigures(Struct, kw_only=True, frozen=True):
 
 class ExchangeStatus(Struct, kw_only=True, frozen=True):
     """What an exchange was last seen to have that the books do not know: orders of others, and how many
-    of ours have an unknown outcome; and what does not work there (`troubles`)."""
+    of ours have an unknown outcome; and what does not work there (`problems`)."""
 
     name: str
     symbols: tuple[str, ...]
-    troubles: tuple[str, ...]
+    problems: tuple[str, ...]
     foreign_orders: tuple[str, ...]
     unknown_orders: int
 

@@ -89,7 +89,7 @@ class ExchangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dead_man_seconds: float = 60.0
     """it cancels our orders when it has not heard of us for so long; 0: off"""
     not_found_seconds: float = 60.0
-    """an order of unknown fate that it denies to know for so long is taken not to exist"""
+    """an unknown order that it does not know either for so long is taken not to exist"""
     balance_tolerance_pct: Decimal = Decimal("0.5")
     """how far its balance may be from our cash, in percent, before trading there is held"""
     allow_withdraw_key: bool = False

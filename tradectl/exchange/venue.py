@@ -115,7 +115,8 @@ class Permissions(Struct, frozen=True):
 
 
 Deliver = Callable[[Sequence[MarketDataEvent]], None]
-Told = Callable[[Sequence["VenueOrder | VenueFill"]], None]
+VenueReport = VenueOrder | VenueFill
+OnVenueReports = Callable[[Sequence[VenueReport]], None]
 
 
 class Venue(Protocol):
@@ -187,7 +188,7 @@ class Venue(Protocol):
         0 disarms. Raises UsageError for more than 0 and less than 1 second."""
         ...
 
-    async def listen(self, told: Told) -> None:
+    async def stream_account(self, on_reports: OnVenueReports) -> None:
         """Hand over what happens to the account's orders, until the connection is lost: raises
         NotExecuted then, and ends when cancelled. Returns only for a venue without a user stream."""
         ...
@@ -229,9 +230,10 @@ __all__ = [
     "Deliver",
     "Holdings",
     "MarketInfo",
+    "OnVenueReports",
     "Permissions",
-    "Told",
     "Venue",
     "VenueFill",
     "VenueOrder",
+    "VenueReport",
 ]

@@ -141,7 +141,7 @@ class Venues:
     def gateway(self, bus: EventBus, books: Books) -> LiveGateway:
         """The exchanges that orders go to, on `bus` and for `books`."""
 
-        def unsettled(symbols: Sequence[str]) -> bool:
+        def in_question(symbols: Sequence[str]) -> bool:
             live = books.account.live
             return live is not None and (
                 bool(live.discrepancies)
@@ -157,8 +157,8 @@ class Venues:
                 books.instruments,
                 bus.schedule,
                 now=bus.clock.now,
-                known=lambda order_id: books.order(order_id) is not None,
-                unsettled=unsettled,
+                in_books=lambda order_id: books.order(order_id) is not None,
+                in_question=in_question,
             )
             for name, venue in self.trading().items()
         )

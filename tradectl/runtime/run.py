@@ -259,8 +259,8 @@ class TradingRun(Session):
     def _tell_of_exchanges(self) -> None:
         """An exchange is a component like any other, as far as its health goes."""
         for exchange in self.gateway.status():
-            status = "DEGRADED" if exchange.troubles else "RUNNING"
-            told = ", ".join(exchange.troubles).replace("_", " ")
+            status = "DEGRADED" if exchange.problems else "RUNNING"
+            told = ", ".join(exchange.problems).replace("_", " ")
             self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)
 
     async def _sample(self) -> None:

@@ -11,7 +11,7 @@ from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import run_together
-from tradectl.exchange.venue import Told, VenueFill, VenueOrder
+from tradectl.exchange.venue import OnVenueReports, VenueFill, VenueOrder
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
 
@@ -33,7 +33,7 @@ class UserStream:
         self._quirks = quirks
         self._kind = kind
 
-    async def run(self, told: Told) -> None:
+    async def run(self, told: OnVenueReports) -> None:
         """Until the connection is lost (NotExecuted). One listener at a time."""
         if self._tap.listening:
             raise NotExecuted("the account is listened to already")
@@ -53,14 +53,14 @@ class UserStream:
             self._tap.listening = False
             self._hand_over(told)  # what it is that cannot be read matters no more
 
-    async def _watch(self, watch: Any, told: Told) -> None:
+    async def _watch(self, watch: Any, told: OnVenueReports) -> None:
         while True:
             await self._caller.watch("the account's news", watch)
             if unreadable := self._hand_over(told):
                 # it may have been a fill: only asking the exchange tells
                 raise NotExecuted(f"the account's news: {unreadable}")
 
-    def _hand_over(self, told: Told) -> str:
+    def _hand_over(self, told: OnVenueReports) -> str:
         """Returns what is wrong with one that cannot be read."""
         news: list[VenueOrder | VenueFill] = []
         unreadable = ""

@@ -31,8 +31,8 @@ from tradectl.exchange.venue import (
     Deliver,
     Holdings,
     MarketInfo,
+    OnVenueReports,
     Permissions,
-    Told,
     VenueFill,
     VenueOrder,
 )
@@ -143,10 +143,10 @@ class CcxtVenue:
     async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
         await self._at.trading.arm_dead_man(symbols, seconds)
 
-    async def listen(self, told: Told) -> None:
+    async def stream_account(self, on_reports: OnVenueReports) -> None:
         at = self._at
         if self.abilities.user_stream:
-            await at.listening.run(told)
+            await at.user_stream.run(on_reports)
 
     # --- the account and the machine ---------------------------------------------------------------
 

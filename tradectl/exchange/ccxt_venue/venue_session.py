@@ -91,7 +91,9 @@ class VenueSession:
             recent=self.recent_trades,
             quote=self.quote,
         )
-        self.listening = UserStream(client, self.caller, self.tap, reports, quirks, settings.market)
+        self.user_stream = UserStream(
+            client, self.caller, self.tap, reports, quirks, settings.market
+        )
         if self._keys is not None:
             await self.account.holdings()
 

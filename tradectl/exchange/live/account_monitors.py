@@ -1,5 +1,5 @@
-"""What goes on beside the orders of a real exchange: its news, its clock, its dead-man switch, and our
-own pulse."""
+"""What goes on beside the orders of a live exchange: the account's user stream, the exchange's clock, its
+dead-man switch, and whether this process stood still."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
-from tradectl.exchange.venue import Told, Venue
+from tradectl.exchange.venue import OnVenueReports, Venue
 
 STOOD_STILL_S = 5.0
 BEAT_S = 0.5
@@ -30,34 +30,34 @@ async def watch_for_stalls(detector: StallDetector, stalled: Callable[[float], N
             stalled(seconds)
 
 
-async def listen(
+async def follow_user_stream(
     venue: Venue,
-    told: Told,
+    on_reports: OnVenueReports,
     reporter: ExecutionReporter,
     lost: Callable[[], None],
     monotonic: Callable[[], float],
 ) -> None:
-    """Follow the account's news for ever; `lost` hears of each time that they were lost."""
+    """Follow the account's orders and fills for ever; `lost` hears of each time that they were lost."""
     if not venue.abilities.user_stream:
         return
     waits = pauses()
 
-    def heard_again() -> None:
-        if reporter.over("user_stream_lost"):
+    def works_again() -> None:
+        if reporter.problem_over("user_stream_lost"):
             lost()
 
     while True:
         began = monotonic()
-        quiet = asyncio.get_running_loop().call_later(BACK_AFTER_S, heard_again)
+        quiet = asyncio.get_running_loop().call_later(BACK_AFTER_S, works_again)
         try:
-            await venue.listen(told)
+            await venue.stream_account(on_reports)
             return
         except AccessLost as error:
-            reporter.lose_access(error)
+            reporter.report_access_lost(error)
         except ExchangeError as error:
-            if reporter.trouble("user_stream_lost", str(error)):
-                reporter.hold_all(
-                    "the account's news was lost: orders and fills are being compared"
+            if reporter.problem("user_stream_lost", str(error)):
+                reporter.restrict_all(
+                    "the account's stream was lost: orders and fills are being compared"
                 )
         finally:
             quiet.cancel()
@@ -68,7 +68,7 @@ async def listen(
 
 
 async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -> None:
-    """Say when the venue's clock and ours have parted: what we ask for is refused then."""
+    """Report when the venue's clock and ours differ: it refuses what we ask for then."""
     while True:
         try:
             offset = await venue.clock_offset()
@@ -79,26 +79,26 @@ async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -
         else:
             if abs(offset) > LARGEST_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
-                reporter.trouble("clock_skew", f"its clock is {away}: set that one")
+                reporter.problem("clock_skew", f"its clock is {away}: set that one")
             else:
-                reporter.over("clock_skew")
+                reporter.problem_over("clock_skew")
         await asyncio.sleep(every)
 
 
 async def keep_dead_man_armed(
     venue: Venue, symbols: Sequence[str], reporter: ExecutionReporter, seconds: float
 ) -> None:
-    """Well within its time, and say when that cannot be done."""
+    """Well within its time; report when that cannot be done."""
     while True:
         try:
             async with asyncio.timeout(seconds / 2):
                 await venue.arm_dead_man(symbols, seconds)
-            reporter.over("dead_man_failed")
+            reporter.problem_over("dead_man_failed")
         except AccessLost as error:
-            reporter.lose_access(error)
+            reporter.report_access_lost(error)
         except (ExchangeError, TimeoutError) as error:
-            reporter.trouble("dead_man_failed", f"{error or 'no answer in time'}")
+            reporter.problem("dead_man_failed", f"{error or 'no answer in time'}")
         await asyncio.sleep(seconds / 4)
 
 
-__all__ = ["keep_dead_man_armed", "listen", "watch_clock", "watch_for_stalls"]
+__all__ = ["follow_user_stream", "keep_dead_man_armed", "watch_clock", "watch_for_stalls"]

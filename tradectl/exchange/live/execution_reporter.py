@@ -1,7 +1,7 @@
-"""What an exchange has to tell the core, said in its name.
+"""What a live exchange reports to the core, in its name.
 
-Reports on orders, holds, and troubles: a trouble is told when it begins and when it is over, and not each
-time that it is met.
+Reports on orders, symbol restrictions, and problems: a problem is reported when it begins and when it is
+over, and not each time that it is met.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class ExecutionReporter:
         self._symbols = tuple(symbols)
         self._post = post
         self._on_report = on_report
-        self._troubles: set[str] = set()
+        self._problems: set[str] = set()
 
     @property
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What does not work at present, by kind."""
-        return sorted(self._troubles)
+        return sorted(self._problems)
 
     def report(self, reports: Reports) -> None:
         if reports:
@@ -48,7 +48,7 @@ class ExecutionReporter:
         for report in reports:
             self._post(report, AT_ONCE)
 
-    def say(self, kind: str, message: str) -> None:
+    def post_system_event(self, kind: str, message: str) -> None:
         event = SystemEvent(
             source_component=self._name,
             kind=kind,
@@ -57,26 +57,26 @@ class ExecutionReporter:
         )
         self._post(event, AT_ONCE)
 
-    def trouble(self, kind: str, message: str) -> bool:
-        """Said once, until it is over; True when it was said."""
-        if kind in self._troubles:
+    def problem(self, kind: str, message: str) -> bool:
+        """Reported once, until it is over; True when it was reported."""
+        if kind in self._problems:
             return False
-        self._troubles.add(kind)
-        self.say(kind, message)
+        self._problems.add(kind)
+        self.post_system_event(kind, message)
         return True
 
-    def over(self, kind: str) -> bool:
-        """Say that a trouble is over, if there was one."""
-        was_there = kind in self._troubles
+    def problem_over(self, kind: str) -> bool:
+        """Report that a problem is over; False where there was none."""
+        was_there = kind in self._problems
         if was_there:
-            self._troubles.discard(kind)
-            self.say(f"{kind}_over", "it works again")
+            self._problems.discard(kind)
+            self.post_system_event(f"{kind}_over", "it works again")
         return was_there
 
-    def lose_access(self, error: AccessLost) -> None:
+    def report_access_lost(self, error: AccessLost) -> None:
         """Credentials that stopped working: nothing more can be done there, and trading halts."""
-        if ACCESS_LOST not in self._troubles:
-            self._troubles.add(ACCESS_LOST)
+        if ACCESS_LOST not in self._problems:
+            self._problems.add(ACCESS_LOST)
             self.halt("ACCESS_LOST", str(error))
 
     def halt(self, code: str, message: str) -> None:
@@ -88,16 +88,16 @@ class ExecutionReporter:
         )
         self._post(event, AT_ONCE)
 
-    def hold_all(self, why: str) -> None:
+    def restrict_all(self, reason: str) -> None:
         """Nothing is traded here before the next comparison has come out clean."""
         for symbol in self._symbols:
-            hold = SymbolRestricted(
+            restriction = SymbolRestricted(
                 source_component=self._name,
                 symbol=symbol,
                 kind=RestrictionKind.UNRECONCILED,
-                message=f"{self._name}: {why}",
+                message=f"{self._name}: {reason}",
             )
-            self._post(hold, AT_ONCE)
+            self._post(restriction, AT_ONCE)
 
 
 __all__ = ["ExecutionReporter", "Post"]

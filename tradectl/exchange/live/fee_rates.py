@@ -34,12 +34,12 @@ class FeeRates:
         self._monotonic = monotonic
         self._rates: dict[tuple[str, str], tuple[Decimal, float]] = {}
 
-    def worth(self, currency: str, quote: str) -> Decimal | None:
-        """What one `currency` was worth in `quote` when it was last asked for."""
+    def quote_value(self, currency: str, quote: str) -> Decimal | None:
+        """What one `currency` was quote_value in `quote` when it was last asked for."""
         known = self._rates.get((currency, quote))
         return known[0] if known is not None else None
 
-    def lacks(self, fill: VenueFill) -> bool:
+    def is_missing(self, fill: VenueFill) -> bool:
         """Its fee is in a currency whose price is not known, or not any more."""
         instrument = self._instruments[fill.symbol]
         if fill.fee_currency in ("", instrument.quote, instrument.base):
@@ -47,10 +47,10 @@ class FeeRates:
         known = self._rates.get((fill.fee_currency, instrument.quote))
         return known is None or self._monotonic() - known[1] > LASTS_S
 
-    async def learn(self, fills: Sequence[VenueFill]) -> None:
+    async def fetch(self, fills: Sequence[VenueFill]) -> None:
         """Ask for what is lacking. What has no price costs nothing in the books, and that is said."""
         for fill in fills:
-            if self.lacks(fill):
+            if self.is_missing(fill):
                 await self._ask(fill.fee_currency, self._instruments[fill.symbol].quote)
 
     async def _ask(self, currency: str, quote: str) -> None:
@@ -61,7 +61,7 @@ class FeeRates:
         if rate is not None:
             self._rates[currency, quote] = rate, self._monotonic()
         elif (currency, quote) not in self._rates:
-            self._reporter.trouble("fee_not_valued", f"a fee in {currency} has no price")
+            self._reporter.problem("fee_not_valued", f"a fee in {currency} has no price")
 
 
 __all__ = ["FeeRates"]

@@ -1,7 +1,7 @@
 """The way of an order to the venue and back, walked once.
 
 What is sent is sent once. Where no answer came that can be believed, the order is asked for by its
-client order id, again and again, until the venue has told; and what the venue has counted of it is
+client order id, again and again, until the venue has told what became of it; and what it has counted is
 asked for until each fill is known. Cancels are asked for until the order is over: that can do no harm
 twice.
 """
@@ -27,23 +27,25 @@ from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.fee_rates import FeeRates
-from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState
 from tradectl.exchange.venue import Venue, VenueOrder
 
-ASKED_AT_LEAST = 3
-"""Denials before one is believed, however long they took."""
-BEFORE_IT_WAS_MADE = 60 * SECOND
+LEAST_MISSES = 3
+"""How often a venue must say that it knows no such order before it is believed, however long it took."""
+CLOCK_MARGIN = 60 * SECOND
+"""Fills are asked for from so long before the order was made: the venue's clock is another one."""
 STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
 class OrderSubmitter:
-    """`pre_send_check` is asked in the last moment before an order leaves: empty when it may.
-    `monotonic` gives seconds."""
+    """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
+    empty when it may. `monotonic` gives seconds."""
 
     def __init__(
         self,
         venue: Venue,
-        desk: OrderTracker,
+        tracker: OrderTracker,
         rates: FeeRates,
         reporter: ExecutionReporter,
         settings: ExchangeSettings,
@@ -52,126 +54,133 @@ class OrderSubmitter:
         monotonic: Callable[[], float],
     ) -> None:
         self._venue = venue
-        self._desk = desk
+        self._tracker = tracker
         self._rates = rates
         self._reporter = reporter
         self._settings = settings
         self._pre_send_check = pre_send_check
         self._monotonic = monotonic
+        self._fetching_fills: set[str] = set()
+
+    # --- submitting -----------------------------------------------------------------------------------
 
     async def submit(self, command: SubmitOrder, tracked: TrackedOrder) -> None:
         """Send it, once, and find out what became of it."""
-        sent, held_back = False, ""
+        sent, denial = False, ""
 
-        def pre_send_check() -> None:
-            nonlocal sent, held_back
-            held_back = self._pre_send_check(command, tracked)
-            if held_back:
-                raise VenueRefusal(held_back)
+        def check_before_send() -> None:
+            nonlocal sent, denial
+            denial = self._pre_send_check(command, tracked)
+            if denial:
+                raise VenueRefusal(denial)
             sent = True
 
-        report, desk = self._reporter.report, self._desk
+        report, tracker = self._reporter.report, self._tracker
         try:
-            order = await self._venue.submit(tracked.spec, tracked.client_id, pre_send_check)
+            order = await self._venue.submit(tracked.spec, tracked.client_id, check_before_send)
         except (VenueRefusal, NotExecuted) as error:
-            if held_back:
-                report(desk.unsent(tracked, held_back))
+            if denial:
+                report(tracker.mark_denied(tracked, denial))
             else:
-                report(desk.refused(tracked, str(error)))
+                report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:
-            report(desk.refused(tracked, str(error)))
-            self._reporter.lose_access(error)
+            report(tracker.mark_rejected(tracked, str(error)))
+            self._reporter.report_access_lost(error)
         except OutcomeUnknown as error:
-            await self._doubt(tracked, str(error))
+            await self._resolve_unknown(tracked, str(error))
         except asyncio.CancelledError:
             if sent:
-                report(desk.lost(tracked, "the run ended before an answer came"))
+                report(tracker.mark_unknown(tracked, "the run ended before an answer came"))
             else:
-                report(desk.unsent(tracked, "not sent: the run was ending"))
+                report(tracker.mark_denied(tracked, "not sent: the run was ending"))
             raise
         except Exception as error:  # whatever broke, the order may have got through
-            await self._doubt(tracked, harmless(f"{type(error).__name__}: {error}"))
+            await self._resolve_unknown(tracked, harmless(f"{type(error).__name__}: {error}"))
         else:
-            report(desk.told([order]))
+            report(tracker.apply([order]))
             await self.fetch_fills(tracked)
 
-    async def _doubt(self, tracked: TrackedOrder, reason: str) -> None:
-        lost = self._desk.lost(tracked, reason)
-        if lost:
-            self._reporter.report(lost)
-            self._reporter.trouble("order_unknown", f"{_named(tracked)}: {reason}")
+    async def _resolve_unknown(self, tracked: TrackedOrder, reason: str) -> None:
+        reports = self._tracker.mark_unknown(tracked, reason)
+        if reports:
+            self._reporter.report(reports)
+            self._reporter.problem("order_unknown", f"{_named(tracked)}: {reason}")
         await self.resolve(tracked)
+
+    # --- asking for it --------------------------------------------------------------------------------
 
     async def resolve(self, tracked: TrackedOrder) -> None:
         """Ask for an order until the venue has told what became of it."""
-        denied_since, denials = 0.0, 0
+        missing_since, misses = 0.0, 0
         for pause in pauses():
             try:
                 found = await self._find(tracked)
             except AccessLost as error:
-                self._reporter.lose_access(error)
+                self._reporter.report_access_lost(error)
             except ExchangeError:
-                denials = 0  # no word at all is no denial
+                misses = 0  # no answer at all does not say that it is not there
             else:
                 if found is not None:
-                    await self._found(tracked, found)
+                    await self._apply_found(tracked, found)
                     return
-                denied_since = self._monotonic() if not denials else denied_since
-                denials += 1
-                long_enough = self._monotonic() - denied_since >= self._settings.not_found_seconds
-                if denials >= ASKED_AT_LEAST and long_enough:
-                    self._give_up(tracked, "the exchange denies to know it")
+                missing_since = self._monotonic() if not misses else missing_since
+                misses += 1
+                long_enough = self._monotonic() - missing_since >= self._settings.not_found_seconds
+                if misses >= LEAST_MISSES and long_enough:
+                    self._give_up(tracked, "the exchange knows no such order")
                     return
-            if tracked.over:
+            if tracked.is_over:
                 return
             await asyncio.sleep(pause)
+
+    async def find_again(self, tracked: TrackedOrder) -> None:
+        """It was not found, and given up; the fills that no other order explains may be its own."""
+        with contextlib.suppress(ExchangeError):  # the next comparison asks again
+            found = await self._find(tracked)
+            if found is not None:
+                await self._apply_found(tracked, found)
+
+    async def accept_not_found(self) -> None:
+        """The operator takes the venue's word: an order that it does not know now does not exist."""
+        for tracked in [tracked for tracked in self._tracker.working() if tracked.is_unknown]:
+            with contextlib.suppress(ExchangeError):  # it stays unknown then
+                found = await self._find(tracked)
+                if found is not None:
+                    await self._apply_found(tracked, found)
+                else:
+                    self._give_up(tracked, "taken not to exist, by the operator's word")
 
     async def _find(self, tracked: TrackedOrder) -> VenueOrder | None:
         return await self._venue.find(tracked.spec.symbol, tracked.client_id, tracked.venue_id)
 
-    async def _found(self, tracked: TrackedOrder, order: VenueOrder) -> None:
-        self._reporter.report(self._desk.told([order]))
-        self._say_when_all_are_known()
-        if tracked.cancel_wanted and not tracked.over:
+    async def _apply_found(self, tracked: TrackedOrder, order: VenueOrder) -> None:
+        self._reporter.report(self._tracker.apply([order]))
+        self._end_unknown_problem()
+        if tracked.cancel_wanted and not tracked.is_over:
             await self.cancel(tracked.spec.order_id)
         await self.fetch_fills(tracked)
 
     def _give_up(self, tracked: TrackedOrder, reason: str) -> None:
-        self._reporter.report(self._desk.denied(tracked, reason))
-        self._say_when_all_are_known()
+        self._reporter.report(self._tracker.mark_not_found(tracked, reason))
+        self._end_unknown_problem()
 
-    def _say_when_all_are_known(self) -> None:
-        if not any(tracked.unknown for tracked in self._desk.working()):
-            self._reporter.over("order_unknown")
+    def _end_unknown_problem(self) -> None:
+        if not any(tracked.is_unknown for tracked in self._tracker.working()):
+            self._reporter.problem_over("order_unknown")
 
-    async def look_again(self, tracked: TrackedOrder) -> None:
-        """It was denied, and given up; the fills that nobody else's order explains may be its own."""
-        with contextlib.suppress(ExchangeError):  # the next comparison asks again
-            found = await self._find(tracked)
-            if found is not None:
-                await self._found(tracked, found)
-
-    async def take_denials(self) -> None:
-        """The operator takes the venue's word: what it denies to know now does not exist."""
-        for tracked in [tracked for tracked in self._desk.working() if tracked.unknown]:
-            with contextlib.suppress(ExchangeError):  # it stays unknown then
-                found = await self._find(tracked)
-                if found is not None:
-                    await self._found(tracked, found)
-                else:
-                    self._give_up(tracked, "taken not to exist, by the operator's word")
+    # --- cancelling -----------------------------------------------------------------------------------
 
     async def cancel(self, order_id: str) -> None:
         """Cancel until it is over."""
-        tracked = self._desk.get(order_id)
-        if tracked is None or (tracked.over and not tracked.venue_id):
+        tracked = self._tracker.get(order_id)
+        if tracked is None or (tracked.is_over and not tracked.venue_id):
             return
         tracked.cancel_wanted = True
         for pause in pauses():
-            if not tracked.answered or tracked.unknown:
-                await asyncio.sleep(FIRST_PAUSE_S)  # who waits for its fate cancels it then
-                if tracked.unknown or tracked.over:
-                    return
+            if tracked.is_unresolved:
+                await asyncio.sleep(FIRST_PAUSE_S)
+                if tracked.is_unknown or tracked.is_over:
+                    return  # who asks for it cancels it when it is found
                 continue
             if await self._try_to_cancel(tracked):
                 await self.fetch_fills(tracked)
@@ -186,30 +195,34 @@ class OrderSubmitter:
             if order is None or order.status in STILL_OPEN:
                 order = await self._find(tracked)
         except AccessLost as error:
-            self._reporter.lose_access(error)
+            self._reporter.report_access_lost(error)
             return False
         except ExchangeError as error:
-            self._reporter.trouble("cancel_failed", f"{_named(tracked)}: {error}")
+            self._reporter.problem("cancel_failed", f"{_named(tracked)}: {error}")
             return False
-        self._reporter.over("cancel_failed")
+        self._reporter.problem_over("cancel_failed")
         if order is None:
             await self.resolve(tracked)
             return True
-        self._reporter.report(self._desk.told([order]))
-        return tracked.over or tracked.ending is not None or tracked.lacks_fills()
+        self._reporter.report(self._tracker.apply([order]))
+        ends = tracked.is_over or tracked.state is TrackingState.ENDING
+        return ends or tracked.lacks_fills()
+
+    # --- fills ----------------------------------------------------------------------------------------
 
     async def fetch_fills(self, tracked: TrackedOrder) -> None:
-        """Ask for the fills that the venue has counted and not yet told, unless the stream is faster."""
-        if tracked.fetching:
+        """Ask for the fills that the venue has counted and not yet reported, unless its stream is faster.
+        Does nothing while that goes on already."""
+        if tracked.client_id in self._fetching_fills:
             return
-        tracked.fetching = True
+        self._fetching_fills.add(tracked.client_id)
         try:
-            await self._fetch_until_told(tracked)
+            await self._fetch_until_complete(tracked)
         finally:
-            tracked.fetching = False
+            self._fetching_fills.discard(tracked.client_id)
 
-    async def _fetch_until_told(self, tracked: TrackedOrder) -> None:
-        since = tracked.created_at - BEFORE_IT_WAS_MADE
+    async def _fetch_until_complete(self, tracked: TrackedOrder) -> None:
+        since = tracked.created_at - CLOCK_MARGIN
         for pause in pauses():
             if not tracked.lacks_fills():
                 return
@@ -220,12 +233,12 @@ class OrderSubmitter:
             try:
                 fills = await self._venue.fills(tracked.spec.symbol, since)
             except AccessLost as error:
-                self._reporter.lose_access(error)
+                self._reporter.report_access_lost(error)
             except ExchangeError:
                 pass  # asked again
             else:
-                await self._rates.learn(fills)
-                self._reporter.report(self._desk.told(fills))
+                await self._rates.fetch(fills)
+                self._reporter.report(self._tracker.apply(fills))
             if not tracked.lacks_fills():
                 return
             await asyncio.sleep(pause)

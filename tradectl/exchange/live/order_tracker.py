@@ -1,6 +1,7 @@
-"""What we have at a venue, order by order, and what its words mean for the books.
+"""What we have at a venue, order by order, and what its reports mean for the books.
 
-Pure: words of the venue go in, in any order and any number of times, reports come out, each thing once.
+Pure: reports of the venue go in, in any order and any number of times; reports to the core come out, each
+thing once.
 An order is ours by its client order id, or by the venue's id once that is known; a fill that names only
 an id not yet known waits for it. An order's end is reported only when every fill that the venue counted
 has been seen, so that no position stays silent behind a cancelled order.
@@ -10,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-
-from msgspec import Struct, field
 
 from tradectl.domain.events import (
     ExecutionEvent,
@@ -35,7 +34,8 @@ from tradectl.domain.orders import (
 )
 from tradectl.domain.text import harmless
 from tradectl.exchange.gate import not_sent
-from tradectl.exchange.venue import VenueFill, VenueOrder
+from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState, TrackingTrigger
+from tradectl.exchange.venue import VenueFill, VenueOrder, VenueReport
 
 PARKED = 1_000
 """Fills kept that name an order not known yet; most of them are somebody else's."""
@@ -47,54 +47,27 @@ ENDINGS = {
 }
 
 Reports = list[OrderReport]
-Word = VenueOrder | VenueFill
-
-
-class TrackedOrder(Struct, eq=False):
-    """An order of ours at the venue. `counted` is what the venue says is filled, `filled` what the
-    fills add up to that we have seen; `ending` how it will end once the two agree."""
-
-    spec: OrderSpec
-    client_id: str
-    created_at: int
-    venue_id: str = ""
-    counted: Decimal = ZERO
-    filled: Decimal = ZERO
-    trades: set[str] = field(default_factory=set)
-    accepted: bool = False
-    answered: bool = False
-    unknown: bool = False
-    cancel_wanted: bool = False
-    ending: type[ExecutionEvent] | None = None
-    reason: str = ""
-    over: bool = False
-    not_found: bool = False
-    fetching: bool = False
-
-    def lacks_fills(self) -> bool:
-        """The venue has counted more than it has told."""
-        return self.counted > self.filled
 
 
 class OrderTracker:
-    """`known` says whether the books still know an order id; `worth` what one coin of a third currency
-    is worth in the quote currency, where that is known."""
+    """`in_books` says whether the books still know an order id; `quote_value` what one coin of a third
+    currency costs in the quote currency, where that is known."""
 
     def __init__(
         self,
         name: str,
         account_id: str,
         instruments: Instruments,
-        known: Callable[[str], bool] = lambda _: True,
-        worth: Callable[[str, str], Decimal | None] = lambda *_: None,
+        in_books: Callable[[str], bool] = lambda _: True,
+        quote_value: Callable[[str, str], Decimal | None] = lambda *_: None,
     ) -> None:
         self.foreign: dict[str, VenueOrder] = {}
         self.duplicates = 0
         self._source = name
         self._account_id = account_id
         self._instruments = instruments
-        self._known = known
-        self._worth = worth
+        self._in_books = in_books
+        self._quote_value = quote_value
         self._orders: dict[str, TrackedOrder] = {}
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[str, TrackedOrder] = {}
@@ -120,17 +93,19 @@ class OrderTracker:
         tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
         tracked.filled = tracked.counted = order.filled
         tracked.trades.update(order.trades)
-        tracked.accepted = bool(order.venue_order_id)
-        tracked.answered, tracked.over = True, not order.is_working
-        tracked.unknown = order.is_working and not order.venue_order_id
+        if not order.is_working:
+            tracked.state = TrackingState.OVER
+        else:
+            named = bool(order.venue_order_id)
+            tracked.state = TrackingState.OPEN if named else TrackingState.UNKNOWN
         if order.venue_order_id:
-            self._name_venue_id(tracked, order.venue_order_id)
+            self._set_venue_id(tracked, order.venue_order_id)
         return tracked
 
     def _forget(self) -> None:
         """What is over, and what the books have forgotten: nothing can be reported of it."""
         for tracked in [*self._orders.values()]:
-            if tracked.over and not self._known(tracked.spec.order_id):
+            if tracked.is_over and not self._in_books(tracked.spec.order_id):
                 del self._orders[tracked.spec.order_id]
                 del self._by_client[tracked.client_id]
                 self._by_venue.pop(tracked.venue_id, None)
@@ -139,25 +114,25 @@ class OrderTracker:
         return self._orders.get(order_id)
 
     def working(self) -> list[TrackedOrder]:
-        return [tracked for tracked in self._orders.values() if not tracked.over]
+        return [tracked for tracked in self._orders.values() if not tracked.is_over]
 
     def is_tagged(self, client_id: str) -> bool:
         """It was sent by this account, whether or not we remember it."""
         return client_id[:TAG_LENGTH] == order_tag(self._account_id)
 
     def reopened(self, orders: Sequence[VenueOrder]) -> list[TrackedOrder]:
-        """Orders that were reported over, and are said to be open."""
+        """Orders whose end was reported, and which the venue reports to be open."""
         found = (self.find(order.client_order_id, order.venue_order_id) for order in orders)
-        return [tracked for tracked in found if tracked is not None and tracked.over]
+        return [tracked for tracked in found if tracked is not None and tracked.is_over]
 
     def not_found(self) -> list[TrackedOrder]:
-        """Orders that the venue denied to know, and of which there may be fills after all: it tells of
-        some under an id that we cannot place."""
+        """Orders that the venue did not know, and of which there may be fills after all: it reports
+        some of that symbol and side under an id that we cannot place."""
         unplaced = {(fill.symbol, fill.side) for fill in self._parked.values()}
         return [
             tracked
             for tracked in self._orders.values()
-            if tracked.not_found
+            if tracked.state is TrackingState.NOT_FOUND
             and not tracked.venue_id
             and (tracked.spec.symbol, tracked.spec.side) in unplaced
         ]
@@ -166,97 +141,101 @@ class OrderTracker:
         """Open orders with our tag that the books do not know."""
         return [order for order in self.foreign.values() if self.is_tagged(order.client_order_id)]
 
-    def lost(self, tracked: TrackedOrder, reason: str) -> Reports:
-        """No answer that can be believed came: only the venue's own word will tell. Where it has told
-        in another way (its stream, a comparison) while the answer was waited for, nothing is lost."""
-        tracked.answered = True
-        if tracked.accepted or tracked.over:
-            return []
-        tracked.unknown = True
-        return [self._report(tracked, OrderOutcomeLost, reason)]
-
-    def refused(self, tracked: TrackedOrder, reason: str) -> Reports:
-        """It was not accepted, for certain."""
-        tracked.answered = tracked.over = True
-        return [self._report(tracked, OrderRejected, reason)]
-
-    def unsent(self, tracked: TrackedOrder, reason: str) -> Reports:
+    def mark_denied(self, tracked: TrackedOrder, reason: str) -> Reports:
         """We held it back: it did not leave."""
-        tracked.answered = tracked.over = True
+        tracked.step(TrackingTrigger.DENY)
         return [not_sent(tracked.spec, self._source, reason)]
 
-    def denied(self, tracked: TrackedOrder, reason: str) -> Reports:
+    def mark_rejected(self, tracked: TrackedOrder, reason: str) -> Reports:
+        """It was not accepted, for certain."""
+        if not tracked.step(TrackingTrigger.REFUSE):
+            return []
+        return [self._report(tracked, OrderRejected, reason)]
+
+    def mark_unknown(self, tracked: TrackedOrder, reason: str) -> Reports:
+        """No answer that can be believed came: only asking the venue will tell. Where it has reported
+        the order in another way (its stream, a comparison) in the meantime, nothing is lost."""
+        if not tracked.step(TrackingTrigger.LOSE):
+            return []
+        return [self._report(tracked, OrderOutcomeLost, reason)]
+
+    def mark_not_found(self, tracked: TrackedOrder, reason: str) -> Reports:
         """The venue has said for long enough that it knows no such order."""
-        tracked.unknown, tracked.over, tracked.not_found = False, True, True
+        if not tracked.step(TrackingTrigger.MISS):
+            return []
         return [self._report(tracked, OrderExpired, reason)]
 
-    # --- the venue's words ----------------------------------------------------------------------------
+    # --- the venue's reports --------------------------------------------------------------------------
 
-    def told(self, words: Sequence[Word]) -> Reports:
+    def apply(self, venue_reports: Sequence[VenueReport]) -> Reports:
         reports: Reports = []
-        for word in words:
-            reports += self._fill(word) if isinstance(word, VenueFill) else self._order(word)
+        for one in venue_reports:
+            reports += (
+                self._apply_fill(one) if isinstance(one, VenueFill) else self._apply_order(one)
+            )
         return reports
 
-    def open_there(self, orders: Sequence[VenueOrder]) -> Reports:
+    def apply_open_orders(self, orders: Sequence[VenueOrder]) -> Reports:
         """All that is open at the venue, of anybody: what is not ours is kept to be shown."""
         self.foreign.clear()
-        return self.told(orders)
+        return self.apply(orders)
 
-    def _order(self, order: VenueOrder) -> Reports:
+    def _apply_order(self, order: VenueOrder) -> Reports:
         tracked = self.find(order.client_order_id, order.venue_order_id)
-        if tracked is None or not self._known(tracked.spec.order_id):
+        if tracked is None or not self._in_books(tracked.spec.order_id):
             if order.status in ENDINGS or order.status is OrderStatus.FILLED:
                 self.foreign.pop(order.venue_order_id, None)
             else:
                 self.foreign[order.venue_order_id] = order
             return []
-        tracked.answered, tracked.unknown = True, False
-        reports = self._name(tracked, order)
+        reports = self._see(tracked, order)
         for fill in order.fills:
-            reports += self._fill_of(tracked, fill)
+            reports += self._book_fill(tracked, fill)
         tracked.counted = max(tracked.counted, order.filled)
-        if order.status in ENDINGS and not tracked.over:
-            tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
-        return reports + self._end(tracked)
+        if order.status in ENDINGS:
+            tracked.step(TrackingTrigger.END)
+            if tracked.state is TrackingState.ENDING:
+                tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
+        return reports + self._complete(tracked)
 
-    def _name(self, tracked: TrackedOrder, order: VenueOrder) -> Reports:
-        """An id of the venue's not heard before: with its first word comes the acceptance, with any the
-        fills that had come before it. A stop that is triggered may go on under another id."""
-        first = not tracked.accepted
+    def _see(self, tracked: TrackedOrder, order: VenueOrder) -> Reports:
+        """The first report under an id of the venue is the acceptance, unless it is a rejection; with any
+        id that is new go the fills that came before it. A stop that is triggered may go on under another
+        id."""
+        first = not tracked.venue_id
         if order.status is OrderStatus.REJECTED and first:
             return []
+        tracked.step(TrackingTrigger.SEE)
         if order.venue_order_id in self._by_venue and not first:
             return []
-        tracked.accepted = True
-        self._name_venue_id(tracked, order.venue_order_id)
+        self._set_venue_id(tracked, order.venue_order_id)
         reports: Reports = [self._report(tracked, OrderAccepted)] if first else []
         for key in [key for key in self._parked if key[0] == order.venue_order_id]:
-            reports += self._fill_of(tracked, self._parked.pop(key))
+            reports += self._book_fill(tracked, self._parked.pop(key))
         return reports
 
-    def _name_venue_id(self, tracked: TrackedOrder, venue_id: str) -> None:
+    def _set_venue_id(self, tracked: TrackedOrder, venue_id: str) -> None:
         tracked.venue_id = venue_id
         self._by_venue[venue_id] = tracked
 
-    def _fill(self, fill: VenueFill) -> Reports:
+    def _apply_fill(self, fill: VenueFill) -> Reports:
         tracked = self.find(fill.client_order_id, fill.venue_order_id)
         if tracked is None:
             self._parked[fill.venue_order_id, fill.trade_id] = fill
             if len(self._parked) > PARKED:
                 del self._parked[next(iter(self._parked))]
             return []
-        if not self._known(tracked.spec.order_id):
+        if not self._in_books(tracked.spec.order_id):
             return []
-        return self._fill_of(tracked, fill) + self._end(tracked)
+        return self._book_fill(tracked, fill) + self._complete(tracked)
 
-    def _fill_of(self, tracked: TrackedOrder, fill: VenueFill) -> Reports:
+    def _book_fill(self, tracked: TrackedOrder, fill: VenueFill) -> Reports:
         if fill.trade_id in tracked.trades:
             return []
+        tracked.step(TrackingTrigger.FILL)
         tracked.trades.add(fill.trade_id)
         tracked.filled += fill.quantity
         tracked.counted = max(tracked.counted, tracked.filled)
-        tracked.answered, tracked.unknown = True, False
         spec = tracked.spec
         fee, paid = self._fee(fill, spec.symbol)
         return [
@@ -284,16 +263,17 @@ class OrderTracker:
             return fill.fee, ZERO
         if fill.fee_currency == instrument.base:
             return fill.fee * fill.price, fill.fee
-        rate = self._worth(fill.fee_currency, instrument.quote)
+        rate = self._quote_value(fill.fee_currency, instrument.quote)
         return (fill.fee * rate if rate is not None else ZERO), fill.fee
 
-    def _end(self, tracked: TrackedOrder) -> Reports:
-        if tracked.over or tracked.lacks_fills():
+    def _complete(self, tracked: TrackedOrder) -> Reports:
+        """Report its end once every counted fill is there; being filled is reported by the last fill."""
+        if tracked.is_over or tracked.lacks_fills():
             return []
         if tracked.filled >= tracked.spec.quantity:
-            tracked.over = True
+            tracked.step(TrackingTrigger.COMPLETE)
         elif tracked.ending is not None:
-            tracked.over = True
+            tracked.step(TrackingTrigger.COMPLETE)
             return [self._report(tracked, tracked.ending, tracked.reason)]
         return []
 
@@ -314,4 +294,4 @@ class OrderTracker:
         )
 
 
-__all__ = ["OrderTracker", "Reports", "TrackedOrder"]
+__all__ = ["OrderTracker", "Reports"]

@@ -1,8 +1,8 @@
 """Comparing a venue with what we know: orders, then fills, then holdings, of one and the same moment.
 
 Nothing is compared while something is on its way: a report that arrives in between makes the picture one
-of two moments, and it is taken again. What the comparison finds goes to the core as a statement; whether
-it is a mismatch, and what follows from that, is decided there.
+of two moments, and it is taken again. What the venue holds goes to the core as an `AccountReported`;
+whether there is a discrepancy, and what follows from that, is decided there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.live.order_tracker import OrderTracker, TrackedOrder
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.venue import Holdings, Venue, VenueFill
 
 TRIES = 3
@@ -34,21 +36,21 @@ class Reconciler:
     def __init__(
         self,
         venue: Venue,
-        desk: OrderTracker,
+        tracker: OrderTracker,
+        reporter: ExecutionReporter,
         settings: ExchangeSettings,
         symbols: tuple[str, ...],
         instruments: Instruments,
-        say: Callable[[str, str], None],
         post: Callable[[Event, int], None],
     ) -> None:
         self.instruments = instruments
         self.since = 0
         self.orphans: list[str] = []
         self._venue = venue
-        self._desk = desk
+        self._tracker = tracker
         self._settings = settings
         self._symbols = symbols
-        self._say = say
+        self._reporter = reporter
         self._post = post
         self._touches = 0
         self._open: set[str] = set()
@@ -72,7 +74,7 @@ class Reconciler:
             holdings = await self._venue.holdings()
             if before == self._touches:
                 self.since = max(asked_since, newest)
-                self._state(holdings, accept=accept)
+                self._post_account_report(holdings, accept=accept)
                 return reopened
         return []
 
@@ -80,20 +82,22 @@ class Reconciler:
         """Orders that we hold to be working, and that were not among the open ones just now."""
         return [
             tracked
-            for tracked in self._desk.working()
-            if tracked.answered and not tracked.unknown and tracked.client_id not in self._open
+            for tracked in self._tracker.working()
+            if not tracked.is_unresolved and tracked.client_id not in self._open
         ]
 
     async def _compare_orders(self) -> list[TrackedOrder]:
         orders = await self._venue.open_orders(self._symbols)
         self._open = {order.client_order_id for order in orders}
-        for report in self._desk.open_there(orders):
+        for report in self._tracker.apply_open_orders(orders):
             self._post(report, AT_ONCE)
-        orphans = sorted(order.client_order_id for order in self._desk.orphans())
+        orphans = sorted(order.client_order_id for order in self._tracker.orphans())
         if orphans and orphans != self.orphans:
-            self._say("order_stray", f"orders of ours that the books do not know: {orphans}")
+            self._reporter.post_system_event(
+                "order_stray", f"orders of ours that the books do not know: {orphans}"
+            )
         self.orphans = orphans
-        return self._desk.reopened(orders)
+        return self._tracker.reopened(orders)
 
     async def _compare_fills(self, before_booking: BeforeBooking) -> int:
         """Book what we have not seen; the time of the newest fill, ns."""
@@ -101,26 +105,25 @@ class Reconciler:
         for symbol in self._symbols:
             fills = await self._venue.fills(symbol, max(0, self.since - OVERLAP))
             await before_booking(fills)
-            for report in self._desk.told(fills):
+            for report in self._tracker.apply(fills):
                 self._post(report, AT_ONCE)
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
-    def _state(self, holdings: Holdings, *, accept: bool) -> None:
+    def _post_account_report(self, holdings: Holdings, *, accept: bool) -> None:
         busy = {
             tracked.spec.symbol
-            for tracked in self._desk.working()
-            if not tracked.answered
-            or tracked.unknown
+            for tracked in self._tracker.working()
+            if tracked.is_unresolved
             or tracked.lacks_fills()
-            or tracked.client_id not in self._open  # it may have fills that nobody told us of
+            or tracked.client_id not in self._open  # it may have fills that were not reported
         }
         positions = {
             symbol: holdings.of(self.instruments[symbol])
             for symbol in self._symbols
             if symbol not in busy
         }
-        statement = AccountReported(
+        report = AccountReported(
             source_component=self._settings.prefix,
             exchange=self._settings.prefix,
             positions=positions,
@@ -128,7 +131,7 @@ class Reconciler:
             tolerance=self._settings.balance_tolerance_pct * PERCENT,
             accept=accept,
         )
-        self._post(statement, AT_ONCE)
+        self._post(report, AT_ONCE)
 
     def cash(self, holdings: Holdings) -> Decimal:
         quotes = {self.instruments[symbol].quote for symbol in self._symbols}
