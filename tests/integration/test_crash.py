@@ -31,10 +31,11 @@ from tests.fixtures.command import (
 from tests.fixtures.documents import as_json
 from tests.profiles import is_deep
 from tradectl.documents.account import Consistency
+from tradectl.documents.operations import ReplayReport
 from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
-from tradectl.replay.replay import NO_LIMIT, Replay, ReplayResult
+from tradectl.replay.replay import NO_LIMIT, Replay
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
 
@@ -95,7 +96,7 @@ journal.durability = "strict"
 """
 
 
-def replayed(path: Path, until: int = NO_LIMIT) -> ReplayResult:
+def replayed(path: Path, until: int = NO_LIMIT) -> ReplayReport:
     return asyncio.run(Replay(path).run(until=until))
 
 

@@ -28,6 +28,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.run_inputs import trades, waves
 from tests.real_data import real_data
+from tradectl.documents.operations import ReplayReport
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import (
     MarketDataEvent,
@@ -38,7 +39,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TimerFired,
 )
-from tradectl.replay.replay import Replay, ReplayResult
+from tradectl.replay.replay import Replay
 
 DIVERGED = 3
 
@@ -68,7 +69,7 @@ def replay(path: Path, *words: object) -> Answer:
     return command("replay", path, "--json", *words)
 
 
-def verdict(path: Path) -> ReplayResult:
+def verdict(path: Path) -> ReplayReport:
     return asyncio.run(Replay(path).run())
 
 

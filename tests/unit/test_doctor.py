@@ -25,7 +25,8 @@ from tradectl.cli.commands import doctor as doctor_cmd
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_asking
 from tradectl.doctor.examination import diagnose
-from tradectl.doctor.finding import Finding, Verdict, failed, is_fit, passed, shown, warned
+from tradectl.doctor.finding import failed, is_fit, passed, shown, warned
+from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ConfigError, NotExecuted, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fixtures.doctor import DoctorHarness, doctor_in, order
 from tradectl.doctor import examination as doctor
-from tradectl.doctor.finding import Verdict
+from tradectl.documents.operations import Verdict
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.positions import Position

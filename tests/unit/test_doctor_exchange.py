@@ -21,7 +21,7 @@ from tests.fixtures.doctor import (
 )
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_asking
-from tradectl.doctor.finding import Verdict
+from tradectl.documents.operations import Verdict
 from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
 from tradectl.strategy.instances import StrategyInstance

@@ -10,7 +10,7 @@ import pytest
 from tests.loopback.exchange import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.doctor.examination import diagnose
-from tradectl.doctor.finding import Finding, Verdict
+from tradectl.documents.operations import Finding, Verdict
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.state.directory import StateDir
 

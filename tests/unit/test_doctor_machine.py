@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from tradectl.config.settings import Settings
-from tradectl.doctor.finding import Finding, Verdict
 from tradectl.doctor.machine import (
     GIB,
     MIB,
@@ -23,6 +22,7 @@ from tradectl.doctor.machine import (
     machine,
     strategies,
 )
+from tradectl.documents.operations import Finding, Verdict
 from tradectl.state.directory import StateDir
 from tradectl.strategy.instances import StrategyInstance
 

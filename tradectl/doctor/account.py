@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from tradectl.doctor.finding import Finding, failed, passed, warned
+from tradectl.doctor.finding import failed, passed, warned
 from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing, money
+from tradectl.documents.operations import Finding
 from tradectl.domain.errors import AccessLost, TradectlError
 from tradectl.domain.money import ZERO, plain
 from tradectl.exchange.venue import Holdings, Permissions

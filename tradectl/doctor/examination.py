@@ -18,17 +18,11 @@ from pathlib import Path
 from tradectl.config.settings import Settings
 from tradectl.doctor import account as doctor_account
 from tradectl.doctor import market as doctor_market
-from tradectl.doctor.finding import (
-    Finding,
-    Verdict,
-    failed,
-    is_fit,
-    passed,
-    shown,
-)
+from tradectl.doctor.finding import failed, is_fit, passed, shown
 from tradectl.doctor.machine import machine, other_instance
 from tradectl.doctor.probe import ProbeResult, asked, gather
 from tradectl.doctor.sizing import Sizing
+from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
 from tradectl.domain.money import ZERO
 from tradectl.exchange.tasks import run_together

@@ -7,32 +7,15 @@ made harmless, and what the environment holds as a secret is taken out, whoever 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
-
-from msgspec import Struct
+from collections.abc import Iterable, Mapping, Sequence
 
 from tradectl.config.keys import is_secret
+from tradectl.documents.operations import DoctorReport, Finding, Verdict
 from tradectl.domain.text import harmless
 
 OURS = "TRADECTL_"
 HIDDEN = "***"
 SHORTEST_SECRET = 4
-
-
-class Verdict(StrEnum):
-    PASSED = "passed"
-    WARNED = "warned"
-    FAILED = "failed"
-
-
-class Finding(Struct, frozen=True):
-    """`check` names what was looked at; `mend` says what to do, empty where nothing is to be done."""
-
-    check: str
-    verdict: Verdict
-    message: str
-    mend: str = ""
 
 
 def passed(check: str, message: str) -> Finding:
@@ -45,6 +28,10 @@ def warned(check: str, message: str, mend: str = "") -> Finding:
 
 def failed(check: str, message: str, mend: str = "") -> Finding:
     return Finding(check, Verdict.FAILED, message, mend)
+
+
+def report_of(findings: Sequence[Finding]) -> DoctorReport:
+    return DoctorReport(ok=is_fit(findings), findings=list(findings))
 
 
 def is_fit(findings: Iterable[Finding]) -> bool:
@@ -82,4 +69,4 @@ def _clean(text: str, secrets: list[str]) -> str:
     return harmless(text)
 
 
-__all__ = ["Finding", "Verdict", "failed", "is_fit", "passed", "shown", "warned"]
+__all__ = ["failed", "is_fit", "passed", "report_of", "shown", "warned"]

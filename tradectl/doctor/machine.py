@@ -13,7 +13,8 @@ import stat
 from pathlib import Path
 
 from tradectl.config.settings import Settings
-from tradectl.doctor.finding import Finding, failed, passed, warned
+from tradectl.doctor.finding import failed, passed, warned
+from tradectl.documents.operations import Finding
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.state.directory import StateDir
 from tradectl.state.latch import SIZE

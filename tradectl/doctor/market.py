@@ -5,9 +5,10 @@ These need no key. Each function judges facts that were gathered before, and ask
 
 from __future__ import annotations
 
-from tradectl.doctor.finding import Finding, failed, passed, warned
+from tradectl.doctor.finding import failed, passed, warned
 from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing, money
+from tradectl.documents.operations import Finding
 from tradectl.domain.errors import TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import is_multiple, plain

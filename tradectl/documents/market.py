@@ -62,8 +62,8 @@ class RecordingSummary(RecordingProgress, kw_only=True, frozen=True):
     state_hash: str
 
 
-class StrategyInfo(Struct, kw_only=True, frozen=True):
-    """A strategy that can be run: `parameters` with their defaults, where it comes from, and what is
+class AvailableStrategy(Struct, kw_only=True, frozen=True):
+    """`parameters` with their defaults, where it comes from, and what is
     wrong with it, if anything is."""
 
     name: str

@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import asdict
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
+from tradectl.documents.market import RecordingProgress, RecordingSummary
 from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, SystemEvent
 from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.exchange.venue import Channel, Venue
@@ -36,10 +38,11 @@ from tradectl.version import __version__
 SOURCE = "exchange"
 ACCOUNT = "recording"
 MOST_WAITING = 200_000
-TELL_EVERY_S = 1.0
+REPORT_EVERY_S = 1.0
 SYMBOLS_NAMED = 3
 
-Tell = Callable[[dict[str, Any]], None]
+OnProgress = Callable[[RecordingProgress, str], None]
+"""Takes how far a recording is, and a message, which is empty for a mere sign of life."""
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -74,9 +77,9 @@ async def record(
     duration: float | None = None,
     stale_after: float = 30.0,
     polls: Mapping[str, float] | None = None,
-    on_progress: Tell | None = None,
+    on_progress: OnProgress | None = None,
     clock: Clock | None = None,
-) -> dict[str, Any]:
+) -> RecordingSummary:
     """Record until `duration` (s) is over or a signal asks for the end; the summary. `venues` are open.
 
     `on_progress` hears once a second how far it is, and at once of what went wrong or right again.
@@ -99,7 +102,7 @@ class Recording:
         path: Path,
         stale_after: float,
         polls: Mapping[str, float] | None,
-        on_progress: Tell | None,
+        on_progress: OnProgress | None,
         clock: Clock,
     ) -> None:
         instruments = tuple(venues[name].instrument(symbol) for symbol, name in symbols.items())
@@ -145,7 +148,7 @@ class Recording:
             state=account.dump(),
         )
 
-    async def run(self, duration: float | None) -> dict[str, Any]:
+    async def run(self, duration: float | None) -> RecordingSummary:
         """Raises JournalFailed, ExchangeError; what was recorded until then is whole."""
         journal = FileEventLog(self.path, self._header)
         try:
@@ -156,7 +159,7 @@ class Recording:
             journal.close(self._footer())
         if self._bus.failure is not None:
             raise self._bus.failure
-        return self.document(journal.size)
+        return self._summary(journal.size)
 
     def end(self, reason: str) -> None:
         """Ask for a clean end; the first reason counts."""
@@ -171,7 +174,7 @@ class Recording:
             asyncio.ensure_future(self._bus.failed.wait()),
             asyncio.ensure_future(self._ended.wait()),
         ]
-        telling = asyncio.ensure_future(self._tell_again_and_again())
+        reporting = asyncio.ensure_future(self._report_progress())
         try:
             done, _ = await asyncio.wait(
                 tasks, timeout=duration, return_when=asyncio.FIRST_COMPLETED
@@ -180,9 +183,9 @@ class Recording:
             for task in done:
                 task.result()
         finally:
-            for task in [*tasks, telling]:
+            for task in [*tasks, reporting]:
                 task.cancel()
-            await asyncio.gather(*tasks, telling, return_exceptions=True)
+            await asyncio.gather(*tasks, reporting, return_exceptions=True)
             await self._bus.stop()
             await self._state.stop()
 
@@ -196,7 +199,7 @@ class Recording:
             state_hash=self._state.state_hash(),
         )
 
-    # --- what comes, and what is told -------------------------------------------------------------
+    # --- what comes, and what is reported -------------------------------------------------------------
 
     def _take(self, events: list[MarketDataEvent]) -> None:
         for event in events:
@@ -207,42 +210,41 @@ class Recording:
         """The feed's holds and news: no data, so not in the recording."""
         if isinstance(event, SymbolRestricted):
             said = event.message if event.held else "market data is whole and fresh again"
-            self._tell(f"{event.symbol}: {said}")
+            self._report(f"{event.symbol}: {said}")
         elif isinstance(event, SystemEvent):
-            self._tell(f"{event.component}: {event.message}")
+            self._report(f"{event.component}: {event.message}")
 
-    def _tell(self, message: str = "") -> None:
+    def _report(self, message: str = "") -> None:
         if self._on_progress is not None:
-            self._on_progress({**self.progress(), "message": message})
+            self._on_progress(self._progress(), message)
 
-    async def _tell_again_and_again(self) -> None:
+    async def _report_progress(self) -> None:
         while True:
-            await asyncio.sleep(TELL_EVERY_S)
-            self._tell()
+            await asyncio.sleep(REPORT_EVERY_S)
+            self._report()
 
-    def progress(self) -> dict[str, Any]:
-        return {
-            "elapsed_s": round(time.monotonic() - self._started, 3),
-            "events": sum(self._by_symbol.values()),
-            "by_symbol": dict(self._by_symbol),
-            "data_age_s": self._feed.ages(),
-            "counts": {**self._feed.counts, "shed": self._bus.get_metrics()["dropped"]},
-        }
+    def _progress(self) -> RecordingProgress:
+        return RecordingProgress(
+            elapsed_s=round(time.monotonic() - self._started, 3),
+            events=sum(self._by_symbol.values()),
+            by_symbol=dict(self._by_symbol),
+            data_age_s=self._feed.ages(),
+            counts={**self._feed.counts, "shed": self._bus.get_metrics()["dropped"]},
+        )
 
-    def document(self, bytes_written: int) -> dict[str, Any]:
-        """What a finished recording has to say for itself."""
-        return {
-            "journal": str(self.path),
-            "run_id": self.run_id,
-            "source": self._feed.name,
-            "symbols": list(self._feed.symbols),
-            "started_at": iso(self.started_at),
-            "ended_at": iso(self._bus.clock.now()),
-            "reason": self._reason,
-            **self.progress(),
-            "bytes": bytes_written,
-            "state_hash": self._state.state_hash(),
-        }
+    def _summary(self, bytes_written: int) -> RecordingSummary:
+        return RecordingSummary(
+            **asdict(self._progress()),
+            journal=str(self.path),
+            run_id=self.run_id,
+            source=self._feed.name,
+            symbols=list(self._feed.symbols),
+            started_at=iso(self.started_at),
+            ended_at=iso(self._bus.clock.now()),
+            reason=self._reason,
+            bytes=bytes_written,
+            state_hash=self._state.state_hash(),
+        )
 
 
 __all__ = ["default_path", "record"]

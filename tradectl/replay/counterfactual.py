@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
+from tradectl.documents.operations import (
+    Counterfactual,
+    DecisionDifference,
+    ResultDifference,
+    TradingResult,
+)
 from tradectl.domain.events import (
     Event,
     MarketDataEvent,
@@ -33,18 +38,6 @@ from tradectl.system.trading_system import TradingSystem, make_books
 
 DECISIONS = (StrategySignalEvent, OrderInitialized, OrderDenied)
 BATCH = 512
-
-
-class Counterfactual(Struct):
-    """`first_difference` is None when every decision is the same."""
-
-    journal: str
-    run_id: str
-    events: int
-    first_difference: dict[str, Any] | None
-    recorded: dict[str, Any]
-    simulated: dict[str, Any]
-    difference: dict[str, str]
 
 
 class CounterfactualRun:
@@ -106,38 +99,38 @@ async def counterfactual(path: Path, settings: Settings) -> Counterfactual:
             first_difference=_first_difference(decided, rerun.decisions),
             recorded=_result(recorded),
             simulated=_result(rerun.books),
-            difference={
-                "pnl": money(rerun.books.equity() - recorded.equity()),
-                "fees": money(rerun.books.fees() - recorded.fees()),
-            },
+            difference=ResultDifference(
+                pnl=money(rerun.books.equity() - recorded.equity()),
+                fees=money(rerun.books.fees() - recorded.fees()),
+            ),
         )
 
 
-def _first_difference(recorded: list[Record], made: list[Record]) -> dict[str, Any] | None:
+def _first_difference(recorded: list[Record], made: list[Record]) -> DecisionDifference | None:
     for then, now in zip_longest(recorded, made):
-        if then is None or now is None or _told(then) != _told(now):
-            return {
-                "seq": then.seq if then is not None else None,
-                "recorded": _told(then) if then is not None else None,
-                "simulated": _told(now) if now is not None else None,
-            }
+        if then is None or now is None or _decision(then) != _decision(now):
+            return DecisionDifference(
+                seq=then.seq if then is not None else None,
+                recorded=_decision(then) if then is not None else None,
+                simulated=_decision(now) if now is not None else None,
+            )
     return None
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _decision(record: Record) -> dict[str, Any]:
     """The decision without the numbers that depend on what came between."""
-    told: dict[str, Any] = msgspec.to_builtins(record.event)
-    told.pop("order_id", None)
-    told.get("order", {}).pop("order_id", None)
-    return {"at": iso(record.at), **told}
+    decision: dict[str, Any] = msgspec.to_builtins(record.event)
+    decision.pop("order_id", None)
+    decision.get("order", {}).pop("order_id", None)
+    return {"at": iso(record.at), **decision}
 
 
-def _result(books: Books) -> dict[str, Any]:
+def _result(books: Books) -> TradingResult:
     account = books.account
-    return {
-        "orders": account.orders_count,
-        "denied": account.denied_count,
-        "fills": account.fills_count,
-        "fees": money(books.fees()),
-        "pnl": money(books.profit()),
-    }
+    return TradingResult(
+        orders=account.orders_count,
+        denied=account.denied_count,
+        fills=account.fills_count,
+        fees=money(books.fees()),
+        pnl=money(books.profit()),
+    )

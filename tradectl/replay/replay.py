@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tradectl.adapters.gateway import NoGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
+from tradectl.documents.operations import Divergence, ReplayReport
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import SECOND
@@ -37,34 +37,6 @@ NO_LIMIT = 1 << 63
 Progress = Callable[[int], None]
 
 
-class Divergence(Struct, frozen=True):
-    """Where a replay first says something else: None stands for nothing said."""
-
-    seq: int
-    recorded: dict[str, Any] | None
-    replayed: dict[str, Any] | None
-
-
-class ReplayResult(Struct):
-    """`verified` is None when nothing was to be verified (`--no-verify`)."""
-
-    journal: str
-    run_id: str
-    events: int = 0
-    inputs: int = 0
-    compared: int = 0
-    divergences: int = 0
-    first_divergence: Divergence | None = None
-    state_hash: str = ""
-    recorded_state_hash: str | None = None
-    verified: bool | None = None
-    truncated_tail: bool = False
-    clean: bool = False
-    elapsed_s: float = 0.0
-    events_per_s: int = 0
-    notes: list[str] = []
-
-
 class Replay:
     """A journal and the core that is to repeat it. Raises JournalError, ConfigError, UsageError."""
 
@@ -76,7 +48,9 @@ class Replay:
         self.books = make_books(settings, Account.load(header.state))
         self.state = StateManager(self.bus, books=self.books)
         self._trading = TradingSystem(settings, self.bus, self.state, NoGateway())
-        self.result = ReplayResult(str(path), header.run_id, notes=_differences(header, settings))
+        self.result = ReplayReport(
+            journal=str(path), run_id=header.run_id, notes=_differences(header, settings)
+        )
 
     async def run(
         self,
@@ -85,7 +59,7 @@ class Replay:
         until: int = NO_LIMIT,
         speed: float | None = None,
         progress: Progress | None = None,
-    ) -> ReplayResult:
+    ) -> ReplayReport:
         """Replay up to record `until`, `speed` times as fast as it happened (None: at full speed)."""
         started = time.perf_counter()
         await self.state.start()
@@ -139,7 +113,7 @@ class Replay:
             result.divergences += 1
             result.notes.append("every event is as recorded, but the state at the end is not")
 
-    def _finish(self, started: float, *, verify: bool) -> ReplayResult:
+    def _finish(self, started: float, *, verify: bool) -> ReplayReport:
         result = self.result
         result.state_hash = self.state.state_hash()
         result.elapsed_s = round(time.perf_counter() - started, 4)
@@ -151,7 +125,7 @@ class Replay:
 class Comparison:
     """Holds what the core derived until the journal has said the same, or something else."""
 
-    def __init__(self, result: ReplayResult) -> None:
+    def __init__(self, result: ReplayReport) -> None:
         self._result = result
         self._expected: deque[Record] = deque()
 
@@ -177,7 +151,9 @@ class Comparison:
             seq = (
                 recorded.seq if recorded is not None else derived.seq if derived is not None else 0
             )
-            result.first_divergence = Divergence(seq, _plain(recorded), _plain(derived))
+            result.first_divergence = Divergence(
+                seq=seq, recorded=_plain(recorded), replayed=_plain(derived)
+            )
 
 
 class ReplayPacer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tradectl.doctor.finding import Finding
+    from tradectl.documents.operations import Finding
 
 HELP = """Look at everything that trading needs, and say what is to be mended.
 
@@ -51,7 +51,8 @@ def doctor(
 
     from tradectl.cli.commands.live_approval import check_mode
     from tradectl.config.load import load_settings
-    from tradectl.doctor.examination import diagnose, is_fit
+    from tradectl.doctor.examination import diagnose
+    from tradectl.doctor.finding import is_fit, report_of
     from tradectl.state.directory import StateDir
 
     settings = load_settings(config)
@@ -59,19 +60,10 @@ def doctor(
         settings = check_mode(settings, live)
     findings = asyncio.run(diagnose(settings, StateDir(state_dir), config))
     if as_json:
-        print_json(document(findings))
+        print_json(report_of(findings))
     else:
         show(findings)
     raise typer.Exit(0 if is_fit(findings) else 1)
-
-
-def document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The shape of `doctor --json`."""
-    import msgspec
-
-    from tradectl.doctor.finding import is_fit
-
-    return {"ok": is_fit(findings), "findings": msgspec.to_builtins(list(findings))}
 
 
 def show(findings: Sequence[Finding], *, stderr: bool = False) -> None:
@@ -97,7 +89,7 @@ def lines(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    from tradectl.doctor.finding import Verdict
+    from tradectl.documents.operations import Verdict
 
     counts = [(v, sum(f.verdict is v for f in findings)) for v in Verdict]
     told = ", ".join(f"{count} {v}" for v, count in counts)
@@ -110,7 +102,8 @@ def table(findings: Sequence[Finding]) -> RenderableType:
     from rich.text import Text
 
     from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, WARN
-    from tradectl.doctor.finding import Verdict, is_fit
+    from tradectl.doctor.finding import is_fit
+    from tradectl.documents.operations import Verdict
 
     styles = {Verdict.PASSED: GOOD, Verdict.WARNED: WARN, Verdict.FAILED: BAD}
     grid = Table.grid(padding=(0, 2, 0, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from tradectl.cli.commands.public_venue import chosen, opened, show
 from tradectl.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
+    from tradectl.documents.market import MarketRow
     from tradectl.exchange.venue import MarketInfo
 
 MARKETS = ("spot", "perpetual")
@@ -35,12 +36,9 @@ def register(app: typer.Typer) -> None:
 
 
 def exchanges(as_json: JsonOption = False) -> None:
-    import msgspec
+    from tradectl.exchange.ccxt_venue.catalogue import reachable_exchanges
 
-    from tradectl.exchange.ccxt_venue.catalogue import reachable
-
-    rows = [msgspec.to_builtins(exchange) for exchange in reachable()]
-    show(rows, "exchanges", as_json=as_json)
+    show(reachable_exchanges(), "exchanges", as_json=as_json)
 
 
 def markets(
@@ -67,7 +65,7 @@ def markets(
     import asyncio
 
     rows = [
-        _market(info)
+        _row(info)
         for info in asyncio.run(_markets(exchange, market, config))
         if (everything or info.supported) and _is_meant(info, quote, search)
     ]
@@ -99,19 +97,20 @@ def _quote_in(unified: str) -> str:
     return unified.partition("/")[2].partition(":")[0]
 
 
-def _market(info: MarketInfo) -> dict[str, Any]:
+def _row(info: MarketInfo) -> MarketRow:
+    from tradectl.documents.market import MarketRow
     from tradectl.domain.money import plain
 
     rules = info.instrument
-    return {
-        "symbol": info.symbol,
-        "unified": info.unified,
-        "kind": str(rules.kind) if rules else None,
-        "quote": rules.quote if rules else None,
-        "tick_size": plain(rules.tick_size) if rules else None,
-        "lot_size": plain(rules.lot_size) if rules else None,
-        "min_notional": plain(rules.min_notional) if rules else None,
-        "active": info.active,
-        "supported": info.supported,
-        "note": info.note,
-    }
+    return MarketRow(
+        symbol=info.symbol,
+        unified=info.unified,
+        kind=rules.kind if rules else None,
+        quote=rules.quote if rules else None,
+        tick_size=plain(rules.tick_size) if rules else None,
+        lot_size=plain(rules.lot_size) if rules else None,
+        min_notional=plain(rules.min_notional) if rules else None,
+        active=info.active,
+        supported=info.supported,
+        note=info.note,
+    )

@@ -22,7 +22,7 @@ from tradectl.domain.errors import TradectlError, UsageError
 
 if TYPE_CHECKING:
     from tradectl.config.settings import Settings
-    from tradectl.doctor.examination import Finding
+    from tradectl.documents.operations import Finding
     from tradectl.exchange.exchange_settings import ExchangeSettings
     from tradectl.exchange.venue import Holdings
     from tradectl.risk.limits import Loss, RiskLimits

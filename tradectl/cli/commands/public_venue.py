@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tradectl.cli.options import print_json
 from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, UsageError
 
@@ -56,7 +58,7 @@ def show(data: Any, table: str, *, as_json: bool) -> None:
         return
     from tradectl.cli.output import exchange_tables, render
 
-    render.show(getattr(exchange_tables, table)(data))
+    render.show(getattr(exchange_tables, table)(msgspec.to_builtins(data)))
 
 
 __all__ = ["chosen", "opened", "show"]

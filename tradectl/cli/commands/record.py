@@ -7,13 +7,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradectl.cli.commands.public_venue import chosen, opened, show
 from tradectl.cli.options import ConfigOption, JsonOption
 from tradectl.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradectl.documents.market import RecordingProgress, RecordingSummary
 
 NOTHING_CAME = 1
 CHANNELS = ("trades", "quotes", "book")
@@ -61,10 +64,10 @@ def record(
 ) -> None:
     import asyncio
 
-    document = asyncio.run(_record(exchange, symbol, channel, duration, output, config))
-    show(document, "recording", as_json=as_json)
-    if not document["events"]:
-        typer.echo(f"tradectl: nothing came from {document['source']}", err=True)
+    summary = asyncio.run(_record(exchange, symbol, channel, duration, output, config))
+    show(summary, "recording", as_json=as_json)
+    if not summary.events:
+        typer.echo(f"tradectl: nothing came from {summary.source}", err=True)
         raise typer.Exit(NOTHING_CAME)
 
 
@@ -75,7 +78,7 @@ async def _record(
     duration: float | None,
     output: Path | None,
     config: Path | None,
-) -> dict[str, Any]:
+) -> RecordingSummary:
     from tradectl.exchange.symbols import by_exchange
     from tradectl.exchange.venue import Channel
     from tradectl.operations.recorder import default_path
@@ -103,7 +106,7 @@ async def _record(
             duration=duration,
             stale_after=settings.feed.stale_after_seconds,
             polls={name: place.poll_seconds},
-            on_progress=_Lines(path).tell,
+            on_progress=_ProgressLine(path).show,
         )
 
 
@@ -117,23 +120,22 @@ def _channels(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-class _Lines:
+class _ProgressLine:
     """What happens while it records, on stderr: a line that is renewed, where somebody can see it."""
 
     def __init__(self, path: Path) -> None:
         self._is_seen = sys.stderr.isatty()
         self._say(f"recording to {path}, until Ctrl-C")
 
-    def tell(self, progress: dict[str, Any]) -> None:
+    def show(self, progress: RecordingProgress, message: str) -> None:
         from tradectl.cli.output.figures import count, duration
 
-        if progress["message"]:
-            self._say(progress["message"])
+        if message:
+            self._say(message)
         elif self._is_seen:
-            counts = progress["counts"]
-            line = f"{duration(progress['elapsed_s'])}  {count(progress['events'])} events"
-            if counts["reconnects"]:
-                line += f"  {counts['reconnects']} reconnects"
+            line = f"{duration(progress.elapsed_s)}  {count(progress.events)} events"
+            if reconnects := progress.counts.get("reconnects"):
+                line += f"  {reconnects} reconnects"
             self._write(f"\r{line}\x1b[K")
 
     def _say(self, line: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -51,11 +51,9 @@ def replay(
         return
     import asyncio
 
-    import msgspec
-
     from tradectl.replay.replay import NO_LIMIT, Replay
 
-    replayed = asyncio.run(
+    report = asyncio.run(
         Replay(file).run(
             verify=verify,
             until=until or NO_LIMIT,
@@ -63,23 +61,18 @@ def replay(
             progress=_progress if sys.stderr.isatty() and not as_json else None,
         )
     )
-    result: dict[str, Any] = msgspec.to_builtins(replayed)
-    print_data(result, as_json, "replay")
-    if result["divergences"]:
+    print_data(report, as_json, "replay")
+    if report.divergences:
         raise typer.Exit(DIVERGED)
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
     import asyncio
 
-    import msgspec
-
     from tradectl.config.load import load_settings
     from tradectl.replay.counterfactual import counterfactual
 
-    result: dict[str, Any] = msgspec.to_builtins(
-        asyncio.run(counterfactual(file, load_settings(config)))
-    )
+    result = asyncio.run(counterfactual(file, load_settings(config)))
     print_data(result, as_json, "counterfactual")
 
 

@@ -148,16 +148,17 @@ def _screen(*, headless: bool) -> Screen:
 
 
 def strategies(as_json: JsonOption = False) -> None:
+    from tradectl.documents.market import AvailableStrategy
     from tradectl.strategy.catalog import available
 
     rows = [
-        {
-            "name": info.name,
-            "description": info.summary,
-            "parameters": {name: p.default for name, p in info.parameters.items()},
-            "origin": info.origin,
-            "problem": info.problem,
-        }
+        AvailableStrategy(
+            name=info.name,
+            description=info.summary,
+            parameters={name: p.default for name, p in info.parameters.items()},
+            origin=info.origin,
+            problem=info.problem,
+        )
         for info in available()
     ]
     print_data(rows, as_json, "strategies")

@@ -5,40 +5,26 @@ from __future__ import annotations
 import contextlib
 import importlib
 
-from msgspec import Struct
+from tradectl.documents.market import ExchangeRow
 
 
-class Reachable(Struct, frozen=True):
-    """An exchange by ccxt's word. `certified` ones are tested by its makers; `passphrase`: its keys have
-    a third part."""
-
-    id: str
-    name: str
-    certified: bool
-    websocket: bool
-    spot: bool
-    perpetual: bool
-    testnet: bool
-    passphrase: bool
-
-
-def reachable() -> list[Reachable]:
+def reachable_exchanges() -> list[ExchangeRow]:
     """Those that tell trades or an order book. Loads ccxt."""
     ccxt, pro = importlib.import_module("ccxt"), importlib.import_module("ccxt.pro")
     found = []
     for name in ccxt.exchanges:
-        told = getattr(ccxt, name)()
-        if told.has.get("fetchTrades") or told.has.get("fetchOrderBook"):
+        offered = getattr(ccxt, name)()
+        if offered.has.get("fetchTrades") or offered.has.get("fetchOrderBook"):
             found.append(
-                Reachable(
+                ExchangeRow(
                     id=name,
-                    name=told.name,
-                    certified=bool(told.certified),
+                    name=offered.name,
+                    certified=bool(offered.certified),
                     websocket=name in pro.exchanges,
-                    spot=bool(told.has.get("spot")),
-                    perpetual=bool(told.has.get("swap")),
-                    testnet=bool(told.urls.get("test")),
-                    passphrase=bool(told.requiredCredentials.get("password")),
+                    spot=bool(offered.has.get("spot")),
+                    perpetual=bool(offered.has.get("swap")),
+                    testnet=bool(offered.urls.get("test")),
+                    passphrase=bool(offered.requiredCredentials.get("password")),
                 )
             )
     return found
@@ -50,4 +36,4 @@ def load_ahead() -> None:
         importlib.import_module("ccxt.pro")
 
 
-__all__ = ["Reachable", "load_ahead", "reachable"]
+__all__ = ["load_ahead", "reachable_exchanges"]
