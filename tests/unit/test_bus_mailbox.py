@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import FailsAtFirst, note, tick
+from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.domain.events import Event, Record
 
@@ -18,10 +19,8 @@ DEADLINE = 5.0
 
 
 def mailbox(handler: Callable[[Any], Any], letters: list[DeadLetter], **options: Any) -> Mailbox:
-    def bury(letter: DeadLetter, opened: bool) -> None:
-        letters.append(letter)
-
-    return Mailbox(handler, name="box", limit=100, on_dead=bury, backoff=0.0, **options)
+    policy = RetryPolicy(backoff=0.0)
+    return Mailbox(handler, name="box", limit=100, on_dead=letters.append, policy=policy, **options)
 
 
 async def emptied(box: Mailbox, within: float = DEADLINE) -> None:
@@ -62,18 +61,18 @@ def test_a_full_mailbox_drops_the_oldest_market_data_first(kinds: list[bool], li
         if len(kept) > limit:
             kept.remove(next((s for s in kept if s in market), kept[0]))
     out = []
-    while (taken := box._next()) is not None:
+    while (taken := box.records.take()) is not None:
         out.append(taken.seq)
     assert out == kept
     lost = [seq for seq in range(len(kinds)) if seq not in kept]
-    assert box.figures.dropped == len([seq for seq in lost if seq in market])
-    assert box.figures.missed == len([seq for seq in lost if seq not in market])
+    assert box.records.dropped == len([seq for seq in lost if seq in market])
+    assert box.records.missed == len([seq for seq in lost if seq not in market])
 
 
 async def test_a_mailbox_gives_the_loop_back_while_it_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tradectl.bus.mailbox.SLICE_NS", 0)
+    monkeypatch.setattr("tradectl.bus.delivery.SLICE_NS", 0)
     box = mailbox(lambda _: None, [])
     for seq in range(50):
         box.put(record(seq))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fixtures.bus import FailsAtFirst, command, emergency, labels, note, risk, tick
+from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.domain.events import (
@@ -37,7 +38,7 @@ async def joined(bus: EventBus) -> None:
 def without_backoff(bus: EventBus) -> None:
     """So that a test of many failures does not wait through them."""
     for box in bus._observers._boxes:
-        box._backoff = 0.0
+        box._policy = RetryPolicy(backoff=0.0)
 
 
 # --- who hears what ----------------------------------------------------------------------------------

@@ -11,21 +11,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.documents import as_json
 from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, Stopwatch, settled, until
 from tradectl.bus.core import Core
+from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import LimitBreached, SystemEvent
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert import AlertStatus
 from tradectl.monitoring.alert_registry import MAX_OPEN
-from tradectl.monitoring.notifier import Patience
+from tradectl.monitoring.notifier import NOTIFICATIONS
 from tradectl.state.reader import StateReader
 from tradectl.state.store import Store
 
-IMPATIENT = Patience(timeout=0.25, attempts=2, backoff=0.001, cooldown=0.005, max_cooldown=0.01)
+IMPATIENT = RetryPolicy(
+    timeout=0.25, attempts=2, backoff=0.001, failures=1, cooldown=0.005, max_cooldown=0.01
+)
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def inbox() -> Inbox:
 @pytest.fixture
 async def manager(bus: EventBus, watch: Stopwatch, inbox: Inbox) -> AsyncIterator[AlertManager]:
     """Impatient with its handlers, its inbox among them; time stands still."""
-    manager = AlertManager(bus, monotonic=watch, patience=IMPATIENT)
+    manager = AlertManager(bus, monotonic=watch, retry=IMPATIENT)
     manager.add_notification_handler(inbox)
     await manager.start()
     yield manager
@@ -270,7 +274,7 @@ async def test_a_plain_function_is_called_too_and_may_block(
 
 async def test_a_plain_function_gets_a_burst_in_order(bus: EventBus) -> None:
     heard: list[str] = []
-    manager = AlertManager(bus, patience=Patience(closing=LONGEST_S))
+    manager = AlertManager(bus, retry=replace(NOTIFICATIONS, closing=LONGEST_S))
     manager.add_notification_handler(lambda alert: heard.append(alert.type))
     await manager.start()
     sent = [manager.raise_alert(f"t{n}", "m", "info", "c").type for n in range(50)]
@@ -395,7 +399,7 @@ async def test_stop_is_not_delayed_by_a_sink_that_ignores_its_end(bus: EventBus)
             except asyncio.CancelledError:
                 continue
 
-    inbox, manager = Inbox(), AlertManager(bus, patience=Patience(closing=0.01))
+    inbox, manager = Inbox(), AlertManager(bus, retry=replace(NOTIFICATIONS, closing=0.01))
     manager.add_notification_handler(stubborn)
     manager.add_notification_handler(inbox)
     await manager.start()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.histogram import BUCKETS, PER_DOUBLING, SMALLEST_S, Histogram
 from tradectl.monitoring import MetricsCollector
-from tradectl.monitoring.metrics import BUCKETS, PER_DOUBLING, SMALLEST_S, Histogram
 
 ONE_BUCKET = 2 ** (1 / PER_DOUBLING)
 

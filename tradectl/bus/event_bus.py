@@ -20,7 +20,8 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
-from tradectl.bus.mailbox import DeadLetter, Observer
+from tradectl.bus.delivery import Handler as Observer
+from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
 from tradectl.domain.commands import OutboundCommand
@@ -34,10 +35,11 @@ from tradectl.domain.events import (
     SystemEvent,
     TimerFired,
 )
+from tradectl.domain.histogram import Histogram
 from tradectl.domain.time import SECOND
 
 SLICE_NS = 5_000_000
-LATENCY_SAMPLES = 4_096
+LATENCY_SAMPLES = 1_024
 YIELD_EVERY = 256
 SLOW_STEP_NS = 250_000_000
 
@@ -271,14 +273,13 @@ class EventBus:
         """Hand every dead letter to its observer once more; how many there were."""
         return self._observers.retry()
 
-    def _observer_fails(self, letter: DeadLetter) -> None:
-        message = f"{letter.observer} keeps failing: {letter.error}"
+    def _observer_fails(self, name: str, error: str) -> None:
         self.post(
             SystemEvent(
                 source_component="bus",
                 kind="handler_failed",
-                component=letter.observer,
-                message=message,
+                component=name,
+                message=f"{name} keeps failing: {error}",
             )
         )
 
@@ -375,18 +376,20 @@ class EventBus:
 
     def get_metrics(self) -> dict[str, Any]:
         """Counters since the start, queue depth, step latency (us) and figures per observer."""
-        latency = sorted(self._latency)
+        latency = Histogram()
+        for ns in self._latency:
+            latency.observe(ns / SECOND)
         return {
             "published": self._published,
             "processed": self._published - self._dropped - self.waiting(),
             "failed": self._observers.dead_count,
             "dropped": self._dropped,
             "queue_depth": self.waiting(),
-            "latency_p50_us": _percentile_us(latency, 0.50),
-            "latency_p99_us": _percentile_us(latency, 0.99),
+            "latency_p50_us": _us(latency.percentile(0.50)),
+            "latency_p99_us": _us(latency.percentile(0.99)),
             "handlers": self._observers.figures(),
         }
 
 
-def _percentile_us(ordered: list[int], share: float) -> float:
-    return round(ordered[int(share * (len(ordered) - 1))] / 1000, 1) if ordered else 0.0
+def _us(seconds: float) -> float:
+    return round(seconds * 1e6, 1)

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tradectl.bus.mailbox import DeadLetter, Mailbox, Observer
+from tradectl.bus.delivery import Handler
+from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.domain.events import Event, EventType, Record
 
 Kind = EventType | type[Event]
@@ -42,27 +43,31 @@ def _is_a(event_class: type[Event], kind: Kind) -> bool:
 
 
 class Observers:
-    """`limit` bounds each mailbox; `on_trouble` hears of an observer whose breaker opened."""
+    """`limit` bounds each mailbox, `kept` the dead letters; `on_trouble(name, error)` is told of an
+    observer whose breaker opened."""
 
-    def __init__(self, limit: int, kept: int, on_trouble: Callable[[DeadLetter], None]) -> None:
+    def __init__(self, limit: int, kept: int, on_trouble: Callable[[str, str], None]) -> None:
         self.dead_count = 0
         self._limit = limit
         self._on_trouble = on_trouble
-        self._watching = Subscriptions()
+        self._subscriptions = Subscriptions()
         self._boxes: list[Mailbox] = []
-        self._tasks: dict[Mailbox, asyncio.Task[None]] = {}
         self._dead: deque[DeadLetter] = deque(maxlen=kept)
         self._running = False
 
-    def add(self, kinds: Iterable[Kind], handler: Observer, name: str, *, records: bool) -> None:
-        name = self._unique(name or getattr(handler, "__qualname__", repr(handler)))
+    def add(self, kinds: Iterable[Kind], handler: Handler, name: str, *, records: bool) -> None:
         box = Mailbox(
-            handler, name=name, limit=self._limit, on_dead=self._bury, wants_records=records
+            handler,
+            name=self._unique(name or getattr(handler, "__qualname__", repr(handler))),
+            limit=self._limit,
+            on_dead=self._keep_dead_letter,
+            on_open=self._on_trouble,
+            wants_records=records,
         )
         self._boxes.append(box)
-        self._watch(kinds, box.put)
+        self._subscribe(kinds, box.put)
         if self._running:
-            self._tasks[box] = asyncio.ensure_future(box.run())
+            box.start()
 
     def _unique(self, name: str) -> str:
         """Dead letters and figures are found by name: a second one of a name gets a number."""
@@ -73,27 +78,28 @@ class Observers:
     def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
         """A ring of the newest records: needs no task, and cannot fail or fall behind."""
         ring: deque[Record] = deque(maxlen=size)
-        self._watch(kinds, ring.append)
+        self._subscribe(kinds, ring.append)
         return ring
 
-    def _watch(self, kinds: Iterable[Kind], put: Put) -> None:
-        self._watching.change([*self._watching.wanted, *((kind, put) for kind in kinds)])
+    def _subscribe(self, kinds: Iterable[Kind], put: Put) -> None:
+        self._subscriptions.change([*self._subscriptions.wanted, *((kind, put) for kind in kinds)])
 
-    def remove(self, kind: Kind, handler: Observer) -> None:
+    def remove(self, kind: Kind, handler: Handler) -> None:
         """Stop calling `handler` for this kind; what waits for it is dropped with its last one."""
         puts = [box.put for box in self._boxes if box.handler == handler]
-        wanted = self._watching.wanted
-        self._watching.change([(k, put) for k, put in wanted if k is not kind or put not in puts])
-        still_used = [put for _, put in self._watching.wanted]
+        wanted = self._subscriptions.wanted
+        self._subscriptions.change(
+            [(k, put) for k, put in wanted if k is not kind or put not in puts]
+        )
+        still_used = [put for _, put in self._subscriptions.wanted]
         for box in [box for box in self._boxes if box.put in puts and box.put not in still_used]:
             self._boxes.remove(box)
-            if box in self._tasks:
-                self._tasks.pop(box).cancel()
+            box.cancel()
 
     def show(self, records: list[Record]) -> None:
-        watching = self._watching
+        subscriptions = self._subscriptions
         for record in records:
-            for put in watching[record.event.__class__]:
+            for put in subscriptions[record.event.__class__]:
                 put(record)
 
     def waiting(self) -> int:
@@ -114,33 +120,16 @@ class Observers:
 
     def start(self) -> None:
         self._running = True
-        self._tasks = {box: asyncio.ensure_future(box.run()) for box in self._boxes}
+        for box in self._boxes:
+            box.start()
 
     async def stop(self) -> None:
         self._running = False
-        tasks, self._tasks = list(self._tasks.values()), {}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(box.stop() for box in self._boxes))
 
     def figures(self) -> dict[str, dict[str, Any]]:
-        return {box.name: _figures(box) for box in self._boxes}
+        return {box.name: box.document() for box in self._boxes}
 
-    def _bury(self, letter: DeadLetter, breaker_opened: bool) -> None:
+    def _keep_dead_letter(self, letter: DeadLetter) -> None:
         self._dead.append(letter)
         self.dead_count += 1
-        if breaker_opened:
-            self._on_trouble(letter)
-
-
-def _figures(box: Mailbox) -> dict[str, Any]:
-    figures = box.figures
-    return {
-        "handled": figures.handled,
-        "failures": figures.failures,
-        "dropped": figures.dropped,
-        "missed": figures.missed,
-        "waiting": len(box),
-        "mean_us": round(figures.busy_ns / max(1, figures.handled) / 1000, 1),
-        "max_us": round(figures.max_ns / 1000, 1),
-    }

@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 LONGEST = 500
+LONGEST_ERROR = 200
 
 _PILING = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
@@ -33,10 +34,18 @@ def harmless(text: object, limit: int = LONGEST) -> str:
     return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
 
 
+def described(error: BaseException, limit: int = LONGEST_ERROR) -> str:
+    """Type and text of an error in one harmless line, even of one that cannot spell itself."""
+    try:
+        return harmless(f"{type(error).__name__}: {error}", limit)
+    except Exception:  # its own __str__ failed: there is nothing more to learn than its type
+        return type(error).__name__
+
+
 def _shown(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character.isspace() else "?"
 
 
-__all__ = ["LONGEST", "harmless"]
+__all__ = ["LONGEST", "LONGEST_ERROR", "described", "harmless"]

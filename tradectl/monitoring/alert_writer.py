@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tradectl.domain.backoff import LONGEST_PAUSE_S, pauses
+from tradectl.bus.delivery import Delivery, RetryPolicy
+from tradectl.domain.backoff import LONGEST_PAUSE_S
 from tradectl.domain.errors import StateError
 from tradectl.monitoring.alert import Alert
 
@@ -16,6 +16,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tradectl.alerts")
 
+Batch = list[Alert]
+
+
+class ChangedAlerts:
+    """The newest of each alert that is not stored yet, taken all at once."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, Alert] = {}
+
+    def __len__(self) -> int:
+        return len(self._changed)
+
+    def put(self, batch: Batch) -> None:
+        self._changed.update((alert.id, alert) for alert in batch)
+
+    def take(self) -> Batch | None:
+        batch, self._changed = list(self._changed.values()), {}
+        return batch or None
+
+    def put_back(self, batch: Batch) -> None:
+        self._changed = {**{alert.id: alert for alert in batch}, **self._changed}
+
 
 class AlertWriter:
     """Writes each changed alert within `interval` seconds; waits longer while writes fail."""
@@ -23,26 +45,29 @@ class AlertWriter:
     def __init__(self, store: Store, run_id: str, interval: float) -> None:
         self._store = store
         self._run_id = run_id
-        self._interval = interval
-        self._changed: dict[str, Alert] = {}
-        self._any = asyncio.Event()
+        self._changed = ChangedAlerts()
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        policy = RetryPolicy(
+            attempts=1,
+            backoff=interval,
+            failures=1,
+            cooldown=interval,
+            max_cooldown=max(LONGEST_PAUSE_S, interval),
+        )
+        self._delivery: Delivery[Batch] = Delivery(
+            self._write, self._changed, policy, on_open=_tell_of_failure, linger=interval
+        )
 
     def put(self, alert: Alert) -> None:
-        self._changed[alert.id] = alert
-        self._any.set()
+        self._delivery.put([alert])
 
     def start(self) -> None:
-        self._task = asyncio.ensure_future(self._run())
+        self._delivery.start()
 
     async def stop(self) -> None:
         """Write what is left; if that fails it is kept for the next start, and logged."""
-        if self._task is not None:
-            async with self._writing:  # a write under way ends first: half of one is never left
-                self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        async with self._writing:  # a write under way ends first: half of one is never left
+            await self._delivery.stop()
         try:
             await self.flush()
         except StateError as error:
@@ -51,31 +76,19 @@ class AlertWriter:
     async def flush(self) -> None:
         """Write every change now. Raises StateError, and keeps the changes then."""
         async with self._writing:
-            if not self._changed:
+            batch = self._changed.take()
+            if batch is None:
                 return
-            alerts, self._changed = self._changed, {}
             try:
-                await self._store.write_alerts(
-                    [alert.row(self._run_id) for alert in alerts.values()]
-                )
+                await self._store.write_alerts([alert.row(self._run_id) for alert in batch])
             except BaseException:  # whatever ended it: to write twice does no harm
-                self._changed = {**alerts, **self._changed}
+                self._changed.put_back(batch)
                 raise
 
-    async def _run(self) -> None:
-        waits, failing = self._waits(), False
-        while True:
-            await self._any.wait()
-            await asyncio.sleep(next(waits))
-            self._any.clear()
-            try:
-                await self.flush()
-                waits, failing = self._waits(), False
-            except StateError as error:
-                if not failing:
-                    log.warning("alerts wait to be stored: %s", error)
-                failing = True
-                self._any.set()
+    async def _write(self, batch: Batch) -> None:
+        async with self._writing:
+            await self._store.write_alerts([alert.row(self._run_id) for alert in batch])
 
-    def _waits(self) -> Iterator[float]:
-        return pauses(self._interval, max(LONGEST_PAUSE_S, self._interval))
+
+def _tell_of_failure(error: str) -> None:
+    log.warning("alerts wait to be stored: %s", error)

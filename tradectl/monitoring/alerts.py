@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
     EmergencyStopReceived,
@@ -30,7 +31,7 @@ from tradectl.monitoring.alert import Alert, AlertSeverity
 from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import Cleared, Raised, finding_of
 from tradectl.monitoring.alert_writer import AlertWriter
-from tradectl.monitoring.notifier import Notifier, Notify, Patience
+from tradectl.monitoring.notifier import NOTIFICATIONS, Notifier, Notify
 
 if TYPE_CHECKING:
     from tradectl.state.store import Store
@@ -67,11 +68,11 @@ class AlertManager:
         renotify_after: float = 60.0,
         escalate_after: float = 300.0,
         flush_interval: float = 0.2,
-        patience: Patience | None = None,
+        retry: RetryPolicy = NOTIFICATIONS,
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
-        self._patience = patience or Patience()
+        self._retry = retry
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._book = AlertRegistry(
             run_id,
@@ -165,7 +166,7 @@ class AlertManager:
         alike = sum(sink.name.partition(" #")[0] == name for sink in self._sinks)
         if alike:
             name = f"{name} #{alike + 1}"
-        sink = Notifier(name, handler, self._patience, self._sink_died, self._sink_is_back)
+        sink = Notifier(name, handler, self._retry, self._sink_died, self._sink_is_back)
         self._sinks.append(sink)
         if self._escalation is not None:
             sink.start()

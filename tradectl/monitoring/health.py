@@ -13,9 +13,9 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from tradectl.bus.components import ComponentRegistry, ComponentState, ComponentStatus
+from tradectl.bus.guarded_call import CallFailed, guarded_call
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
-from tradectl.monitoring.foreign import CallFailed, bounded
 
 
 class HealthStatus(StrEnum):
@@ -127,7 +127,7 @@ class HealthChecks:
         """The checker's own word; that it fails or says something else is an answer, too."""
         started = self._monotonic()
         try:
-            answer: object = await bounded(checker, self._check_timeout)
+            answer: object = await guarded_call(checker, self._check_timeout)
         except CallFailed as error:
             problem = f"its check failed: {error}"
         else:

@@ -1,8 +1,8 @@
-"""Where alerts go: each handler behind a queue of its own.
+"""Where alerts go: each notification handler behind a delivery queue of its own.
 
-A sink that fails is tried again with backoff, then left alone for longer and longer while its alerts
-are kept; a sink that hangs is given up after a time-out. Neither delays another sink or whoever raised
-the alert. A plain function is called in a thread of its own, because it may block.
+A handler that fails is tried again, then left alone for longer and longer while its alerts are kept; one
+that hangs is given up after a time-out. Neither delays another handler or whoever raised the alert. A
+plain function is called in a thread of its own, because it may block.
 """
 
 from __future__ import annotations
@@ -13,152 +13,98 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
-from msgspec import Struct
-
-from tradectl.domain.breaker import CircuitBreaker
+from tradectl.bus.delivery import Delivery, RetryPolicy
 from tradectl.monitoring.alert import Alert
-from tradectl.monitoring.foreign import CallFailed, bounded
 
 Notify = Callable[[Alert], "Awaitable[None] | None"]
 
 KEPT = 1_000
+NOTIFICATIONS = RetryPolicy(attempts=3, backoff=0.1, failures=1, timeout=5.0)
+"""After three tries in a row a handler has given up; from then on it is tried every `cooldown`."""
 
 
-class Patience(Struct, frozen=True):
-    """How long a sink is waited for and how often it is tried. Times in seconds.
+class AlertQueue:
+    """The newest 1,000 alerts, oldest first."""
 
-    After `attempts` failures in a row, `backoff` apart and doubling, it has given up; from then on it
-    is tried every `cooldown`, doubling up to `max_cooldown`. At the end `closing` is what it gets to
-    take what still waits.
-    """
+    def __init__(self) -> None:
+        self._alerts: deque[Alert] = deque(maxlen=KEPT)
 
-    timeout: float = 5.0
-    attempts: int = 3
-    backoff: float = 0.1
-    cooldown: float = 1.0
-    max_cooldown: float = 30.0
-    closing: float = 1.0
+    def __len__(self) -> int:
+        return len(self._alerts)
+
+    def put(self, alert: Alert) -> None:
+        self._alerts.append(alert)
+
+    def take(self) -> Alert | None:
+        return self._alerts.popleft() if self._alerts else None
+
+    def put_back(self, alert: Alert) -> None:
+        if len(self._alerts) < KEPT and all(a.id != alert.id for a in self._alerts):
+            self._alerts.appendleft(alert)
+
+    def forget(self, alert_id: str) -> None:
+        self._alerts = deque((a for a in self._alerts if a.id != alert_id), maxlen=KEPT)
 
 
 class Notifier:
-    """Delivers alerts to `handler`, oldest first; the newest 1,000 wait while it cannot take them.
+    """Delivers alerts to `handler`, oldest first.
 
-    `on_dead(sink, error)` is told once when it has given up, `on_alive(sink)` when it is back.
+    `on_dead(notifier, error)` is told once when it has given up, `on_alive(notifier)` when it is back.
     """
 
     def __init__(
         self,
         name: str,
         handler: Notify,
-        patience: Patience,
+        policy: RetryPolicy,
         on_dead: Callable[[Notifier, str], None],
         on_alive: Callable[[Notifier], None],
     ) -> None:
         self.name = name
         self._handler = handler
-        self._is_async = any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__)))
-        self._patience = patience
-        self._on_dead = on_dead
-        self._on_alive = on_alive
-        self._breaker = CircuitBreaker(patience.attempts, patience.cooldown, patience.max_cooldown)
-        self._waiting: deque[Alert] = deque(maxlen=KEPT)
-        self._filled, self._idle = asyncio.Event(), asyncio.Event()
-        self._idle.set()
         self._called: Future[Any] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._queue = AlertQueue()
+        is_async = any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__)))
+        self._delivery: Delivery[Alert] = Delivery(
+            handler if is_async else self._in_thread,
+            self._queue,
+            policy,
+            on_open=lambda error: on_dead(self, error),
+            on_close=lambda: on_alive(self),
+        )
 
     def put(self, alert: Alert) -> None:
-        """Queue `alert`; while the sink is in trouble only the newest word on each is kept."""
-        if self._breaker.failures:
-            others = [waiting for waiting in self._waiting if waiting.id != alert.id]
-            self._waiting = deque(others, maxlen=KEPT)
-        self._waiting.append(alert)
-        self._idle.clear()
-        self._filled.set()
+        """Queue `alert`; while the handler is in trouble only the newest of each id is kept."""
+        if self._delivery.in_trouble:
+            self._queue.forget(alert.id)
+        self._delivery.put(alert)
 
     def start(self) -> None:
-        if self._task is not None:
-            return
-        if self._waiting:
-            self._filled.set()
-        self._task = asyncio.ensure_future(self._run())
+        self._delivery.start()
 
     async def stop(self) -> None:
-        """Deliver what waits, in bounded time and not to a sink in trouble, then stop."""
-        if self._task is None:
-            return
-        if not self._breaker.failures:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience.closing):
-                    await self._idle.wait()
-        task, self._task = self._task, None
-        task.cancel()
-        await asyncio.wait([task], timeout=self._patience.closing)
+        """Deliver what waits, in bounded time and not to a handler in trouble, then stop."""
+        await self._delivery.drain()
+        await self._delivery.stop()
 
-    async def _run(self) -> None:
-        while True:
-            await self._filled.wait()
-            self._filled.clear()
-            while self._waiting:
-                alert = self._waiting.popleft()
-                try:
-                    await self._deliver(alert)
-                except asyncio.CancelledError:
-                    self._waiting.appendleft(alert)
-                    raise
-            self._idle.set()
-
-    async def _deliver(self, alert: Alert) -> None:
-        """Try until it is delivered."""
-        while (error := await self._try(alert)) is not None:
-            if self._breaker.failed():
-                self._on_dead(self, error)
-            await asyncio.sleep(self._retry_in())
-        was_dead = self._breaker.state != "closed"
-        self._breaker.succeeded()
-        if was_dead:
-            self._on_alive(self)
-
-    async def _try(self, alert: Alert) -> str | None:
-        """None when the handler took the alert, else what went wrong."""
-        try:
-            await bounded(lambda: self._call(alert), self._patience.timeout)
-        except CallFailed as error:
-            return str(error)
-        return None
-
-    def _retry_in(self) -> float:
-        """Seconds until the next trial, after a failed one."""
-        if self._breaker.state == "closed":
-            return self._patience.backoff * 2.0 ** (self._breaker.failures - 1)
-        return self._breaker.retry_in()
-
-    async def _call(self, alert: Alert) -> None:
-        answer: Any
-        if self._is_async:
-            answer = self._handler(alert)
-        else:
-            answer = await self._in_thread(alert)
-        if inspect.isawaitable(answer):
-            await answer
-
-    async def _in_thread(self, alert: Alert) -> Any:
-        """The plain handler's answer. Its thread is a daemon: one that hangs must not outlive us."""
+    async def _in_thread(self, alert: Alert) -> None:
+        """Call a plain handler. Its thread is a daemon: one that hangs must not outlive us."""
         if self._called is not None and not self._called.done():
             raise RuntimeError("its last call has not come back yet")
         future: Future[Any] = Future()
         self._called = future
         call = (future, self._handler, alert)
-        threading.Thread(target=_settle, args=call, name=self.name, daemon=True).start()
-        return await asyncio.wrap_future(future)
+        threading.Thread(target=_call, args=call, name=self.name, daemon=True).start()
+        answer = await asyncio.wrap_future(future)
+        if inspect.isawaitable(answer):
+            await answer
 
 
-def _settle(future: Future[Any], handler: Notify, alert: Alert) -> None:
+def _call(future: Future[Any], handler: Notify, alert: Alert) -> None:
     future.set_running_or_notify_cancel()
     try:
         future.set_result(handler(alert))
-    except Exception as error:  # carried over to the sink's task, which judges it
+    except Exception as error:  # carried over to the delivery, which judges it
         future.set_exception(error)

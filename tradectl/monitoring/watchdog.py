@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from tradectl.domain.events import SystemEvent
 from tradectl.domain.stall import StallDetector
-from tradectl.monitoring.foreign import described
+from tradectl.domain.text import described
 
 BEATS_PER_LIMIT = 10
 
