@@ -100,7 +100,7 @@ def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
             run.line("FILL buy")
             assert len(typed("fills --json").document()) >= 3
             assert {order["status"] for order in typed("orders --json").document()} <= {
-                "filled", "approved", "accepted", "partially_filled",
+                "filled", "submitted", "accepted", "partially_filled",
             }  # fmt: skip
             compared_clean(typed, keys)
             receipt = typed("emergency-stop --flatten --json", **keys).document()
