@@ -216,7 +216,7 @@ async def test_27_denied_for_longer_than_we_believe_it_is_taken_back_when_it_sho
     if price is None:
         assert (await trader.in_status(order, "filled")).filled == Decimal("0.1")
     else:
-        await trader.until(lambda: trader.said("order_revived"))
+        await trader.until(lambda: trader.said("order_reopened"))
         await trader.until(lambda: exchange.truth.open_orders() == [])
     assert (sends(exchange), accepted(trader, order)) == (1, 1)
     await trader.quiet()

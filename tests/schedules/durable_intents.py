@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.simulated_os.system import SimulatedOS
-from tradectl.domain.events import OrderApproved, Record
+from tradectl.domain.events import OrderSubmitted, Record
 from tradectl.domain.orders import client_order_id
 
 
@@ -39,9 +39,9 @@ class DurableIntents:
         if line.startswith(b'{"header":'):
             header = msgspec.json.decode(line)["header"]
             self._accounts[path] = header["state"]["account_id"]
-        elif b'"type":"order_approved"' in line:
+        elif b'"type":"order_submitted"' in line:
             event = msgspec.json.decode(line, type=Record).event
-            assert isinstance(event, OrderApproved)
+            assert isinstance(event, OrderSubmitted)
             known_as = client_order_id(self._accounts[path], event.order_id)
             self.intents[known_as] = event.order_id
 

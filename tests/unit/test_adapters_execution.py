@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.books import RUN, SPOT, approved, cancel, intent, open_books, tick
+from tests.fixtures.books import RUN, SPOT, cancel, intent, open_books, tick
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.events import (
     CancelRejected,
     Event,
@@ -27,8 +28,8 @@ from tradectl.state.latch import HaltLatch
 from tradectl.state.manager import StateManager
 
 
-def approve(event: OrderInitialized, _record: Record) -> list[Event]:
-    return [approved(event.order.order_id)]
+def approve(event: OrderInitialized, record: Record) -> list[Event]:
+    return [OrderApproved(order=ApprovedOrder(event.order, record.at))]
 
 
 class ExecutionHarness:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
+from tests.fixtures.books import approved
 from tradectl.cli.output import figures, render
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
@@ -25,12 +26,12 @@ from tradectl.domain.events import (
     LimitBreached,
     MarketDataEvent,
     OrderAccepted,
-    OrderApproved,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
     OrderRejected,
     Record,
+    RiskAction,
     SignalAction,
     StrategySignalEvent,
     SystemEvent,
@@ -512,7 +513,11 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
         (CancelRequested(order_id="r-1-1", symbol="BTCUSDT"), "ORDER cancel BTCUSDT (r-1-1)"),
         (
             LimitBreached(
-                code="drawdown", message="too deep", limit="0.2", actual="0.21", action="halt"
+                code="drawdown",
+                message="too deep",
+                limit="0.2",
+                actual="0.21",
+                action=RiskAction.HALT,
             ),
             "RISK halt drawdown: too deep [limit 0.2, actual 0.21]",
         ),
@@ -525,7 +530,7 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
             SystemEvent(kind="recovered", message="12 records", component="state"),
             "SYSTEM recovered: 12 records (state)",
         ),
-        (OrderApproved(order_id="r-1-1"), "ORDER approved (r-1-1)"),
+        (approved("r-1-1"), "ORDER approved (r-1-1)"),
     ],
 )
 def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) -> None:
@@ -549,8 +554,8 @@ def test_what_is_not_worth_knowing_is_no_line(event: AnyEvent) -> None:
 def test_an_order_is_told_once_with_the_verdict_of_risk() -> None:
     log = LineLog()
     assert line(order(), log) is None
-    approved = line(OrderApproved(order_id="r-1-1"), log)
-    assert approved == f"{STAMP} ORDER approved buy 0.01 BTCUSDT limit @ 60000.00 (r-1-1)"
+    said = line(approved("r-1-1"), log)
+    assert said == f"{STAMP} ORDER approved buy 0.01 BTCUSDT limit @ 60000.00 (r-1-1)"
     line(order("r-2-1"), log)
     denied = OrderDenied(
         order_id="r-2-1",
@@ -570,8 +575,8 @@ def test_intents_that_are_never_judged_do_not_pile_up() -> None:
     log = LineLog()
     for n in range(3_000):
         line(order(f"r-{n}"), log)
-    assert line(OrderApproved(order_id="r-0"), log) == f"{STAMP} ORDER approved (r-0)"
-    assert "buy" in (line(OrderApproved(order_id="r-2999"), log) or "")
+    assert line(approved("r-0"), log) == f"{STAMP} ORDER approved (r-0)"
+    assert "buy" in (line(approved("r-2999"), log) or "")
 
 
 def test_a_line_stays_one_line_whatever_is_in_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fixtures.fake_account import SPOT, FakeAccount
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import CancelRequested, OrderApproved, OrderFilled
+from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import Side
 from tradectl.domain.orders import WORKING, OrderSpec, OrderStatus
 from tradectl.execution import engine as engine_module
@@ -32,8 +32,8 @@ def spec(order_id: str = "o1", side: Side = Side.BUY, quantity: str = "2") -> Or
     return OrderSpec(order_id, SPOT.symbol, side, Decimal(quantity))
 
 
-def approved(order_id: str = "o1") -> OrderApproved:
-    return OrderApproved(order_id=order_id)
+def approved(order: OrderSpec | None = None) -> ApprovedOrder:
+    return ApprovedOrder(order or spec(), 0)
 
 
 def fill(price: str, quantity: str, order_id: str = "o1", side: Side = Side.BUY) -> OrderFilled:
@@ -50,7 +50,7 @@ def fill(price: str, quantity: str, order_id: str = "o1", side: Side = Side.BUY)
 def sent(engine: ExecutionEngine, account: FakeAccount, *specs: OrderSpec) -> None:
     for each in specs:
         account.work(each, OrderStatus.APPROVED)
-        engine.submit(approved(each.order_id), account)
+        engine.submit(approved(each), account)
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -70,6 +70,14 @@ def test_nothing_but_an_approved_order_is_ever_submitted(
     account.work(spec(), status)
     with pytest.raises(CoreError, match=f"order o1 is {status}: only an approved one is sent"):
         engine.submit(approved(), account)
+
+
+def test_what_is_submitted_is_what_was_asked_for_to_the_digit(
+    engine: ExecutionEngine, account: FakeAccount
+) -> None:
+    account.work(spec(), OrderStatus.APPROVED)
+    with pytest.raises(CoreError, match="the books hold another order o1"):
+        engine.submit(approved(spec(quantity="3")), account)
 
 
 def test_an_order_that_is_not_in_the_books_is_neither_submitted_nor_cancelled(

@@ -19,7 +19,7 @@ from tradectl.bus.core import Core
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import LimitBreached, SystemEvent
+from tradectl.domain.events import LimitBreached, RiskAction, SystemEvent
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert import AlertStatus
 from tradectl.monitoring.alert_registry import MAX_OPEN
@@ -221,7 +221,11 @@ async def test_a_critical_alert_is_repeated_until_somebody_acknowledges_it(bus: 
 async def test_events_on_the_bus_become_alerts(
     bus: EventBus, manager: AlertManager, inbox: Inbox
 ) -> None:
-    bus.post(LimitBreached(source_component="risk", code="DRAWDOWN", message="down", action="halt"))
+    bus.post(
+        LimitBreached(
+            source_component="risk", code="DRAWDOWN", message="down", action=RiskAction.HALT
+        )
+    )
     heard = await inbox.next()
     assert (heard.type, heard.severity, heard.component) == ("DRAWDOWN", "critical", "risk")
 

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from tests.fixtures.books import approved
 from tests.fixtures.documents import as_json
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import ENDS, SystemEventKind
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -15,13 +17,12 @@ from tradectl.domain.events import (
     Event,
     LimitBreached,
     MarketDataEvent,
-    OrderApproved,
     OrderDenied,
     SystemEvent,
     TimerFired,
 )
 from tradectl.monitoring.alert import Alert, AlertSeverity
-from tradectl.monitoring.alert_rules import SEVERITY_OF_KIND, Cleared, Raised, finding_of
+from tradectl.monitoring.alert_rules import SEVERITY_OF_KIND, SILENT, Cleared, Raised, finding_of
 
 
 def system(kind: str, component: str = "part", message: str = "words") -> SystemEvent:
@@ -70,7 +71,12 @@ def test_every_kind_has_a_message_even_when_its_event_has_none() -> None:
     [("alert", "warning"), ("pause", "error"), ("halt", "critical"), ("sing", "warning")],
 )
 def test_a_risk_event_is_as_severe_as_its_action(action: str, severity: str) -> None:
-    event = LimitBreached(source_component="risk", code="DRAWDOWN", message="down", action=action)
+    event = LimitBreached(
+        source_component="risk",
+        code="DRAWDOWN",
+        message="down",
+        action=action,  # type: ignore[arg-type]
+    )
     assert finding_of(event) == Raised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
 
 
@@ -103,6 +109,11 @@ def test_an_emergency_stop_is_critical_with_or_without_a_reason(reason: str) -> 
     assert finding == Raised("emergency_stop", message, AlertSeverity.CRITICAL, "cli")
 
 
+def test_every_kind_of_system_event_has_its_severity_or_is_the_end_of_one_that_has() -> None:
+    assert sorted([*SEVERITY_OF_KIND, *ENDS, *SILENT]) == sorted(SystemEventKind)
+    assert {*ENDS.values()} <= SEVERITY_OF_KIND.keys()
+
+
 @pytest.mark.parametrize(
     ("kind", "over"),
     [("feed_fresh", "feed_stale"), ("strategy_released", "strategy_quarantined")],
@@ -118,7 +129,7 @@ def test_some_events_end_what_others_began(kind: str, over: str) -> None:
         system("stopped"),
         CommandReceived(command=Command.PAUSE),
         TimerFired(name="risk"),
-        OrderApproved(order_id="o1"),
+        approved("o1"),
         MarketDataEvent(symbol="X", price=Decimal(1), volume=Decimal(1)),
     ],
 )

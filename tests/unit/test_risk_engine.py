@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied, RestrictionKind
+from tradectl.domain.events import LimitBreached, OrderDenied, RestrictionKind, RiskAction
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
@@ -54,13 +55,13 @@ def order(n: int = 0, side: Side = Side.BUY, quantity: str = "1", **fields: Any)
     return OrderSpec(f"id-{n}", fields.pop("symbol", BTC), side, D(quantity), **fields)
 
 
-def code(event: OrderApproved | OrderDenied) -> str:
+def code(event: ApprovedOrder | OrderDenied) -> str:
     return event.code if isinstance(event, OrderDenied) else "approved"
 
 
 def test_an_order_that_every_check_lets_pass_is_approved() -> None:
     approved = RiskEngine(RiskLimits()).judge(order(), account(), 0)
-    assert approved == OrderApproved(source_component="risk", order_id="id-0")
+    assert approved == ApprovedOrder(order(), 0)
 
 
 def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
@@ -166,7 +167,7 @@ def test_a_thousand_signals_a_second_are_throttled() -> None:
 
 
 def test_the_same_orders_at_the_same_times_are_judged_the_same() -> None:
-    def run() -> list[OrderApproved | OrderDenied]:
+    def run() -> list[ApprovedOrder | OrderDenied]:
         engine, view = RiskEngine(RiskLimits(max_orders_per_second=1)), account()
         return [
             engine.judge(order(n // 2, quantity=f"{1 + n % 3}"), view, n * SECOND // 7)
@@ -221,7 +222,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
             message="today's loss is 15.00%: the limit is 12%",
             limit="12",
             actual="15",
-            action="halt",
+            action=RiskAction.HALT,
         )
     ]
 

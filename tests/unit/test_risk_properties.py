@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
-from tradectl.domain.events import OrderApproved
+from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.money import ZERO, Side, is_sane
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.risk.engine import RiskEngine
@@ -42,7 +42,7 @@ ASKED = st.tuples(SYMBOLS, SIDES, LOTS, st.sampled_from(["wait", "fill", "part",
 
 
 def approve(engine: RiskEngine, spec: OrderSpec, view: FakeAccount) -> bool:
-    return isinstance(engine.judge(spec, view, 0), OrderApproved)
+    return isinstance(engine.judge(spec, view, 0), ApprovedOrder)
 
 
 def handle(view: FakeAccount, spec: OrderSpec, fate: str) -> None:
@@ -111,7 +111,7 @@ def test_an_exit_is_never_refused_for_its_exposure(
     verdict = RiskEngine(LIMITS).judge(
         OrderSpec("exit", symbol, side, quantity, reduce_only=flagged), view, 0
     )
-    if not isinstance(verdict, OrderApproved):
+    if not isinstance(verdict, ApprovedOrder):
         assert verdict.code not in EXPOSURE_CODES
         assert verdict.code == "MIN_NOTIONAL"
 

@@ -24,6 +24,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EmergencyStopReceived,
     LimitBreached,
+    RiskAction,
     TimerFired,
 )
 from tradectl.domain.money import ZERO, Side
@@ -171,9 +172,9 @@ def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -
 
 PAUSE = CommandReceived(command=Command.PAUSE, reason="lunch")
 RESUME = CommandReceived(command=Command.RESUME)
-RISK_PAUSE = LimitBreached(code="loss", message="too much", action="pause")
-RISK_HALT = LimitBreached(code="loss", message="far too much", action="halt")
-RISK_ALERT = LimitBreached(code="loss", message="a bit", action="alert")
+RISK_PAUSE = LimitBreached(code="loss", message="too much", action=RiskAction.PAUSE)
+RISK_HALT = LimitBreached(code="loss", message="far too much", action=RiskAction.HALT)
+RISK_ALERT = LimitBreached(code="loss", message="a bit", action=RiskAction.ALERT)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderSubmitted,
     Record,
+    RiskAction,
 )
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
@@ -97,9 +98,8 @@ class ExecutionAdapter:
 
     def _on_approved(self, event: OrderApproved, _record: Record) -> list[Event]:
         """Release it: the command waits in the outbox until the step is durable."""
-        command = self.engine.submit(event, self._state.books)
-        self._bus.send(command)
-        spec = command.order.spec
+        self._bus.send(self.engine.submit(event.order, self._state.books))
+        spec = event.order.spec
         return [
             OrderSubmitted(source_component=self.name, order_id=spec.order_id, symbol=spec.symbol)
         ]
@@ -113,7 +113,7 @@ class ExecutionAdapter:
         return []
 
     def _on_risk(self, event: LimitBreached, _record: Record) -> list[Event]:
-        if event.action == "halt":
+        if event.action == RiskAction.HALT:
             return [*self.engine.cancel_all(self._state.books, event.message)]
         return []
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Event, OrderInitialized, Record, TimerFired
+from tradectl.domain.events import (
+    Event,
+    OrderApproved,
+    OrderDenied,
+    OrderInitialized,
+    Record,
+    TimerFired,
+)
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.books import RISK_TIMER
@@ -37,7 +44,10 @@ class RiskAdapter:
         self._bus.components.stopped(self.name)
 
     def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
-        return [self.engine.judge(order.order, self._state.books, record.at)]
+        judged = self.engine.judge(order.order, self._state.books, record.at)
+        if isinstance(judged, OrderDenied):
+            return [judged]
+        return [OrderApproved(source_component=self.name, order=judged)]
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         if timer.name == RISK_TIMER:

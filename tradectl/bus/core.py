@@ -15,7 +15,15 @@ from typing import Any, TypeVar
 
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
-from tradectl.domain.events import KINDS, Event, LimitBreached, Record, SystemEvent
+from tradectl.domain.events import (
+    KINDS,
+    Event,
+    LimitBreached,
+    Record,
+    RiskAction,
+    SystemEvent,
+    SystemEventKind,
+)
 from tradectl.domain.text import harmless
 
 E = TypeVar("E", bound=Event)
@@ -146,9 +154,14 @@ def _failure(handler: AnyHandler, error: Exception) -> Event:
     if isinstance(error, CoreError):
         return _halt("core_error", message)
     return SystemEvent(
-        source_component="core", kind="component_failed", component=name, message=message
+        source_component="core",
+        kind=SystemEventKind.COMPONENT_FAILED,
+        component=name,
+        message=message,
     )
 
 
 def _halt(code: str, message: str) -> LimitBreached:
-    return LimitBreached(source_component="core", code=code, message=message, action="halt")
+    return LimitBreached(
+        source_component="core", code=code, message=message, action=RiskAction.HALT
+    )

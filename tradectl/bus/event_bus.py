@@ -33,6 +33,7 @@ from tradectl.domain.events import (
     MarketDataEvent,
     Record,
     SystemEvent,
+    SystemEventKind,
     TimerFired,
 )
 from tradectl.domain.histogram import Histogram
@@ -277,7 +278,7 @@ class EventBus:
         self.post(
             SystemEvent(
                 source_component="bus",
-                kind="handler_failed",
+                kind=SystemEventKind.HANDLER_FAILED,
                 component=name,
                 message=f"{name} keeps failing: {error}",
             )

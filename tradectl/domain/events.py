@@ -15,65 +15,34 @@ Seven families, each with a base class or one class that users make themselves:
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: an exchange's word on an order
     system            SystemEvent          commands and timers are of this family too
 
-On the wire each event is a JSON object whose `type` is the name of its class in snake_case
-(`order_filled`; a trailing Event is left out). The journal's header carries the version of these
-shapes, `WIRE_VERSION`.
+The journal's header carries the version of these shapes, `WIRE_VERSION`.
 """
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from enum import IntEnum, StrEnum
 from math import isfinite, nan
 from typing import ClassVar, get_args
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from tradectl.domain.commands import ApprovedOrder
+from tradectl.domain.event import (
+    Command,
+    Event,
+    EventPriority,
+    EventType,
+    Liquidity,
+    RestrictionKind,
+    RiskAction,
+    SignalAction,
+    SystemEventKind,
+)
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, Trigger
 
 WIRE_VERSION = 2
-
-
-class EventType(StrEnum):
-    """The seven families; `bus.subscribe` takes one of them."""
-
-    MARKET_DATA = "market_data"
-    STRATEGY_SIGNAL = "strategy_signal"
-    PORTFOLIO = "portfolio"
-    ORDER = "order"
-    EXECUTION = "execution"
-    RISK = "risk"
-    SYSTEM = "system"
-
-
-class EventPriority(IntEnum):
-    """Which waiting input goes first; within one class the oldest does."""
-
-    EMERGENCY = 0
-    COMMAND = 1
-    EXECUTION = 2
-    RISK = 3
-    TIMER = 4
-    MARKET_DATA = 5
-
-
-def wire_name(class_name: str) -> str:
-    """`order_filled` for OrderFilled, `market_data` for MarketDataEvent."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name.removesuffix("Event")).lower()
-
-
-class Event(
-    Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag=wire_name
-):
-    """Base of all events. `source_component` names who said it."""
-
-    event_type: ClassVar[EventType]
-    priority: ClassVar[EventPriority] = EventPriority.TIMER
-
-    source_component: str = ""
 
 
 # --- market data -----------------------------------------------------------------------------------
@@ -126,15 +95,6 @@ class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
 
 
 # --- decisions -------------------------------------------------------------------------------------
-
-
-class SignalAction(StrEnum):
-    BUY = "buy"
-    """be long"""
-    SELL = "sell"
-    """be short, or out where one cannot be short"""
-    CLOSE = "close"
-    """be out"""
 
 
 class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -232,9 +192,13 @@ class RiskEvent(Event, frozen=True, gc=False, kw_only=True):
 
 
 class OrderApproved(RiskEvent, frozen=True, gc=False, kw_only=True):
-    """Risk let an order pass: it may be submitted."""
+    """Risk let an order pass: what it carries may be submitted, and nothing else."""
 
-    order_id: str
+    order: ApprovedOrder
+
+    @property
+    def order_id(self) -> str:
+        return self.order.spec.order_id
 
 
 class OrderDenied(RiskEvent, frozen=True, gc=False, kw_only=True):
@@ -255,35 +219,14 @@ class OrderDenied(RiskEvent, frozen=True, gc=False, kw_only=True):
 
 
 class LimitBreached(RiskEvent, frozen=True, gc=False, kw_only=True):
-    """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it
-    (`alert`, `pause`, `halt`)."""
+    """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it."""
 
     code: str
     message: str
     limit: str = ""
     actual: str = ""
-    action: str = "alert"
+    action: RiskAction = RiskAction.ALERT
     symbol: str = ""
-
-
-class RestrictionKind(StrEnum):
-    """Why trading in a symbol is held back."""
-
-    UNRECONCILED = "unreconciled"
-    """its exchange has not yet been compared with our books"""
-    MISMATCH = "mismatch"
-    """the exchange holds another position than our books"""
-    BALANCE = "balance"
-    """the exchange holds less or more money than our books"""
-    STALE = "stale"
-    """its market data is old"""
-    BROKEN_BOOK = "broken_book"
-    """its order book lost a step, or is crossed"""
-
-    @property
-    def blocks_exits(self) -> bool:
-        """Even an exit would be of a size that nobody knows."""
-        return self in (RestrictionKind.UNRECONCILED, RestrictionKind.MISMATCH)
 
 
 class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
@@ -354,11 +297,6 @@ class OrderOutcomeLost(ExecutionEvent, frozen=True, gc=False, kw_only=True):
     trigger: ClassVar[Trigger] = Trigger.LOSE
 
 
-class Liquidity(StrEnum):
-    MAKER = "maker"
-    TAKER = "taker"
-
-
 class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
     """A fill is a fact; the books know whether it is the last one of its order.
 
@@ -401,21 +339,17 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
 
 
 class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
-    """Something about the machine rather than the market: a `kind` in snake_case, and a message."""
+    """Something about the machine rather than the market: a `kind` in snake_case, and a message.
+
+    All that tradectl says itself is of a SystemEventKind. A user's own code may say what it likes: a
+    kind that is not among them is shown, journalled and replayed like any other, and alerts nobody.
+    """
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
 
     kind: str
     message: str = ""
     component: str = ""
-
-
-class Command(StrEnum):
-    PAUSE = "pause"
-    RESUME = "resume"
-    EMERGENCY_STOP = "emergency_stop"
-    CANCEL_ALL = "cancel_all"
-    QUARANTINE = "quarantine"
 
 
 class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
@@ -511,12 +445,13 @@ __all__ = [
     "QuoteEvent",
     "Record",
     "RestrictionKind",
+    "RiskAction",
     "RiskEvent",
     "SignalAction",
     "StrategySignalEvent",
     "SymbolRestricted",
     "SystemEvent",
+    "SystemEventKind",
     "TargetComputed",
     "TimerFired",
-    "wire_name",
 ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import CancelRequested, OrderApproved, OrderFilled
+from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import BPS, ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.views import AccountView
@@ -27,19 +27,21 @@ class ExecutionEngine:
         self.slippage_notional = ZERO
         self._arrival: OrderedDict[str, Decimal] = OrderedDict()
 
-    def submit(self, event: OrderApproved, view: AccountView) -> SubmitOrder:
-        """The command for an order that risk let pass. Raises CoreError for one that it did not."""
-        order = self._order(event.order_id, view)
+    def submit(self, approved: ApprovedOrder, view: AccountView) -> SubmitOrder:
+        """The command for an order that risk let pass. Raises CoreError where the books hold another
+        one, or one that is not to be sent any more."""
+        order_id = approved.spec.order_id
+        order = self._order(order_id, view)
+        if order.spec != approved.spec:
+            raise CoreError(f"the books hold another order {order_id} than risk let pass")
         if order.status is not OrderStatus.APPROVED:
-            raise CoreError(
-                f"order {event.order_id} is {order.status}: only an approved one is sent"
-            )
-        mark = view.mark(order.spec.symbol)
+            raise CoreError(f"order {order_id} is {order.status}: only an approved one is sent")
+        mark = view.mark(approved.spec.symbol)
         if mark is not None:
-            self._arrival[event.order_id] = mark
+            self._arrival[order_id] = mark
             if len(self._arrival) > ARRIVALS_KEPT:
                 self._arrival.popitem(last=False)
-        return SubmitOrder(ApprovedOrder(order.spec, order.created_at))
+        return SubmitOrder(approved)
 
     def cancel(self, event: CancelRequested, view: AccountView) -> CancelOrder:
         order = self._order(event.order_id, view)

@@ -11,14 +11,17 @@ from typing import Any
 
 from msgspec import Struct
 
+from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     LimitBreached,
     OrderDenied,
     RestrictionKind,
+    RiskAction,
     SymbolRestricted,
     SystemEvent,
+    SystemEventKind,
 )
 from tradectl.monitoring.alert import AlertSeverity
 
@@ -41,7 +44,11 @@ class Cleared(Struct, frozen=True, gc=False):
 
 Finding = Raised | Cleared | None
 
-SEVERITY_OF_ACTION = {"alert": WARNING, "pause": ERROR, "halt": CRITICAL}
+SEVERITY_OF_ACTION = {
+    RiskAction.ALERT: WARNING,
+    RiskAction.PAUSE: ERROR,
+    RiskAction.HALT: CRITICAL,
+}
 """A risk event is as severe as what is done about it."""
 
 SEVERITY_OF_HOLD = {
@@ -51,46 +58,39 @@ SEVERITY_OF_HOLD = {
 }
 """Of the other kinds of hold a WARNING."""
 
-SEVERITY_OF_KIND = {
-    "cancel_failed": ERROR,
-    "changed": WARNING,
-    "clock_skew": ERROR,
-    "component_failed": ERROR,
-    "dead_man_failed": ERROR,
-    "fee_not_valued": WARNING,
-    "feed_bad_rows": WARNING,
-    "feed_lost": WARNING,
-    "feed_stale": WARNING,
-    "handler_failed": ERROR,
-    "inconsistent": CRITICAL,
-    "loop_stalled": ERROR,
-    "order_revived": ERROR,
-    "order_stray": ERROR,
-    "order_unknown": ERROR,
-    "projection_stalled": ERROR,
-    "reconcile_failed": ERROR,
-    "recovered": INFO,
-    "slow_step": WARNING,
-    "strategy_failed": WARNING,
-    "strategy_quarantined": ERROR,
-    "strategy_throttled": WARNING,
-    "user_stream_lost": WARNING,
+SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
+    SystemEventKind.CANCEL_FAILED: ERROR,
+    SystemEventKind.CHANGED: WARNING,
+    SystemEventKind.CLOCK_SKEW: ERROR,
+    SystemEventKind.COMPONENT_FAILED: ERROR,
+    SystemEventKind.DEAD_MAN_FAILED: ERROR,
+    SystemEventKind.FEED_BAD_ROWS: WARNING,
+    SystemEventKind.FEED_LOST: WARNING,
+    SystemEventKind.FEED_STALE: WARNING,
+    SystemEventKind.FEE_NOT_VALUED: WARNING,
+    SystemEventKind.HANDLER_FAILED: ERROR,
+    SystemEventKind.INCONSISTENT: CRITICAL,
+    SystemEventKind.LOOP_STALLED: ERROR,
+    SystemEventKind.ORDER_ORPHANED: ERROR,
+    SystemEventKind.ORDER_REOPENED: ERROR,
+    SystemEventKind.ORDER_UNKNOWN: ERROR,
+    SystemEventKind.PROJECTION_STALLED: ERROR,
+    SystemEventKind.RECONCILE_FAILED: ERROR,
+    SystemEventKind.RECOVERED: INFO,
+    SystemEventKind.SLOW_STEP: WARNING,
+    SystemEventKind.STRATEGY_FAILED: WARNING,
+    SystemEventKind.STRATEGY_QUARANTINED: ERROR,
+    SystemEventKind.STRATEGY_THROTTLED: WARNING,
+    SystemEventKind.USER_STREAM_LOST: WARNING,
 }
-"""System events of other kinds (started, stopped, ...) alert nobody."""
+"""The kinds that tell of an end (`ENDS`) have no severity: they clear."""
 
-CLEARED_BY_KIND = {
-    "clock_skew_over": "clock_skew",
-    "dead_man_failed_over": "dead_man_failed",
-    "feed_back": "feed_lost",
-    "feed_fresh": "feed_stale",
-    "cancel_failed_over": "cancel_failed",
-    "order_unknown_over": "order_unknown",
-    "reconcile_failed_over": "reconcile_failed",
-    "strategy_released": "strategy_quarantined",
-    "user_stream_lost_over": "user_stream_lost",
-}
+SILENT = frozenset({SystemEventKind.DATA_IGNORED, SystemEventKind.STRATEGY_IDLE})
+"""They stand in the journal and alert nobody, like a kind of a user's own."""
 
-MESSAGE_OF_KIND = {"recovered": "recovered after a crash"}
+CLEARED_BY_KIND: dict[str, str] = {over.value: begun.value for over, begun in ENDS.items()}
+
+MESSAGE_OF_KIND: dict[str, str] = {SystemEventKind.RECOVERED: "recovered after a crash"}
 """For events that come without words."""
 
 EXPECTED_DENIALS = ("HALTED", "HELD", "NOT_SENT", "PAUSED")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock
-from tradectl.domain.events import MarketDataEvent, SystemEvent
+from tradectl.domain.events import MarketDataEvent, SystemEvent, SystemEventKind
 from tradectl.domain.text import harmless
 from tradectl.domain.time import age_s
 
@@ -72,14 +72,14 @@ class DataAge:
 
 
 def _tell_stale(symbol: str, age: float) -> SystemEvent:
-    return _feed_event("feed_stale", symbol, f"no market data for {age:.1f} s")
+    return _feed_event(SystemEventKind.FEED_STALE, symbol, f"no market data for {age:.1f} s")
 
 
 def _tell_fresh(symbol: str) -> SystemEvent:
-    return _feed_event("feed_fresh", symbol, "market data is back")
+    return _feed_event(SystemEventKind.FEED_FRESH, symbol, "market data is back")
 
 
-def _feed_event(kind: str, symbol: str, message: str) -> SystemEvent:
+def _feed_event(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
     name = harmless(symbol)
     return SystemEvent(
         source_component="monitor",

@@ -16,7 +16,7 @@ import msgspec
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import SystemEvent
+from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import MILLISECOND, iso
 from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alerts import AlertManager
@@ -191,7 +191,7 @@ class SystemMonitor:
 def _slow_step(seq: int, ns: int) -> SystemEvent:
     return SystemEvent(
         source_component="monitor",
-        kind="slow_step",
+        kind=SystemEventKind.SLOW_STEP,
         component="core",
         message=f"the step that ended with record {seq} took {ns // MILLISECOND} ms",
     )

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tradectl.domain.events import SystemEvent
+from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.text import described
 
@@ -92,7 +92,7 @@ class Watchdog:
 def _stalled(silence: float) -> SystemEvent:
     return SystemEvent(
         source_component="watchdog",
-        kind="loop_stalled",
+        kind=SystemEventKind.LOOP_STALLED,
         component="loop",
         message=f"the event loop stood still for {silence:.1f} s: a strategy or handler blocked it",
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tradectl.domain.events import LimitBreached, OrderApproved, OrderDenied
+from tradectl.domain.commands import ApprovedOrder
+from tradectl.domain.events import LimitBreached, OrderDenied
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.views import AccountView
@@ -30,8 +31,9 @@ class RiskEngine:
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._watches = default_limit_monitors(limits)
 
-    def judge(self, order: OrderSpec, view: AccountView, at: int) -> OrderApproved | OrderDenied:
-        """The first refusal, else the approval. `at` is the time of the step, ns UTC."""
+    def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
+        """The first refusal, else the order as one that may be submitted: nobody but risk makes an
+        ApprovedOrder. `at` is the time of the step, ns UTC."""
         context = RiskContext(order, view, at)
         for check in self._checks:
             try:
@@ -42,7 +44,7 @@ class RiskEngine:
                 return _denied(order, refusal)
         for check in self._remembering:
             check.remember(order, at)
-        return OrderApproved(source_component=NAME, order_id=order.order_id)
+        return ApprovedOrder(order, at)
 
     def review(self, view: AccountView, at: int) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from tradectl.domain.events import LimitBreached
+from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.money import plain
 from tradectl.domain.views import AccountView
 from tradectl.risk.limits import RiskLimits
@@ -19,8 +19,8 @@ from tradectl.risk.measures import leverage, lost_pct
 CLEARS_AT = Decimal("0.9")
 """A level is over when the figure is below this share of it."""
 
-Level = tuple[Decimal, str]
-"""Where it begins, and what is done: `alert`, `pause` or `halt`."""
+Level = tuple[Decimal, RiskAction]
+"""Where it begins, and what is done."""
 
 
 class LimitMonitor:
@@ -96,4 +96,4 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
 
 
 def _alert(limit: Decimal | None) -> tuple[Level, ...]:
-    return () if limit is None else ((limit, "alert"),)
+    return () if limit is None else ((limit, RiskAction.ALERT),)

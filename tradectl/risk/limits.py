@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.domain.errors import ConfigError
+from tradectl.domain.events import RiskAction
 from tradectl.domain.money import is_sane
 
 Loss = Literal["daily_loss", "drawdown"]
-ACTIONS = ("alert", "pause", "halt")
 ABOVE_ZERO = (
     "max_order_notional",
     "max_position_notional",
@@ -88,14 +88,16 @@ class RiskLimits(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
         self._check_levels("daily_loss")
         self._check_levels("drawdown")
 
-    def levels(self, loss: Loss) -> tuple[tuple[Decimal, str], ...]:
+    def levels(self, loss: Loss) -> tuple[tuple[Decimal, RiskAction], ...]:
         """The (percent, action) that are on, mildest first."""
-        found = ((getattr(self, f"{loss}_{action}_pct"), action) for action in ACTIONS)
+        found = ((getattr(self, f"{loss}_{action}_pct"), action) for action in RiskAction)
         return tuple((value, action) for value, action in found if value is not None)
 
     def no_entries_from(self, loss: Loss) -> Decimal | None:
         """The percentage from which on no position is opened or enlarged."""
-        return next((value for value, action in self.levels(loss) if action != "alert"), None)
+        return next(
+            (value for value, action in self.levels(loss) if action is not RiskAction.ALERT), None
+        )
 
     def with_at_most(self, orders: int | None) -> RiskLimits:
         """These limits with no more than so many working orders; None leaves them as they are."""

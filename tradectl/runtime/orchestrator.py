@@ -28,7 +28,9 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     LimitBreached,
     Record,
+    RiskAction,
     SystemEvent,
+    SystemEventKind,
 )
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingState
@@ -91,7 +93,7 @@ class TradingOrchestrator:
             self.event_bus.post(
                 SystemEvent(
                     source_component="orchestrator",
-                    kind="component_failed",
+                    kind=SystemEventKind.COMPONENT_FAILED,
                     component=name,
                     message=message,
                 )
@@ -201,7 +203,7 @@ class TradingOrchestrator:
 
         A latch that cannot be set must not change the step; whoever watches tries again, and tells.
         """
-        if event.action == "halt" and self._latch is not None:
+        if event.action == RiskAction.HALT and self._latch is not None:
             with contextlib.suppress(StateError):
                 self._latch.set(self.state_manager.books.account.mode_reason)
 

@@ -23,7 +23,7 @@ from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import Halted, TradectlError
-from tradectl.domain.events import Event, MarketDataEvent
+from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
@@ -222,7 +222,9 @@ class TradingRun(Session):
                 f"{progress.bad_count} bad rows were not traded on; "
                 f"the first: {first.file}:{first.line}: {first.reason}"
             )
-            self.alerts.raise_alert("feed_bad_rows", message, AlertSeverity.WARNING, "feed")
+            self.alerts.raise_alert(
+                SystemEventKind.FEED_BAD_ROWS, message, AlertSeverity.WARNING, "feed"
+            )
 
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.

@@ -19,7 +19,7 @@ from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
-from tradectl.domain.events import SystemEvent
+from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.writer import Footer, Header, sync_file
@@ -153,7 +153,7 @@ class Session:
             state_hash=self.state.state_hash(),
         )
 
-    def tell(self, kind: str, message: str) -> None:
+    def tell(self, kind: SystemEventKind, message: str) -> None:
         """Enter something about this run among its events."""
         event = SystemEvent(source_component="run", kind=kind, component="run", message=message)
         self.bus.post(event)
@@ -163,16 +163,16 @@ class Session:
         if recovered is not None and not recovered.clean:
             tail = ", an unfinished tail was dropped" if recovered.torn else ""
             self.tell(
-                "recovered",
+                SystemEventKind.RECOVERED,
                 f"run {recovered.run_id} did not end by itself: its account was recovered at record "
                 f"{recovered.last_seq}{tail}",
             )
         if self.state.problems:
-            self.tell("inconsistent", "; ".join(self.state.problems))
+            self.tell(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))
         if recovered is not None and self.source not in SHORT:
             changed = changes(self.state_dir, self._header)
             if changed:
-                self.tell("changed", changed)
+                self.tell(SystemEventKind.CHANGED, changed)
 
 
 def next_run_id(state_dir: StateDir) -> str:

@@ -42,6 +42,7 @@ from tradectl.domain.events import (
     PositionChanged,
     QuoteEvent,
     Record,
+    RiskAction,
     SymbolRestricted,
     TimerFired,
 )
@@ -153,9 +154,9 @@ class Books(BooksView):
             )
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
-        if event.action == "halt":
+        if event.action == RiskAction.HALT:
             self._halt(f"{event.code}: {event.message}", record.at)
-        elif event.action == "pause" and self.mode is TradingState.RUNNING:
+        elif event.action == RiskAction.PAUSE and self.mode is TradingState.RUNNING:
             self.account.mode = TradingState.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
 

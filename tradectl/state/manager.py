@@ -22,7 +22,7 @@ from tradectl.bus.core import AnyHandler, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
-from tradectl.domain.events import SystemEvent
+from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 from tradectl.state import status
@@ -173,7 +173,7 @@ class StateManager:
             self._behind_since = now
             self._bus.post(
                 SystemEvent(
-                    source_component="state", kind="projection_stalled", component="state",
+                    source_component="state", kind=SystemEventKind.PROJECTION_STALLED, component="state",
                     message=message,
                 )
             )  # fmt: skip

@@ -22,6 +22,7 @@ from tradectl.domain.events import (
     MarketDataEvent,
     StrategySignalEvent,
     SystemEvent,
+    SystemEventKind,
 )
 from tradectl.strategy import catalog
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
@@ -117,7 +118,7 @@ class StrategyEngine:
             return []
         running.leave()
         self._forget_routes()
-        return [_system("strategy_quarantined", running.component, reason)]
+        return [_system(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)]
 
     def release(self, name: str) -> list[Event]:
         """Let an instance play again, from a new start of its objects. UsageError if unknown."""
@@ -126,7 +127,7 @@ class StrategyEngine:
             return []
         running.come_back()
         self._forget_routes()
-        return [_system("strategy_released", running.component, "starts anew")]
+        return [_system(SystemEventKind.STRATEGY_RELEASED, running.component, "starts anew")]
 
     def records(self) -> list[StrategyRecord]:
         return [running.record() for running in self._running_strategies.values()]
@@ -156,7 +157,7 @@ class StrategyEngine:
         self._held[slot.running.config.name, slot.symbol] = slot
         if slot.hold(signal, at):
             message = f"{slot.symbol}: over {self._pace} signals in a second; the last one waits"
-            self._tell("strategy_throttled", slot.running.component, message)
+            self._tell(SystemEventKind.STRATEGY_THROTTLED, slot.running.component, message)
 
     def _say_held(self, at: int) -> None:
         """A wish must not get lost: the last of a burst may have been the exit."""
@@ -180,12 +181,12 @@ class StrategyEngine:
 
     def _report(self, running: RunningStrategy, message: str) -> None:
         running.failures += 1
-        self._tell("strategy_failed", running.component, message)
+        self._tell(SystemEventKind.STRATEGY_FAILED, running.component, message)
 
-    def _tell(self, kind: str, component: str, message: str) -> None:
+    def _tell(self, kind: SystemEventKind, component: str, message: str) -> None:
         self._out.append(_system(kind, component, message))
 
-    def _tell_once(self, kind: str, component: str, message: str) -> None:
+    def _tell_once(self, kind: SystemEventKind, component: str, message: str) -> None:
         if (component, message) not in self._told:
             self._told.add((component, message))
             self._tell(kind, component, message)
@@ -208,7 +209,7 @@ class StrategyEngine:
         else:
             route = NOBODY
             message = f"{symbol}: bars of {spell_timeframe(feed)} are ignored: there is finer data"
-            self._tell_once("data_ignored", "strategy", message)
+            self._tell_once(SystemEventKind.DATA_IGNORED, "strategy", message)
         self._routes.setdefault(feed, {})[symbol] = route
         return route
 
@@ -232,7 +233,7 @@ class StrategyEngine:
             else:
                 wanted, given = spell_timeframe(running.timeframe), spell_timeframe(feed)
                 message = f"{symbol}: bars of {wanted} cannot be made from bars of {given}"
-                self._tell_once("strategy_idle", running.component, message)
+                self._tell_once(SystemEventKind.STRATEGY_IDLE, running.component, message)
         bars = tuple((self._builder(symbol, t), tuple(heard)) for t, heard in made.items())
         return Route(bars, (*direct, *_callbacks(slots, "on_trade")))
 
@@ -269,7 +270,7 @@ def _callbacks(slots: list[SymbolSlot], callback: str) -> tuple[Callback, ...]:
     return tuple(slot.callbacks[callback] for slot in slots if callback in slot.callbacks)
 
 
-def _system(kind: str, component: str, message: str) -> SystemEvent:
+def _system(kind: SystemEventKind, component: str, message: str) -> SystemEvent:
     return SystemEvent(
         source_component="strategy", kind=kind, component=component, message=one_line(message)
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
+from tradectl.domain.events import SystemEventKind
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
@@ -43,7 +44,7 @@ async def follow_user_stream(
     waits = pauses()
 
     def works_again() -> None:
-        if reporter.problem_over("user_stream_lost"):
+        if reporter.problem_over(SystemEventKind.USER_STREAM_LOST):
             lost()
 
     while True:
@@ -55,7 +56,7 @@ async def follow_user_stream(
         except AccessLost as error:
             reporter.report_access_lost(error)
         except ExchangeError as error:
-            if reporter.problem("user_stream_lost", str(error)):
+            if reporter.problem(SystemEventKind.USER_STREAM_LOST, str(error)):
                 reporter.restrict_all(
                     "the account's stream was lost: orders and fills are being compared"
                 )
@@ -79,9 +80,9 @@ async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -
         else:
             if abs(offset) > LARGEST_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
-                reporter.problem("clock_skew", f"its clock is {away}: set that one")
+                reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: set that one")
             else:
-                reporter.problem_over("clock_skew")
+                reporter.problem_over(SystemEventKind.CLOCK_SKEW)
         await asyncio.sleep(every)
 
 
@@ -93,11 +94,11 @@ async def keep_dead_man_armed(
         try:
             async with asyncio.timeout(seconds / 2):
                 await venue.arm_dead_man(symbols, seconds)
-            reporter.problem_over("dead_man_failed")
+            reporter.problem_over(SystemEventKind.DEAD_MAN_FAILED)
         except AccessLost as error:
             reporter.report_access_lost(error)
         except (ExchangeError, TimeoutError) as error:
-            reporter.problem("dead_man_failed", f"{error or 'no answer in time'}")
+            reporter.problem(SystemEventKind.DEAD_MAN_FAILED, f"{error or 'no answer in time'}")
         await asyncio.sleep(seconds / 4)
 
 

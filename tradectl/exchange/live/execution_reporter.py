@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tradectl.domain.errors import AccessLost
+from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
     Event,
     LimitBreached,
     RestrictionKind,
+    RiskAction,
     SymbolRestricted,
     SystemEvent,
+    SystemEventKind,
 )
 from tradectl.domain.text import harmless
 from tradectl.exchange.base import AT_ONCE
@@ -23,6 +26,7 @@ from tradectl.exchange.live.order_tracker import Reports
 Post = Callable[[Event, int], None]
 
 ACCESS_LOST = "access_lost"
+ENDED_BY = {begun: end for end, begun in ENDS.items()}
 
 
 class ExecutionReporter:
@@ -48,7 +52,7 @@ class ExecutionReporter:
         for report in reports:
             self._post(report, AT_ONCE)
 
-    def post_system_event(self, kind: str, message: str) -> None:
+    def post_system_event(self, kind: SystemEventKind, message: str) -> None:
         event = SystemEvent(
             source_component=self._name,
             kind=kind,
@@ -57,7 +61,7 @@ class ExecutionReporter:
         )
         self._post(event, AT_ONCE)
 
-    def problem(self, kind: str, message: str) -> bool:
+    def problem(self, kind: SystemEventKind, message: str) -> bool:
         """Reported once, until it is over; True when it was reported."""
         if kind in self._problems:
             return False
@@ -65,12 +69,12 @@ class ExecutionReporter:
         self.post_system_event(kind, message)
         return True
 
-    def problem_over(self, kind: str) -> bool:
+    def problem_over(self, kind: SystemEventKind) -> bool:
         """Report that a problem is over; False where there was none."""
         was_there = kind in self._problems
         if was_there:
             self._problems.discard(kind)
-            self.post_system_event(f"{kind}_over", "it works again")
+            self.post_system_event(ENDED_BY[kind], "it works again")
         return was_there
 
     def report_access_lost(self, error: AccessLost) -> None:
@@ -84,7 +88,7 @@ class ExecutionReporter:
             source_component=self._name,
             code=code,
             message=harmless(f"{self._name}: {message}"),
-            action="halt",
+            action=RiskAction.HALT,
         )
         self._post(event, AT_ONCE)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from tradectl.domain.errors import ExchangeError
+from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import Venue, VenueFill
@@ -61,7 +62,9 @@ class FeeRates:
         if rate is not None:
             self._rates[currency, quote] = rate, self._monotonic()
         elif (currency, quote) not in self._rates:
-            self._reporter.problem("fee_not_valued", f"a fee in {currency} has no price")
+            self._reporter.problem(
+                SystemEventKind.FEE_NOT_VALUED, f"a fee in {currency} has no price"
+            )
 
 
 __all__ = ["FeeRates"]

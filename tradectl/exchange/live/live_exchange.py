@@ -22,6 +22,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.backoff import pauses
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
+from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.stall import StallDetector
@@ -205,7 +206,7 @@ class LiveExchange:
     # --- the venue's reports ---------------------------------------------------------------------------
 
     def _on_venue_reports(self, venue_reports: Sequence[VenueReport]) -> None:
-        if self._reporter.problem_over("user_stream_lost"):
+        if self._reporter.problem_over(SystemEventKind.USER_STREAM_LOST):
             self.reconcile_soon()
         fills = [one for one in venue_reports if isinstance(one, VenueFill)]
         unpriced = [fill for fill in fills if self._rates.is_missing(fill)]
@@ -260,9 +261,9 @@ class LiveExchange:
             reporter.report_access_lost(error)
             return False
         except ExchangeError as error:
-            reporter.problem("reconcile_failed", str(error))
+            reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
             return False
-        reporter.problem_over("reconcile_failed")
+        reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
         for tracked in self.reconciler.missing():
             start(submitter.resolve(tracked))
         for tracked in self.tracker.not_found():
@@ -271,7 +272,8 @@ class LiveExchange:
             await submitter.accept_not_found()
         for tracked in reopened:
             reporter.post_system_event(
-                "order_revived", f"{tracked.client_id} was over and is open: cancelling"
+                SystemEventKind.ORDER_REOPENED,
+                f"{tracked.client_id} was over and is open: cancelling",
             )
             start(submitter.cancel(tracked.spec.order_id))
         return True

@@ -21,6 +21,7 @@ from tradectl.domain.errors import (
     OutcomeUnknown,
     VenueRefusal,
 )
+from tradectl.domain.events import SystemEventKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
@@ -104,7 +105,7 @@ class OrderSubmitter:
         reports = self._tracker.mark_unknown(tracked, reason)
         if reports:
             self._reporter.report(reports)
-            self._reporter.problem("order_unknown", f"{_named(tracked)}: {reason}")
+            self._reporter.problem(SystemEventKind.ORDER_UNKNOWN, f"{_named(tracked)}: {reason}")
         await self.resolve(tracked)
 
     # --- asking for it --------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ class OrderSubmitter:
 
     def _end_unknown_problem(self) -> None:
         if not any(tracked.is_unknown for tracked in self._tracker.working()):
-            self._reporter.problem_over("order_unknown")
+            self._reporter.problem_over(SystemEventKind.ORDER_UNKNOWN)
 
     # --- cancelling -----------------------------------------------------------------------------------
 
@@ -198,9 +199,9 @@ class OrderSubmitter:
             self._reporter.report_access_lost(error)
             return False
         except ExchangeError as error:
-            self._reporter.problem("cancel_failed", f"{_named(tracked)}: {error}")
+            self._reporter.problem(SystemEventKind.CANCEL_FAILED, f"{_named(tracked)}: {error}")
             return False
-        self._reporter.problem_over("cancel_failed")
+        self._reporter.problem_over(SystemEventKind.CANCEL_FAILED)
         if order is None:
             await self.resolve(tracked)
             return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
-from tradectl.domain.events import AccountReported, Event
+from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import SECOND
@@ -94,7 +94,8 @@ class Reconciler:
         orphans = sorted(order.client_order_id for order in self._tracker.orphans())
         if orphans and orphans != self.orphans:
             self._reporter.post_system_event(
-                "order_stray", f"orders of ours that the books do not know: {orphans}"
+                SystemEventKind.ORDER_ORPHANED,
+                f"orders of ours that the books do not know: {orphans}",
             )
         self.orphans = orphans
         return self._tracker.reopened(orders)

@@ -23,6 +23,7 @@ from tradectl.domain.events import (
     MarketDataEvent,
     QuoteEvent,
     SystemEvent,
+    SystemEventKind,
 )
 from tradectl.domain.text import harmless
 from tradectl.exchange.tasks import run_together
@@ -146,7 +147,7 @@ class LiveFeed:
         self._watch.stood_still()
         if stream in self._lost:
             self._lost.discard(stream)
-            self._tell(stream, "feed_back", "data comes again")
+            self._tell(stream, SystemEventKind.FEED_BACK, "data comes again")
         for event in self._sound(stream.symbols, events):
             if isinstance(event, QuoteEvent):
                 self._judge(event)
@@ -211,7 +212,7 @@ class LiveFeed:
             self._begin_gap(stream)
         if stream not in self._lost:
             self._lost.add(stream)
-            self._tell(stream, "feed_lost", str(why))
+            self._tell(stream, SystemEventKind.FEED_LOST, str(why))
 
     def _begin_gap(self, stream: Stream) -> None:
         """The first trade that comes asks for those before it. Where none comes, ask all the same."""
@@ -221,7 +222,7 @@ class LiveFeed:
                 line.interrupted()
                 self._backfill.ask_if_quiet(symbol, stream.venue, line)
 
-    def _tell(self, stream: Stream, kind: str, message: str) -> None:
+    def _tell(self, stream: Stream, kind: SystemEventKind, message: str) -> None:
         component = f"{SOURCE}:{stream.venue.name}:{stream.channel}"
         self._post(
             SystemEvent(

@@ -1,0 +1,170 @@
+"""What every event is: of a family, of a priority, with a name on the wire; and the words that its
+fields may say.
+
+On the wire an event is a JSON object whose `type` is the name of its class in snake_case
+(`order_filled`; a trailing Event is left out), and a word is its text.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class EventType(StrEnum):
+    """The seven families; `bus.subscribe` takes one of them."""
+
+    MARKET_DATA = "market_data"
+    STRATEGY_SIGNAL = "strategy_signal"
+    PORTFOLIO = "portfolio"
+    ORDER = "order"
+    EXECUTION = "execution"
+    RISK = "risk"
+    SYSTEM = "system"
+
+
+class EventPriority(IntEnum):
+    """Which waiting input goes first; within one class the oldest does."""
+
+    EMERGENCY = 0
+    COMMAND = 1
+    EXECUTION = 2
+    RISK = 3
+    TIMER = 4
+    MARKET_DATA = 5
+
+
+def wire_name(class_name: str) -> str:
+    """`order_filled` for OrderFilled, `market_data` for MarketDataEvent."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name.removesuffix("Event")).lower()
+
+
+class Event(
+    Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag=wire_name
+):
+    """Base of all events. `source_component` names who said it."""
+
+    event_type: ClassVar[EventType]
+    priority: ClassVar[EventPriority] = EventPriority.TIMER
+
+    source_component: str = ""
+
+
+class SignalAction(StrEnum):
+    BUY = "buy"
+    """be long"""
+    SELL = "sell"
+    """be short, or out where one cannot be short"""
+    CLOSE = "close"
+    """be out"""
+
+
+class RiskAction(StrEnum):
+    """What is done about a limit that was reached, mildest first."""
+
+    ALERT = "alert"
+    """said, and nothing else"""
+    PAUSE = "pause"
+    """no new entries"""
+    HALT = "halt"
+    """nothing more leaves, and what works is cancelled"""
+
+
+class RestrictionKind(StrEnum):
+    """Why trading in a symbol is held back."""
+
+    UNRECONCILED = "unreconciled"
+    """its exchange has not yet been compared with our books"""
+    MISMATCH = "mismatch"
+    """the exchange holds another position than our books"""
+    BALANCE = "balance"
+    """the exchange holds less or more money than our books"""
+    STALE = "stale"
+    """its market data is old"""
+    BROKEN_BOOK = "broken_book"
+    """its order book lost a step, or is crossed"""
+
+    @property
+    def blocks_exits(self) -> bool:
+        """Even an exit would be of a size that nobody knows."""
+        return self in (RestrictionKind.UNRECONCILED, RestrictionKind.MISMATCH)
+
+
+class Liquidity(StrEnum):
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class Command(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    EMERGENCY_STOP = "emergency_stop"
+    CANCEL_ALL = "cancel_all"
+    QUARANTINE = "quarantine"
+
+
+class SystemEventKind(StrEnum):
+    """What tradectl itself says about the machine. `ENDS` has those that tell of an end, and
+    `monitoring.alert_rules` how bad each of the others is."""
+
+    CANCEL_FAILED = "cancel_failed"
+    CANCEL_FAILED_OVER = "cancel_failed_over"
+    CHANGED = "changed"
+    """program, configuration or strategies are not those of the run before"""
+    CLOCK_SKEW = "clock_skew"
+    CLOCK_SKEW_OVER = "clock_skew_over"
+    COMPONENT_FAILED = "component_failed"
+    DATA_IGNORED = "data_ignored"
+    """market data came that no strategy asked for"""
+    DEAD_MAN_FAILED = "dead_man_failed"
+    DEAD_MAN_FAILED_OVER = "dead_man_failed_over"
+    FEE_NOT_VALUED = "fee_not_valued"
+    FEED_BAD_ROWS = "feed_bad_rows"
+    """a file had rows that could not be played: an alert at its end"""
+    FEED_LOST = "feed_lost"
+    FEED_BACK = "feed_back"
+    FEED_STALE = "feed_stale"
+    FEED_FRESH = "feed_fresh"
+    HANDLER_FAILED = "handler_failed"
+    INCONSISTENT = "inconsistent"
+    """the books contradict themselves"""
+    LOOP_STALLED = "loop_stalled"
+    ORDER_ORPHANED = "order_orphaned"
+    """an open order with our tag that the books do not know"""
+    ORDER_REOPENED = "order_reopened"
+    """an order that was over is said to be open"""
+    ORDER_UNKNOWN = "order_unknown"
+    ORDER_UNKNOWN_OVER = "order_unknown_over"
+    PROJECTION_STALLED = "projection_stalled"
+    RECONCILE_FAILED = "reconcile_failed"
+    RECONCILE_FAILED_OVER = "reconcile_failed_over"
+    RECOVERED = "recovered"
+    """the account of a run that did not end by itself was taken over"""
+    SLOW_STEP = "slow_step"
+    STRATEGY_FAILED = "strategy_failed"
+    STRATEGY_IDLE = "strategy_idle"
+    """a strategy hears nothing that it could trade on"""
+    STRATEGY_QUARANTINED = "strategy_quarantined"
+    STRATEGY_RELEASED = "strategy_released"
+    STRATEGY_THROTTLED = "strategy_throttled"
+    USER_STREAM_LOST = "user_stream_lost"
+    USER_STREAM_LOST_OVER = "user_stream_lost_over"
+
+
+_K = SystemEventKind
+
+ENDS = {
+    _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
+    _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
+    _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,
+    _K.FEED_BACK: _K.FEED_LOST,
+    _K.FEED_FRESH: _K.FEED_STALE,
+    _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
+    _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
+    _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,
+    _K.USER_STREAM_LOST_OVER: _K.USER_STREAM_LOST,
+}
+"""What each kind is the end of."""
