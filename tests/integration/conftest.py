@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts import check_output
 from tests.fixtures.command import Answer
 from tests.fixtures.run_inputs import Typed
 from tradectl.cli.app import main
@@ -30,6 +31,8 @@ def typed(
         with pytest.raises(SystemExit) as ended:
             main()
         assert isinstance(ended.value.code, int)
-        return Answer(ended.value.code, *capfd.readouterr())
+        out, err = capfd.readouterr()
+        check_output(words.split(), out)
+        return Answer(ended.value.code, out, err)
 
     return run

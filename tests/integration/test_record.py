@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.contracts import check_output
 from tests.fixtures.command import (
     PIPES,
     Answer,
@@ -77,6 +78,7 @@ class Recorder:
         if by is not None:
             self.process.send_signal(by)
         out, err = self.process.communicate(timeout=30)
+        check_output(("record", "--json"), out)
         return Answer(self.process.returncode, out, err)
 
 

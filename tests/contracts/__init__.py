@@ -1,0 +1,87 @@
+"""The contract of `--json`: which document each command prints, and its JSON Schema.
+
+`python -m tests.contracts` writes the schemas anew, one file for each command. A key that goes, or whose
+values change their type, breaks somebody's script: it belongs into the changelog.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tradectl.documents.account import FillRow, OrderRow, PositionRow
+from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
+from tradectl.documents.operations import (
+    Counterfactual,
+    DoctorReport,
+    HaltCleared,
+    Receipt,
+    Reconciliation,
+    ReplayReport,
+    StateChange,
+    Stopped,
+)
+from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+
+FOLDER = Path(__file__).parent
+
+DOCUMENTS: dict[str, Any] = {
+    "alerts": list[AlertRow],
+    "clear-halt": HaltCleared,
+    "doctor": DoctorReport,
+    "emergency-stop": Receipt,
+    "exchanges": list[ExchangeRow],
+    "fills": list[FillRow],
+    "markets": list[MarketRow],
+    "orders": list[OrderRow],
+    "pause": StateChange,
+    "positions": list[PositionRow],
+    "reconcile": Reconciliation,
+    "record": RecordingSummary,
+    "replay": ReplayReport,
+    "replay-config": Counterfactual,
+    "resume": StateChange,
+    "run": Summary,
+    "runs": list[RunRow],
+    "status": Status,
+    "stop": Stopped,
+    "strategies": list[AvailableStrategy],
+}
+MANY = {"--follow", "--watch"}
+"""Options with which documents come one after the other."""
+
+
+def schema(name: str) -> bytes:
+    """The JSON Schema of what `tradectl NAME --json` prints, as it is stored."""
+    made = msgspec.json.schema(DOCUMENTS[name])
+    for part in made.get("$defs", {}).values():
+        if "properties" in part:
+            part["required"] = list(part["properties"])  # every key is there, whatever its value
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"tradectl {name}"}
+    return msgspec.json.format(msgspec.json.encode(head | made), indent=2) + b"\n"
+
+
+def stored(name: str) -> Path:
+    return FOLDER / f"{name}.json"
+
+
+def check_output(words: Sequence[object], out: str) -> None:
+    """If `tradectl WORDS` has printed a document, it is exactly of the type that the contract names: no
+    key is missing, none is unknown, and no value is of another type."""
+    name = name_of([str(word) for word in words])
+    if name is None or not out.startswith(("{", "[")):
+        return
+    document = msgspec.json.decode(out, type=DOCUMENTS[name])
+    assert json.loads(msgspec.json.encode(document)) == json.loads(out), name
+
+
+def name_of(words: Sequence[str]) -> str | None:
+    """Whose contract holds for the command; None for one that prints no document, or many."""
+    if "--json" not in words or MANY & {*words}:
+        return None
+    name = next((word for word in words if word in DOCUMENTS), None)
+    return "replay-config" if name == "replay" and {"-c", "--config"} & {*words} else name
