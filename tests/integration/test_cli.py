@@ -96,7 +96,11 @@ MISTAKES = [
     ("run -c missing.toml", USAGE, "missing.toml: there is no such file"),
     ("run -c unknown_key.toml", USAGE, "unknown_key.toml: sead: unknown key; did you mean seed?"),
     ("run -c wrong_type.toml", USAGE, "wrong_type.toml: seed: expected a whole number, got 'one'"),
-    ("run -c impossible.toml", USAGE, "impossible.toml: risk.max_leverage: expected more than 0"),
+    (
+        "run -c impossible.toml",
+        USAGE,
+        "impossible.toml: risk.max_leverage: expected a number above 0",
+    ),
     ("run -c not.toml", USAGE, "not.toml, line 1, column 6: "),
     ("run -c live.toml", USAGE, 'live.toml: mode: "live" needs an [[exchanges]] table'),
     ("run -c binary", USAGE, "binary: not a text file"),

@@ -129,7 +129,11 @@ def test_a_key_is_set(file: Path, key: str, text: str, line: str) -> None:
         ("strategies[0].name", "x", "strategies[0].name: unknown key; "),
         ("exchange.api_key", "hush", "exchange.api_key: secrets come from the environment only"),
         ("", "3", ": unknown key; expected one of "),
-        ("risk.max_leverage", "-1", "{path}: risk.max_leverage: expected more than 0"),
+        (
+            "risk.max_leverage",
+            "-1",
+            "{path}: risk.max_leverage: expected a number above 0 to below 1e15",
+        ),
         ("mode", "live", '{path}: mode: "live" needs an [[exchanges]] table'),
         ("symbols", "BTCEUR", "{path}: symbols: BTCEUR is quoted in EUR"),
         ("risk.drawdown_pause_pct", "1", "{path}: risk.drawdown_pause_pct: "),

@@ -6,19 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import msgspec
 import pytest
 
-from tradectl.config.keys import is_struct, types_of
 from tradectl.config.load import load_settings
-from tradectl.config.model import typed
+from tradectl.config.model import judged
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
+from tradectl.domain.setting import choices_of, fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.strategy.instances import StrategyInstance
 
@@ -128,27 +127,21 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-def choices_of(kind: Any) -> tuple[str, ...]:
-    """The words that a value of type `kind` is one of, if it is one of some."""
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return tuple(member.value for member in kind)
-    return get_args(kind) if get_origin(kind) is Literal else ()
-
-
 def every_choice() -> Iterator[tuple[str, str, str]]:
-    for table, kind in types_of(Settings).items():
-        struct = type(EXAMPLES[table]) if table in EXAMPLES else kind
-        for key, inner in types_of(struct).items() if is_struct(struct) else ():
-            yield from ((table, key, choice) for choice in choices_of(inner))
+    for table, field in fields_of(Settings).items():
+        struct = type(EXAMPLES[table]) if table in EXAMPLES else field.kind
+        for key, inner in fields_of(struct).items() if is_struct(struct) else ():
+            yield from ((table, key, choice) for choice in choices_of(inner.kind))
 
 
 @pytest.mark.parametrize(("table", "key", "choice"), list(every_choice()))
 def test_every_choice_of_every_table_is_read(table: str, key: str, choice: str) -> None:
     """An Enum's class shows other signatures from Python 3.12 on, which a model must not mind."""
     if table in EXAMPLES:
-        [read] = typed({table: [msgspec.to_builtins(EXAMPLES[table]) | {key: choice}]})[table]
+        example = msgspec.to_builtins(EXAMPLES[table])
+        [read] = judged({table: [example | {key: choice}]}, "t.toml")[table]
     else:
-        read = typed({table: {key: choice}})[table]
+        read = judged({table: {key: choice}}, "t.toml")[table]
     assert read[key] == choice
 
 

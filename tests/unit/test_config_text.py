@@ -6,7 +6,7 @@ import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from tests.profiles import examples
 from tradectl.config.file import parse
-from tradectl.config.keys import is_struct, known_keys, types_of
+from tradectl.config.keys import known_keys
 from tradectl.config.load import settings_from
 from tradectl.config.render import describe, effective, literal
 from tradectl.config.settings import AccountSettings, Settings
 from tradectl.config.template import template
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
+from tradectl.domain.setting import fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
@@ -130,7 +131,7 @@ def test_the_template_loads_as_the_defaults() -> None:
 
 def test_the_template_sets_nothing() -> None:
     sections: dict[str, Any] = {
-        name: {} for name, kind in types_of(Settings).items() if is_struct(kind)
+        name: {} for name, field in fields_of(Settings).items() if is_struct(field.kind)
     }
     assert tomllib.loads(template()) == sections
 
@@ -148,13 +149,13 @@ def test_the_template_has_every_key() -> None:
         section, _, name = key.rpartition(".")
         assert name in (table[section] if section else table), key
     for name in ("strategies", "instruments"):
-        kind = known_keys()[name]
-        assert list(table[name][0]) == list(types_of(kind.__args__[0]))
+        [struct, _] = get_args(known_keys()[name].kind)
+        assert list(table[name][0]) == list(fields_of(struct))
 
 
 def test_the_template_explains_in_the_words_of_the_code() -> None:
     text = template()
-    assert "# the same as a multiple of equity\n#max_leverage = 2\n" in text
+    assert "# the same as a multiple of equity; above 0\n#max_leverage = 2\n" in text
     assert '# one of "batched", "strict"\n#durability = "batched"\n' in text
     assert "[risk]\n# What the account may do, in numbers.\n" in text
     assert '"none" switches a limit off' in " ".join(text.replace("#", "").split())

@@ -229,7 +229,7 @@ def test_a_limit_entry_that_fills_before_its_cancel_is_not_replaced() -> None:
 def test_impossible_settings_are_refused(name: str, value: str) -> None:
     from tradectl.domain.errors import ConfigError
 
-    with pytest.raises(ConfigError, match=f"portfolio.{name}: expected more than 0"):
+    with pytest.raises(ConfigError, match=f"portfolio.{name}: expected a number above 0"):
         PortfolioSettings(**{name: D(value)})  # type: ignore[arg-type]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tradectl.config.file import parse, read_text, write_text
 from tradectl.config.keys import is_secret
-from tradectl.config.layers import value_of
 from tradectl.config.lines import with_key
 from tradectl.config.load import settings_from
+from tradectl.config.model import value_of
 from tradectl.config.render import literal
 from tradectl.domain.errors import ConfigError
 

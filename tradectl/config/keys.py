@@ -9,15 +9,10 @@ setting is known the moment it is defined.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
-from enum import Enum
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeGuard, Union, get_args, get_origin
-
-import msgspec
-from msgspec import Struct
+from typing import Any, get_args, get_origin
 
 from tradectl.config.settings import Settings
+from tradectl.domain.setting import UNBOUNDED, Bounds, Field, fields_of, is_struct
 from tradectl.domain.text import harmless
 
 Place = tuple[str | int, ...]
@@ -40,32 +35,20 @@ SECRETS = (
 )
 
 
-def is_struct(kind: Any) -> TypeGuard[type[Struct]]:
-    return isinstance(kind, type) and issubclass(kind, Struct)
-
-
-def is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, UnionType)
-
-
 def is_secret(key: str) -> bool:
     """Whether a key of this name would hold what nobody may see: api_key, botToken, Passwords."""
     letters = "".join(filter(str.isalnum, key.lower()))
     return letters.removesuffix("s").endswith(SECRETS)
 
 
-def types_of(struct: type[Struct]) -> dict[str, Any]:
-    return {field.name: field.type for field in msgspec.structs.fields(struct)}
-
-
-def known_keys() -> dict[str, Any]:
-    """Every key that is in no list, with its type: `seed`, `risk.max_leverage`."""
-    found: dict[str, Any] = {}
-    for name, kind in types_of(Settings).items():
-        if is_struct(kind):
-            found |= {f"{name}.{key}": inner for key, inner in types_of(kind).items()}
+def known_keys() -> dict[str, Field]:
+    """Every key that is in no list: `seed`, `risk.max_leverage`."""
+    found: dict[str, Field] = {}
+    for name, field in fields_of(Settings).items():
+        if is_struct(field.kind):
+            found |= {f"{name}.{key}": inner for key, inner in fields_of(field.kind).items()}
         else:
-            found[name] = kind
+            found[name] = field
     return found
 
 
@@ -75,23 +58,21 @@ def is_key(place: Place) -> bool:
 
 
 def is_section(place: Place) -> bool:
-    return len(place) == 1 and is_struct(types_of(Settings).get(str(place[0])))
+    field = fields_of(Settings).get(str(place[0]))
+    return len(place) == 1 and field is not None and is_struct(field.kind)
 
 
-def locate(place: Place) -> tuple[Place, Any]:
-    """The part of `place` that leads somewhere, and the type of what is expected there."""
-    kind: Any = Settings
+def locate(place: Place) -> tuple[Place, Any, Bounds]:
+    """The part of `place` that leads somewhere, and the type and bounds of what is expected there."""
+    kind, bounds = Settings, UNBOUNDED
     for depth, step in enumerate(place):
-        if is_struct(kind):
-            inner = types_of(kind).get(str(step))
+        if is_struct(kind) and (field := fields_of(kind).get(str(step))):
+            kind, bounds = field.kind, field.bounds
         elif get_origin(kind) in (tuple, dict):
-            inner = get_args(kind)[0 if get_origin(kind) is tuple else 1]
+            kind = get_args(kind)[0 if get_origin(kind) is tuple else 1]
         else:
-            inner = None
-        if inner is None:
-            return place[:depth], kind
-        kind = inner
-    return place, kind
+            return place[:depth], kind, bounds
+    return place, kind, bounds
 
 
 def spelled(place: Iterable[str | int]) -> str:
@@ -115,8 +96,8 @@ def hint(place: Place) -> str:
     index = place[1] if len(place) > 1 else None
     if place[0] in LISTS and isinstance(index, str) and index.isdecimal():
         return f"what stands in a table [[{place[0]}]] can be set in the file only"
-    parent, kind = locate(place[:-1])
-    beside = list(types_of(kind)) if is_struct(kind) else []
+    parent, kind, _ = locate(place[:-1])
+    beside = list(fields_of(kind)) if is_struct(kind) else []
     wrong = str(place[-1])
     near = difflib.get_close_matches(wrong, beside, n=1)
     if near:
@@ -127,31 +108,3 @@ def hint(place: Place) -> str:
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
     return f"expected one of {', '.join(beside or everywhere)}"
-
-
-def expected(kind: Any) -> str:
-    """What a value of type `kind` is called, for `expected ...`."""
-    if is_union(kind):
-        words = [expected(option) for option in get_args(kind) if option is not NoneType]
-        off = ', or "none" for off' if NoneType in get_args(kind) else ""
-        return " or ".join(dict.fromkeys(words)) + off
-    if get_origin(kind) is Literal:
-        return one_of(get_args(kind))
-    if get_origin(kind) is tuple:
-        return f"a list of {expected(get_args(kind)[0]).removeprefix('a ')}s"
-    if is_struct(kind) or get_origin(kind) is dict:
-        return "a table"
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return one_of([member.value for member in kind])
-    words_by_type = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        Decimal: "a number below 1e15",
-        str: "a text",
-    }
-    return words_by_type[kind]
-
-
-def one_of(choices: Iterable[str]) -> str:
-    return "one of " + ", ".join(f'"{choice}"' for choice in choices)

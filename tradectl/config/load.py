@@ -2,8 +2,8 @@
 
     flags  >  TRADECTL__SECTION__KEY  >  TOML file  >  defaults
 
-Names and types are judged layer by layer (`config_layers`), values by the Structs that they become,
-and what goes together by `config_rules`. Without any layer there is nothing to judge, and nothing is
+Names and types are judged layer by layer (`model`), values by the Structs that they become,
+and what goes together by `rules`. Without any layer there is nothing to judge, and nothing is
 imported for it.
 """
 
@@ -52,7 +52,7 @@ def settings_from(
     variables: Mapping[str, str],
 ) -> Settings:
     """As `load_settings`, of a file that has been parsed, and of none but our own variables."""
-    from tradectl.config.layers import joined, judged
+    from tradectl.config.model import joined, judged
     from tradectl.config.rules import check
 
     plain = msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,))

@@ -1,9 +1,11 @@
-"""The settings' Structs as pydantic models, which read what people write.
+"""What people write, read by models that are made of the settings' own fields.
 
-The models are made from the Structs, field by field, so that no key is written down twice. They judge
-names and types and nothing else: what a value may be is the Structs' own affair, and what goes
-together that of `config_rules`. This is the only module that imports pydantic, which takes a third of
-a second; import it inside a function.
+The file and the flags have types: there a number in quotes is a mistake. A variable has none, and spells
+its value as its key's type wants it. What pydantic finds wrong is told in our words. This is the only
+module that imports pydantic, which takes a third of a second; import it inside a function.
+
+The models judge names and types and nothing else: each Struct holds its values to their bounds whoever
+makes it, and what goes together is the affair of `rules`.
 """
 
 from __future__ import annotations
@@ -11,15 +13,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
 from functools import reduce
 from operator import or_
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-import msgspec
 from msgspec import Struct
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    create_model,
+)
+from pydantic import Field as ModelField
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -29,14 +36,71 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from tradectl.config.keys import PREFIX, is_struct, is_union
+from tradectl.config.file import refuse_secrets
+from tradectl.config.keys import (
+    PREFIX,
+    Place,
+    hint,
+    is_key,
+    is_section,
+    locate,
+    spelled,
+    variable,
+)
 from tradectl.config.settings import Settings
+from tradectl.domain.errors import ConfigError
 from tradectl.domain.money import number
+from tradectl.domain.setting import choices_of, expected, fields_of, is_struct, is_union
 
 Tree = dict[str, Any]
 
 INT64 = 2**63
 """TOML's integers, and the largest that a journal can keep."""
+LONGEST_VALUE = 60
+
+
+def judged(tree: Mapping[str, Any], where: str) -> Tree:
+    """`tree` in the settings' types. Raises ConfigError: an unknown key, a wrong type, a secret."""
+    refuse_secrets(tree, where)
+    if not tree:
+        return {}
+    try:
+        return _set_in(_model_of(Settings, Known).model_validate(dict(tree), strict=True))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_worst(error)[1]}") from error
+
+
+def joined(flags: Tree, variables: Mapping[str, str], file: Tree) -> Tree:
+    """All layers in one. Raises ConfigError for a variable that sets nothing, or badly."""
+    for name in variables:
+        place: Place = tuple(name.removeprefix(PREFIX).lower().split("__"))
+        if not is_key(place) and not is_section(place):
+            raise ConfigError(f"{name}: there is no key {spelled(place)!r}; {hint(place)}")
+    try:
+        tree = _layered(flags, variables, file)
+    except ValidationError as error:
+        place, told = _worst(error)
+        names = (variable(place[:depth]) for depth in range(len(place), 0, -1))
+        where = next((name for name in names if name in variables), "environment")
+        raise ConfigError(f"{where}: {told}") from error
+    refuse_secrets(tree, "environment")
+    return tree
+
+
+def value_of(key: str, text: str) -> Any:
+    """What `text` spells for `key`, as in a variable. Raises ConfigError."""
+    place: Place = tuple(key.split("."))
+    if is_section(place):
+        raise ConfigError(f"{key}: a section; {hint((*place, ''))}")
+    if not is_key(place):
+        raise ConfigError(f"{key}: unknown key; {hint(place)}")
+    try:
+        value: Any = _layered({}, {variable(place): text}, {})
+    except ValidationError as error:
+        raise ConfigError(_worst(error)[1]) from error
+    for step in place:
+        value = value[step]
+    return value
 
 
 class Known(BaseModel):
@@ -45,17 +109,23 @@ class Known(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
-def typed(tree: Mapping[str, Any]) -> Tree:
-    """`tree` in the settings' own types; a wrong type is refused, and so is a number in quotes.
+class Environment(EnvSettingsSource):
+    """Variables given by hand; lists are JSON, or plain words with commas between them."""
 
-    Raises pydantic.ValidationError, for unknown keys too.
-    """
-    if not tree:
-        return {}
-    return _set_in(_model_of(Settings, Known).model_validate(dict(tree), strict=True))
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {name.lower(): text for name, text in environ.items()}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        try:
+            return json.loads(value, parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError):
+            if value.lstrip().startswith(("[", "{")):
+                return value
+            return [word.strip() for word in value.split(",")]
 
 
-def layered(flags: Tree, environ: Mapping[str, str], table: Tree) -> Tree:
+def _layered(flags: Tree, environ: Mapping[str, str], table: Tree) -> Tree:
     """What is set in one of the layers, the first that has it; variables spell their values.
 
     Raises pydantic.ValidationError for a variable that does not spell its key's type.
@@ -84,22 +154,6 @@ def layered(flags: Tree, environ: Mapping[str, str], table: Tree) -> Tree:
     return _set_in(_model_of(Settings, Layers)(**flags))
 
 
-class Environment(EnvSettingsSource):
-    """Variables given by hand; lists are JSON, or plain words with commas between them."""
-
-    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
-        super().__init__(settings_cls)
-        self.env_vars = {name.lower(): text for name, text in environ.items()}
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        try:
-            return json.loads(value, parse_float=Decimal)
-        except (ValueError, ArithmeticError, RecursionError):
-            if value.lstrip().startswith(("[", "{")):
-                return value
-            return [word.strip() for word in value.split(",")]
-
-
 def _set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
@@ -107,8 +161,8 @@ def _set_in(model: BaseModel) -> Tree:
 def _model_of(struct: type[Struct], base: type[BaseModel]) -> Any:
     """Required keys are required; the others' defaults stay in the Struct, and are not repeated."""
     fields: dict[str, Any] = {
-        field.name: (_readable(field.type), ... if field.required else None)
-        for field in msgspec.structs.fields(struct)
+        name: (_readable(field.kind), ... if field.required else None)
+        for name, field in fields_of(struct).items()
     }
     return create_model(struct.__name__, __base__=base, **fields)
 
@@ -125,8 +179,8 @@ def _readable(kind: Any) -> Any:
         return Annotated[tuple[_readable(get_args(kind)[0]), ...], BeforeValidator(_tuple)]  # type: ignore[misc]
     if get_origin(kind) is dict:
         return dict[str, _readable(get_args(kind)[1])]  # type: ignore[misc]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return Literal[tuple(member.value for member in kind)]
+    if choices := choices_of(kind):
+        return Literal[choices]
     return _SCALARS.get(kind, kind)
 
 
@@ -152,5 +206,34 @@ def _inexact(value: Any) -> Any:
 _SCALARS: dict[Any, Any] = {
     Decimal: Annotated[Decimal, BeforeValidator(_exact)],
     float: Annotated[float, BeforeValidator(_inexact)],
-    int: Annotated[int, Field(ge=-INT64, lt=INT64)],
+    int: Annotated[int, ModelField(ge=-INT64, lt=INT64)],
 }
+
+
+def _worst(error: ValidationError) -> tuple[Place, str]:
+    """The place of the error to be told, and the telling.
+
+    An unknown key comes first: where it was meant for another, that one is missing, too.
+    """
+    errors = error.errors(include_url=False, include_context=False)
+    found = min(errors, key=lambda e: e["type"] != "extra_forbidden")
+    place: Place = found["loc"]
+    if found["type"] == "extra_forbidden":
+        return place, f"{spelled(place)}: unknown key; {hint(place)}"
+    known, kind, bounds = locate(place)
+    if found["type"] == "missing":
+        return known, f"{spelled(known)}: missing; expected {expected(kind, bounds)}"
+    return (
+        known,
+        f"{spelled(known)}: expected {expected(kind, bounds)}, got {_shown(found['input'])}",
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return (repr(value) if isinstance(value, str) else str(value))[:LONGEST_VALUE]

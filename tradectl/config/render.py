@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from msgspec import Struct
 
-from tradectl.config.keys import is_secret, types_of
+from tradectl.config.keys import is_secret
 from tradectl.config.settings import Settings
 
 REDACTED = "(secret)"
@@ -43,7 +43,7 @@ def _plain(name: str, value: Any) -> Any:
     if is_secret(name):
         return REDACTED
     if isinstance(value, Struct):
-        return {key: _plain(key, getattr(value, key)) for key in types_of(type(value))}
+        return {key: _plain(key, getattr(value, key)) for key in value.__struct_fields__}
     if isinstance(value, dict):
         return {key: _plain(key, item) for key, item in value.items()}
     if isinstance(value, tuple):

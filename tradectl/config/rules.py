@@ -11,6 +11,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
+from tradectl.domain.setting import check as check_bounds
 from tradectl.domain.text import harmless
 from tradectl.strategy.instances import StrategyInstance
 
@@ -64,13 +65,7 @@ def _check_symbols(settings: Settings) -> None:
 
 
 def _check_instrument(key: str, instrument: Instrument) -> None:
-    for name in ("tick_size", "lot_size"):
-        if (step := getattr(instrument, name)) <= ZERO:
-            raise ConfigError(f"{key}.{name}: expected a step above 0, got {step}")
-    if instrument.min_notional < ZERO:
-        raise ConfigError(f"{key}.min_notional: expected 0 or more, got {instrument.min_notional}")
-    if instrument.max_leverage < ONE:
-        raise ConfigError(f"{key}.max_leverage: expected 1 or more, got {instrument.max_leverage}")
+    check_bounds(instrument, key)
     if not instrument.can_short and instrument.max_leverage != ONE:
         raise ConfigError(
             f'{key}.max_leverage: expected 1 of a spot instrument, or kind "perpetual"'
@@ -106,10 +101,7 @@ def _check_strategies(settings: Settings) -> None:
     for index, strategy in enumerate(settings.strategies):
         key = f"strategies[{index}]"
         _check_reach(key, strategy, settings.symbols)
-        if not ZERO <= strategy.allocation <= ONE:
-            raise ConfigError(
-                f"{key}.allocation: expected a share from 0 to 1, got {strategy.allocation}"
-            )
+        check_bounds(strategy, key)
         _check_parameters(key, strategy)
     _check_allocations([s.allocation for s in settings.strategies])
 

@@ -4,108 +4,104 @@ Each room defines its own settings; this module only puts them side by side. Rea
 and flags is `config`'s trade.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from msgspec import Struct
 
 from tradectl.domain import canonical
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.setting import Bounds, Section
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.engine_settings import EngineSettings
 from tradectl.strategy.instances import StrategyInstance
 
+Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
-class OrchestratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class OrchestratorConfig(Section, frozen=True, kw_only=True):
     """How the system as a whole behaves."""
 
-    enable_paper_trading: bool = True
-    """trade on paper; of no meaning with mode = "live", where the exchange trades"""
-    max_concurrent_orders: int = 10
-    """orders that may work at the same time"""
-    risk_check_interval_seconds: float = 5.0
-    """how often drawdown, daily loss and exposure are reviewed"""
-    portfolio_rebalance_interval_seconds: float = 60.0
-    """how often positions are compared with their targets"""
-    health_check_interval_seconds: float = 5.0
-    """how often components are checked"""
-    enable_auto_recovery: bool = True
-    """restart a component that failed, with growing pauses"""
-    max_restarts: int = 5
-    """restarts of one component before it is given up"""
-    shutdown_timeout_seconds: float = 10.0
-    """the longest that a graceful end may take"""
+    table = "orchestrator"
 
-    def __post_init__(self) -> None:
-        for name in (
-            "risk_check_interval_seconds",
-            "portfolio_rebalance_interval_seconds",
-            "health_check_interval_seconds",
-            "shutdown_timeout_seconds",
-        ):
-            if not 0.01 <= getattr(self, name) <= 86_400:
-                raise ConfigError(f"orchestrator.{name}: expected 0.01 to 86400 seconds")
-        if self.max_concurrent_orders < 1:
-            raise ConfigError("orchestrator.max_concurrent_orders: expected at least 1")
-        if self.max_restarts < 0:
-            raise ConfigError("orchestrator.max_restarts: expected 0 or more")
+    enable_paper_trading: Annotated[
+        bool, 'trade on paper; of no meaning with mode = "live", where the exchange trades'
+    ] = True
+    max_concurrent_orders: Annotated[int, Bounds(ge=1), "orders that may work at the same time"] = (
+        10
+    )
+    risk_check_interval_seconds: Annotated[
+        Seconds, "how often drawdown, daily loss and exposure are reviewed"
+    ] = 5.0
+    portfolio_rebalance_interval_seconds: Annotated[
+        Seconds, "how often positions are compared with their targets"
+    ] = 60.0
+    health_check_interval_seconds: Annotated[Seconds, "how often components are checked"] = 5.0
+    enable_auto_recovery: Annotated[
+        bool, "restart a component that failed, with growing pauses"
+    ] = True
+    max_restarts: Annotated[
+        int, Bounds(ge=0), "restarts of one component before it is given up"
+    ] = 5
+    shutdown_timeout_seconds: Annotated[Seconds, "the longest that a graceful end may take"] = 10.0
 
 
-class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AccountSettings(Section, frozen=True, kw_only=True):
     """The paper account as it is opened."""
 
-    currency: str = "USDT"
-    """the currency of cash, profit and fees; symbols must be quoted in it"""
-    cash: Decimal = Decimal(100_000)
-    """cash at the start"""
+    table = "account"
 
-    def __post_init__(self) -> None:
-        if not self.cash.is_finite() or self.cash <= 0:
-            raise ConfigError(f"account.cash: expected an amount above 0, got {self.cash}")
+    currency: Annotated[
+        str, "the currency of cash, profit and fees; symbols must be quoted in it"
+    ] = "USDT"
+    cash: Annotated[Decimal, Bounds(gt=0), "cash at the start"] = Decimal(100_000)
 
 
-class FeedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FeedSettings(Section, frozen=True, kw_only=True):
     """Market data."""
 
-    ticks_per_second: int = 20
-    """ticks per symbol and second of the simulated market"""
-    max_bad_share: float = 0.01
-    """share of a recorded file's rows that may be bad before it is refused"""
-    stale_after_seconds: float = 30.0
-    """age of a symbol's newest data at which an alert is raised"""
+    table = "feed"
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.ticks_per_second <= 10_000:
-            raise ConfigError("feed.ticks_per_second: expected 1 to 10000")
-        if not self.stale_after_seconds > 0:
-            raise ConfigError("feed.stale_after_seconds: expected more than 0 seconds")
-        if not 0 <= self.max_bad_share <= 1:
-            raise ConfigError("feed.max_bad_share: expected a share, 0 to 1")
+    ticks_per_second: Annotated[
+        int, Bounds(ge=1, le=10_000), "ticks per symbol and second of the simulated market"
+    ] = 20
+    max_bad_share: Annotated[
+        float,
+        Bounds(ge=0, le=1),
+        "share of a recorded file's rows that may be bad before it is refused",
+    ] = 0.01
+    stale_after_seconds: Annotated[
+        float, Bounds(gt=0), "age of a symbol's newest data at which an alert is raised"
+    ] = 30.0
 
 
-class JournalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JournalSettings(Section, frozen=True, kw_only=True):
     """How durable the journal is before anything leaves or is shown."""
 
-    durability: Literal["batched", "strict"] = "batched"
-    """batched: survives a crash of the process; strict: survives a power loss before an order leaves"""
+    table = "journal"
+
+    durability: Annotated[
+        Literal["batched", "strict"],
+        "batched: survives a crash of the process; strict: survives a power loss before an order leaves",
+    ] = "batched"
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(Section, frozen=True, kw_only=True):
     """One run's settings."""
 
-    mode: Literal["paper", "live"] = "paper"
-    """paper, or with money: live needs `exchanges`, keys, `run --live` and your word"""
-    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-    """of the simulated market or of the exchange, name:SYMBOL for one that is not the first's; a
-    recorded file brings its own"""
-    seed: int = 1
-    """of the simulated market and of the paper exchange's chance"""
+    mode: Annotated[
+        Literal["paper", "live"],
+        "paper, or with money: live needs `exchanges`, keys, `run --live` and your word",
+    ] = "paper"
+    symbols: Annotated[
+        tuple[str, ...],
+        "of the simulated market or of the exchange, name:SYMBOL for one that is not the first's; a "
+        "recorded file brings its own",
+    ] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    seed: Annotated[int, "of the simulated market and of the paper exchange's chance"] = 1
     account: AccountSettings = AccountSettings()
     engine: EngineSettings = EngineSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
@@ -134,7 +130,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return dumped
 
     @classmethod
-    def load(cls, dumped: dict[str, Any]) -> Settings:
+    def load(cls, dumped: dict[str, Any]) -> Self:
         """The settings that `dump` described. Raises ConfigError for anything else."""
         try:
             return msgspec.convert(dumped, cls)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ONE, floor_to, round_to
+from tradectl.domain.setting import Bounds
 
 QUOTE_CURRENCIES = (
     "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB",
@@ -28,21 +30,17 @@ class InstrumentKind(StrEnum):
 
 
 class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Steps and limits of one symbol.
+    """Steps and limits of one symbol. A perpetual is linear: its profit is in the quote currency, and a
+    contract is one coin."""
 
-    `tick_size` is the price step and `lot_size` the quantity step; `min_notional` is in the quote
-    currency. A perpetual is linear: its profit is in the quote currency, a contract is one coin.
-    `base` is the coin's name where an exchange told it.
-    """
-
-    symbol: str
-    quote: str
-    tick_size: Decimal
-    lot_size: Decimal
-    min_notional: Decimal
-    kind: InstrumentKind = InstrumentKind.SPOT
-    max_leverage: Decimal = ONE
-    base: str = ""
+    symbol: Annotated[str, "as market data and orders name it"]
+    quote: Annotated[str, "the currency of its prices"]
+    tick_size: Annotated[Decimal, Bounds(gt=0), "the price step"]
+    lot_size: Annotated[Decimal, Bounds(gt=0), "the quantity step"]
+    min_notional: Annotated[Decimal, Bounds(ge=0), "of an order, in the quote currency"]
+    kind: Annotated[InstrumentKind, "a perpetual can be sold short"] = InstrumentKind.SPOT
+    max_leverage: Annotated[Decimal, Bounds(ge=1), "of a perpetual; 1 of spot"] = ONE
+    base: Annotated[str, "the coin's name where an exchange told it"] = ""
 
     @classmethod
     def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:

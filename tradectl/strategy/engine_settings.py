@@ -1,21 +1,21 @@
 """How much a strategy may get wrong, and how fast it may speak."""
 
-from __future__ import annotations
+from typing import Annotated
 
-from msgspec import Struct
+from tradectl.domain.setting import Bounds, Section
 
-from tradectl.domain.errors import ConfigError
+AtLeastOne = Annotated[int, Bounds(ge=1)]
 
 
-class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bounds on every strategy. Raises ConfigError for an impossible value."""
+class EngineSettings(Section, frozen=True, kw_only=True):
+    """Bounds on every strategy: how much it may get wrong, and how fast it may speak."""
 
-    max_failures: int = 3
-    """failures in a row of one callback that put a strategy out of the game"""
-    max_signals_per_second: int = 20
-    """per strategy and symbol; of those that come faster the last is said when it may be"""
+    table = "engine"
 
-    def __post_init__(self) -> None:
-        for name in ("max_failures", "max_signals_per_second"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"engine.{name}: expected at least 1")
+    max_failures: Annotated[
+        AtLeastOne, "failures in a row of one callback that quarantine a strategy"
+    ] = 3
+    max_signals_per_second: Annotated[
+        AtLeastOne,
+        "per strategy and symbol; of those that come faster the last is said when it may be",
+    ] = 20

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, is_sane
+from tradectl.domain.setting import Share
 from tradectl.domain.time import SECOND
 from tradectl.strategy.bars import parse_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
@@ -26,23 +26,18 @@ from tradectl.strategy.wording import described, one_line
 
 
 class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One strategy to run: `strategy` as in `catalog.find`; no `symbols` means every symbol.
+    """One strategy to run."""
 
-    `allocation` is its share of the equity; it is the portfolio's to use.
-    """
-
-    name: str
-    """what it is called in orders, records and alerts"""
-    strategy: str
-    """a name that `tradectl strategies` lists, or path/to/file.py:ClassName"""
-    symbols: tuple[str, ...] = ()
-    """those it hears and trades; none means every symbol"""
-    trades: str = ""
-    """the symbol that its signals are about, where it is not the one it hears"""
-    parameters: dict[str, Value] = {}
-    """by name, as `tradectl strategies` lists them"""
-    allocation: Decimal = ONE
-    """share of the equity, 0 to 1"""
+    name: Annotated[str, "what it is called in orders, records and alerts"]
+    strategy: Annotated[
+        str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName"
+    ]
+    symbols: Annotated[tuple[str, ...], "those it hears and trades; none means every symbol"] = ()
+    trades: Annotated[
+        str, "the symbol that its signals are about, where it is not the one it hears"
+    ] = ""
+    parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
+    allocation: Annotated[Share, "share of the equity"] = ONE
 
     def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a run's `symbols` that its signals may be about."""
