@@ -33,7 +33,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.journal.reader import JournalReader
-from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Account

@@ -16,7 +16,7 @@ from tradectl.domain.events import MarketDataEvent, OrderFilled, Record
 from tradectl.domain.time import SECOND
 from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alert import Alert
-from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.system.trading_system import make_books

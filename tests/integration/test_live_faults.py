@@ -408,7 +408,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         stall = exchange.misbehave("stall", stream="btcusdt@*")
         await trader.until(lambda: RestrictionKind.STALE in trader.holds())
         assert {*exchange.hub.sockets} & sockets
-        await trader.until(lambda: "hold_stale" in trader.alerts())
+        await trader.until(lambda: "restricted_stale" in trader.alerts())
         assert trader.denied(await denied_entry(trader)) == "HELD"
         out = trader.sell("0.05", reduce_only=True)
         assert (await trader.settled(out)).status == "filled"
@@ -493,7 +493,7 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         exchange.outside_transfer("main", "USDT", "12002")
         await trader.until(lambda: RestrictionKind.MISMATCH in trader.holds())
         assert RestrictionKind.MISMATCH not in trader.holds("ETHUSDT")
-        told = trader.alerts()["hold_mismatch"]
+        told = trader.alerts()["restricted_mismatch"]
         assert told.severity.value == "critical"
         assert "`tradectl reconcile --accept exchange`" in told.message
         for entry in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):

@@ -200,7 +200,7 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
         await trader.settled(trader.buy("0.1"))
         await trader.quiet()
         exchange.outside_trade("main", SPOT, "BUY", "0.2", market=market)
-        await trader.until(lambda: "hold_mismatch" in trader.alerts())
+        await trader.until(lambda: "restricted_mismatch" in trader.alerts())
 
         found = await asked(folder)
         row = row_of(found)

@@ -330,7 +330,7 @@ def plainly_raises(alert: Alert) -> None:
         (plainly_raises, "OSError: no route"),
     ],
 )
-async def test_a_dead_sink_is_told_to_the_others_once(
+async def test_a_dead_handler_is_told_to_the_others_once(
     manager: AlertManager, inbox: Inbox, dead: object, error: str
 ) -> None:
     manager.add_notification_handler(dead, name="pager")  # type: ignore[arg-type]
@@ -361,7 +361,7 @@ async def test_a_plain_function_that_never_returns_costs_one_thread(
     released.set()
 
 
-async def test_what_a_sink_missed_is_kept_and_delivered_when_it_is_back(
+async def test_what_a_handler_missed_is_kept_and_delivered_when_it_is_back(
     manager: AlertManager, inbox: Inbox
 ) -> None:
     heard: list[tuple[str, int]] = []
@@ -393,7 +393,7 @@ async def test_two_handlers_of_one_name_are_told_apart(manager: AlertManager, in
     assert failed == {"notifier:raises", "notifier:raises #2"}
 
 
-async def test_stop_is_not_delayed_by_a_sink_that_ignores_its_end(bus: EventBus) -> None:
+async def test_stop_is_not_delayed_by_a_handler_that_ignores_its_end(bus: EventBus) -> None:
     released = asyncio.Event()
 
     async def stubborn(alert: Alert) -> None:

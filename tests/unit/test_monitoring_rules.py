@@ -22,7 +22,13 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.monitoring.alert import Alert, AlertSeverity
-from tradectl.monitoring.alert_rules import SEVERITY_OF_KIND, SILENT, Cleared, Raised, finding_of
+from tradectl.monitoring.alert_rules import (
+    SEVERITY_OF_KIND,
+    SILENT,
+    AlertCleared,
+    AlertRaised,
+    alert_change,
+)
 
 
 def system(kind: str, component: str = "part", message: str = "words") -> SystemEvent:
@@ -53,16 +59,16 @@ def denied(code: str) -> OrderDenied:
     ],
 )
 def test_system_events_are_as_severe_as_the_table_says(kind: str, severity: str) -> None:
-    assert finding_of(system(kind)) == Raised(kind, "words", AlertSeverity(severity), "part")
+    assert alert_change(system(kind)) == AlertRaised(kind, "words", AlertSeverity(severity), "part")
 
 
 def test_every_kind_has_a_message_even_when_its_event_has_none() -> None:
     for kind in SEVERITY_OF_KIND:
-        finding = finding_of(system(kind, message=""))
-        assert isinstance(finding, Raised)
-        assert finding.message
-    recovered = finding_of(system("recovered", message=""))
-    assert isinstance(recovered, Raised)
+        change = alert_change(system(kind, message=""))
+        assert isinstance(change, AlertRaised)
+        assert change.message
+    recovered = alert_change(system("recovered", message=""))
+    assert isinstance(recovered, AlertRaised)
     assert recovered.message == "recovered after a crash"
 
 
@@ -77,15 +83,15 @@ def test_a_risk_event_is_as_severe_as_its_action(action: str, severity: str) -> 
         message="down",
         action=action,  # type: ignore[arg-type]
     )
-    assert finding_of(event) == Raised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
+    assert alert_change(event) == AlertRaised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
 
 
 def test_risk_events_of_two_symbols_are_two_conditions() -> None:
-    findings = [
-        finding_of(LimitBreached(source_component="risk", code="C", message="m", symbol=symbol))
+    changes = [
+        alert_change(LimitBreached(source_component="risk", code="C", message="m", symbol=symbol))
         for symbol in ("A", "B")
     ]
-    assert [f.component for f in findings if f is not None] == ["risk:A", "risk:B"]
+    assert [f.component for f in changes if f is not None] == ["risk:A", "risk:B"]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +103,16 @@ def test_risk_events_of_two_symbols_are_two_conditions() -> None:
     ],
 )
 def test_a_denied_order_is_told_by_its_code(code: str, expected: str, severity: str) -> None:
-    assert finding_of(denied(code)) == Raised(
+    assert alert_change(denied(code)) == AlertRaised(
         expected, "X: too much", AlertSeverity(severity), "risk"
     )
 
 
 @pytest.mark.parametrize("reason", ["a fire", ""])
 def test_an_emergency_stop_is_critical_with_or_without_a_reason(reason: str) -> None:
-    finding = finding_of(EmergencyStopReceived(source_component="cli", reason=reason))
+    change = alert_change(EmergencyStopReceived(source_component="cli", reason=reason))
     message = reason or "emergency stop"
-    assert finding == Raised("emergency_stop", message, AlertSeverity.CRITICAL, "cli")
+    assert change == AlertRaised("emergency_stop", message, AlertSeverity.CRITICAL, "cli")
 
 
 def test_every_kind_of_system_event_has_its_severity_or_is_the_end_of_one_that_has() -> None:
@@ -119,7 +125,7 @@ def test_every_kind_of_system_event_has_its_severity_or_is_the_end_of_one_that_h
     [("feed_fresh", "feed_stale"), ("strategy_released", "strategy_quarantined")],
 )
 def test_some_events_end_what_others_began(kind: str, over: str) -> None:
-    assert finding_of(system(kind, "feed:X")) == Cleared(over, "feed:X")
+    assert alert_change(system(kind, "feed:X")) == AlertCleared(over, "feed:X")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_some_events_end_what_others_began(kind: str, over: str) -> None:
     ],
 )
 def test_ordinary_events_alert_nobody(event: Event) -> None:
-    assert finding_of(event) is None
+    assert alert_change(event) is None
 
 
 def test_severities_are_ordered_by_weight_not_by_spelling() -> None:

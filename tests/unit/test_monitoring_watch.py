@@ -71,16 +71,16 @@ def test_a_symbol_that_falls_silent_is_told_once_and_once_more_when_it_is_back(
     state.books.last["A"] = trade("A", clock.at)
     state.books.last["B"] = trade("B", clock.at)
     clock.pass_seconds(30)
-    assert data.look() == []
+    assert data.changes() == []
     state.books.last["B"] = trade("B", clock.at)
     clock.pass_seconds(0.5)
-    said = data.look()
+    said = data.changes()
     assert kinds(said) == [("feed_stale", "feed:A")]
     assert said[0].message == "A: no market data for 30.5 s"
-    assert data.look() == []
+    assert data.changes() == []
     state.books.last["A"] = trade("A", clock.at)
-    assert kinds(data.look()) == [("feed_fresh", "feed:A")]
-    assert data.look() == []
+    assert kinds(data.changes()) == [("feed_fresh", "feed:A")]
+    assert data.changes() == []
 
 
 @pytest.mark.parametrize("ahead", [0, 3_600])
@@ -88,16 +88,16 @@ def test_data_without_a_time_or_from_the_future_ages_by_our_own_watch(
     state: StateManager, data: DataAge, clock: StillClock, watch: Stopwatch, ahead: int
 ) -> None:
     state.books.last["A"] = trade("A", clock.at + ahead * SECOND if ahead else 0)
-    assert data.look() == []
+    assert data.changes() == []
     watch.now += 31
     assert data.ages() == {"A": 31.0}
-    assert kinds(data.look()) == [("feed_stale", "feed:A")]
+    assert kinds(data.changes()) == [("feed_stale", "feed:A")]
 
 
 def test_recorded_data_is_never_stale(state: StateManager) -> None:
     data = DataAge(state.books, DataClock(1_000 * SECOND), stale_after=30)
     state.books.last["A"] = trade("A", 900 * SECOND)
-    assert data.look() == []
+    assert data.changes() == []
     assert data.ages() == {"A": 100.0}
 
 
@@ -105,7 +105,7 @@ def test_a_symbol_cannot_smuggle_escape_sequences_into_an_event(
     state: StateManager, data: DataAge, clock: StillClock
 ) -> None:
     state.books.last["\x1b[2J"] = trade("\x1b[2J", clock.at - 60 * SECOND)
-    (event,) = data.look()
+    (event,) = data.changes()
     assert event.message.isprintable()
     assert event.component == "feed:?[2J"
 

@@ -25,7 +25,7 @@ from tradectl.domain.breaker import CircuitBreaker
 
 T = TypeVar("T")
 
-Handler = Callable[[Any], "Awaitable[None] | None"]
+Observer = Callable[[Any], "Awaitable[None] | None"]
 
 SLICE_NS = 5_000_000
 BREAKER_IS_OPEN = "its circuit breaker is open"
@@ -82,7 +82,7 @@ class Delivery(Generic[T]):
 
     def __init__(
         self,
-        handler: Handler,
+        handler: Observer,
         queue: Waiting[T],
         policy: RetryPolicy,
         *,

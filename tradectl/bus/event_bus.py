@@ -20,7 +20,7 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
-from tradectl.bus.delivery import Handler as Observer
+from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler

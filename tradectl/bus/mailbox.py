@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.bus.delivery import Delivery, Handler, RetryPolicy
+from tradectl.bus.delivery import Delivery, Observer, RetryPolicy
 from tradectl.domain.events import EventPriority, Record
 
 
@@ -72,7 +72,7 @@ class Mailbox(Delivery[Record]):
 
     def __init__(
         self,
-        handler: Handler,
+        handler: Observer,
         *,
         name: str,
         limit: int,

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tradectl.bus.delivery import Handler
+from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.domain.events import Event, EventType, Record
 
@@ -55,7 +55,7 @@ class Observers:
         self._dead: deque[DeadLetter] = deque(maxlen=kept)
         self._running = False
 
-    def add(self, kinds: Iterable[Kind], handler: Handler, name: str, *, records: bool) -> None:
+    def add(self, kinds: Iterable[Kind], handler: Observer, name: str, *, records: bool) -> None:
         box = Mailbox(
             handler,
             name=self._unique(name or getattr(handler, "__qualname__", repr(handler))),
@@ -84,7 +84,7 @@ class Observers:
     def _subscribe(self, kinds: Iterable[Kind], put: Put) -> None:
         self._subscriptions.change([*self._subscriptions.wanted, *((kind, put) for kind in kinds)])
 
-    def remove(self, kind: Kind, handler: Handler) -> None:
+    def remove(self, kind: Kind, handler: Observer) -> None:
         """Stop calling `handler` for this kind; what waits for it is dropped with its last one."""
         puts = [box.put for box in self._boxes if box.handler == handler]
         wanted = self._subscriptions.wanted

@@ -1,4 +1,4 @@
-"""Monitoring watches and tells; it decides nothing.
+"""Monitoring: health, alerts and metrics. It observes and reports; it decides nothing.
 
 Everything here is an observer of the bus or a reader of the books: it may be slow, fail or be restarted,
 and trading does not notice. The names below are the public API, loaded when first used.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "Alert": "tradectl.monitoring.alert",
-    "AlertManager": "tradectl.monitoring.alerts",
+    "AlertManager": "tradectl.monitoring.alert_manager",
     "AlertSeverity": "tradectl.monitoring.alert",
     "ComponentHealth": "tradectl.monitoring.health",
     "HealthStatus": "tradectl.monitoring.health",
@@ -31,7 +31,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tradectl.monitoring.alert import Alert, AlertSeverity
-    from tradectl.monitoring.alerts import AlertManager
+    from tradectl.monitoring.alert_manager import AlertManager
     from tradectl.monitoring.health import ComponentHealth, HealthStatus
     from tradectl.monitoring.metrics import MetricsCollector
     from tradectl.monitoring.monitor import SystemMonitor

@@ -1,7 +1,7 @@
-"""The open alerts: at most one for each condition, and when people last heard of it.
+"""The open alerts: at most one for each condition, and when its handlers were last notified.
 
-A condition is a type and a component. This is bookkeeping without I/O: it says who is to be told what,
-the manager tells them.
+A condition is a type and a component. This is bookkeeping without I/O: it says what is to be notified,
+the manager does it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MAX_OPEN = 1_000
 
 
 class OpenAlert(Struct):
-    """An open alert, and when (monotonic seconds) it was last told."""
+    """An open alert, and when (monotonic seconds) its handlers were last notified of it."""
 
     alert: Alert
-    told_at: float
+    notified_at: float
 
 
 class AlertRegistry:
-    """`changed` gets every alert that is new, counted, acknowledged or resolved; seconds as in
+    """`changed` gets every alert that is new, counted, acknowledge or resolve; seconds as in
     AlertManager."""
 
     def __init__(
@@ -47,93 +47,95 @@ class AlertRegistry:
         self._renotify_after = renotify_after
         self._escalate_after = escalate_after
         self._monotonic = monotonic
-        self._cases: dict[tuple[str, str], OpenAlert] = {}
-        self._given = 0
+        self._open: dict[tuple[str, str], OpenAlert] = {}
+        self._count = 0
 
     def open(self) -> list[Alert]:
         """Oldest first."""
-        return [case.alert for case in self._cases.values()]
+        return [entry.alert for entry in self._open.values()]
 
-    def raised(
+    def raise_alert(
         self, alert_type: str, message: str, severity: AlertSeverity, component: str
     ) -> tuple[Alert, bool]:
-        """The condition's alert, and whether it is to be told: new, worse, or not told for long."""
+        """The condition's alert, and whether to notify of it: new, worse, or silent for long."""
         key, message = (harmless(alert_type), harmless(component)), harmless(message)
-        case = self._cases.get(key)
-        if case is not None:
-            return self._again(case, message, severity)
-        if len(self._cases) >= MAX_OPEN:
-            self._make_room()
-        self._given += 1
-        alert_id, now = f"{self._run_id}-a{self._given}", self._clock.now()
+        entry = self._open.get(key)
+        if entry is not None:
+            return self._repeat(entry, message, severity)
+        if len(self._open) >= MAX_OPEN:
+            self._drop_mildest()
+        self._count += 1
+        alert_id, now = f"{self._run_id}-a{self._count}", self._clock.now()
         alert = Alert(alert_id, key[0], severity, message, key[1], now, now)
-        self._cases[key] = OpenAlert(alert, self._monotonic())
+        self._open[key] = OpenAlert(alert, self._monotonic())
         self._changed(alert)
         return alert, True
 
-    def acknowledged(self, alert_id: str) -> Alert:
+    def acknowledge(self, alert_id: str) -> Alert:
         """Raises UsageError for an id that is not open."""
         return self._change(self._find(alert_id), status=AlertStatus.ACKNOWLEDGED)
 
-    def resolved(self, alert_id: str) -> Alert:
+    def resolve(self, alert_id: str) -> Alert:
         """Raises UsageError for an id that is not open."""
         return self._close(self._find(alert_id))
 
-    def cleared(self, alert_type: str, component: str) -> Alert | None:
+    def clear(self, alert_type: str, component: str) -> Alert | None:
         """The condition is over; None when it was not open."""
-        case = self._cases.get((harmless(alert_type), harmless(component)))
-        return None if case is None else self._close(case)
+        entry = self._open.get((harmless(alert_type), harmless(component)))
+        return None if entry is None else self._close(entry)
 
-    def unanswered(self) -> list[Alert]:
-        """Critical alerts to be told again now, because nobody has acknowledged them."""
+    def due_for_escalation(self) -> list[Alert]:
+        """Critical alerts to notify of again now, because nobody has acknowledge them."""
         due = [
-            case
-            for case in self._cases.values()
-            if case.alert.severity is AlertSeverity.CRITICAL
-            and case.alert.status is AlertStatus.ACTIVE
-            and self._untold_for(case, self._escalate_after)
+            entry
+            for entry in self._open.values()
+            if entry.alert.severity is AlertSeverity.CRITICAL
+            and entry.alert.status is AlertStatus.ACTIVE
+            and self._silent_for(entry, self._escalate_after)
         ]
-        for case in due:
-            case.told_at = self._monotonic()
-        return [case.alert for case in due]
+        for entry in due:
+            entry.notified_at = self._monotonic()
+        return [entry.alert for entry in due]
 
-    def _again(self, case: OpenAlert, message: str, severity: AlertSeverity) -> tuple[Alert, bool]:
-        old = case.alert
+    def _repeat(
+        self, entry: OpenAlert, message: str, severity: AlertSeverity
+    ) -> tuple[Alert, bool]:
+        old = entry.alert
         worse = severity > old.severity
         alert = self._change(
-            case,
+            entry,
             message=message,
             severity=severity if worse else old.severity,
             status=AlertStatus.ACTIVE if worse else old.status,
             count=old.count + 1,
         )
         active = alert.status is AlertStatus.ACTIVE
-        to_tell = worse or (active and self._untold_for(case, self._renotify_after))
-        if to_tell:
-            case.told_at = self._monotonic()
-        return alert, to_tell
+        notify = worse or (active and self._silent_for(entry, self._renotify_after))
+        if notify:
+            entry.notified_at = self._monotonic()
+        return alert, notify
 
-    def _untold_for(self, case: OpenAlert, seconds: float) -> bool:
-        return self._monotonic() - case.told_at >= seconds
+    def _silent_for(self, entry: OpenAlert, seconds: float) -> bool:
+        return self._monotonic() - entry.notified_at >= seconds
 
     def _find(self, alert_id: str) -> OpenAlert:
-        for case in self._cases.values():
-            if case.alert.id == alert_id:
-                return case
+        for entry in self._open.values():
+            if entry.alert.id == alert_id:
+                return entry
         raise UsageError(
             f"no open alert has the id {harmless(alert_id)!r}: `tradectl alerts` lists them"
         )
 
-    def _change(self, case: OpenAlert, **changes: object) -> Alert:
+    def _change(self, entry: OpenAlert, **changes: object) -> Alert:
         now = self._clock.now()
-        case.alert = msgspec.structs.replace(case.alert, updated_at=now, **changes)
-        self._changed(case.alert)
-        return case.alert
+        entry.alert = msgspec.structs.replace(entry.alert, updated_at=now, **changes)
+        self._changed(entry.alert)
+        return entry.alert
 
-    def _close(self, case: OpenAlert) -> Alert:
-        del self._cases[case.alert.type, case.alert.component]
-        return self._change(case, status=AlertStatus.RESOLVED)
+    def _close(self, entry: OpenAlert) -> Alert:
+        del self._open[entry.alert.type, entry.alert.component]
+        return self._change(entry, status=AlertStatus.RESOLVED)
 
-    def _make_room(self) -> None:
+    def _drop_mildest(self) -> None:
         """Memory is bounded: the mildest open alert, of those the oldest, is let go."""
-        self._close(min(self._cases.values(), key=lambda case: case.alert.severity.rank))
+        self._close(min(self._open.values(), key=lambda entry: entry.alert.severity.rank))

@@ -1,7 +1,7 @@
 """Which events are worth an alert, as tables.
 
-A rule turns an event into a condition that began (`Raised`), one that is over (`Cleared`), or nothing.
-Conditions are told apart by type and component, so many events may tell of the same one.
+A rule turns an event into a condition that began (`AlertRaised`), one that is over (`AlertCleared`), or
+nothing. Conditions are told apart by type and component, so many events may be about the same one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tradectl.monitoring.alert import AlertSeverity
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 
 
-class Raised(Struct, frozen=True, gc=False):
+class AlertRaised(Struct, frozen=True, gc=False):
     """In the order of `AlertManager.raise_alert`'s parameters."""
 
     type: str
@@ -37,12 +37,12 @@ class Raised(Struct, frozen=True, gc=False):
     component: str
 
 
-class Cleared(Struct, frozen=True, gc=False):
+class AlertCleared(Struct, frozen=True, gc=False):
     type: str
     component: str
 
 
-Finding = Raised | Cleared | None
+AlertChange = AlertRaised | AlertCleared | None
 
 SEVERITY_OF_ACTION = {
     RiskAction.ALERT: WARNING,
@@ -51,12 +51,12 @@ SEVERITY_OF_ACTION = {
 }
 """A risk event is as severe as what is done about it."""
 
-SEVERITY_OF_HOLD = {
+SEVERITY_OF_RESTRICTION = {
     RestrictionKind.UNRECONCILED: INFO,
     RestrictionKind.MISMATCH: CRITICAL,
     RestrictionKind.BALANCE: ERROR,
 }
-"""Of the other kinds of hold a WARNING."""
+"""Of the other kinds of restriction a WARNING."""
 
 SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.CANCEL_FAILED: ERROR,
@@ -94,56 +94,56 @@ MESSAGE_OF_KIND: dict[str, str] = {SystemEventKind.RECOVERED: "recovered after a
 """For events that come without words."""
 
 EXPECTED_DENIALS = ("HALTED", "HELD", "NOT_SENT", "PAUSED")
-"""Whoever halted or paused the system knows why orders are denied; a hold has its own alert."""
+"""Whoever halted or paused the system knows why orders are denied; a restriction has its own alert."""
 
 
-def on_risk(event: LimitBreached) -> Finding:
+def _limit_breached(event: LimitBreached) -> AlertChange:
     severity = SEVERITY_OF_ACTION.get(event.action, WARNING)
     component = f"risk:{event.symbol}" if event.symbol else event.source_component or "risk"
-    return Raised(event.code, event.message, severity, component)
+    return AlertRaised(event.code, event.message, severity, component)
 
 
-def on_hold(event: SymbolRestricted) -> Finding:
-    kind, component = f"hold_{event.kind}", f"symbol:{event.symbol}"
+def _symbol_restricted(event: SymbolRestricted) -> AlertChange:
+    kind, component = f"restricted_{event.kind}", f"symbol:{event.symbol}"
     if not event.held:
-        return Cleared(kind, component)
-    message = event.message or f"{event.symbol} is held: {event.kind}"
-    return Raised(kind, message, SEVERITY_OF_HOLD.get(event.kind, WARNING), component)
+        return AlertCleared(kind, component)
+    message = event.message or f"{event.symbol} is restricted: {event.kind}"
+    return AlertRaised(kind, message, SEVERITY_OF_RESTRICTION.get(event.kind, WARNING), component)
 
 
-def on_denied(event: OrderDenied) -> Finding:
+def _order_denied(event: OrderDenied) -> AlertChange:
     """One condition for each code, whichever symbols it hits."""
     severity = INFO if event.code in EXPECTED_DENIALS else WARNING
     message = f"{event.symbol}: {event.message}"
     component = event.source_component or "risk"
-    return Raised(f"denied_{event.code.lower()}", message, severity, component)
+    return AlertRaised(f"denied_{event.code.lower()}", message, severity, component)
 
 
-def on_system(event: SystemEvent) -> Finding:
+def _system_event(event: SystemEvent) -> AlertChange:
     component = event.component or event.source_component or "system"
     severity = SEVERITY_OF_KIND.get(event.kind)
     if severity is not None:
         message = event.message or MESSAGE_OF_KIND.get(event.kind, event.kind.replace("_", " "))
-        return Raised(event.kind, message, severity, component)
+        return AlertRaised(event.kind, message, severity, component)
     cleared = CLEARED_BY_KIND.get(event.kind)
-    return Cleared(cleared, component) if cleared else None
+    return AlertCleared(cleared, component) if cleared else None
 
 
-def on_emergency(event: EmergencyStopReceived) -> Finding:
+def _emergency_stop(event: EmergencyStopReceived) -> AlertChange:
     component = event.source_component or "operator"
-    return Raised("emergency_stop", event.reason or "emergency stop", CRITICAL, component)
+    return AlertRaised("emergency_stop", event.reason or "emergency stop", CRITICAL, component)
 
 
-RULES: dict[type[Event], Callable[[Any], Finding]] = {
-    LimitBreached: on_risk,
-    SymbolRestricted: on_hold,
-    OrderDenied: on_denied,
-    SystemEvent: on_system,
-    EmergencyStopReceived: on_emergency,
+RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
+    LimitBreached: _limit_breached,
+    SymbolRestricted: _symbol_restricted,
+    OrderDenied: _order_denied,
+    SystemEvent: _system_event,
+    EmergencyStopReceived: _emergency_stop,
 }
 
 
-def finding_of(event: Event) -> Finding:
-    """What `event` says about alerts; most events say nothing."""
+def alert_change(event: Event) -> AlertChange:
+    """What `event` changes about alerts; most events change nothing."""
     rule = RULES.get(event.__class__)
     return None if rule is None else rule(event)

@@ -55,7 +55,7 @@ class AlertWriter:
             max_cooldown=max(LONGEST_PAUSE_S, interval),
         )
         self._delivery: Delivery[Batch] = Delivery(
-            self._write, self._changed, policy, on_open=_tell_of_failure, linger=interval
+            self._write, self._changed, policy, on_open=_log_failure, linger=interval
         )
 
     def put(self, alert: Alert) -> None:
@@ -90,5 +90,5 @@ class AlertWriter:
             await self._store.write_alerts([alert.row(self._run_id) for alert in batch])
 
 
-def _tell_of_failure(error: str) -> None:
+def _log_failure(error: str) -> None:
     log.warning("alerts wait to be stored: %s", error)

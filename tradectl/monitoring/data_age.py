@@ -1,7 +1,7 @@
 """How old the newest market data of each symbol is.
 
-The books keep the last event of every symbol, so nobody has to look at each: a glance every few
-seconds tells which symbols have fallen silent.
+The books keep the last event of every symbol, so no handler runs for each tick: a check every few
+seconds finds the symbols that have fallen silent.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class DataAge:
         now = self._clock.now()
         return {symbol: self._age(event, now) for symbol, event in list(self._books.last.items())}
 
-    def look(self) -> list[SystemEvent]:
+    def changes(self) -> list[SystemEvent]:
         """`feed_stale` for each symbol newly stale, `feed_fresh` for each that came back."""
         if not self._clock.live:
             return []
-        said = []
+        found = []
         for symbol, age in self.ages().items():
             stale = age > self._stale_after
             if stale != self._stale.get(symbol, False):
-                said.append(_tell_stale(symbol, age) if stale else _tell_fresh(symbol))
+                found.append(_stale_event(symbol, age) if stale else _fresh_event(symbol))
             self._stale[symbol] = stale
-        return said
+        return found
 
     def _age(self, event: MarketDataEvent, now: int) -> float:
         """By what the event says, or by how long there has been no newer one: whichever is longer.
@@ -71,11 +71,11 @@ class DataAge:
         return self._monotonic() - at
 
 
-def _tell_stale(symbol: str, age: float) -> SystemEvent:
+def _stale_event(symbol: str, age: float) -> SystemEvent:
     return _feed_event(SystemEventKind.FEED_STALE, symbol, f"no market data for {age:.1f} s")
 
 
-def _tell_fresh(symbol: str) -> SystemEvent:
+def _fresh_event(symbol: str) -> SystemEvent:
     return _feed_event(SystemEventKind.FEED_FRESH, symbol, "market data is back")
 
 

@@ -115,13 +115,13 @@ class HealthChecks:
         count = self._counts.setdefault(name, CheckCount())
         count.checks += 1
         if checker is not None:
-            return await self._ask(name, component, count, checker)
-        status, message = self._by_its_word(component)
-        if not component.status.is_failure:  # those it told of itself are in its own count
+            return await self._run_checker(name, component, count, checker)
+        status, message = self._by_status(component)
+        if not component.status.is_failure:  # failures that it reported itself are in its own count
             count.errors += status is HealthStatus.UNHEALTHY
         return _health(name, status, component, count, message)
 
-    async def _ask(
+    async def _run_checker(
         self, name: str, component: ComponentState, count: CheckCount, checker: Checker
     ) -> ComponentHealth:
         """The checker's own word; that it fails or says something else is an answer, too."""
@@ -138,7 +138,7 @@ class HealthChecks:
         took_ms = round((self._monotonic() - started) * 1000, 1)
         return _health(name, HealthStatus.UNHEALTHY, component, count, problem, took_ms)
 
-    def _by_its_word(self, component: ComponentState) -> tuple[HealthStatus, str]:
+    def _by_status(self, component: ComponentState) -> tuple[HealthStatus, str]:
         by_status = HEALTH_OF_STATUS.get(component.status)
         if by_status is not None:
             return by_status, component.message or component.status.lower()

@@ -48,7 +48,7 @@ class MetricsCollector:
 
     def prometheus(self) -> str:
         """The text exposition format 0.0.4: counters, gauges and summaries (in seconds)."""
-        names = _Names()
+        names = _PrometheusNames()
         lines: list[str] = []
         for name, value in self._counters.items():
             lines += _sample(names.give(name, "_total"), "counter", value)
@@ -59,7 +59,7 @@ class MetricsCollector:
         return "".join(f"{line}\n" for line in lines)
 
 
-class _Names:
+class _PrometheusNames:
     """Prometheus names: odd characters become `_`, and two that become alike are numbered."""
 
     def __init__(self) -> None:

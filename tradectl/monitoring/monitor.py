@@ -1,6 +1,6 @@
-"""The system monitor: every few seconds a round of all that can go wrong without saying so.
+"""The system monitor: every few seconds it checks all that can fail in silence.
 
-Components that stopped beating, market data that stopped coming, steps that took too long, a loop that
+Components without a heartbeat, market data that stopped coming, steps that took too long, a loop that
 turns late. What it finds becomes an event on the bus or an alert; it mends nothing itself.
 """
 
@@ -19,7 +19,7 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import MILLISECOND, iso
 from tradectl.monitoring.alert import AlertSeverity
-from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.health import (
     Checker,
@@ -90,10 +90,10 @@ class SystemMonitor:
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin the rounds; does nothing when already started."""
+        """Begin the checks; does nothing when already started."""
         if self._task is not None:
             return
-        self._task = asyncio.ensure_future(self._keep_watching())
+        self._task = asyncio.ensure_future(self._run())
         if self._has_watchdog:
             self._watchdog.start()
         self._bus.components.started(self.name)
@@ -129,7 +129,7 @@ class SystemMonitor:
         """JSON-ready: `status` (the worst of all), `components` by name, `resources`, `checked_at`.
 
         Resources: cpu_pct (100 is one core), rss_mb, loop_lag_ms, open_files, threads; None where the
-        machine does not tell.
+        machine does not say.
         """
         healths = await self._health.all()
         resources = await asyncio.to_thread(self._resources.read)
@@ -141,29 +141,29 @@ class SystemMonitor:
         }
 
     def resources(self) -> dict[str, Any]:
-        """The figures of the machine as the last round read them; empty before the first."""
+        """The figures of the machine as they were last read; empty before the first."""
         return {**self._last_resources, "loop_lag_ms": self._loop_lag_ms}
 
     def data_age(self) -> dict[str, float]:
         """Seconds since the newest market data, by symbol."""
         return self._data.ages()
 
-    # --- the rounds ----------------------------------------------------------------------------------
+    # --- every interval ------------------------------------------------------------------------------
 
-    async def _keep_watching(self) -> None:
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + self._interval
             await asyncio.sleep(self._interval)
             self._loop_lag_ms = round(max(0.0, loop.time() - due) * 1000, 1)
             try:
-                await self._round()
-            except Exception:  # the watch goes on, whatever one round of it met
-                log.exception("a round of the monitor failed")
+                await self._check_all()
+            except Exception:  # the next check comes, whatever became of this one
+                log.exception("a check of the monitor failed")
 
-    async def _round(self) -> None:
+    async def _check_all(self) -> None:
         self._last_resources = dict(await asyncio.to_thread(self._resources.read))
-        for event in (*self._data.look(), *self._new_slow_steps()):
+        for event in (*self._data.changes(), *self._slow_steps()):
             self._post(event)
         for name, health in (await self._health.all()).items():
             self._alert_on(name, health)
@@ -181,14 +181,14 @@ class SystemMonitor:
             del self._alerted[name]
             self._alerts.resolve_type(COMPONENT_UNHEALTHY, name)
 
-    def _new_slow_steps(self) -> list[SystemEvent]:
+    def _slow_steps(self) -> list[SystemEvent]:
         new = [(seq, ns) for seq, ns in self._bus.slow_steps if seq > self._slow_seq]
         if new:
             self._slow_seq = new[-1][0]
-        return [_slow_step(seq, ns) for seq, ns in new]
+        return [_slow_step_event(seq, ns) for seq, ns in new]
 
 
-def _slow_step(seq: int, ns: int) -> SystemEvent:
+def _slow_step_event(seq: int, ns: int) -> SystemEvent:
     return SystemEvent(
         source_component="monitor",
         kind=SystemEventKind.SLOW_STEP,

@@ -1,7 +1,7 @@
 """Notices that the event loop stands still, which nothing that runs in the loop can.
 
-The loop leaves a mark every fraction of the limit; a thread looks at how old it is. A strategy that
-sleeps stops the marks but not the thread. When the loop turns again, it tells the bus itself.
+The loop beats every fraction of the limit; a thread checks how long ago. A strategy that sleeps stops the
+beats but not the thread. Once the loop runs again, an event on the bus says how long it stood.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ class Watchdog:
     def _beat(self) -> None:
         silence = self._stalls.beat()
         if silence:
-            self._post(_stalled(silence))
+            self._post(_stalled_event(silence))
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._limit / BEATS_PER_LIMIT, self._beat)
 
     def _watch(self, stopped: threading.Event) -> None:
-        """The thread: tells once for each mark that grew too old."""
-        told_of = 0.0
+        """The thread: reports once for each beat that grew too old."""
+        reported = 0.0
         while not stopped.wait(self._limit / BEATS_PER_LIMIT):
-            mark = self._stalls.last_beat
+            beat = self._stalls.last_beat
             silence = self._stalls.stalled_for()
-            if silence and mark != told_of:
-                told_of = mark
-                self._tell(silence)
+            if silence and beat != reported:
+                reported = beat
+                self._report(silence)
 
-    def _tell(self, silence: float) -> None:
+    def _report(self, silence: float) -> None:
         try:
             if self._on_stall is not None:
                 self._on_stall(silence)
@@ -89,7 +89,7 @@ class Watchdog:
         )
 
 
-def _stalled(silence: float) -> SystemEvent:
+def _stalled_event(silence: float) -> SystemEvent:
     return SystemEvent(
         source_component="watchdog",
         kind=SystemEventKind.LOOP_STALLED,

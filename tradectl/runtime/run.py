@@ -28,7 +28,7 @@ from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert import AlertSeverity
-from tradectl.monitoring.alerts import AlertManager
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.await_orders_done import settled
@@ -150,7 +150,7 @@ class TradingRun(Session):
             interval=settings.orchestrator.health_check_interval_seconds,
             # an exchange's feed watches the age of its data itself, and holds back what is old
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
-            post=self.alerts.hear if options.data else None,
+            post=self.alerts.on_event if options.data else None,
         )
         self.history = RunHistory(self.bus, self.books)
         self._compose()

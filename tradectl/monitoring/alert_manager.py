@@ -1,8 +1,8 @@
-"""The alert manager: one open alert per condition, told to everyone who should hear of it.
+"""The alert manager: one open alert per condition, sent to everyone who should know of it.
 
-While a condition is open its alert counts how often it was seen; handlers hear of it when it is new,
-when it gets worse, and again after a while if it keeps coming. A critical one that nobody acknowledges
-is repeated until somebody does.
+While a condition is open its alert counts how often it was seen; handlers are notified when it is new,
+when it gets worse, and again after a while if it keeps coming. A critical one that nobody
+acknowledges is repeated until somebody does.
 
 Alerts come from the bus, by the tables in `alert_rules`, or from whoever calls. They are the work of an
 observer: nothing here can delay trading.
@@ -19,24 +19,16 @@ from typing import TYPE_CHECKING
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import (
-    EmergencyStopReceived,
-    Event,
-    LimitBreached,
-    OrderDenied,
-    SymbolRestricted,
-    SystemEvent,
-)
+from tradectl.domain.events import Event
 from tradectl.monitoring.alert import Alert, AlertSeverity
 from tradectl.monitoring.alert_registry import AlertRegistry
-from tradectl.monitoring.alert_rules import Cleared, Raised, finding_of
+from tradectl.monitoring.alert_rules import RULES, AlertCleared, AlertRaised, alert_change
 from tradectl.monitoring.alert_writer import AlertWriter
 from tradectl.monitoring.notifier import NOTIFICATIONS, Notifier, Notify
 
 if TYPE_CHECKING:
     from tradectl.state.store import Store
 
-HEARD = (LimitBreached, SymbolRestricted, OrderDenied, SystemEvent, EmergencyStopReceived)
 NOTIFICATION_FAILED = "notification_failed"
 LOG_LEVELS = {
     AlertSeverity.INFO: logging.INFO,
@@ -49,10 +41,10 @@ log = logging.getLogger("tradectl.alerts")
 
 
 class AlertManager:
-    """Raises, counts, tells, escalates and stores alerts. Intervals are in seconds.
+    """Raises, counts, escalates and stores alerts, and notifies of them. Intervals are in seconds.
 
-    An alert that keeps coming is told again after `renotify_after`, a critical one that is not
-    acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
+    Handlers are notified again of one that keeps coming after `renotify_after`, of a critical one that
+    is not acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
     """
 
     name = "alerts"
@@ -74,7 +66,7 @@ class AlertManager:
         self._bus = bus
         self._retry = retry
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
-        self._book = AlertRegistry(
+        self._registry = AlertRegistry(
             run_id,
             clock or WallClock(),
             self._store,
@@ -82,35 +74,35 @@ class AlertManager:
             escalate_after=escalate_after,
             monotonic=monotonic,
         )
-        self._look_every = min(1.0, escalate_after / 4)
-        self._sinks: list[Notifier] = []
+        self._escalation_interval = min(1.0, escalate_after / 4)
+        self._notifiers: list[Notifier] = []
         self._escalation: asyncio.Task[None] | None = None
         self.add_notification_handler(log_alert, name="log")
 
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Listen to the bus and begin to deliver; does nothing when already started."""
+        """Subscribe to the bus and begin to deliver; does nothing when already started."""
         if self._escalation is not None:
             return
-        self._bus.observe(HEARD, self.hear, name=self.name, records=False)
-        self._escalation = asyncio.ensure_future(self._keep_escalating())
-        for sink in self._sinks:
-            sink.start()
+        self._bus.observe(RULES, self.on_event, name=self.name, records=False)
+        self._escalation = asyncio.ensure_future(self._run_escalation())
+        for notifier in self._notifiers:
+            notifier.start()
         if self._writer is not None:
             self._writer.start()
         self._bus.components.started(self.name)
 
     async def stop(self) -> None:
-        """Deliver and store what waits, then stop. What the bus still holds is not heard any more."""
+        """Deliver and store what waits, then stop. What waits on the bus raises no alert any more."""
         if self._escalation is None:
             return
-        for kind in HEARD:
-            self._bus.unsubscribe(kind, self.hear)
+        for kind in RULES:
+            self._bus.unsubscribe(kind, self.on_event)
         self._escalation.cancel()
         await asyncio.gather(self._escalation, return_exceptions=True)
         self._escalation = None
-        await asyncio.gather(*(sink.stop() for sink in self._sinks))
+        await asyncio.gather(*(notifier.stop() for notifier in self._notifiers))
         if self._writer is not None:
             await self._writer.stop()
         self._bus.components.stopped(self.name)
@@ -136,75 +128,79 @@ class AlertManager:
     ) -> Alert:
         """`create_alert` for callers that cannot await."""
         parsed = AlertSeverity.parse(severity)
-        alert, to_tell = self._book.raised(alert_type, message, parsed, component)
-        if to_tell:
-            self._tell(alert)
+        alert, notify = self._registry.raise_alert(alert_type, message, parsed, component)
+        if notify:
+            self._notify(alert)
         return alert
 
     def get_active_alerts(self) -> list[Alert]:
         """Those not resolved, acknowledged ones included, oldest first."""
-        return self._book.open()
+        return self._registry.open()
 
     def acknowledge(self, alert_id: str) -> Alert:
         """Somebody knows: no more reminders of this one. Raises UsageError for an unknown id."""
-        return self._book.acknowledged(alert_id)
+        return self._registry.acknowledge(alert_id)
 
     def resolve(self, alert_id: str) -> Alert:
         """The condition is over; if it comes again it is a new alert. Raises UsageError as above."""
-        return self._book.resolved(alert_id)
+        return self._registry.resolve(alert_id)
 
     def resolve_type(self, alert_type: str, component: str) -> Alert | None:
         """The same by what it is about; None when no such alert is open."""
-        return self._book.cleared(alert_type, component)
+        return self._registry.clear(alert_type, component)
 
     def add_notification_handler(self, handler: Notify, *, name: str = "") -> None:
-        """Call `handler(alert)`, plain or async, with each alert told from now on.
+        """Call `handler(alert)`, plain or async, with each alert to notify of from now on.
 
         A plain function is called in a thread of its own.
         """
         name = name or getattr(handler, "__qualname__", type(handler).__name__)
-        alike = sum(sink.name.partition(" #")[0] == name for sink in self._sinks)
+        alike = sum(notifier.name.partition(" #")[0] == name for notifier in self._notifiers)
         if alike:
             name = f"{name} #{alike + 1}"
-        sink = Notifier(name, handler, self._retry, self._sink_died, self._sink_is_back)
-        self._sinks.append(sink)
+        notifier = Notifier(
+            name, handler, self._retry, self._notifier_failed, self._notifier_recovered
+        )
+        self._notifiers.append(notifier)
         if self._escalation is not None:
-            sink.start()
+            notifier.start()
 
-    # --- where they come from and go to ----------------------------------------------------------------
+    # --- from the bus, to the handlers ---------------------------------------------------------------
 
-    def hear(self, event: Event) -> None:
-        """Raise or resolve what the rules make of `event`; most events are none of our business."""
-        finding = finding_of(event)
-        if isinstance(finding, Raised):
-            self.raise_alert(finding.type, finding.message, finding.severity, finding.component)
-        elif isinstance(finding, Cleared):
-            self.resolve_type(finding.type, finding.component)
+    def on_event(self, event: Event) -> None:
+        """Raise or resolve the alert that the rules make of `event`; most events make none."""
+        change = alert_change(event)
+        if isinstance(change, AlertRaised):
+            self.raise_alert(change.type, change.message, change.severity, change.component)
+        elif isinstance(change, AlertCleared):
+            self.resolve_type(change.type, change.component)
 
     def _store(self, alert: Alert) -> None:
         if self._writer is not None:
             self._writer.put(alert)
 
-    def _tell(self, alert: Alert, but: Notifier | None = None) -> None:
-        for sink in self._sinks:
-            if sink is not but:
-                sink.put(alert)
+    def _notify(self, alert: Alert, but: Notifier | None = None) -> None:
+        for notifier in self._notifiers:
+            if notifier is not but:
+                notifier.put(alert)
 
-    async def _keep_escalating(self) -> None:
+    async def _run_escalation(self) -> None:
         while True:
-            await asyncio.sleep(self._look_every)
-            for alert in self._book.unanswered():
-                self._tell(alert)
+            await asyncio.sleep(self._escalation_interval)
+            for alert in self._registry.due_for_escalation():
+                self._notify(alert)
 
-    def _sink_died(self, sink: Notifier, error: str) -> None:
-        message = f"alerts cannot be delivered to {sink.name}: {error}"
-        component, severity = f"notifier:{sink.name}", AlertSeverity.ERROR
-        alert, to_tell = self._book.raised(NOTIFICATION_FAILED, message, severity, component)
-        if to_tell:
-            self._tell(alert, but=sink)
+    def _notifier_failed(self, notifier: Notifier, error: str) -> None:
+        message = f"alerts cannot be delivered to {notifier.name}: {error}"
+        component, severity = f"notifier:{notifier.name}", AlertSeverity.ERROR
+        alert, notify = self._registry.raise_alert(
+            NOTIFICATION_FAILED, message, severity, component
+        )
+        if notify:
+            self._notify(alert, but=notifier)
 
-    def _sink_is_back(self, sink: Notifier) -> None:
-        self.resolve_type(NOTIFICATION_FAILED, f"notifier:{sink.name}")
+    def _notifier_recovered(self, notifier: Notifier) -> None:
+        self.resolve_type(NOTIFICATION_FAILED, f"notifier:{notifier.name}")
 
 
 def log_alert(alert: Alert) -> None:
