@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradectl.config.edit import set_key
-from tradectl.config.lines import with_key
+from tradectl.config.edit import set_key, with_key
 from tradectl.config.load import load_settings
 from tradectl.config.template import template
 from tradectl.domain.errors import ConfigError

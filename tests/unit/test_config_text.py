@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.profiles import examples
 from tradectl.config.file import parse
-from tradectl.config.keys import known_keys
 from tradectl.config.load import settings_from
+from tradectl.config.places import known_keys
 from tradectl.config.render import describe, effective, literal
 from tradectl.config.settings import AccountSettings, Settings
 from tradectl.config.template import template

@@ -36,7 +36,7 @@ TABLES = [table for field in fields_of(Settings).values() for table in tables_in
 def test_bounds_in_numbers_and_in_words(
     bounds: Bounds, words: str, inside: list[Any], outside: list[Any]
 ) -> None:
-    assert bounds.words() == words
+    assert bounds.described() == words
     assert all(map(bounds.admit, inside))
     assert not any(map(bounds.admit, outside))
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradectl.config.keys import Place, is_secret, spelled
+from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
 
 LARGEST = 1024 * 1024

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from tradectl.config.keys import PREFIX, variable
+from tradectl.config.places import PREFIX, variable
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 

@@ -37,7 +37,7 @@ from pydantic_settings import (
 )
 
 from tradectl.config.file import refuse_secrets
-from tradectl.config.keys import (
+from tradectl.config.places import (
     PREFIX,
     Place,
     hint,

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from msgspec import Struct
 
-from tradectl.config.keys import is_secret
+from tradectl.config.places import is_secret
 from tradectl.config.settings import Settings
 
 REDACTED = "(secret)"

@@ -25,7 +25,7 @@ Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 class OrchestratorConfig(Section, frozen=True, kw_only=True):
     """How the system as a whole behaves."""
 
-    table = "orchestrator"
+    section = "orchestrator"
 
     enable_paper_trading: Annotated[
         bool, 'trade on paper; of no meaning with mode = "live", where the exchange trades'
@@ -52,7 +52,7 @@ class OrchestratorConfig(Section, frozen=True, kw_only=True):
 class AccountSettings(Section, frozen=True, kw_only=True):
     """The paper account as it is opened."""
 
-    table = "account"
+    section = "account"
 
     currency: Annotated[
         str, "the currency of cash, profit and fees; symbols must be quoted in it"
@@ -63,7 +63,7 @@ class AccountSettings(Section, frozen=True, kw_only=True):
 class FeedSettings(Section, frozen=True, kw_only=True):
     """Market data."""
 
-    table = "feed"
+    section = "feed"
 
     ticks_per_second: Annotated[
         int, Bounds(ge=1, le=10_000), "ticks per symbol and second of the simulated market"
@@ -81,7 +81,7 @@ class FeedSettings(Section, frozen=True, kw_only=True):
 class JournalSettings(Section, frozen=True, kw_only=True):
     """How durable the journal is before anything leaves or is shown."""
 
-    table = "journal"
+    section = "journal"
 
     durability: Annotated[
         Literal["batched", "strict"],

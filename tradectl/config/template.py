@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tradectl.config.keys import LISTS
+from tradectl.config.places import LISTS
 from tradectl.config.render import literal
 from tradectl.config.settings import Settings
 from tradectl.domain.instruments import BUILT_IN
@@ -57,7 +57,7 @@ def _keys(values: Struct, names: list[str] | None = None) -> Iterator[str]:
 
 
 def _explained(field: Field) -> str:
-    bounds = field.bounds.words()
+    bounds = field.bounds.described()
     return f"{field.help}; {bounds}" if bounds else field.help
 
 

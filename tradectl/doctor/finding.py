@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from tradectl.config.keys import is_secret
+from tradectl.config.places import is_secret
 from tradectl.documents.operations import DoctorReport, Finding, Verdict
 from tradectl.domain.text import harmless
 

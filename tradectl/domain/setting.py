@@ -42,7 +42,7 @@ class Bounds(Struct, frozen=True):
             and (self.lt is None or value < self.lt)
         )
 
-    def words(self, highest: str = "") -> str:
+    def described(self, highest: str = "") -> str:
         """Such as `from 0 to below 1` or `above 0`; `highest` is said where nothing bounds above."""
         low = f"from {self.ge}" if self.ge is not None else ""
         low = f"above {self.gt}" if self.gt is not None else low
@@ -61,7 +61,7 @@ Limit = Annotated[Decimal | None, Bounds(gt=0)]
 
 
 class Field(Struct, frozen=True):
-    """One field of a table of settings: its type without annotations, and what is said of it."""
+    """One field of a section: its type without annotations, and what is said of it."""
 
     kind: Any
     bounds: Bounds
@@ -70,12 +70,12 @@ class Field(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of settings, `table` in the file. Raises ConfigError when made with an impossible value."""
+    """One `[section]` of settings. Raises ConfigError when it is made with an impossible value."""
 
-    table: ClassVar[str] = ""
+    section: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        check(self, self.table)
+        check(self, self.section)
 
 
 @cache
@@ -110,7 +110,7 @@ def expected(kind: Any, bounds: Bounds = UNBOUNDED) -> str:
         return f"a list, each {item}" if choices_of(get_args(kind)[0]) else f"a list of {item[2:]}s"
     if is_struct(kind) or get_origin(kind) is dict:
         return "a table"
-    return f"{_NAMES[kind]} {bounds.words('below 1e15' if kind is Decimal else '')}".rstrip()
+    return f"{_NAMES[kind]} {bounds.described('below 1e15' if kind is Decimal else '')}".rstrip()
 
 
 def choices_of(kind: Any) -> tuple[str, ...]:

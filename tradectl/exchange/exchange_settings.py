@@ -21,7 +21,7 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     lean to the pessimistic side: takers slip a little, and a resting order trades only when the market
     has gone through its price."""
 
-    table = "paper"
+    section = "paper"
 
     maker_fee: Annotated[
         Decimal,
@@ -66,7 +66,7 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
     environment alone: TRADECTL_NAME_API_KEY, TRADECTL_NAME_API_SECRET and, where the exchange has one,
     TRADECTL_NAME_PASSPHRASE, with its name in upper case."""
 
-    table = "exchanges"
+    section = "exchanges"
 
     id: Annotated[str, "as ccxt calls it; `tradectl exchanges` lists them"]
     name: Annotated[

@@ -17,7 +17,7 @@ EntryType = Literal["market", "limit"]
 class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
     """How much the portfolio puts behind what strategies ask for, and when a change is worth an order."""
 
-    table = "portfolio"
+    section = "portfolio"
 
     sizing: Annotated[SizingName, "how a net target signal becomes a quantity"] = "fixed_fraction"
     fraction: Annotated[

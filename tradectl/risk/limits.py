@@ -18,7 +18,7 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
     The defaults suit a paper account of 10,000 to 100,000 USDT. "none" switches a limit off. Shares are
     in percent (5 is 5%), money in the account's currency."""
 
-    table = "risk"
+    section = "risk"
 
     max_order_notional: Annotated[Limit, "of one order that does more than reduce a position"] = (
         Decimal(50_000)

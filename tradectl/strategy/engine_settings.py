@@ -10,7 +10,7 @@ AtLeastOne = Annotated[int, Bounds(ge=1)]
 class EngineSettings(Section, frozen=True, kw_only=True):
     """Bounds on every strategy: how much it may get wrong, and how fast it may speak."""
 
-    table = "engine"
+    section = "engine"
 
     max_failures: Annotated[
         AtLeastOne, "failures in a row of one callback that quarantine a strategy"
