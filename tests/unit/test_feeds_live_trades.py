@@ -15,12 +15,13 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.live.named_trades import NamedTradeSequencer, sequencer_for
-from tradectl.feeds.live.trade_sequencer import (
-    FRUITLESS,
+from tradectl.feeds.live.numbered_trades import (
+    MOST_FRUITLESS,
+    RENUMBERED_AFTER,
     TRUSTED_AFTER,
-    WITNESSES,
     NumberedTradeSequencer,
 )
+from tradectl.feeds.live.trade_sequencer import SequencerState
 
 TRADES = Channel.TRADES
 
@@ -198,56 +199,56 @@ async def test_an_exchange_that_tells_late_is_asked_twice() -> None:
 
 
 def heard(
-    line: NumberedTradeSequencer | NamedTradeSequencer, events: Iterable[MarketDataEvent]
+    sequencer: NumberedTradeSequencer | NamedTradeSequencer, events: Iterable[MarketDataEvent]
 ) -> list[str]:
-    return [ready.trade_id for event in events for ready in line.heard(event)]
+    return [ready.trade_id for event in events for ready in sequencer.take(event)]
 
 
 def test_numbers_are_trusted_after_twenty_in_a_row() -> None:
-    line = NumberedTradeSequencer(Counter())
-    heard(line, trades(range(1, TRUSTED_AFTER + 1)))
-    before = line.trusted
-    heard(line, trades([TRUSTED_AFTER + 1]))
-    assert (before, line.trusted) == (False, True)
+    sequencer = NumberedTradeSequencer(Counter())
+    heard(sequencer, trades(range(1, TRUSTED_AFTER + 1)))
+    before = sequencer.trusted
+    heard(sequencer, trades([TRUSTED_AFTER + 1]))
+    assert (before, sequencer.trusted) == (False, True)
 
 
 def test_numbers_that_leave_some_out_again_and_again_lose_the_trust_for_long() -> None:
-    line, last = NumberedTradeSequencer(counts := Counter[str]()), 0
-    for _ in range(FRUITLESS):
-        heard(line, trades(range(last + 1, last + 40)))
+    sequencer, last = NumberedTradeSequencer(counts := Counter[str]()), 0
+    for _ in range(MOST_FRUITLESS):
+        heard(sequencer, trades(range(last + 1, last + 40)))
         last += 42
-        heard(line, [trade(last)])
-        assert line.wants_fill
-        line.filled([])
-        line.settle(answered=True)
-    trusts = [line.trusted]
+        heard(sequencer, [trade(last)])
+        assert sequencer.state is SequencerState.GAP
+        sequencer.backfill([])
+        sequencer.release(answered=True)
+    trusts = [sequencer.trusted]
     for few in (range(last + 1, last + 40), range(last + 40, last + 250)):
-        heard(line, trades(few))
-        trusts.append(line.trusted)
+        heard(sequencer, trades(few))
+        trusts.append(sequencer.trusted)
     assert trusts == [False, False, True]
-    assert counts["gaps"] == counts["unfilled"] == FRUITLESS
+    assert counts["gaps"] == counts["unfilled"] == MOST_FRUITLESS
 
 
 def test_a_number_out_of_the_blue_does_not_silence_the_symbol() -> None:
-    line = NumberedTradeSequencer(counts := Counter[str]())
-    assert heard(line, trades(range(1, 5))) == texts(range(1, 5))
-    assert heard(line, [trade(10**19, ts=START)]) == [str(10**19)]
-    assert heard(line, trades(range(5, 50))) == texts(range(4 + WITNESSES, 50))
-    assert counts["late"] == WITNESSES - 1
+    sequencer = NumberedTradeSequencer(counts := Counter[str]())
+    assert heard(sequencer, trades(range(1, 5))) == texts(range(1, 5))
+    assert heard(sequencer, [trade(10**19, ts=START)]) == [str(10**19)]
+    assert heard(sequencer, trades(range(5, 50))) == texts(range(4 + RENUMBERED_AFTER, 50))
+    assert counts["late"] == RENUMBERED_AFTER - 1
     assert counts["renumbered"] == 1
 
 
 def test_old_trades_told_again_are_no_new_numbering() -> None:
-    line = NumberedTradeSequencer(Counter())
-    heard(line, trades(range(1000, 1100)))
-    assert heard(line, trades(range(900, 1100))) == []
+    sequencer = NumberedTradeSequencer(Counter())
+    heard(sequencer, trades(range(1000, 1100)))
+    assert heard(sequencer, trades(range(900, 1100))) == []
 
 
 def test_trades_with_names_are_known_by_them() -> None:
     events = [trade(name, ts=START + at) for at, name in enumerate(("a", "b", "a", "c", "b"))]
-    line = sequencer_for(events[0], counts := Counter[str]())
-    assert isinstance(line, NamedTradeSequencer)
-    assert heard(line, events) == ["a", "b", "c"]
+    sequencer = sequencer_for(events[0], counts := Counter[str]())
+    assert isinstance(sequencer, NamedTradeSequencer)
+    assert heard(sequencer, events) == ["a", "b", "c"]
     assert counts["duplicates"] == 2
 
 
@@ -286,7 +287,7 @@ def test_however_a_numbered_stream_is_cut_and_shuffled_each_trade_comes_once_in_
     data: st.DataObject,
 ) -> None:
     total = data.draw(st.integers(1, 120))
-    line = NumberedTradeSequencer(Counter())
+    sequencer = NumberedTradeSequencer(Counter())
     out: list[int] = []
     at = 1
     while at <= total:
@@ -295,12 +296,12 @@ def test_however_a_numbered_stream_is_cut_and_shuffled_each_trade_comes_once_in_
         at += step
         match data.draw(st.sampled_from(["heard", "twice", "lost"])):
             case "lost":
-                line.interrupted()
+                sequencer.stream_lost()
             case kind:
                 for event in chunk * (2 if kind == "twice" else 1):
-                    out += [int(ready.trade_id) for ready in line.heard(event)]
-        if line.wants_fill:
-            ready, _ = line.filled(trades(range(1, at)))
-            out += [int(event.trade_id) for event in [*ready, *line.settle(answered=True)]]
+                    out += [int(ready.trade_id) for ready in sequencer.take(event)]
+        if sequencer.state is SequencerState.GAP:
+            ready, _ = sequencer.backfill(trades(range(1, at)))
+            out += [int(event.trade_id) for event in [*ready, *sequencer.release(answered=True)]]
     assert out == sorted(set(out))
     assert set(range(out[0], out[-1] + 1)) == set(out) if out else True

@@ -1,6 +1,6 @@
 """Asking an exchange for the trades that a stream left out, page by page, within a bounded time.
 
-A line of trades waits meanwhile, so the time is short: trades that nobody tells of within it are given
+A symbol's trades are held meanwhile, so the time is short: trades that are not told within it are given
 up, and what was held goes on. One question at a time for a symbol, a few at a time for an exchange.
 """
 
@@ -30,18 +30,19 @@ Trades = list[MarketDataEvent]
 
 
 class Backfill:
-    """`checked` leaves out of an answer what cannot be used; `hand_on` takes trades that may go on."""
+    """`valid` leaves out of an answer what cannot be used; `hand_on` takes trades that may go on. Times
+    are in seconds but for `now`, ns UTC."""
 
     def __init__(
         self,
         *,
-        checked: Callable[[str, Trades], Trades],
+        valid: Callable[[str, Trades], Trades],
         hand_on: Callable[[Trades], None],
         now: Callable[[], int],
         sleep: Sleep,
         patience: float = PATIENCE_S,
     ) -> None:
-        self._checked = checked
+        self._valid = valid
         self._hand_on = hand_on
         self._now = now
         self._sleep = sleep
@@ -50,15 +51,15 @@ class Backfill:
         self._later: dict[str, asyncio.Task[None]] = {}
         self._few = asyncio.Semaphore(AT_ONCE)
 
-    def ask(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
-        """Begin to fill the gap of `line`, unless that is under way."""
+    def ask(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
+        """Begin to fill the gap of `trades`, unless that is under way."""
         if symbol not in self._tasks:
-            self._tasks[symbol] = asyncio.ensure_future(self._fill(symbol, venue, line))
+            self._tasks[symbol] = asyncio.ensure_future(self._fill(symbol, venue, trades))
 
-    def ask_if_quiet(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
-        """Ask if nothing was heard of the symbol, and asked for, in a while."""
+    def ask_if_quiet(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
+        """Ask if no trade has come, and none was asked for, in a while."""
         if symbol not in self._later:
-            self._later[symbol] = asyncio.ensure_future(self._wait_and_ask(symbol, venue, line))
+            self._later[symbol] = asyncio.ensure_future(self._wait_and_ask(symbol, venue, trades))
 
     async def stop(self) -> None:
         """What is under way ends, and the held trades go on without what is missing."""
@@ -69,29 +70,28 @@ class Backfill:
         self._tasks.clear()
         self._later.clear()
 
-    async def _wait_and_ask(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
+    async def _wait_and_ask(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
         await self._sleep(QUIET_S)
         del self._later[symbol]
-        if line.waiting:
-            self.ask(symbol, venue, line)
+        if trades.awaits_backfill:
+            self.ask(symbol, venue, trades)
 
-    async def _fill(self, symbol: str, venue: Venue, line: TradeSequencer) -> None:
+    async def _fill(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
         answered = False
         try:
             async with asyncio.timeout(self._patience), self._few:
-                answered = await self._pages(symbol, venue, line)
+                answered = await self._pages(symbol, venue, trades)
         except TimeoutError:
-            pass  # the line has waited long enough: what is missing stays so, and is counted
+            pass  # they were held for long enough: what is missing stays so, and is counted
         finally:
             self._tasks.pop(symbol, None)  # first: a gap noticed from here on is another question
-            self._hand_on(line.settle(answered=answered))
+            self._hand_on(trades.release(answered=answered))
 
-    async def _pages(self, symbol: str, venue: Venue, line: TradeSequencer) -> bool:
-        """Ask until what is told meets what was heard, or nothing new is told. False: no answer."""
-        since = max(0, min(line.last_ts, self._now()) - OVERLAP)
+    async def _pages(self, symbol: str, venue: Venue, trades: TradeSequencer) -> bool:
+        """Ask until what is told meets what was streamed, or nothing new is told. False: no answer."""
+        since = max(0, min(trades.last_ts, self._now()) - OVERLAP)
         fruitless, waits = 0, pauses(FIRST_PAUSE_S)
         while True:
-            line.wants_fill = False
             try:
                 told = await venue.recent_trades(symbol, since)
             except NotExecuted as error:
@@ -99,16 +99,16 @@ class Backfill:
                 continue
             except ExchangeError:
                 return False
-            ready, news = line.filled(self._checked(symbol, told))
+            ready, new = trades.backfill(self._valid(symbol, told))
             self._hand_on(ready)
-            if line.joined or not (news or (line.held and not line.unheard)):
+            if trades.has_joined or not (new or (trades.held and not trades.lacks_stream)):
                 return True
-            fruitless = 0 if news else fruitless + 1
+            fruitless = 0 if new else fruitless + 1
             if fruitless >= FRUITLESS_PAGES:
                 return True
-            if not news:  # what was streamed a moment ago may not be told yet
+            if not new:  # what was streamed a moment ago may not be told yet
                 await self._sleep(FIRST_PAUSE_S)
-            since = max(since, min(line.last_ts, self._now()))
+            since = max(since, min(trades.last_ts, self._now()))
 
 
 __all__ = ["PATIENCE_S", "Backfill"]

@@ -41,6 +41,7 @@ from tradectl.feeds.live.trade_sequencer import (
     GAPS,
     LATE,
     UNFILLED,
+    SequencerState,
     TradeSequencer,
 )
 from tradectl.feeds.quality import RowError, TickFault
@@ -86,7 +87,7 @@ class LiveFeed:
         self._venues = {symbol: venues[name] for symbol, name in symbols.items()}
         self._post = post
         self._sleep = sleep
-        self._lines: dict[str, TradeSequencer] = {}
+        self._sequencers: dict[str, TradeSequencer] = {}
         self._lost: set[Stream] = set()
         self._tick_filter = TickFilter(now)
         slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
@@ -100,7 +101,7 @@ class LiveFeed:
         self._watch = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
         self._batch = Conflator(deliver, self._watch, self.counts, conflate=conflate)
         self._backfill = Backfill(
-            checked=self._checked, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
+            valid=self._of_symbol, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
         )
         self._streams = [
             Stream(
@@ -136,9 +137,9 @@ class LiveFeed:
 
     async def _end(self) -> None:
         await self._backfill.stop()
-        for line in self._lines.values():
-            self._hand_on(line.settle(answered=False))
-            line.interrupted()
+        for trades in self._sequencers.values():
+            self._hand_on(trades.release(answered=False))
+            trades.stream_lost()
         self._batch.flush()
 
     # --- what comes --------------------------------------------------------------------------------
@@ -172,16 +173,16 @@ class LiveFeed:
             sound.append(event)
         return sound
 
-    def _checked(self, symbol: str, events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:
+    def _of_symbol(self, symbol: str, events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:
         return self._sound((symbol,), events)
 
     def _take_trade(self, event: MarketDataEvent) -> None:
-        line = self._lines.get(event.symbol)
-        if line is None:
-            line = self._lines[event.symbol] = sequencer_for(event, self.counts)
-        self._hand_on(line.heard(event))
-        if line.wants_fill:
-            self._backfill.ask(event.symbol, self._venues[event.symbol], line)
+        trades = self._sequencers.get(event.symbol)
+        if trades is None:
+            trades = self._sequencers[event.symbol] = sequencer_for(event, self.counts)
+        self._hand_on(trades.take(event))
+        if trades.state is SequencerState.GAP:
+            self._backfill.ask(event.symbol, self._venues[event.symbol], trades)
 
     def _hand_on(self, trades: Sequence[MarketDataEvent]) -> None:
         for event in trades:
@@ -217,10 +218,10 @@ class LiveFeed:
     def _begin_gap(self, stream: Stream) -> None:
         """The first trade that comes asks for those before it. Where none comes, ask all the same."""
         for symbol in stream.symbols:
-            line = self._lines.get(symbol)
-            if line is not None:
-                line.interrupted()
-                self._backfill.ask_if_quiet(symbol, stream.venue, line)
+            trades = self._sequencers.get(symbol)
+            if trades is not None:
+                trades.stream_lost()
+                self._backfill.ask_if_quiet(symbol, stream.venue, trades)
 
     def _tell(self, stream: Stream, kind: SystemEventKind, message: str) -> None:
         component = f"{SOURCE}:{stream.venue.name}:{stream.channel}"

@@ -1,30 +1,24 @@
-"""A symbol's trades as they come live: each once, in the order of their ids, gaps noticed.
+"""A symbol's trades as they come live: each once, in order, gaps noticed and waited for.
 
-Most exchanges number the trades of a symbol, many without leaving a number out. Where that was seen to
-be so for a while, a number that is left out is a gap; after a lost connection there is one in any case.
+`NEXT[state, trigger]` is the state after it, the same for trades with numbers (`numbered_trades`) and for
+those with other names (`named_trades`); what the table does not have cannot happen, and `step` raises.
 While a gap waits to be filled by what the exchange tells when asked, the trades behind it are held; in
-the end all go on in order. Nothing here asks anybody: a line says that it `wants_fill`, and is given
-what was found. Exchanges that name their trades in other ways have a line of their own (`live_named`).
+the end all go on in order. Nothing here asks anybody: who finds a sequencer in GAP asks, and hands in the
+answer.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from enum import StrEnum
 
+from tradectl.domain.errors import IllegalTransition
 from tradectl.domain.events import MarketDataEvent
-from tradectl.feeds.quality import TickFault
 
-TRUSTED_AFTER = 20
-"""Numbers in a row before one that is left out means anything."""
-FRUITLESS = 3
-"""Gaps in a row that the exchange has no trades for, before its numbers mean nothing again."""
-WITNESSES = 20
-"""Unknown trades in a row, later in time and lower in number, before numbering has begun anew."""
 KEPT_IDS = 4_096
 MOST_HELD = 50_000
-MOST_DIGITS = 20
 
 DUPLICATES, LATE, GAPS, UNFILLED = "duplicates", "late", "gaps", "unfilled"
 RENUMBERED, BACKFILLED = "renumbered", "backfilled"
@@ -32,47 +26,122 @@ RENUMBERED, BACKFILLED = "renumbered", "backfilled"
 Trades = list[MarketDataEvent]
 
 
-class TradeSequencer(Protocol):
-    """`last_ts` is the newest time (ns) handed on or filled in, 0 before the first trade. `waiting`:
-    what comes is held until a gap is filled; `wants_fill`: somebody has to ask the exchange for it;
-    `unheard`: nothing has come since the stream was lost."""
+class SequencerState(StrEnum):
+    EMPTY = "empty"
+    """no trade has come yet: nothing can have been missed"""
+    STREAMING = "streaming"
+    """each trade goes on as it comes"""
+    LOST = "lost"
+    """the stream was lost, and no trade has come since"""
+    SILENT = "silent"
+    """the same, and the exchange was asked: nothing is waited for until a trade comes"""
+    GAP = "gap"
+    """trades are held behind a gap, until what is missing is there or given up"""
+    JOINED = "joined"
+    """the answer has reached the first trade that is held: nothing more need be asked for"""
 
-    last_ts: int
-    waiting: bool
-    wants_fill: bool
-    unheard: bool
+
+class SequencerTrigger(StrEnum):
+    TRADE = "trade"
+    """a trade from the stream, not seen before"""
+    SKIP = "skip"
+    """its number leaves some out"""
+    LOSE = "lose"
+    """the stream was lost"""
+    ANSWER = "answer"
+    """the exchange told trades when it was asked"""
+    MEET = "meet"
+    """what it told reaches the trades that are held"""
+    COMPLETE = "complete"
+    """no number is missing any more"""
+    RELEASE = "release"
+    """nothing more will be filled in: what is held goes on"""
+
+
+S, T = SequencerState, SequencerTrigger
+
+NEXT: dict[tuple[SequencerState, SequencerTrigger], SequencerState] = {
+    (S.EMPTY, T.TRADE): S.STREAMING,
+    (S.EMPTY, T.LOSE): S.EMPTY,
+    (S.EMPTY, T.RELEASE): S.EMPTY,
+    (S.STREAMING, T.TRADE): S.STREAMING,
+    (S.STREAMING, T.SKIP): S.GAP,
+    (S.STREAMING, T.LOSE): S.LOST,
+    (S.STREAMING, T.ANSWER): S.GAP,  # released because too many were held, and then the answer came
+    (S.STREAMING, T.RELEASE): S.STREAMING,
+    (S.LOST, T.TRADE): S.GAP,
+    (S.LOST, T.LOSE): S.LOST,
+    (S.LOST, T.ANSWER): S.LOST,
+    (S.LOST, T.RELEASE): S.SILENT,
+    (S.SILENT, T.TRADE): S.GAP,
+    (S.SILENT, T.LOSE): S.LOST,
+    (S.SILENT, T.ANSWER): S.LOST,
+    (S.SILENT, T.RELEASE): S.SILENT,
+    **{
+        (held, trigger): after
+        for held in (S.GAP, S.JOINED)
+        for trigger, after in (
+            (T.TRADE, held),
+            (T.LOSE, S.LOST),
+            (T.ANSWER, S.GAP),
+            (T.COMPLETE, S.STREAMING),
+            (T.RELEASE, S.STREAMING),
+        )
+    },
+    (S.GAP, T.MEET): S.JOINED,
+}
+
+
+class TradeSequencer(ABC):
+    """`last_ts` is the newest time (ns) handed on or filled in, 0 before the first trade."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self.state = SequencerState.EMPTY
+        self.last_ts = 0
+        self._counts = counts
 
     @property
-    def joined(self) -> bool:
-        """What was filled in has met what the stream brought: nothing more need be asked for."""
-        ...
+    def awaits_backfill(self) -> bool:
+        """What comes is held until what is missing is filled in or given up."""
+        return self.state in (S.LOST, S.GAP, S.JOINED)
 
     @property
+    def has_joined(self) -> bool:
+        """What was filled in has met what the stream brought."""
+        return self.state in (S.STREAMING, S.JOINED)
+
+    @property
+    def lacks_stream(self) -> bool:
+        """No trade has come since the stream was lost."""
+        return self.state in (S.LOST, S.SILENT)
+
+    @property
+    @abstractmethod
     def held(self) -> int:
         """How many are held."""
-        ...
 
-    def heard(self, event: MarketDataEvent) -> Trades:
+    @abstractmethod
+    def take(self, event: MarketDataEvent) -> Trades:
         """A trade from the stream; those that may go on now."""
-        ...
 
-    def interrupted(self) -> None:
-        """The stream was lost: what comes next lies behind a gap."""
-        ...
+    def stream_lost(self) -> None:
+        """What comes next lies behind a gap."""
+        self.step(T.LOSE)
 
-    def filled(self, events: Sequence[MarketDataEvent]) -> tuple[Trades, int]:
-        """What the exchange told when asked: those that may go on now, and how many were news."""
-        ...
+    @abstractmethod
+    def backfill(self, events: Sequence[MarketDataEvent]) -> tuple[Trades, int]:
+        """What the exchange told when asked: those that may go on now, and how many were new."""
 
-    def settle(self, *, answered: bool) -> Trades:
+    @abstractmethod
+    def release(self, *, answered: bool) -> Trades:
         """No more will be filled in: all that is held. `answered`: the exchange knows no more."""
-        ...
 
-
-def number_of(trade_id: str) -> int | None:
-    if trade_id.isdecimal() and trade_id.isascii() and len(trade_id) <= MOST_DIGITS:
-        return int(trade_id)
-    return None
+    def step(self, trigger: SequencerTrigger) -> None:
+        """Raises IllegalTransition where the table has no row."""
+        try:
+            self.state = NEXT[self.state, trigger]
+        except KeyError:
+            raise IllegalTransition(f"trades that are {self.state} do not take {trigger}") from None
 
 
 class RecentIds:
@@ -92,163 +161,18 @@ class RecentIds:
             self._ids.discard(self._order.popleft())
 
 
-class NumberedTradeSequencer:
-    """Trades whose ids grow. The numbers are `trusted` once they were seen to leave none out."""
-
-    def __init__(self, counts: Counter[str]) -> None:
-        self.last_ts = 0
-        self.waiting = self.wants_fill = self.unheard = self.trusted = False
-        self._counts = counts
-        self._last = -1
-        self._in_a_row = self._fruitless = 0
-        self._needed = TRUSTED_AFTER
-        self._held: dict[int, MarketDataEvent] = {}
-        self._met = False
-        self._first_streamed = -1
-        self._lower = self._lowest_rival = 0
-        self._recent = RecentIds()
-
-    @property
-    def joined(self) -> bool:
-        return not self.unheard and (not self._held if self.trusted else self._met)
-
-    @property
-    def held(self) -> int:
-        return len(self._held)
-
-    def heard(self, event: MarketDataEvent) -> Trades:
-        number = number_of(event.trade_id)
-        if number is None:
-            self._counts[TickFault.NOT_A_NUMBER] += 1
-            return []
-        if number <= self._last:
-            return self._older(number, event)
-        if self.unheard:
-            self.unheard, self.waiting, self.wants_fill = False, True, True
-        if not self.waiting and self.trusted and number != self._last + 1:
-            self._counts[GAPS] += 1
-            self.waiting = self.wants_fill = True
-        if not self.waiting:
-            self._advance(number, event)
-            return [event]
-        if number in self._held:
-            self._counts[DUPLICATES] += 1
-            return []
-        self._held[number] = event
-        if self._first_streamed < 0:
-            self._first_streamed = number
-        if len(self._held) > MOST_HELD:
-            return self.settle(answered=False)
-        return self._unbroken()
-
-    def interrupted(self) -> None:
-        """Nothing can have been missed before the first trade."""
-        if self._last >= 0:
-            self.waiting = self.unheard = True
-            self._met = False
-
-    def filled(self, events: Sequence[MarketDataEvent]) -> tuple[Trades, int]:
-        news, told, self.waiting = 0, -1, True
-        for event in events:
-            number = number_of(event.trade_id)
-            if number is None:
-                self._counts[TickFault.NOT_A_NUMBER] += 1
-                continue
-            told = max(told, number)
-            if number <= self._last or number in self._held:
-                self._counts[DUPLICATES] += 1
-            else:
-                news += 1
-                self._held[number] = event
-                self.last_ts = max(self.last_ts, event.ts)
-        self._counts[BACKFILLED] += news
-        self._met = 0 <= self._first_streamed <= told
-        return self._unbroken(told), news
-
-    def settle(self, *, answered: bool) -> Trades:
-        if self.trusted and self._held:
-            self._give_up_gap(answered=answered)
-        ready = [self._take(number) for number in sorted(self._held)]
-        self._end_wait()
-        return ready
-
-    def _unbroken(self, told: int = -1) -> Trades:
-        """What follows the last one without a gap; what lies before the number `told`, and the exchange
-        did not tell of, does not exist. With the last of the held ones the wait is over."""
-        if not self.trusted:
-            return []
-        ready: Trades = []
-        given_up = False
-        while self._held:
-            number = self._last + 1
-            if number not in self._held:
-                if number >= told:
-                    return ready
-                given_up = True
-                self._give_up_gap(answered=True)
-                number = min(self._held)
-            ready.append(self._take(number))
-        if not given_up and told >= 0:
-            self._fruitless = 0
-        if not self.unheard:
-            self._end_wait()
-        return ready
-
-    def _end_wait(self) -> None:
-        self.waiting = self.wants_fill = self._met = False
-        self._first_streamed = -1
-
-    def _give_up_gap(self, *, answered: bool) -> None:
-        """Numbers that nobody has trades for are no gap; where that repeats, they prove nothing."""
-        self._counts[UNFILLED] += 1
-        self._fruitless += answered
-        if self._fruitless >= FRUITLESS:
-            self.trusted, self._fruitless, self._in_a_row = False, 0, 0
-            self._needed *= 10
-
-    def _take(self, number: int) -> MarketDataEvent:
-        event = self._held.pop(number)
-        self._advance(number, event)
-        return event
-
-    def _advance(self, number: int, event: MarketDataEvent) -> None:
-        self._in_a_row = self._in_a_row + 1 if number == self._last + 1 else 0
-        self.trusted = self.trusted or self._in_a_row >= self._needed
-        self._last = number
-        self._lower = 0
-        self.last_ts = max(self.last_ts, event.ts)
-        self._recent.add(number)
-
-    def _older(self, number: int, event: MarketDataEvent) -> Trades:
-        """Seen before, or too late; unless an exchange has begun to count anew."""
-        if number in self._recent:
-            self._counts[DUPLICATES] += 1
-            return []
-        rises = number > self._lowest_rival and event.ts > self.last_ts
-        self._lower = self._lower + 1 if rises else 1
-        self._lowest_rival = number
-        if self._lower < WITNESSES:
-            self._counts[LATE] += 1
-            return []
-        self._counts[RENUMBERED] += 1
-        ready = self.settle(answered=False)
-        self.trusted, self._in_a_row, self._last = False, 0, -1
-        self._recent = RecentIds()
-        self._advance(number, event)
-        return [*ready, event]
-
-
 __all__ = [
     "BACKFILLED",
     "DUPLICATES",
     "GAPS",
     "LATE",
     "MOST_HELD",
+    "NEXT",
     "RENUMBERED",
     "UNFILLED",
-    "NumberedTradeSequencer",
     "RecentIds",
+    "SequencerState",
+    "SequencerTrigger",
     "TradeSequencer",
     "Trades",
-    "number_of",
 ]
