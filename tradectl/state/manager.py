@@ -93,7 +93,8 @@ class StateManager:
     async def stop(self) -> None:
         """Write what is left, with a snapshot, and detach."""
         if self._task is not None:
-            self._task.cancel()
+            async with self._flushing:  # a write under way ends: cancelled, it would be done again
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             await self.flush(snapshot=True)

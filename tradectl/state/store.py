@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from tradectl.documents.account import AccountStatus, FillRow, OrderRow
 from tradectl.documents.run import AlertRow
@@ -91,8 +92,8 @@ class Store:
         """All of it, or none of it."""
         account = changes.account_id
         statements: Statements = [
-            (ORDER_SQL, [astuple(order_row(order, account)) for order in changes.orders]),
-            (FILL_SQL, [_fill_values(fill, account) for fill in changes.fills]),
+            (ORDER_SQL, _as_json(order_row(order, account) for order in changes.orders)),
+            (FILL_SQL, _as_json(_stored_fill(fill, account) for fill in changes.fills)),
             (RUN_SQL, [_run_values(changes)]),
         ]
         if changes.snapshot is not None:
@@ -136,18 +137,37 @@ def _prepare(path: str) -> None:
         prepare(db)
 
 
-def _insert(table: str, row: type[Struct], *more: str, how: str = "INSERT") -> str:
-    columns = (*row.__struct_fields__, *more)
+def _insert(table: str, row: type[Struct], how: str = "INSERT") -> str:
+    columns = row.__struct_fields__
     return f"{how} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
+def _insert_all(table: str, row: type[Struct], how: str = "INSERT") -> str:
+    """Every row of one JSON text. SQLite lets Python go on between rows only, and while the loop is
+    busy each row of `executemany` then waits for its turn: rows in one text are a single wait."""
+    columns = row.__struct_fields__
+    values = ", ".join(f"json_extract(value, '$.{column}')" for column in columns)
+    return f"{how} INTO {table} ({', '.join(columns)}) SELECT {values} FROM json_each(?) WHERE true"
+
+
+def _as_json(rows: Iterable[Struct]) -> list[tuple[str]]:
+    rows = list(rows)
+    return [(msgspec.json.encode(rows).decode(),)] if rows else []
+
+
+class StoredFill(FillRow, kw_only=True, frozen=True):
+    """A fill with the coins that the exchange kept of it as its fee."""
+
+    kept: str
+
+
 ORDER_SQL = (
-    f"{_insert('orders', OrderRow)} ON CONFLICT (order_id) DO UPDATE SET "
+    f"{_insert_all('orders', OrderRow)} ON CONFLICT (order_id) DO UPDATE SET "
     "filled = excluded.filled, average_price = excluded.average_price, status = excluded.status, "
     "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
     "updated_at = excluded.updated_at"
 )
-FILL_SQL = _insert("fills", FillRow, "kept", how="INSERT OR IGNORE")
+FILL_SQL = _insert_all("fills", StoredFill, how="INSERT OR IGNORE")
 ALERT_SQL = _insert("alerts", AlertRow, how="INSERT OR REPLACE")
 BEGIN_SQL = _insert("runs", RunBegun)
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
@@ -156,8 +176,8 @@ RUN_SQL = (
 )
 
 
-def _fill_values(fill: Fill, account_id: str) -> tuple[Any, ...]:
-    return (*astuple(fill_row(fill, account_id)), plain(fill.kept))
+def _stored_fill(fill: Fill, account_id: str) -> StoredFill:
+    return StoredFill(**asdict(fill_row(fill, account_id)), kept=plain(fill.kept))
 
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:
