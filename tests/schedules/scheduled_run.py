@@ -244,7 +244,7 @@ class ScheduledRun(Stops):
     def _settled(self) -> bool:
         """No question is open, and all was compared twice since the last fault."""
         run = self.run
-        live = run.books.account.live if run is not None else None
+        live = run.books.account.reconciliation if run is not None else None
         if run is None or live is None or self.system.clock.now < self._compared_at:
             return False
         if any(order.status not in AT_REST for order in run.books.working_orders()):
@@ -280,7 +280,7 @@ class ScheduledRun(Stops):
         if run is None:
             return f"no run: {[life.end for life in self.lives]}, latch {self.latch.read()}"
         holds = {s: dict(run.books.holds(s)) for s in self.plan.symbols}
-        live = run.books.account.live
+        live = run.books.account.reconciliation
         discrepancies = live.discrepancies if live is not None else None
         orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]
         return (

@@ -146,8 +146,8 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
         b'"halted_at":0,"initial_cash":"100.5","marks":{},"mode":"RUNNING","mode_reason":"",'
-        b'"orders":[],"orders_count":0,"peak_equity":"100.5","positions":{},"strategies":{},'
-        b'"turnover":"0"}'
+        b'"orders":[],"orders_count":0,"peak_equity":"100.5","positions":{},'
+        b'"reconciliation":null,"strategies":{},"turnover":"0"}'
     )
     assert account.hash("run") == hashlib.sha256(told).hexdigest()
 

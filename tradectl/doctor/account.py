@@ -134,7 +134,7 @@ def holdings(facts: ProbeResult, held: Holdings) -> Finding:
 
 def _mend_holdings(facts: ProbeResult, foreign: dict[str, Decimal]) -> str:
     """Where the books know of something else, a run would hold the symbol back."""
-    live = facts.books.live if facts.books is not None else None
+    live = facts.books.reconciliation if facts.books is not None else None
     if live is None:
         return ""
     other = [

@@ -142,7 +142,7 @@ class Venues:
         """The exchanges that orders go to, on `bus` and for `books`."""
 
         def in_question(symbols: Sequence[str]) -> bool:
-            live = books.account.live
+            live = books.account.reconciliation
             return live is not None and (
                 bool(live.discrepancies)
                 or any(kind.blocks_exits for s in symbols for kind in books.holds(s))

@@ -86,7 +86,7 @@ async def _reconciled(session: Session, *, accept: bool) -> None:
     while True:
         await session.gateway.reconcile(accept=accept)
         await session.bus.dispatched()
-        live = session.books.account.live
+        live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < 2 for s in live.discrepancies.values())
         if not in_question or asyncio.get_running_loop().time() > deadline:
             return

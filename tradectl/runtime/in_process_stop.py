@@ -103,7 +103,10 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
     """The report with what is open there by the exchange's own word."""
     if proof.error:
         return report.without_confirmation(f"{proof.exchange}: {proof.error}")
-    account, external = books.account, books.account.live.external if books.account.live else {}
+    account, external = (
+        books.account,
+        books.account.reconciliation.external if books.account.reconciliation else {},
+    )
     known = {
         name
         for order_id in report.open_orders_left

@@ -113,8 +113,8 @@ def starting_account(
         account = recovered.account
         account.mode, account.mode_reason = TradingState.RUNNING, ""
         account.halted_at, account.flattening = 0, False
-        if account.live is not None:
-            account.live.begin_again(compared=settings.mode == "live")
+        if account.reconciliation is not None:
+            account.reconciliation.begin_again(compared=settings.mode == "live")
         return account
     return Account.opened("", currency_of(settings, symbols), settings.account.cash)
 

@@ -37,8 +37,8 @@ class StrategyTotals(Struct, omit_defaults=True):
 
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
-    (a late report may still concern them), `marks` the last prices. `live` is there once a real exchange
-    has had to do with it.
+    (a late report may still concern them), `marks` the last prices. `reconciliation` is
+    there once a real exchange has had to do with it.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -64,18 +64,20 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     fills_count: int = 0
     duplicates: int = 0
     turnover: Decimal = ZERO
-    live: ReconciliationState | None = None
+    reconciliation: ReconciliationState | None = None
 
     @property
     def invested(self) -> Decimal:
         """What was put in: profit is what the account is worth beyond it."""
-        return self.initial_cash + (self.live.transferred if self.live is not None else ZERO)
+        return self.initial_cash + (
+            self.reconciliation.transferred if self.reconciliation is not None else ZERO
+        )
 
     def at_exchange(self) -> ReconciliationState:
         """What trading at a real exchange adds; made when it is first needed."""
-        if self.live is None:
-            self.live = ReconciliationState()
-        return self.live
+        if self.reconciliation is None:
+            self.reconciliation = ReconciliationState()
+        return self.reconciliation
 
     @classmethod
     def opened(cls, account_id: str, currency: str, cash: Decimal) -> Account:
@@ -100,8 +102,6 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """
         told = {name: getattr(self, name) for name in self.__struct_fields__}
         told["account_id"] = ""
-        if self.live is None:  # journals of before there was such a thing keep their hashes
-            del told["live"]
         return canonical.fingerprint(told, without=f"{run_id}-", named=IDS)
 
 

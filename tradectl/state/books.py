@@ -1,15 +1,15 @@
 """The books: everything the account is, folded from events and from nothing else.
 
 Live, in a replay and after a crash the same methods see the same events and the state comes out the
-same. Each computes the new value, checks it, then swaps it in. Questions are answered from what is
-kept; nothing about money is a float, nothing depends on the order of a hash.
+same. Each works out all new values and checks them, and only then puts them in place, by assignments
+that cannot fail: an event that is refused leaves the books as they were. Nothing about money is a
+float, nothing depends on the order of a hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,7 +39,6 @@ from tradectl.domain.events import (
     OrderRejected,
     OrderSubmitted,
     OrderTriggered,
-    PositionChanged,
     QuoteEvent,
     Record,
     RiskAction,
@@ -52,9 +51,10 @@ from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.time import DAY
 from tradectl.domain.views import TradingState
-from tradectl.state import reconciliation as live
 from tradectl.state.account import Account, Fill, StrategyTotals
+from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
 from tradectl.state.books_view import BooksView
+from tradectl.state.reconciliation import ReconciliationState, compare
 
 E = TypeVar("E", bound=Event)
 
@@ -93,6 +93,7 @@ class Books(BooksView):
         if spec.order_id in self._orders:
             raise CoreError(f"a second order of the id {spec.order_id}")
         order = Order(spec, record.at, record.at, reason=event.reason)
+        # in place
         self._orders[spec.order_id] = order
         self.account.orders_count += 1
         self._strategy(spec.strategy).orders += 1
@@ -124,34 +125,40 @@ class Books(BooksView):
 
     def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
         """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
-        order = self._known(fill.order_id)
+        order, account = self._known(fill.order_id), self.account
         if fill.trade_id in order.trades:
-            self.account.duplicates += 1
+            account.duplicates += 1
             return []
-        self._refuse_contradiction(order, fill)
-        filled = order.filled + fill.quantity
-        if filled > order.spec.quantity:
-            raise CoreError(
-                f"order {fill.order_id} of {order.spec.quantity} was filled {filled}: overfilled"
-            )
-        trigger = Trigger.FILL if filled == order.spec.quantity else Trigger.PARTIAL_FILL
-        status = step(order.status, trigger)
-        self._book(order, fill, record)
-        order.filled, order.cost = filled, order.cost + fill.quantity * fill.price
-        order.fees += fill.fee
+        refuse_contradiction(order, fill)
+        filled, asked = order.filled + fill.quantity, order.spec.quantity
+        if filled > asked:
+            raise CoreError(f"order {fill.order_id} of {asked} was filled {filled}: overfilled")
+        status = step(order.status, Trigger.FILL if filled == asked else Trigger.PARTIAL_FILL)
+        symbol, strategy, notional = fill.symbol, order.spec.strategy, fill.quantity * fill.price
+        booking = book_fill(
+            fill,
+            self.position(symbol),
+            self._own(strategy, symbol),
+            account.cash,
+            self.instruments[symbol],
+        )
+        cost, fees, turnover = (
+            order.cost + notional,
+            order.fees + fill.fee,
+            account.turnover + notional,
+        )
+        # in place
+        self._enter(booking, strategy, Fill(fill, strategy, record.at, booking.kept))
+        self._strategy(strategy).fills += 1
+        account.fills_count += 1
+        account.turnover = turnover
+        if fill.fee_paid and not booking.kept:
+            account.at_exchange().fees_elsewhere += fill.fee
+        order.filled, order.cost, order.fees = filled, cost, fees
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
-        self._settle(order, status, record)
-        return [self._position_event(fill.symbol)]
-
-    @staticmethod
-    def _refuse_contradiction(order: Order, fill: OrderFilled) -> None:
-        spec = order.spec
-        if fill.symbol != spec.symbol or fill.side is not spec.side or fill.quantity <= 0:
-            raise CoreError(
-                f"order {spec.order_id} is to {spec.side} {spec.symbol}, and its fill {fill.trade_id} "
-                f"is {fill.side} {fill.quantity} {fill.symbol}"
-            )
+        self._set_status(order, status, record)
+        return [booking.event()]
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == RiskAction.HALT:
@@ -163,14 +170,27 @@ class Books(BooksView):
     def on_hold(self, event: SymbolRestricted, _record: Record) -> None:
         self.account.at_exchange().hold(event)
 
-    def on_statement(self, statement: AccountReported, record: Record) -> list[Event]:
+    def on_account_report(self, report: AccountReported, record: Record) -> list[Event]:
         """An exchange's word on what we hold there: compared with ours, or taken for it."""
-        account, there = self.account, self.account.at_exchange()
-        adjusted: list[Event] = []
-        if statement.accept:
-            adjusted = list(self._accept(statement, record))
-        ours = {symbol: self.position(symbol).quantity for symbol in statement.positions}
-        return [*adjusted, *live.judge(there, statement, ours, account.cash)]
+        account = self.account
+        known = account.reconciliation
+        noted = known.copy() if known is not None else ReconciliationState()
+        adopted = Adoption({}, account.cash, ZERO)
+        if report.accept:
+            adopted = self._adopt(report, noted)
+        bookings, transferred = adopted.bookings, adopted.transferred
+        ours = {symbol: self.position(symbol).quantity for symbol in report.positions}
+        ours |= {symbol: booking.position.quantity for symbol, booking in bookings.items()}
+        restrictions = [*compare(noted, report, ours, adopted.cash)]
+        fills = [self._transfer_fill(booking, record) for booking in bookings.values()]
+        # in place
+        for booking, fill in zip(bookings.values(), fills, strict=True):
+            self._enter(booking, EXTERNAL, fill)
+        noted.transferred += transferred
+        account.reconciliation, account.cash = noted, adopted.cash
+        account.peak_equity += transferred
+        account.day_start_equity += transferred
+        return [*(booking.event() for booking in bookings.values()), *restrictions]
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
         if event.command is Command.EMERGENCY_STOP:
@@ -189,63 +209,32 @@ class Books(BooksView):
             if day != self.account.day:
                 self.account.day, self.account.day_start_equity = day, equity
 
-    # --- how a fill is booked --------------------------------------------------------------------------
+    # --- working it out --------------------------------------------------------------------------------
 
-    def _book(self, order: Order, fill: OrderFilled, record: Record) -> None:
-        account, symbol = self.account, fill.symbol
-        signed, instrument = fill.side.signed(fill.quantity), self.instruments[symbol]
-        totals = self._strategy(order.spec.strategy)
-        before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
-        kept = ZERO
-        if fill.fee_paid and fill.fee_currency == instrument.base and not instrument.can_short:
-            kept = fill.fee_paid
-        after = _filled(before, fill, signed, kept)
-        paid = after.fees - before.fees
-        if instrument.can_short:
-            paid -= after.realized - before.realized
-        else:
-            paid += (signed - kept) * fill.price
-        totals.positions[symbol] = _filled(own, fill, signed, kept)
-        totals.fills += 1
-        account.positions[symbol] = after
-        account.cash -= paid
-        account.fills_count += 1
-        account.turnover += fill.quantity * fill.price
-        if fill.fee_paid and not kept:
-            account.at_exchange().fees_elsewhere += fill.fee
-        self.new_fills.append(Fill(fill, order.spec.strategy, record.at, kept))
-
-    def _accept(self, statement: AccountReported, record: Record) -> Iterable[Event]:
-        """Make our books what the exchange says. What is moved is no profit: it came from outside."""
-        account, there = self.account, self.account.at_exchange()
-        for symbol, stated in statement.positions.items():
+    def _adopt(self, report: AccountReported, noted: ReconciliationState) -> Adoption:
+        """Take the exchange's word; what it says is `noted` as undisputed."""
+        bookings: dict[str, Booking] = {}
+        cash, transferred = self.account.cash, ZERO
+        for symbol, stated in report.positions.items():
             before = self.position(symbol)
-            moved = stated - there.external.get(symbol, ZERO) - before.quantity
-            price = self.mark(symbol) or before.entry_price
-            there.discrepancies.pop(symbol, None)
+            moved = stated - noted.external.get(symbol, ZERO) - before.quantity
+            noted.discrepancies.pop(symbol, None)
             if moved:
-                self._move_in(symbol, moved, price, record)
-                yield self._position_event(symbol)
-        if statement.cash is not None:
-            there.cash_at[statement.exchange] = statement.cash
-            total = sum(there.cash_at.values(), ZERO)
-            moved = total - there.cash_outside - there.fees_elsewhere - account.cash
-            there.discrepancies.pop(live.CASH, None)
-            account.cash += moved
-            self._put_in(moved)
+                price = self.mark(symbol) or before.entry_price
+                own, instrument = self._own(EXTERNAL, symbol), self.instruments[symbol]
+                booking = book_transfer(moved, price, before, own, cash, instrument)
+                bookings[symbol] = booking
+                cash, transferred = booking.cash, transferred + booking.transferred
+        if report.cash is not None:
+            moved = noted.money_moved(report.exchange, report.cash, cash)
+            cash, transferred = cash + moved, transferred + moved
+        if not cash.is_finite():
+            raise CoreError(f"{report.exchange} says that its balance is {report.cash}: no number")
+        return Adoption(bookings, cash, transferred)
 
-    def _move_in(self, symbol: str, moved: Decimal, price: Decimal, record: Record) -> None:
-        """Quantity that came (+) or went (-) from outside, at `price`, as a fill of nobody's order: on
-        spot it is money put in or taken out, a perpetual's position has its worth in the cash."""
-        account, totals = self.account, self._strategy(EXTERNAL)
-        before, own = self.position(symbol), totals.positions.get(symbol) or Position(symbol)
-        after = before.after_fill(moved, price, ZERO)
-        if self.instruments[symbol].can_short:
-            account.cash += after.realized - before.realized
-        else:
-            self._put_in(moved * price)
-        account.positions[symbol] = after
-        totals.positions[symbol] = own.after_fill(moved, price, ZERO)
+    def _transfer_fill(self, booking: Booking, record: Record) -> Fill:
+        symbol = booking.position.symbol
+        moved = booking.position.quantity - self.position(symbol).quantity
         report = OrderFilled(
             source_component="operator",
             order_id=f"{EXTERNAL}-{record.seq}",
@@ -253,29 +242,13 @@ class Books(BooksView):
             trade_id=symbol,
             side=side_of(moved),
             quantity=abs(moved),
-            price=price,
+            price=self.mark(symbol) or self.position(symbol).entry_price,
         )
-        self.new_fills.append(Fill(report, EXTERNAL, record.at))
+        return Fill(report, EXTERNAL, record.at)
 
-    def _put_in(self, amount: Decimal) -> None:
-        """Money that came (+) or went (-) from outside is no profit and no loss: what losses are
-        measured from moves with it."""
-        account = self.account
-        account.at_exchange().transferred += amount
-        account.peak_equity += amount
-        account.day_start_equity += amount
-
-    def _position_event(self, symbol: str) -> PositionChanged:
-        position = self.account.positions[symbol]
-        return PositionChanged(
-            source_component="state",
-            symbol=symbol,
-            quantity=position.quantity,
-            cost=position.cost,
-            realized=position.realized,
-            cash=self.account.cash,
-            fees=position.fees,
-        )
+    def _own(self, strategy: str, symbol: str) -> Position:
+        totals = self.account.strategies.get(strategy)
+        return (totals.positions.get(symbol) if totals is not None else None) or Position(symbol)
 
     def _known(self, order_id: str) -> Order:
         order = self.order(order_id)
@@ -283,10 +256,19 @@ class Books(BooksView):
             raise CoreError(f"a report on order {order_id}, which is not ours or long over")
         return order
 
-    def _move(self, order: Order, trigger: Trigger, record: Record) -> None:
-        self._settle(order, step(order.status, trigger), record)
+    # --- putting it in place: nothing here can fail ----------------------------------------------------
 
-    def _settle(self, order: Order, status: OrderStatus, record: Record) -> None:
+    def _move(self, order: Order, trigger: Trigger, record: Record) -> None:
+        """Raises IllegalTransition, before anything is changed."""
+        self._set_status(order, step(order.status, trigger), record)
+
+    def _enter(self, booking: Booking, strategy: str, fill: Fill) -> None:
+        account, totals, symbol = self.account, self._strategy(strategy), booking.position.symbol
+        account.positions[symbol], account.cash = booking.position, booking.cash
+        totals.positions[symbol] = booking.own
+        self.new_fills.append(fill)
+
+    def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
         was_over = order.is_over
         order.status = status
@@ -321,11 +303,12 @@ class Books(BooksView):
         Orders are listed by symbol, then age: which symbol traded first is forgotten by a snapshot.
         """
         account, copy = self.account, msgspec.structs.replace
+        known = account.reconciliation
         working = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
         marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
         return copy(
             account,
-            live=account.live.copy() if account.live is not None else None,
+            reconciliation=known.copy() if known is not None else None,
             positions=dict(account.positions),
             strategies={
                 name: copy(totals, positions=dict(totals.positions))
@@ -338,16 +321,6 @@ class Books(BooksView):
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
-
-
-def _filled(position: Position, fill: OrderFilled, signed: Decimal, kept: Decimal) -> Position:
-    """What a fill makes of a position. Coins that the exchange keeps as its fee are as good as sold at
-    the fill's price, with what they bring paid as the fee."""
-    if not kept:
-        return position.after_fill(signed, fill.price, fill.fee)
-    return position.after_fill(signed, fill.price, ZERO).after_fill(
-        -kept, fill.price, kept * fill.price
-    )
 
 
 def _copied(order: Order) -> Order:
@@ -376,6 +349,6 @@ _folds(
 _folds(Books.on_fill, OrderFilled)
 _folds(Books.on_risk, LimitBreached)
 _folds(Books.on_hold, SymbolRestricted)
-_folds(Books.on_statement, AccountReported)
+_folds(Books.on_account_report, AccountReported)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
 _folds(Books.on_timer, TimerFired)

@@ -98,7 +98,7 @@ class BooksView:
 
     def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
         """Why trading in the symbol is held back, by kind; empty where it is not."""
-        held = self.account.live
+        held = self.account.reconciliation
         return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS
 
     def data_time(self, symbol: str) -> int | None:

@@ -69,6 +69,13 @@ class ReconciliationState(Struct, omit_defaults=True):
         }
         self.holds = {symbol: kinds for symbol, kinds in kept.items() if kinds}
 
+    def money_moved(self, exchange: str, stated: Decimal, cash: Decimal) -> Decimal:
+        """Note what `exchange` says to be the money there, and what of it is neither in our books nor
+        known to be outside of them."""
+        self.cash_at[exchange] = stated
+        self.discrepancies.pop(CASH, None)
+        return sum(self.cash_at.values(), ZERO) - self.cash_outside - self.fees_elsewhere - cash
+
     def copy(self) -> ReconciliationState:
         return ReconciliationState(
             {symbol: dict(kinds) for symbol, kinds in sorted(self.holds.items())},
@@ -81,73 +88,73 @@ class ReconciliationState(Struct, omit_defaults=True):
         )
 
 
-def judge(
-    live: ReconciliationState,
-    statement: AccountReported,
+def compare(
+    known: ReconciliationState,
+    report: AccountReported,
     ours: dict[str, Decimal],
     cash: Decimal,
 ) -> Iterator[SymbolRestricted]:
-    """What follows from a statement: holds to begin and to end. Notes the discrepancies in `live`.
+    """What follows from a report: holds to begin and to end. Notes the discrepancies in `known`.
 
     `ours` are our positions by symbol, `cash` is the account's. Where the money is stated, so is every
     symbol that is traded at this exchange.
     """
-    for symbol, stated in statement.positions.items():
-        expected = ours.get(symbol, ZERO) + live.external.get(symbol, ZERO)
-        if not _agrees(live, symbol, stated - expected):
+    for symbol, stated in report.positions.items():
+        expected = ours.get(symbol, ZERO) + known.external.get(symbol, ZERO)
+        if not _agrees(known, symbol, stated - expected):
             yield from _hold(
-                live, symbol, RestrictionKind.MISMATCH, _mismatch(symbol, stated, expected)
+                known, symbol, RestrictionKind.MISMATCH, _mismatch(symbol, stated, expected)
             )
-        elif symbol not in live.discrepancies:
-            yield from _let_go(live, symbol, RestrictionKind.MISMATCH)
-            yield from _let_go(live, symbol, RestrictionKind.UNRECONCILED)
-    if statement.cash is not None:
-        yield from _judge_cash(live, statement, statement.cash, cash)
+        elif symbol not in known.discrepancies:
+            yield from _let_go(known, symbol, RestrictionKind.MISMATCH)
+            yield from _let_go(known, symbol, RestrictionKind.UNRECONCILED)
+    if report.cash is not None:
+        yield from _compare_cash(known, report, report.cash, cash)
 
 
-def _judge_cash(
-    live: ReconciliationState, statement: AccountReported, stated: Decimal, cash: Decimal
+def _compare_cash(
+    known: ReconciliationState, report: AccountReported, stated: Decimal, cash: Decimal
 ) -> Iterator[SymbolRestricted]:
-    live.cash_at[statement.exchange] = stated
-    total = sum(live.cash_at.values(), ZERO)
-    expected = cash + live.fees_elsewhere + live.cash_outside
+    known.cash_at[report.exchange] = stated
+    total = sum(known.cash_at.values(), ZERO)
+    expected = cash + known.fees_elsewhere + known.cash_outside
     difference = total - expected
-    if abs(difference) <= statement.tolerance * max(abs(expected), abs(cash)):
+    if abs(difference) <= report.tolerance * max(abs(expected), abs(cash)):
         difference = ZERO
     books = f"our books {plain(expected)}: {SETTLE}"
-    message = f"{statement.exchange}: its balance makes {plain(total)}, {books}"
-    agrees = _agrees(live, CASH, difference)
-    for symbol in statement.positions:
+    message = f"{report.exchange}: its balance makes {plain(total)}, {books}"
+    agrees = _agrees(known, CASH, difference)
+    for symbol in report.positions:
         if not agrees:
-            yield from _hold(live, symbol, RestrictionKind.BALANCE, message)
-        elif CASH not in live.discrepancies:
-            yield from _let_go(live, symbol, RestrictionKind.BALANCE)
+            yield from _hold(known, symbol, RestrictionKind.BALANCE, message)
+        elif CASH not in known.discrepancies:
+            yield from _let_go(known, symbol, RestrictionKind.BALANCE)
 
 
-def _agrees(live: ReconciliationState, what: str, difference: Decimal) -> bool:
+def _agrees(known: ReconciliationState, what: str, difference: Decimal) -> bool:
     """False once one difference was stated often enough in a row, or differences one after another."""
     if not difference:
-        live.discrepancies.pop(what, None)
+        known.discrepancies.pop(what, None)
         return True
-    before = live.discrepancies.get(what)
+    before = known.discrepancies.get(what)
     same = before is not None and before.difference == difference
     seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
     in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
-    live.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
+    known.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
     return seen < ENOUGH and in_a_row < TOO_MANY
 
 
 def _hold(
-    live: ReconciliationState, symbol: str, kind: RestrictionKind, message: str
+    known: ReconciliationState, symbol: str, kind: RestrictionKind, message: str
 ) -> Iterator[SymbolRestricted]:
-    if kind not in live.holds.get(symbol, {}):
+    if kind not in known.holds.get(symbol, {}):
         yield SymbolRestricted(source_component="state", symbol=symbol, kind=kind, message=message)
 
 
 def _let_go(
-    live: ReconciliationState, symbol: str, kind: RestrictionKind
+    known: ReconciliationState, symbol: str, kind: RestrictionKind
 ) -> Iterator[SymbolRestricted]:
-    if kind in live.holds.get(symbol, {}):
+    if kind in known.holds.get(symbol, {}):
         yield SymbolRestricted(source_component="state", symbol=symbol, kind=kind, held=False)
 
 
@@ -155,4 +162,4 @@ def _mismatch(symbol: str, stated: Decimal, expected: Decimal) -> str:
     return f"{symbol}: the exchange holds {plain(stated)}, our books {plain(expected)}: {SETTLE}"
 
 
-__all__ = ["CASH", "SETTLE", "Discrepancy", "ReconciliationState", "judge"]
+__all__ = ["CASH", "SETTLE", "Discrepancy", "ReconciliationState", "compare"]

@@ -144,7 +144,7 @@ def halt(books: Books) -> Halt | None:
 
 def restriction_rows(books: Books) -> list[RestrictionRow]:
     """Why trading in which symbols is restricted, by symbol."""
-    live = books.account.live
+    live = books.account.reconciliation
     return [
         RestrictionRow(symbol=symbol, kind=kind, message=message)
         for symbol, kinds in (sorted(live.holds.items()) if live is not None else ())
