@@ -204,7 +204,7 @@ def test_instances_share_the_bars_of_a_symbol_and_timeframe() -> None:
     said = feed(shared, trade(1), trade(2, 60))
     assert reasons(said).count("bar 60s 1") == 2
     assert reasons(said).count("bar 5s 1") == 12
-    assert len(shared._builders) == 2
+    assert len(shared._routes._builders) == 2
 
 
 def test_a_candle_is_heard_as_a_bar_of_its_timeframe_and_as_a_trade() -> None:
@@ -248,14 +248,14 @@ def test_failures_in_a_row_end_in_quarantine() -> None:
     said = feed(failing, *[trade(101, n) for n in range(9)])
     assert [kind for kind, _ in systems(said)] == ["strategy_failed"] * 3 + ["strategy_quarantined"]
     assert systems(said)[-1][1] == "3 failures in a row of on_trade"
-    (record,) = failing.records()
+    (record,) = failing.statistics()
     assert (record.failures, record.quarantined) == (3, True)
 
 
 def test_failures_with_successes_between_them_do_not() -> None:
     failing = engine("Failing", max_failures=2)
     feed(failing, *[trade(100 + n % 2, n) for n in range(9)])
-    assert [(r.failures, r.quarantined) for r in failing.records()] == [(4, False)]
+    assert [(r.failures, r.quarantined) for r in failing.statistics()] == [(4, False)]
 
 
 def test_one_callback_that_always_fails_is_enough() -> None:
@@ -267,7 +267,7 @@ def test_one_callback_that_always_fails_is_enough() -> None:
     assert systems(said)[0][1] == "on_bar: Unspeakable"
 
 
-def test_a_strategy_that_cannot_start_does_not_play() -> None:
+def test_a_strategy_that_cannot_start_is_quarantined() -> None:
     said = feed(engine("NeverStarting", "OnTrades"), trade(1), trade(2))
     assert systems(said) == [
         ("strategy_failed", "start: KeyError: 'a'"),
@@ -281,7 +281,7 @@ def test_messages_are_one_bounded_line_without_control_characters() -> None:
     ((_, message),) = systems(feed(engine(instance("Failing", text=nasty)), trade(101)))
     assert len(message) == 200
     assert message.isprintable()
-    assert message.startswith("on_trade: ValueError: a b[31mxx")
+    assert message.startswith("on_trade: ValueError: a  b?[31m?xx")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_what_is_no_good_signal_is_a_failure(
 
 def test_a_reason_is_made_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Saying, "said", Signal(SignalAction.CLOSE, reason="up\x1b[2J\nand up"))
-    assert reasons(feed(engine("Saying"), trade())) == ["up[2J and up"]
+    assert reasons(feed(engine("Saying"), trade())) == ["up?[2J and up"]
 
 
 # --- quarantine by hand ------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_an_unknown_instance_is_refused_with_the_nearest_name() -> None:
         engine("OnTrades").quarantine("OnTrade")
 
 
-# --- pace --------------------------------------------------------------------------------------------
+# --- signals in a second -----------------------------------------------------------------------------
 
 
 def test_signals_that_come_too_fast_are_counted_and_told_of_once_a_burst() -> None:
@@ -347,12 +347,14 @@ def test_signals_that_come_too_fast_are_counted_and_told_of_once_a_burst() -> No
     burst = [trade(n, n / 1000) for n in range(1000)]
     said = feed(fast, *burst)
     assert reasons(said) == [*[f"trade {n}" for n in range(20)], "strategy_throttled"]
-    assert fast.records()[0].throttled == 980
+    assert fast.statistics()[0].throttled == 980
     later = feed(fast, *[trade(n, 5 + n / 1000) for n in range(100)])
     assert reasons(later).count("strategy_throttled") == 1
 
 
-def test_the_last_wish_of_a_burst_is_said_when_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_signal_of_a_burst_is_emitted_when_it_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fast = engine("Saying", max_signals_per_second=2)
     monkeypatch.setattr(Saying, "said", Signal(SignalAction.BUY))
     feed(fast, *[trade(n) for n in range(5)])
@@ -388,13 +390,13 @@ def test_no_second_ever_holds_more_signals_than_allowed() -> None:
     assert all(b - a >= SECOND for a, b in zip(times, times[5:], strict=False))
 
 
-# --- records and configuration -----------------------------------------------------------------------
+# --- statistics and configuration -----------------------------------------------------------------------
 
 
 def test_records_tell_how_each_instance_has_done() -> None:
     one = engine(instance("OnTrades", "mine"))
     feed(one, trade(1), trade(2, 1, symbol="ETH"))
-    (record,) = one.records()
+    (record,) = one.statistics()
     assert (record.name, record.strategy, record.symbols) == ("mine", "OnTrades", ("BTC", "ETH"))
     assert (record.signals, record.failures, record.throttled) == (2, 0, 0)
     assert (record.last_signal, record.last_signal_at) == ("buy ETH: trade 2", START + SECOND)

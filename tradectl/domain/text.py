@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 LONGEST = 500
-LONGEST_ERROR = 200
+LONGEST_LINE = 200
 
 _PILING = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
@@ -34,12 +35,22 @@ def harmless(text: object, limit: int = LONGEST) -> str:
     return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
 
 
-def described(error: BaseException, limit: int = LONGEST_ERROR) -> str:
+def described(error: BaseException, limit: int = LONGEST_LINE) -> str:
     """Type and text of an error in one harmless line, even of one that cannot spell itself."""
     try:
         return harmless(f"{type(error).__name__}: {error}", limit)
     except Exception:  # its own __str__ failed: there is nothing more to learn than its type
         return type(error).__name__
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'fast'? (known: fast, slow)`, or the second half of it when nothing is near."""
+    import difflib  # only on the way to an error message, never at start-up
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}(known: {', '.join(names) or 'none'})"
 
 
 def _shown(character: str) -> str:
@@ -48,4 +59,4 @@ def _shown(character: str) -> str:
     return " " if character.isspace() else "?"
 
 
-__all__ = ["LONGEST", "LONGEST_ERROR", "described", "harmless"]
+__all__ = ["LONGEST", "LONGEST_LINE", "described", "harmless", "suggest"]

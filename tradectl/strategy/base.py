@@ -29,8 +29,8 @@ from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent, SignalAction
+from tradectl.domain.text import harmless, suggest
 from tradectl.strategy.bars import parse_timeframe
-from tradectl.strategy.wording import one_line, suggest
 
 Value = bool | int | float | str
 
@@ -77,7 +77,7 @@ class Strategy:
         known = self._parameters
         for name in parameters:
             if name not in known:
-                what = f"{type(self).__name__} has no parameter {one_line(name, 40)!r}"
+                what = f"{type(self).__name__} has no parameter {harmless(name, 40)!r}"
                 raise UsageError(f"{what}: {suggest(name, known)}")
         self.symbol = symbol
         for name, (kind, default) in known.items():
@@ -175,4 +175,4 @@ def _checked(where: str, kind: str, value: object) -> Value:
     elif isinstance(value, bool | int | float | str) and type(value) is KINDS[kind]:
         return value
     expected = "a finite float" if kind == "float" else f"a value of type {kind}"
-    raise UsageError(f"{where}: expected {expected}, got {one_line(repr(value), 40)}")
+    raise UsageError(f"{where}: expected {expected}, got {harmless(repr(value), 40)}")

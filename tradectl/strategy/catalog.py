@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
 from tradectl.strategy.base import Parameter, Strategy
-from tradectl.strategy.wording import described, one_line, suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,13 +62,13 @@ def find(name: str) -> type[Strategy]:
     if name in installed:
         return _from_package(installed[name])
     known = [*BUILT_IN, *installed]
-    raise UsageError(f"no strategy {one_line(name, 60)!r}: {suggest(name, known)}")
+    raise UsageError(f"no strategy {harmless(name, 60)!r}: {suggest(name, known)}")
 
 
 def describe(name: str) -> StrategyInfo:
     """What a user wants to know of the strategy `name`. Raises as `find` does."""
     cls = find(name)
-    summary = one_line((cls.__doc__ or "").strip().partition("\n")[0])
+    summary = harmless((cls.__doc__ or "").strip().partition("\n")[0], LONGEST_LINE)
     return StrategyInfo(name, summary, cls.parameters(), _origin(name))
 
 
@@ -164,9 +164,9 @@ def _load(path: Path) -> ModuleType:
 def _what_went_wrong(error: Exception, path: str) -> str:
     """`line 3: NameError: ...`, with the last line of the file itself that was reached."""
     if isinstance(error, SyntaxError) and error.filename == path:
-        return f"line {error.lineno}: {one_line(str(error.msg))}"
+        return f"line {error.lineno}: {harmless(str(error.msg), LONGEST_LINE)}"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    text = one_line(str(error)) if isinstance(error, UsageError) else described(error)
+    text = harmless(str(error), LONGEST_LINE) if isinstance(error, UsageError) else described(error)
     return f"line {lines[-1] if lines else 1}: {text}"
 
 

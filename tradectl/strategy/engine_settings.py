@@ -1,4 +1,4 @@
-"""How much a strategy may get wrong, and how fast it may speak."""
+"""How much a strategy may get wrong, and how many signals it may emit."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ AtLeastOne = Annotated[int, Bounds(ge=1)]
 
 
 class EngineSettings(Section, frozen=True, kw_only=True):
-    """Bounds on every strategy: how much it may get wrong, and how fast it may speak."""
+    """Bounds on every strategy: how much it may get wrong, and how many signals it may emit."""
 
     section = "engine"
 
@@ -17,5 +17,5 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     ] = 3
     max_signals_per_second: Annotated[
         AtLeastOne,
-        "per strategy and symbol; of those that come faster the last is said when it may be",
+        "per strategy and symbol; of those that come faster the last is emitted when it may be",
     ] = 20

@@ -1,9 +1,9 @@
-"""The strategies that play: their configuration, their slots, and how they have done.
+"""Strategy instances: their configuration, their slots, and their statistics.
 
-An *instance* is a strategy with its parameters and symbols. It has a *slot* at each symbol that it has
-seen, and there one *callback* for each callback that its class overrides. Counting failures by callback
-rather than by instance is what finds a strategy out whose `on_bar` always fails while its `on_trade`
-always succeeds.
+An *instance* is a strategy with its parameters and symbols. It has a *slot* for each symbol that it has
+seen, and there one *callback* for each callback that its class overrides. Failures are counted by
+callback and not by instance: a strategy whose `on_bar` always fails while its `on_trade` always succeeds
+would never fail several times in a row.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, is_sane
 from tradectl.domain.setting import Share
+from tradectl.domain.text import LONGEST_LINE, described, harmless
 from tradectl.domain.time import SECOND
 from tradectl.strategy.bars import parse_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
-from tradectl.strategy.wording import described, one_line
 
 
 class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One strategy to run."""
 
-    name: Annotated[str, "what it is called in orders, records and alerts"]
+    name: Annotated[str, "what it is called in orders, statistics and alerts"]
     strategy: Annotated[
         str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName"
     ]
@@ -44,7 +44,7 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         return (self.trades,) if self.trades else self.symbols or symbols
 
 
-class StrategyRecord(Struct, frozen=True):
+class StrategyStatistics(Struct, frozen=True):
     """How an instance has done. `throttled` signals are those that came too fast."""
 
     name: str
@@ -71,7 +71,7 @@ class Callback:
 
 
 class SymbolSlot:
-    """An instance at one symbol, and the pace at which it speaks."""
+    """An instance at one symbol, and the limit on its signals: `limit` in a second."""
 
     def __init__(
         self, running: RunningStrategy, symbol: str, strategy: Strategy, limit: int
@@ -79,36 +79,36 @@ class SymbolSlot:
         self.running = running
         self.symbol = symbol
         self.callbacks = {n: Callback(self, n, getattr(strategy, n)) for n in running.callbacks}
-        self.held: StrategySignalEvent | None = None
-        self._spoken: deque[int] = deque(maxlen=limit)
-        self._refused_at: int | None = None
+        self.deferred: StrategySignalEvent | None = None
+        self._emitted_at: deque[int] = deque(maxlen=limit)
+        self._throttled_at: int | None = None
 
-    def may_speak(self, at: int) -> bool:
-        """Fewer than the limit were said in the second before `at` (ns)."""
-        spoken = self._spoken
-        return len(spoken) < (spoken.maxlen or 0) or at - spoken[0] >= SECOND
+    def below_limit(self, at: int) -> bool:
+        """Fewer signals than the limit were emitted in the second before `at` (ns)."""
+        emitted_at = self._emitted_at
+        return len(emitted_at) < (emitted_at.maxlen or 0) or at - emitted_at[0] >= SECOND
 
-    def speak(self, signal: StrategySignalEvent, at: int) -> None:
-        self._spoken.append(at)
-        self.running.said(signal, at)
+    def count(self, signal: StrategySignalEvent, at: int) -> None:
+        self._emitted_at.append(at)
+        self.running.count_signal(signal, at)
 
-    def hold(self, signal: StrategySignalEvent, at: int) -> bool:
+    def defer(self, signal: StrategySignalEvent, at: int) -> bool:
         """Keep `signal` for later in place of an older one. True if a burst begins with it."""
-        begins = self._refused_at is None or at - self._refused_at >= SECOND
-        self._refused_at = at
-        self.held = signal
+        begins = self._throttled_at is None or at - self._throttled_at >= SECOND
+        self._throttled_at = at
+        self.deferred = signal
         self.running.throttled += 1
         return begins
 
-    def deafen(self) -> None:
-        """Even those that are just being called hear nothing more."""
-        self.held = None
+    def disable(self) -> None:
+        """Nothing is called any more, not even a callback that is next in the running loop."""
+        self.deferred = None
         for callback in self.callbacks.values():
             callback.call = _ignore
 
 
 class RunningStrategy:
-    """An instance in play."""
+    """An instance with its objects, one for each symbol, or one for all."""
 
     def __init__(self, config: StrategyInstance, cls: type[Strategy]) -> None:
         _check(config, cls)
@@ -127,21 +127,24 @@ class RunningStrategy:
         self.failures = self.signals = self.throttled = 0
         self.quarantined = False
         self._shared: Strategy | None = None
-        self._last: StrategySignalEvent | None = None
-        self._last_at = 0
+        self._last_signal: StrategySignalEvent | None = None
+        self._last_signal_at = 0
 
     def wants(self, symbol: str) -> bool:
         return not self.quarantined and (not self.config.symbols or symbol in self.config.symbols)
+
+    def wants_bars(self, symbol: str, timeframe: int) -> bool:
+        return self.wants(symbol) and self.timeframe == timeframe and "on_bar" in self.callbacks
 
     def slot_for(self, symbol: str, limit: int) -> SymbolSlot:
         """Its slot at `symbol`, taken when first asked for. Raises whatever the strategy raises."""
         slot = self.slots.get(symbol)
         if slot is None:
-            strategy = self._strategy(symbol)
+            strategy = self._make_strategy(symbol)
             slot = self.slots[symbol] = SymbolSlot(self, symbol, strategy, limit)
         return slot
 
-    def _strategy(self, symbol: str) -> Strategy:
+    def _make_strategy(self, symbol: str) -> Strategy:
         if self._shared is not None:
             return self._shared
         strategy = self.cls(symbol if self.cls.per_symbol else "", **self.config.parameters)
@@ -150,25 +153,25 @@ class RunningStrategy:
             self._shared = strategy
         return strategy
 
-    def said(self, signal: StrategySignalEvent, at: int) -> None:
+    def count_signal(self, signal: StrategySignalEvent, at: int) -> None:
         self.signals += 1
-        self._last, self._last_at = signal, at
+        self._last_signal, self._last_signal_at = signal, at
 
-    def leave(self) -> None:
-        """Quarantine: it hears nothing, and what it still wanted to say is forgotten."""
+    def quarantine(self) -> None:
+        """It gets no more events, and its deferred signals are dropped."""
         self.quarantined = True
         for slot in self.slots.values():
-            slot.deafen()
+            slot.disable()
 
-    def come_back(self) -> None:
-        """With new objects: those of a strategy that failed may be in any state."""
+    def release(self) -> None:
+        """End the quarantine, with new objects: those of a strategy that failed may be in any state."""
         self.quarantined = False
         self.slots.clear()
         self._shared = None
 
-    def record(self) -> StrategyRecord:
-        last = self._last
-        return StrategyRecord(
+    def statistics(self) -> StrategyStatistics:
+        last = self._last_signal
+        return StrategyStatistics(
             name=self.config.name,
             strategy=self.config.strategy,
             symbols=tuple(self.slots),
@@ -177,7 +180,7 @@ class RunningStrategy:
             throttled=self.throttled,
             quarantined=self.quarantined,
             last_signal=f"{last.action.value} {last.symbol}: {last.reason}" if last else "",
-            last_signal_at=self._last_at,
+            last_signal_at=self._last_signal_at,
         )
 
 
@@ -190,13 +193,19 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         symbol=slot.running.config.trades or slot.symbol,
         action=signal.action,
         strategy=slot.running.config.name,
-        strength=_share("strength", signal.strength),
-        confidence=_share("confidence", signal.confidence),
-        reason=one_line(signal.reason),
+        strength=_fraction("strength", signal.strength),
+        confidence=_fraction("confidence", signal.confidence),
+        reason=_line(signal.reason),
     )
 
 
-def _share(what: str, value: float) -> float:
+def _line(reason: str) -> str:
+    if not isinstance(reason, str):
+        raise TypeError(f"expected a text as reason, got {reason!r:.60}")
+    return harmless(reason, LONGEST_LINE)
+
+
+def _fraction(what: str, value: float) -> float:
     value = float(value)
     if not (isfinite(value) and 0.0 <= value <= 1.0):
         raise ValueError(f"{what} must be between 0 and 1, got {value}")
@@ -204,8 +213,8 @@ def _share(what: str, value: float) -> float:
 
 
 def _check(config: StrategyInstance, cls: type[Strategy]) -> None:
-    where = f"strategy {one_line(config.name, 60)!r}"
-    if not config.name or one_line(config.name, 100) != config.name:
+    where = f"strategy {harmless(config.name, 60)!r}"
+    if not config.name or harmless(config.name, 100) != config.name:
         raise UsageError(f"{where}: expected a name of 1 to 100 printable characters")
     if not (is_sane(config.allocation) and config.allocation >= 0):
         raise UsageError(f"{where}: allocation must not be negative, got {config.allocation}")
@@ -214,4 +223,4 @@ def _check(config: StrategyInstance, cls: type[Strategy]) -> None:
 
 
 def _ignore(_event: object) -> None:
-    """What a deaf callback calls."""
+    """What a disabled callback calls."""

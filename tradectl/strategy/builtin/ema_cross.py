@@ -29,7 +29,7 @@ class EmaCross(Strategy):
         self._fast = Ema(self.fast)
         self._slow = Ema(self.slow)
         self._band = 0.0
-        self._wish: SignalAction | None = None
+        self._target: SignalAction | None = None
 
     def on_trade(self, trade: MarketDataEvent) -> Signal | None:
         price = float(trade.price)
@@ -40,14 +40,14 @@ class EmaCross(Strategy):
         gap = fast - slow
         band = self._band * slow
         if gap > band:
-            return None if self._wish is SignalAction.BUY else self._turn(SignalAction.BUY)
+            return None if self._target is SignalAction.BUY else self._turn(SignalAction.BUY)
         if gap < -band:
-            return None if self._wish is SignalAction.SELL else self._turn(SignalAction.SELL)
+            return None if self._target is SignalAction.SELL else self._turn(SignalAction.SELL)
         return None
 
-    def _turn(self, wish: SignalAction) -> Signal:
-        self._wish = wish
+    def _turn(self, target: SignalAction) -> Signal:
+        self._target = target
         self._band = self.band_bps * float(BPS)
-        if wish is SignalAction.BUY:
+        if target is SignalAction.BUY:
             return self.long(reason="fast average above slow")
         return self.short(reason="fast average below slow")

@@ -1,0 +1,114 @@
+"""Which callbacks get a feed's events, worked out once for each symbol.
+
+A feed is named by the length of its bars in ns; trades are bars of no length, quotes a feed of their own.
+A symbol's prices come from one feed, the finest that there is: bars made of trades that were already
+seen would count them twice. Strategies that want longer bars get them built from that feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from tradectl.domain.events import SystemEventKind
+from tradectl.strategy.bars import BarBuilder, spell_timeframe
+from tradectl.strategy.instances import Callback, RunningStrategy, SymbolSlot
+
+TRADES = 0
+QUOTES = -1
+
+BarCallbacks = tuple[tuple[BarBuilder, tuple[Callback, ...]], ...]
+
+
+class Route(NamedTuple):
+    """The callbacks of one feed and symbol: those that get bars built of it, then those that get the
+    events themselves."""
+
+    bars: BarCallbacks
+    callbacks: tuple[Callback, ...]
+
+
+NO_CALLBACKS = Route((), ())
+
+
+class Routes(dict[int, dict[str, Route]]):
+    """Routes by feed and symbol.
+
+    `slots(symbol)` gives the symbol's slots, one for each strategy that wants it; `report(kind,
+    component, message)` is told of data that cannot be used, once for each message.
+    """
+
+    def __init__(
+        self,
+        strategies: Mapping[str, RunningStrategy],
+        slots: Callable[[str], list[SymbolSlot]],
+        report: Callable[[SystemEventKind, str, str], None],
+    ) -> None:
+        super().__init__()
+        self._strategies = strategies
+        self._slots = slots
+        self._report = report
+        self._builders: dict[tuple[str, int], BarBuilder] = {}
+        self._finest: dict[str, int] = {}
+        self._reported: set[tuple[str, str]] = set()
+
+    def make(self, feed: int, symbol: str) -> Route:
+        """At the first event of `symbol` on `feed`, and again after `reset`."""
+        if feed == QUOTES:
+            route = Route((), callbacks_of(self._slots(symbol), "on_quote"))
+        elif self._is_finest(feed, symbol):
+            route = self._price_route(feed, symbol)
+        else:
+            route = NO_CALLBACKS
+            message = f"{symbol}: bars of {spell_timeframe(feed)} are ignored: there is finer data"
+            self._report_once(SystemEventKind.DATA_IGNORED, "strategy", message)
+        self.setdefault(feed, {})[symbol] = route
+        return route
+
+    def reset(self) -> None:
+        """After strategies came or went. Builders that no longer get data are dropped: they would
+        continue with a hole in it."""
+        self.clear()
+        self._builders = {
+            (symbol, timeframe): builder
+            for (symbol, timeframe), builder in self._builders.items()
+            if any(s.wants_bars(symbol, timeframe) for s in self._strategies.values())
+        }
+
+    def _is_finest(self, feed: int, symbol: str) -> bool:
+        finest = self._finest.setdefault(symbol, feed)
+        if feed < finest:
+            self._finest[symbol] = feed
+            self.get(finest, {}).pop(
+                symbol, None
+            )  # made again at its next event, without callbacks
+        return feed <= finest
+
+    def _price_route(self, feed: int, symbol: str) -> Route:
+        slots = self._slots(symbol)
+        built: dict[int, list[Callback]] = {}
+        direct: list[Callback] = []
+        for callback in callbacks_of(slots, "on_bar"):
+            running = callback.slot.running
+            if running.timeframe == feed:
+                direct.append(callback)
+            elif feed == TRADES or running.timeframe % feed == 0:
+                built.setdefault(running.timeframe, []).append(callback)
+            else:
+                wanted, given = spell_timeframe(running.timeframe), spell_timeframe(feed)
+                message = f"{symbol}: bars of {wanted} cannot be made from bars of {given}"
+                self._report_once(SystemEventKind.STRATEGY_IDLE, running.component, message)
+        bars = tuple((self._builder(symbol, t), tuple(group)) for t, group in built.items())
+        return Route(bars, (*direct, *callbacks_of(slots, "on_trade")))
+
+    def _builder(self, symbol: str, timeframe: int) -> BarBuilder:
+        return self._builders.setdefault((symbol, timeframe), BarBuilder(timeframe))
+
+    def _report_once(self, kind: SystemEventKind, component: str, message: str) -> None:
+        if (component, message) not in self._reported:
+            self._reported.add((component, message))
+            self._report(kind, component, message)
+
+
+def callbacks_of(slots: Iterable[SymbolSlot], name: str) -> tuple[Callback, ...]:
+    return tuple(slot.callbacks[name] for slot in slots if name in slot.callbacks)
