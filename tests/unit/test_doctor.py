@@ -23,7 +23,7 @@ from tests.fixtures.doctor import (
 )
 from tradectl.cli.commands import doctor as doctor_cmd
 from tradectl.doctor import examination as doctor
-from tradectl.doctor import probe as doctor_asking
+from tradectl.doctor import probe as doctor_probe
 from tradectl.doctor.examination import diagnose
 from tradectl.doctor.finding import failed, is_fit, passed, shown, warned
 from tradectl.documents.operations import Finding, Verdict
@@ -125,14 +125,14 @@ async def test_the_whole_is_bounded_whatever_never_answers(harness: DoctorHarnes
     started = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
-            patch.setattr(doctor_asking, name, value)
+            patch.setattr(doctor_probe, name, value)
         found = await diagnosed(harness)
     assert time.monotonic() - started < 2.0
     assert {"binance: clock", "binance: data", "binance: keys"} <= set(failures(found))
 
 
 def test_the_limits_add_up_to_fifteen_seconds() -> None:
-    asking = max(doctor_asking.ASK_S + 2 * doctor_asking.DEAD_MAN_S, doctor.LISTEN_S + 1)
+    asking = max(doctor_probe.ASK_S + 2 * doctor_probe.DEAD_MAN_S, doctor.LISTEN_S + 1)
     assert doctor.CONNECT_S + asking <= 15
 
 

@@ -20,7 +20,7 @@ from tests.fixtures.doctor import (
     order,
 )
 from tradectl.doctor import examination as doctor
-from tradectl.doctor import probe as doctor_asking
+from tradectl.doctor import probe as doctor_probe
 from tradectl.documents.operations import Verdict
 from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
@@ -41,8 +41,8 @@ def harness(tmp_path: Path) -> DoctorHarness:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for what never comes."""
-    monkeypatch.setattr(doctor_asking, "ASK_S", 0.3)
-    monkeypatch.setattr(doctor_asking, "DEAD_MAN_S", 0.1)
+    monkeypatch.setattr(doctor_probe, "ASK_S", 0.3)
+    monkeypatch.setattr(doctor_probe, "DEAD_MAN_S", 0.1)
 
 
 def venue(**changes: object) -> Arrange:
@@ -132,7 +132,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("clock", venue(offset=NEVER), FAILED, "no answer"),
     # --- symbols and sizes
     ("BTCUSDT", nothing, PASSED, "a full position is about 2,000.00 USDT"),
-    ("BTCUSDT", heard_only, PASSED, "heard, not traded"),
+    ("BTCUSDT", heard_only, PASSED, "listened to, not traded"),
     ("BTCUSDT", listed(active=True), PASSED, "tick 0.01"),
     ("BTCUSDT", listed(active=False, note="not traded now"), FAILED, "not traded now -> take"),
     ("BTCUSDT", listed(active=False, note="a note"), FAILED, "a note"),
@@ -150,7 +150,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("BTCUSDT", several(perpetual, venue(held=usdt("400"))), WARNED, "smallest order of 100"),
     ("BTCUSDT", several(perpetual, venue(price=Decimal(600_000))), PASSED, "1,800.00"),
     ("BTCUSDT", several(perpetual, venue(price=Decimal(3_000_000))), WARNED,
-     "about 0 USDT, below the smallest order of 3,000"),
+     "about 0.00 USDT, below the smallest order of 3,000"),
     ("BTCUSDT", risk(max_order_notional=Decimal(2000)), PASSED, "2,000"),
     ("BTCUSDT", risk(max_order_notional=Decimal(1999)), WARNED, "risk.max_order_notional 1,999"),
     ("BTCUSDT", risk(max_position_notional=Decimal(1)), WARNED, "risk.max_position_notional"),

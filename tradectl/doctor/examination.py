@@ -20,7 +20,7 @@ from tradectl.doctor import account as doctor_account
 from tradectl.doctor import market as doctor_market
 from tradectl.doctor.finding import failed, is_fit, passed, shown
 from tradectl.doctor.machine import machine, other_instance
-from tradectl.doctor.probe import ProbeResult, asked, gather
+from tradectl.doctor.probe import ProbeResult, asked, probe
 from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
@@ -59,13 +59,13 @@ async def diagnose(
         return shown([*findings, *missing])
     private = private and not missing
     try:
-        lost = await _open(made, connect_s)
-        there = await _exchanges(settings, made, state_dir, private=private, listen_s=listen_s)
+        unreachable = await _open(made, connect_s)
+        reached = await _exchanges(settings, made, state_dir, private=private, listen_s=listen_s)
     finally:
         with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await made.close()
-    return shown([*findings, *missing, *lost, *there])
+    return shown([*findings, *missing, *unreachable, *reached])
 
 
 async def examine(
@@ -98,23 +98,23 @@ def _made(settings: Settings, *, private: bool) -> tuple[Venues | None, list[Fin
 
 
 async def _open(venues: Venues, seconds: float) -> list[Finding]:
-    """Connect each; those that cannot be reached are left out from then on, and told."""
+    """Connect each; those that cannot be reached are left out from then on, and reported."""
     names = list(venues.by_name)
     answers = await asyncio.gather(*(asked(venues.by_name[n].open, seconds) for n in names))
-    lost = []
+    unreachable = []
     for name, answer in zip(names, answers, strict=True):
         if isinstance(answer, TradectlError):
             venue = venues.by_name.pop(name)
-            lost.append(_not_connected(venues, name, answer))
+            unreachable.append(_not_connected(venues, name, answer))
             await asked(venue.close, CLOSE_S)
-    return lost
+    return unreachable
 
 
 def _not_connected(venues: Venues, name: str, error: TradectlError) -> Finding:
     rest = "nothing else was looked at there"
     if isinstance(error, AccessLost):
-        told = f"the exchange refuses them: {error}; {rest}"
-        return failed(f"{name}: keys", told, doctor_account.mend_keys(name))
+        message = f"the exchange refuses them: {error}; {rest}"
+        return failed(f"{name}: keys", message, doctor_account.mend_credentials(name))
     if isinstance(error, UsageError):
         exchange = venues.settings_of(name).id
         lists = f"`tradectl exchanges` and `tradectl markets {exchange}` list what there is"
@@ -130,7 +130,7 @@ async def _exchanges(
         return []
     books, troubles = await _books(state_dir) if private else (None, [])
     alone = other_instance(state_dir) is None
-    facts = [
+    results = [
         ProbeResult(
             venue,
             settings,
@@ -142,25 +142,25 @@ async def _exchanges(
         )
         for name, venue in venues.by_name.items()
     ]
-    await run_together(*(gather(of_one, alone=alone, listen_s=listen_s) for of_one in facts))
-    sizing = _sizing(settings, facts, private=private)
-    return [*troubles, *(f for of_one in facts for f in judged(of_one, sizing, listen_s))]
+    await run_together(*(probe(result, alone=alone, listen_s=listen_s) for result in results))
+    sizing = _sizing(settings, results, private=private)
+    return [*troubles, *(f for result in results for f in findings_of(result, sizing, listen_s))]
 
 
-def judged(facts: ProbeResult, sizing: Sizing | None, listen_s: float) -> list[Finding]:
-    """What follows from the facts of one exchange."""
-    findings = [passed(f"{facts.name}: connection", _reached(facts)), doctor_market.clock(facts)]
-    findings += [doctor_market.symbol(facts, symbol, sizing) for symbol in facts.symbols]
-    findings += [doctor_market.rate(facts), doctor_market.data(facts, listen_s)]
-    if facts.private:
-        findings += doctor_account.account(facts, sizing)
+def findings_of(result: ProbeResult, sizing: Sizing | None, listen_s: float) -> list[Finding]:
+    """What follows from the probe of one exchange."""
+    findings = [passed(f"{result.name}: connection", _reached(result)), doctor_market.clock(result)]
+    findings += [doctor_market.symbol(result, symbol, sizing) for symbol in result.symbols]
+    findings += [doctor_market.rate(result), doctor_market.data(result, listen_s)]
+    if result.private:
+        findings += doctor_account.account(result, sizing)
     return findings
 
 
-def _reached(facts: ProbeResult) -> str:
-    network = ", test network" if facts.exchange.testnet else ""
-    at = f" at {facts.exchange.url}" if facts.exchange.url else ""
-    return f"{facts.exchange.id} {facts.exchange.market}{network}{at}"
+def _reached(result: ProbeResult) -> str:
+    network = ", test network" if result.exchange.testnet else ""
+    at = f" at {result.exchange.url}" if result.exchange.url else ""
+    return f"{result.exchange.id} {result.exchange.market}{network}{at}"
 
 
 async def _books(state_dir: StateDir) -> tuple[Account | None, list[Finding]]:
@@ -171,31 +171,32 @@ async def _books(state_dir: StateDir) -> tuple[Account | None, list[Finding]]:
     return (found.account if found is not None else None), []
 
 
-def _sizing(settings: Settings, facts: list[ProbeResult], *, private: bool) -> Sizing | None:
+def _sizing(settings: Settings, results: list[ProbeResult], *, private: bool) -> Sizing | None:
     """None where the money is not known."""
-    equity = _equity(settings, facts) if private else settings.account.cash
+    equity = _equity(settings, results) if private else settings.account.cash
     if equity is None:
         return None
     described = {i.symbol: i for i in settings.instruments}
-    told = {s: i for f in facts for s in f.traded if (i := f.instrument(s)) is not None}
-    prices = {s: price for f in facts for s in f.traded if (price := f.price(s)) is not None}
-    return Sizing(settings, equity, {**told, **described}, prices)
+    traded = [(result, symbol) for result in results for symbol in result.traded]
+    listed = {s: i for result, s in traded if (i := result.instrument(s)) is not None}
+    prices = {s: p for result, s in traded if (p := result.price(s)) is not None}
+    return Sizing(settings, equity, {**listed, **described}, prices)
 
 
-def _equity(settings: Settings, facts: list[ProbeResult]) -> Decimal | None:
+def _equity(settings: Settings, results: list[ProbeResult]) -> Decimal | None:
     """The money at the exchanges that are traded on, and what our coins there are worth."""
     total, currency = ZERO, settings.account.currency
-    for of_one in facts:
-        if not of_one.traded:
+    for result in results:
+        if not result.traded:
             continue
-        if not isinstance(of_one.holdings, Holdings):
+        if not isinstance(result.holdings, Holdings):
             return None
-        total += of_one.holdings.balances.get(currency, ZERO)
-        for symbol in of_one.traded:
-            instrument, price = of_one.instrument(symbol), of_one.price(symbol)
+        total += result.holdings.balances.get(currency, ZERO)
+        for symbol in result.traded:
+            instrument, price = result.instrument(symbol), result.price(symbol)
             if instrument is not None and price is not None and not instrument.can_short:
-                total += of_one.ours(symbol) * price
+                total += result.ours(symbol) * price
     return total
 
 
-__all__ = ["LISTEN_S", "Finding", "Verdict", "diagnose", "examine", "is_fit", "judged"]
+__all__ = ["LISTEN_S", "Finding", "Verdict", "diagnose", "examine", "findings_of", "is_fit"]

@@ -16,6 +16,7 @@ from tradectl.domain.text import harmless
 OURS = "TRADECTL_"
 HIDDEN = "***"
 SHORTEST_SECRET = 4
+FEW = 6
 
 
 def passed(check: str, message: str) -> Finding:
@@ -28,6 +29,12 @@ def warned(check: str, message: str, mend: str = "") -> Finding:
 
 def failed(check: str, message: str, mend: str = "") -> Finding:
     return Finding(check, Verdict.FAILED, message, mend)
+
+
+def few(items: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(items) - FEW} more" if len(items) > FEW else ""
+    return ", ".join(items[:FEW]) + more
 
 
 def report_of(findings: Sequence[Finding]) -> DoctorReport:
@@ -69,4 +76,4 @@ def _clean(text: str, secrets: list[str]) -> str:
     return harmless(text)
 
 
-__all__ = ["failed", "is_fit", "passed", "report_of", "shown", "warned"]
+__all__ = ["failed", "few", "is_fit", "passed", "report_of", "shown", "warned"]

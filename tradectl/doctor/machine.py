@@ -158,13 +158,13 @@ def disk(path: Path) -> Finding:
         free = shutil.disk_usage(_there(path)).free
     except OSError as error:
         return failed("disk", f"{path}: {error.strerror}", "name another folder with --state-dir")
-    told = f"{free / GIB:,.1f} GiB free" if free >= GIB else f"{free / MIB:,.0f} MiB free"
+    message = f"{free / GIB:,.1f} GiB free" if free >= GIB else f"{free / MIB:,.0f} MiB free"
     mend = "make room, or name a folder on another disk with --state-dir"
     if free < LEAST_DISK:
-        return failed("disk", f"{told}: the journal could not be kept", mend)
+        return failed("disk", f"{message}: the journal could not be kept", mend)
     if free < LITTLE_DISK:
-        return warned("disk", told, mend)
-    return passed("disk", told)
+        return warned("disk", message, mend)
+    return passed("disk", message)
 
 
 def _there(path: Path) -> Path:

@@ -1,107 +1,107 @@
-"""The market's part of an examination: clock, rules against the configured sizes, pace, data.
+"""The market's part of an examination: clock, rules against the configured sizes, request rate, data.
 
-These need no key. Each function judges facts that were gathered before, and asks nobody.
+These need no key. Each function judges what a probe brought, and asks nobody.
 """
 
 from __future__ import annotations
 
-from tradectl.doctor.finding import failed, passed, warned
+from tradectl.doctor.finding import failed, few, passed, warned
 from tradectl.doctor.probe import ProbeResult
-from tradectl.doctor.sizing import Sizing, money
+from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import is_multiple, plain
 from tradectl.domain.time import SECOND
+from tradectl.risk.base import money
 
 SKEW_FAILED_NS, SKEW_WARNED_NS = SECOND, SECOND // 4
 COST_OF_A_CALL = 4.0
 """What the dearer of the calls that are made again and again cost, in the weights that ccxt counts."""
 MANY_A_SECOND = 5.0
 """Requests that nobody should make for ever where the exchange's limit is not known."""
-SHOWN = 5
 
 
-def clock(facts: ProbeResult) -> Finding:
-    name, found = f"{facts.name}: clock", facts.clock
+def clock(result: ProbeResult) -> Finding:
+    name, found = f"{result.name}: clock", result.clock
     if isinstance(found, VenueRefusal):
         return warned(name, str(found), "have the system keep the clock by NTP")
     if isinstance(found, TradectlError):
         return failed(name, f"the exchange does not tell its time: {found}", "try again")
     side = "behind" if found > 0 else "ahead of"
-    told = f"this machine is {abs(found) / 1e6:,.0f} ms {side} the exchange"
+    message = f"this machine is {abs(found) / 1e6:,.0f} ms {side} the exchange"
     mend = "have the system set the clock by NTP, such as `timedatectl set-ntp true`"
     if abs(found) > SKEW_FAILED_NS:
-        return failed(name, told, mend)
+        return failed(name, message, mend)
     if abs(found) > SKEW_WARNED_NS:
-        return warned(name, told, mend)
-    return passed(name, told)
+        return warned(name, message, mend)
+    return passed(name, message)
 
 
-def symbol(facts: ProbeResult, name: str, sizing: Sizing | None) -> Finding:
+def symbol(result: ProbeResult, name: str, sizing: Sizing | None) -> Finding:
     """That it is there and traded now, and what a full position of it would be by its rules."""
-    check, found = f"{facts.name}: {name}", facts.instruments[name]
-    listing = f"`tradectl markets {facts.exchange.id}` lists those there are"
+    check, found = f"{result.name}: {name}", result.instruments[name]
+    listing = f"`tradectl markets {result.exchange.id}` lists those there are"
     if isinstance(found, TradectlError):
         return failed(check, str(found), listing)
-    info = facts.markets.get(name)
+    info = result.markets.get(name)
     if info is not None and not info.active:
         return failed(check, f"not traded now{_note(info.note)}", "take it out of `symbols`")
-    if found.quote != facts.settings.account.currency and name in facts.traded:
+    if found.quote != result.settings.account.currency and name in result.traded:
         return failed(
             check,
-            f"quoted in {found.quote}, the account is in {facts.settings.account.currency}",
+            f"quoted in {found.quote}, the account is in {result.settings.account.currency}",
             f'set account.currency = "{found.quote}", or trade another symbol',
         )
-    if described := next((i for i in facts.settings.instruments if i.symbol == name), None):
+    if described := next((i for i in result.settings.instruments if i.symbol == name), None):
         if wrong := _contradiction(described, found):
-            tell = failed if facts.private or "kind" in wrong else warned
+            tell = failed if result.private or "kind" in wrong else warned
             return tell(check, wrong, f"mend or remove {name} under `instruments`")
         found = described
-    return _sized(facts, check, found, sizing)
+    return _sized(result, check, found, sizing)
 
 
 def _note(note: str) -> str:
     return f": {note}" if note and note != "not traded now" else ""
 
 
-def _contradiction(described: Instrument, told: Instrument) -> str:
+def _contradiction(described: Instrument, listed: Instrument) -> str:
     """In which rule the description is looser than the exchange's; empty when in none."""
-    if described.kind is not told.kind:
-        return f"described as kind {described.kind}, at the exchange it is {told.kind}"
+    if described.kind is not listed.kind:
+        return f"described as kind {described.kind}, at the exchange it is {listed.kind}"
     for key in ("tick_size", "lot_size"):
-        mine, theirs = getattr(described, key), getattr(told, key)
+        mine, theirs = getattr(described, key), getattr(listed, key)
         if not is_multiple(mine, theirs):
             return f"described with {key} {plain(mine)}, the exchange takes {plain(theirs)}"
-    if described.min_notional < told.min_notional:
+    if described.min_notional < listed.min_notional:
         return (
             f"described with min_notional {plain(described.min_notional)}, the exchange takes "
-            f"{plain(told.min_notional)}"
+            f"{plain(listed.min_notional)}"
         )
     return ""
 
 
-def _sized(facts: ProbeResult, check: str, found: Instrument, sizing: Sizing | None) -> Finding:
+def _sized(result: ProbeResult, check: str, found: Instrument, sizing: Sizing | None) -> Finding:
     rules = (
         f"tick {plain(found.tick_size)}, lot {plain(found.lot_size)}, "
         f"at least {plain(found.min_notional)} {found.quote}"
     )
-    if found.symbol not in facts.traded:
-        return passed(check, f"{rules}; heard, not traded")
+    if found.symbol not in result.traded:
+        return passed(check, f"{rules}; listened to, not traded")
     if sizing is None:
         return warned(check, f"{rules}; the balance is not known, so no size was checked")
     size = sizing.of(found.symbol)
     if size is None:
         return warned(check, f"{rules}; it has no price now, so no size was checked", "try again")
-    told = f"a full position is about {money(size.planned)} {found.quote}"
+    message = f"a full position is about {money(size.planned)} {found.quote}"
     if size.planned < size.least:
         return warned(
             check,
-            f"{told}, below the smallest order of {money(size.least)}: it will not be traded",
+            f"{message}, below the smallest order of {money(size.least)}: it will not be traded",
             "enlarge the positions under `portfolio`, put more money there, or trade fewer symbols",
         )
     for key in ("max_order_notional", "max_position_notional"):
-        limit = getattr(facts.settings.risk, key)
+        limit = getattr(result.settings.risk, key)
         if limit is not None and size.largest > limit:
             return warned(
                 check,
@@ -109,69 +109,64 @@ def _sized(facts: ProbeResult, check: str, found: Instrument, sizing: Sizing | N
                 f"{money(limit)}: its entry will be denied",
                 "make the positions under `portfolio` smaller, or raise the limit",
             )
-    return passed(check, f"{rules}; {told}")
+    return passed(check, f"{rules}; {message}")
 
 
-def rate(facts: ProbeResult) -> Finding:
+def rate(result: ProbeResult) -> Finding:
     """What is asked again and again, counted roughly, against what the exchange publishes."""
-    name = f"{facts.name}: rate limit"
-    calls = calls_a_second(facts)
+    name = f"{result.name}: rate limit"
+    calls = calls_a_second(result)
     if not calls:
         return passed(name, "nothing is asked again and again: all of it is pushed")
-    told = f"about {calls:.2g} requests a second for ever"
-    mend = f"raise poll_seconds or reconcile_seconds of {facts.name}, or listen to fewer symbols"
-    allowed = facts.venue.abilities.rate
+    message = f"about {calls:.2g} requests a second for ever"
+    mend = f"raise poll_seconds or reconcile_seconds of {result.name}, or listen to fewer symbols"
+    allowed = result.venue.abilities.rate
     if not allowed:
         if calls > MANY_A_SECOND:
-            return warned(name, f"{told}; its limit is not known", mend)
-        return passed(name, f"{told}; its limit is not known")
+            return warned(name, f"{message}; its limit is not known", mend)
+        return passed(name, f"{message}; its limit is not known")
     share = calls * COST_OF_A_CALL / allowed
-    told = f"{told}, about {share:.0%} of what it allows"
-    return warned(name, told, mend) if share > 1 / 3 else passed(name, told)
+    message = f"{message}, about {share:.0%} of what it allows"
+    return warned(name, message, mend) if share > 1 / 3 else passed(name, message)
 
 
-def calls_a_second(facts: ProbeResult) -> float:
+def calls_a_second(result: ProbeResult) -> float:
     """A comparison asks for orders and fills of each symbol and for holdings; a poll for one thing."""
-    exchange = facts.exchange
-    pushed = facts.venue.abilities.channels
+    exchange = result.exchange
+    pushed = result.venue.abilities.channels
     polled = sum(channel not in pushed for channel in exchange.channels)
-    calls = polled * len(facts.symbols) / exchange.poll_seconds
-    if facts.private:
-        calls += (2 * len(facts.traded) + 1) / exchange.reconcile_seconds
+    calls = polled * len(result.symbols) / exchange.poll_seconds
+    if result.private:
+        calls += (2 * len(result.traded) + 1) / exchange.reconcile_seconds
     return calls
 
 
-def data(facts: ProbeResult, listen_s: float) -> Finding:
-    name, heard = f"{facts.name}: data", facts.data
-    expected = [symbol for symbol in facts.symbols if facts.instrument(symbol) is not None]
+def data(result: ProbeResult, listen_s: float) -> Finding:
+    name, received = f"{result.name}: data", result.data
+    expected = [symbol for symbol in result.symbols if result.instrument(symbol) is not None]
     if not expected:
         return failed(name, "there is no symbol to listen to", "see the symbols above")
-    missing = [symbol for symbol in expected if symbol not in heard.ages]
-    channels = ", ".join(facts.exchange.channels)
+    missing = [symbol for symbol in expected if symbol not in received.ages]
+    channels = ", ".join(result.exchange.channels)
     if missing:
-        why = f": {heard.errors[-1]}" if heard.errors else ""
+        why = f": {received.errors[-1]}" if received.errors else ""
         return failed(
             name,
-            f"no {channels} of {_few(missing)} within {listen_s:g} s{why}",
+            f"no {channels} of {few(missing)} within {listen_s:g} s{why}",
             "is the market open and busy? more `channels` bring data earlier; or try again",
         )
-    ages = [_corrected(age, facts.clock) for age in heard.ages.values() if age is not None]
+    ages = [_corrected(age, result.clock) for age in received.ages.values() if age is not None]
     if not ages:
         return passed(name, f"{len(expected)} symbols arrive; it does not say how old it is")
-    told = f"{len(expected)} symbols arrive, the oldest data {max(ages):.1f} s old"
-    if max(ages) > facts.settings.feed.stale_after_seconds:
-        return warned(name, told, "entries wait for newer data: is the market busy enough?")
-    return passed(name, told)
+    message = f"{len(expected)} symbols arrive, the oldest data {max(ages):.1f} s old"
+    if max(ages) > result.settings.feed.stale_after_seconds:
+        return warned(name, message, "entries wait for newer data: is the market busy enough?")
+    return passed(name, message)
 
 
 def _corrected(age: float, offset: int | TradectlError) -> float:
     """By the exchange's own clock, where that is known."""
     return max(0.0, age + (offset / SECOND if isinstance(offset, int) else 0.0))
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 __all__ = ["calls_a_second", "clock", "data", "rate", "symbol"]

@@ -1,28 +1,30 @@
 """What an exchange says when it is asked, all at once and each question with an end to it.
 
-Asking comes first and judging after: what is found here are plain facts, an error being a fact like any
-other, so that each judgement is a function of them. Only the dead-man switch is tried by using it.
+Asking comes first and judging after: what is found here are plain answers, an error being an answer like
+any other, so that each finding is a function of them. Only the dead-man switch is tried by using it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tradectl.config.settings import Settings
-from tradectl.doctor.stream_probe import Heard, hear
 from tradectl.domain.errors import ExchangeError, NotExecuted, TradectlError, VenueRefusal
+from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
+from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.tasks import Work, run_together
-from tradectl.exchange.venue import Holdings, MarketInfo, Permissions, Venue, VenueOrder
+from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions, Venue, VenueOrder
 from tradectl.state.account import Account
 
 T = TypeVar("T")
@@ -32,12 +34,24 @@ DEAD_MAN_S = 1.5
 LATE_NS = 250_000_000
 """From here on a difference of the clocks is looked at again: a slow answer looks like one."""
 LOOKS = 3
+PAUSE_S = 0.2
+ENDING_S = 1.0
+
+
+@dataclass
+class ReceivedData:
+    """Of each symbol: the last price, and how old (s) the newest data was when it came; None where the
+    data does not say. `errors` are what streaming ran into."""
+
+    ages: dict[str, float | None] = field(default_factory=dict)
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    errors: list[TradectlError] = field(default_factory=list)
 
 
 @dataclass
 class ProbeResult:
-    """Of one exchange. `symbols` are those heard, `traded` those that orders may be about; `books` is our
-    live account, where there is one."""
+    """Of one exchange. `symbols` are those listened to, `traded` those that orders may be about; `books`
+    is our live account, where there is one."""
 
     venue: Venue
     settings: Settings
@@ -50,7 +64,7 @@ class ProbeResult:
     instruments: dict[str, Instrument | TradectlError] = field(default_factory=dict)
     markets: Mapping[str, MarketInfo] = field(default_factory=dict)
     prices: dict[str, Decimal | TradectlError] = field(default_factory=dict)
-    data: Heard = field(default_factory=Heard)
+    data: ReceivedData = field(default_factory=ReceivedData)
     holdings: Holdings | TradectlError = field(default_factory=lambda: Holdings({}))
     orders: Sequence[VenueOrder] | TradectlError = ()
     permissions: Permissions | TradectlError = field(default_factory=Permissions)
@@ -66,7 +80,7 @@ class ProbeResult:
         return found if isinstance(found, Instrument) else None
 
     def price(self, symbol: str) -> Decimal | None:
-        """Asked for, or heard."""
+        """Asked for, or received."""
         found = self.prices.get(symbol)
         return found if isinstance(found, Decimal) else self.data.prices.get(symbol)
 
@@ -101,36 +115,36 @@ async def asked(
         return error
 
 
-async def gather(facts: ProbeResult, *, alone: bool, listen_s: float) -> None:
-    """Ask everything, and put the answers into `facts`. `alone`: no other process trades here."""
-    _look_up(facts)
-    known = [symbol for symbol in facts.symbols if facts.instrument(symbol) is not None]
+async def probe(result: ProbeResult, *, alone: bool, listen_s: float) -> None:
+    """Ask everything, and put the answers into `result`. `alone`: no other process trades here."""
+    _look_up(result)
+    known = [symbol for symbol in result.symbols if result.instrument(symbol) is not None]
     parts: list[Work] = [
-        _ask_clock(facts),
-        *(_ask_price(facts, symbol) for symbol in known),
-        _hear(facts, known, listen_s),
+        _ask_clock(result),
+        *(_ask_price(result, symbol) for symbol in known),
+        _receive_data(result, known, listen_s),
     ]
-    if facts.private:
-        parts += [_ask_account(facts), _try_dead_man(facts, alone=alone)]
+    if result.private:
+        parts += [_ask_account(result), _try_dead_man(result, alone=alone)]
     await run_together(*parts)
 
 
-def _look_up(facts: ProbeResult) -> None:
+def _look_up(result: ProbeResult) -> None:
     """The rules, which the venue knows since it was opened."""
-    for symbol in facts.symbols:
+    for symbol in result.symbols:
         try:
-            facts.instruments[symbol] = facts.venue.instrument(symbol)
+            result.instruments[symbol] = result.venue.instrument(symbol)
         except TradectlError as error:
-            facts.instruments[symbol] = error
-    facts.markets = {info.symbol: info for info in facts.venue.markets()}
+            result.instruments[symbol] = error
+    result.markets = {info.symbol: info for info in result.venue.markets()}
 
 
-async def _ask_clock(facts: ProbeResult) -> None:
+async def _ask_clock(result: ProbeResult) -> None:
     """The least of a few: a slow answer makes a difference where there is none, never hides one."""
     for look in range(LOOKS):
-        found = await asked(facts.venue.clock_offset, ASK_S / LOOKS)
-        if look == 0 or (isinstance(found, int) and _is_nearer(found, facts.clock)):
-            facts.clock = found
+        found = await asked(result.venue.clock_offset, ASK_S / LOOKS)
+        if look == 0 or (isinstance(found, int) and _is_nearer(found, result.clock)):
+            result.clock = found
         if isinstance(found, VenueRefusal) or (isinstance(found, int) and abs(found) <= LATE_NS):
             return
 
@@ -139,49 +153,113 @@ def _is_nearer(found: int, before: int | TradectlError) -> bool:
     return not isinstance(before, int) or abs(found) < abs(before)
 
 
-async def _ask_price(facts: ProbeResult, symbol: str) -> None:
-    found = await asked(partial(facts.venue.quote, symbol))
-    facts.prices[symbol] = found if isinstance(found, TradectlError) else found.price
+async def _ask_price(result: ProbeResult, symbol: str) -> None:
+    found = await asked(partial(result.venue.quote, symbol))
+    result.prices[symbol] = found if isinstance(found, TradectlError) else found.price
 
 
-async def _hear(facts: ProbeResult, symbols: Sequence[str], listen_s: float) -> None:
+async def _receive_data(result: ProbeResult, symbols: Sequence[str], listen_s: float) -> None:
     if symbols:
-        facts.data = await hear(facts.venue, symbols, facts.exchange.channels, listen_s)
+        result.data = await receive(result.venue, symbols, result.exchange.channels, listen_s)
 
 
-async def _ask_account(facts: ProbeResult) -> None:
-    facts.holdings, facts.permissions = await asyncio.gather(
-        asked(facts.venue.holdings), asked(facts.venue.permissions)
+async def _ask_account(result: ProbeResult) -> None:
+    result.holdings, result.permissions = await asyncio.gather(
+        asked(result.venue.holdings), asked(result.venue.permissions)
     )
 
 
-async def _try_dead_man(facts: ProbeResult, *, alone: bool) -> None:
+async def _try_dead_man(result: ProbeResult, *, alone: bool) -> None:
     """Ask for the open orders, and arm the switch and disarm it again where it could touch none."""
-    facts.orders = await asked(facts.venue.open_orders)
-    if not facts.exchange.dead_man_seconds or not facts.venue.abilities.dead_man:
+    result.orders = await asked(result.venue.open_orders)
+    if not result.exchange.dead_man_seconds or not result.venue.abilities.dead_man:
         return
-    if isinstance(facts.orders, TradectlError):
-        facts.dead_man = "not tried: nobody can say which orders are open"
-    elif any(order.symbol in facts.traded for order in facts.orders):
-        facts.dead_man = "not tried: there are open orders that it could cancel"
+    if isinstance(result.orders, TradectlError):
+        result.dead_man = "not tried: nobody can say which orders are open"
+    elif any(order.symbol in result.traded for order in result.orders):
+        result.dead_man = "not tried: there are open orders that it could cancel"
     elif not alone:
-        facts.dead_man = "not tried: the process that is running has it armed"
+        result.dead_man = "not tried: the process that is running has it armed"
     else:
-        found = await asked(partial(_arm_and_disarm, facts), 2 * DEAD_MAN_S)
-        facts.dead_man = found if isinstance(found, TradectlError) else ""
+        found = await asked(partial(_arm_and_disarm, result), 2 * DEAD_MAN_S)
+        result.dead_man = found if isinstance(found, TradectlError) else ""
 
 
-async def _arm_and_disarm(facts: ProbeResult) -> None:
+async def _arm_and_disarm(result: ProbeResult) -> None:
     try:
         async with asyncio.timeout(DEAD_MAN_S):
-            await facts.venue.arm_dead_man(facts.traded, facts.exchange.dead_man_seconds)
+            await result.venue.arm_dead_man(result.traded, result.exchange.dead_man_seconds)
     except BaseException:
         # it may be armed all the same; where it cannot be disarmed either it runs out over nothing
         with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(DEAD_MAN_S / 2):
-                await facts.venue.arm_dead_man(facts.traded, 0)
+                await result.venue.arm_dead_man(result.traded, 0)
         raise
-    await facts.venue.arm_dead_man(facts.traded, 0)
+    await result.venue.arm_dead_man(result.traded, 0)
 
 
-__all__ = ["ProbeResult", "asked", "gather"]
+async def receive(
+    venue: Venue,
+    symbols: Sequence[str],
+    channels: Sequence[str],
+    seconds: float,
+    now: Callable[[], int] = time.time_ns,
+) -> ReceivedData:
+    """Until every symbol brought something on any channel, or `seconds` are over."""
+    received = ReceivedData()
+    complete = asyncio.Event()
+
+    def take(events: Sequence[MarketDataEvent]) -> None:
+        for event in events:
+            if event.symbol in symbols:
+                _note(received, event, now())
+        if len(received.ages) == len(set(symbols)):
+            complete.set()
+
+    tasks = [
+        asyncio.ensure_future(_stream(venue, Channel(channel), symbols, take, received))
+        for channel in channels
+    ]
+    enough = asyncio.ensure_future(complete.wait())
+    given_up = asyncio.ensure_future(asyncio.wait(tasks))
+    ends: list[asyncio.Future[Any]] = [enough, given_up]
+    try:
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (*ends, *tasks):
+            task.cancel()
+        await asyncio.wait([*ends, *tasks], timeout=ENDING_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.result()  # a fault of ours, if it raises
+    return received
+
+
+def _note(received: ReceivedData, event: MarketDataEvent, now: int) -> None:
+    age = (now - event.ts) / SECOND if event.ts else None
+    before = received.ages.get(event.symbol)
+    if event.symbol not in received.ages or before is None or (age is not None and age < before):
+        received.ages[event.symbol] = age if age is not None else before
+    received.prices[event.symbol] = event.price
+
+
+async def _stream(
+    venue: Venue,
+    channel: Channel,
+    symbols: Sequence[str],
+    take: Callable[[Sequence[MarketDataEvent]], None],
+    received: ReceivedData,
+) -> None:
+    """Again and again while the connection is lost; any other refusal is final."""
+    while True:
+        try:
+            await venue.stream(channel, symbols, take)
+        except NotExecuted as error:
+            received.errors.append(error)
+        except TradectlError as error:
+            received.errors.append(error)
+            return
+        await asyncio.sleep(PAUSE_S)
+
+
+__all__ = ["ProbeResult", "asked", "probe"]

@@ -1,6 +1,6 @@
 """How large a position would be now, by the portfolio's own sizing and the exchanges' prices.
 
-The same sizer that trades is asked, for the case that every strategy wishes for a full position: of all
+The same sizer that trades is asked, for the case that every strategy asks for a full position: of all
 symbols at once for the smallest, of one alone for the largest.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
@@ -16,10 +15,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE, ZERO
 from tradectl.portfolio.netting import TargetSignal, net_target
-from tradectl.portfolio.sizing import Sizer, sizer_for
-
-if TYPE_CHECKING:
-    from tradectl.domain.views import AccountView
+from tradectl.portfolio.sizing import sizer_for
 
 
 class Size(Struct, frozen=True):
@@ -30,6 +26,15 @@ class Size(Struct, frozen=True):
     largest: Decimal
     least: Decimal
     needs: Decimal
+
+
+class Funds(Struct, frozen=True):
+    """An account as a sizer sees it: so much equity."""
+
+    amount: Decimal
+
+    def equity(self) -> Decimal:
+        return self.amount
 
 
 class Sizing:
@@ -47,15 +52,15 @@ class Sizing:
         self._instruments = instruments
         self._prices = prices
         self._sizer = sizer_for(settings.portfolio)
-        self._wishes = full_targets(settings)
+        self._targets = full_targets(settings)
 
     def of(self, symbol: str) -> Size | None:
         """None where the symbol has no price or no rules."""
         instrument, price = self._instruments.get(symbol), self._prices.get(symbol)
-        if instrument is None or not price or symbol not in self._wishes:
+        if instrument is None or not price or symbol not in self._targets:
             return None
-        planned = self._quantity(symbol, self._wishes, price, self.equity)
-        alone = {symbol: self._wishes[symbol]}
+        planned = self._quantity(symbol, self._targets, price, self.equity)
+        alone = {symbol: self._targets[symbol]}
         largest = self._quantity(symbol, alone, price, self.equity)
         least = max(
             instrument.min_notional,
@@ -75,7 +80,7 @@ class Sizing:
     ) -> Decimal:
         """What the order costs; where it would be too small, the equity at which it would not be."""
         if planned < least:
-            share = self._quantity(symbol, self._wishes, price, ONE) * price
+            share = self._quantity(symbol, self._targets, price, ONE) * price
             return least / share if share and self._follows_equity else least
         leverage = min(instrument.max_leverage, self._settings.risk.max_leverage or ONE)
         return planned / leverage if instrument.can_short and leverage > ONE else planned
@@ -85,42 +90,21 @@ class Sizing:
         return self._settings.portfolio.sizing != "fixed_quantity"
 
     def _quantity(
-        self, symbol: str, wishes: Mapping[str, Decimal], price: Decimal, equity: Decimal
+        self, symbol: str, targets: Mapping[str, Decimal], price: Decimal, equity: Decimal
     ) -> Decimal:
-        view = cast("AccountView", _Worth(equity))
-        return _absolute(self._sizer, symbol, wishes, price, view)
-
-
-def _absolute(
-    sizer: Sizer, symbol: str, wishes: Mapping[str, Decimal], price: Decimal, view: AccountView
-) -> Decimal:
-    return abs(sizer.quantity(symbol, wishes, price, view))
-
-
-class _Worth:
-    """All that a sizer asks an account for."""
-
-    def __init__(self, equity: Decimal) -> None:
-        self._equity = equity
-
-    def equity(self) -> Decimal:
-        return self._equity
+        return abs(self._sizer.quantity(symbol, targets, price, Funds(equity)))
 
 
 def full_targets(settings: Settings) -> dict[str, Decimal]:
-    """The net wish of each traded symbol when every strategy wishes for all that it may; those of zero
+    """The net target of each traded symbol when every strategy asks for all that it may; those of zero
     left out."""
-    wishes: dict[str, list[TargetSignal]] = {}
+    signals: dict[str, list[TargetSignal]] = {}
     for strategy in settings.strategies:
         for symbol in strategy.reach(settings.symbols):
-            wish = TargetSignal(symbol, strategy.name, ONE, allocation=strategy.allocation)
-            wishes.setdefault(symbol, []).append(wish)
-    nets = {symbol: net_target(of_symbol) for symbol, of_symbol in wishes.items()}
+            signal = TargetSignal(symbol, strategy.name, ONE, allocation=strategy.allocation)
+            signals.setdefault(symbol, []).append(signal)
+    nets = {symbol: net_target(of_symbol) for symbol, of_symbol in signals.items()}
     return {symbol: net for symbol, net in nets.items() if net != ZERO}
 
 
-def money(value: Decimal) -> str:
-    return f"{value:,.2f}" if abs(value) >= ONE else f"{value.normalize():,f}"[:12]
-
-
-__all__ = ["Size", "Sizing", "full_targets", "money"]
+__all__ = ["Size", "Sizing", "full_targets"]

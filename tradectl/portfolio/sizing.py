@@ -9,19 +9,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from tradectl.domain.money import ONE, ZERO
-from tradectl.domain.views import AccountView
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.volatility import Volatility
 
 WEIGHT_DIGITS = 8
 
 
+class HasEquity(Protocol):
+    """All that a sizer asks an account for."""
+
+    def equity(self) -> Decimal: ...
+
+
 class Sizer(ABC):
     @abstractmethod
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
         """The signed quantity to hold of `symbol`, not yet rounded to its lot.
 
@@ -40,7 +46,7 @@ class FixedQuantity(Sizer):
         self._quantity = quantity
 
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
         return self._quantity * target_signals[symbol]
 
@@ -56,9 +62,9 @@ class WeightSizer(Sizer):
         """Signed share of equity."""
 
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, view: AccountView
+        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
-        equity = view.equity()
+        equity = account.equity()
         if equity <= 0:
             return ZERO
         weight, cap = self.weight(symbol, target_signals), self._max_weight
