@@ -21,7 +21,7 @@ from tradectl import (
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
 from tradectl.bus.components import ComponentRegistry
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.events import OrderDenied
+from tradectl.domain.events import CommandReceived, OrderDenied
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.events import EventType, OrderInitialized
@@ -166,6 +166,18 @@ async def test_a_status_that_does_not_exist_is_refused_by_name(system: System) -
         UsageError, match=r"unknown component status 'RUNING': expected one of .*RUN"
     ):
         system.orchestrator.update_component_status("market_data_feed", "RUNING")
+
+
+async def test_a_second_start_does_nothing_and_a_pause_before_the_first_holds_after_it() -> None:
+    system = System(TradingOrchestrator(config()))
+    await asyncio.wait_for(system.orchestrator.pause(), timeout=5)
+    await system.start()
+    await system.orchestrator.start()
+    bus = system.orchestrator.event_bus
+    await bus.join()
+    assert system.orchestrator.get_system_status()["state"] == "PAUSED"
+    assert len([r for r in bus.history() if isinstance(r.event, CommandReceived)]) == 1
+    await system.stop()
 
 
 # --- what the config says ------------------------------------------------------------------------------

@@ -317,6 +317,10 @@ class EventBus:
             self._alarm.cancel()
         self.components.stopped("bus")
 
+    @property
+    def running(self) -> bool:
+        return self._turn_task is not None
+
     def _has_work(self) -> bool:
         unsettled = self._settling and self._agenda.next_due != NEVER
         return bool(self._urgent_waiting or self._market or unsettled)

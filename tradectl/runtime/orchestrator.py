@@ -1,4 +1,4 @@
-"""The orchestrator: what is started in which order, what state it is in, and how it all ends.
+"""The orchestrator: starts the components in order, supervises them, and stops them.
 
     CREATED -> STARTING -> RUNNING <-> PAUSED -> STOPPING -> STOPPED
                   |           `----> HALTED ------^
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -42,14 +43,33 @@ from tradectl.state.status import halt
 from tradectl.system.component import Component, Quiesces
 
 REBALANCE_TIMER = "rebalance"
-SETTLED = (TradingState.PAUSED, TradingState.HALTED)
+
+
+class Lifecycle(StrEnum):
+    """Of the machine around the account."""
+
+    CREATED = "CREATED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+    """it could not be started"""
+
+
+class SupervisedLoop(NamedTuple):
+    """A loop that is restarted when it fails, if `retry`."""
+
+    name: str
+    loop: Loop
+    retry: bool
 
 
 class TradingOrchestrator:
     """Owns the bus and the state manager, and everything that is added to it.
 
     Built with nothing but a config it is a bus and books in memory, to which adapters may be bound by
-    hand. `latch` is the emergency stop's durable one, where there is a state directory.
+    hand. `latch` is the durable halt of a state directory, where there is one.
     """
 
     def __init__(
@@ -66,13 +86,13 @@ class TradingOrchestrator:
             self.config.enable_paper_trading, self.config.max_concurrent_orders
         )
         self.state_manager = state or StateManager(self.event_bus)
-        self.lifecycle = "CREATED"
+        self.lifecycle = Lifecycle.CREATED
         self.halted = asyncio.Event()
         self._latch = latch
         self._components = self.event_bus.components
         self._managed: list[tuple[str, Component]] = []
         self._started: list[tuple[str, Component]] = []
-        self._loops: list[tuple[str, Loop, bool]] = []
+        self._loops: list[SupervisedLoop] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     # --- components ----------------------------------------------------------------------------------
@@ -83,7 +103,7 @@ class TradingOrchestrator:
         self._components.heartbeat(name)
 
     def update_component_status(self, name: str, status: str, message: str = "") -> None:
-        """A component's word on itself. `FAILED` and `RESTARTING` count as errors, and alert.
+        """A component's own report. `FAILED` and `RESTARTING` count as errors, and alert.
 
         Raises UsageError for a status that is not a ComponentStatus.
         """
@@ -107,7 +127,7 @@ class TradingOrchestrator:
     def add_loop(self, name: str, loop: Loop, *, retry: bool = True) -> None:
         """Run `loop` once everything is started, supervised: restarted when it fails, if `retry`."""
         self._components.expect(name, in_loop=True)
-        self._loops.append((name, loop, retry))
+        self._loops.append(SupervisedLoop(name, loop, retry))
 
     async def finished(self, name: str) -> None:
         """Wait for the end of a loop. Raises what ended it, if something did."""
@@ -116,8 +136,11 @@ class TradingOrchestrator:
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Bus, state, then the components in order. What was started is stopped again if one fails."""
-        self.lifecycle = "STARTING"
+        """Bus, state, then the components in order; does nothing when already started. What was started
+        is stopped again if one fails."""
+        if self.lifecycle in (Lifecycle.STARTING, Lifecycle.RUNNING):
+            return
+        self.lifecycle = Lifecycle.STARTING
         try:
             await self.event_bus.start()
             await self.state_manager.start()
@@ -126,37 +149,37 @@ class TradingOrchestrator:
                 self._started.append((name, component))
                 self._components.started(name)
         except BaseException:  # half a system must not stay behind, whatever stopped its start
-            self.lifecycle = "FAILED"
+            self.lifecycle = Lifecycle.FAILED
             await self._stop_all()
             raise
         self.event_bus.attach(LimitBreached, self._latch_a_halt, Stage.PORTFOLIO)
         self.event_bus.observe([LimitBreached, CommandReceived], self._watch_for_halt, name="halt")
         self._set_timers()
-        for name, loop, retry in self._loops:
-            self._tasks[name] = asyncio.ensure_future(self._supervised(name, loop, retry))
-        self.lifecycle = "RUNNING"
+        for each in self._loops:
+            self._tasks[each.name] = asyncio.ensure_future(self._supervise(each))
+        self.lifecycle = Lifecycle.RUNNING
 
     def _set_timers(self) -> None:
         every = self.event_bus.every
         every(int(self.config.risk_check_interval_seconds * SECOND), RISK_TIMER)
         every(int(self.config.portfolio_rebalance_interval_seconds * SECOND), REBALANCE_TIMER)
 
-    async def _supervised(self, name: str, loop: Loop, retry: bool) -> None:
+    async def _supervise(self, supervised: SupervisedLoop) -> None:
         await supervise(
-            name,
-            loop,
+            supervised.name,
+            supervised.loop,
             self.update_component_status,
             max_restarts=self.config.max_restarts,
-            retry=retry and self.config.enable_auto_recovery,
+            retry=supervised.retry and self.config.enable_auto_recovery,
         )
 
     async def stop(self) -> None:
         """Loops first, then what is queued, then the components in reverse; bounded in time."""
-        if self.lifecycle in ("STOPPED", "STOPPING"):
+        if self.lifecycle in (Lifecycle.STOPPED, Lifecycle.STOPPING):
             return
-        self.lifecycle = "STOPPING"
+        self.lifecycle = Lifecycle.STOPPING
         await self._stop_all()
-        self.lifecycle = "STOPPED"
+        self.lifecycle = Lifecycle.STOPPED
 
     async def _stop_all(self) -> None:
         for task in self._tasks.values():
@@ -194,14 +217,16 @@ class TradingOrchestrator:
         await self._command(EmergencyStopReceived(reason=reason, flatten=flatten))
 
     async def _command(self, command: CommandReceived) -> None:
+        """Before the start a command waits for it, as any input does."""
         self.event_bus.post(command)
-        await self.event_bus.dispatched()
+        if self.event_bus.running:
+            await self.event_bus.dispatched()
         self._note_halt()
 
     def _latch_a_halt(self, event: LimitBreached, _record: Record) -> None:
         """In the step itself: killed right after it, a restart must not trade on.
 
-        A latch that cannot be set must not change the step; whoever watches tries again, and tells.
+        A latch that cannot be set must not change the step; the observer tries again, and fails aloud.
         """
         if event.action == RiskAction.HALT and self._latch is not None:
             with contextlib.suppress(StateError):
@@ -224,7 +249,7 @@ class TradingOrchestrator:
     def state(self) -> str:
         """The lifecycle, or while that is RUNNING, what the account does."""
         mode = self.state_manager.books.mode
-        return mode.value if self.lifecycle == "RUNNING" and mode in SETTLED else self.lifecycle
+        return mode.value if self.lifecycle is Lifecycle.RUNNING else self.lifecycle.value
 
     def get_system_status(self) -> dict[str, Any]:
         """`state`, `components`, `halt`, and the bus figures."""

@@ -9,41 +9,46 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from tradectl.bus.components import ComponentStatus
 from tradectl.domain.backoff import pause_after
 from tradectl.domain.errors import TradectlError
-from tradectl.domain.text import harmless
+from tradectl.domain.text import described
 
 Loop = Callable[[], Awaitable[None]]
-Tell = Callable[[str, str, str], None]
+Report = Callable[[str, ComponentStatus, str], None]
 
 FORGIVEN_AFTER_S = 60.0
 
 
-async def supervise(name: str, loop: Loop, tell: Tell, *, max_restarts: int, retry: bool) -> None:
-    """Run `loop` to its end. `tell(name, status, message)` hears of every change.
+async def supervise(
+    name: str, loop: Loop, report: Report, *, max_restarts: int, retry: bool
+) -> None:
+    """Run `loop` to its end. `report(name, status, message)` gets every change.
 
-    An error of our own tree is final: it tells the user something, and trying again would not help.
+    A TradectlError is final: it is meant for the user, and trying again would not help.
     Raises the last error when the component is given up.
     """
     failures = 0
     while True:
         started = time.monotonic()
-        tell(name, "RUNNING", "")
+        report(name, ComponentStatus.RUNNING, "")
         try:
             await loop()
         except TradectlError as error:
-            tell(name, "FAILED", str(error))
+            report(name, ComponentStatus.FAILED, str(error))
             raise
         except Exception as error:  # whatever it is, the component gets its restarts
-            message = harmless(f"{type(error).__name__}: {error}", 200)
+            message = described(error)
             if time.monotonic() - started > FORGIVEN_AFTER_S:
                 failures = 0
             failures += 1
             if not retry or failures > max_restarts:
-                tell(name, "FAILED", f"{message} (given up after {failures} failures)")
+                report(
+                    name, ComponentStatus.FAILED, f"{message} (given up after {failures} failures)"
+                )
                 raise
-            tell(name, "RESTARTING", message)
+            report(name, ComponentStatus.RESTARTING, message)
             await asyncio.sleep(pause_after(failures))
         else:
-            tell(name, "STOPPED", "")
+            report(name, ComponentStatus.STOPPED, "")
             return
