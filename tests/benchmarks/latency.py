@@ -133,7 +133,7 @@ async def trading(state_dir: StateDir) -> AsyncIterator[Session]:
     alerts = AlertManager(session.bus, store=session.store, run_id=session.run_id)
     session.orchestrator.add("alerts", alerts)
     session.orchestrator.add("monitor", SystemMonitor(session.bus, session.state, alerts))
-    for name, component in session.trading.components():
+    for name, component in session.system.components():
         session.orchestrator.add(name, component)
     await session.open()
     await session.orchestrator.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks.bench import Bench, medians, percentile
 from tests.benchmarks.table import Row, at_least, at_most
+from tradectl.bus.clock import DataClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.events import MarketDataEvent, OrderFilled, Record
@@ -18,8 +19,7 @@ from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.state.account import Account
-from tradectl.state.books import Books
-from tradectl.system.trading_system import make_books
+from tradectl.system.trading_system import BookkeepingSystem
 
 ALERTS = 1_000
 
@@ -53,16 +53,18 @@ def recorded(journal: Path) -> tuple[list[Record], int]:
 
 def folded_in(journal: Path, records: list[Record]) -> float:
     """Seconds to take the records into books as they were at the run's start."""
-    books = books_at_start(journal)
+    system = at_start(journal)
     started = time.perf_counter()
-    books.fold(records)
+    for record in records:
+        system.fold(record)
     return time.perf_counter() - started
 
 
-def books_at_start(journal: Path) -> Books:
+def at_start(journal: Path) -> BookkeepingSystem:
     with JournalReader(journal) as reader:
         header = reader.header
-    return make_books(Settings.load(header.config), Account.load(header.state))
+    account, settings = Account.load(header.state), Settings.load(header.config)
+    return BookkeepingSystem(settings, account, header.run_id, DataClock())
 
 
 # --- alerts ---------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ state that a restart recovers must agree with it and with each other.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import time
@@ -97,7 +96,7 @@ journal.durability = "strict"
 
 
 def replayed(path: Path, until: int = NO_LIMIT) -> ReplayReport:
-    return asyncio.run(Replay(path).run(until=until))
+    return Replay(path).run(until=until)
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ def stays_halted(folder: Path) -> None:
 
 async def finished(folder: Path) -> None:
     """The journal in which the job was finished is whole, and replays."""
-    result = await Replay(journals(folder)[-1]).run()
+    result = Replay(journals(folder)[-1]).run()
     assert (result.verified, result.clean) == (True, True), result.first_divergence
 
 

@@ -6,7 +6,6 @@ has to say the same as the program would: the replay diverges at the first decis
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from collections.abc import Callable
@@ -70,7 +69,7 @@ def replay(path: Path, *words: object) -> Answer:
 
 
 def verdict(path: Path) -> ReplayReport:
-    return asyncio.run(Replay(path).run())
+    return Replay(path).run()
 
 
 def first(path: Path, kind: type, after: int = 0) -> int:

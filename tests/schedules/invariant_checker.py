@@ -312,7 +312,7 @@ class InvariantChecker:
                 if isinstance(event, LimitBreached) and event.code in FAULTS_OF_OURS:
                     self.say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
         replay = Replay(path)
-        result = await replay.run()
+        result = replay.run()
         if not result.verified:
             self.say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
         self.counts["events"] += result.events

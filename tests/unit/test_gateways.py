@@ -108,7 +108,7 @@ async def gateway(request: pytest.FixtureRequest) -> Gateway:
     made: Gateway = GATEWAYS[request.param]()
     made.guard(lambda _command: "")
     made.attach_read_only()
-    await made.start()
+    made.bind()
     made.restore(ORDERS, {SYMBOL: ONE})
     return made
 

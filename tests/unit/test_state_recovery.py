@@ -17,6 +17,7 @@ from tests.fixtures.books import (
     LiveRun,
     cancel,
     fill,
+    fold,
     intent,
     open_books,
     report,
@@ -95,9 +96,7 @@ def recorded(run: LiveRun) -> list[Record]:
 
 
 def folded(records: Iterable[Record], account: Account | None = None) -> Books:
-    books = open_books(account)
-    books.fold(records)
-    return books
+    return fold(open_books(account), records)
 
 
 def restored(books: Books) -> Account:
@@ -126,7 +125,7 @@ def test_the_hash_agrees_after_every_input_not_only_at_the_end(inputs: list[Even
     books, told = open_books(), 0
     for event in inputs:
         run.play(event)
-        books.fold(run.records[told:])
+        fold(books, run.records[told:])
         told = len(run.records)
         assert books.state_hash(RUN) == run.hash()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.adapters.gateway import Gateway
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.core import Stage
@@ -23,12 +24,11 @@ from tradectl.domain.events import (
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
 from tradectl.state.latch import HaltSwitch
-from tradectl.state.manager import StateManager
 
 CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
 
 
-class ExecutionAdapter:
+class ExecutionAdapter(Adapter):
     """Binds an ExecutionEngine to the bus, and a gateway to both; by default on paper.
 
     Raises ConfigError without a gateway where the orchestrator's config does not let it trade on paper.
@@ -39,13 +39,13 @@ class ExecutionAdapter:
     def __init__(
         self,
         bus: EventBus,
-        state: StateManager,
+        state: HasBooks,
         gateway: Gateway | None = None,
         *,
         latch: HaltSwitch | None = None,
     ) -> None:
+        super().__init__(bus)
         self.engine = ExecutionEngine()
-        self._bus = bus
         self._state = state
         if gateway is None and not bus.terms.paper_trading:
             raise ConfigError(
@@ -56,20 +56,26 @@ class ExecutionAdapter:
         self._gate = ExchangeGate(self._gateway, bus.schedule, latch)
         self._gateway.guard(self._pre_send_check)
 
-    async def start(self) -> None:
-        attach = self._bus.attach
+    def attach_all(self) -> None:
+        attach = self.attach
         attach(OrderApproved, self._on_approved, Stage.EXECUTION)
         attach(CancelRequested, self._on_cancel, Stage.EXECUTION)
         attach(CommandReceived, self._on_command, Stage.EXECUTION)
         attach(LimitBreached, self._on_risk, Stage.EXECUTION)
         attach(OrderFilled, self._on_fill, Stage.EXECUTION)
-        await self._gateway.start()
+        self._gateway.bind()
+
+    def open(self) -> None:
+        """Let orders out, and have the gateway go on with those that the books hold to be working."""
         if self._gateway.connected:
-            self._bus.command_release.sender = self._gate.send
-            self._bus.command_release.outside = self._gateway.outside
+            self._bus.connect(self._gate.send, outside=self._gateway.outside)
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._gateway.restore(books.working_orders(), held)
+
+    async def start(self) -> None:
+        self.bind()
+        self.open()
         self._bus.components.started(self.name)
 
     def _pre_send_check(self, command: SubmitOrder) -> str:
@@ -88,13 +94,9 @@ class ExecutionAdapter:
         await self._gateway.quiesce()
 
     async def stop(self) -> None:
-        self._bus.command_release.sender = None
+        self._bus.disconnect()
         await self._gateway.stop()
-        for handler in (self._on_approved, self._on_cancel, self._on_fill):
-            self._bus.detach(handler)
-        self._bus.detach(self._on_command)
-        self._bus.detach(self._on_risk)
-        self._bus.components.stopped(self.name)
+        await super().stop()
 
     def _on_approved(self, event: OrderApproved, _record: Record) -> list[Event]:
         """Release it: the command waits in the outbox until the step is durable."""

@@ -30,7 +30,9 @@ class Gateway(Protocol):
 
     # --- life -------------------------------------------------------------------------------------
 
-    async def start(self) -> None: ...
+    def bind(self) -> None:
+        """Attach to the core what must hear of its events."""
+        ...
 
     async def quiesce(self) -> None:
         """Let what is on its way be answered while the bus still takes answers."""
@@ -39,8 +41,8 @@ class Gateway(Protocol):
     async def stop(self) -> None: ...
 
     def attach_read_only(self) -> None:
-        """Before the start: this run only compares, or finishes for another one, whose dead-man switch
-        stays as it was left."""
+        """Before orders go out: this run only compares, or finishes for another one. That one's dead-man
+        switch stays as it was left."""
         ...
 
     def leave_switch_armed(self) -> None:
@@ -88,7 +90,7 @@ class NoGateway:
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
 
-    async def start(self) -> None:
+    def bind(self) -> None:
         pass
 
     async def quiesce(self) -> None:

@@ -31,7 +31,7 @@ class LiveGateway:
         for exchange in self.exchanges:
             exchange.pre_send_check = pre_send_check
 
-    async def start(self) -> None:
+    def bind(self) -> None:
         pass
 
     async def quiesce(self) -> None:

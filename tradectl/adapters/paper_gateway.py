@@ -45,7 +45,7 @@ class PaperGateway:
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
 
-    async def start(self) -> None:
+    def bind(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
 
@@ -74,8 +74,7 @@ class PaperGateway:
         """Nobody else trades here, and nothing rests here that the books do not know."""
         if whose is not Whose.OURS:
             return []
-        now = self._bus.clock.now()
-        orders = self._exchange.cancel_all(now, keep_protection=keep_protection)
+        orders = self._exchange.cancel_all(self._bus.clock.now(), keep_protection=keep_protection)
         return [Cancelled(exchange=self._exchange.name, orders=orders)]
 
     async def reconcile(self, *, accept: bool = False) -> None:

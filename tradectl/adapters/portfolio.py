@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
@@ -18,40 +19,31 @@ from tradectl.domain.events import (
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.books import RISK_TIMER
-from tradectl.state.manager import StateManager
 
 REBALANCE_TIMER = "rebalance"
 CLOSING_ATTEMPTS = 5
 
 
-class PortfolioAdapter:
+class PortfolioAdapter(Adapter):
     """Binds a PortfolioEngine to the bus and the books; without one, the default sizing."""
 
     name = "portfolio"
 
     def __init__(
-        self, bus: EventBus, state: StateManager, engine: PortfolioEngine | None = None
+        self, bus: EventBus, state: HasBooks, engine: PortfolioEngine | None = None
     ) -> None:
+        super().__init__(bus)
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
-        self._bus = bus
         self._state = state
         self._closings = 0
 
-    async def start(self) -> None:
-        self._bus.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
-        self._bus.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
-        self._bus.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
-        self._bus.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
-        self._bus.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
-        self._bus.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
-        self._bus.components.started(self.name)
-
-    async def stop(self) -> None:
-        for handler in (self._on_signal, self._on_timer, self._on_emergency, self._on_execution):
-            self._bus.detach(handler)
-        self._bus.detach(self._on_denied)
-        self._bus.detach(self._on_hold)
-        self._bus.components.stopped(self.name)
+    def attach_all(self) -> None:
+        self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
+        self.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
+        self.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
+        self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+        self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
+        self.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
 
     def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books)

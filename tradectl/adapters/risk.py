@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
@@ -15,33 +16,24 @@ from tradectl.domain.events import (
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.books import RISK_TIMER
-from tradectl.state.manager import StateManager
 
 
-class RiskAdapter:
+class RiskAdapter(Adapter):
     """Binds a RiskEngine to the bus and the books; without one, the default limits with no more working
     orders than the orchestrator's `max_concurrent_orders`."""
 
     name = "risk"
 
-    def __init__(
-        self, bus: EventBus, state: StateManager, engine: RiskEngine | None = None
-    ) -> None:
+    def __init__(self, bus: EventBus, state: HasBooks, engine: RiskEngine | None = None) -> None:
+        super().__init__(bus)
         self.engine = engine or RiskEngine(
             RiskLimits().with_at_most(bus.terms.max_concurrent_orders)
         )
-        self._bus = bus
         self._state = state
 
-    async def start(self) -> None:
-        self._bus.attach(OrderInitialized, self._on_order, Stage.RISK)
-        self._bus.attach(TimerFired, self._on_timer, Stage.RISK)
-        self._bus.components.started(self.name)
-
-    async def stop(self) -> None:
-        self._bus.detach(self._on_order)
-        self._bus.detach(self._on_timer)
-        self._bus.components.stopped(self.name)
+    def attach_all(self) -> None:
+        self.attach(OrderInitialized, self._on_order, Stage.RISK)
+        self.attach(TimerFired, self._on_timer, Stage.RISK)
 
     def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
         judged = self.engine.judge(order.order, self._state.books, record.at)

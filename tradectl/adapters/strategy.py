@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradectl.adapters.adapter import Adapter
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import Command, CommandReceived, Event, MarketDataEvent, Record
@@ -11,24 +12,18 @@ from tradectl.strategy.instances import StrategyInstance
 DEFAULT = StrategyInstance(name="ema-cross", strategy="ema-cross")
 
 
-class StrategyAdapter:
+class StrategyAdapter(Adapter):
     """Binds a StrategyEngine to the bus; without one, the default strategy on every symbol."""
 
     name = "strategy"
 
     def __init__(self, bus: EventBus, engine: StrategyEngine | None = None) -> None:
+        super().__init__(bus)
         self.engine = engine or StrategyEngine([DEFAULT])
-        self._bus = bus
 
-    async def start(self) -> None:
-        self._bus.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
-        self._bus.attach(CommandReceived, self._on_command, Stage.STRATEGY)
-        self._bus.components.started(self.name)
-
-    async def stop(self) -> None:
-        self._bus.detach(self._on_market)
-        self._bus.detach(self._on_command)
-        self._bus.components.stopped(self.name)
+    def attach_all(self) -> None:
+        self.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
+        self.attach(CommandReceived, self._on_command, Stage.STRATEGY)
 
     def _on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
         return self.engine.on_market(event, record.at)

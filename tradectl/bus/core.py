@@ -47,15 +47,24 @@ class Stage(IntEnum):
     PORTFOLIO = 5
 
 
-class HandlersByKind(dict[type[Event], tuple[AnyHandler, ...]]):
-    """The handlers of each concrete kind of event, resolved at first sight, in order of stage."""
+Attached = list[tuple[Stage, type[Event], AnyHandler]]
 
-    def __init__(self) -> None:
+
+class HandlersByKind(dict[type[Event], tuple[AnyHandler, ...]]):
+    """The handlers of each concrete kind of event, resolved at first sight, in order of stage; of the
+    stages up to `last`."""
+
+    def __init__(self, attached: Attached, last: Stage) -> None:
         super().__init__()
-        self.attached: list[tuple[Stage, type[Event], AnyHandler]] = []
+        self._attached = attached
+        self._last = last
 
     def __missing__(self, kind: type[Event]) -> tuple[AnyHandler, ...]:
-        found = tuple(handler for _, wanted, handler in self.attached if issubclass(kind, wanted))
+        found = tuple(
+            handler
+            for stage, wanted, handler in self._attached
+            if stage <= self._last and issubclass(kind, wanted)
+        )
         self[kind] = found
         return found
 
@@ -64,7 +73,7 @@ class Core:
     """Handlers by kind of event, and the step that runs them.
 
     `seq` is the last sequence number given, `at` the time (ns) of the step, and `outbox` what the step
-    asked of exchanges: whoever drives the core empties it once the step is durable.
+    asked of exchanges: the bus takes it once the step is durable.
     """
 
     def __init__(self, run_id: str = "run") -> None:
@@ -72,20 +81,29 @@ class Core:
         self.seq = 0
         self.at = 0
         self.outbox: list[OutboundCommand] = []
-        self._handlers = HandlersByKind()
+        self._attached: Attached = []
+        self._handlers = HandlersByKind(self._attached, max(Stage))
+        self._books = HandlersByKind(self._attached, Stage.STATE)
         self._caused: deque[tuple[int, Event]] = deque()
         self._ids_given = 0
 
     def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:
         """Call `handler` with every event that is a `kind`, subclasses included, and its record."""
-        self._handlers.attached.append((stage, kind, handler))
-        self._handlers.attached.sort(key=lambda entry: entry[0])
-        self._handlers.clear()
+        self._attached.append((stage, kind, handler))
+        self._attached.sort(key=lambda entry: entry[0])
+        self._forget()
 
     def detach(self, handler: AnyHandler) -> None:
-        kept = [entry for entry in self._handlers.attached if entry[2] != handler]
-        self._handlers.attached[:] = kept
+        self._attached[:] = [entry for entry in self._attached if entry[2] != handler]
+        self._forget()
+
+    def has(self, kind: type[Event], handler: AnyHandler) -> bool:
+        """`handler` is attached for just this kind."""
+        return any(entry[1] is kind and entry[2] == handler for entry in self._attached)
+
+    def _forget(self) -> None:
         self._handlers.clear()
+        self._books.clear()
 
     def new_id(self) -> str:
         """An id that no other run, step or call gives: made of (run, seq, n), the same in a replay."""
@@ -110,6 +128,24 @@ class Core:
                 caused.append((seq, _failure(handler, error)))
         if caused:
             self._cascade(records)
+
+    def repeat(self, record: Record, records: list[Record]) -> None:
+        """A step with an input out of a journal, with its number and its time. Commands go nowhere: what
+        became of them is in the journal, too."""
+        self.seq = record.seq - 1
+        self.step(record.event, record.at, records)
+        self.outbox.clear()
+
+    def fold(self, record: Record) -> None:
+        """Take a record of a journal, input or derived, as it happened: the books hear of it, and nobody
+        decides anything anew."""
+        self.seq, self.at = record.seq, record.at
+        event = record.event
+        for handler in self._books[event.__class__]:
+            try:
+                handler(event, record)
+            except Exception:
+                continue
 
     def _cascade(self, records: list[Record]) -> None:
         caused, last_allowed, halted = self._caused, self.seq + MAX_CASCADE, False

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.command_release import CommandRelease, Journal, broken
+from tradectl.bus.command_release import CommandRelease, Journal, Sender, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
 from tradectl.bus.delivery import Observer
@@ -157,14 +157,29 @@ class EventBus:
     def detach(self, handler: AnyHandler) -> None:
         self.core.detach(handler)
 
+    def connect(self, sender: Sender, *, outside: bool) -> None:
+        """Commands leave by `sender`, to an exchange that outlives this process or not (`outside`)."""
+        self.command_release.sender, self.command_release.outside = sender, outside
+
+    def disconnect(self) -> None:
+        """Commands leave no more."""
+        self.command_release.sender = None
+
     def send(self, command: OutboundCommand) -> None:
         """From a core handler: ask the exchange for this once the step is durable."""
         self.core.outbox.append(command)
 
-    def turn(self) -> None:
+    def run_dry(self) -> list[Record]:
+        """Turn until no input waits, for who has no loop: all records that were made."""
+        records: list[Record] = []
+        while self._has_work() and self.failure is None:
+            records += self.turn()
+        return records
+
+    def turn(self) -> list[Record]:
         """Take waiting inputs through the core for a few milliseconds, then write and show them."""
         if self.failure is not None:
-            return
+            return []
         records: list[Record] = []
         written = 0
         try:
@@ -204,6 +219,7 @@ class EventBus:
             self._fail(broken(error))
         self._history.extend(records)
         self._observers.show(records)
+        return records
 
     def _take_urgent(self) -> Event:
         self._urgent_waiting -= 1

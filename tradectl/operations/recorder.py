@@ -19,8 +19,6 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.core import Core
-from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.documents.market import RecordingProgress, RecordingSummary
 from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, SystemEvent
@@ -31,8 +29,7 @@ from tradectl.journal.event_log import FileEventLog
 from tradectl.journal.writer import Footer, Header
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
-from tradectl.state.manager import StateManager
-from tradectl.system.trading_system import make_books
+from tradectl.system.trading_system import BookkeepingSystem
 from tradectl.version import __version__
 
 SOURCE = "exchange"
@@ -113,8 +110,10 @@ class Recording:
         account = Account.opened(self.run_id, instruments[0].quote, cash)
         self.path = path
         self._header = self._make_header(account)
-        self._bus = EventBus(MOST_WAITING, clock=clock, core=Core(self.run_id))
-        self._state = StateManager(self._bus, books=make_books(self.settings, account))
+        self._system = BookkeepingSystem(
+            self.settings, account, self.run_id, clock, max_queue_size=MOST_WAITING
+        )
+        self._bus = self._system.bus
         self._feed = LiveFeed(
             venues,
             symbols,
@@ -167,7 +166,6 @@ class Recording:
         self._ended.set()
 
     async def _record(self, duration: float | None) -> None:
-        await self._state.start()
         await self._bus.start()
         tasks = [
             asyncio.ensure_future(self._feed.run()),
@@ -187,7 +185,6 @@ class Recording:
                 task.cancel()
             await asyncio.gather(*tasks, reporting, return_exceptions=True)
             await self._bus.stop()
-            await self._state.stop()
 
     def _footer(self) -> Footer | None:
         if self._bus.failure is not None:
@@ -195,8 +192,8 @@ class Recording:
         return Footer(
             ended_at=iso(self._bus.clock.now()),
             reason=self._reason or "failed",
-            last_seq=self._bus.core.seq,
-            state_hash=self._state.state_hash(),
+            last_seq=self._system.last_seq,
+            state_hash=self._system.state_hash(),
         )
 
     # --- what comes, and what is reported -------------------------------------------------------------
@@ -243,7 +240,7 @@ class Recording:
             ended_at=iso(self._bus.clock.now()),
             reason=self._reason,
             bytes=bytes_written,
-            state_hash=self._state.state_hash(),
+            state_hash=self._system.state_hash(),
         )
 
 

@@ -17,14 +17,15 @@ import msgspec
 from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
 from tradectl.domain.errors import JournalError
+from tradectl.domain.instruments import Instruments
 from tradectl.domain.time import iso
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import Recovered, recover_from
+from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun
 from tradectl.state.status import account_status, money
 from tradectl.state.store import Changes, RunBegun, Store
-from tradectl.system.trading_system import make_books
 
 
 async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> None:
@@ -68,7 +69,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
             str(run.journal),
         )
         await store.begin_run(row)
-    books = make_books(Settings.load(header.config), account)
+    books = Books(account, Instruments(Settings.load(header.config).instruments))
     shown = known.status if known is not None else None
     changes = Changes(
         run_id=run.run_id,

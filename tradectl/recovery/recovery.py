@@ -14,18 +14,19 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalDamaged, StateError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.domain.text import harmless
 from tradectl.journal.event_log import read_log
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill
-from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
+from tradectl.system.follower import Folding
+from tradectl.system.trading_system import BookkeepingSystem
 
 PAPER_ACCOUNT = "paper"
 LIVE_ACCOUNT = "live"
@@ -79,43 +80,45 @@ def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
 
 def recover_from(path: Path, reader: StateReader) -> Recovered:
     """The state at the end of the journal `path`."""
-    with read_log(path) as journal:
-        header = journal.header
-        instruments = Instruments(Settings.load(header.config).instruments)
-        start, books = _starting_books(header, instruments, reader)
-        for group in journal.groups(after=start):
-            books.fold(record for record in group if record.seq > start)
-        books.last_seq = journal.position
+    with read_log(path) as log:
+        header = log.header
+        start, account = _starting_account(header, reader)
+        settings = Settings.load(header.config)
+        system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
+        follower = Folding(system, start)
+        for group in log.groups(after=start):
+            for record in group:
+                follower.take(record)
+        books = system.books
+        books.last_seq = log.position
         books.account = books.snapshot()
-        state_hash = books.state_hash(header.run_id)
-        _compare(journal.footer, state_hash, path)
+        state_hash = system.state_hash()
+        _compare(log.footer, state_hash, path)
         return Recovered(
             run_id=header.run_id,
             journal=path,
             account=books.account,
-            last_seq=journal.position,
+            last_seq=log.position,
             state_hash=state_hash,
-            footer=journal.footer,
-            torn=journal.torn,
+            footer=log.footer,
+            torn=log.torn,
             from_snapshot=start,
-            records=journal.position - start,
+            records=log.position - start,
             orders=list(books.touched.values()),
             fills=books.new_fills,
             header=header,
         )
 
 
-def _starting_books(
-    header: Header, instruments: Instruments, reader: StateReader
-) -> tuple[int, Books]:
-    """The newest valid snapshot's sequence number and books, or those that the journal began with."""
+def _starting_account(header: Header, reader: StateReader) -> tuple[int, Account]:
+    """The newest valid snapshot's sequence number and account, or those that the journal began with."""
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
         for seq, expected, body in reader.snapshots(header.run_id):
             with contextlib.suppress(msgspec.MsgspecError, ValueError):
                 account = Account.load(msgspec.json.decode(body))
                 if account.hash(header.run_id) == expected:
-                    return seq, Books(account, instruments)
-    return 0, Books(Account.load(header.state), instruments)
+                    return seq, account
+    return 0, Account.load(header.state)
 
 
 def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:

@@ -8,10 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import DataClock
-from tradectl.bus.core import Core, Stage
-from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.documents.operations import (
     Counterfactual,
@@ -20,7 +17,6 @@ from tradectl.documents.operations import (
     TradingResult,
 )
 from tradectl.domain.events import (
-    Event,
     MarketDataEvent,
     OrderDenied,
     OrderInitialized,
@@ -29,81 +25,54 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import read_log
-from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.manager import StateManager
 from tradectl.state.status import money
-from tradectl.system.trading_system import TradingSystem, make_books
+from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper
 
 DECISIONS = (StrategySignalEvent, OrderInitialized, OrderDenied)
-BATCH = 512
 
 
-class CounterfactualRun:
-    """A whole paper system of its own that is fed ticks, and remembers what it decided."""
-
-    def __init__(self, settings: Settings, account: Account, run_id: str) -> None:
-        self.bus = EventBus(clock=DataClock(), core=Core(run_id))
-        self.books = make_books(settings, account)
-        self.decisions: list[Record] = []
-        self._orchestrator = TradingOrchestrator(
-            settings.orchestrator, bus=self.bus, state=StateManager(self.bus, books=self.books)
-        )
-        gateway = PaperGateway(self.bus, self.books.instruments, settings.paper, settings.seed)
-        trading = TradingSystem(settings, self.bus, self._orchestrator.state_manager, gateway)
-        for name, component in trading.components():
-            self._orchestrator.add(name, component)
-        for kind in DECISIONS:
-            self.bus.attach(kind, self._note, Stage.STATE)
-
-    def _note(self, _decision: Event, record: Record) -> None:
-        self.decisions.append(record)
-
-    async def start(self) -> None:
-        await self._orchestrator.start()
-
-    async def stop(self) -> None:
-        await self._orchestrator.stop()
-
-    async def feed(self, ticks: list[MarketDataEvent]) -> None:
-        for first in range(0, len(ticks), BATCH):
-            self.bus.post_market(ticks[first : first + BATCH])
-            await self.bus.dispatched()
-
-    async def end_of_data(self) -> None:
-        self.bus.settle()
-        await self.bus.dispatched()
-
-
-async def counterfactual(path: Path, settings: Settings) -> Counterfactual:
+def counterfactual(path: Path, settings: Settings) -> Counterfactual:
     """Trade the market data of the journal `path` on paper, from its starting state, by `settings`."""
-    with read_log(path) as journal:
-        header = journal.header
-        recorded = make_books(Settings.load(header.config), Account.load(header.state))
-        decided: list[Record] = []
-        rerun = CounterfactualRun(settings, Account.load(header.state), header.run_id)
-        await rerun.start()
-        try:
-            for group in journal.groups():
-                recorded.fold(group)
-                decided += [r for r in group if isinstance(r.event, DECISIONS)]
-                await rerun.feed([r.event for r in group if isinstance(r.event, MarketDataEvent)])
-            await rerun.end_of_data()
-        finally:
-            await rerun.stop()
+    with read_log(path) as log:
+        header = log.header
+        recorded = BookkeepingSystem(
+            Settings.load(header.config), Account.load(header.state), header.run_id, DataClock()
+        )
+        simulated = TradingSystem(
+            settings,
+            Account.load(header.state),
+            header.run_id,
+            DataClock(),
+            gateway=on_paper(settings),
+        )
+        then: list[Record] = []
+        now: list[Record] = []
+        simulated.open()
+        for group in log.groups():
+            for record in group:
+                recorded.fold(record)
+            then += decisions_in(group)
+            ticks = [r.event for r in group if isinstance(r.event, MarketDataEvent)]
+            now += decisions_in(simulated.apply(*ticks))
+        now += decisions_in(simulated.settle())
         return Counterfactual(
             journal=str(path),
             run_id=header.run_id,
-            events=journal.position,
-            first_difference=_first_difference(decided, rerun.decisions),
-            recorded=_result(recorded),
-            simulated=_result(rerun.books),
+            events=log.position,
+            first_difference=_first_difference(then, now),
+            recorded=_result(recorded.books),
+            simulated=_result(simulated.books),
             difference=ResultDifference(
-                pnl=money(rerun.books.equity() - recorded.equity()),
-                fees=money(rerun.books.fees() - recorded.fees()),
+                pnl=money(simulated.books.equity() - recorded.books.equity()),
+                fees=money(simulated.books.fees() - recorded.books.fees()),
             ),
         )
+
+
+def decisions_in(records: list[Record]) -> list[Record]:
+    return [record for record in records if isinstance(record.event, DECISIONS)]
 
 
 def _first_difference(recorded: list[Record], made: list[Record]) -> DecisionDifference | None:

@@ -8,17 +8,13 @@ is our side: the journal holds the exchange's answers, not its reasons.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tradectl.adapters.gateway import NoGateway
-from tradectl.bus.clock import DataClock
-from tradectl.bus.core import Core
-from tradectl.bus.event_bus import EventBus
+from tradectl.bus.clock import Clock, DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.operations import Divergence, ReplayReport
 from tradectl.domain.errors import UsageError
@@ -27,8 +23,8 @@ from tradectl.domain.time import SECOND
 from tradectl.journal.event_log import read_log
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
-from tradectl.state.manager import StateManager
-from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
+from tradectl.system.follower import Deciding
+from tradectl.system.trading_system import TradingSystem, strategy_hashes
 from tradectl.version import __version__
 
 LONGEST_NAP_S = 0.2
@@ -38,21 +34,20 @@ Progress = Callable[[int], None]
 
 
 class Replay:
-    """A journal and the core that is to repeat it. Raises JournalError, ConfigError, UsageError."""
+    """A log and the system that is to repeat it. Raises JournalError, ConfigError, UsageError."""
 
-    def __init__(self, path: Path) -> None:
-        self.journal = read_log(path)
-        header = self.journal.header
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.log = read_log(path)
+        header = self.log.header
         settings = Settings.load(header.config)
-        self.bus = EventBus(clock=DataClock(), core=Core(header.run_id))
-        self.books = make_books(settings, Account.load(header.state))
-        self.state = StateManager(self.bus, books=self.books)
-        self._trading = TradingSystem(settings, self.bus, self.state, NoGateway())
+        self.system = TradingSystem(
+            settings, Account.load(header.state), header.run_id, clock or DataClock()
+        )
         self.result = ReplayReport(
             journal=str(path), run_id=header.run_id, notes=_differences(header, settings)
         )
 
-    async def run(
+    def run(
         self,
         *,
         verify: bool = True,
@@ -61,106 +56,63 @@ class Replay:
         progress: Progress | None = None,
     ) -> ReplayReport:
         """Replay up to record `until`, `speed` times as fast as it happened (None: at full speed)."""
-        started = time.perf_counter()
-        await self.state.start()
-        for _, component in self._trading.components():
-            await component.start()
-        comparison = Comparison(self.result)
-        pace = ReplayPacer(speed)
-        with self.journal as journal:
-            for group in journal.groups():
+        clock = self.system.bus.clock
+        started = clock.ticks()
+        follower = Deciding(self.system, self._differ if verify else None)
+        pacer = ReplayPacer(speed, clock)
+        with self.log as log:
+            for group in log.groups():
                 for record in group:
                     if record.seq > until:
                         break
-                    self._take(record, comparison, verify=verify)
-                    pace.wait_for(record.at)
+                    follower.take(record)
+                    pacer.wait_for(record.at)
                 if progress is not None:
-                    progress(self.result.events)
-                if self.result.events >= until:
+                    progress(follower.records)
+                if follower.records >= until:
                     break
             else:
-                comparison.end()
+                follower.end()
                 self._compare_end(verify=verify)
-        return self._finish(started, verify=verify)
+        return self._finish(follower, clock.ticks() - started, verify=verify)
 
-    def _take(self, record: Record, comparison: Comparison, *, verify: bool) -> None:
-        result, core = self.result, self.bus.core
-        result.events += 1
-        if record.cause:
-            if verify:
-                comparison.recorded(record)
-            return
-        comparison.end()
-        result.inputs += 1
-        core.seq = record.seq - 1
-        self.bus.clock.stamp(record.at)
-        records: list[Record] = []
-        core.step(record.event, record.at, records)
-        core.outbox.clear()
-        self.books.touched.clear()
-        self.books.new_fills.clear()
-        if verify:
-            comparison.replayed(records)
+    def _differ(self, recorded: Record | None, decided: Record | None) -> None:
+        result = self.result
+        result.divergences += 1
+        if result.first_divergence is None:
+            seq = next((r.seq for r in (recorded, decided) if r is not None), 0)
+            result.first_divergence = Divergence(
+                seq=seq, recorded=_plain(recorded), replayed=_plain(decided)
+            )
 
     def _compare_end(self, *, verify: bool) -> None:
-        result, footer = self.result, self.journal.footer
-        result.truncated_tail = self.journal.torn
+        result, footer = self.result, self.log.footer
+        result.truncated_tail = self.log.torn
         result.clean = footer is not None
         if footer is None:
             return
         result.recorded_state_hash = footer.state_hash
-        if verify and not result.divergences and self.state.state_hash() != footer.state_hash:
+        if verify and not result.divergences and self.system.state_hash() != footer.state_hash:
             result.divergences += 1
             result.notes.append("every event is as recorded, but the state at the end is not")
 
-    def _finish(self, started: float, *, verify: bool) -> ReplayReport:
+    def _finish(self, follower: Deciding, took_ns: int, *, verify: bool) -> ReplayReport:
         result = self.result
-        result.state_hash = self.state.state_hash()
-        result.elapsed_s = round(time.perf_counter() - started, 4)
+        result.events, result.inputs = follower.records, follower.inputs
+        result.compared = follower.compared
+        result.state_hash = self.system.state_hash()
+        result.elapsed_s = round(took_ns / SECOND, 4)
         result.events_per_s = round(result.events / max(result.elapsed_s, 1e-6))
         result.verified = result.divergences == 0 if verify else None
         return result
 
 
-class Comparison:
-    """Holds what the core derived until the journal has said the same, or something else."""
-
-    def __init__(self, result: ReplayReport) -> None:
-        self._result = result
-        self._expected: deque[Record] = deque()
-
-    def replayed(self, records: list[Record]) -> None:
-        """One input's records, the input itself first."""
-        self._expected.extend(records[1:])
-
-    def recorded(self, record: Record) -> None:
-        self._result.compared += 1
-        derived = self._expected.popleft() if self._expected else None
-        if derived != record:
-            self._differ(record, derived)
-
-    def end(self) -> None:
-        """The next input comes: what was derived and not recorded is missing from the journal."""
-        while self._expected:
-            self._differ(None, self._expected.popleft())
-
-    def _differ(self, recorded: Record | None, derived: Record | None) -> None:
-        result = self._result
-        result.divergences += 1
-        if result.first_divergence is None:
-            seq = (
-                recorded.seq if recorded is not None else derived.seq if derived is not None else 0
-            )
-            result.first_divergence = Divergence(
-                seq=seq, recorded=_plain(recorded), replayed=_plain(derived)
-            )
-
-
 class ReplayPacer:
     """Waits as long as the recorded run took, divided by `speed`."""
 
-    def __init__(self, speed: float | None) -> None:
+    def __init__(self, speed: float | None, clock: Clock) -> None:
         self._speed = speed
+        self._clock = clock
         self._first_at = 0
         self._started = 0.0
 
@@ -168,9 +120,9 @@ class ReplayPacer:
         if self._speed is None:
             return
         if not self._first_at:
-            self._first_at, self._started = at, time.monotonic()
+            self._first_at, self._started = at, self._clock.monotonic()
         due = self._started + (at - self._first_at) / SECOND / self._speed
-        while (ahead := due - time.monotonic()) > 0:
+        while (ahead := due - self._clock.monotonic()) > 0:
             time.sleep(min(ahead, LONGEST_NAP_S))
 
 

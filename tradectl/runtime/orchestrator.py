@@ -33,16 +33,13 @@ from tradectl.domain.events import (
     SystemEvent,
     SystemEventKind,
 )
-from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingState
 from tradectl.runtime.supervisor import Loop, supervise
-from tradectl.state.books import RISK_TIMER
 from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
 from tradectl.system.component import Component, Quiesces
-
-REBALANCE_TIMER = "rebalance"
+from tradectl.system.trading_system import set_timers
 
 
 class Lifecycle(StrEnum):
@@ -154,15 +151,10 @@ class TradingOrchestrator:
             raise
         self.event_bus.attach(LimitBreached, self._latch_a_halt, Stage.PORTFOLIO)
         self.event_bus.observe([LimitBreached, CommandReceived], self._watch_for_halt, name="halt")
-        self._set_timers()
+        set_timers(self.event_bus, self.config)
         for each in self._loops:
             self._tasks[each.name] = asyncio.ensure_future(self._supervise(each))
         self.lifecycle = Lifecycle.RUNNING
-
-    def _set_timers(self) -> None:
-        every = self.event_bus.every
-        every(int(self.config.risk_check_interval_seconds * SECOND), RISK_TIMER)
-        every(int(self.config.portfolio_rebalance_interval_seconds * SECOND), REBALANCE_TIMER)
 
     async def _supervise(self, supervised: SupervisedLoop) -> None:
         await supervise(

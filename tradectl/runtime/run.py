@@ -160,7 +160,7 @@ class TradingRun(Session):
         add, add_loop = self.orchestrator.add, self.orchestrator.add_loop
         add("alerts", self.alerts)
         add("monitor", self.monitor)
-        for name, component in self.trading.components():
+        for name, component in self.system.components():
             add(name, component)
         add("control", ControlServer(self.state_dir.socket, control_handlers(self)))
         if isinstance(self.feed, SimulatedMarket):

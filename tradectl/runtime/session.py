@@ -9,14 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tradectl.adapters.gateway import Gateway
-from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import Clock
-from tradectl.bus.core import Core
-from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
@@ -28,15 +23,17 @@ from tradectl.recovery.changes import SHORT, changes
 from tradectl.recovery.recovery import Recovered
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
-from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunBegun, Store
-from tradectl.system.trading_system import TradingSystem, make_books, strategy_hashes
+from tradectl.system.trading_system import (
+    MakeGateway,
+    TradingSystem,
+    on_paper,
+    strategy_hashes,
+)
 from tradectl.version import __version__
-
-MakeGateway = Callable[[EventBus, Books], Gateway]
 
 LIVE_FLUSH_S = 0.25
 RECORDED_FLUSH_S = 1.0
@@ -71,8 +68,16 @@ class Session:
         self._header = self._make_header(account, account_kind)
         self._log: EventLog | None = None
         self._entered = False
-        self.bus = EventBus(clock=clock, core=Core(self.run_id))
-        self.books = make_books(settings, account)
+        self.system = TradingSystem(
+            settings,
+            account,
+            self.run_id,
+            clock,
+            gateway=gateway or on_paper(settings),
+            halt_switch=state_dir.latch,
+            projected=True,
+        )
+        self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)
         self.state = StateManager(
             self.bus,
@@ -83,11 +88,6 @@ class Session:
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
         )
-        self.gateway = (gateway or self._paper)(self.bus, self.books)
-        self.trading = TradingSystem(settings, self.bus, self.state, self.gateway, state_dir.latch)
-
-    def _paper(self, bus: EventBus, books: Books) -> Gateway:
-        return PaperGateway(bus, books.instruments, self.settings.paper, self.settings.seed)
 
     def _make_header(self, account: Account, account_kind: str) -> Header:
         settings = self.settings

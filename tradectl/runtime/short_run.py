@@ -44,7 +44,7 @@ async def short_run(
             gateway=gateway,
         )
         session.gateway.attach_read_only()
-        for name, component in session.trading.components():
+        for name, component in session.system.components():
             session.orchestrator.add(name, component)
         try:
             await session.open()

@@ -9,7 +9,6 @@ float, nothing depends on the order of a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -67,23 +66,18 @@ EXTERNAL = "external"
 class Books(BooksView):
     """The account, folded; `BooksView` has the questions.
 
-    `touched` and `new_fills` collect what changed for the projection, which empties them.
+    `touched` and `new_fills` collect what changed for the projection, which empties them; where there
+    is none (`projected` is False) nothing is collected.
     """
 
-    def __init__(self, account: Account, instruments: Instruments | None = None) -> None:
+    def __init__(
+        self, account: Account, instruments: Instruments | None = None, *, projected: bool = True
+    ) -> None:
         super().__init__(account, instruments)
         self.last_seq = 0
+        self._projected = projected
         self.touched: dict[str, Order] = {}
         self.new_fills: list[Fill] = []
-
-    def fold(self, records: Iterable[Record]) -> None:
-        """Take recorded events, inputs and derived ones alike: what they caused is among them."""
-        for record in records:
-            handler = FOLD.get(record.event.__class__)
-            if handler is not None:
-                with suppress(Exception):  # what it led to then, a halt say, is among the records
-                    handler(self, record.event, record)
-            self.last_seq = record.seq
 
     def on_market(self, event: MarketDataEvent, record: Record) -> None:
         self.last[event.symbol] = event
@@ -266,7 +260,8 @@ class Books(BooksView):
         account, totals, symbol = self.account, self._strategy(strategy), booking.position.symbol
         account.positions[symbol], account.cash = booking.position, booking.cash
         totals.positions[symbol] = booking.own
-        self.new_fills.append(fill)
+        if self._projected:
+            self.new_fills.append(fill)
 
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
@@ -282,7 +277,8 @@ class Books(BooksView):
 
     def _touch(self, order: Order, record: Record) -> None:
         order.updated_at = record.at
-        self.touched[order.spec.order_id] = order
+        if self._projected:
+            self.touched[order.spec.order_id] = order
 
     def _halt(self, reason: str, at: int) -> None:
         if self.mode is not TradingState.HALTED:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.core import AnyHandler, Stage
+from tradectl.bus.core import AnyHandler, Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
@@ -34,6 +34,17 @@ from tradectl.state.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
 STALLED_AFTER_S = 5.0
+
+
+def attach_books(core: Core, books: Books) -> list[AnyHandler]:
+    """Have `books` hear of every event before anybody else; those handlers that did not yet."""
+    attached: list[AnyHandler] = []
+    for kind in [kind for kind in FOLD if kind.__base__ not in FOLD]:
+        handler = MethodType(FOLD[kind], books)
+        if not core.has(kind, handler):
+            core.attach(kind, handler, Stage.STATE)
+            attached.append(handler)
+    return attached
 
 
 class StateManager:
@@ -82,10 +93,7 @@ class StateManager:
             return
         self.check()
         if self._bus is not None:
-            for kind in [kind for kind in FOLD if kind.__base__ not in FOLD]:
-                handler = MethodType(FOLD[kind], self.books)
-                self._bus.attach(kind, handler, Stage.STATE)
-                self._attached.append(handler)
+            self._attached = attach_books(self._bus.core, self.books)
             self._bus.components.started(self.name)
         if self._store is not None:
             self._task = asyncio.ensure_future(self._keep_projecting())

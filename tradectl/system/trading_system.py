@@ -1,44 +1,123 @@
-"""The trading part of a system, put together in one way for every purpose.
+"""The trading system: core, books, engines and a gateway, put together in one way for every purpose.
 
-Live, on recorded data, in a replay and for an emergency stop these are the same adapters and engines in
-the same order; only the clock, the journal and the gateway to an exchange differ.
+Live, on recorded data, in a replay, in a recovery, for an emergency stop and for a recording these are
+the same parts in the same order. A system has no directory, thread, task or clock of its own: it does
+nothing until something drives it, and a thousand of them fit into one process.
+
+    live loop          `bus.start()`: inputs are taken as they come, in turns of the event loop
+    recorded data      `apply` each event, `settle` at the end
+    a recorded log     `system.follower`: decide again and compare, or fold what was decided
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
-from tradectl.adapters.gateway import Gateway
+from tradectl.adapters.gateway import Gateway, NoGateway
+from tradectl.adapters.paper_gateway import PaperGateway
+from tradectl.adapters.portfolio import REBALANCE_TIMER
+from tradectl.bus.clock import Clock
+from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
-from tradectl.config.settings import Settings
+from tradectl.config.settings import OrchestratorConfig, Settings
+from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.time import SECOND
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
-from tradectl.state.books import Books
+from tradectl.state.books import RISK_TIMER, Books
 from tradectl.state.latch import HaltSwitch
-from tradectl.state.manager import StateManager
+from tradectl.state.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.component import Component
 
-
-def make_books(settings: Settings, account: Account) -> Books:
-    return Books(account, Instruments(settings.instruments))
+MakeGateway = Callable[[EventBus, Books], Gateway]
 
 
-class TradingSystem:
-    """The four adapters with their engines, on `bus` and `state`."""
+def no_gateway(_bus: EventBus, _books: Books) -> Gateway:
+    return NoGateway()
+
+
+class BookkeepingSystem:
+    """A core with its books and nobody who decides: what a recording or a recovery needs.
+
+    `account` is what it starts from. `projected`: a database takes what changes in the books.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        bus: EventBus,
-        state: StateManager,
-        gateway: Gateway,
-        latch: HaltSwitch | None = None,
+        account: Account,
+        run_id: str,
+        clock: Clock,
+        *,
+        projected: bool = False,
+        max_queue_size: int = 10_000,
     ) -> None:
+        self.settings = settings
+        self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
+        self.books = Books(account, Instruments(settings.instruments), projected=projected)
+        attach_books(self.bus.core, self.books)
+
+    def apply(self, *inputs: Event, at: int = 0) -> list[Record]:
+        """Inputs in their order, at `at` (ns) or as their times say: the records of all that followed by
+        then, the gateway's answers and what was due before them included. Raises what broke the bus."""
+        self.bus.clock.stamp(at)
+        for event in inputs:
+            self.bus.post(event)
+        records = self.bus.run_dry()
+        if self.bus.failure is not None:
+            raise self.bus.failure
+        return records
+
+    def repeat(self, record: Record) -> list[Record]:
+        """Apply an input out of a log, with the number and the time that it had; the records of its step.
+        Nothing comes between: what was due then is in the log."""
+        self.bus.clock.stamp(record.at)
+        records: list[Record] = []
+        self.bus.core.repeat(record, records)
+        return records
+
+    def fold(self, record: Record) -> None:
+        """A record out of a log, input or derived, as it happened: nobody decides anything."""
+        self.bus.core.fold(record)
+        self.books.last_seq = record.seq
+
+    def settle(self) -> list[Record]:
+        """Recorded data has ended: the records of the answers that were still under way."""
+        self.bus.settle()
+        return self.bus.run_dry()
+
+    @property
+    def last_seq(self) -> int:
+        return self.bus.core.seq
+
+    def state_hash(self) -> str:
+        """SHA-256 of the state: equal for equal state on every machine."""
+        return self.books.state_hash(self.bus.core.run_id)
+
+
+class TradingSystem(BookkeepingSystem):
+    """With strategies, portfolio, risk and execution, and a gateway that orders go out by."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: Account,
+        run_id: str,
+        clock: Clock,
+        *,
+        gateway: MakeGateway = no_gateway,
+        halt_switch: HaltSwitch | None = None,
+        projected: bool = False,
+    ) -> None:
+        super().__init__(settings, account, run_id, clock, projected=projected)
+        bus = self.bus
+        self.gateway = gateway(bus, self.books)
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
         limits = settings.risk.with_at_most(settings.orchestrator.max_concurrent_orders)
         engine = StrategyEngine(
@@ -46,20 +125,41 @@ class TradingSystem:
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
         )
-        self.strategy = StrategyAdapter(bus, engine)
-        self.risk = RiskAdapter(bus, state, RiskEngine(limits))
-        self.execution = ExecutionAdapter(bus, state, gateway, latch=latch)
         portfolio = PortfolioEngine(settings.portfolio, allocations, bus.core.new_id)
-        self.portfolio = PortfolioAdapter(bus, state, portfolio)
+        self.strategy = StrategyAdapter(bus, engine)
+        self.risk = RiskAdapter(bus, self, RiskEngine(limits))
+        self.execution = ExecutionAdapter(bus, self, self.gateway, latch=halt_switch)
+        self.portfolio = PortfolioAdapter(bus, self, portfolio)
+        for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
+            adapter.bind()
+
+    def open(self) -> None:
+        """For who drives it without a loop: let orders out, and set the timers."""
+        self.execution.open()
+        set_timers(self.bus, self.settings.orchestrator)
 
     def components(self) -> list[tuple[str, Component]]:
-        """By name, in the order in which they are started."""
+        """By name, in the order in which a live loop starts them."""
         return [
             ("strategy", self.strategy),
             ("risk", self.risk),
             ("execution", self.execution),
             ("portfolio", self.portfolio),
         ]
+
+
+def set_timers(bus: EventBus, config: OrchestratorConfig) -> None:
+    bus.every(int(config.risk_check_interval_seconds * SECOND), RISK_TIMER)
+    bus.every(int(config.portfolio_rebalance_interval_seconds * SECOND), REBALANCE_TIMER)
+
+
+def on_paper(settings: Settings) -> MakeGateway:
+    """The paper exchange that `settings` describe."""
+
+    def make(bus: EventBus, books: Books) -> Gateway:
+        return PaperGateway(bus, books.instruments, settings.paper, settings.seed)
+
+    return make
 
 
 def strategy_hashes(settings: Settings) -> dict[str, str]:

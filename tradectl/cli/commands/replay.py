@@ -49,17 +49,13 @@ def replay(
     if config is not None:
         _counterfactual(file, config, as_json)
         return
-    import asyncio
-
     from tradectl.replay.replay import NO_LIMIT, Replay
 
-    report = asyncio.run(
-        Replay(file).run(
-            verify=verify,
-            until=until or NO_LIMIT,
-            speed=multiple,
-            progress=_progress if sys.stderr.isatty() and not as_json else None,
-        )
+    report = Replay(file).run(
+        verify=verify,
+        until=until or NO_LIMIT,
+        speed=multiple,
+        progress=_progress if sys.stderr.isatty() and not as_json else None,
     )
     print_data(report, as_json, "replay")
     if report.divergences:
@@ -67,12 +63,11 @@ def replay(
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
-    import asyncio
 
     from tradectl.config.load import load_settings
     from tradectl.replay.counterfactual import counterfactual
 
-    result = asyncio.run(counterfactual(file, load_settings(config)))
+    result = counterfactual(file, load_settings(config))
     print_data(result, as_json, "counterfactual")
 
 
