@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -65,7 +65,7 @@ def judged(tree: Mapping[str, Any], where: str) -> Tree:
     if not tree:
         return {}
     try:
-        return _set_in(_model_of(Settings, Known).model_validate(dict(tree), strict=True))
+        return _set_in(_known(Settings).model_validate(dict(tree), strict=True))
     except ValidationError as error:
         raise ConfigError(f"{where}: {_worst(error)[1]}") from error
 
@@ -151,26 +151,31 @@ def _layered(flags: Tree, environ: Mapping[str, str], table: Tree) -> Tree:
             file = InitSettingsSource(settings_cls, table)
             return init_settings, Environment(settings_cls, environ), file
 
-    return _set_in(_model_of(Settings, Layers)(**flags))
+    model = create_model("Settings", __base__=Layers, **_readable_fields(Settings))
+    return _set_in(model(**flags))
 
 
 def _set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
 
-def _model_of(struct: type[Struct], base: type[BaseModel]) -> Any:
+@cache
+def _known(struct: type[Struct]) -> type[Known]:
+    return create_model(struct.__name__, __base__=Known, **_readable_fields(struct))
+
+
+def _readable_fields(struct: type[Struct]) -> dict[str, Any]:
     """Required keys are required; the others' defaults stay in the Struct, and are not repeated."""
-    fields: dict[str, Any] = {
+    return {
         name: (_readable(field.kind), ... if field.required else None)
         for name, field in fields_of(struct).items()
     }
-    return create_model(struct.__name__, __base__=base, **fields)
 
 
 def _readable(kind: Any) -> Any:
     """`kind` with the notations that TOML and people have for it."""
     if is_struct(kind):
-        return _model_of(kind, Known)
+        return _known(kind)
     if is_union(kind):
         options = get_args(kind)
         either = reduce(or_, map(_readable, options))
