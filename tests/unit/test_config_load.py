@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tradectl.config.load import load_settings
-from tradectl.config.model import judged
+from tradectl.config.model import read_layer
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
@@ -139,9 +139,9 @@ def test_every_choice_of_every_table_is_read(table: str, key: str, choice: str) 
     """An Enum's class shows other signatures from Python 3.12 on, which a model must not mind."""
     if table in EXAMPLES:
         example = msgspec.to_builtins(EXAMPLES[table])
-        [read] = judged({table: [example | {key: choice}]}, "t.toml")[table]
+        [read] = read_layer({table: [example | {key: choice}]}, "t.toml")[table]
     else:
-        read = judged({table: {key: choice}}, "t.toml")[table]
+        read = read_layer({table: {key: choice}}, "t.toml")[table]
     assert read[key] == choice
 
 

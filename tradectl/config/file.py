@@ -1,7 +1,7 @@
 """A configuration file: read with patience, replaced in one step.
 
 What a user hands over may be missing, a folder, a picture, or a page of TOML with one bracket too few:
-each is told in one line.
+each is one line of error.
 """
 
 from __future__ import annotations

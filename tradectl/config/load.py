@@ -52,12 +52,12 @@ def settings_from(
     variables: Mapping[str, str],
 ) -> Settings:
     """As `load_settings`, of a file that has been parsed, and of none but our own variables."""
-    from tradectl.config.model import joined, judged
+    from tradectl.config.model import merge_layers, read_layer
     from tradectl.config.rules import check
 
     plain = msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,))
-    file, flags = judged(table, str(path)), judged(plain, FLAGS)
-    tree = joined(flags, variables, file)
+    file, flags = read_layer(table, str(path)), read_layer(plain, FLAGS)
+    tree = merge_layers(flags, variables, file)
     try:
         settings = msgspec.convert(tree, Settings)
         check(settings)

@@ -1,7 +1,7 @@
 """What people write, read by models that are made of the settings' own fields.
 
 The file and the flags have types: there a number in quotes is a mistake. A variable has none, and spells
-its value as its key's type wants it. What pydantic finds wrong is told in our words. This is the only
+its value as its key's type wants it. What pydantic finds wrong is said in our words. This is the only
 module that imports pydantic, which takes a third of a second; import it inside a function.
 
 The models judge names and types and nothing else: each Struct holds its values to their bounds whoever
@@ -59,7 +59,7 @@ INT64 = 2**63
 LONGEST_VALUE = 60
 
 
-def judged(tree: Mapping[str, Any], where: str) -> Tree:
+def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
     """`tree` in the settings' types. Raises ConfigError: an unknown key, a wrong type, a secret."""
     refuse_secrets(tree, where)
     if not tree:
@@ -70,7 +70,7 @@ def judged(tree: Mapping[str, Any], where: str) -> Tree:
         raise ConfigError(f"{where}: {_worst(error)[1]}") from error
 
 
-def joined(flags: Tree, variables: Mapping[str, str], file: Tree) -> Tree:
+def merge_layers(flags: Tree, variables: Mapping[str, str], file: Tree) -> Tree:
     """All layers in one. Raises ConfigError for a variable that sets nothing, or badly."""
     for name in variables:
         place: Place = tuple(name.removeprefix(PREFIX).lower().split("__"))
@@ -79,10 +79,10 @@ def joined(flags: Tree, variables: Mapping[str, str], file: Tree) -> Tree:
     try:
         tree = _layered(flags, variables, file)
     except ValidationError as error:
-        place, told = _worst(error)
+        place, message = _worst(error)
         names = (variable(place[:depth]) for depth in range(len(place), 0, -1))
         where = next((name for name in names if name in variables), "environment")
-        raise ConfigError(f"{where}: {told}") from error
+        raise ConfigError(f"{where}: {message}") from error
     refuse_secrets(tree, "environment")
     return tree
 
@@ -216,7 +216,7 @@ _SCALARS: dict[Any, Any] = {
 
 
 def _worst(error: ValidationError) -> tuple[Place, str]:
-    """The place of the error to be told, and the telling.
+    """The place of the error that is shown, and the message.
 
     An unknown key comes first: where it was meant for another, that one is missing, too.
     """

@@ -24,7 +24,7 @@ def effective(settings: Settings) -> dict[str, Any]:
 
 
 def describe(settings: Settings) -> str:
-    """All of it as TOML, which loads back to the same settings; what looks like a secret is not told."""
+    """All of it as TOML, which loads back to the same settings; what looks like a secret is hidden."""
     text = tomli_w.dumps(_for_toml(effective(settings)))
     return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
 
