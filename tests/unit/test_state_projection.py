@@ -31,7 +31,6 @@ from tradectl.documents.account import AccountStatus
 from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import Event, EventType, SystemEvent
-from tradectl.state import manager as manager_module
 from tradectl.state import store as store_module
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -180,11 +179,10 @@ async def test_changes_that_could_not_be_written_are_kept_and_written_later(
 
 
 async def test_a_database_that_stays_locked_is_told_about_and_does_not_end_the_flushing(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, path: Path
 ) -> None:
-    monkeypatch.setattr(manager_module, "STALLED_AFTER_S", 0.0)
     bus = make_bus()
-    state = projecting(bus, store, flush_interval=0.001)
+    state = projecting(bus, store, flush_interval=0.001, stalled_after=0.0)
     await state.start()
     with locked(path):
         play(bus, *TRADE)

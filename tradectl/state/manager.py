@@ -1,14 +1,12 @@
-"""The state manager owns the books: it folds events into them and keeps the database up to date.
+"""The state manager owns the books: it folds events into them and answers questions about them.
 
-On a bus it is the first stage of every step, so whoever comes after asks about the present. The
-database follows in groups, a fraction of a second behind, and never ahead of the journal. Without a bus
-or a file it is the same books, held in memory.
+On a bus it is the first stage of every step, so whoever comes after asks about the present. With a store,
+a `Projection` keeps the database up to date. Without a bus or a store it is the same books, held in
+memory, and may be changed by hand.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -22,18 +20,16 @@ from tradectl.bus.core import AnyHandler, Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
-from tradectl.domain.events import SystemEvent, SystemEventKind
-from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.books import FOLD, Books
 from tradectl.state.consistency import fill_problems, problems_of
 from tradectl.state.manual_changes import json_ready, set_cash, set_position
+from tradectl.state.projection import Projection
 from tradectl.state.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
-STALLED_AFTER_S = 5.0
 
 
 def attach_books(core: Core, books: Books) -> list[AnyHandler]:
@@ -48,7 +44,8 @@ def attach_books(core: Core, books: Books) -> list[AnyHandler]:
 
 
 class StateManager:
-    """`store` is where the projection goes, if anywhere; intervals are in seconds.
+    """`store` is where the projection goes, if anywhere; intervals are in seconds. An event says when
+    the projection has failed for `stalled_after`.
 
     `describe` makes the status that is stored of the account's: a run adds what the books do not know.
     """
@@ -63,6 +60,7 @@ class StateManager:
         store: Store | None = None,
         flush_interval: float = 0.25,
         snapshot_interval: float = 60.0,
+        stalled_after: float = 5.0,
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"
         self.books = books or Books(Account.opened(run_id, "USDT", DEFAULT_CASH))
@@ -72,90 +70,56 @@ class StateManager:
         self._run_id = run_id
         self._bus = bus
         self._clock: Clock = bus.clock if bus is not None else WallClock()
-        self._store = store
-        self._flush_interval = flush_interval
-        self._snapshot_interval = snapshot_interval
-        self._flushed_seq = 0
-        self._changed_by_hand = False
-        self._snapshot_at = -math.inf
-        self._behind_since: float | None = None
         self._notes: dict[str, Any] = {}
         self._reported: dict[str, dict[str, Any]] = {}
-        self._flushing = asyncio.Lock()
         self._attached: list[AnyHandler] = []
-        self._task: asyncio.Task[None] | None = None
+        self._started = False
+        self._projection: Projection | None = None
+        if store is not None:
+            self._projection = Projection(
+                store,
+                self.books,
+                bus,
+                self._changes,
+                flush_interval=flush_interval,
+                snapshot_interval=snapshot_interval,
+                stalled_after=stalled_after,
+            )
 
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Attach to the bus and begin to project; does nothing when already started."""
-        if self._attached or self._task is not None:
+        if self._started:
             return
+        self._started = True
         self.check()
         if self._bus is not None:
             self._attached = attach_books(self._bus.core, self.books)
             self._bus.components.started(self.name)
-        if self._store is not None:
-            self._task = asyncio.ensure_future(self._keep_projecting())
+        if self._projection is not None:
+            self._projection.start()
 
     async def stop(self) -> None:
         """Write what is left, with a snapshot, and detach."""
-        if self._task is not None:
-            async with self._flushing:  # a write under way ends: cancelled, it would be done again
-                self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-            await self.flush(snapshot=True)
+        if self._projection is not None:
+            await self._projection.stop()
         if self._bus is not None:
             for handler in self._attached:
                 self._bus.detach(handler)
             self._bus.components.stopped(self.name)
         self._attached.clear()
-
-    async def _keep_projecting(self) -> None:
-        while True:
-            await asyncio.sleep(self._flush_interval)
-            try:
-                await self.flush()
-            except Exception as error:  # `describe` is others' code; whatever it is, go on trying
-                self._tell_if_stalled(harmless(error))
+        self._started = False
 
     async def flush(self, *, snapshot: bool = False) -> None:
-        """Project every change since the last time. Raises StateError, and keeps the changes then.
+        """Write every change to the database now. Raises StateError, and keeps the changes then.
 
-        Once the journal has failed the books may be ahead of it, and nothing is projected any more.
+        Once the journal has failed the books may be ahead of it, and nothing is written any more.
         """
-        if self._store is None or (self._bus is not None and self._bus.failure is not None):
-            return
-        async with self._flushing:
-            if self.last_seq == self._flushed_seq and not snapshot and not self._changed_by_hand:
-                return
-            now = time.monotonic()
-            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
-            changes = await self._changes(snapshot=due)
-            books = self.books
-            orders, books.touched = books.touched, {}
-            fills, books.new_fills = books.new_fills, []
-            try:
-                await self._sync_journal()
-                await self._store.write(changes)
-            except BaseException:  # a cancel is no better than an error: they are offered again
-                books.touched = {**orders, **books.touched}
-                books.new_fills = fills + books.new_fills
-                raise
-            self._flushed_seq = changes.last_seq
-            self._changed_by_hand = False
-            self._behind_since = None
-            if due:
-                self._snapshot_at = now
+        if self._projection is not None:
+            await self._projection.flush(snapshot=snapshot)
 
-    async def _sync_journal(self) -> None:
-        """The database outlives a loss of power: it must not know what a strict journal would not."""
-        journal = self._bus.command_release.journal if self._bus is not None else None
-        if journal is not None and journal.strict:
-            await asyncio.to_thread(journal.sync)
-
-    async def _changes(self, *, snapshot: bool) -> Changes:
+    def _changes(self, snapshot: bool) -> Changes:
         books = self.books
         if snapshot:
             self.check()
@@ -173,19 +137,6 @@ class StateManager:
             snapshot=books.snapshot() if snapshot else None,
             taken_at=time.time_ns(),
         )
-
-    def _tell_if_stalled(self, message: str) -> None:
-        now = time.monotonic()
-        if self._behind_since is None:
-            self._behind_since = now
-        if now - self._behind_since >= STALLED_AFTER_S and self._bus is not None:
-            self._behind_since = now
-            self._bus.post(
-                SystemEvent(
-                    source_component="state", kind=SystemEventKind.PROJECTION_STALLED, component="state",
-                    message=message,
-                )
-            )  # fmt: skip
 
     @property
     def last_seq(self) -> int:
@@ -254,7 +205,7 @@ class StateManager:
                 self._reported[name] = {"value": value, "at": at}
             else:
                 self._notes[name] = value
-        self._changed_by_hand = True
+        self._mark_changed()
 
     async def update_position(self, symbol: str, values: Mapping[str, Any]) -> None:
         """Set a position: {side: long|short|flat, size, entry_price, current_price}.
@@ -264,7 +215,11 @@ class StateManager:
         """
         self._refuse_on_a_journalled_run("positions")
         set_position(self.books, symbol, values)
-        self._changed_by_hand = True
+        self._mark_changed()
+
+    def _mark_changed(self) -> None:
+        if self._projection is not None:
+            self._projection.mark_changed()
 
     def _refuse_on_a_journalled_run(self, what: str) -> None:
         if self._bus is not None and self._bus.command_release.journal is not None:

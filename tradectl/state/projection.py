@@ -1,0 +1,125 @@
+"""The projection: the database follows the books in groups, a fraction of a second behind.
+
+It is never ahead of the journal: what is written is journalled first, and once the journal has failed
+nothing is written any more. What a failed write took along is offered to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import SystemEvent, SystemEventKind
+from tradectl.domain.text import harmless
+from tradectl.state.books import Books
+from tradectl.state.store import Changes, Store
+
+
+class Projection:
+    """Writes to `store` what `changes(snapshot)` gives. Seconds: at most every `flush_interval`, with a
+    snapshot at most every `snapshot_interval`; an event says when it has failed for `stalled_after`."""
+
+    def __init__(
+        self,
+        store: Store,
+        books: Books,
+        bus: EventBus | None,
+        changes: Callable[[bool], Changes],
+        *,
+        flush_interval: float,
+        snapshot_interval: float,
+        stalled_after: float,
+    ) -> None:
+        self._store = store
+        self._books = books
+        self._bus = bus
+        self._changes = changes
+        self._flush_interval = flush_interval
+        self._snapshot_interval = snapshot_interval
+        self._stalled_after = stalled_after
+        self._flushed_seq = 0
+        self._changed_by_hand = False
+        self._snapshot_at = -math.inf
+        self._behind_since: float | None = None
+        self._flushing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write; does nothing when already started."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Write what is left, with a snapshot. Raises StateError when that fails."""
+        if self._task is None:
+            return
+        async with self._flushing:  # a write under way ends: cancelled, it would be done again
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        await self.flush(snapshot=True)
+
+    def mark_changed(self) -> None:
+        """The books were changed by hand: the next flush has to write, though no record was made."""
+        self._changed_by_hand = True
+
+    async def flush(self, *, snapshot: bool = False) -> None:
+        """Write every change since the last time. Raises StateError, and keeps the changes then."""
+        if self._bus is not None and self._bus.failure is not None:
+            return
+        async with self._flushing:
+            if not snapshot and not self._changed_by_hand and self._seq() == self._flushed_seq:
+                return
+            now = time.monotonic()
+            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
+            changes = self._changes(due)
+            books = self._books
+            orders, books.touched = books.touched, {}
+            fills, books.new_fills = books.new_fills, []
+            try:
+                await self._sync_journal()
+                await self._store.write(changes)
+            except BaseException:  # a cancel is no better than an error: they are offered again
+                books.touched = {**orders, **books.touched}
+                books.new_fills = fills + books.new_fills
+                raise
+            self._flushed_seq = changes.last_seq
+            self._changed_by_hand = False
+            self._behind_since = None
+            if due:
+                self._snapshot_at = now
+
+    def _seq(self) -> int:
+        return self._bus.core.seq if self._bus is not None else self._books.last_seq
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._flush_interval)
+            try:
+                await self.flush()
+            except Exception as error:  # a run's own status is in it; whatever it is, go on trying
+                self._report_if_stalled(harmless(error))
+
+    async def _sync_journal(self) -> None:
+        """The database outlives a loss of power: it must not know what a strict journal would not."""
+        journal = self._bus.command_release.journal if self._bus is not None else None
+        if journal is not None and journal.strict:
+            await asyncio.to_thread(journal.sync)
+
+    def _report_if_stalled(self, message: str) -> None:
+        now = time.monotonic()
+        if self._behind_since is None:
+            self._behind_since = now
+        if now - self._behind_since >= self._stalled_after and self._bus is not None:
+            self._behind_since = now
+            self._bus.post(
+                SystemEvent(
+                    source_component="state",
+                    kind=SystemEventKind.PROJECTION_STALLED,
+                    component="state",
+                    message=message,
+                )
+            )
