@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from tests.fixtures.documents import document
 from tests.profiles import examples
 from tradectl.cli.panel.chart import EIGHTHS, bar, chart, sparkline, thinned
 from tradectl.cli.panel.panel import Panel, render, suits
+from tradectl.documents.run import LiveStatus
 
 SIZES = [(80, 24), (160, 50), (60, 20), (100, 30), (120, 34), (40, 12), (20, 4), (240, 70), (5, 2)]
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
@@ -83,7 +85,7 @@ def a_view(**changes: Any) -> View:
                 "side": "buy",
                 "quantity": "0.01",
                 "price": f"6000{second}.5",
-                "fee": "0.6",
+                "fee_value": "0.6",
             }
             for second in range(9)
         ],
@@ -119,7 +121,7 @@ def a_view(**changes: Any) -> View:
 
 def drawn(view: View, width: int = 80, height: int = 24) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), record=True)
-    console.print(render(view, width, height))
+    console.print(render(document(LiveStatus, view), width, height))
     return console.export_text().removesuffix("\n").split("\n")
 
 
@@ -268,7 +270,7 @@ def test_what_is_held_back_is_said() -> None:
 )
 def test_the_state_has_a_word_and_a_colour(state: str, colour: str) -> None:
     console = Console(width=80, height=24, force_terminal=True, color_system="standard")
-    segments = console.render(render(a_view(state=state), 80, 24))
+    segments = console.render(render(document(LiveStatus, a_view(state=state)), 80, 24))
     style = next(s.style for s in segments if s.text == f" {state} ")
     assert style is not None
     assert style.bgcolor is not None
@@ -378,7 +380,7 @@ views = st.fixed_dictionaries(
 @given(view=views, width=st.integers(1, 200), height=st.integers(1, 60))
 def test_any_view_fits_any_terminal(view: View, width: int, height: int) -> None:
     console = Console(width=width, height=height, file=io.StringIO())
-    lines = console.render_lines(render(view, width, height), pad=False)
+    lines = console.render_lines(render(document(LiveStatus, view), width, height), pad=False)
     shown = ["".join(segment.text for segment in line) for line in lines]
     assert [cell_len(line) for line in shown] == [width] * height
     assert all(line.isprintable() for line in shown)
@@ -388,7 +390,7 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
     output = io.BytesIO()
     file = io.TextIOWrapper(output, encoding="ascii")
     console = Console(file=file, width=80, height=24, force_terminal=True)
-    console.print(render(a_view(run_id="köln"), 80, 24))
+    console.print(render(document(LiveStatus, a_view(run_id="köln")), 80, 24))
     file.flush()
     assert b"PAPER - SIMULATED" in output.getvalue()
 
@@ -456,10 +458,10 @@ async def test_the_panel_shows_frames_until_stopped_and_gives_the_screen_back() 
     console, stop = a_terminal(), asyncio.Event()
     views = iter(range(3))
 
-    def view() -> View:
+    def view() -> LiveStatus:
         if (n := next(views)) == 2:
             stop.set()
-        return a_view(run_id=f"frame-{n}")
+        return document(LiveStatus, a_view(run_id=f"frame-{n}"))
 
     await Panel(view, console, refresh_per_second=1_000).run(stop)
     output = written(console)
@@ -470,7 +472,7 @@ async def test_the_panel_shows_frames_until_stopped_and_gives_the_screen_back() 
 async def test_an_error_of_the_view_gives_the_screen_back_and_is_raised() -> None:
     console = a_terminal()
 
-    def view() -> View:
+    def view() -> LiveStatus:
         raise LookupError("no such state")
 
     with pytest.raises(LookupError):
@@ -481,9 +483,9 @@ async def test_an_error_of_the_view_gives_the_screen_back_and_is_raised() -> Non
 async def test_a_cancelled_panel_gives_the_screen_back() -> None:
     console, shown = a_terminal(), asyncio.Event()
 
-    def view() -> View:
+    def view() -> LiveStatus:
         shown.set()
-        return a_view()
+        return document(LiveStatus, a_view())
 
     task = asyncio.create_task(Panel(view, console).run(asyncio.Event()))
     await shown.wait()
@@ -509,7 +511,7 @@ async def test_a_terminal_that_takes_nothing_does_not_hold_up_the_loop() -> None
             return super().write(output)
 
     console = a_terminal(Frozen())
-    task = asyncio.create_task(Panel(a_view, console).run(stop))
+    task = asyncio.create_task(Panel(lambda: document(LiveStatus, a_view()), console).run(stop))
     await stuck.wait()
     assert not task.done()
     stop.set()
@@ -529,10 +531,10 @@ async def test_what_is_printed_meanwhile_comes_after_the_panel(
     monkeypatch.setattr(sys, "stdout", terminal)
     console = Console(force_terminal=True, width=80, height=24)
 
-    def view() -> View:
+    def view() -> LiveStatus:
         print("a strategy prints")
         stop.set()
-        return a_view()
+        return document(LiveStatus, a_view())
 
     await Panel(view, console).run(stop)
     output = terminal.getvalue()

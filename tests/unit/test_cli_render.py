@@ -12,11 +12,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 from rich.console import Console, RenderableType
 
 from tests.fixtures.books import approved
-from tradectl.cli.output import figures, render
+from tests.fixtures.documents import document, documents
+from tradectl.cli.output import figures, render, reports
 from tradectl.cli.output.lines import LineLog
+from tradectl.documents.account import FillRow, OrderRow, PortfolioTotals, PositionRow
+from tradectl.documents.market import AvailableStrategy
+from tradectl.documents.operations import Receipt, Reconciliation, ReplayReport
+from tradectl.documents.run import AlertRow, LiveStatus, RunRow, Status, Summary
 from tradectl.domain.events import (
     AnyEvent,
     CancelRequested,
@@ -120,8 +126,9 @@ def test_a_gain_has_a_sign_and_nothing_has_none() -> None:
 
 def test_net_profit_is_after_fees() -> None:
     books = {"realized_pnl": "10", "unrealized_pnl": "-2.5", "fees": "0.5"}
-    assert figures.net(books) == Decimal("7.0")
-    assert figures.net({}) is None
+    assert figures.net(document(PortfolioTotals, books)) == Decimal("7.0")
+    assert figures.net(document(PortfolioTotals, {})) is None
+    assert figures.net(None) is None
 
 
 # --- harmless -------------------------------------------------------------------------------------
@@ -212,6 +219,21 @@ RUN = {
 }
 
 
+STRATEGY = {"name": "ema_cross", "description": "Fast above slow.", "parameters": {"fast": 12}}
+ROWS: dict[Callable[[Any], RenderableType], type[Struct]] = {
+    render.positions: PositionRow,
+    render.orders: OrderRow,
+    render.fills: FillRow,
+    render.alerts: AlertRow,
+    render.runs: RunRow,
+    render.strategies: AvailableStrategy,
+}
+
+
+def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> RenderableType:
+    return table(documents(ROWS[table], rows))
+
+
 @pytest.mark.parametrize(
     ("table", "row", "words"),
     [
@@ -247,7 +269,7 @@ RUN = {
 def test_a_row_shows_its_json(
     table: Callable[[Any], RenderableType], row: dict[str, Any], words: str
 ) -> None:
-    assert shown(table([row])).splitlines()[1].split() == words.split()
+    assert shown(table_of(table, row)).splitlines()[1].split() == words.split()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +290,7 @@ def test_an_empty_table_says_what_that_means(
 
 
 def test_a_narrow_terminal_drops_columns_but_cuts_no_figure() -> None:
-    lines = shown(render.fills([FILL]), width=50).splitlines()
+    lines = shown(table_of(render.fills, FILL), width=50).splitlines()
     assert lines[0].split() == ["symbol", "side", "quantity", "price"]
     assert all(len(line) <= 50 for line in lines)
     assert "60,000.00" in lines[1]
@@ -276,41 +298,62 @@ def test_a_narrow_terminal_drops_columns_but_cuts_no_figure() -> None:
 
 @pytest.mark.parametrize("table", [render.positions, render.orders, render.fills, render.alerts])
 def test_rows_without_fields_are_rows_still(table: Callable[[Any], RenderableType]) -> None:
-    assert len(shown(table([{}])).splitlines()) == 2
+    assert len(shown(table_of(table, {})).splitlines()) == 2
 
 
 def test_texts_in_rows_are_shown_never_obeyed() -> None:
     row = dict.fromkeys((*POSITION, *ORDER, *FILL, *ALERT, *RUN), EVIL)
     for table in (render.positions, render.orders, render.fills, render.alerts, render.runs):
-        output = shown(table([row]), 1_000)
+        output = shown(table_of(table, row), 1_000)
         assert all(line.isprintable() for line in output.splitlines())
-    assert "[bold]x[/bold]" in shown(render.alerts([row]), 1_000)
+    assert "[bold]x[/bold]" in shown(table_of(render.alerts, row), 1_000)
 
 
 def test_a_profit_is_green_and_a_loss_is_red() -> None:
-    output = shown(render.positions([POSITION]), colour=True)
+    output = shown(table_of(render.positions, POSITION), colour=True)
     assert re.search(r"\x1b\[32m *\+12\.18", output)
     assert re.search(r"\x1b\[31m *-3\.50", output)
 
 
 def test_no_colour_where_there_is_no_terminal() -> None:
-    assert "\x1b" not in shown(render.status({"state": "HALTED", "positions": [POSITION]}))
+    assert "\x1b" not in shown(status({"state": "HALTED", "positions": [POSITION]}))
 
 
 def test_under_a_pipe_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
-    render.show(render.alerts([{**ALERT, "message": "word " * 60}]))
+    render.show(table_of(render.alerts, {**ALERT, "message": "word " * 60}))
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_strategies_list_their_parameters() -> None:
-    row = {"name": "ema_cross", "description": "Fast above slow.", "parameters": {"fast": 12}}
-    assert shown(render.strategies([row])).splitlines() == [
+    assert shown(table_of(render.strategies, STRATEGY)).splitlines() == [
         "ema_cross  Fast above slow.",
         "  fast = 12",
     ]
 
 
 # --- status, summary, replay, receipt -------------------------------------------------------------
+
+
+def status(data: dict[str, Any]) -> RenderableType:
+    return render.status(document(Status, data))
+
+
+def summary(data: dict[str, Any]) -> RenderableType:
+    return render.summary(document(Summary, data))
+
+
+def replay(data: dict[str, Any]) -> RenderableType:
+    return reports.replay(document(ReplayReport, data))
+
+
+def receipt(data: dict[str, Any]) -> RenderableType:
+    nothing_left: dict[str, Any] = {"cancelled": [], "closed": [], "confirmed": False}
+    return reports.receipt(document(Receipt, nothing_left | data))
+
+
+def reconciliation(data: dict[str, Any]) -> RenderableType:
+    return reports.reconciliation(document(Reconciliation, data))
+
 
 BOOKS = {
     "equity": "10006.06",
@@ -323,7 +366,7 @@ BOOKS = {
 
 
 def test_status_without_a_run_shows_the_last_durable_state_and_says_so() -> None:
-    output = shown(render.status({"running": False, "portfolio": BOOKS, "positions": [POSITION]}))
+    output = shown(status({"running": False, "portfolio": BOOKS, "positions": [POSITION]}))
     assert output.startswith("STOPPED")
     assert "nothing is running: this is the last durable state" in output
     assert "equity      10,006.06" in output
@@ -332,7 +375,7 @@ def test_status_without_a_run_shows_the_last_durable_state_and_says_so() -> None
 
 def test_status_names_a_halt_and_the_way_out() -> None:
     halt = {"reason": "operator", "since": "2026-11-22T20:01:02Z"}
-    output = shown(render.status({"state": "HALTED", "halt": halt}))
+    output = shown(status({"state": "HALTED", "halt": halt}))
     assert "HALTED since 2026-11-22 20:01:02 UTC: operator" in output
     assert "clear-halt --confirm" in output
 
@@ -354,7 +397,7 @@ def test_the_summary_tells_why_what_and_how_to_replay() -> None:
         "journal": "/var/tmp/my runs/20261122.jsonl",
         "state_hash": "ab12",
     }
-    lines = shown(render.summary(data)).splitlines()
+    lines = shown(summary(data)).splitlines()
     assert lines[0] == "STOPPED  PAPER · RECORDED  run 20261122-200102"
     assert lines[-1] == "tradectl replay '/var/tmp/my runs/20261122.jsonl'"
     for line in (
@@ -371,19 +414,22 @@ def test_the_summary_tells_why_what_and_how_to_replay() -> None:
 
 def test_a_journal_below_home_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
-    output = shown(render.summary({"journal": "/home/ada/runs/1.jsonl"}))
+    output = shown(summary({"journal": "/home/ada/runs/1.jsonl"}))
     assert "tradectl replay ~/runs/1.jsonl" in output
 
 
 def test_a_summary_of_nothing_is_no_error() -> None:
-    assert "equity      -" in shown(render.summary({}))
+    assert "equity      -" in shown(summary({}))
 
 
 @pytest.mark.parametrize(
     ("result", "words"),
     [
         ({"verified": True, "compared": 567}, "VERIFIED"),
-        ({"verified": False, "divergences": 2, "first_divergence": 17}, "DIVERGED: 2 decisions"),
+        (
+            {"verified": False, "divergences": 2, "first_divergence": {"seq": 17}},
+            "DIVERGED: 2 decisions",
+        ),
         ({"verified": False, "divergences": 1, "first_divergence": {"seq": 17}}, "seq         17"),
         ({"verified": False, "divergences": 0}, "NOT VERIFIED"),
         ({"verified": True, "truncated_tail": True}, "the last record is torn"),
@@ -391,12 +437,12 @@ def test_a_summary_of_nothing_is_no_error() -> None:
     ],
 )
 def test_a_replay_says_its_verdict(result: dict[str, Any], words: str) -> None:
-    assert words in shown(render.replay(result))
+    assert words in shown(replay(result))
 
 
 def test_a_receipt_names_what_was_done_and_what_is_left() -> None:
     output = shown(
-        render.receipt(
+        receipt(
             {
                 "latched": True,
                 "latched_ms": 2.34,
@@ -404,7 +450,7 @@ def test_a_receipt_names_what_was_done_and_what_is_left() -> None:
                 "confirmed_ms": 120,
                 "method": "direct",
                 "cancelled": ["r-1", "r-2"],
-                "closed": [{"symbol": "BTCUSDT", "side": "sell", "quantity": "0.05"}],
+                "closed": ["BTCUSDT"],
                 "open_orders_left": [],
                 "positions_left": [],
             }
@@ -412,15 +458,15 @@ def test_a_receipt_names_what_was_done_and_what_is_left() -> None:
     )
     assert "HALTED in 2.3 ms, confirmed by this command in 120 ms" in output
     assert "cancelled   r-1, r-2" in output
-    assert "closed      sell 0.05 BTCUSDT" in output
+    assert "closed      BTCUSDT" in output
     assert "positions   none" in output
 
 
 def test_a_receipt_that_is_not_confirmed_says_so_aloud() -> None:
-    output = shown(render.receipt({"latched": True, "latched_ms": 2, "open_orders_left": ["r-3"]}))
+    output = shown(receipt({"latched": True, "latched_ms": 2, "open_orders_left": ["r-3"]}))
     assert "NOT CONFIRMED" in output
     assert "orders left r-3" in output
-    assert "NOT LATCHED" in shown(render.receipt({}))
+    assert "NOT LATCHED" in shown(receipt({}))
 
 
 def reconciled(**changes: Any) -> dict[str, Any]:
@@ -452,7 +498,7 @@ def reconciled(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_reconciliation_stands_side_by_side_and_says_what_settles_it() -> None:
-    output = shown(render.reconciliation(reconciled()))
+    output = shown(reconciliation(reconciled()))
     assert "NOT CLEAN: `tradectl reconcile --accept exchange`" in output
     assert re.search(r"BTCUSDT +binance +0.5 +0.5 +0.4 +-0.1 +0 +mismatch", output)
     assert "not ours: left alone" in output
@@ -461,9 +507,9 @@ def test_a_reconciliation_stands_side_by_side_and_says_what_settles_it() -> None
 
 
 def test_a_clean_reconciliation_and_an_exchange_out_of_reach() -> None:
-    assert "CLEAN: journal" in shown(render.reconciliation(reconciled(clean=True)))
+    assert "CLEAN: journal" in shown(reconciliation(reconciled(clean=True)))
     away = [{"exchange": "binance", "error": "no answer"}]
-    output = shown(render.reconciliation(reconciled(unreachable=away)))
+    output = shown(reconciliation(reconciled(unreachable=away)))
     assert "not reached binance: no answer" in output
 
 
@@ -585,7 +631,7 @@ def test_a_line_stays_one_line_whatever_is_in_it() -> None:
 
 
 def test_an_alert_is_a_line() -> None:
-    assert LineLog().alert(ALERT, AT) == (
+    assert LineLog().alert(document(AlertRow, ALERT), AT) == (
         f"{STAMP} ALERT CRITICAL no data for 40 s (3 times) (feed)"
     )
 
@@ -602,11 +648,13 @@ def test_the_heartbeat_says_how_the_run_is_doing() -> None:
         "progress": {"fraction": 0.42, "eta_s": 43},
         "alerts": [ALERT],
     }
-    assert LineLog().heartbeat(view, AT) == (
+    assert LineLog().heartbeat(document(LiveStatus, view), AT) == (
         f"{STAMP} STATUS RUNNING PAPER · RECORDED, equity 10,006.06, pnl +6.06, positions 1, "
         "orders 0, events 129,456, 1,239/s, 42%, left 0:43, alerts 1"
     )
-    assert LineLog().heartbeat({}, AT).startswith(f"{STAMP} STATUS -, equity -")
+    assert (
+        LineLog().heartbeat(LiveStatus(), AT).startswith(f"{STAMP} STATUS STOPPED PAPER, equity -")
+    )
 
 
 def test_the_line_log_does_not_load_rich() -> None:

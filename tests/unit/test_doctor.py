@@ -22,10 +22,11 @@ from tests.fixtures.doctor import (
     stands_in,
 )
 from tradectl.cli.commands import doctor as doctor_cmd
+from tradectl.cli.output.reports import findings as render_findings
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_probe
 from tradectl.doctor.examination import diagnose
-from tradectl.doctor.finding import failed, is_fit, passed, shown, warned
+from tradectl.doctor.finding import failed, is_fit, passed, report_of, shown, warned
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ConfigError, NotExecuted, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -246,7 +247,7 @@ def test_a_table_keeps_every_word() -> None:
     findings = [passed("a", "well"), warned("b", "so so", "do this"), failed("c", "x " * 80, "y")]
     console = Console(width=60, file=io.StringIO())
     with console.capture() as captured:
-        console.print(doctor_cmd.table(findings))
+        console.print(render_findings(report_of(findings)))
     text = captured.get()
     assert "-> do this" in text
     assert text.count("x") == 80

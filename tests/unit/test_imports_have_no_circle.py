@@ -18,7 +18,6 @@ import tradectl
 ROOT = Path(tradectl.__file__).parent
 Graph = Mapping[str, set[str]]
 KNOWN: Graph = {
-    "tradectl.cli.commands.live_approval": {"tradectl.cli.commands.doctor"},
     "tradectl.runtime.control_handlers": {"tradectl.runtime.run"},
     "tradectl.runtime.run_status": {"tradectl.runtime.run"},
 }

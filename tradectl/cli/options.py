@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,15 +36,17 @@ def print_json(document: Any) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def print_data(data: Any, as_json: bool, table: str) -> None:
-    """`data` as JSON, or by the table function of that name in `render`."""
+def print_data(document: Any, as_json: bool, renderer: str) -> None:
+    """`document` as JSON, or as the function of `cli/output` shows it that `renderer` names, such as
+    `render.positions`: by name, because Rich is loaded only where it is needed."""
     if as_json:
-        print_json(data)
+        print_json(document)
         return
-    from tradectl.cli.output import render
+    from tradectl.cli.output.render import show
 
-    to_table: Callable[[Any], Any] = getattr(render, table)
-    render.show(to_table(msgspec.to_builtins(data)))
+    module, _, function = renderer.partition(".")
+    found = importlib.import_module(f"tradectl.cli.output.{module}")
+    show(getattr(found, function)(document))
 
 
 def parse_speed(text: str) -> float | None:

@@ -54,30 +54,30 @@ def status(
         document = inspector.status()
         if watch and not as_json:
             sys.stdout.write("\x1b[2J\x1b[H")
-        print_data(document, as_json, "status")
+        print_data(document, as_json, "render.status")
         if not watch:
             return
         time.sleep(WATCH_S)
 
 
 def positions(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    print_data(_inspector(state_dir).status().positions, as_json, "positions")
+    print_data(_inspector(state_dir).status().positions, as_json, "render.positions")
 
 
 def orders(
     as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
 ) -> None:
-    print_data(_inspector(state_dir).orders(limit), as_json, "orders")
+    print_data(_inspector(state_dir).orders(limit), as_json, "render.orders")
 
 
 def fills(
     as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
 ) -> None:
-    print_data(_inspector(state_dir).fills(limit), as_json, "fills")
+    print_data(_inspector(state_dir).fills(limit), as_json, "render.fills")
 
 
 def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    print_data(_inspector(state_dir).runs(), as_json, "runs")
+    print_data(_inspector(state_dir).runs(), as_json, "render.runs")
 
 
 def _inspector(state_dir: Path | None) -> Inspector:

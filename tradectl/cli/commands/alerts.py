@@ -57,7 +57,7 @@ def list_alerts(
     while True:
         rows = [row for row in _rows(state_dir, everything) if _rank(row) >= lowest]
         if not follow:
-            print_data(rows, as_json, "alerts")
+            print_data(rows, as_json, "render.alerts")
             return
         fresh = [row for row in rows if seen.get(row.id) != row]
         for row in fresh:

@@ -85,7 +85,7 @@ def emergency_stop(
     receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer
     if everything and not yes and _wants_all(receipt):
         receipt = stop(everything=True)
-    print_data(receipt, as_json, "receipt")
+    print_data(receipt, as_json, "reports.receipt")
     if not receipt.latched:
         raise typer.Exit(1)
     if not receipt.confirmed:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_json
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from tradectl.documents.operations import Finding
 
 HELP = """Look at everything that trading needs, and say what is to be mended.
 
@@ -27,7 +21,6 @@ Examples:
 
     tradectl doctor -c tradectl.toml --paper
 """
-FIT, NOT_FIT = "fit to trade", "not fit to trade"
 
 
 def register(app: typer.Typer) -> None:
@@ -52,68 +45,18 @@ def doctor(
     from tradectl.cli.commands.live_approval import check_mode
     from tradectl.config.load import load_settings
     from tradectl.doctor.examination import diagnose
-    from tradectl.doctor.finding import is_fit, report_of
+    from tradectl.doctor.finding import report_of
     from tradectl.state.directory import StateDir
 
     settings = load_settings(config)
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
     findings = asyncio.run(diagnose(settings, StateDir(state_dir), config))
+    report = report_of(findings)
     if as_json:
-        print_json(report_of(findings))
+        print_json(report)
     else:
-        show(findings)
-    raise typer.Exit(0 if is_fit(findings) else 1)
+        from tradectl.cli.output.reports import show_findings
 
-
-def show(findings: Sequence[Finding], *, stderr: bool = False) -> None:
-    """A table on a terminal; elsewhere one line for each finding."""
-    from tradectl.cli.output import render
-    from tradectl.cli.output.listing import console
-
-    to = console(stderr=stderr)
-    if to.is_terminal:
-        render.show(table(findings), to)
-    else:
-        for line in lines(findings):
-            typer.echo(line, err=stderr)
-
-
-def lines(findings: Sequence[Finding]) -> list[str]:
-    told = [
-        f"{finding.verdict}  {finding.check}: {finding.message}"
-        + (f" -> {finding.mend}" if finding.mend else "")
-        for finding in findings
-    ]
-    return [*told, verdict(findings)]
-
-
-def verdict(findings: Sequence[Finding]) -> str:
-    from tradectl.documents.operations import Verdict
-
-    counts = [(v, sum(f.verdict is v for f in findings)) for v in Verdict]
-    told = ", ".join(f"{count} {v}" for v, count in counts)
-    return f"{NOT_FIT if counts[-1][1] else FIT}: {told}"
-
-
-def table(findings: Sequence[Finding]) -> RenderableType:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, WARN
-    from tradectl.doctor.finding import is_fit
-    from tradectl.documents.operations import Verdict
-
-    styles = {Verdict.PASSED: GOOD, Verdict.WARNED: WARN, Verdict.FAILED: BAD}
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold", max_width=28)
-    grid.add_column(overflow="fold", ratio=1)
-    for finding in findings:
-        words = Text(finding.message)
-        if finding.mend:
-            words.append(f"\n-> {finding.mend}", DIM)
-        grid.add_row(Text(finding.verdict, styles[finding.verdict]), Text(finding.check), words)
-    end = GOOD + BOLD if is_fit(findings) else LOUD
-    return Group(grid, Text(verdict(findings), end))
+        show_findings(report)
+    raise typer.Exit(0 if report.ok else 1)

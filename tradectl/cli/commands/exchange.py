@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradectl.cli.commands import record as record_cmd
-from tradectl.cli.commands.public_venue import chosen, opened, show
-from tradectl.cli.options import ConfigOption, JsonOption
+from tradectl.cli.commands.public_venue import chosen, opened
+from tradectl.cli.options import ConfigOption, JsonOption, print_data
 
 if TYPE_CHECKING:
     from tradectl.documents.market import MarketRow
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def exchanges(as_json: JsonOption = False) -> None:
     from tradectl.exchange.ccxt_venue.catalogue import reachable_exchanges
 
-    show(reachable_exchanges(), "exchanges", as_json=as_json)
+    print_data(reachable_exchanges(), as_json, "render.exchanges")
 
 
 def markets(
@@ -69,7 +69,7 @@ def markets(
         for info in asyncio.run(_markets(exchange, market, config))
         if (everything or info.supported) and _is_meant(info, quote, search)
     ]
-    show(rows, "markets", as_json=as_json)
+    print_data(rows, as_json, "render.markets")
 
 
 async def _markets(exchange: str, market: str | None, config: Path | None) -> list[MarketInfo]:

@@ -83,14 +83,16 @@ def approval(
 
 
 async def _examine(venues: Venues, state_dir: StateDir, config_path: Path | None) -> None:
-    from tradectl.cli.commands.doctor import show
-    from tradectl.doctor.examination import examine, is_fit
+    from tradectl.cli.output.reports import show_findings
+    from tradectl.doctor.examination import examine
+    from tradectl.doctor.finding import report_of
 
     findings = await examine(
         venues.settings, venues, state_dir, private=True, config_path=config_path
     )
-    show(findings, stderr=True)
-    if not is_fit(findings):
+    report = report_of(findings)
+    show_findings(report, stderr=True)
+    if not report.ok:
         raise TradectlError(f"not fit to trade live: {_failures(findings)}")
 
 

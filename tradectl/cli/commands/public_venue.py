@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from tradectl.cli.options import print_json
 from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, UsageError
 
 if TYPE_CHECKING:
@@ -52,13 +49,4 @@ async def _reach(venue: Venue) -> None:
         raise NotExecuted(f"{venue.name} cannot be reached: {error}", error.retry_after) from error
 
 
-def show(data: Any, table: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(data)
-        return
-    from tradectl.cli.output import exchange_tables, render
-
-    render.show(getattr(exchange_tables, table)(msgspec.to_builtins(data)))
-
-
-__all__ = ["chosen", "opened", "show"]
+__all__ = ["chosen", "opened"]

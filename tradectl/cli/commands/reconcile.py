@@ -36,6 +36,6 @@ def reconcile(
     from tradectl.state.directory import StateDir
 
     found = compare(StateDir(state_dir), accept=accept is not None)
-    print_data(found, as_json, "reconciliation")
+    print_data(found, as_json, "reports.reconciliation")
     if not found.clean:
         raise typer.Exit(1)

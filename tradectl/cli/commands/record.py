@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.commands.public_venue import chosen, opened, show
-from tradectl.cli.options import ConfigOption, JsonOption
+from tradectl.cli.commands.public_venue import chosen, opened
+from tradectl.cli.options import ConfigOption, JsonOption, print_data
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def record(
     import asyncio
 
     summary = asyncio.run(_record(exchange, symbol, channel, duration, output, config))
-    show(summary, "recording", as_json=as_json)
+    print_data(summary, as_json, "render.recording")
     if not summary.events:
         typer.echo(f"tradectl: nothing came from {summary.source}", err=True)
         raise typer.Exit(NOTHING_CAME)

@@ -57,7 +57,7 @@ def replay(
         speed=multiple,
         progress=_progress if sys.stderr.isatty() and not as_json else None,
     )
-    print_data(report, as_json, "replay")
+    print_data(report, as_json, "reports.replay")
     if report.divergences:
         raise typer.Exit(DIVERGED)
 
@@ -68,7 +68,7 @@ def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
     from tradectl.replay.counterfactual import counterfactual
 
     result = counterfactual(file, load_settings(config))
-    print_data(result, as_json, "counterfactual")
+    print_data(result, as_json, "reports.counterfactual")
 
 
 def _progress(events: int) -> None:

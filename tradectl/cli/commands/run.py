@@ -112,7 +112,7 @@ def run(
         approve=approval(yes, config) if settings.mode == "live" else None,
     )
     summary = asyncio.run(trade(options, _screen(headless=headless)))
-    print_data(summary, as_json, "summary")
+    print_data(summary, as_json, "render.summary")
     raise typer.Exit(summary.exit_code)
 
 
@@ -161,4 +161,4 @@ def strategies(as_json: JsonOption = False) -> None:
         )
         for info in available()
     ]
-    print_data(rows, as_json, "strategies")
+    print_data(rows, as_json, "render.strategies")

@@ -1,4 +1,4 @@
-"""How a field of a JSON row is shown: the words, rounded and harmless, and their colour.
+"""How a field of a document is shown: the words, rounded and harmless, and their colour.
 
 Colour only repeats what a word or a sign says already, so nothing is lost without it. Profit and
 loss own green and red; long and short are cyan and magenta.
@@ -6,12 +6,14 @@ loss own green and red; long and short are cyan and magenta.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
 from rich.style import Style
 
 from tradectl.cli.output import figures
+from tradectl.documents.account import OrderRow
+from tradectl.documents.run import AlertRow, ComponentRow
 from tradectl.domain.text import harmless
 
 PLAIN = Style()
@@ -49,97 +51,105 @@ class Cell(NamedTuple):
     style: Style = PLAIN
 
 
-Row = Mapping[str, Any]
-Show = Callable[[Row], Cell]
+Row = TypeVar("Row")
 
 
-class Column(NamedTuple):
-    """A field of a table. Where the width does not suffice, columns of the lowest `keep` go first;
-    a `flexible` text gives way before that, down to `least` cells."""
+class Column(NamedTuple, Generic[Row]):
+    """A column of a table, and how it shows a row. Where the width does not suffice, columns of the
+    lowest `keep` go first; a `flexible` text gives way before that, down to `least` cells."""
 
     name: str
-    show: Show
+    show: Callable[[Row], Cell]
     least: int = 0
     keep: int = 1
     right: bool = False
     flexible: bool = False
 
 
-def figure(key: str, spelled: Callable[[Any], str]) -> Show:
-    return lambda row: Cell(spelled(row.get(key)))
+def text(value: object, style: Style = PLAIN) -> Cell:
+    return Cell(harmless(value or ""), style)
 
 
-def text(key: str, style: Style = PLAIN) -> Show:
-    return lambda row: Cell(harmless(row.get(key) or ""), style)
+def money(value: object) -> Cell:
+    return Cell(figures.money(value))
 
 
-def profit_of(key: str) -> Show:
-    return lambda row: profit(row.get(key))
+def price(value: object) -> Cell:
+    return Cell(figures.price(value))
 
 
-def clock(key: str) -> Show:
-    return lambda row: Cell(figures.clock(row.get(key)), DIM)
+def quantity(value: object) -> Cell:
+    return Cell(figures.quantity(value))
 
 
-def moment(key: str) -> Show:
-    return lambda row: Cell(figures.moment(row.get(key)), DIM)
+def short_quantity(value: object) -> Cell:
+    return Cell(figures.short_quantity(value))
 
 
-def side(key: str) -> Show:
-    def show(row: Row) -> Cell:
-        word = harmless(row.get(key) or figures.NOTHING, 8).lower()
-        return Cell(word, SIDES.get(word, PLAIN))
-
-    return show
+def count(value: object) -> Cell:
+    return Cell(figures.count(value))
 
 
-def profit(value: Any) -> Cell:
+def profit(value: object) -> Cell:
     """A signed amount of money, green or red."""
     amount = figures.decimal(value) or 0
     style = GOOD if amount > 0 else BAD if amount < 0 else PLAIN
     return Cell(figures.money(value, signed=True), style)
 
 
-def order_type(row: Row) -> Cell:
-    return Cell(harmless(row.get("type") or figures.NOTHING, 16).replace("_", "-"))
+def clock(time: object) -> Cell:
+    return Cell(figures.clock(time), DIM)
 
 
-def order_price(row: Row) -> Cell:
+def moment(time: object) -> Cell:
+    return Cell(figures.moment(time), DIM)
+
+
+def side(value: object) -> Cell:
+    word = harmless(value or figures.NOTHING, 8).lower()
+    return Cell(word, SIDES.get(word, PLAIN))
+
+
+def order_type(order: OrderRow) -> Cell:
+    return Cell(harmless(order.type or figures.NOTHING, 16).replace("_", "-"))
+
+
+def order_price(order: OrderRow) -> Cell:
     """A stop is known by the price that it waits for."""
-    if row.get("price") is None and row.get("stop_price") is not None:
-        return Cell(f"at {figures.price(row['stop_price'])}")
-    return Cell(figures.price(row.get("price")))
+    if order.price is None and order.stop_price is not None:
+        return Cell(f"at {figures.price(order.stop_price)}")
+    return Cell(figures.price(order.price))
 
 
-def order_status(row: Row) -> Cell:
-    status = harmless(row.get("status") or figures.NOTHING, 24).replace("_", " ")
+def order_status(order: OrderRow) -> Cell:
+    status = harmless(order.status or figures.NOTHING, 24).replace("_", " ")
     short = status.replace("partially filled", "partial")
     return Cell(short, WARN if status == "unknown" else PLAIN)
 
 
-def severity(row: Row) -> Cell:
-    word = harmless(row.get("severity") or "info", 12).lower()
+def severity(alert: AlertRow) -> Cell:
+    word = harmless(alert.severity or "info", 12).lower()
     return Cell(word, SEVERITY_STYLES.get(word, PLAIN))
 
 
-def urgency(row: Row) -> int:
+def urgency(alert: AlertRow) -> int:
     """0 for the most severe."""
-    word = severity(row).text
+    word = severity(alert).text
     return SEVERITIES.index(word) if word in SEVERITIES else len(SEVERITIES)
 
 
-def message(row: Row) -> Cell:
-    times = figures.decimal(row.get("count")) or 1
-    words = harmless(row.get("message") or figures.NOTHING)
+def message(alert: AlertRow) -> Cell:
+    times = figures.decimal(alert.count) or 1
+    words = harmless(alert.message or figures.NOTHING)
     return Cell(f"{times}x {words}" if times > 1 else words)
 
 
-def status(row: Row) -> Cell:
-    """A component's: green when well, yellow on its way there or away, red else."""
-    word = harmless(row.get("status") or "?", 16).upper()
+def component_status(component: ComponentRow) -> Cell:
+    """Green when well, yellow on its way there or away, red else."""
+    word = harmless(component.status or "?", 16).upper()
     return Cell(word, GOOD if word in WELL else WARN if word in ON_ITS_WAY else LOUD)
 
 
-def errors(row: Row) -> Cell:
-    number = row.get("error_count") or 0
+def errors(component: ComponentRow) -> Cell:
+    number = component.error_count or 0
     return Cell(figures.count(number), WARN if number else DIM)

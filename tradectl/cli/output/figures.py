@@ -7,9 +7,11 @@ missing or is no number shows as `-`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from tradectl.documents.account import PortfolioTotals, RestrictionRow
 from tradectl.domain.money import ZERO, number
 from tradectl.domain.text import harmless
 
@@ -145,19 +147,24 @@ def moment(time: Any) -> str:
     return f"{time[:10]} {time[11:19]}" if _is_iso(time) else NOTHING
 
 
-def net(portfolio: Any) -> Decimal | None:
+def net(portfolio: PortfolioTotals | None) -> Decimal | None:
     """Realised and unrealised profit after fees; None where none of them is known."""
-    parts = [decimal(portfolio.get(k)) for k in ("realized_pnl", "unrealized_pnl", "fees")]
+    if portfolio is None:
+        return None
+    parts = [
+        decimal(amount)
+        for amount in (portfolio.realized_pnl, portfolio.unrealized_pnl, portfolio.fees)
+    ]
     if all(part is None for part in parts):
         return None
     realized, unrealized, fees = (part or ZERO for part in parts)
     return realized + unrealized - fees
 
 
-def mode_words(data: Any) -> str:
+def mode_words(mode: str, source: str) -> str:
     """What is traded where: `PAPER · SIMULATED`, `PAPER · EXCHANGE DATA`, `LIVE`."""
-    mode = harmless(data.get("mode") or "", 16).upper()
-    source = harmless(data.get("source") or "", 16).upper()
+    mode = harmless(mode or "", 16).upper()
+    source = harmless(source or "", 16).upper()
     if mode == "LIVE":
         return mode
     return " · ".join(
@@ -165,13 +172,11 @@ def mode_words(data: Any) -> str:
     )
 
 
-def restrictions(data: Any) -> list[str]:
-    """Each reason that trading is held back for, once, with the symbols that it holds."""
+def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
+    """Each reason for which trading is restricted, once, with its symbols."""
     symbols: dict[str, list[str]] = {}
-    for row in data.get("restrictions") or ():
-        symbols.setdefault(harmless(row.get("message") or row.get("kind")), []).append(
-            harmless(row.get("symbol"), 24)
-        )
+    for row in rows:
+        symbols.setdefault(harmless(row.message or row.kind), []).append(harmless(row.symbol, 24))
     return [f"{', '.join(names)} held: {why}" for why, names in symbols.items()]
 
 

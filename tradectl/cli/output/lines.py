@@ -3,15 +3,16 @@
     2026-11-22T20:01:02Z FILL buy 0.01 BTCUSDT @ 60000.00 fee 0.6 (7f3a-123-1)
 
 Market data, targets and timers are not worth a line. An order's intent is kept until risk has
-judged it, and then told in one line with the verdict. Nothing here needs Rich.
+judged it, and then shown in one line with what it said. Nothing here needs Rich.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tradectl.cli.output import figures
+from tradectl.documents.run import AlertRow, LiveStatus
 from tradectl.domain.events import (
     CancelRejected,
     CancelRequested,
@@ -46,7 +47,7 @@ class LineLog:
 
     def __init__(self) -> None:
         self._intents: dict[str, OrderSpec] = {}
-        self._tell: dict[type[Event], Callable[[Any], str | None]] = {
+        self._spellings: dict[type[Event], Callable[[Any], str | None]] = {
             OrderInitialized: self._intent,
             OrderApproved: self._approved,
             OrderDenied: self._denied,
@@ -67,37 +68,36 @@ class LineLog:
 
     def line(self, record: Record) -> str | None:
         """The record's line, or None when it is not worth one."""
-        tell = self._tell.get(type(record.event))
-        if tell is None:
-            return None
-        told = tell(record.event)
-        return None if told is None else f"{_stamp(record.at)} {told}"
+        spell = self._spellings.get(type(record.event))
+        line = None if spell is None else spell(record.event)
+        return None if line is None else f"{_stamp(record.at)} {line}"
 
-    def alert(self, alert: Mapping[str, Any], at: int) -> str:
-        """An alert as in `alerts --json`, at `at` ns UTC."""
-        times = figures.count(alert.get("count") or 1)
+    def alert(self, alert: AlertRow, at: int) -> str:
+        """At `at` ns UTC."""
+        times = figures.count(alert.count or 1)
         repeated = "" if times == "1" else f" ({times} times)"
-        severity = _word(alert, "severity").upper()
-        return f"{_stamp(at)} ALERT {severity} {_word(alert, 'message')}{repeated}{_by(alert)}"
+        by = f" ({harmless(alert.component)})" if alert.component else ""
+        return (
+            f"{_stamp(at)} ALERT {alert.severity.upper()} {harmless(alert.message)}{repeated}{by}"
+        )
 
-    def heartbeat(self, view: Mapping[str, Any], at: int) -> str:
-        """How the run is doing, from the panel's view."""
-        books, bus = view.get("portfolio") or {}, view.get("bus") or {}
+    def heartbeat(self, status: LiveStatus, at: int) -> str:
+        """How the run is doing."""
+        equity = status.portfolio.equity if status.portfolio is not None else None
         facts = [
-            f"{_word(view, 'state')} {figures.mode_words(view)}".rstrip(),
-            f"equity {figures.money(books.get('equity'))}",
-            f"pnl {figures.money(figures.net(books), signed=True)}",
-            f"positions {len(view.get('positions') or ())}",
-            f"orders {len(view.get('open_orders') or ())}",
-            f"events {figures.count(bus.get('processed'))}",
+            f"{harmless(status.state)} {figures.mode_words(status.mode, status.source)}".rstrip(),
+            f"equity {figures.money(equity)}",
+            f"pnl {figures.money(figures.net(status.portfolio), signed=True)}",
+            f"positions {len(status.positions)}",
+            f"orders {len(status.open_orders)}",
+            f"events {figures.count(status.bus.processed)}",
+            figures.rate(status.bus.rate),
         ]
-        if "rate" in bus:
-            facts.append(figures.rate(bus["rate"]))
-        if progress := view.get("progress"):
-            facts.append(f"{float(progress.get('fraction') or 0):.0%}")
-            facts.append(f"left {figures.duration(progress.get('eta_s'))}")
-        if alerts := view.get("alerts"):
-            facts.append(f"alerts {len(alerts)}")
+        if progress := status.progress:
+            facts.append(f"{float(progress.fraction or 0):.0%}")
+            facts.append(f"left {figures.duration(progress.eta_s)}")
+        if status.alerts:
+            facts.append(f"alerts {len(status.alerts)}")
         return f"{_stamp(at)} STATUS {', '.join(facts)}"
 
     def _intent(self, event: OrderInitialized) -> None:
@@ -187,11 +187,3 @@ def _against(event: LimitBreached | OrderDenied) -> str:
     if not event.limit and not event.actual:
         return ""
     return f" [limit {harmless(event.limit)}, actual {harmless(event.actual)}]"
-
-
-def _word(data: Mapping[str, Any], key: str) -> str:
-    return harmless(data.get(key) or figures.NOTHING)
-
-
-def _by(alert: Mapping[str, Any]) -> str:
-    return f" ({harmless(alert['component'])})" if alert.get("component") else ""

@@ -1,4 +1,4 @@
-"""Tables for the commands that print: Rich tables without boxes, which pipes and `grep` like too.
+"""Tables and lines for the commands that print: without boxes, which pipes and `grep` like too.
 
 On a terminal too narrow for all columns the least important go, whole; texts are folded, figures
 never cut. Under a pipe there is no width to keep to.
@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from tradectl.cli.output.cells import DIM, Cell, Column, Row
+from tradectl.cli.output import figures
+from tradectl.cli.output.cells import DIM, PLAIN, Cell, Column, Row
+from tradectl.domain.text import harmless
 
 PIPE_WIDTH = 1_000
 GAP = 2
+NAME_WIDTH = 11
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -32,11 +37,32 @@ def styled(cell: Cell) -> Text:
     return Text(cell.text, cell.style, overflow="fold")
 
 
+def line(name: str, *value: Cell) -> RenderableType:
+    """A name, and what is to be said under it; long values are folded beside it."""
+    text = Text(overflow="fold")
+    for cell in value:
+        text.append_text(styled(cell))
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=NAME_WIDTH, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(name, DIM), text)
+    return grid
+
+
+def words(value: object, style: Style = PLAIN) -> Cell:
+    return Cell(harmless(value or figures.NOTHING), style)
+
+
+def names(values: Sequence[str]) -> str:
+    """Of orders, symbols: `a, b`, or `none`."""
+    return ", ".join(map(harmless, values)) or "none"
+
+
 @dataclass(slots=True)
-class Listing:
+class Listing(Generic[Row]):
     """Rows in columns, or the sentence `empty`."""
 
-    columns: Sequence[Column]
+    columns: Sequence[Column[Row]]
     rows: Sequence[Row]
     empty: str
 

@@ -1,7 +1,7 @@
 """The live panel: what a person wants to see while the machine trades.
 
-`render` is pure: a view and a size in, a sheet of exactly that size out. `Panel` takes a view a few
-times a second and shows its sheet on the terminal's other screen, which leaves the user's own as it
+`render` is pure: a status and a size in, a sheet of exactly that size out. `Panel` takes the status a
+few times a second and shows its sheet on the terminal's other screen, which leaves the user's own as it
 was. The panel is an observer: it computes a sheet in a millisecond or two and leaves the writing to
 a thread, so that a terminal that takes nothing (Ctrl-S, a stuck line) holds up no trading.
 """
@@ -18,37 +18,37 @@ from rich.live import Live
 from tradectl.cli.output import figures
 from tradectl.cli.panel import header, tables
 from tradectl.cli.panel.grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
-from tradectl.cli.panel.header import View
 from tradectl.cli.panel.prints import held_prints
+from tradectl.documents.run import LiveStatus
 
 WIDE = 120
 TALL = 34
 SMALLEST = (20, 4)
 
 
-def render(view: View, width: int, height: int) -> RenderableType:
-    """The panel of `view` (as `status --json`, and more) in `height` lines of `width` cells. With money
-    at stake there is a red frame around it."""
-    if figures.mode_words(view) == "LIVE" and width > 2 * SMALLEST[0] and height > 2 * SMALLEST[1]:
-        return Sheet(framed(_lines(view, width - 2, height - 2), width, header.LIVE_FRAME))
-    return Sheet(_lines(view, width, height))
+def render(status: LiveStatus, width: int, height: int) -> RenderableType:
+    """The panel in `height` lines of `width` cells; a red frame around it where money is at stake."""
+    is_live = figures.mode_words(status.mode, status.source) == "LIVE"
+    if is_live and width > 2 * SMALLEST[0] and height > 2 * SMALLEST[1]:
+        return Sheet(framed(_lines(status, width - 2, height - 2), width, header.LIVE_FRAME))
+    return Sheet(_lines(status, width, height))
 
 
-def _lines(view: View, width: int, height: int) -> list[Line]:
+def _lines(status: LiveStatus, width: int, height: int) -> list[Line]:
     parts: list[Part] = [
-        *_part(header.banner(view, width), rank=-9),
-        *_part(header.halt(view, width), rank=-8),
-        *_part(header.restrictions(view, width), rank=-6),
-        _equity(view, width, height),
-        *_part(header.account(view, width), rank=3),
-        *_part(header.progress(view, width), rank=2),
-        *_part(header.market(view, width), rank=5),
-        *_body(view, width, height),
-        *_part(header.bus(view, width), rank=6),
-        *_part(header.health(view, width), rank=4),
+        *_part(header.banner(status, width), rank=-9),
+        *_part(header.halt(status, width), rank=-8),
+        *_part(header.restrictions(status, width), rank=-6),
+        _equity(status, width, height),
+        *_part(header.account(status, width), rank=3),
+        *_part(header.progress(status, width), rank=2),
+        *_part(header.market(status, width), rank=5),
+        *_body(status, width, height),
+        *_part(header.bus(status, width), rank=6),
+        *_part(header.health(status, width), rank=4),
     ]
     if height >= TALL:
-        parts += _part(header.hints(view, width), rank=8)
+        parts += _part(header.hints(status, width), rank=8)
     return stacked(parts, width, height)
 
 
@@ -60,18 +60,18 @@ def suits(console: Console) -> bool:
 
 
 class Panel:
-    """Shows `view()` until it is told to stop, `refresh_per_second` times a second.
+    """Shows `status()` until it is asked to stop, `refresh_per_second` times a second.
 
-    Whatever ends it, an error of `view` included, the terminal is as it was before.
+    Whatever ends it, an error of `status` included, the terminal is as it was before.
     """
 
     def __init__(
         self,
-        view: Callable[[], View],
+        status: Callable[[], LiveStatus],
         console: Console | None = None,
         refresh_per_second: float = 2,
     ) -> None:
-        self._view = view
+        self._status = status
         self._console = console or Console()
         self._pause = 1 / refresh_per_second
 
@@ -79,7 +79,7 @@ class Panel:
         with held_prints(), self._screen() as screen:
             while not stop.is_set():
                 width, height = self._console.size
-                sheet = render(self._view(), width, height)
+                sheet = render(self._status(), width, height)
                 await asyncio.to_thread(screen.update, sheet, refresh=True)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._pause):
@@ -100,20 +100,20 @@ def _part(lines: list[Line], rank: int) -> list[Part]:
     return [Ready(lines, rank)] if lines else []
 
 
-def _equity(view: View, width: int, height: int) -> Part:
+def _equity(status: LiveStatus, width: int, height: int) -> Part:
     """One line where lines are few, else a chart of up to a seventh of the height."""
     rows = min(height // 7, 8)
-    if height < TALL or not view.get("equity_history"):
-        return Ready(header.equity(view, width), rank=-7)
-    chart = header.equity_chart(view, width, rows)
+    if height < TALL or not status.equity_history:
+        return Ready(header.equity(status, width), rank=-7)
+    chart = header.equity_chart(status, width, rows)
     return Ready(chart, rank=-7, least=len(chart))
 
 
-def _body(view: View, width: int, height: int) -> list[Part]:
+def _body(status: LiveStatus, width: int, height: int) -> list[Part]:
     """The tables: one above the other, or in two columns where there is width."""
-    left: list[Part] = [tables.positions(view), tables.orders(view)]
-    right: list[Part] = [tables.fills(view), tables.signals(view), tables.alerts(view)]
-    details: list[Part] = [tables.components(view)] if height >= TALL else []
+    left: list[Part] = [tables.positions(status), tables.orders(status)]
+    right: list[Part] = [tables.fills(status), tables.signals(status), tables.alerts(status)]
+    details: list[Part] = [tables.components(status)] if height >= TALL else []
     if width < WIDE:
         return [*left, *right, *details, Filler()]
     return [Columns([*left, *details, Filler()], [*right, Filler()])]

@@ -9,8 +9,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
     CommandReceived,
@@ -32,7 +30,7 @@ HEARTBEAT_S = 10.0
 logging.getLogger("tradectl").addHandler(logging.NullHandler())
 GRAVE = (LimitBreached, SymbolRestricted, SystemEvent, CommandReceived)
 """At full speed thousands of fills a second would be noise, and cost more than the trading."""
-SPOKEN = [family for family in EventType if family is not EventType.MARKET_DATA]
+SHOWN = [family for family in EventType if family is not EventType.MARKET_DATA]
 
 
 class LineScreen:
@@ -40,12 +38,14 @@ class LineScreen:
 
     def __init__(self) -> None:
         self._log = LineLog()
+        self._run_id = ""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, run: TradingRun) -> None:
+        self._run_id = run.run_id
         at_full_speed = bool(run.options.data) and run.options.speed is None
-        told = GRAVE if at_full_speed else SPOKEN
-        run.bus.observe(told, self._on_record, name="screen")
+        kinds = GRAVE if at_full_speed else SHOWN
+        run.bus.observe(kinds, self._on_record, name="screen")
         run.alerts.add_notification_handler(self._on_alert, name="screen")
         self._say(f"run {run.run_id} on {run.feed.name} ({run.source}), journal {run.journal_path}")
         self._task = asyncio.ensure_future(self._beat(run))
@@ -61,14 +61,14 @@ class LineScreen:
             self._say(line)
 
     def _on_alert(self, alert: Alert) -> None:
-        self._say(self._log.alert(msgspec.to_builtins(alert.row("")), time.time_ns()))
+        self._say(self._log.alert(alert.row(self._run_id), time.time_ns()))
 
     async def _beat(self, run: TradingRun) -> None:
         from tradectl.runtime.run_status import live_status_of
 
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._say(self._log.heartbeat(msgspec.to_builtins(live_status_of(run)), time.time_ns()))
+            self._say(self._log.heartbeat(live_status_of(run), time.time_ns()))
 
     @staticmethod
     def _say(line: str) -> None:
@@ -90,7 +90,7 @@ class PanelScreen:
         from tradectl.cli.panel.panel import Panel
         from tradectl.runtime.run_status import live_status_of
 
-        panel = Panel(lambda: msgspec.to_builtins(live_status_of(run)), self._console)
+        panel = Panel(lambda: live_status_of(run), self._console)
         self._task = asyncio.ensure_future(panel.run(self._stop))
 
     async def stop(self) -> None:

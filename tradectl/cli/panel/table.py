@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from rich.cells import cell_len
 
@@ -21,11 +22,11 @@ RULED = Cell(RULE, DIM)
 
 
 @dataclass(slots=True)
-class Table:
+class Table(Generic[Row]):
     """Rows under a title; `empty` is said in the title's line when there is none."""
 
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[Column[Row]]
     rows: Sequence[Row]
     empty: str
     rank: int = 5

@@ -1,0 +1,188 @@
+"""What operations answer, for people: replays, receipts, comparisons, findings. As in `render`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import asdict
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tradectl.cli.output import columns, figures
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
+from tradectl.cli.output.listing import Listing, console, line, names, words
+from tradectl.cli.output.render import show
+from tradectl.documents.operations import (
+    Counterfactual,
+    DecisionDifference,
+    Divergence,
+    DoctorReport,
+    Finding,
+    Receipt,
+    Reconciliation,
+    ReplayReport,
+    TradingResult,
+    Verdict,
+)
+from tradectl.domain.text import harmless
+
+FIT, NOT_FIT = "fit to trade", "not fit to trade"
+FINDING_STYLES = {Verdict.PASSED: GOOD, Verdict.WARNED: WARN, Verdict.FAILED: BAD}
+
+
+def replay(report: ReplayReport) -> RenderableType:
+    records = f"{figures.count(report.events)}, {figures.count(report.inputs)} of them inputs"
+    speed = f"{figures.took(report.elapsed_s)}, {figures.rate(report.events_per_s)}"
+    parts: list[RenderableType] = [
+        _is_verified(report),
+        *_difference(report.first_divergence),
+        line("records", Cell(records)),
+        line("compared", Cell(f"{figures.count(report.compared)} decisions")),
+        line("time", Cell(speed)),
+        line("state", words(report.state_hash, DIM)),
+    ]
+    if report.recorded_state_hash not in (None, report.state_hash):
+        parts.append(line("recorded", words(report.recorded_state_hash, BAD)))
+    if report.truncated_tail:
+        torn = "the last record is torn: the run was killed while writing it; the rest is whole"
+        parts.append(line("tail", Cell(torn, WARN)))
+    return Group(*parts)
+
+
+def _is_verified(report: ReplayReport) -> Text:
+    if report.verified:
+        return Text("VERIFIED: every recomputed decision is the recorded one", GOOD + BOLD)
+    if count := report.divergences:
+        return Text(f"DIVERGED: {figures.count(count)} decisions differ from the record", LOUD)
+    return Text("NOT VERIFIED", WARN + BOLD)
+
+
+def counterfactual(result: Counterfactual) -> RenderableType:
+    if result.first_difference is None:
+        head = Text("SAME: this configuration decides nothing differently", GOOD + BOLD)
+    else:
+        head = Text("OTHERWISE: the first decision that differs", WARN + BOLD)
+    change = figures.money(result.difference.pnl, signed=True)
+    return Group(
+        head,
+        *_difference(result.first_difference),
+        line("recorded", Cell(_result(result.recorded))),
+        line("simulated", Cell(_result(result.simulated))),
+        line("difference", Cell(f"P&L {change}", BOLD)),
+    )
+
+
+def _result(result: TradingResult) -> str:
+    return (
+        f"P&L {figures.money(result.pnl, signed=True)}  fees {figures.money(result.fees)}  "
+        f"{figures.count(result.orders)} orders ({figures.count(result.denied)} denied)  "
+        f"{figures.count(result.fills)} fills"
+    )
+
+
+def _difference(first: Divergence | DecisionDifference | None) -> list[RenderableType]:
+    fields: dict[str, Any] = asdict(first) if first is not None else {}
+    return [line(name, words(value, BAD)) for name, value in fields.items()]
+
+
+def receipt(receipt: Receipt) -> RenderableType:
+    """What was done, and what is left."""
+    parts: list[RenderableType] = [_is_stopped(receipt)]
+    if receipt.error:
+        parts.append(line("error", words(receipt.error, BAD)))
+    parts.append(line("cancelled", Cell(names(receipt.cancelled))))
+    parts.append(line("closed", Cell(names(receipt.closed))))
+    for name, left in (
+        ("orders left", receipt.open_orders_left),
+        ("positions", receipt.positions_left),
+    ):
+        parts.append(line(name, Cell(names(left), WARN if left else GOOD)))
+    if receipt.dust:
+        parts.append(line("dust", Cell(f"{names(receipt.dust)}: too little to be sold", DIM)))
+    parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
+    return Group(*parts)
+
+
+def _is_stopped(receipt: Receipt) -> Text:
+    if not receipt.latched:
+        return Text("NOT LATCHED: the halt could not be written down", LOUD)
+    text = Text(f"HALTED in {figures.rough(receipt.latched_ms)} ms", GOOD + BOLD)
+    if not receipt.confirmed:
+        return text.append(", NOT CONFIRMED: see what is left", LOUD)
+    how = "the trading process" if receipt.method == "control" else "this command"
+    return text.append(f", confirmed by {how} in {figures.rough(receipt.confirmed_ms)} ms", GOOD)
+
+
+def reconciliation(found: Reconciliation) -> RenderableType:
+    """Journal, database and exchange side by side."""
+    if found.clean:
+        head = Text("CLEAN: journal, database and exchange agree", GOOD)
+    else:
+        head = Text("NOT CLEAN: `tradectl reconcile --accept exchange` takes its word", BAD)
+    cash = found.cash
+    amounts = (
+        ("currency", cash.currency),
+        ("journal", cash.journal),
+        ("at exchange", cash.at_exchange),
+        ("difference", cash.difference),
+    )
+    spelled = "  ".join(f"{name} {harmless(amount)}" for name, amount in amounts)
+    return Group(
+        head,
+        Text(),
+        Listing(columns.COMPARED_SYMBOLS, found.symbols, "no symbols"),
+        Text(),
+        line("cash", Cell(spelled, PLAIN if cash.ok else BAD)),
+        Text(),
+        Listing(columns.COMPARED_ORDERS, found.orders, "no orders"),
+        *(
+            line("not reached", words(f"{row.exchange}: {row.error}", BAD))
+            for row in found.unreachable
+        ),
+    )
+
+
+# --- findings -------------------------------------------------------------------------------------
+
+
+def show_findings(report: DoctorReport, *, stderr: bool = False) -> None:
+    """A table on a terminal; elsewhere one line for each finding."""
+    to = console(stderr=stderr)
+    if to.is_terminal:
+        show(findings(report), to)
+    else:
+        to.print(Text("\n".join(finding_lines(report))), crop=False, soft_wrap=True)
+
+
+def finding_lines(report: DoctorReport) -> list[str]:
+    lines = [
+        f"{finding.verdict}  {finding.check}: {finding.message}"
+        + (f" -> {finding.mend}" if finding.mend else "")
+        for finding in report.findings
+    ]
+    return [*lines, _conclusion(report)]
+
+
+def findings(report: DoctorReport) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold", max_width=28)
+    grid.add_column(overflow="fold", ratio=1)
+    for finding in report.findings:
+        message = Text(finding.message)
+        if finding.mend:
+            message.append(f"\n-> {finding.mend}", DIM)
+        style = FINDING_STYLES[finding.verdict]
+        grid.add_row(Text(finding.verdict, style), Text(finding.check), message)
+    return Group(grid, Text(_conclusion(report), GOOD + BOLD if report.ok else LOUD))
+
+
+def _conclusion(report: DoctorReport) -> str:
+    counts = ", ".join(f"{_count(report.findings, verdict)} {verdict}" for verdict in Verdict)
+    return f"{FIT if report.ok else NOT_FIT}: {counts}"
+
+
+def _count(findings: Sequence[Finding], verdict: Verdict) -> int:
+    return sum(finding.verdict is verdict for finding in findings)
