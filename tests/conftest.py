@@ -13,6 +13,9 @@ import pytest
 
 from tests import profiles
 from tests.fixtures import processes
+from tests.simulated_os.virtual_time import virtual_loop
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 PATIENCE_S = 120.0
 SLOW_PATIENCE_S = 300.0
@@ -42,6 +45,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_report_header() -> str:
     return profiles.described()
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
+    """Real time, but for tests that are marked `virtual_time`."""
+    if item.get_closest_marker("virtual_time") is None:
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": virtual_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

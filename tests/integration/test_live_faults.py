@@ -25,14 +25,12 @@ from tests.fixtures.live_trader import (
 )
 from tests.fixtures.network_line import Line
 from tests.loopback import FOREVER, LoopbackExchange
+from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import RestrictionKind
-from tradectl.domain.time import SECOND
-from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.risk.limits import RiskLimits
 
-pytestmark = pytest.mark.usefixtures("keys", "generous")
+pytestmark = [pytest.mark.usefixtures("keys", "generous"), pytest.mark.virtual_time]
 
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=1.0)
@@ -432,39 +430,21 @@ async def test_33_a_half_open_user_stream_hides_no_fill(
     trades_booked_once(trader)
 
 
-def _present() -> int:
-    """Looked up anew each time: it is replaced below."""
-    return time.time_ns()
-
-
-class Clock:
-    """This machine's, as the run sees it: `ahead` seconds can be added. The exchange's stays right."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, exchange: LoopbackExchange) -> None:
-        self.ahead = 0
-        self._exchange = exchange
-        now, now_ns = time.time, time.time_ns
-        monkeypatch.setattr(time, "time", lambda: now() + self.ahead)
-        monkeypatch.setattr(time, "time_ns", lambda: now_ns() + self.ahead * SECOND)
-        for made, name in ((CcxtVenue, "clock"), (LiveFeed, "now")):  # bound when they were defined
-            defaults: Any = made.__init__.__kwdefaults__
-            monkeypatch.setitem(defaults, name, _present)
-
-    def jump(self, seconds: int) -> None:
-        self.ahead += seconds
-        self._exchange.skew_clock(-self.ahead)
+def jump(exchange: LoopbackExchange, ahead: int) -> None:
+    """This machine's clock is so many seconds ahead of what it was; the exchange's stays right."""
+    simulated_system().clock.off = ahead
+    exchange.skew_clock(-ahead)
 
 
 @pytest.mark.parametrize("hours", [1, -1])
 async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
-    hours: int, exchange: LoopbackExchange, folder: Path, monkeypatch: pytest.MonkeyPatch
+    hours: int, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    clock = Clock(monkeypatch, exchange)
     async with trading(exchange, folder) as trader:
         order = trader.buy("0.1", "59900")
         await trader.in_status(order, "accepted")
         records = len(trader.seen)
-        clock.jump(hours * 3600)
+        jump(exchange, hours * 3600)
         await trader.until(lambda: "clock_skew" in trader.alerts())
         assert f"is {-hours * 3600:+d}." in trader.alerts()["clock_skew"].message
         entry = trader.buy("0.01")
@@ -472,7 +452,7 @@ async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
         assert trader.status(order) == "accepted"
         assert len(exchange.truth.open_orders()) == 1
         assert len(trader.seen) - records < 40
-        clock.jump(-hours * 3600)
+        jump(exchange, 0)
         await trader.until(lambda: "clock_skew" not in trader.alerts())
         trader.cancel(order)
         assert (await trader.settled(order)).status == "canceled"

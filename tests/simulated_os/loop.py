@@ -119,12 +119,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         process = PROCESS.get()
-        assert process is not None, "signals are sent to processes"
-        process.signals[sig] = functools.partial(callback, *args)
+        if process is None:
+            super().add_signal_handler(sig, callback, *args)
+        else:
+            process.signals[sig] = functools.partial(callback, *args)
 
     def remove_signal_handler(self, sig: int) -> bool:
         process = PROCESS.get()
-        return process is not None and process.signals.pop(sig, None) is not None
+        if process is None:
+            return super().remove_signal_handler(sig)
+        return process.signals.pop(sig, None) is not None
 
     def run_in_executor(self, _executor: Any, function: Any, *args: Any) -> Any:  # type: ignore[override]
         """A thread's work is done in one go, after as long as the system's disk takes."""

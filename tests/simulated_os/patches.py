@@ -44,14 +44,14 @@ def run_on(system: SimulatedOS, work: Any) -> Any:
     """Run a coroutine to its end on the system, which is of no use after that."""
     try:
         with contextlib.ExitStack() as stack:
-            for target, name, value in _swaps(system):
+            for target, name, value in swaps(system):
                 stack.enter_context(mock.patch.object(target, name, value))
             return system.loop.run_until_complete(work)
     finally:
         system.end()
 
 
-def _swaps(system: SimulatedOS) -> Iterator[Swap]:
+def swaps(system: SimulatedOS) -> Iterator[Swap]:
     clock = system.clock
     clocks: Clocks = {
         time.time: clock.time,
@@ -162,4 +162,4 @@ def nothing_left_behind() -> Iterator[None]:
             gc.enable()
 
 
-__all__ = ["nothing_left_behind", "run_on"]
+__all__ = ["nothing_left_behind", "run_on", "swaps"]

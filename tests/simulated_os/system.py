@@ -140,13 +140,15 @@ class Process:
 class SimulatedOS:
     """`slow_disk` is the longest that a sync takes, in seconds."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(
+        self, seed: int = 0, make_loop: Callable[[SimulatedOS], SimulatedLoop] = SimulatedLoop
+    ) -> None:
         self.clock = Clock()
         self.random = Random(f"machine {seed}")
         self.slow_disk = 0.0
         self.processes: list[Process] = []
         self.errors: list[str] = []
-        self.loop = SimulatedLoop(self)
+        self.loop = make_loop(self)
         self.loop.set_exception_handler(self._note_error)
         self._durable: dict[tuple[int, int], int] = {}
 
