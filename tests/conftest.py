@@ -48,8 +48,9 @@ def pytest_report_header() -> str:
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Real time, but for tests that are marked `virtual_time`."""
-    if item.get_closest_marker("virtual_time") is None:
+    """Real time, but for what is marked `virtual_time`; `virtual_time(False)` for one of a module."""
+    marker = item.get_closest_marker("virtual_time")
+    if marker is None or marker.args == (False,):
         return {"real": asyncio.new_event_loop}
     return {"virtual": virtual_loop}
 

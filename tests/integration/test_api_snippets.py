@@ -280,7 +280,7 @@ async def test_alerts_of_the_documentation(
         severity=AlertSeverity.WARNING,
         component="system_monitor",
     )
-    await asyncio.wait_for(reached.wait(), timeout=5)
+    await asyncio.wait_for(reached.wait(), timeout=60)
     assert capsys.readouterr().out == "ALERT [warning]: High CPU usage detected\n"
     assert system.alert_manager.get_active_alerts() == [alert]
     system.alert_manager.acknowledge(alert.id)

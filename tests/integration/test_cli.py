@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.command import (
+    PATIENCE_S,
     environment,
 )
 from tests.fixtures.run_inputs import STRATEGIES, Typed, private, trades, waves
@@ -193,24 +194,24 @@ def test_the_help_of_all_names_every_command_and_exit_code(typed: Typed) -> None
 
 
 def test_a_shell_completes_commands_and_options() -> None:
-    assert "complete" in completed(show="bash")
+    assert "complete" in completed(show=True)
     assert completed("tradectl em").split() == ["emergency-stop"]
     assert completed("tradectl run --st").split() == ["--strategy", "--state-dir"]
 
 
-def completed(line: str = "", show: str = "") -> str:
-    """What the installed program answers to a shell that completes `line`."""
+def completed(line: str = "", show: bool = False) -> str:
+    """What the installed program answers to bash: to complete `line`, or how it does so."""
     program = Path(sys.executable).with_name("tradectl")
     if not program.exists():
         pytest.skip("tradectl is not installed beside this interpreter")
     asked = {"_TRADECTL_COMPLETE": "complete_bash", "COMP_WORDS": line}
     asked["COMP_CWORD"] = str(len(line.split()) - 1)
     done = subprocess.run(
-        [program, *(["--show-completion", show] if show else [])],
+        ["bash", "-c", f"{program} --show-completion; exit $?"] if show else [program],
         env=environment(**({} if show else asked)),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
     )
     return done.stdout

@@ -10,7 +10,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.fixtures.command import (
     journals,
     running,
     tradectl,
+    wait_until,
 )
 from tests.fixtures.documents import as_json
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
@@ -152,7 +153,7 @@ def test_only_clear_halt_with_confirm_lets_it_trade_again_with_the_cash_that_is_
     assert tradectl(folder, "clear-halt", "--confirm").code == 0
     again = tradectl(folder, "run", "--headless", "--duration", "0.3", "--json")
     assert again.document()["fills"] > 0
-    assert header_of(journals(folder)[-1]).state["cash"] == cash
+    assert Decimal(header_of(journals(folder)[-1]).state["cash"]) == Decimal(cash)
 
 
 def test_without_flatten_positions_stay_and_are_named(trading: Running, folder: Path) -> None:
@@ -320,11 +321,3 @@ def test_what_cannot_be_finished_is_named_with_the_reason(trading: Running, fold
     assert "NOT CONFIRMED" in shown.out
     assert "is damaged at record" in shown.out
     assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
-
-
-def wait_until(holds: Callable[[], object], within: float = 20.0) -> None:
-    """Until `holds()` is true; the test has nothing else to be woken by."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

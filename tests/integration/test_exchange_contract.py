@@ -40,8 +40,10 @@ from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.paper.paper_exchange import PaperExchange
 
+pytestmark = pytest.mark.virtual_time
+
 BUY, SELL = Side.BUY, Side.SELL
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 S = OrderStatus
 
 

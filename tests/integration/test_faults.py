@@ -18,6 +18,7 @@ from tests.fixtures.command import (
     records_of,
     running,
     tradectl,
+    wait_until,
 )
 from tests.fixtures.documents import as_json
 from tests.fixtures.run_inputs import Character, look, replayed, trades, waves, written
@@ -69,6 +70,10 @@ def with_misfits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = written(folder, *MISFITS, Character.KEEN)
     with running(folder / "state", "-c", config) as run:
         run.line(" FILL ")
+        told = look(folder / "state")
+        wait_until(
+            lambda: sum(a.type == "strategy_quarantined" for a in told.alerts()) == len(MISFITS)
+        )
         assert tradectl(folder / "state", "stop").code == 0
         assert run.end().code == 0
     return folder / "state"

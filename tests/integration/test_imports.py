@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.command import PATIENCE_S
+
 ASKING = """
 import sys
 from tradectl.cli.app import main
@@ -27,7 +29,7 @@ def loaded_by(state_dir: Path, *arguments: str) -> str:
     command = [sys.executable, "-c", ASKING, *arguments, "--state-dir", str(state_dir)]
     if arguments == ("--version",):
         command = command[:-2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()[-1]
 
@@ -51,4 +53,7 @@ def test_nothing_of_ccxt_is_loaded_without_an_exchange(
 
 def test_importing_the_exchanges_room_loads_no_ccxt() -> None:
     code = "import sys, tradectl.exchange.ccxt_venue; sys.exit('ccxt' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE_S).returncode
+        == 0
+    )

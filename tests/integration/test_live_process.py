@@ -11,14 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.fixtures.command import environment, tradectl
+from tests.fixtures.command import PATIENCE_S, environment, tradectl
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import (
     KEYS,
@@ -28,13 +28,14 @@ from tests.fixtures.live_trader import (
     trading,
 )
 from tests.fixtures.run_inputs import Character, look
-from tests.loopback import FOREVER, loopback_thread
+from tests.loopback import FOREVER, LoopbackExchange, loopback_thread
 from tradectl.cli.commands.live_approval import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
 from tradectl.domain.events import RestrictionKind
 from tradectl.monitoring.alert import Alert
 
 USAGE, HALTED = 2, 6
+APPROVED = approval(True, None)
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 
 pytestmark = pytest.mark.usefixtures("keys", "generous")
@@ -56,6 +57,13 @@ def generous(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def exchange() -> Iterator[Any]:
     with loopback_thread(seed=1) as made:
+        yield made
+
+
+@pytest.fixture
+async def nearby() -> AsyncIterator[LoopbackExchange]:
+    """One in the loop of the run, so that both live in virtual time."""
+    async with LoopbackExchange(seed=1) as made:
         yield made
 
 
@@ -87,7 +95,7 @@ async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: 
             env=environment(TRADECTL_STATE_DIR=str(live.folder), **KEYS),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=30,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert ended.returncode == 9, ended.stderr
@@ -118,25 +126,26 @@ async def test_03_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> Non
             assert trader.held == live.position
 
 
+@pytest.mark.virtual_time
 async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancelled(
-    exchange: Any, folder: Path
+    nearby: LoopbackExchange, folder: Path
 ) -> None:
-    async with trading(exchange, folder) as trader:
+    async with trading(nearby, folder) as trader:
         stays, goes = trader.buy("0.01", "59900"), trader.buy("0.01", "59800")
         for order in (stays, goes):
             await trader.in_status(order, "accepted")
-        exchange.misbehave("reset", method="DELETE", path="order", placed=False, count=FOREVER)
+        nearby.misbehave("reset", method="DELETE", path="order", placed=False, count=FOREVER)
         trader.cancel(goes)
         await trader.in_status(goes, "pending_cancel")
-    assert len(exchange.truth.open_orders()) == 2
-    exchange.behave()
-    async with trading(exchange, folder) as trader:
+    assert len(nearby.truth.open_orders()) == 2
+    nearby.behave()
+    async with trading(nearby, folder) as trader:
         await trader.settled(goes)
         assert (trader.status(stays), trader.status(goes)) == ("accepted", "canceled")
-        exchange.print_trade(SPOT, "59900", "0.01")
+        nearby.print_trade(SPOT, "59900", "0.01")
         assert (await trader.settled(stays)).status == "filled"
         await trader.quiet()
-    assert len(exchange.truth.requests("POST", "/order")) == 2
+    assert len(nearby.truth.requests("POST", "/order")) == 2
 
 
 async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
@@ -165,14 +174,15 @@ async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
         await trader.quiet()
 
 
+@pytest.mark.virtual_time
 async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
-    exchange: Any, folder: Path
+    nearby: LoopbackExchange, folder: Path
 ) -> None:
-    async with trading(exchange, folder) as trader:
-        exchange.misbehave("drop", stream="user", count=FOREVER)
-        exchange.misbehave("no-reply", **PLACING)
+    async with trading(nearby, folder) as trader:
+        nearby.misbehave("drop", stream="user", count=FOREVER)
+        nearby.misbehave("no-reply", **PLACING)
         for path in ("order", "openOrders"):
-            exchange.misbehave("reset", method="GET", path=path, count=FOREVER)
+            nearby.misbehave("reset", method="GET", path=path, count=FOREVER)
         sent = trader.buy("0.1")
         await trader.until(trader.exchange.truth.ours)
         started = time.monotonic()
@@ -182,11 +192,11 @@ async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
         assert (summary.reason, summary.exit_code) == ("terminated", 0)
     [row] = look(folder).orders()
     assert (row.order_id, row.status) == (sent, "unknown")
-    exchange.behave()
-    async with trading(exchange, folder) as trader:
+    nearby.behave()
+    async with trading(nearby, folder) as trader:
         assert [order.status for order in trader.orders()] == ["filled"]
         await trader.quiet()
-    assert len(exchange.truth.requests("POST", "/order")) == 1
+    assert len(nearby.truth.requests("POST", "/order")) == 1
 
 
 # --- 48, 50, 51: the operator ---------------------------------------------------------------------
@@ -214,23 +224,23 @@ class Typing(io.StringIO):
         return True
 
 
+@pytest.mark.virtual_time
 async def test_48_other_words_than_those_asked_for_start_nothing(
-    exchange: Any, folder: Path
+    nearby: LoopbackExchange, folder: Path
 ) -> None:
-    await exchange_walks(exchange)
+    nearby.start_walking(50, sigma="0.00001")
     approve = approval(False, None, answers=Typing("yes\n"))
     with pytest.raises(UsageError):
-        async with trading(exchange, folder, approve=approve):
+        async with trading(nearby, folder, approve=approve):
             raise AssertionError("it trades")
-    assert exchange.truth.ours() == []
+    assert nearby.truth.ours() == []
 
 
-async def exchange_walks(exchange: Any) -> None:
-    exchange.start_walking(50, sigma="0.00001")
-
-
-async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(exchange: Any, folder: Path) -> None:
-    async with trading(exchange, folder) as trader:
+@pytest.mark.virtual_time
+async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(
+    nearby: LoopbackExchange, folder: Path
+) -> None:
+    async with trading(nearby, folder) as trader:
         heard: list[str] = []
 
         async def hangs(_: Alert) -> None:
@@ -241,8 +251,8 @@ async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(exchange: Any, fol
 
         for number, sink in enumerate((hangs, raises, lambda alert: heard.append(alert.type))):
             trader.run.alerts.add_notification_handler(sink, name=f"sink-{number}")
-        exchange.misbehave("drop", stream="user", count=FOREVER)
-        exchange.misbehave("no-reply", **PLACING)
+        nearby.misbehave("drop", stream="user", count=FOREVER)
+        nearby.misbehave("no-reply", **PLACING)
         order = trader.buy("0.1")
         assert (await trader.settled(order)).status == "filled"
         await trader.until(lambda: "order_unknown" in heard)
@@ -251,15 +261,16 @@ async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(exchange: Any, fol
         await trader.quiet()
 
 
+@pytest.mark.virtual_time
 async def test_51_another_configuration_at_a_restart_is_told_and_written_down(
-    exchange: Any, folder: Path
+    nearby: LoopbackExchange, folder: Path
 ) -> None:
-    async with trading(exchange, folder) as trader:
+    async with trading(nearby, folder) as trader:
         await trader.run.bus.dispatched()
-    async with trading(exchange, folder) as trader:
+    async with trading(nearby, folder) as trader:
         assert "changed" not in trader.alerts()
-    other = msgspec.structs.replace(settings_for(exchange), seed=7)
-    async with trading(exchange, folder, settings=other) as trader:
+    other = msgspec.structs.replace(settings_for(nearby), seed=7)
+    async with trading(nearby, folder, settings=other) as trader:
         await trader.until(lambda: "changed" in trader.alerts())
         assert "seed" in trader.alerts()["changed"].message
         [told] = trader.said("changed")
@@ -277,16 +288,17 @@ def test_53_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, 
         assert "api_secret" in answer.complaint()
 
 
+@pytest.mark.virtual_time
 async def test_53_a_state_directory_that_is_a_link_is_refused(
-    exchange: Any, tmp_path: Path
+    nearby: LoopbackExchange, tmp_path: Path
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StateError, match="symbolic link"):
-        async with trading(exchange, link):
+        async with trading(nearby, link):
             raise AssertionError("it trades")
-    assert exchange.truth.requests() == []
+    assert nearby.truth.requests() == []
 
 
 ASK_AS_NOBODY = """
@@ -361,21 +373,22 @@ def test_55_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
         assert live.exchange.truth.ours() == []
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_56_a_key_that_may_withdraw_starts_nothing_unless_it_is_allowed_by_name(
-    allowed: bool, exchange: Any, folder: Path
+    allowed: bool, nearby: LoopbackExchange, folder: Path
 ) -> None:
-    await exchange_walks(exchange)
-    exchange.accounts["main"].may_withdraw = True
+    nearby.start_walking(50, sigma="0.00001")
+    nearby.accounts["main"].may_withdraw = True
     at = msgspec.structs.replace(QUICK, allow_withdraw_key=allowed)
-    settings = settings_for(exchange, at=at)
+    settings = settings_for(nearby, at=at)
     if not allowed:
         with pytest.raises(TradectlError, match="permissions failed"):
-            async with trading(exchange, folder, settings=settings, approve=approval(True, None)):
+            async with trading(nearby, folder, settings=settings, approve=APPROVED):
                 raise AssertionError("it trades")
-        assert exchange.truth.ours() == []
+        assert nearby.truth.ours() == []
         return
-    async with trading(exchange, folder, settings=settings, approve=approval(True, None)) as trader:
+    async with trading(nearby, folder, settings=settings, approve=APPROVED) as trader:
         assert (await trader.settled(trader.buy("0.01"))).status == "filled"
-        exchange.stop_walking()
+        nearby.stop_walking()
         await trader.quiet()

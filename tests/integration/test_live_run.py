@@ -58,7 +58,7 @@ def by_hand(*words: str) -> Iterator[tuple[str, dict[str, str], str]]:
         yield url.group(), keys, toml.group()
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def truth(url: str) -> dict[str, Any]:

@@ -16,16 +16,15 @@ import gc
 import os
 import shutil
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.fixtures.command import header_of, journals
+from tests.fixtures.command import header_of, journals, wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
@@ -94,15 +93,7 @@ def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
 
 # --- the real process -------------------------------------------------------------------------------
 
-LONGEST_WAIT_S = 60.0
 NO_GOOD_ANSWER = ("no-reply", "empty", "truncated", "cut", "reset", "html")
-
-
-def wait(done: Callable[[], object], *, every: float = 0.005) -> None:
-    deadline = time.monotonic() + LONGEST_WAIT_S
-    while not done():
-        assert time.monotonic() < deadline, "it never came to this"
-        time.sleep(every)
 
 
 @pytest.mark.slow
@@ -122,12 +113,12 @@ def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_pa
                         NO_GOOD_ANSWER, method="POST", path="*rder", probability=0.3, placed=placed
                     )
                 live.exchange.misbehave("drop", stream="user", count=2, probability=0.3)
-                wait(lambda: len(truth.ours()) >= killed_at)  # noqa: B023  in this very turn
+                wait_until(lambda: len(truth.ours()) >= killed_at)  # noqa: B023  in this very turn
                 run.kill()
             live.exchange.behave()
         with live.running() as run:
             live.exchange.stop_walking()  # so that nothing new is wished for
-            wait(lambda: live.tradectl("reconcile").code == 0, every=0.5)
+            wait_until(lambda: live.tradectl("reconcile").code == 0)
             run.send(signal.SIGTERM)
             assert run.end().code == 0
         assert truth.duplicates() == []

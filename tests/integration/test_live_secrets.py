@@ -16,7 +16,7 @@ import msgspec
 import pexpect
 import pytest
 
-from tests.fixtures.command import environment
+from tests.fixtures.command import PATIENCE_S, environment
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK
 from tests.fixtures.processes import TRADECTL
@@ -27,6 +27,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.exchange.ccxt_venue.credentials import Credentials
+from tradectl.state.directory import StateDir
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"
 SECRET = "CanarySecretCanarySecretCanarySecret0000000000000000000000000002"
@@ -71,11 +72,19 @@ def nothing_in(folder: Path) -> int:
     return len(files)
 
 
+@pytest.fixture
+def live(account: LiveHarness) -> Iterator[LiveHarness]:
+    """The account; whatever a test made go wrong there is over with it."""
+    yield account
+    account.exchange.behave()
+    StateDir(account.folder).latch.clear()
+
+
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHarness]:
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHarness]:
     """An account whose key is the canary, and a strategy that has everything logged."""
     folder = tmp_path_factory.mktemp("secrets")
-    with live_harness(folder) as made:
+    with live_harness(folder, timeout=3.0) as made:
         made.exchange.accounts["main"].key, made.exchange.accounts["main"].secret = CANARIES
         made.env = {**ENVIRONMENT, "TRADECTL_DEBUG": "1", "PYTHONASYNCIODEBUG": "1"}
         log = str(folder / "everything.log")
@@ -102,7 +111,7 @@ def command_lines(pid: int) -> str:
 def asked(folder: Path, command: str, **arguments: Any) -> str:
     """What the control socket answers, to the letter."""
     with socket.socket(socket.AF_UNIX) as asking:
-        asking.settimeout(20)
+        asking.settimeout(PATIENCE_S)
         asking.connect(str(folder / "control.sock"))
         asking.sendall(json.dumps({"v": 1, "command": command, **arguments}).encode() + b"\n")
         with asking.makefile() as answers:
@@ -175,7 +184,11 @@ def test_52_nor_on_the_panel(live: LiveHarness) -> None:
         k: v for k, v in environment(TERM="xterm-256color", **live.env).items() if k != "NO_COLOR"
     }
     shown = pexpect.spawn(
-        TRADECTL[0], [*TRADECTL[1:], *map(str, words)], dimensions=(40, 140), env=env, timeout=20
+        TRADECTL[0],
+        [*TRADECTL[1:], *map(str, words)],
+        dimensions=(40, 140),
+        env=env,
+        timeout=PATIENCE_S,
     )
     try:
         shown.expect("Fills")

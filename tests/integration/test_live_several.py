@@ -18,7 +18,7 @@ OTHER = f"other:{SPOT}"
 
 __all__ = ["keys"]
 
-pytestmark = pytest.mark.usefixtures("keys")
+pytestmark = [pytest.mark.usefixtures("keys"), pytest.mark.virtual_time]
 
 
 @pytest.fixture(autouse=True)

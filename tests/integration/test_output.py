@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import command, environment, journals, tradectl
+from tests.fixtures.command import PATIENCE_S, command, environment, journals, tradectl
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, Typed, trades, waves, written
 
@@ -40,7 +40,7 @@ def test_an_output_that_takes_nothing_is_no_traceback(
         env=environment(TRADECTL_STATE_DIR=str(with_account)),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode, done.stderr) == (code, says)

@@ -13,12 +13,11 @@ import pexpect
 import pyte
 import pytest
 
-from tests.fixtures.command import environment, running, tradectl
+from tests.fixtures.command import PATIENCE_S, environment, running, tradectl
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, replayed, written
 
 SIZES = [(80, 24), (160, 50)]
-PATIENCE_S = 20.0
 SECONDS_TO_THE_FIRST_FILL = 15.0
 """It is about five; the machine may be busy."""
 

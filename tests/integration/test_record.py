@@ -13,6 +13,7 @@ import pytest
 
 from tests.contracts import check_output
 from tests.fixtures.command import (
+    PATIENCE_S,
     PIPES,
     Answer,
     command,
@@ -77,7 +78,7 @@ class Recorder:
     def end(self, by: signal.Signals | None = None) -> Answer:
         if by is not None:
             self.process.send_signal(by)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         check_output(("record", "--json"), out)
         return Answer(self.process.returncode, out, err)
 
@@ -116,11 +117,11 @@ def test_no_trade_is_missing_though_connections_are_lost(
     exchange: Any, config: Path, tmp_path: Path
 ) -> None:
     with Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT") as recorder:
-        exchange.until(lambda: len(recorder.trades()) > 30, 30)
+        exchange.until(lambda: len(recorder.trades()) > 30, PATIENCE_S)
         for _ in range(2):
             before = len(recorder.trades())
             exchange.restart_streams()
-            exchange.until(lambda least=before + 40: len(recorder.trades()) > least, 30)
+            exchange.until(lambda least=before + 40: len(recorder.trades()) > least, PATIENCE_S)
         told = recorder.end(signal.SIGINT).document()
         trades, printed = recorder.trades(), made_by(exchange)
         first = printed.index(trades[0])
@@ -134,7 +135,7 @@ def test_a_signal_ends_it_with_a_footer(
     exchange: Any, config: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     with Recorder(config, tmp_path / "a.jsonl", "--symbol", "BTCUSDT") as recorder:
-        exchange.until(recorder.trades, 30)
+        exchange.until(recorder.trades, PATIENCE_S)
         answer = recorder.end(number)
         assert answer.code == 0
         assert "Traceback" not in answer.err

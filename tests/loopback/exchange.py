@@ -104,7 +104,7 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
         """The exchange's clock is so much ahead of ours from now on (behind, below zero)."""
         self.clock_offset_ns = int(seconds * 1_000_000_000)
 
-    async def until(self, done: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, done: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until `done()` is true. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not done():  # noqa: ASYNC110  what is waited for has no event of its own

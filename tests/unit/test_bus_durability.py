@@ -14,7 +14,7 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Event, EventType, Record, SystemEvent
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 
 
 def trading_bus(journal: MemoryJournal | None, log: list[str] | None = None) -> EventBus:

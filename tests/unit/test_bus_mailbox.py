@@ -15,7 +15,7 @@ from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.domain.events import Event, Record
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 
 
 def mailbox(handler: Callable[[Any], Any], letters: list[DeadLetter], **options: Any) -> Mailbox:
@@ -125,5 +125,5 @@ async def test_a_handler_whose_own_task_was_cancelled_fails_like_any_other() -> 
     box = mailbox(fragile, [])
     box.put(record(1))
     box.put(record(2))
-    await emptied(box, within=0.2)
+    await emptied(box)
     assert heard[-1] == note("2")

@@ -20,7 +20,7 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_whatever_is_scheduled_time_never_goes_back_and_nothing_is_early_or_lost
 
 async def settled(bus: EventBus) -> None:
     bus.settle()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await bus.start()
         await bus.dispatched()
         await bus.stop()
@@ -223,7 +223,7 @@ async def test_a_wall_clock_timer_comes_again_and_again_at_its_multiples() -> No
     period, asked = 2 * MILLISECOND, bus.clock.now()
     bus.every(period, "risk")
     await bus.start()
-    await asyncio.wait_for(enough.wait(), 5)
+    await asyncio.wait_for(enough.wait(), 60)
     await bus.stop()
     multiples = [(asked // period + n) * period for n in (1, 2, 3)]
     assert all(at >= due for at, due in zip(moments, multiples, strict=False))
@@ -234,7 +234,7 @@ async def test_timers_asked_for_on_a_running_bus_come_too() -> None:
     bus.attach(TimerFired, lambda _, __: came.set(), Stage.STATE)
     await bus.start()
     bus.every(MILLISECOND, "risk")
-    await asyncio.wait_for(came.wait(), 5)
+    await asyncio.wait_for(came.wait(), 60)
     await bus.stop()
 
 
@@ -249,7 +249,7 @@ async def test_on_a_wall_clock_scheduled_inputs_come_in_the_order_of_their_times
     bus.schedule(note("a"), now + 2 * MILLISECOND)
     bus.schedule(note("b"), now + 2 * MILLISECOND)
     bus.schedule(note("at once"), now)
-    await asyncio.wait_for(last.wait(), 5)
+    await asyncio.wait_for(last.wait(), 60)
     await bus.stop()
     assert listener.log == ["at once", "a", "b", "c"]
     due = [now, now + 2 * MILLISECOND, now + 2 * MILLISECOND, now + 6 * MILLISECOND]
@@ -261,7 +261,7 @@ async def test_inputs_scheduled_before_the_start_come_after_it() -> None:
     bus.attach(SystemEvent, lambda _, __: came.set(), Stage.STATE)
     bus.schedule(note("a"), bus.clock.now() + MILLISECOND)
     await bus.start()
-    await asyncio.wait_for(came.wait(), 5)
+    await asyncio.wait_for(came.wait(), 60)
     await bus.stop()
 
 

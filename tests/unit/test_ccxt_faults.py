@@ -24,6 +24,8 @@ from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.venue import Channel
 
+pytestmark = pytest.mark.virtual_time
+
 CANARY = "canarykey" + "7" * 55
 CANARY_SECRET = "canarysecret" + "8" * 52
 
@@ -177,7 +179,7 @@ async def test_an_order_that_is_forgotten_for_a_while_is_not_found(harness: Venu
     harness.exchange.misbehave("forget", method="POST", path="order", seconds=0.2)
     await harness.submit("buy", "0.5", "59000")
     assert await harness.venue.find(SYMBOL, "cid-1", "") is None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await harness.venue.find(SYMBOL, "cid-1", "") is None:
             pass
     assert harness.exchange.truth.accepted("cid-1") == 1

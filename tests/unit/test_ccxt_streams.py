@@ -22,6 +22,8 @@ from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.exchange.venue import Channel
 
+pytestmark = pytest.mark.virtual_time
+
 OTHER = "ETHUSDT"
 BOTH = (SYMBOL, OTHER)
 

@@ -14,6 +14,8 @@ from tradectl.domain.errors import OutcomeUnknown, VenueRefusal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType, TimeInForce
 
+pytestmark = pytest.mark.virtual_time
+
 
 @pytest.fixture(params=KINDS)
 async def harness(request: pytest.FixtureRequest) -> AsyncIterator[VenueHarness]:

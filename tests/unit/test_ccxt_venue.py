@@ -30,6 +30,8 @@ from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, VenueOrder
 
+pytestmark = pytest.mark.virtual_time
+
 
 @pytest.fixture(params=KINDS)
 async def harness(request: pytest.FixtureRequest) -> AsyncIterator[VenueHarness]:

@@ -14,6 +14,8 @@ from tradectl.documents.operations import Finding, Verdict
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.state.directory import StateDir
 
+pytestmark = pytest.mark.virtual_time
+
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MAIN = "main"
 

@@ -23,6 +23,8 @@ from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.live.live_feed import LiveFeed
 
+pytestmark = pytest.mark.virtual_time
+
 SYMBOL = "BTCUSDT"
 TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK
 

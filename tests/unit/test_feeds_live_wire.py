@@ -24,6 +24,8 @@ from tradectl.strategy import Strategy
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
+pytestmark = pytest.mark.virtual_time
+
 SAMPLE = Path(__file__).parents[1] / "data" / "spot_btcusdt_wire.gz"
 FORGOTTEN = 3600
 DROPPED_BY_RULE = (

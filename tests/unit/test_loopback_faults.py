@@ -15,6 +15,8 @@ from tests.loopback import FOREVER, Kind, LoopbackExchange
 from tests.loopback.clients import SPOT_SYMBOL as BTC
 from tests.loopback.clients import spot_client
 
+pytestmark = pytest.mark.virtual_time
+
 D = Decimal
 
 

@@ -14,6 +14,8 @@ from tests.loopback import LoopbackExchange
 from tests.loopback.clients import SWAP_SYMBOL as BTC
 from tests.loopback.clients import swap_client
 
+pytestmark = pytest.mark.virtual_time
+
 D = Decimal
 
 

@@ -14,6 +14,8 @@ from tests.loopback import Fees, LoopbackExchange
 from tests.loopback.clients import SPOT_SYMBOL as BTC
 from tests.loopback.clients import spot_client
 
+pytestmark = pytest.mark.virtual_time
+
 D = Decimal
 
 

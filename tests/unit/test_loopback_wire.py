@@ -16,6 +16,8 @@ from tests.loopback import LoopbackExchange, loopback_thread, point_at
 from tests.loopback.clients import SPOT_SYMBOL as BTC
 from tests.loopback.clients import spot_client
 
+pytestmark = pytest.mark.virtual_time
+
 ROOT = Path(__file__).parents[2]
 FIRST = 50_000
 
@@ -102,6 +104,7 @@ def test_a_thread_of_its_own() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.virtual_time(False)
 async def test_by_hand() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

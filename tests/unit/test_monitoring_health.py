@@ -241,6 +241,6 @@ async def test_without_an_alert_manager_the_monitor_watches_all_the_same() -> No
 
     monitor.register_component_checker("db", check)
     await monitor.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asked.wait()
     await monitor.stop()

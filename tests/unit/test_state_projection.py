@@ -229,12 +229,12 @@ async def test_stopping_in_the_middle_of_a_flush_loses_no_fill(slow: SlowStore, 
     state = projecting(bus, slow, flush_interval=0.001)
     await state.start()
     play(bus, *TRADE)
-    await asyncio.wait_for(slow.asked.wait(), 5)
+    await asyncio.wait_for(slow.asked.wait(), 60)
     stopping = asyncio.ensure_future(state.stop())
     await asyncio.sleep(0)
     assert not stopping.done()
     slow.go_on.set()
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 60)
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]
 
 
@@ -251,7 +251,7 @@ async def test_what_the_journal_could_not_write_is_not_in_the_database_either(
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - the database sets no event
             await asyncio.sleep(0.002)
 

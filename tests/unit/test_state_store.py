@@ -49,7 +49,7 @@ def workers() -> list[threading.Thread]:
 async def _no_thread_outlives_its_test() -> AsyncIterator[None]:
     """A worker whose opening failed ends by itself, but must not find the loop closed by then."""
     yield
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while workers():  # noqa: ASYNC110 - a thread sets no event
             await asyncio.sleep(0.001)
 
@@ -165,7 +165,7 @@ async def test_a_lock_that_is_given_back_in_time_costs_nothing(store: Store, pat
         writing = asyncio.ensure_future(store.write(group))
         await asyncio.sleep(0.01)
         assert not writing.done()
-    await asyncio.wait_for(writing, 5)
+    await asyncio.wait_for(writing, 60)
     assert len(rows(path, "SELECT * FROM fills")) == 1
 
 
@@ -177,7 +177,7 @@ async def test_whoever_gives_up_waiting_leaves_the_store_usable(store: Store, pa
         await asyncio.sleep(0.01)
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-    await asyncio.wait_for(store.write(changes(ledger.trade("o2", "buy 1@100"))), 5)
+    await asyncio.wait_for(store.write(changes(ledger.trade("o2", "buy 1@100"))), 60)
     assert len(rows(path, "SELECT * FROM fills")) == 2
 
 
