@@ -26,7 +26,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
-from tradectl.exchange.ccxt_venue.credentials import Credentials
+from tradectl.exchange.credentials import Credentials
 from tradectl.state.directory import StateDir
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"

@@ -11,7 +11,7 @@ import types
 import pytest
 
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.ccxt_venue.credentials import Credentials, read_keys, redacted
+from tradectl.exchange.credentials import Credentials, read_credentials, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CANARY = "canary+key/0123456789="
@@ -48,15 +48,15 @@ def test_from_the_environment_by_the_name_of_the_exchange() -> None:
         "TRADECTL_MAIN_PASSPHRASE": "p",
         "TRADECTL_BINANCE_API_KEY": "another",
     }
-    found = read_keys(ExchangeSettings(id="binance", name="main"), environ)
+    found = read_credentials(ExchangeSettings(id="binance", name="main"), environ)
     assert found is not None
     assert (found.api_key, found.api_secret, found.passphrase) == ("k", "s", "p")
 
 
 def test_none_and_half_a_pair() -> None:
-    assert read_keys(SETTINGS, {}) is None
+    assert read_credentials(SETTINGS, {}) is None
     with pytest.raises(UsageError, match="TRADECTL_BINANCE_API_SECRET is not set"):
-        read_keys(SETTINGS, {"TRADECTL_BINANCE_API_KEY": CANARY})
+        read_credentials(SETTINGS, {"TRADECTL_BINANCE_API_KEY": CANARY})
 
 
 class Locked(Exception):
@@ -80,11 +80,11 @@ def keyring_of(held: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_from_a_keyring_where_the_environment_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     keyring_of({"binance.api_key": "k", "binance.api_secret": "s"}, monkeypatch)
-    found = read_keys(SETTINGS, {})
+    found = read_credentials(SETTINGS, {})
     assert found is not None
     assert (found.api_key, found.api_secret) == ("k", "s")
     keyring_of(None, monkeypatch)
-    assert read_keys(SETTINGS, {}) is None
+    assert read_credentials(SETTINGS, {}) is None
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from tradectl.domain.errors import (
 from tradectl.exchange.ccxt_venue.errors import (
     NOT_CCXT,
     TABLE,
+    ErrorRules,
     Outcome,
-    Reading,
     Reply,
     is_not_found,
     row_of,
@@ -28,7 +28,7 @@ from tradectl.exchange.ccxt_venue.errors import (
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 
 BINANCE = quirks_of("binance")
-READING = Reading(BINANCE.codes, BINANCE.refuses_by_4xx, str, now=lambda: 1_660_090_400.0)
+READING = ErrorRules(BINANCE.codes, BINANCE.refuses_by_4xx, str, now=lambda: 1_660_090_400.0)
 
 
 def family(kind: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -61,7 +61,7 @@ def test_a_network_error_is_of_unknown_fate_unless_a_row_says_why_not() -> None:
     certain = {
         kind.__name__
         for kind in family(ccxt.NetworkError)
-        if TABLE[kind.__name__].verdict is not Outcome.UNKNOWN
+        if TABLE[kind.__name__].outcome is not Outcome.UNKNOWN
     }
     assert certain == {"RateLimitExceeded", "DDoSProtection", "InvalidNonce"}
 
@@ -190,7 +190,7 @@ def test_errors_of_ours_pass_unchanged() -> None:
 
 
 def test_a_message_is_cleaned_and_names_what_was_asked() -> None:
-    reading = Reading(clean=lambda text: text.replace("SECRET", "***"))
+    reading = ErrorRules(clean=lambda text: text.replace("SECRET", "***"))
     error = translate(
         ccxt.ExchangeError("url?signature=SECRET"), "order a", Reply(sent=True), reading, write=True
     )

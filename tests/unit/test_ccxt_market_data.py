@@ -9,7 +9,7 @@ import pytest
 
 from tests.fixtures.ccxt_markets import client, markets
 from tradectl.domain.money import Side
-from tradectl.exchange.ccxt_venue.market_data import LEVELS, Crossed, MarketData
+from tradectl.exchange.ccxt_venue.market_data import LEVELS, CrossedBook, MarketData
 
 NOW = 1_700_000_000_000_000_000
 MARKET = markets()["BTCUSDT"]
@@ -134,7 +134,7 @@ def test_a_book_with_an_empty_side_is_no_news() -> None:
 
 def test_a_crossed_book_is_not_used_any_more() -> None:
     taken = data()
-    with pytest.raises(Crossed):
+    with pytest.raises(CrossedBook):
         taken.book(book([[100.2, 1.0]], [[100.1, 1.0]]), MARKET)
     assert taken.dropped == {"crossed": 1}
 

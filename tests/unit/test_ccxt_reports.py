@@ -12,7 +12,7 @@ from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
-from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
+from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 
 SPOT, PERPETUAL = client(), client("perpetual")
 MARKETS = markets()
@@ -50,8 +50,8 @@ ALGO = {
 }  # fmt: skip
 
 
-def reader() -> Reports:
-    return Reports(MARKETS, QUIRKS)
+def reader() -> ReportParser:
+    return ReportParser(MARKETS, QUIRKS)
 
 
 def parsed(raw: dict[str, Any], **changed: Any) -> Any:
@@ -160,8 +160,8 @@ def test_emptiness_is_no_answer(raw: Any) -> None:
         reader().order(SPOT.safe_order({"info": raw}))
 
 
-def futures() -> Reports:
-    return Reports(markets("perpetual"), QUIRKS)
+def futures() -> ReportParser:
+    return ReportParser(markets("perpetual"), QUIRKS)
 
 
 def test_a_stop_of_the_book_of_stops() -> None:

@@ -19,7 +19,7 @@ from tradectl.domain.errors import AccessLost, NotExecuted
 from tradectl.domain.events import EmergencyStopReceived, RestrictionKind, SymbolRestricted
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
-from tradectl.exchange.ccxt_venue.errors import Reading
+from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 from tradectl.exchange.live.live_exchange import PreSendCheck
 from tradectl.state.manager import StateManager
@@ -114,7 +114,7 @@ async def test_the_database_never_knows_what_a_loss_of_power_takes_from_a_strict
 
 async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None:
     """ccxt asks once for all of an account's streams, and blames the keys when nothing comes."""
-    caller = Caller(RateLimiter(1.0, 1.0, 0.0), Reading(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules(), frozenset())
     error = ccxt.AuthenticationError("received an empty listenKey")
 
     async def leads() -> None:
@@ -133,7 +133,7 @@ async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None
 
 
 async def test_keys_that_are_refused_are_lost_access_in_a_stream_too() -> None:
-    caller = Caller(RateLimiter(1.0, 1.0, 0.0), Reading(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules(), frozenset())
 
     async def refused() -> None:
         raise ccxt.AuthenticationError("Invalid API-key")

@@ -11,7 +11,7 @@ from tests.fixtures.paper_exchange import PaperHarness, order, quote, trade
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import Liquidity
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.cost_models import Costs
+from tradectl.exchange.paper.fees_and_slippage import FeeModel
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_takers_and_makers_pay_their_own_fee_in_the_quote_currency() -> None:
     [("0.000005", "0"), ("0.000006", "1e-8"), ("0.000015", "2e-8"), ("0.000025", "2e-8")],
 )
 def test_fees_are_rounded_half_to_even_to_eight_decimals(notional: str, fee: str) -> None:
-    costs = Costs(PaperSettings(taker_fee=Decimal("0.001")), seed=0)
-    assert costs.fee(Decimal(notional), Liquidity.TAKER) == Decimal(fee)
+    fees = FeeModel(PaperSettings(taker_fee=Decimal("0.001")))
+    assert fees.fee(Decimal(notional), Liquidity.TAKER) == Decimal(fee)
 
 
 def test_a_maker_fee_below_zero_is_a_rebate() -> None:
-    costs = Costs(PaperSettings(maker_fee=Decimal("-0.0001")), seed=0)
-    assert costs.fee(Decimal(1000), Liquidity.MAKER) == Decimal("-0.1")
+    fees = FeeModel(PaperSettings(maker_fee=Decimal("-0.0001")))
+    assert fees.fee(Decimal(1000), Liquidity.MAKER) == Decimal("-0.1")
 
 
 @pytest.mark.parametrize(

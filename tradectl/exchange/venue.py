@@ -1,4 +1,4 @@
-"""A venue: one account at one exchange over a network, in tradectl's own words.
+"""A venue: one account at one exchange over a network, in the terms of this code.
 
 What speaks to a real exchange implements `Venue`: it asks and answers, and decides nothing. Symbols
 are those of our configuration, quantities are coins, money is `Decimal`, times are ns UTC, and what
@@ -157,7 +157,7 @@ class Venue(Protocol):
         pre_send_check: Callable[[], None] = lambda: None,
     ) -> VenueOrder:
         """Send an order, once. `pre_send_check` is asked in the last moment, after any wait for the
-        pace: what it raises is raised, and nothing was sent. Raises VenueRefusal, NotExecuted,
+        rate limit: what it raises is raised, and nothing was sent. Raises VenueRefusal, NotExecuted,
         OutcomeUnknown, AccessLost."""
         ...
 

@@ -94,7 +94,7 @@ def _get_ready(state_dir: StateDir) -> None:
     """Import what a live account is finished with while the running process is asked: it takes long."""
     with contextlib.suppress(TradectlError, OSError):
         if last_journal(state_dir, LIVE_ACCOUNT) is not None:
-            from tradectl.exchange.ccxt_venue.catalogue import load_ahead
+            from tradectl.exchange.ccxt_venue.client import load_ahead
 
             threading.Thread(target=load_ahead, daemon=True).start()
 

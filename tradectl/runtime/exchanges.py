@@ -174,9 +174,9 @@ def on_exchange(settings: Settings, name: str) -> Settings:
 
 def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, private: bool) -> Venue:
     """Raises ConfigError where keys are needed and missing."""
-    from tradectl.exchange.ccxt_venue import CcxtVenue, read_keys
+    from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials
 
-    keys = read_keys(settings, os.environ) if private else None
+    keys = read_credentials(settings, os.environ) if private else None
     if private and keys is None:
         name = settings.prefix.upper()
         raise ConfigError(

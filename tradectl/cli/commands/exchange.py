@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def exchanges(as_json: JsonOption = False) -> None:
-    from tradectl.exchange.ccxt_venue.catalogue import reachable_exchanges
+    from tradectl.exchange.ccxt_venue.client import reachable_exchanges
 
     print_data(reachable_exchanges(), as_json, "render.exchanges")
 

@@ -1,22 +1,20 @@
 """Real exchanges, through ccxt. The only package that knows ccxt, or any exchange by its name.
 
-| room | knows |
+| module | knows |
 |---|---|
-| `venue`, `opened` | the whole: an exchange as `Venue` |
-| `client`, `closing`, `tap` | ccxt's object: made, paced, guarded, closed |
-| `calls`, `errors` | one call, and what its errors mean |
-| `pace`, `keys` | the rate limit; secrets |
-| `markets`, `numbers` | symbols and steps; exact decimals |
-| `orders`, `reports` | our order to ccxt; ccxt's orders and fills to ours |
-| `trading`, `account` | order calls; fills, holdings, permissions |
-| `market_data`, `streams`, `listening` | events; streams of them; the account's news |
-| `quirks`, `catalogue` | what is true of one exchange only; which exchanges there are |
+| `venue` | the whole: an exchange as `Venue` |
+| `client`, `websocket_guard` | ccxt's object: made, held back, guarded, closed; the exchanges there are |
+| `calls`, `errors`, `rate_limiter` | one call, what its errors mean, how fast we may ask |
+| `markets`, `decimals` | symbols and steps; exact decimals |
+| `orders`, `report_parser` | our order to ccxt; ccxt's orders and fills to ours |
+| `order_calls`, `account_queries` | orders; fills, holdings, permissions |
+| `market_data`, `streams`, `user_stream` | events; streams of them; the account's orders and fills |
+| `quirks` | what is true of one exchange only |
 
 ccxt itself is loaded when an exchange is opened, never by importing this.
 """
 
-from tradectl.exchange.ccxt_venue.client import exchange_ids
-from tradectl.exchange.ccxt_venue.credentials import Credentials, read_keys
 from tradectl.exchange.ccxt_venue.venue import CcxtVenue
+from tradectl.exchange.credentials import Credentials, read_credentials
 
-__all__ = ["CcxtVenue", "Credentials", "exchange_ids", "read_keys"]
+__all__ = ["CcxtVenue", "Credentials", "read_credentials"]

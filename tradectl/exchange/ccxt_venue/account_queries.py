@@ -15,7 +15,7 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse, exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.reports import Reports
+from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.venue import Holdings, Permissions, VenueFill
 
 MOST_PAGES = 2_000
@@ -27,7 +27,7 @@ class AccountQueries:
         client: Any,
         caller: Caller,
         markets: Markets,
-        reports: Reports,
+        parser: ReportParser,
         quirks: Quirks,
         *,
         kind: str,
@@ -36,7 +36,7 @@ class AccountQueries:
         self._client = client
         self._caller = caller
         self._markets = markets
-        self._reports = reports
+        self._parser = parser
         self._quirks = quirks
         self._kind = kind
         self._clock = clock
@@ -74,7 +74,7 @@ class AccountQueries:
             lambda: self._client.fetch_my_trades(
                 market.unified, None if from_id else cursor, self._quirks.fills_limit, params
             ),
-            lambda raws: [self._reports.fill(raw, market=market) for raw in listed(raws)],
+            lambda raws: [self._parser.fill(raw, market=market) for raw in listed(raws)],
             privileged=True,
         )
 
@@ -134,7 +134,7 @@ class AccountQueries:
         try:
             return await self._caller.ask("permissions", method, read)
         except VenueRefusal:
-            return Permissions()  # its test network does not tell
+            return Permissions()  # its test network does not say
 
 
 def _key(fill: VenueFill) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One call of ccxt: made once, its errors put into our words, its silence not taken for an answer.
+"""One call of ccxt: made once, its errors translated into ours, its silence not taken for an answer.
 
 ccxt changes how decimals are rounded, for whoever runs in the same context, and for good. So each call
 has a decimal context of its own: the books round by ours, live and in a replay.
@@ -15,7 +15,7 @@ from tradectl.domain.errors import NotExecuted, OutcomeUnknown, TradectlError
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import (
     TURNED_AWAY,
-    Reading,
+    ErrorRules,
     Reply,
     is_not_found,
     translate,
@@ -35,9 +35,11 @@ class Caller:
     """Makes calls. `ask` is a read and `order` a write; both raise an `ExchangeError` and nothing else
     but, where `may_miss` is set, `NotFound`."""
 
-    def __init__(self, pace: RateLimiter, reading: Reading, not_found: frozenset[str]) -> None:
-        self._pace = pace
-        self._reading = reading
+    def __init__(
+        self, limiter: RateLimiter, error_rules: ErrorRules, not_found: frozenset[str]
+    ) -> None:
+        self._limiter = limiter
+        self._error_rules = error_rules
         self._not_found = not_found
 
     async def ask(
@@ -68,9 +70,9 @@ class Caller:
         )
 
     async def watch(self, what: str, make: Callable[[], Awaitable[Any]]) -> Any:
-        """The next news of a stream. Raises NotExecuted for a connection that is lost."""
+        """The next update of a stream. Raises NotExecuted for a connection that is lost."""
         reply = Reply(sent=True)
-        return await self._call(what, make, lambda news: news, reply, stream=True)
+        return await self._call(what, make, lambda update: update, reply, stream=True)
 
     async def _call(
         self,
@@ -100,12 +102,12 @@ class Caller:
             closed = f"{what}: the connection was closed"
             wrong = OutcomeUnknown(closed) if write else NotExecuted(closed)
         except Exception as error:  # whatever falls out of ccxt's parsers is an answer that is none
-            wrong = self._put(error, what, reply, write, may_miss, submit)
+            wrong = self._translated(error, what, reply, write, may_miss, submit)
         finally:
             CALL.reset(token)
         raise wrong
 
-    def _put(
+    def _translated(
         self, error: Exception, what: str, reply: Reply, write: bool, may_miss: bool, submit: bool
     ) -> Exception:
         # ccxt hands one error to everybody who waited for the same answer
@@ -114,7 +116,7 @@ class Caller:
             return NotFound()
         if isinstance(error, TradectlError):
             return error
-        put = translate(error, what, reply, self._reading, write=write, submit=submit)
+        put = translate(error, what, reply, self._error_rules, write=write, submit=submit)
         if isinstance(put, NotExecuted):
             self._keep_away(put, reply)
         return put
@@ -122,7 +124,7 @@ class Caller:
     def _keep_away(self, error: NotExecuted, reply: Reply) -> None:
         if reply.status in TURNED_AWAY or error.retry_after:
             pause = error.retry_after or SHORT_PAUSE
-            self._pace.back_off(pause, banned=reply.status == 418)
+            self._limiter.back_off(pause, banned=reply.status == 418)
 
 
 __all__ = ["Caller", "NotFound"]

@@ -1,15 +1,16 @@
-"""Making ccxt's object, and taking hold of it where its requests leave and its answers arrive.
+"""ccxt's object for an exchange: made, held where its requests leave and its answers arrive, closed.
 
 ccxt is loaded here and nowhere else, when an exchange is opened. The object is set so that it does
 nothing behind our back: no retries, no broker's mark on our orders, no logging, no loading of what was
 not asked for, no numbers but texts. Four of its methods are wrapped on the object itself: a request
-waits for our pace before it is signed, and what is known of its answer is noted in the `Reply` of the
+waits for our limiter before it is signed, and what is known of its answer is noted in the `Reply` of the
 call at hand, so that nobody has to guess afterwards whether anything left or came back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import importlib
 import logging
@@ -19,11 +20,12 @@ from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
+from tradectl.documents.market import ExchangeRow
 from tradectl.domain.errors import UsageError
-from tradectl.exchange.ccxt_venue.credentials import Credentials
 from tradectl.exchange.ccxt_venue.errors import Reply
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
+from tradectl.exchange.credentials import Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CACHED = 100_000
@@ -34,6 +36,7 @@ SAFE_PART = 0.65
 RESERVED = 0.25
 KEEP_ALIVE_MS = 15_000
 LONGEST_DIAL_PAUSE = 5.0
+CLOSE_SECONDS = 2.0
 
 CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
 
@@ -42,9 +45,26 @@ _HOST = re.compile(r"^(https?|wss?)://[^/]+")
 _SECURE = {"https": "wss", "http": "ws"}
 
 
-def exchange_ids() -> list[str]:
-    """The exchanges that ccxt knows. Loads it."""
-    return sorted(importlib.import_module("ccxt").exchanges)
+def reachable_exchanges() -> list[ExchangeRow]:
+    """Those that tell trades or an order book. Loads ccxt."""
+    ccxt, pro = importlib.import_module("ccxt"), importlib.import_module("ccxt.pro")
+    found = []
+    for name in ccxt.exchanges:
+        offered = getattr(ccxt, name)()
+        if offered.has.get("fetchTrades") or offered.has.get("fetchOrderBook"):
+            found.append(
+                ExchangeRow(
+                    id=name,
+                    name=offered.name,
+                    certified=bool(offered.certified),
+                    websocket=name in pro.exchanges,
+                    spot=bool(offered.has.get("spot")),
+                    perpetual=bool(offered.has.get("swap")),
+                    testnet=bool(offered.urls.get("test")),
+                    passphrase=bool(offered.requiredCredentials.get("password")),
+                )
+            )
+    return found
 
 
 async def load_ccxt() -> None:
@@ -52,9 +72,15 @@ async def load_ccxt() -> None:
     await asyncio.to_thread(importlib.import_module, "ccxt.pro")
 
 
-def make_client(settings: ExchangeSettings, keys: Credentials | None, quirks: Quirks) -> Any:
+def load_ahead() -> None:
+    """Load ccxt before it is needed, from a thread."""
+    with contextlib.suppress(ImportError):  # whoever needs it says so
+        importlib.import_module("ccxt.pro")
+
+
+def make_client(settings: ExchangeSettings, credentials: Credentials | None, quirks: Quirks) -> Any:
     """ccxt's object for an exchange, nothing asked of it yet. Raises UsageError for an unknown id."""
-    client = _class_of(settings.id)(_config(settings, keys, quirks))
+    client = _class_of(settings.id)(_config(settings, credentials, quirks))
     client.logger = _silent()
     client.has["fetchCurrencies"] = False
     client.verbose = False
@@ -81,12 +107,12 @@ def make_rate_limiter(rate: float, patience: float) -> RateLimiter:
     return RateLimiter(rate * SAFE_PART, capacity, capacity * RESERVED, patience=patience)
 
 
-def hook(client: Any, pace: RateLimiter) -> None:
-    """RateLimiter every request, and note what became of it."""
+def hook(client: Any, limiter: RateLimiter) -> None:
+    """Hold back every request for the rate limiter, and note what became of it."""
     send, ask = client.fetch, client.fetch2
     read, parse = client.on_rest_response, client.parse_json
 
-    async def paced(
+    async def limited(
         path: str,
         api: Any = "public",
         method: str = "GET",
@@ -95,7 +121,7 @@ def hook(client: Any, pace: RateLimiter) -> None:
     ) -> Any:
         cost = float(client.calculate_rate_limiter_cost(api, method, path, params, config))
         call = CALL.get()
-        await pace.take(cost, privileged=call is not None and call.privileged)
+        await limiter.take(cost, privileged=call is not None and call.privileged)
         return await ask(path, api, method, params, config)
 
     async def sent(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
@@ -119,8 +145,32 @@ def hook(client: Any, pace: RateLimiter) -> None:
             call.garbled = True
         return document
 
-    client.fetch2, client.fetch = paced, sent
+    client.fetch2, client.fetch = limited, sent
     client.on_rest_response, client.parse_json = answered, parsed
+
+
+async def close_client(client: Any) -> None:
+    """Bounded in time, and nothing is left open: a WebSocket's goodbye waits for an answer that a failing
+    exchange does not give, and then the connections are dropped without one."""
+    try:
+        await asyncio.wait_for(client.close(), CLOSE_SECONDS)
+    except Exception:  # it is thrown away: only what it left open matters
+        await _drop(client)
+
+
+async def _drop(client: Any) -> None:
+    for connection in list((client.clients or {}).values()):
+        if connection.ping_looper:
+            connection.ping_looper.cancel()
+    client.clients = {}
+    session, client.session = client.session, None
+    connector, client.tcp_connector = client.tcp_connector, None
+    for part in (session, connector):
+        if part is not None:
+            try:
+                await asyncio.wait_for(part.close(), CLOSE_SECONDS)
+            except Exception:  # nothing more can be done about it
+                continue
 
 
 def _class_of(exchange_id: str) -> Any:
@@ -134,7 +184,9 @@ def _class_of(exchange_id: str) -> Any:
     raise UsageError(f"ccxt knows no exchange {exchange_id!r}{hint}")
 
 
-def _config(settings: ExchangeSettings, keys: Credentials | None, quirks: Quirks) -> dict[str, Any]:
+def _config(
+    settings: ExchangeSettings, credentials: Credentials | None, quirks: Quirks
+) -> dict[str, Any]:
     timeout = int(settings.timeout_seconds * 1000)
     options: dict[str, Any] = {
         "defaultType": "spot" if settings.market == "spot" else "swap",
@@ -147,14 +199,18 @@ def _config(settings: ExchangeSettings, keys: Credentials | None, quirks: Quirks
         **quirks.kind_options.get(settings.market, {}),
     }
     config: dict[str, Any] = {
-        "enableRateLimit": False,  # `hook` paces
+        "enableRateLimit": False,  # `hook` does that
         "number": str,
         "timeout": timeout,
         "newUpdates": True,
         "options": options,
     }
-    if keys is not None:
-        config |= {"apiKey": keys.api_key, "secret": keys.api_secret, "password": keys.passphrase}
+    if credentials is not None:
+        config |= {
+            "apiKey": credentials.api_key,
+            "secret": credentials.api_secret,
+            "password": credentials.passphrase,
+        }
     return config
 
 
@@ -197,10 +253,12 @@ def _silent() -> logging.Logger:
 
 __all__ = [
     "CALL",
-    "exchange_ids",
+    "close_client",
     "hook",
+    "load_ahead",
     "load_ccxt",
     "make_client",
     "make_rate_limiter",
     "published_rate",
+    "reachable_exchanges",
 ]

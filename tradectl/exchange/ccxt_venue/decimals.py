@@ -1,4 +1,4 @@
-"""ccxt's numbers into exact decimals. It is told to hand over texts, and mostly does."""
+"""ccxt's numbers into exact decimals. It is set to hand over texts, and mostly does."""
 
 from __future__ import annotations
 

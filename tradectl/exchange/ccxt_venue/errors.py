@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class Row(NamedTuple):
-    verdict: Outcome
+    outcome: Outcome
     why: str
 
 
@@ -116,7 +116,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ErrorRules:
     """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
 
     codes: Mapping[str, Outcome] = field(default_factory=dict)
@@ -131,7 +131,7 @@ def translate(
     error: Exception,
     what: str,
     reply: Reply,
-    reading: Reading,
+    error_rules: ErrorRules,
     *,
     write: bool,
     submit: bool = False,
@@ -141,45 +141,45 @@ def translate(
     if isinstance(error, TradectlError):
         return error
     text = str(error)
-    verdict = judge(error, text, reply, reading, submit=submit)
-    if verdict is U and not write:
-        verdict = N
-    message = f"{what}: {type(error).__name__}: {reading.clean(text)}"
-    if verdict is N:
-        return NotExecuted(message, retry_after(text, reply, reading.now()))
+    outcome = judge(error, text, reply, error_rules, submit=submit)
+    if outcome is U and not write:
+        outcome = N
+    message = f"{what}: {type(error).__name__}: {error_rules.clean(text)}"
+    if outcome is N:
+        return NotExecuted(message, retry_after(text, reply, error_rules.now()))
     kinds: dict[Outcome, type[ExchangeError]] = {R: VenueRefusal, U: OutcomeUnknown, A: AccessLost}
-    return kinds[verdict](message)
+    return kinds[outcome](message)
 
 
 def judge(
-    error: Exception, text: str, reply: Reply, reading: Reading, *, submit: bool = False
+    error: Exception, text: str, reply: Reply, error_rules: ErrorRules, *, submit: bool = False
 ) -> Outcome:
-    verdict = row_of(error).verdict
+    outcome = row_of(error).outcome
     if not reply.sent:
-        return verdict if verdict in (A, N) else R
+        return outcome if outcome in (A, N) else R
     if any(_names(cause) & NEVER_CONNECTED for cause in _causes(error)):
         return N
-    if reply.garbled and verdict is A:
-        verdict = U  # ccxt misses something in an empty answer, and blames the keys
+    if reply.garbled and outcome is A:
+        outcome = U  # ccxt misses something in an empty answer, and blames the keys
     code = code_of(text)
-    if code is not None and code in reading.codes:
-        verdict = reading.codes[code]
-        if verdict is N and _UNKNOWN_INSIDE.search(text):
+    if code is not None and code in error_rules.codes:
+        outcome = error_rules.codes[code]
+        if outcome is N and _UNKNOWN_INSIDE.search(text):
             return U  # a code used for both "too many" and "we do not know"
-        return _unless_duplicate(verdict, text, submit)
+        return _unless_duplicate(outcome, text, submit)
     if reply.status in TURNED_AWAY:
         return N
     if reply.status is not None and reply.status >= 500:
         return U
     client_fault = reply.status is not None and 400 <= reply.status < 500
-    if verdict is U and client_fault and code is not None and reading.refuses_by_4xx:
-        verdict = R
-    return _unless_duplicate(verdict, text, submit)
+    if outcome is U and client_fault and code is not None and error_rules.refuses_by_4xx:
+        outcome = R
+    return _unless_duplicate(outcome, text, submit)
 
 
-def _unless_duplicate(verdict: Outcome, text: str, submit: bool) -> Outcome:
+def _unless_duplicate(outcome: Outcome, text: str, submit: bool) -> Outcome:
     """A submit refused because its id is there already may be our own order, come twice."""
-    return U if verdict is R and submit and _DUPLICATE.search(text) else verdict
+    return U if outcome is R and submit and _DUPLICATE.search(text) else outcome
 
 
 def row_of(error: BaseException) -> Row:
@@ -228,8 +228,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 __all__ = [
     "NOT_CCXT",
     "TABLE",
+    "ErrorRules",
     "Outcome",
-    "Reading",
     "Reply",
     "Row",
     "code_of",

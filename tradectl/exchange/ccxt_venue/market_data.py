@@ -1,4 +1,7 @@
-"""ccxt's trades, tickers and books into events; what cannot be one is dropped and counted by reason."""
+"""Market data: ccxt's trades, tickers and books into events, and asking for them once.
+
+What cannot be an event is dropped and counted by reason.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,28 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
+from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import (
+    MILLISECOND,
     InvalidResponse,
+    listed,
     nanoseconds,
     not_negative,
     positive,
 )
 from tradectl.exchange.ccxt_venue.markets import Market
+from tradectl.exchange.ccxt_venue.quirks import Quirks
 
 LEVELS = 20
 """of each side of a book: what is worth keeping of it"""
 TWO = Decimal(2)
 
 
-class Crossed(InvalidResponse):
+class CrossedBook(InvalidResponse):
     """A bid at or above the ask: the two are not of one moment."""
 
 
@@ -36,28 +44,28 @@ class MarketData:
         self._clock = clock
 
     def trades(self, raws: Iterable[Any], market: Market) -> list[MarketDataEvent]:
-        events = (self._sieved(self._trade, raw, market) for raw in raws)
+        events = (self._convert(self._trade, raw, market) for raw in raws)
         return [event for event in events if event is not None]
 
     def quote(self, raw: Any, market: Market) -> QuoteEvent | None:
-        event: QuoteEvent | None = self._sieved(self._quote, raw, market)
+        event: QuoteEvent | None = self._convert(self._quote, raw, market)
         return event
 
     def book(self, raw: Any, market: Market) -> BookEvent | None:
-        """Raises Crossed: a book that is crossed has lost a step, and so has all that follows."""
+        """Raises CrossedBook: a book that is crossed has lost a step, and so has all that follows."""
         try:
             return self._book(raw, market)
-        except Crossed:
+        except CrossedBook:
             self.dropped["crossed"] += 1
             raise
         except InvalidResponse:
             self.dropped["not a number"] += 1
             return None
 
-    def _sieved(self, make: Callable[[Any, Market], Any], raw: Any, market: Market) -> Any:
+    def _convert(self, make: Callable[[Any, Market], Any], raw: Any, market: Market) -> Any:
         try:
             return make(raw, market)
-        except Crossed:
+        except CrossedBook:
             self.dropped["crossed"] += 1
         except InvalidResponse:
             self.dropped["not a number"] += 1
@@ -80,7 +88,7 @@ class MarketData:
     def _quote(self, raw: Any, market: Market) -> QuoteEvent:
         bid, ask = positive(raw.get("bid")), positive(raw.get("ask"))
         if bid >= ask:
-            raise Crossed(f"{bid} bid, {ask} asked")
+            raise CrossedBook(f"{bid} bid, {ask} asked")
         return QuoteEvent(
             source_component=self._source,
             symbol=market.symbol,
@@ -99,7 +107,7 @@ class MarketData:
             return None  # a book with an empty side quotes nothing
         (bid, bid_size), (ask, ask_size) = bids[0], asks[0]
         if bid >= ask:
-            raise Crossed(f"{bid} bid, {ask} asked")
+            raise CrossedBook(f"{bid} bid, {ask} asked")
         return BookEvent(
             source_component=self._source,
             symbol=market.symbol,
@@ -115,8 +123,68 @@ class MarketData:
         )
 
 
+class MarketQueries:
+    """Asks once, over REST."""
+
+    def __init__(
+        self, client: Any, caller: Caller, data: MarketData, quirks: Quirks, kind: str
+    ) -> None:
+        self._client = client
+        self._caller = caller
+        self._data = data
+        self._quirks = quirks
+        self._kind = kind
+
+    async def recent_trades(self, market: Market, since: int = 0) -> list[MarketDataEvent]:
+        since_ms = since // MILLISECOND or None
+        params = dict(self._quirks.trades_params.get(self._kind, {}))
+        limit = self._quirks.trades_limit
+
+        def read(raws: Any) -> list[MarketDataEvent]:
+            events = self._data.trades(listed(raws), market)
+            return sorted((e for e in events if e.ts >= since), key=lambda event: event.ts)
+
+        return await self._caller.ask(
+            f"trades of {market.symbol}",
+            lambda: self._client.fetch_trades(market.unified, since_ms, limit, params),
+            read,
+        )
+
+    async def quote(self, market: Market) -> MarketDataEvent:
+        client, unified = self._client, market.unified
+
+        def of_ticker(raw: Any) -> MarketDataEvent | None:
+            return self._data.quote(raw[unified], market)
+
+        def of_book(raw: Any) -> MarketDataEvent | None:
+            return self._data.book(raw, market)
+
+        what = f"quote of {market.symbol}"
+        event: MarketDataEvent | None
+        if client.has.get("fetchBidsAsks") is True:
+            event = await self._caller.ask(
+                what, lambda: client.fetch_bids_asks([unified]), of_ticker
+            )
+        else:
+            event = await self._caller.ask(what, lambda: client.fetch_order_book(unified), of_book)
+        if event is None:
+            raise NotExecuted(f"{what}: the answer is none")
+        return event
+
+    async def price_of(self, currency: str, quote: str) -> Decimal | None:
+        names = (f"{currency}/{quote}", f"{currency}/{quote}:{quote}")
+        unified = next((name for name in names if name in self._client.markets), None)
+        if unified is None:
+            return None
+        return await self._caller.ask(
+            f"price of {currency}",
+            lambda: self._client.fetch_ticker(unified),
+            lambda raw: positive(raw.get("last") or raw.get("close")),
+        )
+
+
 def _levels(side: Sequence[Any], market: Market) -> tuple[Level, ...]:
     return tuple((positive(level[0]), positive(level[1]) * market.size) for level in side[:LEVELS])
 
 
-__all__ = ["LEVELS", "Crossed", "MarketData"]
+__all__ = ["LEVELS", "CrossedBook", "MarketData", "MarketQueries"]

@@ -100,7 +100,14 @@ class Markets:
     def all(self) -> list[MarketInfo]:
         ours = [self._info(unified, market) for unified, market in self._raw.items()]
         rest = [
-            MarketInfo(unified, unified, None, bool(market.get("active")), False, _why_not(market))
+            MarketInfo(
+                unified,
+                unified,
+                None,
+                bool(market.get("active")),
+                False,
+                _unsupported_because(market),
+            )
             for unified, market in self._others.items()
         ]
         return sorted(ours + rest, key=lambda info: info.unified)
@@ -109,8 +116,8 @@ class Markets:
         active = raw.get("active") is not False
         try:
             market = self.of(unified)
-        except InvalidResponse as nonsense:
-            return MarketInfo(self._name(unified), unified, None, active, False, str(nonsense))
+        except InvalidResponse as invalid:
+            return MarketInfo(self._name(unified), unified, None, active, False, str(invalid))
         note = "" if active else "not traded now"
         if market.size != ONE:
             note = f"contracts of {market.size} {raw['base']}"
@@ -194,10 +201,10 @@ def _is_of(market: Mapping[str, Any], kind: str) -> bool:
 
 
 def _settles_in_quote(market: Mapping[str, Any]) -> bool:
-    return bool(market.get("settle") == market["quote"])
+    return bool(market.get("wait_closed") == market["quote"])
 
 
-def _why_not(market: Mapping[str, Any]) -> str:
+def _unsupported_because(market: Mapping[str, Any]) -> str:
     if market.get("inverse"):
         return "settled in the coin itself"
     return f"a market of another kind: {market.get('type')}"

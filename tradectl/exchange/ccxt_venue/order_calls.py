@@ -1,6 +1,6 @@
 """Orders over REST: sent, cancelled, looked for, listed, and the dead-man switch over them.
 
-Reading goes by what ccxt unifies; where an exchange has more to say its quirks tell. An order that is
+ErrorRules goes by what ccxt unifies; where an exchange has more to say its quirks tell. An order that is
 looked for is found by our own id where the exchange takes it, which is the one name that holds from
 before the send to the end. Some exchanges keep stops in a book of their own, with ids of its own: both
 books are looked into, and the id of an order in it begins with `stop:`.
@@ -19,7 +19,7 @@ from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.orders import arguments
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.reports import STOP, Reports, Triggered
+from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered
 from tradectl.exchange.venue import VenueOrder
 
 RECENT = 500
@@ -32,14 +32,14 @@ class OrderCalls:
         client: Any,
         caller: Caller,
         markets: Markets,
-        reports: Reports,
+        parser: ReportParser,
         quirks: Quirks,
         kind: str,
     ) -> None:
         self._client = client
         self._caller = caller
         self._markets = markets
-        self._reports = reports
+        self._parser = parser
         self._quirks = quirks
         self._kind = kind
         self._has_stop_book = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
@@ -59,12 +59,12 @@ class OrderCalls:
         is_stop = spec.type.is_stop and self._has_stop_book
 
         def read(raw: Any) -> VenueOrder:
-            told = self._reports.order(
+            order = self._parser.order(
                 raw, market=market, client_order_id=client_order_id, stop=is_stop
             )
-            if told.side is not spec.side:
+            if order.side is not spec.side:
                 raise InvalidResponse("the answer is about an order of the other side")
-            return told
+            return order
 
         return await self._caller.order(
             f"order {client_order_id}",
@@ -92,15 +92,15 @@ class OrderCalls:
         params: dict[str, Any] = {self._quirks.cancel_id_param: ours} if by_ours else {}
         if is_stop:
             params["trigger"] = True
-        told = await self._caller.order(
+        order = await self._caller.order(
             f"cancel of {ours or venue_id}",
             lambda: self._client.cancel_order(_bare(venue_id), market.unified, params),
             lambda raw: self._cancelled(raw, market, ours, is_stop),
             privileged=True,
             may_miss=True,
         )
-        if told is not None:
-            return told
+        if order is not None:
+            return order
         # it was done, and the answer does not say how much had been filled by then
         try:
             return await self.find(market.symbol, ours, venue_id)
@@ -111,7 +111,7 @@ class OrderCalls:
         """None for an answer that says no more than yes."""
         if isinstance(raw, dict) and raw.get("id") and raw.get("status") is None:
             return None
-        return self._reports.order(raw, market=market, client_order_id=ours, stop=is_stop)
+        return self._parser.order(raw, market=market, client_order_id=ours, stop=is_stop)
 
     async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
         if 0 < seconds < 1 or seconds < 0:
@@ -143,8 +143,8 @@ class OrderCalls:
                     return await self._find(market, ours, venue_id, is_stop)
                 except NotFound:
                     continue
-        except VenueRefusal as odd:
-            raise NotExecuted(str(odd)) from None
+        except VenueRefusal as refusal:
+            raise NotExecuted(str(refusal)) from None
         return None
 
     async def _find(
@@ -159,18 +159,20 @@ class OrderCalls:
 
         def read(raw: Any) -> VenueOrder | str:
             try:
-                return self._reports.order(raw, market=market, client_order_id=ours, stop=is_stop)
+                return self._parser.order(raw, market=market, client_order_id=ours, stop=is_stop)
             except Triggered:
-                return self._reports.became(raw)
+                return self._parser.became(raw)
 
-        told = await self._caller.ask(
+        found = await self._caller.ask(
             f"search for {ours or venue_id}",
             lambda: self._client.fetch_order(_bare(venue_id), market.unified, params),
             read,
             privileged=True,
             may_miss=True,
         )
-        return told if isinstance(told, VenueOrder) else await self._became(market, ours, told)
+        if isinstance(found, VenueOrder):
+            return found
+        return await self._became(market, ours, found)
 
     async def _became(self, market: Market, ours: str, venue_id: str) -> VenueOrder:
         """The order that a triggered stop became."""
@@ -180,13 +182,13 @@ class OrderCalls:
             return await self._caller.ask(
                 f"search for {venue_id}",
                 lambda: self._client.fetch_order(venue_id, market.unified),
-                lambda raw: self._reports.order(raw, market=market),
+                lambda raw: self._parser.order(raw, market=market),
                 privileged=True,
                 may_miss=True,
             )
         except NotFound:
             raise NotExecuted(
-                f"stop {ours} was triggered, and what it became is not told"
+                f"stop {ours} was triggered, and what it became is not known"
             ) from None
 
     async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
@@ -206,7 +208,7 @@ class OrderCalls:
                 privileged=True,
             )
             if found:
-                return self._reports.order(found[0], market=market, client_order_id=ours)
+                return self._parser.order(found[0], market=market, client_order_id=ours)
             break
         raise NotFound
 
@@ -241,7 +243,7 @@ class OrderCalls:
         orders: list[VenueOrder] = []
         for raw in listed(raws):
             try:
-                orders.append(self._reports.order(raw, stop=is_stop))
+                orders.append(self._parser.order(raw, stop=is_stop))
             except ForeignMarket:
                 continue  # of a market of another kind: nothing here can touch it
         return orders

@@ -1,7 +1,7 @@
-"""Streams: market data and the account's own news, pushed where the exchange pushes, else polled.
+"""Streams of market data: pushed where the exchange pushes, else polled.
 
 Each stream runs until its connection is lost, which is NotExecuted, and leaves nothing behind: asked
-again it subscribes anew. ccxt wakes a waiter for one symbol's news and forgets to say that others came
+again it subscribes anew. ccxt wakes a waiter for one symbol and forgets to say that others came
 along; so at each waking everything that its caches hold for the stream's symbols is taken.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.market_data import Crossed, MarketData
+from tradectl.exchange.ccxt_venue.market_data import CrossedBook, MarketData
 from tradectl.exchange.ccxt_venue.markets import Market
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import run_together
@@ -42,7 +42,7 @@ class Streams:
         self,
         client: Any,
         caller: Caller,
-        tap: WebsocketGuard,
+        guard: WebsocketGuard,
         data: MarketData,
         *,
         poll_seconds: float,
@@ -52,7 +52,7 @@ class Streams:
     ) -> None:
         self._client = client
         self._caller = caller
-        self._tap = tap
+        self._guard = guard
         self._data = data
         self._poll_seconds = poll_seconds
         self._recent = recent
@@ -61,7 +61,7 @@ class Streams:
 
     async def run(self, channel: Channel, markets: Sequence[Market], deliver: Deliver) -> None:
         method = _method(self._client, channel)
-        with self._tap.using():
+        with self._guard.using():
             if method is None:
                 await run_together(*(self._poll(channel, market, deliver) for market in markets))
                 return
@@ -81,22 +81,22 @@ class Streams:
     ) -> None:
         watch = getattr(self._client, _snake(name))
         asked: Any = [m.unified for m in markets] if takes_several else markets[0].unified
-        news = _NEWS[channel](self._client, self._data, markets)
+        source = _SOURCES[channel](self._client, self._data, markets)
         what = f"{channel} of {', '.join(market.symbol for market in markets[:3])}"
         try:
             while True:
-                told = await self._caller.watch(what, lambda: watch(asked))
-                if events := news.since_last(told):
+                update = await self._caller.watch(what, lambda: watch(asked))
+                if events := source.take_new(update):
                     deliver(events)
-        except Crossed as crossed:
+        except CrossedBook as crossed:
             lost = f"{what}: the book is crossed, {crossed}"
-            self._tap.spoil()
+            self._guard.mark_broken()
         except NotExecuted:
             if channel is Channel.BOOK:
-                self._tap.spoil()  # a whole book comes with a new subscription only
+                self._guard.mark_broken()  # a whole book comes with a new subscription only
             raise
         finally:
-            news.forget()
+            source.forget()
         raise NotExecuted(lost)
 
     async def _poll(self, channel: Channel, market: Market, deliver: Deliver) -> None:
@@ -130,7 +130,7 @@ class _Trades:
         self._data = data
         self._markets = markets
 
-    def since_last(self, told: Any) -> list[MarketDataEvent]:
+    def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
         caches = self._client.trades or {}
         are_cached = False
@@ -139,13 +139,13 @@ class _Trades:
                 are_cached = True
                 events += self._data.trades(list(cache), market)
                 cache.clear()
-        return events if are_cached else self._told(told)
+        return events if are_cached else self._of_answer(update)
 
-    def _told(self, told: Any) -> list[MarketDataEvent]:
+    def _of_answer(self, update: Any) -> list[MarketDataEvent]:
         """Of an exchange whose trades ccxt keeps elsewhere."""
         by_name = {market.unified: market for market in self._markets}
         events: list[MarketDataEvent] = []
-        for raw in told or ():
+        for raw in update or ():
             if market := by_name.get(raw.get("symbol")):
                 events += self._data.trades([raw], market)
         return events
@@ -156,7 +156,7 @@ class _Trades:
 
 
 class _Quotes:
-    """The newest of each symbol: a quote that another has replaced is no news."""
+    """The newest of each symbol: a quote that another has replaced is not handed on."""
 
     def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
         self._client = client
@@ -164,10 +164,10 @@ class _Quotes:
         self._markets = markets
         self._last: dict[str, Any] = {}
 
-    def since_last(self, told: Any) -> list[MarketDataEvent]:
+    def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
         for market in self._markets:
-            raw = self._newest(told, market.unified)
+            raw = self._newest(update, market.unified)
             if raw is None or raw is self._last.get(market.unified):
                 continue
             self._last[market.unified] = raw
@@ -175,11 +175,11 @@ class _Quotes:
                 events.append(event)
         return events
 
-    def _newest(self, told: Any, unified: str) -> Any:
-        if isinstance(told, dict) and told.get("symbol") == unified:
-            return told
-        if isinstance(told, dict) and isinstance(told.get(unified), dict):
-            return told[unified]
+    def _newest(self, update: Any, unified: str) -> Any:
+        if isinstance(update, dict) and update.get("symbol") == unified:
+            return update
+        if isinstance(update, dict) and isinstance(update.get(unified), dict):
+            return update[unified]
         return (getattr(self._client, "bidsasks", None) or {}).get(unified)
 
     def forget(self) -> None:
@@ -194,15 +194,15 @@ class _Books:
         self._markets = markets
         self._last: dict[str, Any] = {}
 
-    def since_last(self, told: Any) -> list[MarketDataEvent]:
+    def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
         for market in self._markets:
-            is_told = told.get("symbol") == market.unified
-            raw = told if is_told else (self._client.orderbooks or {}).get(market.unified)
+            is_update = update.get("symbol") == market.unified
+            raw = update if is_update else (self._client.orderbooks or {}).get(market.unified)
             if raw is None:
                 continue
             step = (raw.get("nonce"), raw.get("timestamp"))
-            if not is_told and (step[0] is None or step == self._last.get(market.unified)):
+            if not is_update and (step[0] is None or step == self._last.get(market.unified)):
                 continue
             self._last[market.unified] = step
             if event := self._data.book(raw, market):
@@ -215,7 +215,7 @@ class _Books:
             (self._client.orderbooks or {}).pop(market.unified, None)
 
 
-_NEWS: dict[Channel, Any] = {
+_SOURCES: dict[Channel, Any] = {
     Channel.TRADES: _Trades,
     Channel.QUOTES: _Quotes,
     Channel.BOOK: _Books,

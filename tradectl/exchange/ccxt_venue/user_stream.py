@@ -1,4 +1,4 @@
-"""The account's own news: orders and fills, handed over in the order of their arrival."""
+"""The account's orders and fills as they are pushed, handed over in the order of their arrival."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tradectl.domain.errors import NotExecuted
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.reports import Reports, Triggered
+from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import run_together
-from tradectl.exchange.venue import OnVenueReports, VenueFill, VenueOrder
+from tradectl.exchange.venue import OnVenueReports, VenueReport
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
 
@@ -21,59 +21,59 @@ class UserStream:
         self,
         client: Any,
         caller: Caller,
-        tap: WebsocketGuard,
-        reports: Reports,
+        guard: WebsocketGuard,
+        parser: ReportParser,
         quirks: Quirks,
         kind: str,
     ) -> None:
         self._client = client
         self._caller = caller
-        self._tap = tap
-        self._reports = reports
+        self._guard = guard
+        self._parser = parser
         self._quirks = quirks
         self._kind = kind
 
-    async def run(self, told: OnVenueReports) -> None:
-        """Until the connection is lost (NotExecuted). One listener at a time."""
-        if self._tap.listening:
-            raise NotExecuted("the account is listened to already")
+    async def run(self, on_reports: OnVenueReports) -> None:
+        """Until the connection is lost (NotExecuted). One follower at a time."""
+        if self._guard.follows_account:
+            raise NotExecuted("the account's stream is followed already")
         self._forget_login()
-        self._tap.news.clear()
-        self._tap.listening = True
+        self._guard.updates.clear()
+        self._guard.follows_account = True
         try:
-            with self._tap.using(account=True):
+            with self._guard.using(account=True):
                 await run_together(
                     *(
-                        self._watch(getattr(self._client, method), told)
+                        self._watch(getattr(self._client, method), on_reports)
                         for name, method in WATCHES
                         if self._client.has.get(name) is True
                     )
                 )
         finally:
-            self._tap.listening = False
-            self._hand_over(told)  # what it is that cannot be read matters no more
+            self._guard.follows_account = False
+            self._deliver(on_reports)  # what it is that cannot be read matters no more
 
-    async def _watch(self, watch: Any, told: OnVenueReports) -> None:
+    async def _watch(self, watch: Any, on_reports: OnVenueReports) -> None:
         while True:
-            await self._caller.watch("the account's news", watch)
-            if unreadable := self._hand_over(told):
+            await self._caller.watch("the account's stream", watch)
+            if unreadable := self._deliver(on_reports):
                 # it may have been a fill: only asking the exchange tells
-                raise NotExecuted(f"the account's news: {unreadable}")
+                raise NotExecuted(f"the account's stream: {unreadable}")
 
-    def _hand_over(self, told: OnVenueReports) -> str:
-        """Returns what is wrong with one that cannot be read."""
-        news: list[VenueOrder | VenueFill] = []
+    def _deliver(self, on_reports: OnVenueReports) -> str:
+        """Hand over what has come; what is wrong with one that cannot be read, else empty."""
+        reports: list[VenueReport] = []
         unreadable = ""
-        while self._tap.news:
-            is_fill, raw = self._tap.news.popleft()
+        while self._guard.updates:
+            is_fill, raw = self._guard.updates.popleft()
             try:
-                news.append(self._reports.fill(raw) if is_fill else self._reports.order(raw))
+                reports.append(self._parser.fill(raw) if is_fill else self._parser.order(raw))
             except (ForeignMarket, Triggered):
-                continue  # what a stop became is told by itself
-            except InvalidResponse as nonsense:
-                unreadable = str(nonsense)
-        if news:
-            told(news)
+                continue  # what a stop became is on_reports by itself
+            except InvalidResponse as invalid:
+                unreadable = str(invalid)
+        if reports:
+            on_reports(reports)
         return unreadable
 
     def _forget_login(self) -> None:

@@ -1,7 +1,7 @@
-"""`Venue` through ccxt: what is asked of an exchange, handed to the room that knows how.
+"""`Venue` through ccxt: what is asked of an exchange, handed to the module that knows how.
 
-Until `open` there is nothing but settings: ccxt is loaded then, the markets are learnt, and keys are
-tried once. Without keys the venue gives market data only.
+Until `open` there is nothing but settings: ccxt is loaded then, the markets are learnt, and credentials
+are tried once. Without credentials the venue gives market data only.
 """
 
 from __future__ import annotations
@@ -10,20 +10,33 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
-from tradectl.exchange.ccxt_venue.client import load_ccxt, make_client
-from tradectl.exchange.ccxt_venue.closing import close_client
-from tradectl.exchange.ccxt_venue.credentials import Credentials
-from tradectl.exchange.ccxt_venue.decimals import MILLISECOND
-from tradectl.exchange.ccxt_venue.market_data import MarketData
-from tradectl.exchange.ccxt_venue.order_calls import feature
+from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
+from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.client import (
+    close_client,
+    hook,
+    load_ccxt,
+    make_client,
+    make_rate_limiter,
+    published_rate,
+)
+from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse
+from tradectl.exchange.ccxt_venue.errors import ErrorRules
+from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
+from tradectl.exchange.ccxt_venue.markets import Markets
+from tradectl.exchange.ccxt_venue.order_calls import OrderCalls, feature
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
-from tradectl.exchange.ccxt_venue.streams import pushed_channels
-from tradectl.exchange.ccxt_venue.venue_session import VenueSession
+from tradectl.exchange.ccxt_venue.report_parser import ReportParser
+from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
+from tradectl.exchange.ccxt_venue.user_stream import UserStream
+from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
+from tradectl.exchange.credentials import Credentials, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import (
     Abilities,
@@ -38,6 +51,81 @@ from tradectl.exchange.venue import (
 )
 
 
+class VenueSession:
+    """What exists only while a venue is open: ccxt's object, the markets, and all that is built on them.
+    `learn` completes it."""
+
+    def __init__(
+        self,
+        client: Any,
+        settings: ExchangeSettings,
+        symbols: Mapping[str, str],
+        credentials: Credentials | None,
+        clock: Callable[[], int],
+        data: MarketData,
+    ) -> None:
+        quirks = quirks_of(settings.id)
+        error_rules = ErrorRules(
+            quirks.codes,
+            quirks.refuses_by_4xx,
+            lambda text: redacted(text, credentials),
+            lambda: clock() / 1e9,
+        )
+        self.rate = published_rate(client, settings.market, quirks)
+        limiter = make_rate_limiter(self.rate, settings.timeout_seconds)
+        hook(client, limiter)
+        self.client = client
+        self.data = data
+        self.caller = Caller(limiter, error_rules, quirks.not_found)
+        self.guard = WebsocketGuard(
+            client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders
+        )
+        self.market_data = MarketQueries(client, self.caller, data, quirks, settings.market)
+        self.quirks = quirks
+        self._settings = settings
+        self._symbols = symbols
+        self._credentials = credentials
+        self._clock = clock
+
+    async def learn(self) -> None:
+        """Ask for the markets, and try the credentials."""
+        settings, client, quirks = self._settings, self.client, self.quirks
+
+        def read(raw: Any) -> Markets:
+            if not raw:
+                raise InvalidResponse("an exchange without markets")
+            return Markets(raw, client.precisionMode, settings.market, self._symbols)
+
+        self.markets = await self.caller.ask("markets", client.load_markets, read)
+        parser = ReportParser(self.markets, quirks)
+        self.trading = OrderCalls(
+            client, self.caller, self.markets, parser, quirks, settings.market
+        )
+        self.account = AccountQueries(
+            client,
+            self.caller,
+            self.markets,
+            parser,
+            quirks,
+            kind=settings.market,
+            clock=self._clock,
+        )
+        self.streams = Streams(
+            client,
+            self.caller,
+            self.guard,
+            self.data,
+            poll_seconds=settings.poll_seconds,
+            recent=self.market_data.recent_trades,
+            quote=self.market_data.quote,
+        )
+        self.user_stream = UserStream(
+            client, self.caller, self.guard, parser, quirks, settings.market
+        )
+        if self._credentials is not None:
+            await self.account.holdings()
+
+
 class CcxtVenue:
     """`symbols` maps the run's symbols, which go in and come out, to what the exchange or ccxt may call
     them. `clock` is the wall clock in ns."""
@@ -46,25 +134,25 @@ class CcxtVenue:
         self,
         settings: ExchangeSettings,
         symbols: Mapping[str, str],
-        keys: Credentials | None = None,
+        credentials: Credentials | None = None,
         *,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.name = settings.prefix
         self._settings = settings
         self._symbols = dict(symbols)
-        self._keys = keys
+        self._credentials = credentials
         self._clock = clock
         self._opened: VenueSession | None = None
         self._data = MarketData(self.name, clock)
 
     async def open(self) -> None:
-        """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for keys that
-        are refused."""
+        """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for credentials
+        that are refused."""
         await load_ccxt()
-        client = make_client(self._settings, self._keys, quirks_of(self._settings.id))
+        client = make_client(self._settings, self._credentials, quirks_of(self._settings.id))
         opened = VenueSession(
-            client, self._settings, self._symbols, self._keys, self._clock, self._data
+            client, self._settings, self._symbols, self._credentials, self._clock, self._data
         )
         try:
             await opened.learn()
@@ -76,7 +164,7 @@ class CcxtVenue:
     async def close(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            await opened.tap.settle()
+            await opened.guard.wait_closed()
             await close_client(opened.client)
 
     @property
@@ -92,7 +180,7 @@ class CcxtVenue:
         fills = at.client.has.get("watchMyTrades") is True
         return Abilities(
             channels=pushed_channels(at.client),
-            user_stream=self._keys is not None and (orders or fills),
+            user_stream=self._credentials is not None and (orders or fills),
             dead_man=kind in at.quirks.dead_man,
             stop_orders=bool(feature(at.client, kind, "createOrder", "triggerPrice")),
             rate=at.rate,
@@ -148,7 +236,7 @@ class CcxtVenue:
         if self.abilities.user_stream:
             await at.user_stream.run(on_reports)
 
-    # --- the account and the machine ---------------------------------------------------------------
+    # --- the account and the clock ---------------------------------------------------------------
 
     async def permissions(self) -> Permissions:
         return await self._at.account.permissions()
@@ -171,14 +259,14 @@ class CcxtVenue:
 
     async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
         at = self._at
-        return await at.recent_trades(at.markets[symbol], since)
+        return await at.market_data.recent_trades(at.markets[symbol], since)
 
     async def quote(self, symbol: str) -> MarketDataEvent:
         at = self._at
-        return await at.quote(at.markets[symbol])
+        return await at.market_data.quote(at.markets[symbol])
 
     async def price_of(self, currency: str, quote: str) -> Decimal | None:
-        return await self._at.price_of(currency, quote)
+        return await self._at.market_data.price_of(currency, quote)
 
     def __repr__(self) -> str:
         state = "open" if self._opened is not None else "closed"

@@ -1,7 +1,7 @@
 """A hold on ccxt's WebSocket connections.
 
 Left alone, ccxt's receiver dies silently of one message that it cannot read: the socket stays open and
-nothing comes any more. Of several updates between two looks it hands over the last, or those of one
+nothing comes any more. Of several updates between two reads it hands over the last, or those of one
 symbol, and some it overlooks. So every connection is guarded. Market data that cannot be read is dropped
 and counted; on the account's own stream it may have been a fill, and ends the connection, loudly, like
 any other loss. Orders and fills are taken as each message is handled, in the order of their arrival;
@@ -27,19 +27,20 @@ class _Used(set[Any]):
     def __init__(self, account: bool) -> None:
         super().__init__()
         self.account = account
-        self.spoilt = False
+        self.broken = False
 
 
 _USED: ContextVar[_Used | None] = ContextVar("ccxt_stream_connections", default=None)
 
 
-class News(NamedTuple):
+class AccountUpdate(NamedTuple):
     is_fill: bool
     raw: dict[str, Any]
 
 
 class WebsocketGuard:
-    """Installs itself on a ccxt object. `news` are orders and fills while somebody is `listening`."""
+    """Installs itself on a ccxt object. `updates` are the account's orders and fills, oldest first, while
+    `follows_account` is set."""
 
     def __init__(
         self,
@@ -50,15 +51,15 @@ class WebsocketGuard:
         forget_orders: bool,
     ) -> None:
         self.client = client
-        self.news: deque[News] = deque(maxlen=MOST_WAITING)
-        self.listening = False
+        self.updates: deque[AccountUpdate] = deque(maxlen=MOST_WAITING)
+        self.follows_account = False
         self._dropped = dropped
         self._lost_events = lost_events
         self._forget_orders = forget_orders
         self._users: Counter[Any] = Counter()
         self._make = client.client
         self._handle = client.handle_message
-        self._tapped: dict[str, Any] = {}
+        self._collected_from: dict[str, Any] = {}
         self._closing: set[asyncio.Task[None]] = set()
         client.client = self._connection
         client.handle_message = self._message
@@ -77,26 +78,26 @@ class WebsocketGuard:
                 if self._users[connection] <= 0:
                     del self._users[connection]
                     self._close(connection)
-                elif used.spoilt:
+                elif used.broken:
                     self._close(connection)
 
-    def spoil(self) -> None:
-        """What this stream is subscribed to is beyond repair: its connections end with it, even those
+    def mark_broken(self) -> None:
+        """What this stream is subscribed to cannot be repaired: its connections end with it, even those
         that others use, who will ask for new ones."""
         used = _USED.get()
         if used is not None:
-            used.spoilt = True
+            used.broken = True
 
     def _connection(self, url: str) -> Any:
         connection = self._make(url)
-        if not hasattr(connection, "tells_of_account"):
-            connection.tells_of_account = False
+        if not hasattr(connection, "is_account"):
+            connection.is_account = False
             connection.handle_message = self._guarded(connection, connection.handle_message)
         used = _USED.get()
         if used is not None and connection not in used:
             used.add(connection)
             self._users[connection] += 1
-            connection.tells_of_account |= used.account
+            connection.is_account |= used.account
         return connection
 
     def _guarded(self, connection: Any, handle: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -105,8 +106,8 @@ class WebsocketGuard:
                 handle(message)
             except Exception as error:  # unread, it would end ccxt's receiver without a word
                 self._dropped["not readable"] += 1
-                if connection.tells_of_account:
-                    self._lose(connection, f"news that cannot be read: {type(error).__name__}")
+                if connection.is_account:
+                    self._lose(connection, f"an update that cannot be read: {type(error).__name__}")
 
         return handle_message
 
@@ -115,7 +116,7 @@ class WebsocketGuard:
             self._lose(connection, "the exchange ended the stream")
             return
         self._handle(connection, message)
-        self._harvest()
+        self._collect()
 
     def _says_lost(self, message: dict[str, Any]) -> bool:
         if not self._lost_events:
@@ -124,19 +125,19 @@ class WebsocketGuard:
         said = inner if isinstance(inner, dict) else message
         return said.get("e") in self._lost_events
 
-    def _lose(self, connection: Any, why: str) -> None:
+    def _lose(self, connection: Any, reason: str) -> None:
         from ccxt import NetworkError
 
-        connection.on_error(NetworkError(why))
+        connection.on_error(NetworkError(reason))
 
-    def _harvest(self) -> None:
-        """Take what the message brought, and hold the caches so that the next one is not missed."""
+    def _collect(self) -> None:
+        """Take what the message brought, and record from now on what is put into the caches."""
         for name, is_fill in (("orders", False), ("myTrades", True)):
             cache: Any = getattr(self.client, name, None)
             if cache is None or isinstance(cache, dict):
                 continue
-            if self._tapped.get(name) is not cache:
-                self._tapped[name] = cache
+            if self._collected_from.get(name) is not cache:
+                self._collected_from[name] = cache
                 self._take(is_fill, *cache)
                 cache.append = self._recording(cache.append, is_fill)
             if is_fill or self._forget_orders:
@@ -150,8 +151,8 @@ class WebsocketGuard:
         return record
 
     def _take(self, is_fill: bool, *items: Any) -> None:
-        if self.listening:
-            self.news.extend(News(is_fill, dict(item)) for item in items)
+        if self.follows_account:
+            self.updates.extend(AccountUpdate(is_fill, dict(item)) for item in items)
 
     def _close(self, connection: Any) -> None:
         clients = self.client.clients or {}
@@ -163,7 +164,7 @@ class WebsocketGuard:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def settle(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait for the connections that are being closed, bounded."""
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
@@ -176,4 +177,4 @@ async def _closed(connection: Any) -> None:
         return
 
 
-__all__ = ["News", "WebsocketGuard"]
+__all__ = ["AccountUpdate", "WebsocketGuard"]

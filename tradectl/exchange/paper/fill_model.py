@@ -28,7 +28,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import TimeInForce
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.cost_models import Costs
+from tradectl.exchange.paper.fees_and_slippage import FeeModel, SlippageModel
 from tradectl.exchange.paper.order_book import (
     Offer,
     PaperOrderBook,
@@ -37,26 +37,27 @@ from tradectl.exchange.paper.order_book import (
     quoted,
     reaches,
 )
-from tradectl.exchange.reports import SOURCE, Reports, answer
+from tradectl.exchange.paper.reports import SOURCE, Reports, report_on
 
 
 class FillModel:
     """The rules of trading under one set of settings; all state is in the book and the order."""
 
     def __init__(self, settings: PaperSettings, seed: int) -> None:
-        self._costs = Costs(settings, seed)
+        self._slippage = SlippageModel(settings, seed)
+        self._fees = FeeModel(settings)
         self._touch = settings.limit_fill == "touch"
         self._bounded = settings.market_fill == "bounded"
 
     def arrive(self, book: PaperOrderBook, order: WorkingOrder, at: int) -> Reports:
         """A new order comes in."""
         if order.stop is None:
-            reports = self._meet(book, order, book.offer(order.spec.side), at)
+            reports = self._enter(book, order, book.best_offer(order.spec.side), at)
             if order.left:
-                reports.insert(0, answer(order, OrderAccepted))
+                reports.insert(0, report_on(order, OrderAccepted))
         else:
             book.add(order)
-            reports = [answer(order, OrderAccepted)]
+            reports = [report_on(order, OrderAccepted)]
             offer = book.stop_offer(order)
             if offer is not None:
                 reports += self._trigger(book, order, offer, at)
@@ -67,9 +68,9 @@ class FillModel:
         reports: Reports = []
         for queue in (book.bids, book.asks):
             for order in tuple(queue):
-                if not self._hits(event, order):
+                if not self._event_reaches(event, order):
                     break
-                reports += self._go_on(book, order, event, at)
+                reports += self._fill_resting(book, order, event, at)
         bar = event if isinstance(event, BarEvent) else None
         for queue in (book.rising, book.falling):
             for order in tuple(queue):
@@ -79,7 +80,7 @@ class FillModel:
                 reports += self._trigger(book, order, offer, at)
         return end_idle_reducers(book, reports) if reports else reports
 
-    def _hits(self, event: MarketDataEvent, order: WorkingOrder) -> bool:
+    def _event_reaches(self, event: MarketDataEvent, order: WorkingOrder) -> bool:
         """The market comes to a resting order: a quote reaches it, or a trade goes through it."""
         side, limit = order.spec.side, order.limit
         quote = quoted(event, side)
@@ -90,34 +91,34 @@ class FillModel:
         best = best_traded(event, side)
         return reaches(side, best, limit) and (self._touch or best != limit)
 
-    def _go_on(
+    def _fill_resting(
         self, book: PaperOrderBook, order: WorkingOrder, event: MarketDataEvent, at: int
     ) -> Reports:
         """An order that `event` hits trades at its limit, or at the open of a bar beyond that."""
         side, price = order.spec.side, order.limit
-        if order.takes:
-            offer = book.offer(side)
+        if order.is_market:
+            offer = book.best_offer(side)
             return self._take(book, order, offer, at) if offer else []
         if isinstance(event, BarEvent) and reaches(side, event.open, price):
             price = event.open
         quantity = min(book.allowed(order), book.left_of(event, side))
         if not quantity:
             return []
-        book.draw(event, side, quantity)
+        book.take_from(event, side, quantity)
         return [self._fill(book, order, quantity, price, Liquidity.MAKER, at)]
 
     def _trigger(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer, at: int) -> Reports:
         book.remove(order)
         order.stop = None
-        return [answer(order, OrderTriggered), *self._meet(book, order, offer, at)]
+        return [report_on(order, OrderTriggered), *self._enter(book, order, offer, at)]
 
-    def _meet(
+    def _enter(
         self, book: PaperOrderBook, order: WorkingOrder, offer: Offer | None, at: int
     ) -> Reports:
         """An order comes to the market: it takes what it may; the rest of it rests or expires."""
         spec = order.spec
         reports: Reports = []
-        if offer is None and order.takes:
+        if offer is None and order.is_market:
             return [end(book, order, OrderRejected, f"no price of {spec.symbol} is known yet")]
         if offer is not None and reaches(spec.side, offer[0], order.limit):
             if spec.post_only:
@@ -141,11 +142,11 @@ class FillModel:
         side, quantity = order.spec.side, book.allowed(order)
         if self._bounded:
             quantity = min(quantity, book.left_of(source, side))
-            book.draw(source, side, quantity)
+            book.take_from(source, side, quantity)
         if not quantity:
             return []
         tick, usual = book.instrument.tick_size, book.usual_size(side)
-        price = self._costs.taker_price(price, side, tick, quantity, usual)
+        price = self._slippage.taker_price(price, side, tick, quantity, usual)
         price = min(price, order.limit) if side is Side.BUY else max(price, order.limit)
         return [self._fill(book, order, quantity, price, Liquidity.TAKER, at)]
 
@@ -173,7 +174,7 @@ class FillModel:
             side=spec.side,
             quantity=quantity,
             price=price,
-            fee=self._costs.fee(quantity * price, liquidity),
+            fee=self._fees.fee(quantity * price, liquidity),
             fee_currency=book.instrument.quote,
             liquidity=liquidity,
             ts=at,
@@ -186,7 +187,7 @@ def end(
     """The order is over, with whatever it has traded."""
     order.left = ZERO
     book.remove(order)
-    return answer(order, kind, reason)
+    return report_on(order, kind, reason)
 
 
 def end_idle_reducers(book: PaperOrderBook, reports: Reports) -> Reports:

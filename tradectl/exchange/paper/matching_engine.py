@@ -1,8 +1,8 @@
 """The paper exchange's matching: commands and market data in, reports out; no clock, no I/O.
 
-This is the door: it knows every order id that it has seen, and leads each command and event to the
+It knows every order id that it has seen, and passes each command and event to the
 book of its symbol, where `FillModel` lets them meet. A second order of an id gives nothing at all,
-for any answer would be about the first one: no id trades twice.
+for any report would be about the first one: no id trades twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers
 from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
-from tradectl.exchange.reports import Reports, answer, cancel_refusal, fault, refusal
+from tradectl.exchange.paper.reports import (
+    Reports,
+    cancel_rejection,
+    rejection,
+    report_on,
+    unacceptable,
+)
 
 IDS_KEPT = 100_000
 NOT_ANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
@@ -39,7 +45,7 @@ class MatchingEngine:
     def __init__(self, settings: PaperSettings, instruments: Instruments, seed: int) -> None:
         self.duplicates = 0
         self._instruments = instruments
-        self._crossing = FillModel(settings, seed)
+        self._fill_model = FillModel(settings, seed)
         self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
         self._books: dict[str, PaperOrderBook] = {}
         self._seen: dict[str, None] = {}
@@ -52,7 +58,7 @@ class MatchingEngine:
             book.quote, book.quote_at = event, at
         if not isinstance(event, QuoteEvent):
             book.trade, book.trade_at = event, at
-        return self._crossing.match(book, event, at) if book.working else None
+        return self._fill_model.match(book, event, at) if book.working else None
 
     def submit(self, command: SubmitOrder, at: int) -> Reports:
         spec = command.order.spec
@@ -61,12 +67,12 @@ class MatchingEngine:
             return []
         self._remember(spec.order_id)
         if spec.symbol not in self._instruments:
-            return [refusal(spec, f"unknown symbol {spec.symbol}")]
+            return [rejection(spec, f"unknown symbol {spec.symbol}")]
         book = self._book(spec.symbol)
-        why_not = fault(spec, book)
-        if why_not:
-            return [refusal(spec, why_not)]
-        return self._crossing.arrive(book, self._admit(spec), at)
+        reason = unacceptable(spec, book)
+        if reason:
+            return [rejection(spec, reason)]
+        return self._fill_model.arrive(book, self._admit(spec), at)
 
     def _remember(self, order_id: str) -> None:
         """The newest ids are kept: one that is sent twice is sent soon."""
@@ -78,7 +84,7 @@ class MatchingEngine:
         book = self._books.get(command.symbol)
         order = book.working.get(command.order_id) if book else None
         if book is None or order is None:
-            return [cancel_refusal(command)]
+            return [cancel_rejection(command)]
         return [end(book, order, OrderCanceled)]
 
     def working(self) -> list[WorkingOrder]:
@@ -112,14 +118,14 @@ class MatchingEngine:
         if not known.is_working:
             return []
         if unanswered and not known.filled:
-            return [refusal(spec, "never reached the paper exchange", OrderExpired)]
+            return [rejection(spec, "never reached the paper exchange", OrderExpired)]
         book, order = self._book(spec.symbol), self._admit(spec, known.venue_order_id)
         if known.filled:
             order.left, order.fills, order.stop = known.remaining, len(known.trades), None
         if known.status is OrderStatus.PENDING_CANCEL:
             return [end(book, order, OrderCanceled)]
         book.add(order)
-        return [answer(order, OrderAccepted)] if unanswered else []
+        return [report_on(order, OrderAccepted)] if unanswered else []
 
     # --- books and numbers ------------------------------------------------------------------------
 

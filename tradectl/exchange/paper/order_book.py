@@ -57,7 +57,7 @@ class WorkingOrder(Struct, eq=False):
         )
 
     @property
-    def takes(self) -> bool:
+    def is_market(self) -> bool:
         """It never rests at a price of its own."""
         return not self.spec.type.has_limit
 
@@ -151,7 +151,7 @@ class PaperOrderBook:
 
     # --- the market -------------------------------------------------------------------------------
 
-    def offer(self, side: Side) -> Offer | None:
+    def best_offer(self, side: Side) -> Offer | None:
         """Where one can take on `side`: the quote unless it is too old, else the last trade."""
         quote, trade = self.quote, self.trade
         if quote is not None and self.trade_at - self.quote_at <= self._quote_max_age:
@@ -176,7 +176,7 @@ class PaperOrderBook:
         if stop is None or price is None or not triggers(side, price, stop):
             return None
         if bar is None:
-            return self.offer(side)
+            return self.best_offer(side)
         return (bar.open if triggers(side, bar.open, stop) else stop), bar
 
     def _stop_watches(self, side: Side) -> Decimal | None:
@@ -193,7 +193,7 @@ class PaperOrderBook:
         source, taken = self._taken.get(_pool(event, side), (None, ZERO))
         return size - taken if source is event else size
 
-    def draw(self, event: MarketDataEvent, side: Side, quantity: Decimal) -> None:
+    def take_from(self, event: MarketDataEvent, side: Side, quantity: Decimal) -> None:
         pool = _pool(event, side)
         source, taken = self._taken.get(pool, (None, ZERO))
         self._taken[pool] = (event, taken + quantity if source is event else quantity)

@@ -21,9 +21,9 @@ from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.matching_engine import MatchingEngine
-from tradectl.exchange.reports import Reports
+from tradectl.exchange.paper.reports import Reports
 
-NOTHING_ON_ITS_WAY = 1 << 63
+NOTHING_IN_FLIGHT = 1 << 63
 
 
 class PaperExchange:
@@ -47,10 +47,10 @@ class PaperExchange:
         self._matching = MatchingEngine(settings, instruments, seed)
         self._report = report
         self._wake_at = wake_at
-        self._there = _Line(settings, f"there {seed}")
-        self._back = _Line(settings, f"back {seed}")
-        self._on_their_way: deque[tuple[int, OutboundCommand]] = deque()
-        self._next_arrival = NOTHING_ON_ITS_WAY
+        self._to_exchange = _OneWayDelay(settings, f"there {seed}")
+        self._to_us = _OneWayDelay(settings, f"back {seed}")
+        self._in_flight: deque[tuple[int, OutboundCommand]] = deque()
+        self._next_arrival = NOTHING_IN_FLIGHT
 
     @property
     def duplicates(self) -> int:
@@ -58,21 +58,21 @@ class PaperExchange:
         return self._matching.duplicates
 
     def send(self, command: OutboundCommand, at: int) -> None:
-        if self._there.is_instant:
+        if self._to_exchange.is_instant:
             self._deliver(command, at)
             return
-        arrival = self._there.arrival(at)
-        self._on_their_way.append((arrival, command))
-        self._next_arrival = self._on_their_way[0][0]
+        arrival = self._to_exchange.arrival(at)
+        self._in_flight.append((arrival, command))
+        self._next_arrival = self._in_flight[0][0]
         if self._wake_at is not None:
             self._wake_at(arrival)
 
     def wake(self, at: int) -> None:
         """Let every command arrive that is due at `at`."""
         while self._next_arrival <= at:
-            arrival, command = self._on_their_way.popleft()
-            waiting = self._on_their_way
-            self._next_arrival = waiting[0][0] if waiting else NOTHING_ON_ITS_WAY
+            arrival, command = self._in_flight.popleft()
+            waiting = self._in_flight
+            self._next_arrival = waiting[0][0] if waiting else NOTHING_IN_FLIGHT
             self._deliver(command, arrival)
 
     def on_market(self, event: MarketDataEvent, at: int) -> None:
@@ -137,10 +137,10 @@ class PaperExchange:
 
     def _answer(self, reports: Reports, at: int) -> None:
         for report in reports:
-            self._report(report, self._back.arrival(at))
+            self._report(report, self._to_us.arrival(at))
 
 
-class _Line:
+class _OneWayDelay:
     """One way between us and the exchange: half the latency, with a jitter that never reorders."""
 
     def __init__(self, settings: PaperSettings, seed: str) -> None:

@@ -1,9 +1,4 @@
-"""What trading costs on paper: slippage for those who take, fees for all.
-
-A taker's price is the market's, made worse by `slippage + impact * quantity / usual + jitter` and
-then rounded to the tick, against us. Fees are `notional * rate`, rounded half to even to eight
-decimals: over many fills that favours nobody.
-"""
+"""What trading costs on paper: slippage for those who take, fees for all."""
 
 from __future__ import annotations
 
@@ -18,15 +13,14 @@ FEE_STEP = Decimal("1e-8")
 JITTER_STEPS = 10_000
 
 
-class Costs:
-    """The cost model of one run: the same seed and the same calls give the same prices."""
+class SlippageModel:
+    """A taker's price is the market's, made worse by `slippage + impact * quantity / usual + jitter` and
+    then rounded to the tick, against us. The same seed and the same calls give the same prices."""
 
     def __init__(self, settings: PaperSettings, seed: int) -> None:
         self._slippage = settings.slippage_bps * BPS
         self._impact = settings.impact_bps * BPS
         self._jitter_step = settings.slippage_jitter_bps * BPS / JITTER_STEPS
-        self._maker_fee = settings.maker_fee
-        self._taker_fee = settings.taker_fee
         self._random = Random(f"slippage {seed}")
 
     def taker_price(
@@ -46,9 +40,18 @@ class Costs:
         worse = ((price - price * slippage) / tick).to_integral_value(ROUND_FLOOR) * tick
         return worse if worse > 0 else min(price, tick)
 
+
+class FeeModel:
+    """A fee is `notional * rate`, in the quote currency, rounded half to even to eight decimals: over
+    many fills that favours nobody. Below zero it is a rebate."""
+
+    def __init__(self, settings: PaperSettings) -> None:
+        self._maker_rate = settings.maker_fee
+        self._taker_rate = settings.taker_fee
+
     def fee(self, notional: Decimal, liquidity: Liquidity) -> Decimal:
-        rate = self._taker_fee if liquidity is Liquidity.TAKER else self._maker_fee
+        rate = self._taker_rate if liquidity is Liquidity.TAKER else self._maker_rate
         return (notional * rate).quantize(FEE_STEP, ROUND_HALF_EVEN)
 
 
-__all__ = ["Costs"]
+__all__ = ["FeeModel", "SlippageModel"]

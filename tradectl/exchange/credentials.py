@@ -45,11 +45,11 @@ class Credentials:
     __str__ = __repr__
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("keys are not written anywhere")
+        raise TypeError("credentials are not written anywhere")
 
 
-def read_keys(settings: ExchangeSettings, environ: Mapping[str, str]) -> Credentials | None:
-    """The keys of an exchange; None where there are none. Raises UsageError for half a pair."""
+def read_credentials(settings: ExchangeSettings, environ: Mapping[str, str]) -> Credentials | None:
+    """The credentials of an exchange; None where there are none. Raises UsageError for half a pair."""
     name = settings.prefix
     start = f"TRADECTL_{name.upper()}"
     found = {part: environ.get(f"{start}_{part.upper()}", "").strip() for part in _PARTS}
@@ -75,17 +75,17 @@ def _from_keyring(name: str) -> str:
         return ""  # no keyring on this machine, or a locked one: as if it held nothing
 
 
-def redacted(text: str, keys: Credentials | None) -> str:
-    """`text` without keys, signatures and the query part of addresses; one harmless line of it."""
+def redacted(text: str, credentials: Credentials | None) -> str:
+    """`text` without credentials, signatures and the query part of addresses; one harmless line of it."""
     if _HTML.search(text):
         text = "an HTML page: " + _TAGS.sub(" ", text)
     text = _URL.sub(r"\1\2", text)
     text = _SECRETS.sub(rf"\1\2{HIDDEN}", text)
-    if keys is not None:
-        for secret in (keys.api_key, keys.api_secret, keys.passphrase):
+    if credentials is not None:
+        for secret in (credentials.api_key, credentials.api_secret, credentials.passphrase):
             for shape in {secret, quote(secret, safe="")} if secret else ():
                 text = text.replace(shape, HIDDEN)
     return harmless(" ".join(text.split()), LONGEST)
 
 
-__all__ = ["Credentials", "read_keys", "redacted"]
+__all__ = ["Credentials", "read_credentials", "redacted"]

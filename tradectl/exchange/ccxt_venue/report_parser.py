@@ -41,7 +41,7 @@ STATUS = {
 }
 
 
-class Reports:
+class ReportParser:
     """Reads orders and fills. Remembers which of our ids belongs to which of the exchange's."""
 
     def __init__(self, markets: Markets, quirks: Quirks) -> None:
@@ -94,7 +94,7 @@ class Reports:
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
         found = self._market(raw.get("symbol"), market)
         venue_id = str(raw["order"])
-        told = info.get(self._quirks.trade_client_id_key) if info else None
+        named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
         maker = raw.get("takerOrMaker") == "maker"
         return VenueFill(
@@ -107,7 +107,7 @@ class Reports:
             fee=fee,
             fee_currency=currency,
             liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
-            client_order_id=self._ours.get(venue_id) or harmless(told or "", 64),
+            client_order_id=self._ours.get(venue_id) or harmless(named or "", 64),
             ts=nanoseconds(raw.get("timestamp"), 0),
         )
 
@@ -139,8 +139,8 @@ class Reports:
         return expected
 
     def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
-        told = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
-        ours = harmless(self._ours.get(venue_id) or told or raw.get("clientOrderId") or "", 64)
+        named = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
+        ours = harmless(self._ours.get(venue_id) or named or raw.get("clientOrderId") or "", 64)
         if asked and ours and ours != asked:
             raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
         self.remember(venue_id, asked or ours)
@@ -227,4 +227,4 @@ def _fee(raw: Mapping[str, Any]) -> tuple[Decimal, str]:
     return ZERO, next(iter(charged), "")
 
 
-__all__ = ["STOP", "Reports", "Triggered"]
+__all__ = ["STOP", "ReportParser", "Triggered"]

@@ -1,4 +1,4 @@
-"""The paper exchange's words: what it says about an order, and why it refuses one."""
+"""What the paper exchange reports on an order, and why it rejects one."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ SOURCE = "paper"
 Reports = list[ExecutionEvent]
 
 
-def answer(order: WorkingOrder, kind: type[ExecutionEvent], reason: str = "") -> ExecutionEvent:
-    return _word(order.spec.order_id, order.spec.symbol, kind, order.venue_order_id, reason)
+def report_on(order: WorkingOrder, kind: type[ExecutionEvent], reason: str = "") -> ExecutionEvent:
+    return _report(order.spec.order_id, order.spec.symbol, kind, order.venue_order_id, reason)
 
 
-def refusal(
+def rejection(
     spec: OrderSpec, reason: str, kind: type[ExecutionEvent] = OrderRejected
 ) -> ExecutionEvent:
-    """Of an order that was not let in: it has no number here."""
-    return _word(spec.order_id, spec.symbol, kind, "", reason)
+    """Of an order that was not accepted: it has no id here."""
+    return _report(spec.order_id, spec.symbol, kind, "", reason)
 
 
-def cancel_refusal(command: CancelOrder) -> ExecutionEvent:
+def cancel_rejection(command: CancelOrder) -> ExecutionEvent:
     reason = "no such order is working here"
-    return _word(command.order_id, command.symbol, CancelRejected, command.venue_order_id, reason)
+    return _report(command.order_id, command.symbol, CancelRejected, command.venue_order_id, reason)
 
 
-def _word(
+def _report(
     order_id: str, symbol: str, kind: type[ExecutionEvent], venue_order_id: str, reason: str
 ) -> ExecutionEvent:
     return kind(
@@ -42,8 +42,8 @@ def _word(
     )
 
 
-def fault(spec: OrderSpec, book: PaperOrderBook) -> str:
-    """Why an order cannot be let in, whatever the price; empty when it can."""
+def unacceptable(spec: OrderSpec, book: PaperOrderBook) -> str:
+    """Why an order cannot be accepted, whatever the price; empty when it can."""
     if spec.quantity <= 0:
         return f"the quantity must be above zero, not {spec.quantity}"
     if spec.type is not OrderType.MARKET:
@@ -60,4 +60,4 @@ def _is_price(price: Decimal | None) -> bool:
     return price is not None and price > 0
 
 
-__all__ = ["SOURCE", "Reports", "answer", "cancel_refusal", "fault", "refusal"]
+__all__ = ["SOURCE", "Reports", "cancel_rejection", "rejection", "report_on", "unacceptable"]
