@@ -342,7 +342,7 @@ async def test_31_a_long_silence_ends_what_rests_and_a_comparison_comes_before_t
             await trader.until(
                 lambda: {"dead_man_failed", "reconcile_failed"} <= {*trader.alerts()}
             )
-            assert trader.denied(await denied_entry(trader)) == "HELD"
+            assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
             at = len(exchange.truth.log)
             line.mend()
             exchange.start_walking(50, sigma="0.00001")
@@ -407,7 +407,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         await trader.until(lambda: RestrictionKind.STALE in trader.holds())
         assert {*exchange.hub.sockets} & sockets
         await trader.until(lambda: "restricted_stale" in trader.alerts())
-        assert trader.denied(await denied_entry(trader)) == "HELD"
+        assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
         out = trader.sell("0.05", reduce_only=True)
         assert (await trader.settled(out)).status == "filled"
         stall.remove()
@@ -496,7 +496,7 @@ async def test_35_money_that_goes_holds_entries_back(
 ) -> None:
     exchange.outside_transfer("main", "USDT", "-5000")
     await trader.until(lambda: RestrictionKind.BALANCE in trader.holds())
-    assert trader.denied(await denied_entry(trader)) == "HELD"
+    assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
     exchange.outside_transfer("main", "USDT", "5000")
     await trader.clean()
     assert (await trader.settled(trader.buy("0.01"))).status == "filled"

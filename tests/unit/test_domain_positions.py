@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradectl.domain.money import ZERO
-from tradectl.domain.positions import Position
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
+from tradectl.domain.positions import Position, closable, coming, leaving
 
 Fill = tuple[Decimal, Decimal, Decimal]
 
@@ -140,3 +141,43 @@ def test_a_position_is_never_changed_in_place() -> None:
     position = traded("+1@100")
     with pytest.raises(AttributeError):
         position.quantity = Decimal(5)  # type: ignore[misc]
+
+
+# --- working orders ----------------------------------------------------------------------------------
+
+
+def working(*orders: str) -> list[Order]:
+    """`buy 2`: orders that may still trade so much."""
+    made = []
+    for n, words in enumerate(orders):
+        side, quantity = words.split()
+        spec = OrderSpec(f"o{n}", "X", Side(side), Decimal(quantity))
+        made.append(Order(spec, 0, 0, OrderStatus.ACCEPTED))
+    return made
+
+
+def test_what_working_orders_bring_is_what_they_may_still_trade() -> None:
+    orders = working("buy 5", "sell 2", "buy 1")
+    orders[0].filled = Decimal(3)
+    assert coming(orders) == 1
+    assert leaving(orders, Side.BUY) == 3
+    assert leaving(orders, Side.SELL) == 2
+    assert coming([]) == leaving([], Side.BUY) == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "orders", "left"),
+    [
+        ("3", "sell", [], "3"),
+        ("3", "buy", [], "0"),
+        ("0", "sell", [], "0"),
+        ("-2", "buy", [], "2"),
+        ("3", "sell", ["sell 1", "buy 9"], "2"),
+        ("3", "sell", ["sell 2", "sell 2"], "0"),
+        ("-2", "buy", ["buy 0.5", "sell 7"], "1.5"),
+    ],
+)
+def test_one_more_order_closes_what_the_working_ones_do_not_close_already(
+    held: str, side: str, orders: list[str], left: str
+) -> None:
+    assert closable(Decimal(held), Side(side), working(*orders)) == Decimal(left)

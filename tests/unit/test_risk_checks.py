@@ -12,24 +12,30 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.domain.views import TradingState
-from tradectl.risk.balance import Balance
+from tradectl.risk.account_checks import (
+    BalanceCheck,
+    DailyLossCheck,
+    DrawdownCheck,
+    GrossExposureCheck,
+    LeverageCheck,
+    OrderNotionalCheck,
+    PositionNotionalCheck,
+)
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
-from tradectl.risk.exposure import GrossExposure, Leverage, OrderNotional, PositionNotional
-from tradectl.risk.losses import DailyLoss, Drawdown
 from tradectl.risk.order_validation import (
-    BadNumber,
-    BadOrder,
-    Halted,
-    MinNotional,
-    NoPrice,
-    OtherCurrency,
-    Paused,
-    PriceCollar,
-    ReduceOnly,
-    UnknownSymbol,
+    CurrencyCheck,
+    HaltCheck,
+    MinNotionalCheck,
+    NumberCheck,
+    OrderShapeCheck,
+    PauseCheck,
+    PriceCollarCheck,
+    PriceKnownCheck,
+    ReduceOnlyCheck,
+    UnknownSymbolCheck,
 )
-from tradectl.risk.rate_limits import IDS_KEPT, Duplicate, OrderRate, WorkingOrders
+from tradectl.risk.rate_limits import IDS_KEPT, DuplicateCheck, OrderRateCheck, WorkingOrdersCheck
 
 D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol
@@ -79,8 +85,8 @@ def test_on_spot_we_see_to_it_that_an_order_only_reduces(
     side: Side, quantity: str, symbol: str, held: str, may: bool
 ) -> None:
     view = account(symbol, held)
-    assert passes(ReduceOnly(), order(side, quantity, symbol, reduce_only=True), view) == may
-    assert passes(ReduceOnly(), order(side, quantity, symbol), view)
+    assert passes(ReduceOnlyCheck(), order(side, quantity, symbol, reduce_only=True), view) == may
+    assert passes(ReduceOnlyCheck(), order(side, quantity, symbol), view)
 
 
 # --- may orders leave -----------------------------------------------------------------------------
@@ -90,7 +96,7 @@ def test_on_spot_we_see_to_it_that_an_order_only_reduces(
 def test_what_is_not_halted_may_trade(mode: TradingState) -> None:
     view = account()
     view.mode = mode
-    assert passes(Halted(), order(), view)
+    assert passes(HaltCheck(), order(), view)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
 ) -> None:
     view = account(held="3")
     view.mode, view.flattening = TradingState.HALTED, flattening
-    assert passes(Halted(), spec, view) == allowed
+    assert passes(HaltCheck(), spec, view) == allowed
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
 def test_paused_only_what_reduces_leaves(held: str, spec: OrderSpec, allowed: bool) -> None:
     view = account(held=held)
     view.mode = TradingState.PAUSED
-    assert passes(Paused(), spec, view) == allowed
+    assert passes(PauseCheck(), spec, view) == allowed
 
 
 @pytest.mark.parametrize(
@@ -149,15 +155,15 @@ def test_what_else_may_sell_counts_unless_the_exchange_sees_to_it(
     view.mode = TradingState.PAUSED
     view.work(limit("110", SELL, "2", order_id="resting"))
     view.work(limit("90", BUY, "5", order_id="other side"))
-    assert passes(Paused(), spec, view) == allowed
+    assert passes(PauseCheck(), spec, view) == allowed
 
 
 # --- is it an order -------------------------------------------------------------------------------
 
 
 def test_an_unknown_symbol_is_refused() -> None:
-    assert passes(UnknownSymbol(), order(), account())
-    assert not passes(UnknownSymbol(), order(symbol="LUNAUSDT"), account())
+    assert passes(UnknownSymbolCheck(), order(), account())
+    assert not passes(UnknownSymbolCheck(), order(symbol="LUNAUSDT"), account())
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,7 @@ def test_an_unknown_symbol_is_refused() -> None:
     ],
 )
 def test_an_order_is_well_formed(spec: OrderSpec, allowed: bool) -> None:
-    assert passes(BadOrder(), spec, account()) == allowed
+    assert passes(OrderShapeCheck(), spec, account()) == allowed
 
 
 BAD_VALUES = [
@@ -191,18 +197,18 @@ BAD_VALUES = [
 
 @pytest.mark.parametrize("value", BAD_VALUES)
 def test_a_quantity_that_is_none_is_refused(value: Any) -> None:
-    assert not passes(BadNumber(), order(quantity=value), account())
+    assert not passes(NumberCheck(), order(quantity=value), account())
 
 
 @pytest.mark.parametrize("value", [v for v in BAD_VALUES if v is not None])
 @pytest.mark.parametrize("name", ["price", "stop_price"])
 def test_a_price_that_is_none_is_refused(name: str, value: Any) -> None:
     spec = order(type=OrderType.STOP_LIMIT, **{"price": D(1), "stop_price": D(1), name: value})
-    assert not passes(BadNumber(), spec, account())
+    assert not passes(NumberCheck(), spec, account())
 
 
 def test_a_good_price_does_not_make_up_for_a_bad_quantity() -> None:
-    assert not passes(BadNumber(), limit("100", quantity="0.000011"), account())
+    assert not passes(NumberCheck(), limit("100", quantity="0.000011"), account())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +224,7 @@ def test_a_good_price_does_not_make_up_for_a_bad_quantity() -> None:
     ],
 )
 def test_numbers_are_multiples_of_their_steps(spec: OrderSpec, allowed: bool) -> None:
-    assert passes(BadNumber(), spec, account()) == allowed
+    assert passes(NumberCheck(), spec, account()) == allowed
 
 
 @pytest.mark.parametrize(
@@ -233,7 +239,7 @@ def test_numbers_are_multiples_of_their_steps(spec: OrderSpec, allowed: bool) ->
     ],
 )
 def test_an_order_is_worth_the_exchanges_minimum(spec: OrderSpec, allowed: bool) -> None:
-    assert passes(MinNotional(), spec, account(held="1")) == allowed
+    assert passes(MinNotionalCheck(), spec, account(held="1")) == allowed
 
 
 @pytest.mark.parametrize(
@@ -251,7 +257,7 @@ def test_an_order_is_worth_the_exchanges_minimum(spec: OrderSpec, allowed: bool)
     ],
 )
 def test_a_price_stays_near_the_mark(spec: OrderSpec, allowed: bool) -> None:
-    assert passes(PriceCollar(D(10)), spec, account()) == allowed
+    assert passes(PriceCollarCheck(D(10)), spec, account()) == allowed
 
 
 @pytest.mark.parametrize(
@@ -272,7 +278,7 @@ def test_without_a_price_only_exits_leave(
     view = FakeAccount().hold(BTC, held)
     if mark is not None:
         view.price(BTC, mark)
-    assert passes(NoPrice(), spec, view) == allowed
+    assert passes(PriceKnownCheck(), spec, view) == allowed
 
 
 # --- how much may be at stake ---------------------------------------------------------------------
@@ -291,11 +297,11 @@ def test_without_a_price_only_exits_leave(
     ],
 )
 def test_an_order_has_a_largest_notional(held: str, spec: OrderSpec, allowed: bool) -> None:
-    assert passes(OrderNotional(D(1000)), spec, account(held=held)) == allowed
+    assert passes(OrderNotionalCheck(D(1000)), spec, account(held=held)) == allowed
 
 
 def test_a_refusal_is_in_plain_words_with_the_limit_and_the_actual_value() -> None:
-    assert ask(OrderNotional(D(10_000)), order(quantity="120"), account()) == Refusal(
+    assert ask(OrderNotionalCheck(D(10_000)), order(quantity="120"), account()) == Refusal(
         "ORDER_NOTIONAL",
         "order notional 12,000.00 USDT is over the limit of 10,000.00",
         "10000",
@@ -332,14 +338,14 @@ def test_a_position_has_a_largest_notional(
     view = account(held=held)
     for resting in working:
         view.work(resting)
-    assert passes(PositionNotional(D(1000)), spec, view) == allowed
+    assert passes(PositionNotionalCheck(D(1000)), spec, view) == allowed
 
 
 def test_an_order_of_unknown_fate_is_reserved() -> None:
     view = account()
     view.work(order(BUY, "4", order_id="lost"), OrderStatus.UNKNOWN)
-    assert passes(PositionNotional(D(1000)), order(quantity="6"), view)
-    assert not passes(PositionNotional(D(1000)), order(quantity="6.001"), view)
+    assert passes(PositionNotionalCheck(D(1000)), order(quantity="6"), view)
+    assert not passes(PositionNotionalCheck(D(1000)), order(quantity="6.001"), view)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +365,7 @@ def test_all_positions_together_have_a_largest_notional(
     held: str, spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, held, "100")
-    assert passes(GrossExposure(D(1000)), spec, view) == allowed
+    assert passes(GrossExposureCheck(D(1000)), spec, view) == allowed
 
 
 @pytest.mark.parametrize(
@@ -377,7 +383,7 @@ def test_working_orders_of_other_symbols_count_for_what_they_may_add(
     """4 BTC are held, at 100; at most 14 x 100 may be."""
     view = account(held="4").price(PERPETUAL, "100")
     view.work(working)
-    check = GrossExposure(D(1400))
+    check = GrossExposureCheck(D(1400))
     assert passes(check, order(quantity=largest, symbol=PERPETUAL), view)
     assert not passes(check, order(quantity=f"{largest}.001", symbol=PERPETUAL), view)
 
@@ -385,8 +391,8 @@ def test_working_orders_of_other_symbols_count_for_what_they_may_add(
 def test_a_working_order_without_a_mark_counts_at_its_own_price() -> None:
     view = account()
     view.work(limit("50", BUY, "2", symbol=PERPETUAL))
-    assert passes(GrossExposure(D(1000)), order(quantity="9"), view)
-    assert not passes(GrossExposure(D(1000)), order(quantity="9.001"), view)
+    assert passes(GrossExposureCheck(D(1000)), order(quantity="9"), view)
+    assert not passes(GrossExposureCheck(D(1000)), order(quantity="9.001"), view)
 
 
 @pytest.mark.parametrize(
@@ -401,27 +407,27 @@ def test_a_working_order_without_a_mark_counts_at_its_own_price() -> None:
     ],
 )
 def test_leverage_has_a_limit(held: str, spec: OrderSpec, allowed: bool) -> None:
-    assert passes(Leverage(D(2)), spec, account(PERPETUAL, held)) == allowed
+    assert passes(LeverageCheck(D(2)), spec, account(PERPETUAL, held)) == allowed
 
 
 def test_a_perpetual_has_its_own_limit_of_leverage() -> None:
     view = account(PERPETUAL)
-    assert passes(Leverage(D(100)), order(quantity="1000", symbol=PERPETUAL), view)
-    assert not passes(Leverage(D(100)), order(quantity="1000.001", symbol=PERPETUAL), view)
+    assert passes(LeverageCheck(D(100)), order(quantity="1000", symbol=PERPETUAL), view)
+    assert not passes(LeverageCheck(D(100)), order(quantity="1000.001", symbol=PERPETUAL), view)
 
 
 @pytest.mark.parametrize("cash", ["0", "-100"])
 def test_without_equity_only_exits_leave(cash: str) -> None:
     view = account(PERPETUAL, "1", cash)
-    assert not passes(Leverage(D(2)), order(quantity="1", symbol=PERPETUAL), view)
-    assert passes(Leverage(D(2)), order(SELL, "1", symbol=PERPETUAL), view)
+    assert not passes(LeverageCheck(D(2)), order(quantity="1", symbol=PERPETUAL), view)
+    assert passes(LeverageCheck(D(2)), order(SELL, "1", symbol=PERPETUAL), view)
 
 
 # --- how fast -------------------------------------------------------------------------------------
 
 
 def test_orders_have_a_rate() -> None:
-    check, view = OrderRate(2, 3), account()
+    check, view = OrderRateCheck(2, 3), account()
     for n in range(6):
         at = n * SECOND // 2
         assert passes(check, order(), view, at)
@@ -438,18 +444,18 @@ def test_so_many_orders_may_work_at_a_time(working: int, allowed: bool) -> None:
     for n in range(working):
         view.work(limit("99", order_id=f"w-{n}"))
     view.work(limit("99", order_id="over"), OrderStatus.FILLED)
-    assert passes(WorkingOrders(2), order(), view) == allowed
+    assert passes(WorkingOrdersCheck(2), order(), view) == allowed
 
 
 def test_an_emergency_is_not_slowed_down() -> None:
-    view, rate, twice = account(held="1"), OrderRate(1, 1), Duplicate(500)
+    view, rate, twice = account(held="1"), OrderRateCheck(1, 1), DuplicateCheck(500)
     closing = order(SELL, order_id="again", reduce_only=True)
     rate.remember(order(), 0)
     twice.remember(order(SELL, order_id="rejected", reduce_only=True), 0)
     view.work(limit("110", SELL))
     view.mode, view.flattening = TradingState.HALTED, True
     assert passes(rate, closing, view)
-    assert passes(WorkingOrders(1), closing, view)
+    assert passes(WorkingOrdersCheck(1), closing, view)
     assert passes(twice, closing, view)
     assert not passes(twice, order(SELL, order_id="rejected", reduce_only=True), view)
 
@@ -462,11 +468,11 @@ def test_an_id_in_the_books_is_refused(status: OrderStatus) -> None:
     view = account()
     view.work(order(order_id="one"), status)
     allowed = status is OrderStatus.INITIALIZED
-    assert passes(Duplicate(0), order(order_id="one"), view) == allowed
+    assert passes(DuplicateCheck(0), order(order_id="one"), view) == allowed
 
 
 def test_an_id_is_remembered_without_the_books_and_the_memory_is_bounded() -> None:
-    check, view = Duplicate(0), account()
+    check, view = DuplicateCheck(0), account()
     for n in range(IDS_KEPT):
         check.remember(order(order_id=f"id-{n}"), 0)
     assert not passes(check, order(order_id="id-0"), view)
@@ -490,27 +496,27 @@ def test_an_id_is_remembered_without_the_books_and_the_memory_is_bounded() -> No
 def test_the_same_order_again_within_the_window_is_refused(
     after_ms: float, spec: OrderSpec, allowed: bool
 ) -> None:
-    check = Duplicate(500)
+    check = DuplicateCheck(500)
     check.remember(order(order_id="a"), SECOND)
     assert passes(check, spec, account(), SECOND + round(after_ms * MILLISECOND)) == allowed
 
 
 def test_limit_orders_at_two_prices_are_not_the_same() -> None:
-    check = Duplicate(500)
+    check = DuplicateCheck(500)
     check.remember(limit("100", order_id="a"), 0)
     assert passes(check, limit("99", order_id="b"), account())
     assert not passes(check, limit("100", order_id="b"), account())
 
 
 def test_buying_selling_and_buying_again_is_no_repetition() -> None:
-    check = Duplicate(500)
+    check = DuplicateCheck(500)
     check.remember(order(BUY, order_id="a"), 0)
     check.remember(order(SELL, order_id="b"), 1)
     assert passes(check, order(BUY, order_id="c"), account(), 2)
 
 
 def test_a_window_of_zero_is_off() -> None:
-    check = Duplicate(0)
+    check = DuplicateCheck(0)
     check.remember(order(order_id="a"), 7)
     assert passes(check, order(order_id="b"), account(), 7)
 
@@ -528,14 +534,14 @@ def test_a_window_of_zero_is_off() -> None:
         ("1", SELL, True),
     ],
 )
-@pytest.mark.parametrize("check", [DailyLoss(D(10)), Drawdown(D(10))])
+@pytest.mark.parametrize("check", [DailyLossCheck(D(10)), DrawdownCheck(D(10))])
 def test_after_a_loss_nothing_is_begun(check: Check, cash: str, side: Side, allowed: bool) -> None:
     view = account(PERPETUAL, "1", cash)
     view.day_start_equity = view.peak_equity = D(10_000)
     assert passes(check, order(side, symbol=PERPETUAL), view) == allowed
 
 
-@pytest.mark.parametrize("check", [DailyLoss(D(10)), Drawdown(D(10))])
+@pytest.mark.parametrize("check", [DailyLossCheck(D(10)), DrawdownCheck(D(10))])
 def test_before_the_first_risk_check_nothing_is_lost(check: Check) -> None:
     assert passes(check, order(), account(cash="0"))
 
@@ -543,8 +549,8 @@ def test_before_the_first_risk_check_nothing_is_lost(check: Check) -> None:
 def test_each_loss_is_measured_from_its_own_start() -> None:
     view = account(cash="9000")
     view.day_start_equity, view.peak_equity = D(9_500), D(10_000)
-    assert passes(DailyLoss(D(10)), order(), view)
-    assert not passes(Drawdown(D(10)), order(), view)
+    assert passes(DailyLossCheck(D(10)), order(), view)
+    assert not passes(DrawdownCheck(D(10)), order(), view)
 
 
 # --- can it be paid for ---------------------------------------------------------------------------
@@ -572,7 +578,7 @@ def test_cash_covers_buys_with_their_fees(
     view = account(cash=cash).price(PERPETUAL, "100")
     for resting in working:
         view.work(resting, OrderStatus.UNKNOWN)
-    assert passes(Balance(D("0.2")), spec, view) == allowed
+    assert passes(BalanceCheck(D("0.2")), spec, view) == allowed
 
 
 @pytest.mark.parametrize(
@@ -594,24 +600,24 @@ def test_spot_sells_what_is_held_and_not_already_being_sold(
     view = account(held=held).price(PERPETUAL, "100")
     for resting in working:
         view.work(resting)
-    assert passes(Balance(D("0.2")), spec, view) == allowed
+    assert passes(BalanceCheck(D("0.2")), spec, view) == allowed
 
 
 @pytest.mark.parametrize(
     ("check", "spec", "limit", "actual"),
     [
-        (OrderNotional(D(100)), order(quantity="1.5"), "100", "150"),
-        (PositionNotional(D(400)), order(quantity="1.5"), "400", "450"),
-        (GrossExposure(D(400)), order(quantity="1.5"), "400", "450"),
-        (Leverage(D("0.04")), order(quantity="2"), "0.04", "0.05"),
-        (PriceCollar(D(10)), limit("120"), "10", "20"),
-        (PriceCollar(D(10)), limit("75"), "10", "25"),
-        (MinNotional(), order(quantity="0.04"), "5", "4"),
-        (WorkingOrders(1), order(), "1", "2"),
-        (DailyLoss(D(10)), order(), "10", "20"),
-        (Drawdown(D(10)), order(), "10", "20"),
-        (Balance(D("0.2")), order(quantity="100"), "9700", "10220.4"),
-        (Balance(D("0.2")), order(SELL, "3.5"), "3", "3.5"),
+        (OrderNotionalCheck(D(100)), order(quantity="1.5"), "100", "150"),
+        (PositionNotionalCheck(D(400)), order(quantity="1.5"), "400", "450"),
+        (GrossExposureCheck(D(400)), order(quantity="1.5"), "400", "450"),
+        (LeverageCheck(D("0.04")), order(quantity="2"), "0.04", "0.05"),
+        (PriceCollarCheck(D(10)), limit("120"), "10", "20"),
+        (PriceCollarCheck(D(10)), limit("75"), "10", "25"),
+        (MinNotionalCheck(), order(quantity="0.04"), "5", "4"),
+        (WorkingOrdersCheck(1), order(), "1", "2"),
+        (DailyLossCheck(D(10)), order(), "10", "20"),
+        (DrawdownCheck(D(10)), order(), "10", "20"),
+        (BalanceCheck(D("0.2")), order(quantity="100"), "9700", "10220.4"),
+        (BalanceCheck(D("0.2")), order(SELL, "3.5"), "3", "3.5"),
     ],
 )
 def test_a_refusal_carries_its_figures(
@@ -621,7 +627,7 @@ def test_a_refusal_carries_its_figures(
     view = account(held="3")
     view.work(order(quantity="2", order_id="w", type=OrderType.LIMIT, price=D(100)))
     view.peak_equity = view.day_start_equity = D(12_500)
-    if not isinstance(check, Balance | WorkingOrders):
+    if not isinstance(check, BalanceCheck | WorkingOrdersCheck):
         view.orders.clear()
     refusal = ask(check, spec, view)
     assert refusal is not None
@@ -629,7 +635,7 @@ def test_a_refusal_carries_its_figures(
 
 
 def test_a_rate_refused_carries_its_figures() -> None:
-    check = OrderRate(1, 2)
+    check = OrderRateCheck(1, 2)
     check.remember(order(), 0)
     check.remember(order(), 0)
     refusal = ask(check, order(), account(), SECOND)
@@ -638,7 +644,7 @@ def test_a_rate_refused_carries_its_figures() -> None:
 
 
 def test_small_amounts_keep_their_digits() -> None:
-    refusal = ask(OrderNotional(D("0.0005")), order(quantity="0.00001"), account())
+    refusal = ask(OrderNotionalCheck(D("0.0005")), order(quantity="0.00001"), account())
     assert refusal is not None
     assert refusal.message == "order notional 0.001 USDT is over the limit of 0.0005"
 
@@ -646,7 +652,7 @@ def test_small_amounts_keep_their_digits() -> None:
 def test_a_symbol_quoted_in_another_currency_than_the_account_s_is_denied() -> None:
     account = FakeAccount(known=False).price("ETHBTC", "0.05")
     order = OrderSpec("o1", "ETHBTC", Side.BUY, Decimal(1))
-    refusal = OtherCurrency().check(RiskContext(order, account, 0))
+    refusal = CurrencyCheck().check(RiskContext(order, account, 0))
     assert refusal is not None
     assert refusal.code == "OTHER_CURRENCY"
     assert refusal.message == "ETHBTC is quoted in BTC, and the account is in USDT"

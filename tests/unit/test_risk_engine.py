@@ -79,7 +79,7 @@ def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
 
 def test_the_checks_are_asked_in_this_order() -> None:
     assert [check.code for check in default_checks(RiskLimits())] == [
-        "HALTED", "PAUSED", "HELD", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
+        "HALTED", "PAUSED", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
         "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
         "NO_PRICE", "ORDER_RATE", "WORKING_ORDERS", "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
@@ -89,7 +89,7 @@ def test_the_checks_are_asked_in_this_order() -> None:
 
 def test_a_limit_that_is_off_has_no_check() -> None:
     assert [check.code for check in default_checks(OFF)] == [
-        "HALTED", "PAUSED", "HELD", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
+        "HALTED", "PAUSED", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
         "REDUCE_ONLY", "MIN_NOTIONAL",
         "NO_PRICE", "DUPLICATE", "BALANCE",
     ]  # fmt: skip
@@ -310,9 +310,9 @@ def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     view, leave = account().hold(BTC, "2"), order(side=Side.SELL, reduce_only=True)
     view.held[BTC] = {RestrictionKind.STALE: "old", kind: "why"}
     engine = RiskEngine(RiskLimits())
-    assert code(engine.judge(order(), view, 0)) == "HELD"
+    assert code(engine.judge(order(), view, 0)) == "RESTRICTED"
     denied = engine.judge(leave, view, 0)
-    assert code(denied) == ("HELD" if kind.blocks_exits else "approved")
+    assert code(denied) == ("RESTRICTED" if kind.blocks_exits else "approved")
     assert not isinstance(denied, OrderDenied) or "why" in denied.message
     view.flattening = True
     again = msgspec.structs.replace(leave, order_id="again")

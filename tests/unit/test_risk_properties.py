@@ -12,9 +12,9 @@ from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.money import ZERO, Side, is_sane
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.positions import widest
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
-from tradectl.risk.measures import widest
 
 D = Decimal
 MARK = D(100)

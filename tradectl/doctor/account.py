@@ -14,9 +14,8 @@ from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import AccessLost, TradectlError
-from tradectl.domain.money import ZERO, plain
+from tradectl.domain.money import ZERO, money_text, plain
 from tradectl.exchange.venue import Holdings, Permissions
-from tradectl.risk.base import money
 
 ALIVE = "keep the process watched: nobody else cancels what rests at the exchange"
 
@@ -95,7 +94,7 @@ def _permitted(name: str, found: Permissions) -> Finding:
 def balance(result: ProbeResult, held: Holdings, sizing: Sizing | None) -> Finding:
     name, currency = f"{result.name}: balance", result.settings.account.currency
     total = held.balances.get(currency, ZERO)
-    message = f"{money(total)} {currency}"
+    message = f"{money_text(total)} {currency}"
     if total <= ZERO:
         if any(result.there(symbol) for symbol in result.traded):
             return warned(
@@ -111,7 +110,7 @@ def balance(result: ProbeResult, held: Holdings, sizing: Sizing | None) -> Findi
         if total < least:
             return warned(
                 name,
-                f"{message}: one order by the configured sizing needs {money(least)} ({symbol})",
+                f"{message}: one order by the configured sizing needs {money_text(least)} ({symbol})",
                 f"put more {currency} there, or make the positions under `portfolio` smaller",
             )
     return passed(name, message)

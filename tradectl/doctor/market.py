@@ -11,9 +11,8 @@ from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import is_multiple, plain
+from tradectl.domain.money import is_multiple, money_text, plain
 from tradectl.domain.time import SECOND
-from tradectl.risk.base import money
 
 SKEW_FAILED_NS, SKEW_WARNED_NS = SECOND, SECOND // 4
 COST_OF_A_CALL = 4.0
@@ -93,11 +92,11 @@ def _sized(result: ProbeResult, check: str, found: Instrument, sizing: Sizing | 
     size = sizing.of(found.symbol)
     if size is None:
         return warned(check, f"{rules}; it has no price now, so no size was checked", "try again")
-    message = f"a full position is about {money(size.planned)} {found.quote}"
+    message = f"a full position is about {money_text(size.planned)} {found.quote}"
     if size.planned < size.least:
         return warned(
             check,
-            f"{message}, below the smallest order of {money(size.least)}: it will not be traded",
+            f"{message}, below the smallest order of {money_text(size.least)}: it will not be traded",
             "enlarge the positions under `portfolio`, put more money there, or trade fewer symbols",
         )
     for key in ("max_order_notional", "max_position_notional"):
@@ -105,8 +104,8 @@ def _sized(result: ProbeResult, check: str, found: Instrument, sizing: Sizing | 
         if limit is not None and size.largest > limit:
             return warned(
                 check,
-                f"a position may be {money(size.largest)} {found.quote}, above risk.{key} "
-                f"{money(limit)}: its entry will be denied",
+                f"a position may be {money_text(size.largest)} {found.quote}, above risk.{key} "
+                f"{money_text(limit)}: its entry will be denied",
                 "make the positions under `portfolio` smaller, or raise the limit",
             )
     return passed(check, f"{rules}; {message}")

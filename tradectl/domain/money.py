@@ -74,6 +74,12 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
     return value % step == 0
 
 
+def money_text(value: Decimal, currency: str = "") -> str:
+    """For people: `12,000.00 USDT`; all digits for less than one, where cents would hide them."""
+    text = f"{value:,.2f}" if abs(value) >= ONE or not value else plain(value)
+    return f"{text} {currency}" if currency else text
+
+
 def plain(value: Decimal) -> str:
     """`value` without exponent or trailing zeros: equal numbers give equal text."""
     text = str(value)

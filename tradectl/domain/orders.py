@@ -247,6 +247,11 @@ class Order(Struct, omit_defaults=True):
         return self.spec.quantity - self.filled
 
     @property
+    def coming(self) -> Decimal:
+        """What it may still add to the position, signed."""
+        return self.spec.side.signed(self.remaining)
+
+    @property
     def is_working(self) -> bool:
         return self.status in WORKING
 

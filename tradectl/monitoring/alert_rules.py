@@ -93,7 +93,7 @@ CLEARED_BY_KIND: dict[str, str] = {over.value: begun.value for over, begun in EN
 MESSAGE_OF_KIND: dict[str, str] = {SystemEventKind.RECOVERED: "recovered after a crash"}
 """For events that come without words."""
 
-EXPECTED_DENIALS = ("HALTED", "HELD", "NOT_SENT", "PAUSED")
+EXPECTED_DENIALS = ("HALTED", "RESTRICTED", "NOT_SENT", "PAUSED")
 """Whoever halted or paused the system knows why orders are denied; a restriction has its own alert."""
 
 

@@ -19,7 +19,7 @@ from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position
+from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView, TradingState
 from tradectl.portfolio.answers import cancels, moves, orders, stays
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
@@ -280,11 +280,11 @@ class PortfolioEngine:
         except UsageError as error:
             return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
         side = SELL if held > 0 else BUY
-        leaving = already_closing(view.working_orders(symbol), side)
-        size = instrument.floor_quantity(max(abs(held) - leaving, ZERO))
+        closing = already_closing(view.working_orders(symbol), side)
+        size = instrument.floor_quantity(closable(held, side, closing))
         mark = view.mark(symbol)
         if not size or (mark is not None and size * mark < instrument.min_notional):
-            left = "already closing" if leaving else "dust: below the exchange's minimum"
+            left = "already closing" if closing else "dust: below the exchange's minimum"
             return [stays(symbol, ZERO, held, f"{reason} ({left})")]
         order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
         return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]

@@ -14,8 +14,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderStatus, OrderType
+from tradectl.domain.positions import closable, coming
 
 BUY = Side.BUY
 CANCELLABLE = (
@@ -62,33 +63,29 @@ def around(
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
     `may_add`, the quantity only reduces the position."""
-    coming = [order for order in orders if _counts(order)]
-    change = aim - position - _signed_sum(coming)
-    astray = [order for order in coming if _rests(order) and _is_buy(order) != (change > 0)]
+    expected = [order for order in orders if _counts(order)]
+    change = aim - position - coming(expected)
+    astray = [order for order in expected if _rests(order) and _is_buy(order) != (change > 0)]
     if change and astray:
-        coming = [order for order in coming if order not in astray]
-        change = aim - position - _signed_sum(coming)
+        expected = [order for order in expected if order not in astray]
+        change = aim - position - coming(expected)
     else:
         astray = []
     if not may_add or (change < 0 and not can_short):
-        change = _closable(change, position, coming)
+        change = _only_closing(change, position, expected)
     return change, astray
 
 
-def already_closing(orders: Iterable[Order], side: Side) -> Decimal:
-    """Quantity of the reduce-only market orders of `side` on their way."""
-    return sum((o.remaining for o in orders if _counts(o) and _closes(o, side)), ZERO)
+def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:
+    """The reduce-only market orders of `side` on their way."""
+    return [order for order in orders if _counts(order) and _closes(order, side)]
 
 
-def _closable(change: Decimal, position: Decimal, coming: Iterable[Order]) -> Decimal:
+def _only_closing(change: Decimal, position: Decimal, expected: Iterable[Order]) -> Decimal:
     """`change` cut to the part of the position that is not yet on its way out: what an order in
     flight may still bring can only be closed once it is here."""
-    if not position or (change > 0) == (position > 0):
-        return ZERO
-    buys = change > 0
-    leaving = sum((o.remaining for o in coming if _is_buy(o) == buys), ZERO)
-    size = min(abs(change), max(abs(position) - leaving, ZERO))
-    return size if buys else -size
+    side = side_of(change)
+    return side.signed(min(abs(change), closable(position, side, expected)))
 
 
 def _counts(order: Order) -> bool:
@@ -107,7 +104,3 @@ def _rests(order: Order) -> bool:
 
 def _is_buy(order: Order) -> bool:
     return order.spec.side is BUY
-
-
-def _signed_sum(orders: Iterable[Order]) -> Decimal:
-    return sum((order.spec.side.signed(order.remaining) for order in orders), ZERO)

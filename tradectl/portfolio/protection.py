@@ -14,9 +14,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, ZERO, Side
+from tradectl.domain.money import BPS, ONE, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position
+from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView
 
 HUNDRED = Decimal(100)
@@ -49,8 +49,8 @@ def wanted(
     long, away = position.quantity > 0, stop_loss_pct / HUNDRED
     side = Side.SELL if long else Side.BUY
     stops = stops_of(working)
-    leaving = (o.remaining for o in working if o.spec.side is side and o not in stops)
-    quantity = instrument.floor_quantity(max(abs(position.quantity) - sum(leaving, ZERO), ZERO))
+    others = [order for order in working if order not in stops]
+    quantity = instrument.floor_quantity(closable(position.quantity, side, others))
     price = instrument.round_price(position.entry_price * (ONE - away if long else ONE + away))
     if not quantity or quantity * mark < instrument.min_notional:
         return None

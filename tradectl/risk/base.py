@@ -51,9 +51,3 @@ class RememberingCheck(Check):
 
     @abstractmethod
     def remember(self, order: OrderSpec, at: int) -> None: ...
-
-
-def money(value: Decimal, currency: str = "") -> str:
-    """`12,000.00 USDT`; all digits for less than one, where cents would hide them."""
-    text = f"{value:,.2f}" if abs(value) >= 1 or not value else plain(value)
-    return f"{text} {currency}" if currency else text

@@ -1,4 +1,4 @@
-"""An order before its judge: the context that every check looks at, and the facts of it.
+"""An order before its judge: the context that every check looks at, and the impact of it.
 
 Several checks ask for the same figures, and some of those cost a walk over all positions. They are
 worked out once, at the first question, which comes after the checks that make sure there are
@@ -42,31 +42,31 @@ class OrderImpact(Struct, frozen=True):
 class RiskContext:
     """An `order` to be judged at `at` (ns UTC), in the account that `view` shows."""
 
-    __slots__ = ("_facts", "at", "order", "view")
+    __slots__ = ("_impact", "at", "order", "view")
 
     def __init__(self, order: OrderSpec, view: AccountView, at: int) -> None:
         self.order = order
         self.view = view
         self.at = at
-        self._facts: OrderImpact | None = None
+        self._impact: OrderImpact | None = None
 
     @property
-    def facts(self) -> OrderImpact:
+    def impact(self) -> OrderImpact:
         """For checks after BAD_NUMBER only: the symbol is known and the numbers are sane."""
-        facts = self._facts
-        if facts is None:
-            facts = self._facts = _facts(self.order, self.view)
-        return facts
+        impact = self._impact
+        if impact is None:
+            impact = self._impact = _impact(self.order, self.view)
+        return impact
 
     @property
     def only_reduces(self) -> bool:
-        """As in the facts, for checks that come before them."""
+        """As in the impact, for checks that come before them."""
         symbol = self.order.symbol
         held = self.view.position(symbol).quantity
         return reduces(self.order, held, self.view.working_orders(symbol))
 
 
-def _facts(order: OrderSpec, view: AccountView) -> OrderImpact:
+def _impact(order: OrderSpec, view: AccountView) -> OrderImpact:
     symbol = order.symbol
     mark = view.mark(symbol)
     if mark is None or mark <= 0:

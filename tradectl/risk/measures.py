@@ -12,9 +12,10 @@ from decimal import Decimal
 
 from tradectl.domain.money import LARGEST, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.positions import closable, widest
 from tradectl.domain.views import AccountView
 
-BUY = Side.BUY
+BUY, SELL = Side.BUY, Side.SELL
 HUNDRED = Decimal(100)
 
 
@@ -24,12 +25,8 @@ def reduces(order: OrderSpec, held: Decimal, working: Collection[Order]) -> bool
     quantity = order.quantity
     if not held or (held > 0) == (order.side == BUY) or not quantity.is_finite():
         return False
-    room = abs(held)
-    if not order.reduce_only:
-        for other in working:
-            if other.spec.side == order.side:
-                room -= other.remaining
-    return quantity <= room
+    side = BUY if order.side == BUY else SELL  # which may be a text in an order built by hand
+    return quantity <= closable(held, side, () if order.reduce_only else working)
 
 
 def named_price(order: OrderSpec) -> Decimal | None:
@@ -40,29 +37,6 @@ def named_price(order: OrderSpec) -> Decimal | None:
 def reach(order: OrderSpec, held: Decimal, working: Collection[Order]) -> Decimal:
     """The largest size that a position of `held` can have once `order` has filled."""
     return widest(held, working, order.side.signed(order.quantity))
-
-
-def widest(position: Decimal, working: Collection[Order], coming: Decimal = ZERO) -> Decimal:
-    """The largest size of a `position` when `coming` has come and any of its working orders fill. Those
-    that are reduce-only take it no further than to zero, and the others go on from there."""
-    if not working:
-        return abs(position + coming)
-    up, down = max(coming, ZERO), min(coming, ZERO)
-    most, least = position + down, position + up
-    closing_buys = closing_sells = ZERO
-    for order in working:
-        signed = order.spec.side.signed(order.remaining)
-        if order.spec.reduce_only:
-            closing_buys += max(signed, ZERO)
-            closing_sells += min(signed, ZERO)
-        else:
-            up += max(signed, ZERO)
-            down += min(signed, ZERO)
-    if most < 0:
-        most = min(most + closing_buys, ZERO)
-    if least > 0:
-        least = max(least + closing_sells, ZERO)
-    return max(abs(most + up), abs(least + down))
 
 
 def elsewhere(symbol: str, working: Collection[Order], view: AccountView) -> Decimal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import Side, is_multiple, is_sane, plain
+from tradectl.domain.money import Side, is_multiple, is_sane, money_text, plain
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import TradingState
-from tradectl.risk.base import Check, Refusal, money
+from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED
 
@@ -17,7 +17,7 @@ PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
 MARKET = OrderType.MARKET
 
 
-class Halted(Check):
+class HaltCheck(Check):
     """Nothing leaves but the closing orders of an emergency stop that flattens."""
 
     code = "HALTED"
@@ -31,7 +31,7 @@ class Halted(Check):
         return self.refuse("trading is halted: no order leaves before the halt is cleared")
 
 
-class Paused(Check):
+class PauseCheck(Check):
     """No entries; what reduces a position goes on."""
 
     code = "PAUSED"
@@ -42,11 +42,11 @@ class Paused(Check):
         return self.refuse("trading is paused: only orders that reduce a position leave")
 
 
-class Held(Check):
+class RestrictionCheck(Check):
     """Trading in the symbol is held back: entries always, and exits too where nobody can say what is
     there to be closed. A stop that flattens closes it all the same."""
 
-    code = "HELD"
+    code = "RESTRICTED"
 
     def check(self, context: RiskContext) -> Refusal | None:
         holds = context.view.holds(context.order.symbol)
@@ -58,7 +58,7 @@ class Held(Check):
         return None
 
 
-class StaleData(Check):
+class StaleDataCheck(Check):
     """Nothing is begun on old prices, or on those of the run before. Exits go on."""
 
     code = "STALE_DATA"
@@ -80,7 +80,7 @@ class StaleData(Check):
         )
 
 
-class UnknownSymbol(Check):
+class UnknownSymbolCheck(Check):
     code = "UNKNOWN_SYMBOL"
 
     def check(self, context: RiskContext) -> Refusal | None:
@@ -89,7 +89,7 @@ class UnknownSymbol(Check):
         return self.refuse(f"{context.order.symbol!r} is not among the instruments of this run")
 
 
-class OtherCurrency(Check):
+class CurrencyCheck(Check):
     """An account counts in one currency: what is quoted in another cannot be added to it."""
 
     code = "OTHER_CURRENCY"
@@ -102,7 +102,7 @@ class OtherCurrency(Check):
         return self.refuse(f"{symbol} is quoted in {quote}, and the account is in {view.currency}")
 
 
-class BadOrder(Check):
+class OrderShapeCheck(Check):
     """An order names itself, a side, a type, and exactly the prices that its type has."""
 
     code = "BAD_ORDER"
@@ -127,7 +127,7 @@ class BadOrder(Check):
         return self.refuse(f"a {kind} order with price {price} and stop price {stop}")
 
 
-class BadNumber(Check):
+class NumberCheck(Check):
     """Finite, above zero, of sane size, a multiple of its step."""
 
     code = "BAD_NUMBER"
@@ -156,45 +156,45 @@ class BadNumber(Check):
         return None
 
 
-class ReduceOnly(Check):
+class ReduceOnlyCheck(Check):
     """On spot no exchange sees to it that an order only reduces what is held: we do."""
 
     code = "REDUCE_ONLY"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        order, facts = context.order, context.facts
-        if not order.reduce_only or facts.instrument.can_short:
+        order, impact = context.order, context.impact
+        if not order.reduce_only or impact.instrument.can_short:
             return None
-        if order.side is Side.SELL and order.quantity <= facts.held:
+        if order.side is Side.SELL and order.quantity <= impact.held:
             return None
         return self.refuse(
-            f"reduce-only: {plain(facts.held)} are held, and the order is to {order.side} "
+            f"reduce-only: {plain(impact.held)} are held, and the order is to {order.side} "
             f"{plain(order.quantity)}",
-            facts.held,
+            impact.held,
             order.quantity,
         )
 
 
-class MinNotional(Check):
+class MinNotionalCheck(Check):
     """What exchanges refuse as too small. Not asked of reduce-only orders: a rest must be
     closable."""
 
     code = "MIN_NOTIONAL"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        facts = context.facts
-        notional, limit = facts.notional, facts.instrument.min_notional
-        if notional >= limit or context.order.reduce_only or not facts.price:
+        impact = context.impact
+        notional, limit = impact.notional, impact.instrument.min_notional
+        if notional >= limit or context.order.reduce_only or not impact.price:
             return None
         return self.refuse(
-            f"order notional {money(notional, facts.instrument.quote)} "
-            f"is below the exchange's minimum of {money(limit)}",
+            f"order notional {money_text(notional, impact.instrument.quote)} "
+            f"is below the exchange's minimum of {money_text(limit)}",
             limit,
             notional,
         )
 
 
-class PriceCollar(Check):
+class PriceCollarCheck(Check):
     """A limit or stop price stays near the mark, on either side of it."""
 
     code = "PRICE_COLLAR"
@@ -203,7 +203,7 @@ class PriceCollar(Check):
         self._limit = limit_pct
 
     def check(self, context: RiskContext) -> Refusal | None:
-        order, mark = context.order, context.facts.mark
+        order, mark = context.order, context.impact.mark
         if order.type is MARKET or not mark:
             return None
         for price in (order.price, order.stop_price):
@@ -216,19 +216,19 @@ class PriceCollar(Check):
     def _too_far(self, price: Decimal, mark: Decimal, away: Decimal) -> Refusal:
         side = "above" if price > mark else "below"
         return self.refuse(
-            f"price {money(price)} is {away:,.2f}% {side} the mark of {money(mark)}: "
+            f"price {money_text(price)} is {away:,.2f}% {side} the mark of {money_text(mark)}: "
             f"the limit is {plain(self._limit)}%",
             self._limit,
             away,
         )
 
 
-class NoPrice(Check):
+class PriceKnownCheck(Check):
     """What cannot be valued cannot be limited. An exit needs no value."""
 
     code = "NO_PRICE"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        if context.facts.mark or context.facts.reduces:
+        if context.impact.mark or context.impact.reduces:
             return None
         return self.refuse(f"there is no price of {context.order.symbol} yet")

@@ -21,7 +21,7 @@ HALTED = TradingState.HALTED
 IDS_KEPT = 10_000
 
 
-class OrderRate(RememberingCheck):
+class OrderRateCheck(RememberingCheck):
     """At most `per_second` x `seconds` orders in any `seconds`."""
 
     code = "ORDER_RATE"
@@ -47,7 +47,7 @@ class OrderRate(RememberingCheck):
         self._times.append(at)
 
 
-class WorkingOrders(Check):
+class WorkingOrdersCheck(Check):
     """At most so many orders that may still trade."""
 
     code = "WORKING_ORDERS"
@@ -56,7 +56,7 @@ class WorkingOrders(Check):
         self._limit = limit
 
     def check(self, context: RiskContext) -> Refusal | None:
-        working = len(context.facts.working)
+        working = len(context.impact.working)
         if working < self._limit or context.view.mode is HALTED:
             return None
         return self.refuse(
@@ -66,7 +66,7 @@ class WorkingOrders(Check):
         )
 
 
-class Duplicate(RememberingCheck):
+class DuplicateCheck(RememberingCheck):
     """No id twice, ever; and no order that repeats the last one of its symbol within the window.
 
     Only the last one: buying, selling and buying the same again is trading, however fast.

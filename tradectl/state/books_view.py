@@ -13,7 +13,7 @@ from tradectl.domain.events import MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import Position
+from tradectl.domain.positions import Position, coming
 from tradectl.domain.views import TradingState
 from tradectl.state.account import Account
 
@@ -84,9 +84,7 @@ class BooksView:
 
     def pending(self, symbol: str) -> Decimal:
         orders = self._working.get(symbol)
-        if not orders:
-            return ZERO
-        return sum((o.spec.side.signed(o.remaining) for o in orders.values()), ZERO)
+        return coming(orders.values()) if orders else ZERO
 
     def seen(self, order_id: str) -> bool:
         order = self._orders.get(order_id)

@@ -21,6 +21,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.positions import closable
 
 UNBOUNDED = Decimal("Infinity")
 NEVER = 0
@@ -147,7 +148,7 @@ class PaperOrderBook:
 
     def reducible(self, side: Side) -> Decimal:
         """How much trading on `side` would bring the position to zero."""
-        return max(-side.signed(self.position), ZERO)
+        return closable(self.position, side)
 
     # --- the market -------------------------------------------------------------------------------
 

@@ -1,0 +1,189 @@
+"""What an order would do to the account: how much is at stake, what was lost before, and whether it can
+be paid for. Orders that only reduce a position pass: an exit is never blocked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.domain.money import ONE, Side, money_text, plain
+from tradectl.risk.base import Check, Refusal
+from tradectl.risk.context import RiskContext
+from tradectl.risk.measures import HUNDRED, lost_pct, value_of
+
+BUY = Side.BUY
+
+
+class OrderNotionalCheck(Check):
+    """Of one order, at its own price."""
+
+    code = "ORDER_NOTIONAL"
+
+    def __init__(self, limit: Decimal) -> None:
+        self._limit = limit
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        impact = context.impact
+        if impact.notional <= self._limit or impact.reduces:
+            return None
+        return self.refuse(
+            f"order notional {money_text(impact.notional, impact.instrument.quote)} "
+            f"is over the limit of {money_text(self._limit)}",
+            self._limit,
+            impact.notional,
+        )
+
+
+class PositionNotionalCheck(Check):
+    """Of the symbol's position, with this order and the working ones filled."""
+
+    code = "POSITION_NOTIONAL"
+
+    def __init__(self, limit: Decimal) -> None:
+        self._limit = limit
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        impact = context.impact
+        if impact.reach <= self._limit or impact.reduces:
+            return None
+        return self.refuse(
+            f"the {context.order.symbol} position could reach "
+            f"{money_text(impact.reach, impact.instrument.quote)}, "
+            f"over the limit of {money_text(self._limit)}",
+            self._limit,
+            impact.reach,
+        )
+
+
+class GrossExposureCheck(Check):
+    """Of all positions, long and short added up, with this order and the working ones filled."""
+
+    code = "GROSS_EXPOSURE"
+
+    def __init__(self, limit: Decimal) -> None:
+        self._limit = limit
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        impact = context.impact
+        if impact.gross <= self._limit or impact.reduces:
+            return None
+        return self.refuse(
+            f"all positions together could reach {money_text(impact.gross)}, "
+            f"over the limit of {money_text(self._limit)}",
+            self._limit,
+            impact.gross,
+        )
+
+
+class LeverageCheck(Check):
+    """Exposure against equity: of the account, and of one perpetual by the instrument's own
+    limit."""
+
+    code = "LEVERAGE"
+
+    def __init__(self, limit: Decimal) -> None:
+        self._limit = limit
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        impact = context.impact
+        if impact.reduces:
+            return None
+        equity, own = impact.equity, impact.instrument.max_leverage
+        if impact.gross > self._limit * equity:
+            return self._over("the account", impact.gross, equity, self._limit)
+        if impact.reach > own * equity and impact.instrument.can_short:
+            return self._over(context.order.symbol, impact.reach, equity, own)
+        return None
+
+    def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Refusal:
+        if equity <= 0:
+            return self.refuse(f"no equity is left to trade with: {money_text(equity)}", limit)
+        actual = exposure / equity
+        return self.refuse(
+            f"the leverage of {whose} could reach {actual:,.2f}, over the limit of {plain(limit)}",
+            limit,
+            actual,
+        )
+
+
+# --- losses -----------------------------------------------------------------------------------------
+
+
+class LossCheck(Check):
+    """A loss of `limit_pct` percent, measured from an earlier equity."""
+
+    def __init__(self, limit_pct: Decimal) -> None:
+        self._limit = limit_pct
+        self._kept = ONE - limit_pct / HUNDRED
+
+    def compare(self, context: RiskContext, before: Decimal, what: str) -> Refusal | None:
+        impact = context.impact
+        if impact.equity > before * self._kept or impact.reduces:
+            return None
+        lost = lost_pct(before, impact.equity)
+        if lost < self._limit:
+            return None
+        return self.refuse(
+            f"{what} {lost:.2f}%: the limit is {plain(self._limit)}%", self._limit, lost
+        )
+
+
+class DailyLossCheck(LossCheck):
+    """Since the start of the UTC day."""
+
+    code = "DAILY_LOSS"
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        return self.compare(context, context.view.day_start_equity, "today's loss is")
+
+
+class DrawdownCheck(LossCheck):
+    """Since equity was highest."""
+
+    code = "DRAWDOWN"
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        return self.compare(context, context.view.peak_equity, "the drawdown is")
+
+
+# --- money and coins --------------------------------------------------------------------------------
+
+
+class BalanceCheck(Check):
+    """Cash must cover a spot buy, the working ones, and a margin for fees; coins a spot sell."""
+
+    code = "BALANCE"
+
+    def __init__(self, fee_margin_pct: Decimal) -> None:
+        self._factor = ONE + fee_margin_pct / HUNDRED
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        impact = context.impact
+        if impact.instrument.can_short or impact.reduces:
+            return None
+        return self._cash(context) if context.order.side == BUY else self._coins(context)
+
+    def _cash(self, context: RiskContext) -> Refusal | None:
+        impact, view = context.impact, context.view
+        need = impact.notional
+        for order in impact.working:
+            spec = order.spec
+            if spec.side == BUY and not view.instrument(spec.symbol).can_short:
+                need += order.remaining * (spec.price or value_of(spec, view))
+        need *= self._factor
+        if need <= view.cash:
+            return None
+        return self.refuse(
+            f"{money_text(need, impact.instrument.quote)} is needed, fees and working buys included: "
+            f"there is {money_text(view.cash)}",
+            view.cash,
+            need,
+        )
+
+    def _coins(self, context: RiskContext) -> Refusal | None:
+        order, held = context.order, context.impact.held
+        return self.refuse(
+            f"{plain(order.quantity)} {order.symbol} cannot be sold: {plain(held)} is held, "
+            f"less what working orders sell, and spot cannot be short",
+            held,
+            order.quantity,
+        )
