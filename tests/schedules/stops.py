@@ -57,7 +57,7 @@ class Stops(Steps):
         self.latch.set(WHY, TradingState.FLATTENING if flatten else TradingState.HALTED)
 
         async def stop() -> None:
-            handler = control_handlers(run)["emergency_stop"]
+            handler = control_handlers(run, run.status, run.alerts, run.end)["emergency_stop"]
             told = await handler(WHY, flatten=flatten)
             self.checker.receipt(as_json(told), flatten=flatten)
 

@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tradectl.control.server import Handler
 from tradectl.documents.operations import Done, Reconciliation, StateChange, StopReport
 from tradectl.documents.run import Status
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.in_process_stop import Stop, stop_session
-from tradectl.runtime.run_status import status_of
-
-if TYPE_CHECKING:
-    from tradectl.runtime.run import TradingRun
+from tradectl.runtime.run_status import RunStatus
+from tradectl.runtime.session import Session
 
 EMERGENCY_TIMEOUT_S = 3.0
 
 
-def control_handlers(run: TradingRun) -> dict[str, Handler]:
-    """Command -> coroutine function taking the request's arguments."""
+def control_handlers(
+    session: Session, run_status: RunStatus, alerts: AlertManager, end: Callable[[str], None]
+) -> dict[str, Handler]:
+    """Command -> coroutine function taking the request's arguments; `end` ends the run for a reason."""
 
     async def status() -> Status:
-        return status_of(run)
+        return run_status.now()
 
     async def flush() -> Done:
         """Have the database show the present."""
-        await run.state.flush()
-        await run.alerts.flush()
+        await session.state.flush()
+        await alerts.flush()
         return Done()
 
     async def pause(reason: str = "by command") -> StateChange:
-        await run.orchestrator.pause(reason)
-        return StateChange(state=run.orchestrator.state)
+        await session.orchestrator.pause(reason)
+        return StateChange(state=session.orchestrator.state)
 
     async def resume() -> StateChange:
-        await run.orchestrator.resume()
-        return StateChange(state=run.orchestrator.state)
+        await session.orchestrator.resume()
+        return StateChange(state=session.orchestrator.state)
 
     async def stop() -> Done:
-        run.end("stopped by command")
+        end("stopped by command")
         return Done()
 
     async def emergency_stop(
@@ -47,21 +48,21 @@ def control_handlers(run: TradingRun) -> dict[str, Handler]:
     ) -> StopReport:
         stop = Stop(flatten=flatten, everything=everything)
         deadline = time.monotonic() + EMERGENCY_TIMEOUT_S
-        report = await stop_session(run, reason, stop, deadline)
-        run.end("halted")
+        report = await stop_session(session, reason, stop, deadline)
+        end("halted")
         return report
 
     async def reconcile(accept: bool = False) -> Reconciliation:
-        return await compare(run, accept=accept)
+        return await compare(session, accept=accept)
 
     async def acknowledge(alert_id: str) -> Done:
-        run.alerts.acknowledge(alert_id)
-        await run.alerts.flush()
+        alerts.acknowledge(alert_id)
+        await alerts.flush()
         return Done()
 
     async def resolve(alert_id: str) -> Done:
-        run.alerts.resolve(alert_id)
-        await run.alerts.flush()
+        alerts.resolve(alert_id)
+        await alerts.flush()
         return Done()
 
     return {

@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -35,7 +33,6 @@ from tradectl.runtime.await_orders_done import settled
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.fail_stop import leave_nothing_resting
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
-from tradectl.runtime.run_history import RunHistory
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -45,7 +42,7 @@ from tradectl.runtime.run_options import (
     starting_account,
     symbols_ahead,
 )
-from tradectl.runtime.run_status import run_status, summary_of
+from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
@@ -138,8 +135,6 @@ class TradingRun(Session):
             recovered=recovered,
             gateway=venues.gateway if venues is not None and options.live else None,
         )
-        self.started = time.monotonic()
-        self.state.describe = partial(run_status, self)
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.
         self.alerts = AlertManager(self.bus, store=self.store, run_id=self.run_id)
@@ -152,7 +147,8 @@ class TradingRun(Session):
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             post=self.alerts.on_event if options.data else None,
         )
-        self.history = RunHistory(self.bus, self.books)
+        self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
+        self.state.describe = self.status.with_run
         self._compose()
 
     def _compose(self) -> None:
@@ -162,7 +158,8 @@ class TradingRun(Session):
         add("monitor", self.monitor)
         for name, component in self.system.components():
             add(name, component)
-        add("control", ControlServer(self.state_dir.socket, control_handlers(self)))
+        handlers = control_handlers(self, self.status, self.alerts, self.end)
+        add("control", ControlServer(self.state_dir.socket, handlers))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
         elif isinstance(self.feed, LiveFeed):
@@ -200,7 +197,7 @@ class TradingRun(Session):
                 await self._end_all(screen)
         if self.bus.failure is not None:
             raise self.bus.failure
-        return summary_of(self)
+        return self.status.summary(self.end_reason)
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""
@@ -210,7 +207,7 @@ class TradingRun(Session):
             if self.bus.failure is not None:
                 await leave_nothing_resting(self.gateway, self.state_dir.latch)
             await self.orchestrator.stop()
-            self.history.sample()
+            self.status.sample()
         finally:
             await self.close(self.end_reason or "failed")
 
@@ -267,7 +264,7 @@ class TradingRun(Session):
 
     async def _sample(self) -> None:
         while True:
-            self.history.sample()
+            self.status.sample()
             self._tell_of_exchanges()
             await asyncio.sleep(1.0)
 

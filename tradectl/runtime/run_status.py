@@ -1,113 +1,164 @@
-"""A run as documents: its status while it trades, and the summary at the end."""
+"""A run as documents: its status while it trades, what a live screen shows besides, and its summary."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from collections import deque
 
 import msgspec
 from msgspec.structs import asdict
 
-from tradectl.documents.account import AccountStatus
+from tradectl.documents.account import AccountStatus, FillRow
 from tradectl.documents.run import (
     BusFigures,
     LiveStatus,
     Progress,
     Resources,
+    SignalRow,
     Status,
     Summary,
 )
 from tradectl.domain.errors import Halted
+from tradectl.domain.events import OrderFilled, Record, StrategySignalEvent
 from tradectl.domain.time import iso
+from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.state.status import money, portfolio_totals
+from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.runtime.session import Session
+from tradectl.state.account import Fill
+from tradectl.state.status import fill_row, money, portfolio_totals
 
-if TYPE_CHECKING:
-    from tradectl.runtime.run import TradingRun
-
-
-def status_of(run: TradingRun) -> Status:
-    return run_status(run, run.state.status())
-
-
-def run_status(run: TradingRun, account: AccountStatus) -> Status:
-    """The account's status with what the books do not know: mode, lifecycle, components, figures."""
-    elapsed = time.monotonic() - run.started
-    figures = msgspec.convert(run.bus.get_metrics(), BusFigures)
-    return Status(
-        **asdict(account),
-        running=True,
-        mode=run.settings.mode,
-        source=run.source,
-        state=run.orchestrator.state,
-        run_id=run.run_id,
-        account_id=run.books.account.account_id,
-        started_at=iso(run.started_at),
-        elapsed_s=round(elapsed, 3),
-        journal=str(run.journal_path),
-        data_age_s=run.monitor.data_age(),
-        slippage_bps=str(run.system.execution.engine.slippage_bps()),
-        exchanges=run.gateway.status(),
-        components=run.bus.components.rows(),
-        bus=msgspec.structs.replace(figures, rate=_rate(figures.processed, elapsed)),
-    )
+NEWEST = 20
+EQUITY_SAMPLES = 240
 
 
-def live_status_of(run: TradingRun) -> LiveStatus:
-    """The status, and what only a live screen shows."""
-    return LiveStatus(
-        **asdict(status_of(run)),
-        equity_history=list(run.history.equity),
-        signals=run.history.signals(),
-        fills=run.history.fills(),
-        alerts=[alert.row(run.run_id) for alert in run.alerts.get_active_alerts()],
-        prices={symbol: money(tick.price) for symbol, tick in run.books.last.items()},
-        resources=msgspec.convert(run.monitor.resources(), Resources),
-        progress=_progress(run),
-    )
+class RunStatus:
+    """What is known of a session, of the feed that it trades on, and of those who watch it.
+
+    `sample` is called once in a while to note the equity; the newest signals and fills are kept.
+    """
+
+    def __init__(
+        self, session: Session, feed: Feed, alerts: AlertManager, monitor: SystemMonitor
+    ) -> None:
+        self._session = session
+        self._feed = feed
+        self._alerts = alerts
+        self._monitor = monitor
+        self._clock = session.bus.clock
+        self._began = self._clock.monotonic()
+        self._equity: deque[float] = deque(maxlen=EQUITY_SAMPLES)
+        self._signals = session.bus.keep([StrategySignalEvent], NEWEST)
+        self._fills = session.bus.keep([OrderFilled], NEWEST)
+
+    def sample(self) -> None:
+        self._equity.append(float(self._session.books.equity()))
+
+    def now(self) -> Status:
+        return self.with_run(self._session.state.status())
+
+    def with_run(self, account: AccountStatus) -> Status:
+        """The account's status with what the books do not know: mode, lifecycle, components, figures."""
+        session, elapsed = self._session, self._elapsed()
+        figures = msgspec.convert(session.bus.get_metrics(), BusFigures)
+        return Status(
+            **asdict(account),
+            running=True,
+            mode=session.settings.mode,
+            source=session.source,
+            state=session.orchestrator.state,
+            run_id=session.run_id,
+            account_id=session.books.account.account_id,
+            started_at=iso(session.started_at),
+            elapsed_s=round(elapsed, 3),
+            journal=str(session.journal_path),
+            data_age_s=self._monitor.data_age(),
+            slippage_bps=self._slippage(),
+            exchanges=session.gateway.status(),
+            components=session.bus.components.rows(),
+            bus=msgspec.structs.replace(figures, rate=_rate(figures.processed, elapsed)),
+        )
+
+    def live(self) -> LiveStatus:
+        """The status, and what only a live screen shows."""
+        session = self._session
+        return LiveStatus(
+            **asdict(self.now()),
+            equity_history=list(self._equity),
+            signals=[_signal_row(record) for record in self._signals],
+            fills=[self._fill_row(record) for record in self._fills],
+            alerts=[alert.row(session.run_id) for alert in self._alerts.get_active_alerts()],
+            prices={symbol: money(tick.price) for symbol, tick in session.books.last.items()},
+            resources=msgspec.convert(self._monitor.resources(), Resources),
+            progress=self._progress(),
+        )
+
+    def summary(self, reason: str) -> Summary:
+        """What a run that ended for `reason` has to say for itself."""
+        session, books, elapsed = self._session, self._session.books, self._elapsed()
+        account, events = books.account, session.bus.core.seq
+        feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
+        return Summary(
+            run_id=session.run_id,
+            mode=session.settings.mode,
+            source=session.source,
+            state=session.orchestrator.state,
+            reason=reason,
+            elapsed_s=round(elapsed, 3),
+            events=events,
+            rate=round(_rate(events, elapsed)),
+            orders=account.orders_count,
+            denied=account.denied_count,
+            fills=account.fills_count,
+            portfolio=portfolio_totals(books),
+            pnl=money(books.profit()),
+            slippage_bps=self._slippage(),
+            bad_rows=feed.bad_count if feed else 0,
+            bad=dict(feed.bad) if feed else {},
+            first_bad_rows=[f"{r.file}:{r.line}: {r.reason}" for r in feed.bad_rows]
+            if feed
+            else [],
+            journal=str(session.journal_path),
+            state_hash=session.state.state_hash(),
+            exit_code=Halted.exit_code if session.orchestrator.halted.is_set() else 0,
+        )
+
+    def _progress(self) -> Progress | None:
+        """How far recorded data has come; None for a feed without an end."""
+        if not isinstance(self._feed, RecordedFeed):
+            return None
+        at, elapsed = self._feed.progress, self._elapsed()
+        fraction = at.fraction
+        return Progress(
+            fraction=round(fraction, 4),
+            events=at.events,
+            rate=round(_rate(at.events, elapsed)),
+            eta_s=round(elapsed / fraction - elapsed, 1) if fraction else None,
+            bad_rows=at.bad_count,
+        )
+
+    def _fill_row(self, record: Record) -> FillRow:
+        event: OrderFilled = record.event  # type: ignore[assignment]  # of the kept kind
+        books = self._session.books
+        order = books.order(event.order_id)
+        fill = Fill(event, order.spec.strategy if order is not None else "", record.at)
+        return fill_row(fill, books.account.account_id)
+
+    def _slippage(self) -> str:
+        return str(self._session.system.execution.engine.slippage_bps())
+
+    def _elapsed(self) -> float:
+        return self._clock.monotonic() - self._began
 
 
-def summary_of(run: TradingRun) -> Summary:
-    """What a finished run has to say for itself."""
-    books, elapsed = run.books, time.monotonic() - run.started
-    account = books.account
-    feed = run.feed.progress if isinstance(run.feed, RecordedFeed) else None
-    return Summary(
-        run_id=run.run_id,
-        mode=run.settings.mode,
-        source=run.source,
-        state=run.orchestrator.state,
-        reason=run.end_reason,
-        elapsed_s=round(elapsed, 3),
-        events=run.bus.core.seq,
-        rate=round(_rate(run.bus.core.seq, elapsed)),
-        orders=account.orders_count,
-        denied=account.denied_count,
-        fills=account.fills_count,
-        portfolio=portfolio_totals(books),
-        pnl=money(books.profit()),
-        slippage_bps=str(run.system.execution.engine.slippage_bps()),
-        bad_rows=feed.bad_count if feed else 0,
-        bad=dict(feed.bad) if feed else {},
-        first_bad_rows=[f"{r.file}:{r.line}: {r.reason}" for r in feed.bad_rows] if feed else [],
-        journal=str(run.journal_path),
-        state_hash=run.state.state_hash(),
-        exit_code=Halted.exit_code if run.orchestrator.halted.is_set() else 0,
-    )
-
-
-def _progress(run: TradingRun) -> Progress | None:
-    """How far recorded data has come; None for a feed without an end."""
-    if not isinstance(run.feed, RecordedFeed):
-        return None
-    at, elapsed = run.feed.progress, time.monotonic() - run.started
-    fraction = at.fraction
-    return Progress(
-        fraction=round(fraction, 4),
-        events=at.events,
-        rate=round(_rate(at.events, elapsed)),
-        eta_s=round(elapsed / fraction - elapsed, 1) if fraction else None,
-        bad_rows=at.bad_count,
+def _signal_row(record: Record) -> SignalRow:
+    event: StrategySignalEvent = record.event  # type: ignore[assignment]  # of the kept kind
+    return SignalRow(
+        time=iso(record.at),
+        symbol=event.symbol,
+        action=event.action,
+        strategy=event.strategy,
+        strength=event.strength,
     )
 
 

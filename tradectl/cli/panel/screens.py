@@ -64,11 +64,9 @@ class LineScreen:
         self._say(self._log.alert(alert.row(self._run_id), time.time_ns()))
 
     async def _beat(self, run: TradingRun) -> None:
-        from tradectl.runtime.run_status import live_status_of
-
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._say(self._log.heartbeat(live_status_of(run), time.time_ns()))
+            self._say(self._log.heartbeat(run.status.live(), time.time_ns()))
 
     @staticmethod
     def _say(line: str) -> None:
@@ -88,9 +86,8 @@ class PanelScreen:
 
     async def start(self, run: TradingRun) -> None:
         from tradectl.cli.panel.panel import Panel
-        from tradectl.runtime.run_status import live_status_of
 
-        panel = Panel(lambda: live_status_of(run), self._console)
+        panel = Panel(run.status.live, self._console)
         self._task = asyncio.ensure_future(panel.run(self._stop))
 
     async def stop(self) -> None:
