@@ -180,6 +180,28 @@ async def test_a_second_start_does_nothing_and_a_pause_before_the_first_holds_af
     await system.stop()
 
 
+# --- what a user may get wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["price", "volume", "bid", "ask"])
+async def test_market_data_in_binary_floats_is_refused(system: System, name: str) -> None:
+    money: dict[str, Any] = {"price": Decimal(1), "volume": Decimal(1), name: 50_000.1}
+    with pytest.raises(
+        TypeError, match=rf"^{name}: expected a Decimal, got 50000.1: write Decimal"
+    ):
+        await system.orchestrator.event_bus.publish(MarketDataEvent(symbol="BTCUSDT", **money))
+
+
+async def test_what_is_no_event_and_what_is_no_kind_of_one_is_refused(system: System) -> None:
+    bus = system.orchestrator.event_bus
+    with pytest.raises(TypeError, match="expected one of tradectl's events, got str"):
+        await bus.publish("hello")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="expected an EventType or a class of events, got 'RISK'"):
+        bus.subscribe("RISK", print)  # type: ignore[arg-type]
+    await publish(bus, "BTCUSDT", range(100, 102))
+    assert system.orchestrator.get_system_status()["bus"]["processed"] == 2
+
+
 # --- what the config says ------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
@@ -111,9 +112,12 @@ class EventBus:
     async def publish(self, event: Event) -> None:
         """Queue one input; waits while there is no room for it.
 
-        Market data waits for a turn of the loop or two and is shed after that, never the rest.
+        Market data waits for a turn of the loop or two and is shed after that, never the rest. Raises
+        TypeError for what is no event, and for market data whose money is not Decimal.
         """
-        if event.priority is EventPriority.MARKET_DATA:
+        checked(event)
+        if isinstance(event, MarketDataEvent):
+            _check_money(event)
             self._unyielded += 1
             if self._unyielded >= YIELD_EVERY:
                 self._unyielded = 0
@@ -410,6 +414,22 @@ class EventBus:
             "latency_p99_us": _us(latency.percentile(0.99)),
             "handlers": self._observers.figures(),
         }
+
+
+def _check_money(event: MarketDataEvent) -> None:
+    """Here, where users come in: a binary float would only fail much later, in the books."""
+    bid, ask = event.bid, event.ask
+    if (
+        event.price.__class__ is Decimal
+        and event.volume.__class__ is Decimal
+        and (bid is None or bid.__class__ is Decimal)
+        and (ask is None or ask.__class__ is Decimal)
+    ):
+        return
+    for name in ("price", "volume", "bid", "ask"):
+        value = getattr(event, name)
+        if value is not None and not isinstance(value, Decimal):
+            raise TypeError(f"{name}: expected a Decimal, got {value!r:.40}: write Decimal('...')")
 
 
 def _us(seconds: float) -> float:

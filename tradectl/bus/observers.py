@@ -10,6 +10,7 @@ from typing import Any
 
 from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter, Mailbox
+from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event, EventType, Record
 
 Kind = EventType | type[Event]
@@ -64,8 +65,8 @@ class Observers:
             on_open=self._on_trouble,
             wants_records=records,
         )
-        self._boxes.append(box)
         self._subscribe(kinds, box.put)
+        self._boxes.append(box)
         if self._running:
             box.start()
 
@@ -82,6 +83,12 @@ class Observers:
         return ring
 
     def _subscribe(self, kinds: Iterable[Kind], put: Put) -> None:
+        """Raises UsageError for what is no kind of event: nothing would ever match it."""
+        kinds = list(kinds)
+        for kind in kinds:
+            is_class = isinstance(kind, type) and issubclass(kind, Event)
+            if not (is_class or isinstance(kind, EventType)):
+                raise UsageError(f"expected an EventType or a class of events, got {kind!r:.40}")
         self._subscriptions.change([*self._subscriptions.wanted, *((kind, put) for kind in kinds)])
 
     def remove(self, kind: Kind, handler: Observer) -> None:
