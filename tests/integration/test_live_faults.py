@@ -404,7 +404,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         await trader.settled(held)
         sockets = {*exchange.hub.sockets}
         stall = exchange.misbehave("stall", stream="btcusdt@*")
-        await trader.until(lambda: RestrictionKind.STALE in trader.holds())
+        await trader.until(lambda: RestrictionKind.STALE in trader.restrictions())
         assert {*exchange.hub.sockets} & sockets
         await trader.until(lambda: "restricted_stale" in trader.alerts())
         assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
@@ -471,14 +471,14 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         await trader.price("3000", "ETHUSDT")
         exchange.outside_trade("main", SPOT, "BUY", "0.2")
         exchange.outside_transfer("main", "USDT", "12002")
-        await trader.until(lambda: RestrictionKind.MISMATCH in trader.holds())
-        assert RestrictionKind.MISMATCH not in trader.holds("ETHUSDT")
+        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
+        assert RestrictionKind.MISMATCH not in trader.restrictions("ETHUSDT")
         told = trader.alerts()["restricted_mismatch"]
         assert told.severity.value == "critical"
         assert "`tradectl reconcile --accept exchange`" in told.message
         for entry in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
             assert (await trader.settled(entry)).status == "denied"
-        await trader.until(lambda: not trader.holds("ETHUSDT"))
+        await trader.until(lambda: not trader.restrictions("ETHUSDT"))
         other = trader.buy("0.1", symbol="ETHUSDT")
         assert (await trader.settled(other)).status == "filled"
         assert sends(exchange) == 1
@@ -495,7 +495,7 @@ async def test_35_money_that_goes_holds_entries_back(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.outside_transfer("main", "USDT", "-5000")
-    await trader.until(lambda: RestrictionKind.BALANCE in trader.holds())
+    await trader.until(lambda: RestrictionKind.BALANCE in trader.restrictions())
     assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
     exchange.outside_transfer("main", "USDT", "5000")
     await trader.clean()

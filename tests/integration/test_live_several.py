@@ -46,7 +46,7 @@ async def test_orders_go_where_their_symbol_belongs(tmp_path: Path) -> None:
     ):
         await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
         second.move(SPOT, Decimal(60_000))
-        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.holds(OTHER))
+        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.restrictions(OTHER))
         assert trader.run.books.cash == 150_000
         here, there = trader.buy("0.1"), trader.buy("0.2", symbol=OTHER)
         await trader.settled(here)
@@ -56,7 +56,7 @@ async def test_orders_go_where_their_symbol_belongs(tmp_path: Path) -> None:
         assert first.balance("BTC") == trader.run.books.position(SPOT).quantity
         assert second.balance("BTC") == trader.run.books.position(OTHER).quantity
         await trader.compared()
-        assert not trader.holds(SPOT) | trader.holds(OTHER)
+        assert not trader.restrictions(SPOT) | trader.restrictions(OTHER)
 
 
 async def test_a_strategy_hears_one_exchange_and_trades_another_which_needs_no_keys(

@@ -119,12 +119,12 @@ class InvariantChecker:
                 self.say(f"{client_id} was sent while the halt was latched")
         if self.run is not None and self._held_before(self.run, symbol):
             self.say(
-                f"{client_id} was sent while {symbol} was held: {self.run.books.holds(symbol)}"
+                f"{client_id} was sent while {symbol} was held: {self.run.books.restrictions(symbol)}"
             )
 
     def _held_before(self, run: TradingRun, symbol: str) -> bool:
         """Held before this very moment: what left at the same one may have been the first."""
-        holds = [kind for kind in run.books.holds(symbol) if kind.blocks_exits]
+        holds = [kind for kind in run.books.restrictions(symbol) if kind.blocks_exits]
         if not holds or run.books.flattening:
             return False
         now = run.bus.clock.now()
@@ -132,7 +132,7 @@ class InvariantChecker:
             record.at
             for record in run.bus.history(EventType.RISK)
             if isinstance(record.event, SymbolRestricted) and record.event.kind in holds
-            if record.event.symbol == symbol and record.event.held
+            if record.event.symbol == symbol and record.event.restricted
         ]
         return not begun or max(begun) < now
 
@@ -264,7 +264,7 @@ class InvariantChecker:
             if not self.operator_accepted and self._moved_in(symbol):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
-            if difference and RestrictionKind.MISMATCH not in books.holds(symbol):
+            if difference and RestrictionKind.MISMATCH not in books.restrictions(symbol):
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:

@@ -148,7 +148,9 @@ class ScheduledRun(Stops):
     async def _first_life(self) -> None:
         """Plans begin with a run that trades, if it lives so long."""
         for _ in range(40):
-            if (run := self.run) is not None and not any(map(run.books.holds, self.plan.symbols)):
+            if (run := self.run) is not None and not any(
+                map(run.books.restrictions, self.plan.symbols)
+            ):
                 return
             await asyncio.sleep(0.5)
 
@@ -251,7 +253,7 @@ class ScheduledRun(Stops):
             return False
         if self._moved_outside():
             return not any(suspect.seen < 2 for suspect in live.discrepancies.values())
-        holds = {kind for symbol in self.plan.symbols for kind in run.books.holds(symbol)}
+        holds = {kind for symbol in self.plan.symbols for kind in run.books.restrictions(symbol)}
         if any(step.do == "clock-jump" for step in self.plan.steps):
             holds.discard(
                 RestrictionKind.STALE
@@ -279,7 +281,7 @@ class ScheduledRun(Stops):
         run = self.run
         if run is None:
             return f"no run: {[life.end for life in self.lives]}, latch {self.latch.read()}"
-        holds = {s: dict(run.books.holds(s)) for s in self.plan.symbols}
+        holds = {s: dict(run.books.restrictions(s)) for s in self.plan.symbols}
         live = run.books.account.reconciliation
         discrepancies = live.discrepancies if live is not None else None
         orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]

@@ -210,16 +210,19 @@ async def test_an_older_time_with_a_newer_id_is_good() -> None:
 async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> None:
     async with running(FeedHarness(symbols=TWO, channels=(BOOK, TRADES))) as harness:
         await harness.push(BOOK, book(), book(symbol="ETHUSDT"))
-        assert harness.holds(RestrictionKind.BROKEN_BOOK) == []
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK) == []
         await harness.lose(BOOK, NotExecuted("a step is missing"))
-        assert harness.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True), ("ETHUSDT", True)]
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK) == [
+            ("BTCUSDT", True),
+            ("ETHUSDT", True),
+        ]
         hold = next(said for said in harness.said if isinstance(said, SymbolRestricted))
         assert "a step is missing" in hold.message
         await harness.push(TRADES, trade(1))
         await harness.push(BOOK, book())
-        assert harness.holds(RestrictionKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK)[2:] == [("BTCUSDT", False)]
         await harness.push(BOOK, book(symbol="ETHUSDT"))
-        assert harness.holds(RestrictionKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK)[3:] == [("ETHUSDT", False)]
         assert harness.venue.listened == [BOOK, TRADES, BOOK]
 
 
@@ -235,10 +238,10 @@ async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> N
 async def test_a_book_that_cannot_be_holds_its_symbol(change: dict[str, object]) -> None:
     async with running(FeedHarness(channels=(BOOK,))) as harness:
         await harness.push(BOOK, msgspec.structs.replace(book(), **change))
-        assert harness.holds(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True)]
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK) == [("BTCUSDT", True)]
         assert harness.events == []
         await harness.push(BOOK, book())
-        assert harness.holds(RestrictionKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
+        assert harness.restrictions(RestrictionKind.BROKEN_BOOK)[1:] == [("BTCUSDT", False)]
 
 
 async def test_two_venues_are_kept_apart() -> None:

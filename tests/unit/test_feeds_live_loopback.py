@@ -49,7 +49,9 @@ class FeedHarness:
     @property
     def holds(self) -> list[tuple[RestrictionKind, bool]]:
         return [
-            (event.kind, event.held) for event in self.posted if isinstance(event, SymbolRestricted)
+            (event.kind, event.restricted)
+            for event in self.posted
+            if isinstance(event, SymbolRestricted)
         ]
 
     @property

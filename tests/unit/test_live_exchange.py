@@ -47,7 +47,7 @@ class GatewayHarness:
         ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.gateway)
 
     def hold(self, kind: RestrictionKind, *, held: bool = True) -> None:
-        self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, held=held))
+        self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, restricted=held))
 
     def pre_send_check(self, command: SubmitOrder) -> str:
         return self.gateway.pre_send_check(command)
@@ -61,7 +61,7 @@ def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
     entry, exit_ = submit(), submit(reduce_only=True)
     assert harness.pre_send_check(entry) == harness.pre_send_check(exit_) == ""
     harness.hold(kind)
-    assert f"BTCUSDT is held ({kind})" in harness.pre_send_check(entry)
+    assert f"BTCUSDT is restricted ({kind})" in harness.pre_send_check(entry)
     assert bool(harness.pre_send_check(exit_)) is kind.blocks_exits
     harness.hold(kind, held=False)
     assert harness.pre_send_check(entry) == ""

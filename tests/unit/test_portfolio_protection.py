@@ -238,9 +238,9 @@ def test_what_was_denied_while_the_symbol_was_held_is_ordered_once_it_is_let_go(
     system.signal("buy")
     (entry,) = system.view.working_orders(BTC)
     entry.status = OrderStatus.DENIED
-    said = system.engine.on_release(BTC, system.view)
+    said = system.engine.on_unrestricted(BTC, system.view)
     assert [type(e) for e in said] == [TargetComputed, OrderInitialized]
-    assert system.engine.on_release(PERPETUAL, system.view) == []
+    assert system.engine.on_unrestricted(PERPETUAL, system.view) == []
 
 
 def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_look() -> None:
@@ -249,7 +249,7 @@ def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_l
         (stop,) = system.view.working_orders(BTC)
         stop.status = OrderStatus.DENIED
         if look == "release":
-            system.take(system.engine.on_release(BTC, system.view))
+            system.take(system.engine.on_unrestricted(BTC, system.view))
         else:
             system.take(system.engine.protect(system.view))
         assert system.working() == [STOP]

@@ -214,7 +214,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "fills count": lambda a: setattr(a, "fills_count", 99),
     "duplicates": lambda a: setattr(a, "duplicates", 99),
     "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
-    "held": lambda a: a.at_exchange().hold(
+    "held": lambda a: a.at_exchange().restrict(
         SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE)
     ),
     "strategy": lambda a: a.strategies.update({"c": StrategyTotals(orders=1)}),

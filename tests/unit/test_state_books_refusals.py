@@ -93,7 +93,10 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(report, ORDERS, st.sampled_from(WORDS)),
     st.builds(tick, st.sampled_from(["90", "110", "NaN"]), SYMBOLS),
     st.builds(
-        SymbolRestricted, symbol=SYMBOLS, kind=st.sampled_from(RestrictionKind), held=st.booleans()
+        SymbolRestricted,
+        symbol=SYMBOLS,
+        kind=st.sampled_from(RestrictionKind),
+        restricted=st.booleans(),
     ),
     st.just(TimerFired(name="risk")),
 )

@@ -20,7 +20,7 @@ from tradectl.state.consistency import problems_of
 MISMATCH, BALANCE = RestrictionKind.MISMATCH, RestrictionKind.BALANCE
 
 
-def statement(
+def account_report(
     positions: dict[str, str], cash: str | None = None, *, accept: bool = False
 ) -> AccountReported:
     return AccountReported(
@@ -32,7 +32,7 @@ def statement(
     )
 
 
-def state(ledger: Ledger, *statements: AccountReported) -> list[Event]:
+def tell(ledger: Ledger, *statements: AccountReported) -> list[Event]:
     """Tell the books, and fold what they answer, as the core does."""
     answers: list[Event] = []
     for each in statements:
@@ -43,78 +43,82 @@ def state(ledger: Ledger, *statements: AccountReported) -> list[Event]:
 
 
 def held(ledger: Ledger, symbol: str = SPOT) -> list[RestrictionKind]:
-    return [*ledger.books.holds(symbol)]
+    return [*ledger.books.restrictions(symbol)]
 
 
-def test_a_statement_that_agrees_says_nothing() -> None:
+def test_a_report_that_agrees_says_nothing() -> None:
     ledger = Ledger().trade("o1", "buy 2@100")
-    assert state(ledger, statement({SPOT: "2"}, "9800")) == []
+    assert tell(ledger, account_report({SPOT: "2"}, "9800")) == []
 
 
 def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_symbol() -> None:
     ledger = Ledger().trade("o1", "buy 2@100")
-    state(ledger, statement({SPOT: "3"}))
+    tell(ledger, account_report({SPOT: "3"}))
     assert held(ledger) == []
-    (hold,) = state(ledger, statement({SPOT: "3"}))
+    (hold,) = tell(ledger, account_report({SPOT: "3"}))
     assert isinstance(hold, SymbolRestricted)
     assert held(ledger) == [MISMATCH]
     assert "tradectl reconcile --accept exchange" in hold.message
-    assert state(ledger, statement({SPOT: "3"})) == []
+    assert tell(ledger, account_report({SPOT: "3"})) == []
 
 
 def test_differences_that_differ_are_of_two_moments() -> None:
     ledger = Ledger()
-    state(ledger, *(statement({SPOT: str(n)}) for n in (1, 2, 3, 4)))
+    tell(ledger, *(account_report({SPOT: str(n)}) for n in (1, 2, 3, 4)))
     assert held(ledger) == []
 
 
 def test_five_that_all_disagree_are_somebody_else_trading_there() -> None:
     ledger = Ledger()
-    state(ledger, *(statement({SPOT: str(n)}) for n in (1, 2, 3, 4, 5)))
+    tell(ledger, *(account_report({SPOT: str(n)}) for n in (1, 2, 3, 4, 5)))
     assert held(ledger) == [MISMATCH]
 
 
 def test_a_mismatch_that_went_away_lets_the_symbol_go() -> None:
     ledger = Ledger()
-    state(ledger, statement({SPOT: "1"}), statement({SPOT: "1"}))
-    (gone,) = state(ledger, statement({SPOT: "0"}))
+    tell(ledger, account_report({SPOT: "1"}), account_report({SPOT: "1"}))
+    (gone,) = tell(ledger, account_report({SPOT: "0"}))
     assert isinstance(gone, SymbolRestricted)
-    assert not gone.held
+    assert not gone.restricted
     assert held(ledger) == []
 
 
-def test_an_unreconciled_symbol_is_let_go_by_a_clean_statement_alone() -> None:
+def test_an_unreconciled_symbol_is_free_again_by_a_clean_report_alone() -> None:
     ledger = Ledger()
     ledger.tell(SymbolRestricted(symbol=SPOT, kind=RestrictionKind.UNRECONCILED, message="start"))
-    state(ledger, statement({SPOT: "1"}))
+    tell(ledger, account_report({SPOT: "1"}))
     assert held(ledger) == [RestrictionKind.UNRECONCILED]
-    state(ledger, statement({PERP: "0"}))
+    tell(ledger, account_report({PERP: "0"}))
     assert held(ledger) == [RestrictionKind.UNRECONCILED]
-    state(ledger, statement({SPOT: "0"}))
+    tell(ledger, account_report({SPOT: "0"}))
     assert held(ledger) == []
 
 
 def test_what_was_there_before_us_is_not_ours() -> None:
     ledger = Ledger()
     ledger.books.account.at_exchange().external[SPOT] = Decimal(7)
-    assert state(ledger, statement({SPOT: "7"}), statement({SPOT: "7"})) == []
+    assert tell(ledger, account_report({SPOT: "7"}), account_report({SPOT: "7"})) == []
 
 
 def test_a_balance_within_its_tolerance_is_well_beyond_it_entries_are_held() -> None:
     ledger = Ledger()
     ledger.books.account.at_exchange().cash_at["venue"] = CASH
-    assert state(ledger, statement({SPOT: "0"}, "9951"), statement({SPOT: "0"}, "9951")) == []
-    state(ledger, statement({SPOT: "0"}, "9900"), statement({SPOT: "0"}, "9900"))
+    assert (
+        tell(ledger, account_report({SPOT: "0"}, "9951"), account_report({SPOT: "0"}, "9951")) == []
+    )
+    tell(ledger, account_report({SPOT: "0"}, "9900"), account_report({SPOT: "0"}, "9900"))
     assert held(ledger) == [BALANCE]
     assert not BALANCE.blocks_exits
-    state(ledger, statement({SPOT: "0"}, "10000"))
+    tell(ledger, account_report({SPOT: "0"}, "10000"))
     assert held(ledger) == []
 
 
 def test_balances_of_several_exchanges_add_up() -> None:
     ledger = Ledger()
     ledger.books.account.at_exchange().cash_at.update(venue=Decimal(4000), other=Decimal(6000))
-    assert state(ledger, statement({SPOT: "0"}, "4000"), statement({SPOT: "0"}, "4000")) == []
+    assert (
+        tell(ledger, account_report({SPOT: "0"}, "4000"), account_report({SPOT: "0"}, "4000")) == []
+    )
 
 
 @pytest.mark.parametrize(("symbol", "cash"), [(SPOT, "9500"), (PERP, "9990")])
@@ -127,8 +131,8 @@ def test_accepting_makes_our_books_the_exchanges_and_is_no_profit(
     if symbol == SPOT and there == "-1":
         there = "1"
     profit, unrealized = ledger.books.profit(), ledger.books.unrealized()
-    state(ledger, *[statement({symbol: there}, cash)] * 2)
-    state(ledger, statement({symbol: there}, cash, accept=True))
+    tell(ledger, *[account_report({symbol: there}, cash)] * 2)
+    tell(ledger, account_report({symbol: there}, cash, accept=True))
     books = ledger.books
     assert books.position(symbol).quantity == Decimal(there)
     assert books.cash == Decimal(cash)
@@ -144,14 +148,14 @@ def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(c
     ledger.tell(tick("80"))
     books = ledger.books
     lost = books.peak_equity - books.equity(), books.day_start_equity - books.equity()
-    state(ledger, statement({SPOT: "5"}, cash, accept=True))
+    tell(ledger, account_report({SPOT: "5"}, cash, accept=True))
     assert (books.peak_equity - books.equity(), books.day_start_equity - books.equity()) == lost
     assert lost == (Decimal(40), Decimal(40))
 
 
 def test_what_is_accepted_is_among_the_fills_so_that_they_still_add_up() -> None:
     ledger = Ledger().trade("o1", "buy 2@100")
-    state(ledger, statement({SPOT: "1.5"}, accept=True))
+    tell(ledger, account_report({SPOT: "1.5"}, accept=True))
     moved = ledger.books.new_fills[-1]
     assert (moved.report.side, moved.report.quantity, moved.strategy) == (
         "sell",
@@ -190,7 +194,7 @@ def test_a_fee_in_a_third_currency_is_a_cost_that_the_quote_balance_does_not_sho
     books = ledger.books
     books.account.at_exchange().cash_at["venue"] = CASH
     assert (books.cash, books.position(SPOT).quantity) == (Decimal("9799.8"), Decimal(2))
-    assert state(ledger, *[statement({SPOT: "2"}, "9800")] * 2) == []
+    assert tell(ledger, *[account_report({SPOT: "2"}, "9800")] * 2) == []
     assert problems_of(books.snapshot(), books.instruments) == []
 
 
@@ -235,18 +239,18 @@ def test_a_new_run_keeps_what_an_exchange_said_only_where_it_will_be_compared_ag
         ledger.tell(SymbolRestricted(symbol=SPOT, kind=kind))
     live = ledger.books.account.at_exchange()
     live.begin_again(compared=True)
-    assert [*live.holds[SPOT]] == [MISMATCH, BALANCE]
+    assert [*live.restrictions[SPOT]] == [MISMATCH, BALANCE]
     live.begin_again(compared=False)
-    assert live.holds == {}
+    assert live.restrictions == {}
 
 
-def test_a_mismatch_of_the_run_before_is_held_until_a_statement_agrees() -> None:
+def test_a_mismatch_of_the_run_before_stays_until_a_report_agrees() -> None:
     ledger = Ledger()
-    state(ledger, statement({SPOT: "1"}), statement({SPOT: "1"}))
+    tell(ledger, account_report({SPOT: "1"}), account_report({SPOT: "1"}))
     live = ledger.books.account.at_exchange()
     live.begin_again(compared=True)
     assert live.discrepancies == {}
-    state(ledger, statement({SPOT: "1"}))
+    tell(ledger, account_report({SPOT: "1"}))
     assert held(ledger) == [MISMATCH]
-    state(ledger, statement({SPOT: "0"}))
+    tell(ledger, account_report({SPOT: "0"}))
     assert held(ledger) == []

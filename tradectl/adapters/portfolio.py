@@ -43,7 +43,7 @@ class PortfolioAdapter(Adapter):
         self.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
-        self.attach(SymbolRestricted, self._on_hold, Stage.PORTFOLIO)
+        self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
 
     def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books)
@@ -55,11 +55,11 @@ class PortfolioAdapter(Adapter):
             return self.engine.protect(self._state.books)
         return []
 
-    def _on_hold(self, hold: SymbolRestricted, _record: Record) -> list[Event]:
-        """What was denied while it was held is still wanted once it is let go."""
-        if hold.held or self._state.books.holds(hold.symbol):
+    def _on_restriction(self, event: SymbolRestricted, _record: Record) -> list[Event]:
+        """What was denied meanwhile is still wanted once the symbol is free again."""
+        if event.restricted or self._state.books.restrictions(event.symbol):
             return []
-        return self.engine.on_release(hold.symbol, self._state.books)
+        return self.engine.on_unrestricted(event.symbol, self._state.books)
 
     def _on_emergency(self, _: EmergencyStopReceived, _record: Record) -> list[Event]:
         self._closings = 0

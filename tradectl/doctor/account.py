@@ -146,7 +146,7 @@ def _mend_holdings(result: ProbeResult, foreign: dict[str, Decimal]) -> str:
         return ""
     return (
         f"our books know of another quantity of {few(other)}, and a run holds it back: "
-        "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` settles it"
+        "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` takes it"
     )
 
 

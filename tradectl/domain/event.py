@@ -74,7 +74,7 @@ class RiskAction(StrEnum):
 
 
 class RestrictionKind(StrEnum):
-    """Why trading in a symbol is held back."""
+    """Why trading in a symbol is restricted."""
 
     UNRECONCILED = "unreconciled"
     """its exchange has not yet been compared with our books"""

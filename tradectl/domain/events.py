@@ -230,11 +230,11 @@ class LimitBreached(RiskEvent, frozen=True, gc=False, kw_only=True):
 
 
 class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
-    """Trading in a symbol is held back for a reason, or let go again (`held` False)."""
+    """Trading in a symbol is restricted for a reason, or no longer for that one (`restricted` False)."""
 
     symbol: str
     kind: RestrictionKind
-    held: bool = True
+    restricted: bool = True
     message: str = ""
 
 

@@ -88,8 +88,8 @@ class AccountView(Protocol):
         """A working order, or one of the newest finished ones."""
         ...
 
-    def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
-        """Why trading in the symbol is held back; empty where it is not."""
+    def restrictions(self, symbol: str) -> Mapping[RestrictionKind, str]:
+        """Why trading in the symbol is restricted, with a message; empty where it is not."""
         ...
 
     def data_time(self, symbol: str) -> int | None:

@@ -108,7 +108,7 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
     ] = 60.0
     balance_tolerance_pct: Annotated[
         Percent,
-        "how far its balance may be from our cash, in percent, before trading there is held",
+        "how far its balance may be from our cash, in percent, before trading there is restricted",
     ] = Decimal("0.5")
     allow_withdraw_key: Annotated[bool, "trade live even with a key that may withdraw"] = False
 

@@ -105,7 +105,7 @@ def _limit_breached(event: LimitBreached) -> AlertChange:
 
 def _symbol_restricted(event: SymbolRestricted) -> AlertChange:
     kind, component = f"restricted_{event.kind}", f"symbol:{event.symbol}"
-    if not event.held:
+    if not event.restricted:
         return AlertCleared(kind, component)
     message = event.message or f"{event.symbol} is restricted: {event.kind}"
     return AlertRaised(kind, message, SEVERITY_OF_RESTRICTION.get(event.kind, WARNING), component)

@@ -206,7 +206,7 @@ class Recording:
     def _hear(self, event: Event) -> None:
         """The feed's holds and news: no data, so not in the recording."""
         if isinstance(event, SymbolRestricted):
-            said = event.message if event.held else "market data is whole and fresh again"
+            said = event.message if event.restricted else "market data is whole and fresh again"
             self._report(f"{event.symbol}: {said}")
         elif isinstance(event, SystemEvent):
             self._report(f"{event.component}: {event.message}")

@@ -122,15 +122,15 @@ class PortfolioEngine:
             return events
         return events + self._protect(symbol, view)
 
-    def on_release(self, symbol: str, view: AccountView) -> list[Event]:
-        """Nothing holds the symbol back any more: its stop is seen to, and then its target_signals."""
+    def on_unrestricted(self, symbol: str, view: AccountView) -> list[Event]:
+        """The symbol is free again: its stop is seen to, and then its target_signals."""
         events = self._protect(symbol, view)
         target_signals = self._wishes.get(symbol)
         if not target_signals:
             return events
         strategy = next(iter(target_signals)) if len(target_signals) == 1 else ""
         instrument = view.instrument(symbol)
-        answer = self._steer(instrument, view, "no longer held back", strategy, repeated=True)
+        answer = self._steer(instrument, view, "no longer restricted", strategy, repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
     def close_all(self, view: AccountView, reason: str) -> list[Event]:
@@ -229,7 +229,7 @@ class PortfolioEngine:
         away, mark = self._settings.stop_loss_pct, view.mark(symbol)
         if away is None or not mark or view.mode is HALTED or view.data_time(symbol) is None:
             return []
-        if any(kind.blocks_exits for kind in view.holds(symbol)):
+        if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
         position, instrument = view.position(symbol), view.instrument(symbol)
         stops = self._stops(symbol, view)

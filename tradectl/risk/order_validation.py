@@ -43,18 +43,18 @@ class PauseCheck(Check):
 
 
 class RestrictionCheck(Check):
-    """Trading in the symbol is held back: entries always, and exits too where nobody can say what is
+    """Trading in the symbol is restricted: entries always, and exits too where nobody can say what is
     there to be closed. A stop that flattens closes it all the same."""
 
     code = "RESTRICTED"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        holds = context.view.holds(context.order.symbol)
-        if not holds or (context.only_reduces and context.view.flattening):
+        restrictions = context.view.restrictions(context.order.symbol)
+        if not restrictions or (context.only_reduces and context.view.flattening):
             return None
-        for kind, message in holds.items():
+        for kind, message in restrictions.items():
             if kind.blocks_exits or not context.only_reduces:
-                return self.refuse(f"{context.order.symbol} is held ({kind}): {message}")
+                return self.refuse(f"{context.order.symbol} is restricted ({kind}): {message}")
         return None
 
 

@@ -145,7 +145,7 @@ class Venues:
             live = books.account.reconciliation
             return live is not None and (
                 bool(live.discrepancies)
-                or any(kind.blocks_exits for s in symbols for kind in books.holds(s))
+                or any(kind.blocks_exits for s in symbols for kind in books.restrictions(s))
             )
 
         return LiveGateway(

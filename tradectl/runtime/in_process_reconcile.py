@@ -81,7 +81,7 @@ async def compare(session: Session, *, accept: bool) -> Reconciliation:
 
 
 async def _reconciled(session: Session, *, accept: bool) -> None:
-    """Until the statements agree with the books, or clearly do not."""
+    """Until the account reports agree with the books, or clearly do not."""
     deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
     while True:
         await session.gateway.reconcile(accept=accept)
@@ -109,7 +109,7 @@ def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[
                 at_exchange=money(there - external),
                 external=money(external),
                 difference=money(there - external - ours),
-                restricted=list(books.holds(symbol)),
+                restricted=list(books.restrictions(symbol)),
                 ok=there - external == ours == in_database,
             )
         )
@@ -118,7 +118,7 @@ def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[
 
 def _cash(books: Books) -> CashComparison:
     live = books.account.at_exchange()
-    stated = sum(live.cash_at.values(), ZERO) - live.cash_outside - live.fees_elsewhere
+    stated = sum(live.cash_at.values(), ZERO) - live.external_cash - live.fees_elsewhere
     return CashComparison(
         currency=books.currency,
         journal=money(books.cash),

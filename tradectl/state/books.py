@@ -161,8 +161,8 @@ class Books(BooksView):
             self.account.mode = TradingState.PAUSED
             self.account.mode_reason = f"{event.code}: {event.message}"
 
-    def on_hold(self, event: SymbolRestricted, _record: Record) -> None:
-        self.account.at_exchange().hold(event)
+    def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
+        self.account.at_exchange().restrict(event)
 
     def on_account_report(self, report: AccountReported, record: Record) -> list[Event]:
         """An exchange's word on what we hold there: compared with ours, or taken for it."""
@@ -209,9 +209,9 @@ class Books(BooksView):
         """Take the exchange's word; what it says is `noted` as undisputed."""
         bookings: dict[str, Booking] = {}
         cash, transferred = self.account.cash, ZERO
-        for symbol, stated in report.positions.items():
+        for symbol, reported in report.positions.items():
             before = self.position(symbol)
-            moved = stated - noted.external.get(symbol, ZERO) - before.quantity
+            moved = reported - noted.external.get(symbol, ZERO) - before.quantity
             noted.discrepancies.pop(symbol, None)
             if moved:
                 price = self.mark(symbol) or before.entry_price
@@ -344,7 +344,7 @@ _folds(
 )  # fmt: skip
 _folds(Books.on_fill, OrderFilled)
 _folds(Books.on_risk, LimitBreached)
-_folds(Books.on_hold, SymbolRestricted)
+_folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
 _folds(Books.on_timer, TimerFired)

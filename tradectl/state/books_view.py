@@ -17,7 +17,7 @@ from tradectl.domain.positions import Position, coming
 from tradectl.domain.views import TradingState
 from tradectl.state.account import Account
 
-_NO_HOLDS: Mapping[RestrictionKind, str] = {}
+_UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
 class BooksView:
@@ -94,10 +94,10 @@ class BooksView:
         """A working order, or one of the newest finished ones."""
         return self._orders.get(order_id)
 
-    def holds(self, symbol: str) -> Mapping[RestrictionKind, str]:
-        """Why trading in the symbol is held back, by kind; empty where it is not."""
-        held = self.account.reconciliation
-        return held.holds.get(symbol, _NO_HOLDS) if held is not None else _NO_HOLDS
+    def restrictions(self, symbol: str) -> Mapping[RestrictionKind, str]:
+        """Why trading in the symbol is restricted, by kind; empty where it is not."""
+        known = self.account.reconciliation
+        return _UNRESTRICTED if known is None else known.restrictions.get(symbol, _UNRESTRICTED)
 
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None

@@ -147,7 +147,7 @@ def restriction_rows(books: Books) -> list[RestrictionRow]:
     live = books.account.reconciliation
     return [
         RestrictionRow(symbol=symbol, kind=kind, message=message)
-        for symbol, kinds in (sorted(live.holds.items()) if live is not None else ())
+        for symbol, kinds in (sorted(live.restrictions.items()) if live is not None else ())
         for kind, message in kinds.items()
     ]
 

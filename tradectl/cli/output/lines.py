@@ -165,7 +165,7 @@ def _risk(event: LimitBreached) -> str:
 
 def _hold(event: SymbolRestricted) -> str:
     symbol = harmless(event.symbol)
-    if not event.held:
+    if not event.restricted:
         return f"HOLD {symbol} let go: {event.kind} is over"
     return f"HOLD {symbol} {event.kind}: {harmless(event.message)}"
 

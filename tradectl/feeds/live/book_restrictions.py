@@ -31,7 +31,7 @@ class BookRestrictions:
                 source_component=SOURCE,
                 symbol=symbol,
                 kind=RestrictionKind.BROKEN_BOOK,
-                held=held,
+                restricted=held,
                 message=message,
             )
         )

@@ -145,7 +145,7 @@ class StalenessMonitor:
         state.held = False
         self._post(
             SymbolRestricted(
-                source_component=SOURCE, symbol=symbol, kind=RestrictionKind.STALE, held=False
+                source_component=SOURCE, symbol=symbol, kind=RestrictionKind.STALE, restricted=False
             )
         )
 
