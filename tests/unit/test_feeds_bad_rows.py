@@ -210,7 +210,7 @@ def believed(prices: list[str]) -> list[str]:
     band, passed = PriceBand(), []
     for price in prices:
         with contextlib.suppress(RowError):
-            band.judge("BTCUSDT", Decimal(price))
+            band.check("BTCUSDT", Decimal(price))
             passed.append(price)
     return passed
 
@@ -237,13 +237,13 @@ def test_a_spike_is_dropped_and_a_new_level_is_believed_by_its_fifth_witness(
 
 def test_a_whole_block_is_believed_only_if_no_price_needs_a_judge() -> None:
     band = PriceBand()
-    band.judge_all(["A", "B", "A"], [Decimal(1), Decimal(1000), Decimal(2)])
+    band.check_all(["A", "B", "A"], [Decimal(1), Decimal(1000), Decimal(2)])
     assert band.symbols == ["A", "B"]
     with pytest.raises(RowError):
-        band.judge_all(["A", "B"], [Decimal(3), Decimal(1)])
+        band.check_all(["A", "B"], [Decimal(3), Decimal(1)])
     with pytest.raises(RowError):
-        band.judge("A", Decimal("0.1"))
-    band.judge("A", Decimal(20))
+        band.check("A", Decimal("0.1"))
+    band.check("A", Decimal(20))
 
 
 def test_symbols_with_far_apart_prices_share_a_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND
-from tradectl.feeds.csv.columns import DOUBT, read_block
+from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import read_header
 from tradectl.feeds.csv.rows import read_row
@@ -115,10 +115,10 @@ def test_the_fast_way_accepts_a_block_only_if_the_careful_way_accepts_each_row(
 ) -> None:
     header, _, rows = GOOD[name].decode().partition("\n")
     text = mutated(rows.encode(), changes).decode(errors="replace").rstrip("\n") + "\n"
-    fast, careful = new_track(header), new_track(header)
+    fast, careful = new_state(header), new_state(header)
     try:
         events = read_block(fast, text)
-    except DOUBT:
+    except NOT_ALL_GOOD:
         return
     assert events == [read_row(careful, line) for line in text.split("\n")[:-1]]
     assert fast.last_time == careful.last_time
@@ -128,7 +128,7 @@ def test_the_fast_way_accepts_a_block_only_if_the_careful_way_accepts_each_row(
 @pytest.mark.parametrize("name", FILES)
 def test_the_fast_way_is_the_one_taken_with_good_data(name: str) -> None:
     header, _, rows = GOOD[name].decode().partition("\n")
-    assert len(read_block(new_track(header), rows)) == ROWS
+    assert len(read_block(new_state(header), rows)) == ROWS
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -138,25 +138,25 @@ def test_a_block_in_doubt_leaves_nothing_behind(name: str, broken: int) -> None:
     header, _, text = GOOD[name].decode().partition("\n")
     lines = text.split("\n")[:-1]
     lines[broken] = lines[broken].replace(",", ",x", 2)
-    track, untouched = new_track(header), new_track(header)
-    with pytest.raises(DOUBT):
-        read_block(track, "\n".join(lines) + "\n")
-    after = [judged(track, line) for line in lines]
+    state, untouched = new_state(header), new_state(header)
+    with pytest.raises(NOT_ALL_GOOD):
+        read_block(state, "\n".join(lines) + "\n")
+    after = [judged(state, line) for line in lines]
     assert after == [judged(untouched, line) for line in lines]
     assert after.count(None) == 1
 
 
-def judged(track: FileState, line: str) -> MarketDataEvent | None:
+def judged(state: FileState, line: str) -> MarketDataEvent | None:
     try:
-        return read_row(track, line)
+        return read_row(state, line)
     except RowError:
         return None
 
 
-def new_track(header: str) -> FileState:
-    track = FileState(read_header(header), "", NOW)
-    track.interval = 60 * SECOND
-    return track
+def new_state(header: str) -> FileState:
+    state = FileState(read_header(header), "", NOW)
+    state.interval = 60 * SECOND
+    return state
 
 
 @settings(max_examples=examples(60))

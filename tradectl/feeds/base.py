@@ -29,7 +29,7 @@ class BadRow(Struct, frozen=True):
 class Progress(Struct):
     """How far a finite feed has come. Times are ns UTC, 0 before the first event.
 
-    `bad` counts the rows refused by the name of their flaw; `bad_rows` are the first 20 of them.
+    `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them.
     """
 
     rows: int = 0
@@ -60,7 +60,7 @@ class Feed(Protocol):
     def simulated(self) -> bool: ...
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols asked for; without a wish, those seen so far."""
+        """The symbols asked for; where none were, those seen so far."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""The collar: a price ten times away from the last one of its symbol is a spike, not a price.
+"""The price band: a price ten times away from the last one of its symbol is a spike, not a price.
 
 One wild print must not fill orders or wreck an indicator. But a level may truly change (a coin is
-redenominated, trading resumes after a crash): when five prices outside the collar in a row agree
+redenominated, trading resumes after a crash): when five prices outside the band in a row agree
 with each other, the market has moved and the new level is believed.
 """
 
@@ -15,7 +15,7 @@ from tradectl.feeds.quality import RowError, TickFault
 WIDEST = 10
 AGREEMENT = 2
 """Prices agree when they are within a factor of two."""
-WITNESSES = 5
+CONFIRMATIONS = 5
 
 
 class PriceBand:
@@ -30,10 +30,10 @@ class PriceBand:
         """Those with a believed price, in the order of their appearance."""
         return list(self._last)
 
-    def judge(self, symbol: str, price: Decimal) -> None:
+    def check(self, symbol: str, price: Decimal) -> None:
         """Believe `price` (positive) or raise RowError."""
         last = self._last.get(symbol, price)
-        if not _within(WIDEST, last, price) and not self._believed(symbol, price):
+        if not _within(WIDEST, last, price) and not self._is_confirmed(symbol, price):
             raise RowError(
                 TickFault.PRICE_SPIKE,
                 f"{price} is more than {WIDEST} times away from the last, {last}",
@@ -41,8 +41,8 @@ class PriceBand:
         self._rivals.pop(symbol, None)
         self._last[symbol] = price
 
-    def judge_all(self, symbols: Sequence[str], prices: Sequence[Decimal]) -> None:
-        """Believe all prices at once, or raise RowError and believe none when one needs a judge."""
+    def check_all(self, symbols: Sequence[str], prices: Sequence[Decimal]) -> None:
+        """Believe all prices at once, or raise RowError and believe none when one needs a check."""
         groups = _grouped(symbols, prices)
         for symbol, group in groups.items():
             last, lowest, highest = self._last.get(symbol, group[0]), min(group), max(group)
@@ -52,11 +52,11 @@ class PriceBand:
             self._last[symbol] = group[-1]
             self._rivals.pop(symbol, None)
 
-    def _believed(self, symbol: str, price: Decimal) -> bool:
+    def _is_confirmed(self, symbol: str, price: Decimal) -> bool:
         rival, seen = self._rivals.get(symbol, (price, 0))
         seen = seen + 1 if _within(AGREEMENT, rival, price) else 1
         self._rivals[symbol] = (price, seen)
-        return seen >= WITNESSES
+        return seen >= CONFIRMATIONS
 
 
 def _within(factor: int, a: Decimal, b: Decimal) -> bool:

@@ -1,12 +1,13 @@
 """Bad rows are counted, shown and never traded on.
 
 Recorded data has torn lines, words for numbers, crossed quotes and clocks that jump. A few of them
-are no reason to stop; many mean that the file is not what it seems. Every flaw has a name, and a
+are no reason to stop; many mean that the file is not what it seems. Every fault has a name, and a
 `Tally` decides, file by file, when there are too many.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
@@ -42,11 +43,11 @@ class TickFault(StrEnum):
 
 
 class RowError(ValueError):
-    """A row cannot be used: its flaw by name, and the detail that helps to find it."""
+    """A row cannot be used: its fault by name, and the detail that helps to find it."""
 
-    def __init__(self, flaw: TickFault, detail: str) -> None:
-        super().__init__(f"{flaw.value}: {detail}")
-        self.flaw = flaw
+    def __init__(self, fault: TickFault, detail: str) -> None:
+        super().__init__(f"{fault.value}: {detail}")
+        self.fault = fault
 
 
 class Tally:
@@ -70,7 +71,7 @@ class Tally:
         self._first = self._first or row
         self.bad += 1
         counts = self._progress.bad
-        counts[bad.flaw.value] = counts.get(bad.flaw.value, 0) + 1
+        counts[bad.fault.value] = counts.get(bad.fault.value, 0) + 1
         if len(self._progress.bad_rows) < BAD_ROWS_KEPT:
             self._progress.bad_rows.append(row)
 
@@ -130,3 +131,31 @@ def positive(text: str) -> Decimal:
     if not value:
         raise RowError(TickFault.NOT_POSITIVE, f"{shown(text)} is zero")
     return value
+
+
+def check_positive(values: Iterable[Decimal]) -> None:
+    """Raises RowError for what is not finite, or not above zero. A NaN is found first, for it compares as
+    false with any limit."""
+    for value in values:
+        _check_finite(value)
+        if value <= 0:
+            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
+
+
+def check_not_negative(values: Iterable[Decimal]) -> None:
+    """Raises RowError for what is not finite, or below zero."""
+    for value in values:
+        _check_finite(value)
+        if value < 0:
+            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
+
+
+def check_uncrossed(bid: Decimal, ask: Decimal) -> None:
+    """Raises RowError for a bid at or above the ask."""
+    if bid >= ask:
+        raise RowError(TickFault.CROSSED, f"bid {bid} is not below ask {ask}")
+
+
+def _check_finite(value: Decimal) -> None:
+    if not is_sane(value):
+        raise RowError(TickFault.NOT_FINITE, shown(str(value)))

@@ -17,12 +17,20 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent
-from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
 from tradectl.feeds.price_band import PriceBand
-from tradectl.feeds.quality import RowError, Tally, TickFault, shown, symbol_name
+from tradectl.feeds.quality import (
+    RowError,
+    Tally,
+    TickFault,
+    check_not_negative,
+    check_positive,
+    check_uncrossed,
+    shown,
+    symbol_name,
+)
 
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
@@ -45,13 +53,13 @@ class JournalFile:
         self._latest = latest
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
-        self._collar = PriceBand()
+        self._price_band = PriceBand()
         self._decoder = msgspec.json.Decoder(_Line)
         self._last_ts = 0
 
     @property
     def symbols(self) -> list[str]:
-        return self._collar.symbols
+        return self._price_band.symbols
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many lines are bad."""
@@ -94,7 +102,7 @@ class JournalFile:
             raise RowError(TickFault.NOT_AN_EVENT, shown(str(error))) from None
         event = self._in_time(record.event, record.event.ts or record.at)
         _check(event)
-        self._collar.judge(event.symbol, event.price)
+        self._price_band.check(event.symbol, event.price)
         self._last_ts = event.ts
         return event
 
@@ -128,17 +136,10 @@ def _check(event: MarketDataEvent) -> None:
         amounts += [event.bid_size, event.ask_size]
     if isinstance(event, BarEvent):
         prices += [event.open, event.high, event.low]
-    for value in (*prices, *amounts):
-        if not is_sane(value):
-            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
-    if min(prices) <= 0 or min(amounts) < 0:
-        raise RowError(TickFault.NOT_POSITIVE, shown(str(min(*prices, *amounts))))
-    _check_shape(event)
-
-
-def _check_shape(event: MarketDataEvent) -> None:
-    if event.bid is not None and event.ask is not None and event.bid >= event.ask:
-        raise RowError(TickFault.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
+    check_positive(prices)
+    check_not_negative(amounts)
+    if event.bid is not None and event.ask is not None:
+        check_uncrossed(event.bid, event.ask)
     if isinstance(event, BarEvent) and not (
         event.low <= min(event.open, event.price) and max(event.open, event.price) <= event.high
     ):

@@ -2,8 +2,8 @@
 
 A loop over rows pays for Python at each cell. Instead the block is cut into cells once, the
 columns are slices of it, and every check is one built-in over a column: a minimum above zero, a
-sorted copy that equals the original. Nothing here says *which* row is bad: any doubt raises,
-nothing has been believed yet, and the block is read again the careful way (`rows`), which is the
+sorted copy that equals the original. Nothing here says *which* row is bad: whatever may be wrong raises,
+nothing has been accepted yet, and the block is read again the careful way (`rows`), which is the
 reference for what is accepted.
 """
 
@@ -20,30 +20,30 @@ from tradectl.feeds.csv.layout import Kind
 from tradectl.feeds.csv.rows import HALF, SIDES
 from tradectl.feeds.csv.times import all_to_ns
 
-DOUBT = (ValueError, KeyError, ArithmeticError)
+NOT_ALL_GOOD = (ValueError, KeyError, ArithmeticError)
 """What `read_block` raises: a cell is no number, a side is unknown, NaN cannot be compared, ..."""
 
 _Built = tuple[list[Decimal], list[MarketDataEvent]]
 
 
-def read_block(track: FileState, text: str) -> list[MarketDataEvent]:
-    """The events of a block of whole lines, all of them good. Raises one of DOUBT otherwise."""
-    layout = track.layout
+def read_block(state: FileState, text: str) -> list[MarketDataEvent]:
+    """The events of a block of whole lines, all of them good. Raises one of NOT_ALL_GOOD otherwise."""
+    layout = state.layout
     stride = layout.width + 1
     cells = _cells(text, stride)
-    times = all_to_ns(cells[layout.time :: stride], track.unit(cells[layout.time]))
-    if times[0] <= 0 or times[0] < track.last_time or times[-1] > track.latest:
+    times = all_to_ns(cells[layout.time :: stride], state.unit(cells[layout.time]))
+    if times[0] <= 0 or times[0] < state.last_time or times[-1] > state.latest:
         raise ValueError("times out of range")
     if times != sorted(times):
         raise ValueError("times out of order")
-    symbols = _symbols(track, cells, stride)
-    prices, events = _built(track, symbols, times, cells)
-    track.commit_all(times, symbols, prices)
+    symbols = _symbols(state, cells, stride)
+    prices, events = _built(state, symbols, times, cells)
+    state.commit_all(times, symbols, prices)
     return events
 
 
-def _built(track: FileState, symbols: list[str], times: list[int], cells: list[str]) -> _Built:
-    layout = track.layout
+def _built(state: FileState, symbols: list[str], times: list[int], cells: list[str]) -> _Built:
+    layout = state.layout
     stride = layout.width + 1
     numbers = [cells[place::stride] for place in layout.numbers]
     if layout.kind is Kind.TRADES:
@@ -51,9 +51,9 @@ def _built(track: FileState, symbols: list[str], times: list[int], cells: list[s
     if layout.kind is Kind.QUOTES:
         return _quotes(symbols, times, numbers)
     candles = dict.fromkeys(zip(symbols, times, strict=True))
-    if times[0] == track.last_time or len(candles) < len(times):
+    if times[0] == state.last_time or len(candles) < len(times):
         raise ValueError("candles that may repeat")
-    return _bars(symbols, times, track.interval, numbers)
+    return _bars(symbols, times, state.interval, numbers)
 
 
 def _cells(text: str, stride: int) -> list[str]:
@@ -71,12 +71,12 @@ def _cells(text: str, stride: int) -> list[str]:
     return cells
 
 
-def _symbols(track: FileState, cells: list[str], stride: int) -> list[str]:
-    place = track.layout.symbol
+def _symbols(state: FileState, cells: list[str], stride: int) -> list[str]:
+    place = state.layout.symbol
     if place is None:
-        return [track.symbol] * (len(cells) // stride)
+        return [state.symbol] * (len(cells) // stride)
     column = cells[place::stride]
-    names = {text: track.name(text) for text in dict.fromkeys(column)}
+    names = {text: state.name(text) for text in dict.fromkeys(column)}
     if len(names) == 1:
         return [names[column[0]]] * len(column)
     return list(map(names.__getitem__, column))

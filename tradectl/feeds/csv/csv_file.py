@@ -10,7 +10,7 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
 from tradectl.feeds.csv.candles import candle_interval
-from tradectl.feeds.csv.columns import DOUBT, read_block
+from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
 from tradectl.feeds.csv.rows import read_row
@@ -31,11 +31,11 @@ class CsvFile:
         self._max_bad_share = max_bad_share
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
-        self._track = FileState(layout, _own_symbol(path, layout), latest)
+        self._state = FileState(layout, _own_symbol(path, layout), latest)
 
     @property
     def symbols(self) -> list[str]:
-        return self._track.symbols
+        return self._state.symbols
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
@@ -54,15 +54,15 @@ class CsvFile:
     def _blocks(self) -> Iterator[bytes]:
         blocks = line_blocks(self._path, self._progress)
         first = next(blocks, b"").partition(b"\n")[2]
-        if first and self._track.layout.kind is Kind.CANDLES:
-            self._track.interval = self._interval(first)
+        if first and self._state.layout.kind is Kind.CANDLES:
+            self._state.interval = self._interval(first)
         if first:
             yield first
         yield from blocks
 
     def _interval(self, block: bytes) -> int:
         text = block.decode(errors="replace")
-        interval = candle_interval(self._track, text, self._max_bad_share)
+        interval = candle_interval(self._state, text, self._max_bad_share)
         if interval is None:
             raise DataError(
                 f"{self._path}: how long its candles last cannot be told from one of a symbol"
@@ -73,8 +73,8 @@ class CsvFile:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         try:
-            events = read_block(self._track, block.decode())
-        except DOUBT:
+            events = read_block(self._state, block.decode())
+        except NOT_ALL_GOOD:
             return self._read_rows(block.decode(errors="replace"), line)
         self._tally.read(len(events))
         return events
@@ -86,7 +86,7 @@ class CsvFile:
                 continue
             self._tally.read(1)
             try:
-                events.append(read_row(self._track, line))
+                events.append(read_row(self._state, line))
             except RowError as bad:
                 self._tally.note(number, bad)
         self._tally.check()

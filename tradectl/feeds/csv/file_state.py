@@ -27,7 +27,7 @@ class FileState:
         self.latest = latest
         self.interval = 0
         self.last_time = 0
-        self.collar = PriceBand()
+        self.price_band = PriceBand()
         self._unit = layout.unit
         self._symbols: dict[str, str] = {}
         self._opened: dict[str, int] = {}
@@ -35,7 +35,7 @@ class FileState:
     @property
     def symbols(self) -> list[str]:
         """Those believed so far, in the order of their appearance."""
-        return self.collar.symbols
+        return self.price_band.symbols
 
     def unit(self, text: str) -> int:
         """The file's unit of time; the first `text` that makes sense decides. Raises RowError."""
@@ -74,15 +74,15 @@ class FileState:
             raise RowError(TickFault.REPEATED_CANDLE, f"{symbol} at {iso(opened)}")
 
     def commit(self, time: int, event: MarketDataEvent) -> None:
-        """Believe one good row, the collar permitting. Raises RowError."""
-        self.collar.judge(event.symbol, event.price)
+        """Accept one good row, if its price is within the band. Raises RowError."""
+        self.price_band.check(event.symbol, event.price)
         self.last_time = self._opened[event.symbol] = time
 
     def commit_all(
         self, times: Sequence[int], symbols: Sequence[str], prices: Sequence[Decimal]
     ) -> None:
-        """Believe good rows at once, the collar permitting. Raises RowError."""
-        self.collar.judge_all(symbols, prices)
+        """Accept good rows at once, if their prices are within the band. Raises RowError."""
+        self.price_band.check_all(symbols, prices)
         if self.layout.kind is Kind.CANDLES:
             self._opened.update(zip(symbols, times, strict=True))
         self.last_time = times[-1]

@@ -1,4 +1,4 @@
-"""The careful way: one row at a time, each with a verdict that names what is wrong with it.
+"""The careful way: one row at a time, each either an event or an error that names what is wrong with it.
 
 It is several times slower than `columns` and says the same of every good row; what it alone can do
 is to tell a file's bad rows from the good ones around them.
@@ -13,7 +13,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind
-from tradectl.feeds.quality import RowError, TickFault, amount, positive, shown
+from tradectl.feeds.quality import RowError, TickFault, amount, check_uncrossed, positive, shown
 
 HALF = Decimal("0.5")
 LONGEST_LINE = 10_000
@@ -24,12 +24,12 @@ SIDES = {
 }
 
 
-def read_row(track: FileState, line: str) -> MarketDataEvent:
-    """The event that `line` spells, believed by `track`. Raises RowError."""
-    layout = track.layout
+def read_row(state: FileState, line: str) -> MarketDataEvent:
+    """The event that `line` spells, accepted by `state`. Raises RowError."""
+    layout = state.layout
     cells = split_row(line, layout.width)
-    time = track.time(cells[layout.time])
-    symbol = track.symbol if layout.symbol is None else track.name(cells[layout.symbol])
+    time = state.time(cells[layout.time])
+    symbol = state.symbol if layout.symbol is None else state.name(cells[layout.symbol])
     numbers = [cells[place] for place in layout.numbers]
     event: MarketDataEvent
     if layout.kind is Kind.TRADES:
@@ -37,9 +37,9 @@ def read_row(track: FileState, line: str) -> MarketDataEvent:
     elif layout.kind is Kind.QUOTES:
         event = _quote(symbol, time, numbers)
     else:
-        track.new_candle(symbol, time)
-        event = _bar(symbol, time, track.interval, numbers)
-    track.commit(time, event)
+        state.new_candle(symbol, time)
+        event = _bar(symbol, time, state.interval, numbers)
+    state.commit(time, event)
     return event
 
 
@@ -72,8 +72,7 @@ def _trade(symbol: str, ts: int, side: Side | None, numbers: list[str]) -> Marke
 
 def _quote(symbol: str, ts: int, numbers: list[str]) -> QuoteEvent:
     bid, bid_size, ask, ask_size = map(positive, numbers)
-    if bid >= ask:
-        raise RowError(TickFault.CROSSED, f"bid {bid} is not below ask {ask}")
+    check_uncrossed(bid, ask)
     return QuoteEvent(
         symbol=symbol,
         price=(bid + ask) * HALF,

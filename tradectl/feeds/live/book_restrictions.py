@@ -14,18 +14,18 @@ class BookRestrictions:
         self._post = post
         self._broken: set[str] = set()
 
-    def broke(self, symbol: str, message: str) -> None:
+    def broken(self, symbol: str, message: str) -> None:
         if symbol not in self._broken:
             self._broken.add(symbol)
-            self._say(symbol, held=True, message=harmless(message))
+            self._post_restriction(symbol, held=True, message=harmless(message))
 
     def whole(self, symbol: str) -> None:
         """A whole, uncrossed book came."""
         if symbol in self._broken:
             self._broken.discard(symbol)
-            self._say(symbol, held=False)
+            self._post_restriction(symbol, held=False)
 
-    def _say(self, symbol: str, *, held: bool, message: str = "") -> None:
+    def _post_restriction(self, symbol: str, *, held: bool, message: str = "") -> None:
         self._post(
             SymbolRestricted(
                 source_component=SOURCE,

@@ -1,7 +1,7 @@
 """What came within one turn of the loop, handed on as one list: a journal writes and seals in groups.
 
-The watch judges first how old it is. Of quotes and books only the newest of each symbol may go on, for
-whoever trades wants the present; trades all do.
+How old it is is noted first. Of quotes and books only the newest of each symbol may go on, for whoever
+trades wants the present; trades all do.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Conflator:
     def __init__(
         self,
         deliver: Callable[[list[MarketDataEvent]], None],
-        watch: StalenessMonitor,
+        staleness: StalenessMonitor,
         counts: Counter[str],
         *,
         conflate: bool,
     ) -> None:
         self._deliver = deliver
-        self._watch = watch
+        self._staleness = staleness
         self._counts = counts
         self._conflate = conflate
         self._events: list[MarketDataEvent] = []
@@ -52,11 +52,11 @@ class Conflator:
             kept = conflated(batch)
             self._counts[CONFLATED] += len(batch) - len(kept)
             batch = kept
-        self._judge_age(batch)
+        self._note_ages(batch)
         self._counts[DELIVERED] += len(batch)
         self._deliver(batch)
 
-    def _judge_age(self, batch: list[MarketDataEvent]) -> None:
+    def _note_ages(self, batch: list[MarketDataEvent]) -> None:
         newest: dict[str, int] = {}
         traded: dict[str, int] = {}
         for event in batch:
@@ -65,7 +65,7 @@ class Conflator:
             if not isinstance(event, QuoteEvent):
                 traded[symbol] = max(ts, traded.get(symbol, 0))
         for symbol, ts in newest.items():
-            self._watch.heard(symbol, ts, traded.get(symbol, 0))
+            self._staleness.on_data(symbol, ts, traded.get(symbol, 0))
 
 
 def conflated(batch: list[MarketDataEvent]) -> list[MarketDataEvent]:

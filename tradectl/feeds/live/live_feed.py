@@ -1,12 +1,12 @@
 """Market data of several venues as one feed that goes on for ever.
 
-    venue.stream ─► trades: each once, in order, gaps filled ─► sieve ─► batch ─► watch ─► deliver
-                    quotes, books ───────────────────────────────┘
+    venue.stream ─► trades: each once, in order, gaps filled ─► tick filter ─► conflator ─► deliver
+                    quotes, books ─────────────────────────────────┘
 
 Every channel of every venue is kept up by itself, so that one which is lost hurts no other. What comes
-is judged, gathered and handed on; what the watch has to say goes before it: a symbol whose data is old,
-or whose book is broken, is held before anything old is handed on. Whatever is left out is counted by the
-name of its rule: what was received and what was handed on add up.
+is filtered, gathered and handed on; a symbol whose data is old, or whose book is broken, is restricted
+before anything old is handed on. Whatever is left out is counted by the name of its rule: what was
+received and what was handed on add up.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ RECEIVED, RECONNECTS = "received", "reconnects"
 ALWAYS = (
     RECEIVED, DELIVERED, DUPLICATES, LATE, CONFLATED, BACKFILLED, GAPS, UNFILLED, RECONNECTS,
 )  # fmt: skip
-"""Counted from the start; a flaw, once it has occurred."""
+"""Counted from the start; a fault, once it has occurred."""
 POLLS = 3
 """Missed polls in a row before polled data is stale."""
 
 
 class LiveFeed:
-    """`symbols` names each symbol's venue, `channels` what is listened to there. `deliver` gets market
-    data, `post` holds and news of connections; times are in seconds but for `now`, ns UTC.
+    """`symbols` names each symbol's venue, `channels` what is streamed there. `deliver` gets market data,
+    `post` symbol restrictions and system events on connections. Times are in seconds but for `now`, ns.
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
     is handed on. `patience` is the longest that trades wait for those before them.
@@ -97,19 +97,19 @@ class LiveFeed:
             else stale_after
             for symbol, name in symbols.items()
         }
-        self._books = BookRestrictions(post)
-        self._watch = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
-        self._batch = Conflator(deliver, self._watch, self.counts, conflate=conflate)
+        self._book_restrictions = BookRestrictions(post)
+        self._staleness = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
+        self._conflator = Conflator(deliver, self._staleness, self.counts, conflate=conflate)
         self._backfill = Backfill(
-            valid=self._of_symbol, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
+            valid=self._valid_of, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
         )
         self._streams = [
             Stream(
                 venues[name],
                 channel,
-                told,
+                streamed,
                 take=self._take,
-                lost=self._note_lost,
+                lost=self._on_lost,
                 silence=slow.get(name, stale_after)
                 if _is_polled(venues[name], channel)
                 else stale_after,
@@ -117,20 +117,20 @@ class LiveFeed:
                 monotonic=monotonic,
             )
             for name in venues
-            if (told := [symbol for symbol, of in symbols.items() if of == name])
+            if (streamed := [symbol for symbol, of in symbols.items() if of == name])
             for channel in channels[name]
         ]
 
     def ages(self) -> dict[str, float]:
         """Seconds since the newest data of each symbol; since the start where there was none."""
-        return self._watch.ages()
+        return self._staleness.ages()
 
     async def run(self) -> None:
         """For ever; raises what no reconnecting mends. May be called again after that."""
-        self._watch.start()
+        self._staleness.start()
         try:
             await run_together(
-                *(stream.keep() for stream in self._streams), self._watch.run(self._sleep)
+                *(stream.run() for stream in self._streams), self._staleness.run(self._sleep)
             )
         finally:
             await self._end()
@@ -140,27 +140,27 @@ class LiveFeed:
         for trades in self._sequencers.values():
             self._hand_on(trades.release(answered=False))
             trades.stream_lost()
-        self._batch.flush()
+        self._conflator.flush()
 
     # --- what comes --------------------------------------------------------------------------------
 
     def _take(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
-        self._watch.stood_still()
+        self._staleness.check_stall()
         if stream in self._lost:
             self._lost.discard(stream)
-            self._tell(stream, SystemEventKind.FEED_BACK, "data comes again")
-        for event in self._sound(stream.symbols, events):
+            self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
+        for event in self._valid(stream.symbols, events):
             if isinstance(event, QuoteEvent):
-                self._judge(event)
+                self._filter(event)
             else:
                 self._take_trade(event)
 
-    def _sound(
+    def _valid(
         self, symbols: Collection[str], events: Sequence[MarketDataEvent]
     ) -> list[MarketDataEvent]:
         """What was asked for, and has a time that can be."""
         self.counts[RECEIVED] += len(events)
-        sound = []
+        passed = []
         for event in events:
             if event.symbol not in symbols:
                 self.counts[TickFault.SYMBOL] += 1
@@ -168,13 +168,13 @@ class LiveFeed:
             try:
                 self._tick_filter.check_time(event)
             except RowError as bad:
-                self.counts[bad.flaw] += 1
+                self.counts[bad.fault] += 1
                 continue
-            sound.append(event)
-        return sound
+            passed.append(event)
+        return passed
 
-    def _of_symbol(self, symbol: str, events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:
-        return self._sound((symbol,), events)
+    def _valid_of(self, symbol: str, events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:
+        return self._valid((symbol,), events)
 
     def _take_trade(self, event: MarketDataEvent) -> None:
         trades = self._sequencers.get(event.symbol)
@@ -186,34 +186,34 @@ class LiveFeed:
 
     def _hand_on(self, trades: Sequence[MarketDataEvent]) -> None:
         for event in trades:
-            self._judge(event)
+            self._filter(event)
 
-    def _judge(self, event: MarketDataEvent) -> None:
-        """Into the batch, if it may be traded on."""
+    def _filter(self, event: MarketDataEvent) -> None:
+        """Into the conflator, if it may be traded on."""
         is_book = isinstance(event, BookEvent)
         try:
-            self._tick_filter.judge(event)
+            self._tick_filter.check(event)
         except RowError as bad:
-            self.counts[bad.flaw] += 1
+            self.counts[bad.fault] += 1
             if is_book:
-                self._books.broke(event.symbol, f"its order book cannot be: {bad}")
+                self._book_restrictions.broken(event.symbol, f"its order book cannot be: {bad}")
             return
         if is_book:
-            self._books.whole(event.symbol)
-        self._batch.add(event)
+            self._book_restrictions.whole(event.symbol)
+        self._conflator.add(event)
 
     # --- connections ---------------------------------------------------------------------------------
 
-    def _note_lost(self, stream: Stream, why: NotExecuted) -> None:
+    def _on_lost(self, stream: Stream, why: NotExecuted) -> None:
         self.counts[RECONNECTS] += 1
         if stream.channel is Channel.BOOK:
             for symbol in stream.symbols:
-                self._books.broke(symbol, f"its order book was lost: {why}")
+                self._book_restrictions.broken(symbol, f"its order book was lost: {why}")
         if stream.channel is Channel.TRADES:
             self._begin_gap(stream)
         if stream not in self._lost:
             self._lost.add(stream)
-            self._tell(stream, SystemEventKind.FEED_LOST, str(why))
+            self._post_system_event(stream, SystemEventKind.FEED_LOST, str(why))
 
     def _begin_gap(self, stream: Stream) -> None:
         """The first trade that comes asks for those before it. Where none comes, ask all the same."""
@@ -223,7 +223,7 @@ class LiveFeed:
                 trades.stream_lost()
                 self._backfill.ask_if_quiet(symbol, stream.venue, trades)
 
-    def _tell(self, stream: Stream, kind: SystemEventKind, message: str) -> None:
+    def _post_system_event(self, stream: Stream, kind: SystemEventKind, message: str) -> None:
         component = f"{SOURCE}:{stream.venue.name}:{stream.channel}"
         self._post(
             SystemEvent(

@@ -1,4 +1,4 @@
-"""One channel of one venue, kept up: listened to, and listened to again whenever it is lost.
+"""One channel of one venue, kept up: connected, and connected again whenever it is lost.
 
 The pauses between attempts grow, and begin small again once data has come for a while; an exchange that
 names a pause of its own is obeyed. A connection can also be open and dead: after a long silence it is
@@ -21,7 +21,7 @@ FORGIVEN_AFTER_S = 30.0
 LONGEST_SILENCE_S = 300.0
 TOLERANCE_S = 0.001
 ENDING_S = 5.0
-"""The longest wait for a stream that was told to end."""
+"""The longest wait for a stream that was cancelled."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -53,7 +53,7 @@ class Stream:
         self._first: float | None = None
         self._last = 0.0
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """For ever. Raises what trying again does not mend: VenueRefusal, AccessLost, UsageError."""
         longest_silence = max(LONGEST_SILENCE_S, self._silence)
         waits, silences = (
@@ -63,7 +63,7 @@ class Stream:
         while True:
             self._first, self._last = None, self._monotonic()
             try:
-                await self._listen(next(silences))
+                await self._follow(next(silences))
                 why = NotExecuted(f"{self.venue.name}: the stream of {self.channel} ended")
             except NotExecuted as error:
                 why = error
@@ -75,10 +75,10 @@ class Stream:
             self._lost(self, why)
             await self._sleep(max(next(waits), why.retry_after))
 
-    async def _listen(self, patience: float) -> None:
+    async def _follow(self, patience: float) -> None:
         """Until the stream ends, or has been silent for `patience` seconds. Raises what it raises."""
-        told = list(self.symbols)
-        stream = asyncio.ensure_future(self.venue.stream(self.channel, told, self._heard))
+        wanted = list(self.symbols)
+        stream = asyncio.ensure_future(self.venue.stream(self.channel, wanted, self._on_events))
         try:
             while not stream.done():
                 silent = self._monotonic() - self._last
@@ -103,7 +103,7 @@ class Stream:
         """Seconds from the first data of this attempt to the last; -1 where none came."""
         return -1.0 if self._first is None else self._last - self._first
 
-    def _heard(self, events: Sequence[MarketDataEvent]) -> None:
+    def _on_events(self, events: Sequence[MarketDataEvent]) -> None:
         self._last = self._monotonic()
         if self._first is None:
             self._first = self._last
@@ -116,7 +116,7 @@ async def _end(stream: asyncio.Future[None]) -> None:
         stream.cancel()
         await asyncio.wait({stream}, timeout=ENDING_S)
     if stream.done() and not stream.cancelled():
-        stream.exception()  # what it said is told by whoever awaited it; here it is only taken note of
+        stream.exception()  # whoever awaited it has raised it; here it is only marked as seen
 
 
 __all__ = ["Sleep", "Stream"]

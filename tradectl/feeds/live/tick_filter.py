@@ -1,37 +1,41 @@
-"""What live data must be like to be traded on. Whatever is not is dropped, by the name of its flaw.
+"""What live data must be like to be traded on. Whatever is not is dropped, by the name of its fault.
 
 An exchange may send what is no number, a crossed quote, a time that lies in the future or goes back, a
 price out of the blue. Finiteness is judged first, because a NaN compares as false with any limit. An
 exchange may also be right where we were deceived before: a time that seems to go back is believed when
-several in a row do, as the collar does with prices.
+several in a row do, as the price band does with prices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from decimal import Decimal
+from collections.abc import Callable
 
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
-from tradectl.domain.money import is_sane
 from tradectl.domain.time import SECOND, iso
-from tradectl.feeds.price_band import WITNESSES, PriceBand
-from tradectl.feeds.quality import RowError, TickFault, shown
+from tradectl.feeds.price_band import CONFIRMATIONS, PriceBand
+from tradectl.feeds.quality import (
+    RowError,
+    TickFault,
+    check_not_negative,
+    check_positive,
+    check_uncrossed,
+)
 
 FURTHEST_AHEAD = 60 * SECOND
 LATEST_EVER = 1 << 62
 
 
 class TickFilter:
-    """`now` gives the present, ns UTC. Both methods raise RowError for what is not to be believed."""
+    """`now` gives the present, ns UTC. Both checks raise RowError for what cannot be traded on."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._collar = PriceBand()
+        self._price_band = PriceBand()
         self._newest: dict[tuple[str, type], int] = {}
         self._back: dict[tuple[str, type], int] = {}
 
     def check_time(self, event: MarketDataEvent) -> None:
-        """0 is no time, and no flaw: not every exchange dates what it sends."""
+        """0 is no time, and no fault: not every exchange dates what it sends."""
         ts = event.ts
         if ts < 0:
             raise RowError(TickFault.NOT_A_TIME, f"{ts} is not after 1970")
@@ -39,17 +43,17 @@ class TickFilter:
             told = iso(ts) if ts < LATEST_EVER else str(ts)[:40]
             raise RowError(TickFault.IN_THE_FUTURE, told)
 
-    def judge(self, event: MarketDataEvent) -> None:
+    def check(self, event: MarketDataEvent) -> None:
         """All but the time's being a possible one. Call it in the order in which events go on."""
         if isinstance(event, BookEvent):
             _check_book(event)
         if isinstance(event, QuoteEvent):
             _check_quote(event)
         else:
-            _check_positive((event.price, event.volume))
+            check_positive((event.price, event.volume))
         if event.ts and not event.trade_id:
             self._check_order(event)
-        self._collar.judge(event.symbol, event.price)
+        self._price_band.check(event.symbol, event.price)
 
     def _check_order(self, event: MarketDataEvent) -> None:
         """Trades with an id are put in order by it, and may have been made at any time."""
@@ -57,7 +61,7 @@ class TickFilter:
         newest = self._newest.get(key, 0)
         if event.ts < newest:
             self._back[key] = self._back.get(key, 0) + 1
-            if self._back[key] < WITNESSES:
+            if self._back[key] < CONFIRMATIONS:
                 raise RowError(TickFault.TIME_GOES_BACK, f"{iso(event.ts)} after {iso(newest)}")
         self._newest[key] = event.ts
         self._back[key] = 0
@@ -66,10 +70,9 @@ class TickFilter:
 def _check_quote(event: QuoteEvent) -> None:
     if event.bid is None or event.ask is None:
         raise RowError(TickFault.NOT_A_NUMBER, "a quote without bid or ask")
-    _check_positive((event.price, event.bid, event.ask))
-    _check_amounts((event.bid_size, event.ask_size, event.volume))
-    if event.bid >= event.ask:
-        raise RowError(TickFault.CROSSED, f"bid {event.bid} is not below ask {event.ask}")
+    check_positive((event.price, event.bid, event.ask))
+    check_not_negative((event.bid_size, event.ask_size, event.volume))
+    check_uncrossed(event.bid, event.ask)
 
 
 def _check_book(event: BookEvent) -> None:
@@ -77,33 +80,14 @@ def _check_book(event: BookEvent) -> None:
         raise RowError(TickFault.CROSSED, "a book with an empty side")
     for side in (event.bids, event.asks):
         for price, quantity in side:
-            _check_positive((price, quantity))
+            check_positive((price, quantity))
     if not _falls(event.bids) or not _falls(event.asks[::-1]):
         raise RowError(TickFault.CROSSED, "a book whose levels are out of order")
-    if event.bids[0][0] >= event.asks[0][0]:
-        raise RowError(
-            TickFault.CROSSED, f"bid {event.bids[0][0]} is not below ask {event.asks[0][0]}"
-        )
+    check_uncrossed(event.bids[0][0], event.asks[0][0])
 
 
 def _falls(levels: tuple[Level, ...]) -> bool:
     return all(levels[i][0] > levels[i + 1][0] for i in range(len(levels) - 1))
-
-
-def _check_positive(values: Iterable[Decimal]) -> None:
-    for value in values:
-        if not is_sane(value):
-            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
-        if value <= 0:
-            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
-
-
-def _check_amounts(values: Iterable[Decimal]) -> None:
-    for value in values:
-        if not is_sane(value):
-            raise RowError(TickFault.NOT_FINITE, shown(str(value)))
-        if value < 0:
-            raise RowError(TickFault.NOT_POSITIVE, shown(str(value)))
 
 
 __all__ = ["FURTHEST_AHEAD", "TickFilter"]
