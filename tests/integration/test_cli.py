@@ -139,7 +139,11 @@ def test_a_mistake_gets_one_clear_line(words: str, code: int, says: str, typed: 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("TRADECTL__RISK__MAX_LEVERAGE", "lots", "risk.max_leverage: expected a number above 0 to below 1e15"),
+        (
+            "TRADECTL__RISK__MAX_LEVERAGE",
+            "lots",
+            "risk.max_leverage: expected a number above 0 to below 1e15",
+        ),
         ("TRADECTL__RISK__MAX_LEVERGE", "2", "did you mean risk.max_leverage?"),
     ],
 )
