@@ -1,4 +1,4 @@
-"""The last door before an exchange: nothing passes it while the emergency stop is latched.
+"""The last check before an exchange: nothing passes it while the emergency stop is latched.
 
 The halt switch is asked at every send, whatever the core believes; its answer is a millisecond old at
 most. What is held back is not swallowed: the order is denied, an input like any exchange's report, so the
@@ -46,19 +46,17 @@ class ExchangeGate:
         self._halt_switch = halt_switch
 
     def send(self, command: OutboundCommand, at: int) -> None:
-        if isinstance(command, SubmitOrder) and (pre_send_check := self.pre_send_check(command)):
-            self._report(not_sent(command.order.spec, SOURCE, pre_send_check), at)
+        if isinstance(command, SubmitOrder) and (denial := self.pre_send_check(command)):
+            self._report(not_sent(command.order.spec, SOURCE, denial), at)
             return
         try:
             self._exchange.send(command, at)
-        except (
-            Exception
-        ) as error:  # whatever broke, the command may have got through: ask, not guess
+        except Exception as error:  # whatever broke, it may have got through: ask, not guess
             reason = harmless(f"sending it broke: {type(error).__name__}: {error}", 200)
             if isinstance(command, SubmitOrder):
-                self._report(_answer(command.order.spec, OrderOutcomeLost, reason), at)
+                self._report(_failure(command.order.spec, OrderOutcomeLost, reason), at)
             else:
-                self._report(_answer(command, CancelRejected, reason), at)
+                self._report(_failure(command, CancelRejected, reason), at)
 
     def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
@@ -80,7 +78,7 @@ def not_sent(spec: OrderSpec, source: str, reason: str) -> OrderDenied:
     )
 
 
-def _answer(
+def _failure(
     spec: OrderSpec | CancelOrder, kind: type[OrderOutcomeLost | CancelRejected], reason: str
 ) -> ExecutionEvent:
     return kind(source_component=SOURCE, order_id=spec.order_id, symbol=spec.symbol, reason=reason)

@@ -22,7 +22,7 @@ from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 
 
 class Channel(StrEnum):
-    """What can be listened to of a symbol's market."""
+    """What can be streamed of a symbol's market."""
 
     TRADES = "trades"
     QUOTES = "quotes"
@@ -30,7 +30,7 @@ class Channel(StrEnum):
 
 
 class VenueFill(Struct, frozen=True):
-    """A fill as the venue tells it. `fee` is what was paid, in `fee_currency`.
+    """A fill as the venue reports it. `fee` is what was paid, in `fee_currency`.
 
     `client_order_id` is empty where the venue names its own order id only.
     """
@@ -49,7 +49,7 @@ class VenueFill(Struct, frozen=True):
 
 
 class VenueOrder(Struct, frozen=True):
-    """An order as the venue tells it, ours or not.
+    """An order as the venue reports it, ours or not.
 
     `status` is ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. `fills` are those
     that the answer itself names; there may be others.
@@ -108,7 +108,7 @@ class Abilities(Struct, frozen=True):
 
 
 class Permissions(Struct, frozen=True):
-    """What a key may do; None where the venue does not tell."""
+    """What a key may do; None where the venue does not say."""
 
     trade: bool | None = None
     withdraw: bool | None = None
@@ -122,8 +122,8 @@ OnVenueReports = Callable[[Sequence[VenueReport]], None]
 class Venue(Protocol):
     """Every call may raise an `ExchangeError`; none is retried here, and none blocks the loop.
 
-    A call of a write (`submit`, `cancel`, `arm_dead_man`) whose fate cannot be known raises
-    `OutcomeUnknown`, whatever the reason; so does one that is cancelled after it may have been sent.
+    A write (`submit`, `cancel`, `arm_dead_man`) whose outcome cannot be known raises `OutcomeUnknown`,
+    whatever the reason; so does one that is cancelled after it may have been sent.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Venue(Protocol):
     def abilities(self) -> Abilities: ...
 
     async def open(self) -> None:
-        """Connect and learn the markets. Raises AccessLost for keys that are refused."""
+        """Connect and learn the markets. Raises AccessLost for credentials that are refused."""
         ...
 
     async def close(self) -> None:
@@ -170,7 +170,7 @@ class Venue(Protocol):
     async def find(
         self, symbol: str, client_order_id: str, venue_order_id: str
     ) -> VenueOrder | None:
-        """The order by the venue's own word, open or over; None where it does not know it."""
+        """The order as the venue knows it, open or over; None where it does not know it."""
         ...
 
     async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
@@ -193,7 +193,7 @@ class Venue(Protocol):
         NotExecuted then, and ends when cancelled. Returns only for a venue without a user stream."""
         ...
 
-    # --- the account and the machine ---------------------------------------------------------------
+    # --- the account and the clock -----------------------------------------------------------------
 
     async def permissions(self) -> Permissions: ...
 
@@ -212,7 +212,7 @@ class Venue(Protocol):
         ...
 
     async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
-        """Trades from `since` (ns) on, oldest first, as far as the venue tells."""
+        """Trades from `since` (ns) on, oldest first, as far back as the venue goes."""
         ...
 
     async def quote(self, symbol: str) -> MarketDataEvent:
@@ -220,7 +220,7 @@ class Venue(Protocol):
         ...
 
     async def price_of(self, currency: str, quote: str) -> Decimal | None:
-        """What one `currency` is worth in `quote` now; None where no market tells."""
+        """What one `currency` costs in `quote` now; None where no market has a price."""
         ...
 
 

@@ -28,7 +28,7 @@ from tradectl.domain.errors import (
 
 class Outcome(StrEnum):
     REFUSED = "refused"
-    NOT_NOW = "not now"
+    NOT_EXECUTED = "not executed"
     UNKNOWN = "unknown"
     ACCESS_LOST = "access lost"
 
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     why: str
 
 
-R, N, U, A = Outcome.REFUSED, Outcome.NOT_NOW, Outcome.UNKNOWN, Outcome.ACCESS_LOST
+R, N, U, A = Outcome.REFUSED, Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.ACCESS_LOST
 
 TABLE: dict[str, Row] = {
     # refused: the exchange, or ccxt before it, said no to this request as it is
@@ -60,7 +60,7 @@ TABLE: dict[str, Row] = {
     "AddressPending": Row(R, "withdrawals only: we make none"),
     "NotSupported": Row(R, "the exchange or ccxt does not offer it"),
     "InvalidProxySettings": Row(R, "ccxt's own, raised before anything is sent"),
-    # not now: not acted on, for a reason that passes
+    # not executed: turned away for a reason that passes
     "RateLimitExceeded": Row(N, "counted and turned away at the door"),
     "DDoSProtection": Row(N, "turned away at the door"),
     "InvalidNonce": Row(N, "the request's time is off: turned away before it is read"),
@@ -71,7 +71,7 @@ TABLE: dict[str, Row] = {
     "OperationFailed": Row(U, "failed inside the exchange, at an unknown step"),
     "NetworkError": Row(U, "the line failed while it was under way"),
     "ExchangeNotAvailable": Row(U, "a gateway answered, not the exchange behind it"),
-    "OnMaintenance": Row(U, "going down: what it did with the last ones is not told"),
+    "OnMaintenance": Row(U, "going down: what it did with the last ones is not known"),
     "RequestTimeout": Row(U, "no answer in time says nothing about the order"),
     "DuplicateOrderId": Row(U, "our order may be there already: only a look can tell"),
     "BadResponse": Row(U, "the answer cannot be read"),
@@ -124,7 +124,7 @@ class ErrorRules:
     """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
     clean: Callable[[str], str] = str
     now: Callable[[], float] = time.time
-    """wall clock, s: the end of a ban is told as a time"""
+    """wall clock, s: the end of a ban is given as a time"""
 
 
 def translate(

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tradectl.domain.errors import VenueRefusal
 from tradectl.exchange.ccxt_venue.errors import Outcome
 
-R, N, U, A = Outcome.REFUSED, Outcome.NOT_NOW, Outcome.UNKNOWN, Outcome.ACCESS_LOST
+R, N, U, A = Outcome.REFUSED, Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.ACCESS_LOST
 RawAccount = tuple[dict[str, str], dict[str, str]]
 """Totals by currency, and signed quantities by the market's id, as the exchange spells them."""
 

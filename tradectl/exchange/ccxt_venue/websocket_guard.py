@@ -112,18 +112,18 @@ class WebsocketGuard:
         return handle_message
 
     def _message(self, connection: Any, message: Any) -> None:
-        if isinstance(message, dict) and self._says_lost(message):
+        if isinstance(message, dict) and self._is_lost_event(message):
             self._lose(connection, "the exchange ended the stream")
             return
         self._handle(connection, message)
         self._collect()
 
-    def _says_lost(self, message: dict[str, Any]) -> bool:
+    def _is_lost_event(self, message: dict[str, Any]) -> bool:
         if not self._lost_events:
             return False
         inner = message.get("event")
-        said = inner if isinstance(inner, dict) else message
-        return said.get("e") in self._lost_events
+        inner_event = inner if isinstance(inner, dict) else message
+        return inner_event.get("e") in self._lost_events
 
     def _lose(self, connection: Any, reason: str) -> None:
         from ccxt import NetworkError

@@ -16,10 +16,10 @@ from tradectl.exchange.venue import OnVenueReports, Venue
 
 STOOD_STILL_S = 5.0
 BEAT_S = 0.5
-GOOD_AFTER_S = 30.0
-BACK_AFTER_S = 6.0
+FORGIVEN_AFTER_S = 30.0
+WORKS_AFTER_S = 6.0
 """A stream that is open for so long works, though nothing was said on it."""
-LARGEST_SKEW_S = 1.0
+MAX_CLOCK_SKEW_S = 1.0
 
 
 async def watch_for_stalls(detector: StallDetector, stalled: Callable[[float], None]) -> None:
@@ -49,7 +49,7 @@ async def follow_user_stream(
 
     while True:
         began = monotonic()
-        quiet = asyncio.get_running_loop().call_later(BACK_AFTER_S, works_again)
+        quiet = asyncio.get_running_loop().call_later(WORKS_AFTER_S, works_again)
         try:
             await venue.stream_account(on_reports)
             return
@@ -63,7 +63,7 @@ async def follow_user_stream(
         finally:
             quiet.cancel()
         lost()
-        if monotonic() - began > GOOD_AFTER_S:
+        if monotonic() - began > FORGIVEN_AFTER_S:
             waits = pauses()
         await asyncio.sleep(next(waits))
 
@@ -78,7 +78,7 @@ async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -
         except ExchangeError:
             pass  # asked again
         else:
-            if abs(offset) > LARGEST_SKEW_S * SECOND:
+            if abs(offset) > MAX_CLOCK_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
                 reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: set that one")
             else:

@@ -15,7 +15,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import Venue, VenueFill
 
-LASTS_S = 60.0
+RATE_LASTS_S = 60.0
 """A price is asked for again after so long."""
 
 
@@ -46,7 +46,7 @@ class FeeRates:
         if fill.fee_currency in ("", instrument.quote, instrument.base):
             return False
         known = self._rates.get((fill.fee_currency, instrument.quote))
-        return known is None or self._monotonic() - known[1] > LASTS_S
+        return known is None or self._monotonic() - known[1] > RATE_LASTS_S
 
     async def fetch(self, fills: Sequence[VenueFill]) -> None:
         """Ask for what is lacking. What has no price costs nothing in the books, and that is said."""

@@ -87,7 +87,7 @@ class LiveExchange:
         self._drain_s = DRAIN_S
         self._arms_dead_man = self._disarms_dead_man = True
         self._stall_detector = StallDetector(account_monitors.STOOD_STILL_S, monotonic)
-        self._reporter = ExecutionReporter(self.name, self.symbols, post, self._touched)
+        self._reporter = ExecutionReporter(self.name, self.symbols, post, self._on_activity)
         self._tasks = BackgroundTasks(
             lambda e: self._reporter.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
         )
@@ -108,8 +108,8 @@ class LiveExchange:
             monotonic=monotonic,
         )
 
-    def _touched(self) -> None:
-        self.reconciler.touched()
+    def _on_activity(self) -> None:
+        self.reconciler.note_activity()
 
     @property
     def problems(self) -> list[str]:
@@ -124,7 +124,7 @@ class LiveExchange:
             return
         tracked = self.tracker.track(command.order.spec, command.order.created_at)
         if tracked is not None:
-            self.reconciler.touched()
+            self.reconciler.note_activity()
             self._tasks.start(self._submitter.submit(command, tracked))
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:

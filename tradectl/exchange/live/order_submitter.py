@@ -1,8 +1,8 @@
 """The way of an order to the venue and back, walked once.
 
 What is sent is sent once. Where no answer came that can be believed, the order is asked for by its
-client order id, again and again, until the venue has told what became of it; and what it has counted is
-asked for until each fill is known. Cancels are asked for until the order is over: that can do no harm
+client order id, again and again, until the venue has reported what became of it; and what it has counted
+is asked for until each fill is known. Cancels are asked for until the order is over: that can do no harm
 twice.
 """
 
@@ -111,7 +111,7 @@ class OrderSubmitter:
     # --- asking for it --------------------------------------------------------------------------------
 
     async def resolve(self, tracked: TrackedOrder) -> None:
-        """Ask for an order until the venue has told what became of it."""
+        """Ask for an order until the venue has reported what became of it."""
         missing_since, misses = 0.0, 0
         for pause in pauses():
             try:

@@ -52,12 +52,12 @@ class Reconciler:
         self._symbols = symbols
         self._reporter = reporter
         self._post = post
-        self._touches = 0
+        self._activities = 0
         self._open: set[str] = set()
 
-    def touched(self) -> None:
+    def note_activity(self) -> None:
         """Something was sent or reported: a picture that is being taken is no good."""
-        self._touches += 1
+        self._activities += 1
 
     async def compare(
         self, before_booking: BeforeBooking, *, accept: bool = False
@@ -70,9 +70,9 @@ class Reconciler:
             asked_since = self.since
             reopened = await self._compare_orders()
             newest = await self._compare_fills(before_booking)
-            before = self._touches
+            before = self._activities
             holdings = await self._venue.holdings()
-            if before == self._touches:
+            if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._post_account_report(holdings, accept=accept)
                 return reopened

@@ -29,7 +29,7 @@ NOTHING_IN_FLIGHT = 1 << 63
 class PaperExchange:
     """An `Exchange` without money.
 
-    It keeps no timers: `wake_at` is told each moment (ns) at which `wake` must be called. Without
+    It keeps no timers: `wake_at` gets each moment (ns) at which `wake` must be called. Without
     latency, or where market data never pauses for long, it may be left out.
     """
 
@@ -106,7 +106,7 @@ class PaperExchange:
         for report in reports:
             self._report(report, AT_ONCE)
 
-    # --- its own word -----------------------------------------------------------------------------
+    # --- past the core ----------------------------------------------------------------------------
 
     def cancel_all(self, at: int, *, keep_protection: bool) -> tuple[str, ...]:
         """Cancel what rests here, reduce-only stops aside with `keep_protection`; the order ids."""

@@ -1,6 +1,6 @@
 """Asking an exchange for the trades that a stream left out, page by page, within a bounded time.
 
-A symbol's trades are held meanwhile, so the time is short: trades that are not told within it are given
+A symbol's trades are held meanwhile, so the time is short: trades that do not come within it are given
 up, and what was held goes on. One question at a time for a symbol, a few at a time for an exchange.
 """
 
@@ -88,25 +88,25 @@ class Backfill:
             self._hand_on(trades.release(answered=answered))
 
     async def _pages(self, symbol: str, venue: Venue, trades: TradeSequencer) -> bool:
-        """Ask until what is told meets what was streamed, or nothing new is told. False: no answer."""
+        """Ask until the answers meet what was streamed, or bring nothing new. False: no answer."""
         since = max(0, min(trades.last_ts, self._now()) - OVERLAP)
         fruitless, waits = 0, pauses(FIRST_PAUSE_S)
         while True:
             try:
-                told = await venue.recent_trades(symbol, since)
+                answer = await venue.recent_trades(symbol, since)
             except NotExecuted as error:
                 await self._sleep(max(next(waits), error.retry_after))
                 continue
             except ExchangeError:
                 return False
-            ready, new = trades.backfill(self._valid(symbol, told))
+            ready, new = trades.backfill(self._valid(symbol, answer))
             self._hand_on(ready)
             if trades.has_joined or not (new or (trades.held and not trades.lacks_stream)):
                 return True
             fruitless = 0 if new else fruitless + 1
             if fruitless >= FRUITLESS_PAGES:
                 return True
-            if not new:  # what was streamed a moment ago may not be told yet
+            if not new:  # what was streamed a moment ago may not be in an answer yet
                 await self._sleep(FIRST_PAUSE_S)
             since = max(since, min(trades.last_ts, self._now()))
 

@@ -54,7 +54,7 @@ class NumberedTradeSequencer(TradeSequencer):
         self._needed = TRUSTED_AFTER
         self._held: dict[int, MarketDataEvent] = {}
         self._first_behind_gap = NONE
-        self._lower_in_a_row = self._lowest_rival = 0
+        self._lower_in_a_row = self._lowest_new = 0
         self._recent = RecentIds()
 
     @property
@@ -179,9 +179,9 @@ class NumberedTradeSequencer(TradeSequencer):
         if number in self._recent:
             self._counts[DUPLICATES] += 1
             return []
-        rises = number > self._lowest_rival and event.ts > self.last_ts
+        rises = number > self._lowest_new and event.ts > self.last_ts
         self._lower_in_a_row = self._lower_in_a_row + 1 if rises else 1
-        self._lowest_rival = number
+        self._lowest_new = number
         if self._lower_in_a_row < RENUMBERED_AFTER:
             self._counts[LATE] += 1
             return []

@@ -40,8 +40,8 @@ class TickFilter:
         if ts < 0:
             raise RowError(TickFault.NOT_A_TIME, f"{ts} is not after 1970")
         if ts > self._now() + FURTHEST_AHEAD:
-            told = iso(ts) if ts < LATEST_EVER else str(ts)[:40]
-            raise RowError(TickFault.IN_THE_FUTURE, told)
+            shown_time = iso(ts) if ts < LATEST_EVER else str(ts)[:40]
+            raise RowError(TickFault.IN_THE_FUTURE, shown_time)
 
     def check(self, event: MarketDataEvent) -> None:
         """All but the time's being a possible one. Call it in the order in which events go on."""

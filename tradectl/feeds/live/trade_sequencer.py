@@ -2,7 +2,7 @@
 
 `NEXT[state, trigger]` is the state after it, the same for trades with numbers (`numbered_trades`) and for
 those with other names (`named_trades`); what the table does not have cannot happen, and `step` raises.
-While a gap waits to be filled by what the exchange tells when asked, the trades behind it are held; in
+While a gap waits to be filled by what the exchange answers, the trades behind it are held; in
 the end all go on in order. Nothing here asks anybody: who finds a sequencer in GAP asks, and hands in the
 answer.
 """
@@ -49,9 +49,9 @@ class SequencerTrigger(StrEnum):
     LOSE = "lose"
     """the stream was lost"""
     ANSWER = "answer"
-    """the exchange told trades when it was asked"""
+    """the exchange has answered with trades"""
     MEET = "meet"
-    """what it told reaches the trades that are held"""
+    """its answer reaches the trades that are held"""
     COMPLETE = "complete"
     """no number is missing any more"""
     RELEASE = "release"
@@ -130,7 +130,7 @@ class TradeSequencer(ABC):
 
     @abstractmethod
     def backfill(self, events: Sequence[MarketDataEvent]) -> tuple[Trades, int]:
-        """What the exchange told when asked: those that may go on now, and how many were new."""
+        """What the exchange answered with: those that may go on now, and how many were new."""
 
     @abstractmethod
     def release(self, *, answered: bool) -> Trades:
