@@ -178,7 +178,7 @@ def test_whatever_is_scheduled_time_never_goes_back_and_nothing_is_early_or_lost
 
 
 async def settled(bus: EventBus) -> None:
-    bus.settle()
+    bus.end_of_data()
     async with asyncio.timeout(60):
         await bus.start()
         await bus.dispatched()

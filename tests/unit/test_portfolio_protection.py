@@ -144,7 +144,24 @@ def test_a_stop_that_was_refused_is_placed_again_at_the_next_rebalance_not_at_on
     assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
 
 
-def test_what_was_stopped_out_is_not_bought_back_until_the_wish_changes() -> None:
+def test_a_stop_that_the_gate_held_back_is_placed_again_at_the_next_rebalance_not_at_once() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.DENIED
+    said = system.engine.on_not_sent(BTC, stop.spec.order_id, system.view)
+    assert system.take(said).working() == []
+    assert system.heard().working() == []
+    assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
+
+
+def test_the_stop_is_seen_to_when_the_gate_held_another_order_back() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.CANCELED
+    assert system.take(system.engine.on_not_sent(BTC, "another", system.view)).working() == [STOP]
+
+
+def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     system.view.price(BTC, "97")

@@ -96,7 +96,7 @@ async def driven_by_a_loop(inputs: list[MarketDataEvent], batch: int) -> list[Re
     for first in range(0, len(inputs), batch):
         made.bus.post_market(inputs[first : first + batch])
         await made.bus.dispatched()
-    made.bus.settle()
+    made.bus.end_of_data()
     await made.bus.dispatched()
     await made.bus.stop()
     return journal.records()

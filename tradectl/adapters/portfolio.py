@@ -79,8 +79,12 @@ class PortfolioAdapter(Adapter):
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is not: that is in
-        the cascade of our own wish."""
-        return [] if record.cause else self._on_execution(event, record)
+        the cascade of our own intent."""
+        if record.cause:
+            return []
+        if self.engine.follows_orders and not self._state.books.flattening:
+            return self.engine.on_not_sent(event.symbol, event.order_id, self._state.books)
+        return self._on_execution(event, record)
 
     def _close_all(self) -> list[Event]:
         self._closings += 1

@@ -75,8 +75,8 @@ class EventBus:
         self._market: deque[MarketDataEvent] = deque()
         self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
         self._urgent_waiting = 0
-        self._agenda = Scheduler()
-        self._settling = False
+        self._scheduler = Scheduler()
+        self._data_ended = False
         self._observers = Observers(max_queue_size, history, self._observer_fails)
         self._turn_task: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -135,7 +135,7 @@ class EventBus:
         if due <= self.clock.now():
             self.post(event)
             return
-        self._agenda.put(event, due)
+        self._scheduler.put(event, due)
         self._set_alarm()
 
     def every(self, interval: int, name: str) -> None:
@@ -143,13 +143,13 @@ class EventBus:
 
         On recorded data time begins with the first event, and the timers with it.
         """
-        self._agenda.every(interval, name, self.clock.now())
+        self._scheduler.every(interval, name, self.clock.now())
         self._set_alarm()
 
-    def settle(self) -> None:
+    def end_of_data(self) -> None:
         """Recorded data has ended: let the answers that are still under way arrive."""
-        self._agenda.drop_timers()
-        self._settling = True
+        self._scheduler.drop_timers()
+        self._data_ended = True
         self._awake()
 
     # --- the core ----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class EventBus:
         records: list[Record] = []
         written = 0
         try:
-            core, market, agenda = self.core, self._market, self._agenda
+            core, market, scheduler = self.core, self._market, self._scheduler
             stamp, note_latency = self.clock.stamp, self._latency.append
             on_recorded_time = not self.clock.live
             started = time.perf_counter_ns()
@@ -196,10 +196,10 @@ class EventBus:
                 if self._urgent_waiting:
                     core.step(self._take_urgent(), self.clock.now(), records)
                 elif not market:
-                    if not self._settling or agenda.next_due == NEVER:
+                    if not self._data_ended or scheduler.next_due == NEVER:
                         break
                     self._step_due(0, records)
-                elif on_recorded_time and market[0].ts >= agenda.next_due:
+                elif on_recorded_time and market[0].ts >= scheduler.next_due:
                     self._step_due(market[0].ts, records)
                 else:
                     event = market.popleft()
@@ -236,16 +236,16 @@ class EventBus:
 
     def _step_due(self, now: int, records: list[Record]) -> None:
         """Recorded time has come to a scheduled input, or has only just begun."""
-        if self._agenda.begins:
-            self._agenda.begin(self.clock.stamp(now))
+        if self._scheduler.begins:
+            self._scheduler.begin(self.clock.stamp(now))
             return
-        due, event = self._agenda.pop()
+        due, event = self._scheduler.pop()
         self._set_again(event, now)
         self.core.step(event, self.clock.stamp(due), records)
 
     def _set_again(self, event: Event, now: int = 0) -> None:
         if isinstance(event, TimerFired):
-            self._agenda.set_timer(event.name, now or self.clock.now())
+            self._scheduler.set_timer(event.name, now or self.clock.now())
             self._set_alarm()
 
     def _fail(self, error: TradectlError) -> None:
@@ -342,8 +342,8 @@ class EventBus:
         return self._turn_task is not None
 
     def _has_work(self) -> bool:
-        unsettled = self._settling and self._agenda.next_due != NEVER
-        return bool(self._urgent_waiting or self._market or unsettled)
+        answers_due = self._data_ended and self._scheduler.next_due != NEVER
+        return bool(self._urgent_waiting or self._market or answers_due)
 
     def waiting(self) -> int:
         """Inputs queued and not yet dispatched, scheduled ones aside."""
@@ -387,14 +387,14 @@ class EventBus:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._agenda.next_due != NEVER:
-            delay = max(0, self._agenda.next_due - self.clock.now()) / SECOND
+        if self._scheduler.next_due != NEVER:
+            delay = max(0, self._scheduler.next_due - self.clock.now()) / SECOND
             self._alarm = asyncio.get_running_loop().call_later(delay, self._post_due)
 
     def _post_due(self) -> None:
         now = self.clock.now()
-        while self._agenda.next_due <= now:
-            self.post(self._agenda.pop()[1])
+        while self._scheduler.next_due <= now:
+            self.post(self._scheduler.pop()[1])
         self._set_alarm()
 
     # --- figures ---------------------------------------------------------------------------------------

@@ -1,12 +1,16 @@
-"""The portfolio: from what strategies wish for to orders.
+"""The portfolio: from the signals of strategies to orders.
 
-A signal changes a wish; the target_signals of a symbol add up to a net wish; sizing makes it a target;
-and the target, less the position, less what working orders will bring, is the change to be ordered.
+    signals of a symbol  -> netted      the latest of each strategy, weighed by its allocation
+    net target signal    -> sized       a target position
+    target               -> compared    less the position, less what working orders will bring
+    what is left         -> ordered     unless it is not worth an order
+
 Every signal is answered by a `TargetComputed` that says where the portfolio wants to be and, when
 nothing is done about it, why.
 
-The engine keeps nothing but the target_signals. It never trades a symbol that no strategy has spoken of
-since it was made: a position found at a restart, or one made by hand, is not its own to close.
+The engine keeps the latest signals and their net, which symbols wait for a cancel before the next order
+is placed, and which were stopped out. It never trades a symbol that no strategy has spoken of since it
+was made: a position found at a restart, or one made by hand, is not its own to close.
 """
 
 from __future__ import annotations
@@ -21,26 +25,25 @@ from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView, TradingState
-from tradectl.portfolio.answers import cancels, moves, orders, stays
+from tradectl.portfolio.decisions import cancels, idle, moves, obstacle, orders, stays
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import (
     CANCELLABLE,
-    Change,
+    PositionDelta,
     already_closing,
-    around,
     nearer_zero,
+    remaining_change,
 )
 from tradectl.portfolio.protection import (
     StopLossState,
     as_order,
     cancellable,
+    needed_stop,
     serves,
     stops_of,
-    wanted,
 )
 from tradectl.portfolio.sizing import sizer_for
-from tradectl.portfolio.thresholds import idle, obstacle
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
@@ -62,10 +65,10 @@ class PortfolioEngine:
         self._allocations = Allocations(allocations)
         self._new_order_id = new_order_id
         self._sizer = sizer_for(settings)
-        self._wishes: dict[str, dict[str, TargetSignal]] = {}
+        self._signals: dict[str, dict[str, TargetSignal]] = {}
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
-        self._stop_outs = StopLossState()
+        self._stop_losses = StopLossState()
 
     @property
     def follows_orders(self) -> bool:
@@ -77,12 +80,12 @@ class PortfolioEngine:
         symbol = signal.symbol
         try:
             instrument = view.instrument(symbol)
-            wish = target_signal_of(signal, self._allocations.of(signal.strategy))
+            target_signal = target_signal_of(signal, self._allocations.of(signal.strategy))
         except UsageError as error:
             held = view.position(symbol).quantity
             return [stays(symbol, held, held, f"refused: {error}")]
         before = self._net.get(symbol)
-        self._take(wish)
+        self._take(target_signal)
         # a strategy may repeat itself with every bar: only a change of mind is worth a small trade
         repeated = before == self._net.get(symbol)
         return self._steer(instrument, view, signal.reason or "signal", signal.strategy, repeated)
@@ -91,8 +94,8 @@ class PortfolioEngine:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
         events: list[Event] = []
-        for symbol, target_signals in self._wishes.items():
-            strategy = next(iter(target_signals)) if len(target_signals) == 1 else ""
+        for symbol, of_symbol in self._signals.items():
+            strategy = next(iter(of_symbol)) if len(of_symbol) == 1 else ""
             answer = self._replace_outdated(view.instrument(symbol), view, strategy)
             answer = answer or self._steer(
                 view.instrument(symbol), view, reason, strategy, repeated=True
@@ -113,51 +116,56 @@ class PortfolioEngine:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to."""
         events: list[Event] = []
-        self._stop_outs.look(symbol, view, self._net.get(symbol, ZERO))
+        self._stop_losses.look(symbol, view, self._net.get(symbol, ZERO))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, strategy = self._waiting.pop(symbol)
             events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
         under_way = symbol in self._waiting or len(events) > 1
-        if under_way or self._stop_outs.was_refused(symbol, view):
+        if under_way or self._stop_losses.was_refused(symbol, view):
             return events
         return events + self._protect(symbol, view)
 
+    def on_not_sent(self, symbol: str, order_id: str, view: AccountView) -> list[Event]:
+        """The gate held an order back that risk had let pass."""
+        self._stop_losses.was_not_sent(symbol, order_id)
+        return self.on_execution(symbol, view)
+
     def on_unrestricted(self, symbol: str, view: AccountView) -> list[Event]:
-        """The symbol is free again: its stop is seen to, and then its target_signals."""
+        """The symbol is free again: its stop is seen to, and then its target."""
         events = self._protect(symbol, view)
-        target_signals = self._wishes.get(symbol)
-        if not target_signals:
+        of_symbol = self._signals.get(symbol)
+        if not of_symbol:
             return events
-        strategy = next(iter(target_signals)) if len(target_signals) == 1 else ""
+        strategy = next(iter(of_symbol)) if len(of_symbol) == 1 else ""
         instrument = view.instrument(symbol)
         answer = self._steer(instrument, view, "no longer restricted", strategy, repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
     def close_all(self, view: AccountView, reason: str) -> list[Event]:
-        """Reduce-only market orders for every position, in any mode. All target_signals are forgotten:
+        """Reduce-only market orders for every position, in any mode. All signals are forgotten:
         nothing is bought back before a strategy asks anew."""
-        self._wishes.clear()
+        self._signals.clear()
         self._net.clear()
         self._waiting.clear()
-        self._stop_outs.clear()
+        self._stop_losses.clear()
         events: list[Event] = []
         for position in view.positions():
             events += self._close(position, view, reason)
         return events
 
     def target_signals(self) -> list[TargetSignal]:
-        """The latest wish of every strategy and symbol, oldest symbol first."""
-        return [wish for of_symbol in self._wishes.values() for wish in of_symbol.values()]
+        """The latest signal of every strategy and symbol, oldest symbol first."""
+        return [signal for of_symbol in self._signals.values() for signal in of_symbol.values()]
 
-    def _take(self, wish: TargetSignal) -> None:
-        target_signals = self._wishes.setdefault(wish.symbol, {})
-        target_signals[wish.strategy] = wish
-        net = net_target(target_signals.values())
-        self._stop_outs.wished(wish.symbol, net)
+    def _take(self, signal: TargetSignal) -> None:
+        of_symbol = self._signals.setdefault(signal.symbol, {})
+        of_symbol[signal.strategy] = signal
+        net = net_target(of_symbol.values())
+        self._stop_losses.on_target(signal.symbol, net)
         if net:
-            self._net[wish.symbol] = net
+            self._net[signal.symbol] = net
         else:
-            self._net.pop(wish.symbol, None)
+            self._net.pop(signal.symbol, None)
 
     def _steer(
         self, instrument: Instrument, view: AccountView, reason: str, strategy: str, repeated: bool
@@ -170,18 +178,21 @@ class PortfolioEngine:
         target = self._target(instrument, mark, view)
         if view.mode is HALTED:
             return [stays(symbol, target, position, "halted")]
-        if symbol in self._stop_outs and not position:
-            return [stays(symbol, target, position, "stopped out: another wish enters again")]
+        if symbol in self._stop_losses and not position:
+            return [stays(symbol, target, position, "stopped out: another signal enters again")]
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
             del self._waiting[symbol]
         change = _change(instrument, mark, position, target, view)
-        why_not = (
+        reason_against = (
             obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         )
-        if why_not:
-            return [stays(symbol, target, position, why_not), *cancels(change.astray, why_not)]
+        if reason_against:
+            return [
+                stays(symbol, target, position, reason_against),
+                *cancels(change.misdirected, reason_against),
+            ]
         bound = [] if change.adds or instrument.can_short else self._stops(symbol, view)
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = (reason, strategy)
@@ -189,13 +200,13 @@ class PortfolioEngine:
             return [stays(symbol, target, position, why), *cancels(cancellable(bound), reason)]
         return [
             moves(symbol, target, position, change.quantity, reason),
-            *cancels(change.astray, reason),
+            *cancels(change.misdirected, reason),
             orders(self._order(change, strategy), reason),
         ]
 
     def _target(self, instrument: Instrument, mark: Decimal, view: AccountView) -> Decimal:
-        wish = self._net.get(instrument.symbol)
-        if wish is None or (wish < 0 and not instrument.can_short):
+        net = self._net.get(instrument.symbol)
+        if net is None or (net < 0 and not instrument.can_short):
             return ZERO
         quantity = self._sizer.quantity(instrument.symbol, self._net, mark, view)
         return instrument.floor_quantity(quantity)
@@ -233,14 +244,14 @@ class PortfolioEngine:
             return []
         position, instrument = view.position(symbol), view.instrument(symbol)
         stops = self._stops(symbol, view)
-        stop = wanted(position, instrument, away, mark, view.working_orders(symbol))
+        stop = needed_stop(position, instrument, away, mark, view.working_orders(symbol))
         if stop is not None and len(stops) == 1 and serves(stops[0], stop):
-            self._stop_outs.watch(symbol, stops[0].spec.order_id)
+            self._stop_losses.watch(symbol, stops[0].spec.order_id)
             return []
         if stops or stop is None:
             return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
         spec = as_order(stop, symbol, self._new_order_id(), mark)
-        self._stop_outs.watch(symbol, spec.order_id)
+        self._stop_losses.watch(symbol, spec.order_id)
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
         return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
 
@@ -257,7 +268,7 @@ class PortfolioEngine:
         away = self._settings.limit_offset_bps * BPS
         return instrument.round_price(mark * (ONE - away if buys else ONE + away))
 
-    def _order(self, change: Change, strategy: str) -> OrderSpec:
+    def _order(self, change: PositionDelta, strategy: str) -> OrderSpec:
         buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
         price = None
         if adds and self._settings.order_type == "limit":
@@ -290,7 +301,7 @@ class PortfolioEngine:
         return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]
 
     def _sample(self, view: AccountView) -> None:
-        for symbol in self._wishes:
+        for symbol in self._signals:
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
@@ -298,16 +309,18 @@ class PortfolioEngine:
 
 def _change(
     instrument: Instrument, mark: Decimal, position: Decimal, target: Decimal, view: AccountView
-) -> Change:
+) -> PositionDelta:
     paused = view.mode is PAUSED
     aim = nearer_zero(target, position) if paused else target
-    quantity, astray = aim - position, _NONE
+    quantity, misdirected = aim - position, _NONE
     working = view.working_orders(instrument.symbol)
     if working:
         may_add = bool(aim) and not paused
-        quantity, astray = around(working, aim, position, may_add, instrument.can_short)
+        quantity, misdirected = remaining_change(
+            working, aim, position, may_add, instrument.can_short
+        )
     quantity = instrument.floor_quantity(quantity)
-    return Change(instrument, mark, position, target, aim, quantity, astray)
+    return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
 
 
 _NONE: list[Order] = []

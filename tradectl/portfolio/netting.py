@@ -1,6 +1,6 @@
 """Several strategies, one position.
 
-Each strategy has one signal per symbol, its latest. The target_signals of a symbol are netted before
+Each strategy has one signal per symbol, its latest. The target signals of a symbol are netted before
 anything is traded, so that two strategies that disagree do not pay fees to trade with each other.
 
 An allocation is the share of the portfolio that a strategy may use. Confidence moves that share
@@ -67,15 +67,15 @@ def share_of(name: str, value: object) -> Decimal:
     return share
 
 
-def net_target(target_signals: Iterable[TargetSignal]) -> Decimal:
-    """The target_signals of one symbol as one, in -1..1:
+def net_target(signals: Iterable[TargetSignal]) -> Decimal:
+    """The target signals of one symbol as one, in -1..1:
 
         A x sum(a c s) / sum(a c),   A = min(1, sum(a))
 
     with allocation a, confidence c and size s of each: the total allocation, shared out by a c.
     """
     total = weight = pull = ZERO
-    for signal in target_signals:
+    for signal in signals:
         share = signal.allocation * signal.confidence
         total += signal.allocation
         weight += share

@@ -27,9 +27,9 @@ CANCELLABLE = (
 )
 
 
-class Change(Struct, frozen=True):
+class PositionDelta(Struct, frozen=True):
     """A way from `position` to `aim`: `quantity` (signed) is still to be ordered of it, and
-    `astray` are the resting orders to be cancelled. The `target` is what the portfolio wants; the
+    `misdirected` are the resting orders to be cancelled. The `target` is what the portfolio wants; the
     aim is nearer to the position where not all of that may be done now."""
 
     instrument: Instrument
@@ -38,7 +38,7 @@ class Change(Struct, frozen=True):
     target: Decimal
     aim: Decimal
     quantity: Decimal
-    astray: list[Order]
+    misdirected: list[Order]
 
     @property
     def adds(self) -> bool:
@@ -58,22 +58,22 @@ def nearer_zero(target: Decimal, position: Decimal) -> Decimal:
     return max(min(target, ZERO), position)
 
 
-def around(
+def remaining_change(
     orders: Collection[Order], aim: Decimal, position: Decimal, may_add: bool, can_short: bool
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
     `may_add`, the quantity only reduces the position."""
     expected = [order for order in orders if _counts(order)]
     change = aim - position - coming(expected)
-    astray = [order for order in expected if _rests(order) and _is_buy(order) != (change > 0)]
-    if change and astray:
-        expected = [order for order in expected if order not in astray]
+    misdirected = [order for order in expected if _rests(order) and _is_buy(order) != (change > 0)]
+    if change and misdirected:
+        expected = [order for order in expected if order not in misdirected]
         change = aim - position - coming(expected)
     else:
-        astray = []
+        misdirected = []
     if not may_add or (change < 0 and not can_short):
         change = _only_closing(change, position, expected)
-    return change, astray
+    return change, misdirected
 
 
 def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:

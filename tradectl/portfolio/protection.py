@@ -38,7 +38,7 @@ class StopOrder(Struct, frozen=True):
         return mark <= self.price if self.side is Side.SELL else mark >= self.price
 
 
-def wanted(
+def needed_stop(
     position: Position,
     instrument: Instrument,
     stop_loss_pct: Decimal,
@@ -63,7 +63,7 @@ def stops_of(working: Collection[Order]) -> list[Order]:
 
 
 def serves(order: Order, stop: StopOrder) -> bool:
-    """It is as good as the one that is wanted."""
+    """It is as good as the one that is needed."""
     spec, at = order.spec, order.spec.stop_price
     return (
         spec.side is stop.side
@@ -89,39 +89,50 @@ def as_order(stop: StopOrder, symbol: str, order_id: str, mark: Decimal) -> Orde
 
 
 class StopLossState:
-    """Symbols whose stop closed the position. What was wished for then is not bought back, however
-    often it is repeated: the next entry takes another wish."""
+    """Symbols whose stop closed the position. What was the target then is not bought back, however often
+    it is repeated: the next entry takes another net target signal."""
 
     def __init__(self) -> None:
         self._stops: dict[str, str] = {}
-        self._wishes: dict[str, Decimal] = {}
+        self._not_sent: dict[str, str] = {}
+        self._stopped_out: dict[str, Decimal] = {}
 
     def __contains__(self, symbol: str) -> bool:
-        return symbol in self._wishes
+        return symbol in self._stopped_out
 
     def watch(self, symbol: str, order_id: str) -> None:
         """This is the symbol's stop now."""
         self._stops[symbol] = order_id
 
-    def look(self, symbol: str, view: AccountView, wish: Decimal) -> None:
-        """Whether the stop has closed the position; `wish` is the net one."""
+    def was_not_sent(self, symbol: str, order_id: str) -> None:
+        """The gate held an order back; it may be the symbol's stop."""
+        self._not_sent[symbol] = order_id
+
+    def look(self, symbol: str, view: AccountView, net: Decimal) -> None:
+        """Whether the stop has closed the position; `net` is the net target signal."""
         stop = view.order(self._stops.get(symbol, ""))
         if stop is not None and stop.filled and not view.position(symbol).quantity:
             del self._stops[symbol]
-            self._wishes[symbol] = wish
+            self._stopped_out[symbol] = net
 
     def was_refused(self, symbol: str, view: AccountView) -> bool:
-        """The exchange would not take the stop: asking again at once would go on for ever."""
-        stop = view.order(self._stops.get(symbol, ""))
+        """The exchange would not take the stop, or the gate would not send it: asking again at once would
+        go on for ever."""
+        order_id = self._stops.get(symbol, "")
+        if order_id and self._not_sent.get(symbol) == order_id:
+            return True
+        stop = view.order(order_id)
         return stop is not None and stop.status is OrderStatus.REJECTED
 
-    def wished(self, symbol: str, wish: Decimal) -> None:
-        if self._wishes.get(symbol) != wish:
-            self._wishes.pop(symbol, None)
+    def on_target(self, symbol: str, net: Decimal) -> None:
+        """Another target than the one that was stopped out may be entered."""
+        if self._stopped_out.get(symbol) != net:
+            self._stopped_out.pop(symbol, None)
 
     def clear(self) -> None:
         self._stops.clear()
-        self._wishes.clear()
+        self._not_sent.clear()
+        self._stopped_out.clear()
 
 
 def cancellable(orders: Collection[Order]) -> list[Order]:
@@ -135,7 +146,7 @@ __all__ = [
     "StopOrder",
     "as_order",
     "cancellable",
+    "needed_stop",
     "serves",
     "stops_of",
-    "wanted",
 ]

@@ -1,7 +1,7 @@
-"""From a net wish to a quantity.
+"""From a net target signal to a quantity.
 
-Four ways, each a few lines. A wish of 1 is a full position, of -0.5 half a short one; a sizer is
-only asked about target_signals that are not zero, since being out needs no arithmetic.
+Four ways, each a few lines. A net of 1 is a full position, of -0.5 half a short one; a sizer is only
+asked about symbols whose net is not zero, since being out needs no arithmetic.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ class HasEquity(Protocol):
 class Sizer(ABC):
     @abstractmethod
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
         """The signed quantity to hold of `symbol`, not yet rounded to its lot.
 
-        `target_signals` are the net target_signals of all symbols, those of zero left out; `mark` is
-        above zero.
+        `nets` are the net target signals of all symbols, those of zero left out; `mark` is above zero.
         """
 
     def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
@@ -40,15 +39,15 @@ class Sizer(ABC):
 
 
 class FixedQuantity(Sizer):
-    """quantity x wish, whatever the equity."""
+    """quantity x net, whatever the equity."""
 
     def __init__(self, quantity: Decimal) -> None:
         self._quantity = quantity
 
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
-        return self._quantity * target_signals[symbol]
+        return self._quantity * nets[symbol]
 
 
 class WeightSizer(Sizer):
@@ -58,16 +57,16 @@ class WeightSizer(Sizer):
         self._max_weight = max_weight
 
     @abstractmethod
-    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
+    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
         """Signed share of equity."""
 
     def quantity(
-        self, symbol: str, target_signals: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
     ) -> Decimal:
         equity = account.equity()
         if equity <= 0:
             return ZERO
-        weight, cap = self.weight(symbol, target_signals), self._max_weight
+        weight, cap = self.weight(symbol, nets), self._max_weight
         if weight > cap:
             weight = cap
         elif weight < -cap:
@@ -76,29 +75,29 @@ class WeightSizer(Sizer):
 
 
 class FixedFraction(WeightSizer):
-    """weight = fraction x wish."""
+    """weight = fraction x net."""
 
     def __init__(self, fraction: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
         self._fraction = fraction
 
-    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
-        return self._fraction * target_signals[symbol]
+    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
+        return self._fraction * nets[symbol]
 
 
 class EqualWeight(WeightSizer):
-    """weight = allotted x wish / number of symbols wished for."""
+    """weight = allotted x net / number of symbols with a target."""
 
     def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
         self._allotted = allotted
 
-    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
-        return self._allotted * target_signals[symbol] / len(target_signals)
+    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
+        return self._allotted * nets[symbol] / len(nets)
 
 
 class InverseVolatility(WeightSizer):
-    """weight = allotted x wish x (1/v) / sum(1/v) over the symbols wished for: each brings about
+    """weight = allotted x net x (1/v) / sum(1/v) over the symbols with a target: each brings about
     the same risk.
 
     A symbol not yet measured counts as moving as much as the measured ones do on average; while
@@ -113,13 +112,13 @@ class InverseVolatility(WeightSizer):
     def sample(self, symbol: str, mark: Decimal) -> None:
         self._volatility.sample(symbol, float(mark))
 
-    def weight(self, symbol: str, target_signals: Mapping[str, Decimal]) -> Decimal:
-        measured = {s: v for s in target_signals if (v := self._volatility.of(s)) is not None}
+    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
+        measured = {s: v for s in nets if (v := self._volatility.of(s)) is not None}
         usual = sum(measured.values()) / len(measured) if measured else 1.0
-        calm = {s: 1 / measured.get(s, usual) for s in target_signals}
+        calm = {s: 1 / measured.get(s, usual) for s in nets}
         share = calm[symbol] / sum(calm.values())
         # statistics end here: the share goes on as a decimal, in digits that mean something
-        return self._allotted * target_signals[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
+        return self._allotted * nets[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
 
 
 def sizer_for(settings: PortfolioSettings) -> Sizer:

@@ -41,7 +41,7 @@ class RecordedFeedDriver:
                 await self._play(batch, self._speed)
             if self._bus.failure is not None:
                 return
-        self._bus.settle()
+        self._bus.end_of_data()
         await self._bus.dispatched()
 
     async def _hand_over(self, batch: list[MarketDataEvent]) -> None:

@@ -89,7 +89,7 @@ class BookkeepingSystem:
 
     def settle(self) -> list[Record]:
         """Recorded data has ended: the records of the answers that were still under way."""
-        self.bus.settle()
+        self.bus.end_of_data()
         return self.bus.run_dry()
 
     @property

@@ -1,0 +1,83 @@
+"""What the portfolio decides about a symbol: it moves or stays, and cancels and orders follow.
+
+A change of a position has to be worth its cost. Where it is not, or nothing is to be changed, the
+decision says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tradectl.domain.events import CancelRequested, OrderInitialized, TargetComputed
+from tradectl.domain.money import ZERO, plain
+from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.position_delta import PositionDelta
+
+NAME = "portfolio"
+
+
+def moves(
+    symbol: str, target: Decimal, current: Decimal, change: Decimal, reason: str
+) -> TargetComputed:
+    return TargetComputed(
+        source_component=NAME,
+        symbol=symbol,
+        target=target,
+        current=current,
+        change=change,
+        reason=reason,
+    )
+
+
+def stays(symbol: str, target: Decimal, current: Decimal, reason: str) -> TargetComputed:
+    return moves(symbol, target, current, ZERO, reason)
+
+
+def orders(order: OrderSpec, reason: str) -> OrderInitialized:
+    return OrderInitialized(source_component=NAME, order=order, reason=reason)
+
+
+def cancels(working: Iterable[Order], reason: str) -> list[CancelRequested]:
+    return [
+        CancelRequested(
+            source_component=NAME,
+            order_id=order.spec.order_id,
+            symbol=order.spec.symbol,
+            reason=reason,
+        )
+        for order in working
+    ]
+
+
+# --- whether it is worth an order -------------------------------------------------------------------
+
+
+def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool) -> str:
+    """Why a change that is not zero is not ordered; empty when it is.
+
+    A `repeated` target only moves a position that has drifted. Closing is worth any cost, yet what is
+    below the exchange's minimum cannot be sent.
+    """
+    size = abs(change.quantity)
+    if repeated and size <= settings.drift * abs(change.aim):
+        return f"within the drift of {plain(settings.drift * 100)}% of the target"
+    notional, smallest = size * change.mark, change.instrument.min_notional
+    if notional < smallest:
+        what = "dust: " if change.closes else ""
+        return f"{what}below the exchange's minimum of {plain(smallest)} {change.instrument.quote}"
+    smallest = settings.min_trade_notional
+    if notional < smallest and not change.closes:
+        return f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
+    return ""
+
+
+def idle(change: PositionDelta, view: AccountView) -> str:
+    """Why a change is zero."""
+    if change.aim != change.target:
+        return "paused: only what reduces the position is done"
+    if view.pending(change.instrument.symbol):
+        return "working orders come first"
+    return "on target" if change.aim == change.position else "less than one lot from the target"
