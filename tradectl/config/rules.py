@@ -11,7 +11,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.domain.setting import check as check_bounds
+from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless
 from tradectl.strategy.instances import StrategyInstance
 
@@ -65,7 +65,7 @@ def _check_symbols(settings: Settings) -> None:
 
 
 def _check_instrument(key: str, instrument: Instrument) -> None:
-    check_bounds(instrument, key)
+    check_values(instrument, key)
     if not instrument.can_short and instrument.max_leverage != ONE:
         raise ConfigError(
             f'{key}.max_leverage: expected 1 of a spot instrument, or kind "perpetual"'
@@ -101,7 +101,7 @@ def _check_strategies(settings: Settings) -> None:
     for index, strategy in enumerate(settings.strategies):
         key = f"strategies[{index}]"
         _check_reach(key, strategy, settings.symbols)
-        check_bounds(strategy, key)
+        check_values(strategy, key)
         _check_parameters(key, strategy)
     _check_allocations([s.allocation for s in settings.strategies])
 

@@ -75,7 +75,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     section: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        check(self, self.section)
+        check_values(self, self.section)
 
 
 @cache
@@ -84,7 +84,7 @@ def fields_of(struct: type[Struct]) -> dict[str, Field]:
     return {field.name: _field(field) for field in msgspec.structs.fields(struct)}
 
 
-def check(settings: Struct, place: str) -> None:
+def check_values(settings: Struct, place: str) -> None:
     """Raises ConfigError for the first value that cannot be; its key stands below `place`."""
     for name, field in fields_of(type(settings)).items():
         value = getattr(settings, name)
