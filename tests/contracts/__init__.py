@@ -14,16 +14,14 @@ from typing import Any
 import msgspec
 
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
+from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
 from tradectl.documents.operations import (
     Counterfactual,
     DoctorReport,
-    HaltCleared,
     Receipt,
     Reconciliation,
     ReplayReport,
-    StateChange,
-    Stopped,
 )
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 

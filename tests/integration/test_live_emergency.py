@@ -30,7 +30,7 @@ from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
 from tradectl.documents.operations import StopReport
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.replay.replay import Replay
 from tradectl.state.directory import StateDir

@@ -8,7 +8,7 @@ import signal
 from tests.fixtures.documents import as_json
 from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
 from tradectl.domain.errors import ExchangeError
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import _finishing_run as finishing_run
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.control_handlers import control_handlers

@@ -11,7 +11,7 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand
 from tradectl.domain.events import ExecutionEvent, OrderDenied, OrderOutcomeLost, OrderReport
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.state import latch as latch_module
 from tradectl.state.latch import SIZE, HaltLatch

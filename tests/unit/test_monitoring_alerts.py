@@ -20,8 +20,8 @@ from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import LimitBreached, RiskAction, SystemEvent
+from tradectl.domain.states import AlertStatus
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
-from tradectl.monitoring.alert import AlertStatus
 from tradectl.monitoring.alert_registry import MAX_OPEN
 from tradectl.monitoring.notifier import NOTIFICATIONS
 from tradectl.state.reader import StateReader

@@ -21,7 +21,8 @@ from tradectl.domain.events import (
     SystemEvent,
     TimerFired,
 )
-from tradectl.monitoring.alert import Alert, AlertSeverity
+from tradectl.domain.states import AlertSeverity
+from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_rules import (
     SEVERITY_OF_KIND,
     SILENT,

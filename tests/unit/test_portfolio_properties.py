@@ -13,7 +13,7 @@ from tradectl.domain.events import Event, OrderInitialized, StrategySignalEvent,
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 

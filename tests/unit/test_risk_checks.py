@@ -10,8 +10,8 @@ import pytest
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.domain.views import TradingState
 from tradectl.risk.account_checks import (
     BalanceCheck,
     DailyLossCheck,

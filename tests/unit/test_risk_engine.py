@@ -12,8 +12,8 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import LimitBreached, OrderDenied, RestrictionKind, RiskAction
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
-from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext

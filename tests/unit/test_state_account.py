@@ -21,7 +21,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.books import Books
 

@@ -28,8 +28,8 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY
-from tradectl.domain.views import TradingState
 from tradectl.state.consistency import problems_of
 
 RISK_CHECK = TimerFired(name="risk")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.errors import StateError
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.state import latch as latch_module
 from tradectl.state.latch import READ_EVERY_S, SIZE, HaltLatch
 
@@ -54,7 +54,7 @@ def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str
         import sys
         from pathlib import Path
         from tradectl.state import latch as latch_module
-        from tradectl.domain.views import TradingState
+        from tradectl.domain.states import TradingState
         from tradectl.state.latch import HaltLatch
         latch_module.SPARES = Path({str(latch_module.SPARES)!r})
         latch_module.LOOK_UP_EVERY_S = 0.0

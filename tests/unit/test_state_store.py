@@ -28,6 +28,7 @@ from tests.fixtures.store import (
 from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import OrderAccepted, OrderCanceled
+from tradectl.domain.states import AlertStatus
 from tradectl.domain.time import DAY
 from tradectl.state import schema
 from tradectl.state import store as store_module
@@ -120,7 +121,7 @@ async def test_the_end_of_a_run_is_written_down(store: Store, path: Path) -> Non
 
 async def test_alerts_are_new_or_changed_by_their_id(store: Store, path: Path) -> None:
     await store.write_alerts([an_alert()])
-    await store.write_alerts([an_alert(status="resolved", count=2)])
+    await store.write_alerts([an_alert(status=AlertStatus.RESOLVED, count=2)])
     assert rows(path, "SELECT id, status, count FROM alerts") == [("a1", "resolved", 2)]
 
 

@@ -8,7 +8,6 @@ a clock, too: this module is the only one that reads the computer's.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -53,6 +52,8 @@ class ComputerClock:
 
     @staticmethod
     async def sleep(seconds: float) -> None:
+        import asyncio  # takes long to load, and whoever only asks for the time needs none
+
         await asyncio.sleep(seconds)
 
 

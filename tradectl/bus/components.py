@@ -10,47 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
 from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.documents.run import ComponentRow
-from tradectl.domain.errors import UsageError
-from tradectl.domain.text import harmless
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
-
-
-class ComponentStatus(StrEnum):
-    """A component's own word on itself."""
-
-    REGISTERED = "REGISTERED"
-    """known, not started"""
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    DEGRADED = "DEGRADED"
-    """it runs, and not all of it works"""
-    RESTARTING = "RESTARTING"
-    """it failed, and is started again"""
-    STOPPING = "STOPPING"
-    STOPPED = "STOPPED"
-    """it ended as it should"""
-    FAILED = "FAILED"
-    """it failed, and is not started again"""
-
-    @property
-    def is_failure(self) -> bool:
-        return self in (ComponentStatus.FAILED, ComponentStatus.RESTARTING)
-
-    @classmethod
-    def parse(cls, text: str) -> ComponentStatus:
-        """The status of that name, in any case. Raises UsageError."""
-        try:
-            return cls(text.upper())
-        except ValueError:
-            raise UsageError(
-                f"unknown component status {harmless(text, 40)!r}: expected one of {', '.join(cls)}"
-            ) from None
 
 
 class Terms(Struct, frozen=True):

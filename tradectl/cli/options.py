@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 StateDirOption = Annotated[
@@ -32,6 +31,8 @@ ConfigOption = Annotated[
 
 def print_json(document: Any) -> None:
     """A document, or a list of them: encoded here and nowhere else."""
+    import msgspec
+
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
     sys.stdout.write(text.decode() + "\n")
 

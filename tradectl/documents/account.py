@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tradectl.documents.values import Amount, Time
-from tradectl.domain.events import Liquidity, RestrictionKind
+from tradectl.domain.event import Liquidity, RestrictionKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 

@@ -9,30 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.documents.values import Amount
-from tradectl.domain.events import RestrictionKind
+from tradectl.domain.event import RestrictionKind
 from tradectl.domain.orders import OrderStatus
-
-
-class Done(Struct, kw_only=True, frozen=True):
-    """A command without an answer of its own was obeyed."""
-
-
-class StateChange(Struct, kw_only=True, frozen=True):
-    """`pause`, `resume`: the state afterwards."""
-
-    state: str
-
-
-class Stopped(Struct, kw_only=True, frozen=True):
-    stopped: bool = True
-
-
-class HaltCleared(Struct, kw_only=True, frozen=True):
-    """`clear-halt`: whether there was one, and what was open when the account was last seen."""
-
-    cleared: bool
-    open_orders: list[str] = []
-    positions: list[str] = []
 
 
 class StopReport(Struct, kw_only=True, frozen=True):

@@ -6,11 +6,12 @@ from msgspec import Struct
 
 from tradectl.documents.account import AccountStatus, FillRow, PortfolioTotals
 from tradectl.documents.values import Amount, Time
-from tradectl.domain.events import SignalAction
+from tradectl.domain.event import SignalAction
+from tradectl.domain.states import AlertSeverity, AlertStatus, ComponentStatus
 
 
 class ComponentRow(Struct, kw_only=True, frozen=True):
-    status: str
+    status: ComponentStatus
     last_heartbeat: Time | None = None
     error_count: int = 0
     message: str = ""
@@ -92,12 +93,12 @@ class AlertRow(Struct, kw_only=True, frozen=True):
     id: str
     run_id: str
     type: str
-    severity: str
+    severity: AlertSeverity
     message: str
     component: str
     created_at: Time
     updated_at: Time
-    status: str
+    status: AlertStatus
     count: int
 
 

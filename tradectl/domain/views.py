@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
-
-
-class TradingState(StrEnum):
-    """What may leave for an exchange; each lets less out than the one before it."""
-
-    RUNNING = "RUNNING"
-    PAUSED = "PAUSED"
-    """no new entries; what reduces a position goes on"""
-    REDUCING = "REDUCING"
-    """on the way out, by a limit: only what reduces a position"""
-    FLATTENING = "FLATTENING"
-    """on the way out, at once: only the closing orders of a stop"""
-    HALTED = "HALTED"
-    """nothing but cancels"""
+from tradectl.domain.states import TradingState
 
 
 class AccountView(Protocol):

@@ -19,8 +19,8 @@ from tradectl.domain.events import (
     OrderReport,
 )
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
-from tradectl.domain.views import TradingState
 from tradectl.state.latch import HaltSwitch
 
 SOURCE = "gate"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "Alert": "tradectl.monitoring.alert",
     "AlertManager": "tradectl.monitoring.alert_manager",
-    "AlertSeverity": "tradectl.monitoring.alert",
+    "AlertSeverity": "tradectl.domain.states",
     "ComponentHealth": "tradectl.monitoring.health",
     "HealthStatus": "tradectl.monitoring.health",
     "MetricsCollector": "tradectl.monitoring.metrics",
@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tradectl.monitoring.alert import Alert, AlertSeverity
+    from tradectl.domain.states import AlertSeverity
+    from tradectl.monitoring.alert import Alert
     from tradectl.monitoring.alert_manager import AlertManager
     from tradectl.monitoring.health import ComponentHealth, HealthStatus
     from tradectl.monitoring.metrics import MetricsCollector

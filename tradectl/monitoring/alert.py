@@ -6,54 +6,11 @@ the same id in the old one's place. Whoever was handed one can keep it.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from tradectl.documents.run import AlertRow
-from tradectl.domain.errors import UsageError
+from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import iso
-
-
-class AlertSeverity(StrEnum):
-    """Ordered as written here, not as spelled: `INFO < WARNING < ERROR < CRITICAL`."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return list(AlertSeverity).index(self)
-
-    def __lt__(self, other: str) -> bool:
-        return self.rank < AlertSeverity(other).rank
-
-    def __le__(self, other: str) -> bool:
-        return self.rank <= AlertSeverity(other).rank
-
-    def __gt__(self, other: str) -> bool:
-        return self.rank > AlertSeverity(other).rank
-
-    def __ge__(self, other: str) -> bool:
-        return self.rank >= AlertSeverity(other).rank
-
-    @classmethod
-    def parse(cls, text: str) -> AlertSeverity:
-        """The severity of that name, in any case. Raises UsageError."""
-        try:
-            return cls(text.lower())
-        except ValueError:
-            names = ", ".join(cls)
-            raise UsageError(f"unknown alert severity {text!r}: expected one of {names}") from None
-
-
-class AlertStatus(StrEnum):
-    ACTIVE = "active"
-    ACKNOWLEDGED = "acknowledged"
-    """somebody knows: no more reminders, unless it gets worse"""
-    RESOLVED = "resolved"
 
 
 class Alert(Struct, frozen=True, gc=False):

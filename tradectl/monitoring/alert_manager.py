@@ -20,7 +20,8 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import Event
-from tradectl.monitoring.alert import Alert, AlertSeverity
+from tradectl.domain.states import AlertSeverity
+from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import RULES, AlertCleared, AlertRaised, alert_change
 from tradectl.monitoring.alert_writer import AlertWriter

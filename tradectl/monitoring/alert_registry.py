@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from tradectl.bus.clock import Clock
 from tradectl.domain.errors import UsageError
+from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import harmless
-from tradectl.monitoring.alert import Alert, AlertSeverity, AlertStatus
+from tradectl.monitoring.alert import Alert
 
 MAX_OPEN = 1_000
 

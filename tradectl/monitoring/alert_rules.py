@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     SystemEvent,
     SystemEventKind,
 )
-from tradectl.monitoring.alert import AlertSeverity
+from tradectl.domain.states import AlertSeverity
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from tradectl.bus.components import ComponentRegistry, ComponentState, ComponentStatus
+from tradectl.bus.components import ComponentRegistry, ComponentState
 from tradectl.bus.guarded_call import CallFailed, guarded_call
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 

@@ -17,8 +17,8 @@ import msgspec
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
+from tradectl.domain.states import AlertSeverity
 from tradectl.domain.time import MILLISECOND, iso
-from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.health import (

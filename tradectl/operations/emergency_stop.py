@@ -28,8 +28,8 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.states import TradingState
 from tradectl.domain.text import described
-from tradectl.domain.views import TradingState
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.recovery.recovery import (
     CONTINUED,

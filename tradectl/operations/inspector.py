@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
-from tradectl.documents.operations import Done
+from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRow, Status
 from tradectl.domain.errors import NotRunning, UsageError
+from tradectl.domain.states import ComponentStatus
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun, change_alert
 
@@ -97,7 +98,9 @@ class Inspector:
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:
     """What components are without their process, whatever they last said of themselves."""
     return {
-        name: row if row.status == "FAILED" else replace(row, status="STOPPED")
+        name: row
+        if row.status is ComponentStatus.FAILED
+        else replace(row, status=ComponentStatus.STOPPED)
         for name, row in components.items()
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tradectl.control.client import ask
-from tradectl.documents.operations import Done, Stopped
+from tradectl.documents.control import Done, Stopped
 from tradectl.domain.errors import TradectlError
 from tradectl.state.directory import StateDir
 

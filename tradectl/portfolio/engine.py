@@ -24,7 +24,8 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
-from tradectl.domain.views import AccountView, TradingState
+from tradectl.domain.states import TradingState
+from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import cancels, idle, moves, obstacle, orders, stays
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings

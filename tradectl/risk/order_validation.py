@@ -7,8 +7,8 @@ from decimal import Decimal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side, is_multiple, is_sane, money_text, plain
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
-from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import HUNDRED

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.domain.views import TradingState
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.context import RiskContext
 

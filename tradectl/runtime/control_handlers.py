@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from tradectl.control.server import Handler
-from tradectl.documents.operations import Done, Reconciliation, StateChange, StopReport
+from tradectl.documents.control import Done, StateChange
+from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.in_process_reconcile import compare

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tradectl.bus.components import ComponentStatus, Terms
+from tradectl.bus.components import Terms
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig
@@ -33,7 +33,7 @@ from tradectl.domain.events import (
     SystemEvent,
     SystemEventKind,
 )
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager

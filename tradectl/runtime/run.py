@@ -22,10 +22,10 @@ from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind
+from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
-from tradectl.monitoring.alert import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
@@ -258,7 +258,7 @@ class TradingRun(Session):
     def _tell_of_exchanges(self) -> None:
         """An exchange is a component like any other, as far as its health goes."""
         for exchange in self.gateway.status():
-            status = "DEGRADED" if exchange.problems else "RUNNING"
+            status = ComponentStatus.DEGRADED if exchange.problems else ComponentStatus.RUNNING
             told = ", ".join(exchange.problems).replace("_", " ")
             self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)
 

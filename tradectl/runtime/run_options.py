@@ -16,7 +16,7 @@ from msgspec import Struct
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket

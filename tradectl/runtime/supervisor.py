@@ -9,9 +9,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tradectl.bus.components import ComponentStatus
 from tradectl.domain.backoff import pause_after
 from tradectl.domain.errors import TradectlError
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import described
 
 Loop = Callable[[], Awaitable[None]]

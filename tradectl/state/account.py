@@ -13,7 +13,7 @@ from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.state.reconciliation import ReconciliationState
 
 IDS = frozenset({"order_id", "trades"})

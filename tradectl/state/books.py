@@ -48,8 +48,8 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY
-from tradectl.domain.views import TradingState
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
 from tradectl.state.books_view import BooksView

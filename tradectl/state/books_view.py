@@ -14,7 +14,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, coming
-from tradectl.domain.views import TradingState
+from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
 
 _UNRESTRICTED: Mapping[RestrictionKind, str] = {}

@@ -20,9 +20,9 @@ from msgspec import Struct
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import StateError
+from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
-from tradectl.domain.views import TradingState
 
 SIZE = 4096
 LONGEST_REASON = 500

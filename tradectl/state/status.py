@@ -18,8 +18,8 @@ from tradectl.documents.account import (
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import iso
-from tradectl.domain.views import TradingState
 from tradectl.state.account import Fill
 from tradectl.state.books import Books
 

@@ -13,8 +13,8 @@ from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from tradectl.documents.run import AlertRow
+    from tradectl.domain.states import AlertSeverity
 
-SEVERITIES = ("info", "warning", "error", "critical")
 LOOK_EVERY_S = 0.5
 
 HELP = """Alerts, the active ones first of all: what happened, how bad, how often.
@@ -49,13 +49,10 @@ def list_alerts(
 ) -> None:
     if context.invoked_subcommand is not None:
         return
-    if severity is not None and severity not in SEVERITIES:
-        expected = ", ".join(SEVERITIES)
-        raise UsageError(f"--severity: expected one of {expected}, got {severity!r}")
-    lowest = SEVERITIES.index(severity) if severity else 0
+    lowest = _severity(severity or "info")
     seen: dict[str, AlertRow] = {}
     while True:
-        rows = [row for row in _rows(state_dir, everything) if _rank(row) >= lowest]
+        rows = [row for row in _rows(state_dir, everything) if row.severity >= lowest]
         if not follow:
             print_data(rows, as_json, "render.alerts")
             return
@@ -93,8 +90,12 @@ def _rows(state_dir: Path | None, everything: bool) -> list[AlertRow]:
     return [row for row in rows if everything or row.status != "resolved"]
 
 
-def _rank(row: AlertRow) -> int:
-    return SEVERITIES.index(row.severity) if row.severity in SEVERITIES else 0
+def _severity(text: str) -> AlertSeverity:
+    from tradectl.domain.states import AlertSeverity
+
+    if text not in (names := list(AlertSeverity)):
+        raise UsageError(f"--severity: expected one of {', '.join(names)}, got {text!r}")
+    return AlertSeverity(text)
 
 
 def _line(row: AlertRow) -> str:

@@ -15,7 +15,8 @@ from tradectl.domain.errors import UsageError
 if TYPE_CHECKING:
     from msgspec import Struct
 
-    from tradectl.documents.operations import HaltCleared, Receipt, StateChange
+    from tradectl.documents.control import HaltCleared, StateChange
+    from tradectl.documents.operations import Receipt
     from tradectl.state.directory import StateDir
 
 LATCHED_NOT_CONFIRMED = 5
@@ -128,7 +129,7 @@ def clear_halt(
 
 def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
     """With what is left by the last durable state, as far as that can be read."""
-    from tradectl.documents.operations import HaltCleared
+    from tradectl.documents.control import HaltCleared
     from tradectl.documents.run import Status
     from tradectl.domain.errors import TradectlError
     from tradectl.operations.inspector import Inspector
@@ -146,7 +147,7 @@ def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
 
 def _change_state(state_dir: Path | None, command: str, **arguments: Any) -> StateChange:
     from tradectl.control.client import ask
-    from tradectl.documents.operations import StateChange
+    from tradectl.documents.control import StateChange
 
     return ask(_dir(state_dir).socket, command, StateChange, **arguments)
 

@@ -14,6 +14,7 @@ from rich.style import Style
 from tradectl.cli.output import figures
 from tradectl.documents.account import OrderRow
 from tradectl.documents.run import AlertRow, ComponentRow
+from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.domain.text import harmless
 
 PLAIN = Style()
@@ -28,22 +29,9 @@ LONG = Style(color="cyan")
 SHORT = Style(color="magenta")
 
 SIDES = {"long": LONG, "buy": LONG, "short": SHORT, "sell": SHORT}
-SEVERITIES = ("critical", "error", "warning", "info")
+SEVERITIES = tuple(reversed(AlertSeverity))
+"""The most severe first."""
 SEVERITY_STYLES = {"critical": LOUD, "error": BAD, "warning": WARN}
-WELL = frozenset({"RUNNING", "HEALTHY", "OK", "READY"})
-ON_ITS_WAY = frozenset(
-    {
-        "CREATED",
-        "DEGRADED",
-        "REGISTERED",
-        "STARTING",
-        "RECOVERING",
-        "RESTARTING",
-        "PAUSED",
-        "STOPPING",
-        "STOPPED",
-    }
-)
 
 
 class Cell(NamedTuple):
@@ -145,9 +133,10 @@ def message(alert: AlertRow) -> Cell:
 
 
 def component_status(component: ComponentRow) -> Cell:
-    """Green when well, yellow on its way there or away, red else."""
+    """Green when well, red when failed, yellow on the way there or away."""
     word = harmless(component.status or "?", 16).upper()
-    return Cell(word, GOOD if word in WELL else WARN if word in ON_ITS_WAY else LOUD)
+    on_its_way = word in list(ComponentStatus) and word != ComponentStatus.FAILED
+    return Cell(word, GOOD if word == ComponentStatus.RUNNING else WARN if on_its_way else LOUD)
 
 
 def errors(component: ComponentRow) -> Cell:

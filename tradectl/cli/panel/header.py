@@ -19,7 +19,6 @@ from tradectl.cli.output.cells import (
     GOOD,
     PLAIN,
     WARN,
-    WELL,
     Cell,
     component_status,
     profit,
@@ -27,6 +26,7 @@ from tradectl.cli.output.cells import (
 from tradectl.cli.panel.chart import bar, chart, sparkline
 from tradectl.cli.panel.grid import MARGIN, SPACE, Line, Phrase, cropped, drawn, wrapped
 from tradectl.documents.run import ComponentRow, LiveStatus
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
 STATE_STYLES = {
@@ -181,7 +181,7 @@ def health(status: LiveStatus, width: int) -> list[Line]:
     """All well in three words, or else who is not and why; then what the process uses."""
     components = status.components
     unwell = [
-        (name, row) for name, row in components.items() if component_status(row).text not in WELL
+        (name, row) for name, row in components.items() if row.status != ComponentStatus.RUNNING
     ]
     resources: list[Phrase] = []
     if use := status.resources:

@@ -10,6 +10,7 @@ from tradectl.cli.output.cells import BOLD, DIM, SEVERITIES, Column
 from tradectl.cli.panel.table import Table
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.run import AlertRow, ComponentRow, LiveStatus, SignalRow
+from tradectl.domain.states import AlertSeverity
 
 MOST_ROWS = 100
 
@@ -83,7 +84,7 @@ def alerts(status: LiveStatus) -> Table[AlertRow]:
     """Urgent ones give the table the first claim on the screen's lines."""
     newest = sorted(status.alerts, key=lambda row: str(row.created_at or ""), reverse=True)
     rows = sorted(newest[:MOST_ROWS], key=cells.urgency)
-    urgent = bool(rows) and cells.urgency(rows[0]) <= SEVERITIES.index("error")
+    urgent = bool(rows) and cells.urgency(rows[0]) <= SEVERITIES.index(AlertSeverity.ERROR)
     return Table("Alerts", ALERTS, rows, "none", rank=0 if urgent else 4)
 
 

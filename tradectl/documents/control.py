@@ -1,0 +1,27 @@
+"""What a running process answers to a command, where that is not a status or a report."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Done(Struct, kw_only=True, frozen=True):
+    """A command without an answer of its own was obeyed."""
+
+
+class StateChange(Struct, kw_only=True, frozen=True):
+    """`pause`, `resume`: the state afterwards."""
+
+    state: str
+
+
+class Stopped(Struct, kw_only=True, frozen=True):
+    stopped: bool = True
+
+
+class HaltCleared(Struct, kw_only=True, frozen=True):
+    """`clear-halt`: whether there was one, and what was open when the account was last seen."""
+
+    cleared: bool
+    open_orders: list[str] = []
+    positions: list[str] = []
