@@ -64,7 +64,7 @@ def kinds(records: Iterable[Record]) -> set[type]:
 def applied(made: TradingSystem, inputs: Iterable[MarketDataEvent]) -> list[Record]:
     made.open()
     records = [record for tick in inputs for record in made.apply(tick)]
-    return records + made.settle()
+    return records + made.end_of_data()
 
 
 def test_an_applied_input_gives_all_that_follows_from_it() -> None:

@@ -14,7 +14,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from tradectl.bus.clock import Clock, WallClock
@@ -22,6 +21,7 @@ from tradectl.bus.command_release import CommandRelease, Journal, Sender, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
 from tradectl.bus.delivery import Observer
+from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
@@ -71,10 +71,7 @@ class EventBus:
         self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
         self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
-        self._max = max_queue_size
-        self._market: deque[MarketDataEvent] = deque()
-        self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
-        self._urgent_waiting = 0
+        self._inputs = InputQueue(max_queue_size)
         self._scheduler = Scheduler()
         self._data_ended = False
         self._observers = Observers(max_queue_size, history, self._observer_fails)
@@ -85,7 +82,6 @@ class EventBus:
         self._history: deque[Record] = deque(maxlen=history)
         self._latency: deque[int] = deque(maxlen=LATENCY_SAMPLES)
         self._unyielded = 0
-        self._published = self._dropped = 0
 
     # --- inputs ------------------------------------------------------------------------------------
 
@@ -95,18 +91,12 @@ class EventBus:
         if event.priority is EventPriority.MARKET_DATA:
             self.post_market([event])  # type: ignore[list-item]
             return
-        self._urgent[checked(event).priority].append(event)
-        self._published += 1
-        self._urgent_waiting += 1
+        self._inputs.put(checked(event))
         self._awake()
 
     def post_market(self, events: list[MarketDataEvent]) -> None:
         """Queue market data in order; what does not fit pushes the oldest out, counted as dropped."""
-        self._published += len(events)
-        self._market.extend(events)
-        while len(self._market) > self._max:
-            self._market.popleft()
-            self._dropped += 1
+        self._inputs.put_market(events)
         self._awake()
 
     async def publish(self, event: Event) -> None:
@@ -117,13 +107,13 @@ class EventBus:
         """
         checked(event)
         if isinstance(event, MarketDataEvent):
-            _check_money(event)
+            check_money(event)
             self._unyielded += 1
             if self._unyielded >= YIELD_EVERY:
                 self._unyielded = 0
                 await asyncio.sleep(0)
         else:
-            while self._urgent_waiting >= self._max and self._turn_task is not None:
+            while not self._inputs.has_room and self._turn_task is not None:
                 if self.failure is not None:
                     raise self.failure
                 self._room.clear()
@@ -187,13 +177,14 @@ class EventBus:
         records: list[Record] = []
         written = 0
         try:
-            core, market, scheduler = self.core, self._market, self._scheduler
+            core, inputs, scheduler = self.core, self._inputs, self._scheduler
+            market = inputs.market
             stamp, note_latency = self.clock.stamp, self._latency.append
             on_recorded_time = not self.clock.live
             started = time.perf_counter_ns()
             turn_end = started + SLICE_NS
             while True:
-                if self._urgent_waiting:
+                if inputs.urgent_waiting:
                     core.step(self._take_urgent(), self.clock.now(), records)
                 elif not market:
                     if not self._data_ended or scheduler.next_due == NEVER:
@@ -226,11 +217,7 @@ class EventBus:
         return records
 
     def _take_urgent(self) -> Event:
-        self._urgent_waiting -= 1
-        for queue in self._urgent:
-            if queue:
-                break
-        event = queue.popleft()
+        event = self._inputs.take_urgent()
         self._set_again(event)
         return event
 
@@ -343,11 +330,11 @@ class EventBus:
 
     def _has_work(self) -> bool:
         answers_due = self._data_ended and self._scheduler.next_due != NEVER
-        return bool(self._urgent_waiting or self._market or answers_due)
+        return bool(self._inputs) or answers_due
 
     def waiting(self) -> int:
         """Inputs queued and not yet dispatched, scheduled ones aside."""
-        return self._urgent_waiting + len(self._market)
+        return len(self._inputs)
 
     async def dispatched(self) -> None:
         """Wait until no input is waiting (scheduled ones aside)."""
@@ -405,31 +392,15 @@ class EventBus:
         for ns in self._latency:
             latency.observe(ns / SECOND)
         return {
-            "published": self._published,
-            "processed": self._published - self._dropped - self.waiting(),
+            "published": self._inputs.published,
+            "processed": self._inputs.processed,
             "failed": self._observers.dead_count,
-            "dropped": self._dropped,
+            "dropped": self._inputs.dropped,
             "queue_depth": self.waiting(),
             "latency_p50_us": _us(latency.percentile(0.50)),
             "latency_p99_us": _us(latency.percentile(0.99)),
             "handlers": self._observers.figures(),
         }
-
-
-def _check_money(event: MarketDataEvent) -> None:
-    """Here, where users come in: a binary float would only fail much later, in the books."""
-    bid, ask = event.bid, event.ask
-    if (
-        event.price.__class__ is Decimal
-        and event.volume.__class__ is Decimal
-        and (bid is None or bid.__class__ is Decimal)
-        and (ask is None or ask.__class__ is Decimal)
-    ):
-        return
-    for name in ("price", "volume", "bid", "ask"):
-        value = getattr(event, name)
-        if value is not None and not isinstance(value, Decimal):
-            raise TypeError(f"{name}: expected a Decimal, got {value!r:.40}: write Decimal('...')")
 
 
 def _us(seconds: float) -> float:

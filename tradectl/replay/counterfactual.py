@@ -56,7 +56,7 @@ def counterfactual(path: Path, settings: Settings) -> Counterfactual:
             then += decisions_in(group)
             ticks = [r.event for r in group if isinstance(r.event, MarketDataEvent)]
             now += decisions_in(simulated.apply(*ticks))
-        now += decisions_in(simulated.settle())
+        now += decisions_in(simulated.end_of_data())
         return Counterfactual(
             journal=str(path),
             run_id=header.run_id,

@@ -5,7 +5,7 @@ the same parts in the same order. A system has no directory, thread, task or clo
 nothing until something drives it, and a thousand of them fit into one process.
 
     live loop          `bus.start()`: inputs are taken as they come, in turns of the event loop
-    recorded data      `apply` each event, `settle` at the end
+    recorded data      `apply` each event, `end_of_data`
     a recorded log     `system.follower`: decide again and compare, or fold what was decided
 """
 
@@ -87,7 +87,7 @@ class BookkeepingSystem:
         self.bus.core.fold(record)
         self.books.last_seq = record.seq
 
-    def settle(self) -> list[Record]:
+    def end_of_data(self) -> list[Record]:
         """Recorded data has ended: the records of the answers that were still under way."""
         self.bus.end_of_data()
         return self.bus.run_dry()
