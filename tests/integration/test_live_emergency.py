@@ -43,20 +43,13 @@ RESTING = ", order_type = 'limit', limit_offset_bps = 50"
 PATIENT = ("--timeout", "20")
 Receipt = dict[str, Any]
 
-pytestmark = pytest.mark.usefixtures("keys", "generous")
+pytestmark = pytest.mark.usefixtures("keys")
 
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
-
-
-@pytest.fixture
-def generous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These runs ask more often than a real one, and wait less for what never comes."""
-    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

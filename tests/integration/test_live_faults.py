@@ -30,7 +30,7 @@ from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import RestrictionKind
 from tradectl.risk.limits import RiskLimits
 
-pytestmark = [pytest.mark.usefixtures("keys", "generous"), pytest.mark.virtual_time]
+pytestmark = [pytest.mark.usefixtures("keys"), pytest.mark.virtual_time]
 
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=1.0)
@@ -40,14 +40,6 @@ PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
-
-
-@pytest.fixture
-def generous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback has no rate limit, and these runs ask a hundred times as often as a real one. They
-    wait less for what never comes, too."""
-    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

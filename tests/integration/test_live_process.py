@@ -38,20 +38,13 @@ USAGE, HALTED = 2, 6
 APPROVED = approval(True, None)
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 
-pytestmark = pytest.mark.usefixtures("keys", "generous")
+pytestmark = pytest.mark.usefixtures("keys")
 
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
-
-
-@pytest.fixture
-def generous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These runs ask more often than a real one, and wait less for what never comes."""
-    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture
@@ -149,11 +142,11 @@ async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancell
 
 
 async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
-    exchange: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    exchange: Any, folder: Path
 ) -> None:
-    monkeypatch.setattr("tradectl.exchange.live.account_monitors.STOOD_STILL_S", 0.5)
+    impatient = msgspec.structs.replace(QUICK, stall_seconds=0.5)
     async with trading(
-        exchange, folder, settings=settings_for(exchange, stale_after=0.6)
+        exchange, folder, settings=settings_for(exchange, at=impatient, stale_after=0.6)
     ) as trader:
         exchange.start_walking(50)
         at = len(exchange.truth.log)

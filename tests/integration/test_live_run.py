@@ -174,8 +174,6 @@ def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
-    monkeypatch.setattr("tradectl.exchange.ccxt_venue.client.SAFE_PART", 100)
-    monkeypatch.setattr("tradectl.exchange.live.live_exchange.DRAIN_S", 0.3)
 
 
 @pytest.fixture

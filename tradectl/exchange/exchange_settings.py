@@ -81,12 +81,12 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         str, "scheme, host and port to speak to in place of its own, such as http://127.0.0.1:8080"
     ] = ""
     channels: Annotated[
-        tuple[Literal["trades", "quotes", "book"], ...], "what is listened to of each symbol"
+        tuple[Literal["trades", "quotes", "book"], ...], "what is streamed of each symbol"
     ] = ("trades", "quotes")
     timeout_seconds: Annotated[
         float,
         Bounds(ge=0.1, le=120),
-        "the longest wait for an answer; what was asked is of unknown fate after it",
+        "the longest wait for an answer; an order without one is unknown after it",
     ] = 10.0
     poll_seconds: Annotated[
         float, Bounds(ge=0.05, le=3600), "how often it is asked where it does not push"
@@ -106,6 +106,21 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         Bounds(ge=0.1, le=86_400),
         "an unknown order that it does not know either for so long is taken not to exist",
     ] = 60.0
+    requests_per_second: Annotated[
+        float | None,
+        Bounds(gt=0, le=100_000),
+        "how many requests of weight 1 it is sent at most; by default 65% of what it publishes",
+    ] = None
+    drain_seconds: Annotated[
+        float,
+        Bounds(ge=0, le=60),
+        "how long the end of a run waits for answers that are on their way",
+    ] = 3.0
+    stall_seconds: Annotated[
+        float,
+        Bounds(ge=0.1, le=300),
+        "after this process stood still for so long, nothing is sent before the next comparison",
+    ] = 5.0
     balance_tolerance_pct: Annotated[
         Percent,
         "how far its balance may be from our cash, in percent, before trading there is restricted",

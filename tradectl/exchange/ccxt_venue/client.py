@@ -101,10 +101,11 @@ def published_rate(client: Any, market: str, quirks: Quirks) -> float:
     return quirks.rate.get(market) or 1000 / max(float(client.rateLimit), 1.0)
 
 
-def make_rate_limiter(rate: float, patience: float) -> RateLimiter:
-    """Below a published `rate`, with waits of at most `patience` (s)."""
-    capacity = max(rate * BURST_SECONDS, 4.0)
-    return RateLimiter(rate * SAFE_PART, capacity, capacity * RESERVED, patience=patience)
+def make_rate_limiter(published: float, settings: ExchangeSettings) -> RateLimiter:
+    """Below the `published` rate, or at that of the settings; waits end with the longest of an answer."""
+    rate = settings.requests_per_second or published * SAFE_PART
+    capacity = max(rate / SAFE_PART * BURST_SECONDS, 4.0)
+    return RateLimiter(rate, capacity, capacity * RESERVED, patience=settings.timeout_seconds)
 
 
 def hook(client: Any, limiter: RateLimiter) -> None:

@@ -72,7 +72,7 @@ class VenueSession:
             lambda: clock() / 1e9,
         )
         self.rate = published_rate(client, settings.market, quirks)
-        limiter = make_rate_limiter(self.rate, settings.timeout_seconds)
+        limiter = make_rate_limiter(self.rate, settings)
         hook(client, limiter)
         self.client = client
         self.data = data

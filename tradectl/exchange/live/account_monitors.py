@@ -14,7 +14,6 @@ from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import OnVenueReports, Venue
 
-STOOD_STILL_S = 5.0
 BEAT_S = 0.5
 FORGIVEN_AFTER_S = 30.0
 WORKS_AFTER_S = 6.0

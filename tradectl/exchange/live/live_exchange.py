@@ -41,7 +41,7 @@ from tradectl.exchange.venue import Venue, VenueFill, VenueOrder, VenueReport
 
 MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
-DRAIN_S, READ_ONLY_DRAIN_S = 3.0, 0.3
+READ_ONLY_DRAIN_S, DISARM_S = 0.3, 3.0
 IN_QUESTION_S = 0.5
 
 PreSendCheck = Callable[[SubmitOrder], str]
@@ -84,9 +84,9 @@ class LiveExchange:
         self._monotonic = monotonic
         self._in_question = in_question
         self._reconcile_now = asyncio.Event()
-        self._drain_s = DRAIN_S
+        self._drain_s = settings.drain_seconds
         self._arms_dead_man = self._disarms_dead_man = True
-        self._stall_detector = StallDetector(account_monitors.STOOD_STILL_S, monotonic)
+        self._stall_detector = StallDetector(settings.stall_seconds, monotonic)
         self._reporter = ExecutionReporter(self.name, self.symbols, post, self._on_activity)
         self._tasks = BackgroundTasks(
             lambda e: self._reporter.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
@@ -182,7 +182,7 @@ class LiveExchange:
         await self.quiesce()
         if self._has_dead_man and self._disarms_dead_man:
             with contextlib.suppress(ExchangeError, TimeoutError):  # it then fires: the safe side
-                await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DRAIN_S)
+                await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DISARM_S)
 
     def attach_read_only(self) -> None:
         """This run only reads, or finishes for another one: the dead-man switch stays as that one left
