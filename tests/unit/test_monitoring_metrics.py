@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.histogram import BUCKETS, PER_DOUBLING, SMALLEST_S, Histogram
+from tradectl.domain.statistics import BUCKETS, PER_DOUBLING, SMALLEST_S, Histogram
 from tradectl.monitoring import MetricsCollector
 
 ONE_BUCKET = 2 ** (1 / PER_DOUBLING)

@@ -10,24 +10,22 @@ from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import FakeAccount
 from tradectl.domain.errors import ConfigError
+from tradectl.domain.statistics import EwmVolatility
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.sizing import InverseVolatility, sizer_for
-from tradectl.portfolio.volatility import DECAY, ENOUGH, Volatility
+from tradectl.portfolio.sizing import DECAY, ENOUGH, InverseVolatility, sizer_for
 
 D = Decimal
 
 
-def quantity(
-    target_signals: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any
-) -> D:
+def quantity(nets: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any) -> D:
     """What is held of the first symbol."""
     sizer = sizer_for(PortfolioSettings(**settings))
-    decimals = {symbol: D(target) for symbol, target in target_signals.items()}
-    return sizer.quantity(next(iter(target_signals)), decimals, D(mark), FakeAccount(cash))
+    decimals = {symbol: D(target) for symbol, target in nets.items()}
+    return sizer.quantity(next(iter(nets)), decimals, D(mark), FakeAccount(cash))
 
 
 @pytest.mark.parametrize(
-    ("settings", "target_signals", "expected"),
+    ("settings", "nets", "expected"),
     [
         ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "1"}, "0.5"),
         ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "-0.5"}, "-0.25"),
@@ -44,9 +42,9 @@ def quantity(
     ],
 )
 def test_a_wish_becomes_a_quantity(
-    settings: dict[str, Any], target_signals: dict[str, str], expected: str
+    settings: dict[str, Any], nets: dict[str, str], expected: str
 ) -> None:
-    assert quantity(target_signals, **settings) == D(expected)
+    assert quantity(nets, **settings) == D(expected)
 
 
 @pytest.mark.parametrize("sizing", ["fixed_fraction", "equal_weight", "inverse_volatility"])
@@ -67,8 +65,8 @@ def test_the_calmer_symbol_gets_more() -> None:
     for i in range(ENOUGH + 1):
         sizer.sample("calm", D(100 + i % 2))
         sizer.sample("wild", D(100 + 3 * (i % 2)))
-    target_signals = {"calm": D(1), "wild": D(-1)}
-    calm, wild = (sizer.weight(symbol, target_signals) for symbol in target_signals)
+    nets = {"calm": D(1), "wild": D(-1)}
+    calm, wild = (sizer.weight(symbol, nets) for symbol in nets)
     ratio = log(1.03) / log(1.01)
     assert float(calm / -wild) == pytest.approx(ratio, rel=1e-6)
     assert calm - wild == pytest.approx(D(1), abs=D("1e-8"))
@@ -79,8 +77,8 @@ def test_a_symbol_not_yet_measured_counts_as_average() -> None:
     for i in range(ENOUGH + 1):
         sizer.sample("one", D(100 + i % 2))
         sizer.sample("other", D(100 + i % 2))
-    target_signals = {"one": D(1), "other": D(1), "new": D(1)}
-    assert sizer.weight("new", target_signals) == D("0.33333333")
+    nets = {"one": D(1), "other": D(1), "new": D(1)}
+    assert sizer.weight("new", nets) == D("0.33333333")
 
 
 def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:
@@ -91,25 +89,25 @@ def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:
 
 
 def test_volatility_is_none_before_there_is_enough() -> None:
-    volatility = Volatility()
+    sizer = InverseVolatility(D(1), D(1))
     for _ in range(ENOUGH):
-        volatility.sample("A", 100.0)
-    assert volatility.of("A") is None
-    volatility.sample("A", 100.0)
-    assert volatility.of("A") is not None
+        sizer.sample("A", D(100))
+    assert sizer.volatility("A") is sizer.volatility("never seen") is None
+    sizer.sample("A", D(100))
+    assert sizer.volatility("A") is not None
 
 
 def test_volatility_is_a_mean_first_and_then_decays() -> None:
-    volatility, mark = Volatility(), 100.0
+    volatility, mark = EwmVolatility(ENOUGH, DECAY), 100.0
     returns = [0.01 * (-1) ** i * (1 + i % 3) for i in range(ENOUGH + 2)]
-    volatility.sample("A", mark)
+    volatility.update(mark)
     for r in returns:
         mark *= exp(r)
-        volatility.sample("A", mark)
+        volatility.update(mark)
     variance = sum(r * r for r in returns[:ENOUGH]) / ENOUGH
     for r in returns[ENOUGH:]:
         variance = DECAY * variance + (1 - DECAY) * r * r
-    assert volatility.of("A") == pytest.approx(sqrt(variance))
+    assert volatility.value == pytest.approx(sqrt(variance))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from tradectl.domain.events import (
     SystemEventKind,
     TimerFired,
 )
-from tradectl.domain.histogram import Histogram
+from tradectl.domain.statistics import Histogram
 from tradectl.domain.time import SECOND
 
 SLICE_NS = 5_000_000

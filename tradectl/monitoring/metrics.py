@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.histogram import QUANTILES, Histogram
+from tradectl.domain.statistics import QUANTILES, Histogram
 
 _ODD = re.compile(r"[^a-zA-Z0-9_:]")
 

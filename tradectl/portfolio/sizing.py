@@ -12,10 +12,17 @@ from decimal import Decimal
 from typing import Protocol
 
 from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.statistics import EwmVolatility
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.volatility import Volatility
 
 WEIGHT_DIGITS = 8
+DECAY = 0.94
+"""Weight of the last estimate of volatility in the next one: RiskMetrics' (J.P. Morgan, 1996)."""
+ENOUGH = 10
+"""Returns needed before an estimate is worth anything."""
+QUIETEST = 1e-6
+"""No symbol counts as quieter than this from one look to the next, or one that never trades would take
+all."""
 
 
 class HasEquity(Protocol):
@@ -107,13 +114,22 @@ class InverseVolatility(WeightSizer):
     def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
         self._allotted = allotted
-        self._volatility = Volatility()
+        self._volatility: dict[str, EwmVolatility] = {}
 
     def sample(self, symbol: str, mark: Decimal) -> None:
-        self._volatility.sample(symbol, float(mark))
+        if symbol not in self._volatility:
+            self._volatility[symbol] = EwmVolatility(ENOUGH, DECAY)
+        self._volatility[symbol].update(float(mark))
+
+    def volatility(self, symbol: str) -> float | None:
+        """From one sample to the next; None before there are enough of them."""
+        measured = self._volatility.get(symbol)
+        if measured is None or measured.value is None:
+            return None
+        return max(measured.value, QUIETEST)
 
     def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
-        measured = {s: v for s in nets if (v := self._volatility.of(s)) is not None}
+        measured = {s: v for s in nets if (v := self.volatility(s)) is not None}
         usual = sum(measured.values()) / len(measured) if measured else 1.0
         calm = {s: 1 / measured.get(s, usual) for s in nets}
         share = calm[symbol] / sum(calm.values())

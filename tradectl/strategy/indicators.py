@@ -8,9 +8,9 @@ is one. They work in floats: statistics end here and never become money.
 from __future__ import annotations
 
 from collections import deque
-from math import log, sqrt
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.statistics import EwmVolatility
 
 
 def _window(n: int) -> int:
@@ -126,28 +126,4 @@ class Donchian:
         return self.high, self.low
 
 
-class EwmVolatility:
-    """Volatility per observation: the root of the Ema of squared log returns (RiskMetrics, 1996).
-
-    0.001 is a usual move of 10 bps from one price to the next. Prices are positive.
-    """
-
-    __slots__ = ("_last", "_variance", "value")
-
-    def __init__(self, n: int) -> None:
-        self._variance = Ema(n)
-        self._last: float | None = None
-        self.value: float | None = None
-
-    @property
-    def ready(self) -> bool:
-        return self.value is not None
-
-    def update(self, price: float) -> float | None:
-        last, self._last = self._last, price
-        if last is None:
-            return None
-        variance = self._variance.update(log(price / last) ** 2)
-        if variance is not None:
-            self.value = sqrt(variance)
-        return self.value
+__all__ = ["Donchian", "Ema", "EwmVolatility", "Rsi"]
