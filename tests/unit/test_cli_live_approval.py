@@ -14,7 +14,7 @@ from typing import TextIO
 import pytest
 
 from tests.fixtures.doctor import DoctorHarness, doctor_in
-from tradectl.cli.commands.live_approval import approval, banner, check_mode, words_of
+from tradectl.cli.commands.live_approval import approval, banner, check_mode, phrase_of
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -268,7 +268,7 @@ def test_other_sizings(harness: DoctorHarness, sizing: dict[str, object], words:
 
 
 def test_the_words_are_the_exchange_that_is_traded_on(harness: DoctorHarness) -> None:
-    assert words_of(harness.venues()) == "binance live"
+    assert phrase_of(harness.venues()) == "binance live"
 
 
 def test_a_strategy_that_trades_another_symbol_is_shown_with_that(harness: DoctorHarness) -> None:

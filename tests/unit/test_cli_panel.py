@@ -255,7 +255,7 @@ def test_what_is_held_back_is_said() -> None:
     assert "S0: differs" in text
     assert "S2: differs" in text
     assert "S3: differs" not in text
-    assert "and 2 more held" in text
+    assert "and 2 more restricted" in text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Trading with money is deliberate: the configuration says so, the command says so, and a human does.
 
-    mode = "live"  +  run --live  +  nothing failed in the examination  +  the typed words (or --yes)
+    mode = "live"  +  run --live  +  nothing failed in the examination  +  a typed phrase (or --yes)
 
 A mode and a flag that disagree are refused, in either direction that could cost money. The examination's
 failure is an error of exit code 1, as `tradectl doctor` has it; a word that is not given is one of 2.
@@ -77,7 +77,7 @@ def approval(
         await _examine(venues, state_dir, config_path)
         _show_banner(banner(venues, await venues.holdings()))
         if not assume_yes:
-            await _confirm(words_of(venues), typed)
+            await _confirm(phrase_of(venues), typed)
 
     return approve
 
@@ -97,14 +97,16 @@ async def _examine(venues: Venues, state_dir: StateDir, config_path: Path | None
 
 
 def _failures(findings: Sequence[Finding]) -> str:
-    names = [finding.check for finding in findings if finding.verdict == "failed"]
+    from tradectl.documents.operations import Verdict
+
+    names = [finding.check for finding in findings if finding.verdict is Verdict.FAILED]
     return f"{', '.join(names)} failed; mend what is said above"
 
 
 # --- the banner -----------------------------------------------------------------------------------
 
 
-def banner(venues: Venues, held: dict[str, Holdings]) -> list[str]:
+def banner(venues: Venues, holdings: dict[str, Holdings]) -> list[str]:
     """What is about to happen, the headline first."""
     settings = venues.settings
     exchanges = [venues.settings_of(name) for name in venues.trading()]
@@ -113,11 +115,13 @@ def banner(venues: Venues, held: dict[str, Holdings]) -> list[str]:
     lines = [headline]
     for exchange in exchanges:
         lines.append(f"exchange    {_place(exchange)}")
-        lines.append(f"balance     {_balance(held[exchange.prefix], settings.account.currency)}")
+        lines.append(
+            f"balance     {_balance(holdings[exchange.prefix], settings.account.currency)}"
+        )
         lines.append(f"symbols     {', '.join(venues.traded(exchange.prefix))}")
-    lines += [f"strategy    {told}" for told in _strategies(settings)]
+    lines += [f"strategy    {line}" for line in _strategies(settings)]
     lines.append(f"sizing      {_sizing(settings)}")
-    return lines + [f"limit       {told}" for told in _limits(settings.risk)]
+    return lines + [f"limit       {line}" for line in _limits(settings.risk)]
 
 
 def _place(exchange: ExchangeSettings) -> str:
@@ -149,16 +153,18 @@ def _sizing(settings: Settings) -> str:
 
 
 def _limits(risk: RiskLimits) -> list[str]:
-    """Those that hold, and those that are off."""
+    """Those that are set, and those that are off."""
     amounts = (
         ("an order", risk.max_order_notional),
         ("a position", risk.max_position_notional),
         ("all positions", risk.max_gross_notional),
     )
-    told = [f"{what} {'NO LIMIT' if most is None else f'{most:,f}'}" for what, most in amounts]
-    told.append(f"leverage {'NO LIMIT' if risk.max_leverage is None else f'{risk.max_leverage:f}'}")
+    limits = [f"{what} {'NO LIMIT' if most is None else f'{most:,f}'}" for what, most in amounts]
+    limits.append(
+        f"leverage {'NO LIMIT' if risk.max_leverage is None else f'{risk.max_leverage:f}'}"
+    )
     return [
-        ", ".join(told),
+        ", ".join(limits),
         f"loss of a day: {_levels(risk, 'daily_loss')}",
         f"drawdown: {_levels(risk, 'drawdown')}",
     ]
@@ -186,19 +192,19 @@ def _show_banner(lines: Sequence[str]) -> None:
     to.print(Panel(body, title=Text(shown[0], LOUD), border_style=LOUD))
 
 
-# --- the typed words ------------------------------------------------------------------------------
+# --- the typed phrase -----------------------------------------------------------------------------
 
 
-def words_of(venues: Venues) -> str:
+def phrase_of(venues: Venues) -> str:
     """What must be typed: `binance live`."""
     return " ".join([*venues.trading(), "live"])
 
 
-async def _confirm(words: str, typed: TextIO) -> None:
-    typer.echo(f"Type `{words}` to trade, anything else to leave: ", nl=False, err=True)
+async def _confirm(phrase: str, typed: TextIO) -> None:
+    typer.echo(f"Type `{phrase}` to trade, anything else to leave: ", nl=False, err=True)
     answer = await _line(typed)
-    if answer.split() != words.split():
-        raise UsageError(f"not started: `{words}` was not typed")
+    if answer.split() != phrase.split():
+        raise UsageError(f"not started: `{phrase}` was not typed")
 
 
 async def _line(stream: TextIO) -> str:
@@ -217,4 +223,4 @@ async def _line(stream: TextIO) -> str:
     return stream.readline()
 
 
-__all__ = ["approval", "banner", "check_mode", "words_of"]
+__all__ = ["approval", "banner", "check_mode", "phrase_of"]

@@ -128,8 +128,8 @@ def urgency(alert: AlertRow) -> int:
 
 def message(alert: AlertRow) -> Cell:
     times = figures.decimal(alert.count) or 1
-    words = harmless(alert.message or figures.NOTHING)
-    return Cell(f"{times}x {words}" if times > 1 else words)
+    said = harmless(alert.message or figures.NOTHING)
+    return Cell(f"{times}x {said}" if times > 1 else said)
 
 
 def component_status(component: ComponentRow) -> Cell:

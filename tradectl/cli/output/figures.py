@@ -177,7 +177,7 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
     symbols: dict[str, list[str]] = {}
     for row in rows:
         symbols.setdefault(harmless(row.message or row.kind), []).append(harmless(row.symbol, 24))
-    return [f"{', '.join(names)} held: {why}" for why, names in symbols.items()]
+    return [f"{', '.join(names)} restricted: {why}" for why, names in symbols.items()]
 
 
 def _is_iso(time: Any) -> bool:

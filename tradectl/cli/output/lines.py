@@ -60,7 +60,7 @@ class LineLog:
             OrderOutcomeLost: _execution,
             CancelRequested: _cancel,
             LimitBreached: _risk,
-            SymbolRestricted: _hold,
+            SymbolRestricted: _restriction,
             CommandReceived: _command,
             EmergencyStopReceived: _command,
             SystemEvent: _system,
@@ -107,12 +107,12 @@ class LineLog:
 
     def _approved(self, event: OrderApproved) -> str:
         order = self._intents.pop(event.order_id, None)
-        asked = f" {_asked(order)}" if order else ""
+        asked = f" {_spec(order)}" if order else ""
         return f"ORDER approved{asked} ({harmless(event.order_id)})"
 
     def _denied(self, event: OrderDenied) -> str:
         order = self._intents.pop(event.order_id, None)
-        asked = _asked(order) if order else harmless(event.symbol)
+        asked = _spec(order) if order else harmless(event.symbol)
         why = f"{harmless(event.code)}: {harmless(event.message)}{_against(event)}"
         return f"ORDER denied {asked} {why} ({harmless(event.order_id)})"
 
@@ -122,13 +122,13 @@ def _stamp(at: int) -> str:
     return f"{iso(at)[:19]}Z" if at else "-"
 
 
-def _asked(order: OrderSpec) -> str:
-    words = [f"{order.side} {plain(order.quantity)} {harmless(order.symbol)} {order.type}"]
+def _spec(order: OrderSpec) -> str:
+    parts = [f"{order.side} {plain(order.quantity)} {harmless(order.symbol)} {order.type}"]
     if order.stop_price is not None:
-        words.append(f"stop {order.stop_price:f}")
+        parts.append(f"stop {order.stop_price:f}")
     if order.price is not None:
-        words.append(f"@ {order.price:f}")
-    return " ".join(words)
+        parts.append(f"@ {order.price:f}")
+    return " ".join(parts)
 
 
 def _signal(event: StrategySignalEvent) -> str:
@@ -163,11 +163,11 @@ def _risk(event: LimitBreached) -> str:
     return f"RISK {harmless(event.action)} {what}"
 
 
-def _hold(event: SymbolRestricted) -> str:
+def _restriction(event: SymbolRestricted) -> str:
     symbol = harmless(event.symbol)
     if not event.restricted:
-        return f"HOLD {symbol} let go: {event.kind} is over"
-    return f"HOLD {symbol} {event.kind}: {harmless(event.message)}"
+        return f"RESTRICTION {symbol} lifted: {event.kind} is over"
+    return f"RESTRICTION {symbol} {event.kind}: {harmless(event.message)}"
 
 
 def _command(event: CommandReceived) -> str:

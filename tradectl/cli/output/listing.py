@@ -37,10 +37,10 @@ def styled(cell: Cell) -> Text:
     return Text(cell.text, cell.style, overflow="fold")
 
 
-def line(name: str, *value: Cell) -> RenderableType:
+def line(name: str, *values: Cell) -> RenderableType:
     """A name, and what is to be said under it; long values are folded beside it."""
     text = Text(overflow="fold")
-    for cell in value:
+    for cell in values:
         text.append_text(styled(cell))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=NAME_WIDTH, no_wrap=True)
@@ -49,13 +49,13 @@ def line(name: str, *value: Cell) -> RenderableType:
     return grid
 
 
-def words(value: object, style: Style = PLAIN) -> Cell:
-    return Cell(harmless(value or figures.NOTHING), style)
+def value(found: object, style: Style = PLAIN) -> Cell:
+    return Cell(harmless(found or figures.NOTHING), style)
 
 
-def names(values: Sequence[str]) -> str:
+def names(found: Sequence[str]) -> str:
     """Of orders, symbols: `a, b`, or `none`."""
-    return ", ".join(map(harmless, values)) or "none"
+    return ", ".join(map(harmless, found)) or "none"
 
 
 @dataclass(slots=True)

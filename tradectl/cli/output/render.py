@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.cells import BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
-from tradectl.cli.output.listing import Listing, console, line, names, words
+from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.documents.account import (
     FillRow,
     Halt,
@@ -109,7 +109,7 @@ def summary(summary: Summary) -> RenderableType:
     trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
-        line("ended", words(summary.reason)),
+        line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),
         line("trades", Cell(trades)),
@@ -118,7 +118,7 @@ def summary(summary: Summary) -> RenderableType:
     if bad := summary.bad_rows:
         parts.append(line("bad rows", Cell(f"{figures.count(bad)}, never traded on", WARN)))
     if summary.state_hash:
-        parts.append(line("state", words(summary.state_hash, DIM)))
+        parts.append(line("state", value(summary.state_hash, DIM)))
     if summary.journal:
         parts += _how_to_replay(summary.journal)
     return Group(*parts)
@@ -135,11 +135,11 @@ def recording(summary: RecordingSummary) -> RenderableType:
         Listing(columns.RECORDED, rows, "no symbols"),
         Text(),
         line("recorded", Cell(f"{figures.count(summary.events)} events")),
-        line("from", words(summary.source)),
+        line("from", value(summary.source)),
         line("time", Cell(figures.took(summary.elapsed_s))),
-        line("ended", words(summary.reason)),
+        line("ended", value(summary.reason)),
         line("feed", Cell(", ".join(counts))),
-        line("file", words(summary.journal)),
+        line("file", value(summary.journal)),
     )
 
 
@@ -213,7 +213,7 @@ def _machine(status: Status) -> list[RenderableType]:
             whose = f"{harmless(exchange.name)}: {names(foreign)}, left alone"
             lines.append(line("not ours", Cell(whose)))
     lines.append(line("last record", Cell(figures.count(status.last_seq))))
-    lines.append(line("state", words(status.state_hash, DIM)))
+    lines.append(line("state", value(status.state_hash, DIM)))
     return lines
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tradectl.cli.output import columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
-from tradectl.cli.output.listing import Listing, console, line, names, words
+from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.render import show
 from tradectl.documents.operations import (
     Counterfactual,
@@ -41,10 +41,10 @@ def replay(report: ReplayReport) -> RenderableType:
         line("records", Cell(records)),
         line("compared", Cell(f"{figures.count(report.compared)} decisions")),
         line("time", Cell(speed)),
-        line("state", words(report.state_hash, DIM)),
+        line("state", value(report.state_hash, DIM)),
     ]
     if report.recorded_state_hash not in (None, report.state_hash):
-        parts.append(line("recorded", words(report.recorded_state_hash, BAD)))
+        parts.append(line("recorded", value(report.recorded_state_hash, BAD)))
     if report.truncated_tail:
         torn = "the last record is torn: the run was killed while writing it; the rest is whole"
         parts.append(line("tail", Cell(torn, WARN)))
@@ -84,14 +84,14 @@ def _result(result: TradingResult) -> str:
 
 def _difference(first: Divergence | DecisionDifference | None) -> list[RenderableType]:
     fields: dict[str, Any] = asdict(first) if first is not None else {}
-    return [line(name, words(value, BAD)) for name, value in fields.items()]
+    return [line(name, value(found, BAD)) for name, found in fields.items()]
 
 
 def receipt(receipt: Receipt) -> RenderableType:
     """What was done, and what is left."""
     parts: list[RenderableType] = [_is_stopped(receipt)]
     if receipt.error:
-        parts.append(line("error", words(receipt.error, BAD)))
+        parts.append(line("error", value(receipt.error, BAD)))
     parts.append(line("cancelled", Cell(names(receipt.cancelled))))
     parts.append(line("closed", Cell(names(receipt.closed))))
     for name, left in (
@@ -138,7 +138,7 @@ def reconciliation(found: Reconciliation) -> RenderableType:
         Text(),
         Listing(columns.COMPARED_ORDERS, found.orders, "no orders"),
         *(
-            line("not reached", words(f"{row.exchange}: {row.error}", BAD))
+            line("not reached", value(f"{row.exchange}: {row.error}", BAD))
             for row in found.unreachable
         ),
     )

@@ -70,7 +70,7 @@ def restrictions(status: LiveStatus, width: int) -> list[Line]:
     reasons = figures.restrictions(status.restrictions)
     lines = [drawn([Cell(f"  {text}", WARN)], width) for text in reasons[:MOST_RESTRICTIONS]]
     if (more := len(reasons) - MOST_RESTRICTIONS) > 0:
-        lines.append(drawn([Cell(f"  and {more} more held", WARN)], width))
+        lines.append(drawn([Cell(f"  and {more} more restricted", WARN)], width))
     return lines
 
 

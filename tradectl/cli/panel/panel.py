@@ -3,7 +3,7 @@
 `render` is pure: a status and a size in, a sheet of exactly that size out. `Panel` takes the status a
 few times a second and shows its sheet on the terminal's other screen, which leaves the user's own as it
 was. The panel is an observer: it computes a sheet in a millisecond or two and leaves the writing to
-a thread, so that a terminal that takes nothing (Ctrl-S, a stuck line) holds up no trading.
+a thread, so that a terminal that takes nothing (Ctrl-S, a stuck line) delays no trading.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rich.live import Live
 
 from tradectl.cli.output import figures
 from tradectl.cli.panel import header, tables
+from tradectl.cli.panel.captured_output import captured_output
 from tradectl.cli.panel.grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
-from tradectl.cli.panel.prints import held_prints
 from tradectl.documents.run import LiveStatus
 
 WIDE = 120
@@ -76,7 +76,7 @@ class Panel:
         self._pause = 1 / refresh_per_second
 
     async def run(self, stop: asyncio.Event) -> None:
-        with held_prints(), self._screen() as screen:
+        with captured_output(), self._screen() as screen:
             while not stop.is_set():
                 width, height = self._console.size
                 sheet = render(self._status(), width, height)

@@ -1,7 +1,7 @@
 """What is printed while the panel is up.
 
 A user's strategy prints, a library warns: on the panel's screen that would be a smear, gone with
-the next frame. So what goes to the terminal meanwhile is held, the newest of it, and printed once
+the next frame. So what goes to the terminal meanwhile is kept, the newest of it, and printed once
 the panel is gone. What goes to a file or a pipe is left alone.
 """
 
@@ -18,7 +18,7 @@ MOST_PIECES = 1_000
 LONGEST_PIECE = 2_000
 
 
-class _Held(io.TextIOBase):
+class _Captured(io.TextIOBase):
     """Keeps what is written; Rich's consoles see through it by `rich_proxied_file`."""
 
     def __init__(self, file: TextIO) -> None:
@@ -48,13 +48,13 @@ class _Held(io.TextIOBase):
 
 
 @contextmanager
-def held_prints() -> Iterator[None]:
-    """Hold what is printed to a terminal, and print it at the end."""
+def captured_output() -> Iterator[None]:
+    """Keep what is printed to a terminal, and print it at the end."""
     with ExitStack() as stack:
         if sys.stdout.isatty():
-            stack.enter_context(redirect_stdout(out := _Held(sys.stdout)))
+            stack.enter_context(redirect_stdout(out := _Captured(sys.stdout)))
             stack.callback(out.release)
         if sys.stderr.isatty():
-            stack.enter_context(redirect_stderr(err := _Held(sys.stderr)))
+            stack.enter_context(redirect_stderr(err := _Captured(sys.stderr)))
             stack.callback(err.release)
         yield
