@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.monitoring import Stopwatch, until
+from tests.fixtures.monitoring import StillClock, until
 from tradectl import (
     EventBus,
     MarketDataEvent,
@@ -145,13 +145,13 @@ async def test_a_component_registered_with_the_orchestrator_is_known_to_the_moni
 
 
 async def test_a_component_that_falls_silent_turns_unhealthy_by_itself() -> None:
-    watch = Stopwatch()
-    bus = EventBus(components=ComponentRegistry(monotonic=watch))
+    clock = StillClock()
+    bus = EventBus(components=ComponentRegistry(clock))
     orchestrator = TradingOrchestrator(config(), bus=bus)
     system = System(orchestrator)
     await system.start()
     orchestrator.update_component_status("market_data_feed", "RUNNING")
-    watch.now += 121
+    clock.pass_seconds(121)
     health = await system.monitor.check_component_health("market_data_feed")
     assert (health.status, health.message) == (HealthStatus.UNHEALTHY, "no heartbeat for 121.0 s")
     assert (await system.monitor.check_component_health("risk")).status is HealthStatus.HEALTHY

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.documents import as_json
-from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, Stopwatch, settled, until
+from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, settled, until
 from tradectl.bus.core import Core
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
@@ -41,8 +41,8 @@ async def bus() -> AsyncIterator[EventBus]:
 
 
 @pytest.fixture
-def watch() -> Stopwatch:
-    return Stopwatch()
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def inbox() -> Inbox:
 
 
 @pytest.fixture
-async def manager(bus: EventBus, watch: Stopwatch, inbox: Inbox) -> AsyncIterator[AlertManager]:
+async def manager(bus: EventBus, clock: StillClock, inbox: Inbox) -> AsyncIterator[AlertManager]:
     """Impatient with its handlers, its inbox among them; time stands still."""
-    manager = AlertManager(bus, monotonic=watch, retry=IMPATIENT)
+    manager = AlertManager(bus, clock=clock, retry=IMPATIENT)
     manager.add_notification_handler(inbox)
     await manager.start()
     yield manager
@@ -130,22 +130,22 @@ async def test_handlers_hear_when_it_gets_worse_and_not_when_it_gets_better(
 
 
 async def test_a_condition_that_lasts_is_told_again_after_a_while(
-    manager: AlertManager, inbox: Inbox, watch: Stopwatch
+    manager: AlertManager, inbox: Inbox, clock: StillClock
 ) -> None:
     await stale(manager)
-    watch.now += 59
+    clock.pass_seconds(59)
     await stale(manager)
-    watch.now += 1
+    clock.pass_seconds(1)
     await stale(manager)
     assert [(await inbox.next()).count for _ in range(2)] == [1, 3]
 
 
 async def test_an_acknowledged_alert_is_told_again_only_when_it_gets_worse(
-    manager: AlertManager, inbox: Inbox, watch: Stopwatch
+    manager: AlertManager, inbox: Inbox, clock: StillClock
 ) -> None:
     alert = await stale(manager)
     assert manager.acknowledge(alert.id).status is AlertStatus.ACKNOWLEDGED
-    watch.now += 1_000
+    clock.pass_seconds(1_000)
     assert (await stale(manager)).status is AlertStatus.ACKNOWLEDGED
     assert (await stale(manager, "critical")).status is AlertStatus.ACTIVE
     assert [(await inbox.next()).count for _ in range(2)] == [1, 3]

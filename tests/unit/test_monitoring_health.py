@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.fixtures.monitoring import Inbox, StillClock, Stopwatch, until
+from tests.fixtures.monitoring import Inbox, StillClock, until
 from tradectl.bus.components import ComponentRegistry
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.time import SECOND
@@ -25,17 +25,14 @@ HEALTHY, UNKNOWN, DEGRADED, UNHEALTHY, CRITICAL = HealthStatus
 
 
 @pytest.fixture
-def watch() -> Stopwatch:
-    return Stopwatch()
+def clock() -> StillClock:
+    return StillClock(90 * SECOND)
 
 
 @pytest.fixture
-def monitor(watch: Stopwatch) -> SystemMonitor:
-    clock = StillClock(90 * SECOND)
-    bus = EventBus(components=ComponentRegistry(clock, watch))
-    return SystemMonitor(
-        bus, StateManager(bus), check_timeout=0.05, monotonic=watch, clock=clock, stall_limit=0
-    )
+def monitor(clock: StillClock) -> SystemMonitor:
+    bus = EventBus(components=ComponentRegistry(clock))
+    return SystemMonitor(bus, StateManager(bus), check_timeout=0.05, clock=clock, stall_limit=0)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +70,10 @@ async def test_before_its_first_heartbeat_a_component_is_unknown(monitor: System
     ("age", "status"), [(0, HEALTHY), (120, HEALTHY), (120.5, UNHEALTHY), (3_600, UNHEALTHY)]
 )
 async def test_a_component_lives_while_its_heart_beats(
-    monitor: SystemMonitor, watch: Stopwatch, age: float, status: HealthStatus
+    monitor: SystemMonitor, clock: StillClock, age: float, status: HealthStatus
 ) -> None:
     monitor.heartbeat("feed")
-    watch.now += age
+    clock.pass_seconds(age)
     health = await monitor.check_component_health("feed")
     assert health.status is status
     assert health.last_heartbeat == datetime(1970, 1, 1, 0, 1, 30, tzinfo=UTC)
@@ -84,11 +81,11 @@ async def test_a_component_lives_while_its_heart_beats(
 
 
 async def test_heartbeats_missed_are_counted_as_errors(
-    monitor: SystemMonitor, watch: Stopwatch
+    monitor: SystemMonitor, clock: StillClock
 ) -> None:
     monitor.heartbeat("feed")
     await monitor.check_component_health("feed")
-    watch.now += 121
+    clock.pass_seconds(121)
     health = await monitor.check_component_health("feed")
     assert (health.error_count, health.error_rate_pct) == (1, 50.0)
 

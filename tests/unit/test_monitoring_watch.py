@@ -12,7 +12,6 @@ import pytest
 from tests.fixtures.monitoring import (
     LONGEST_S,
     StillClock,
-    Stopwatch,
     settled,
     trade,
     until,
@@ -33,18 +32,13 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-def watch() -> Stopwatch:
-    return Stopwatch()
-
-
-@pytest.fixture
 def state() -> StateManager:
     return StateManager()
 
 
 @pytest.fixture
-def data(state: StateManager, clock: StillClock, watch: Stopwatch) -> DataAge:
-    return DataAge(state.books, clock, stale_after=30, monotonic=watch)
+def data(state: StateManager, clock: StillClock) -> DataAge:
+    return DataAge(state.books, clock, stale_after=30)
 
 
 def block_the_loop(seconds: float) -> None:
@@ -85,11 +79,11 @@ def test_a_symbol_that_falls_silent_is_told_once_and_once_more_when_it_is_back(
 
 @pytest.mark.parametrize("ahead", [0, 3_600])
 def test_data_without_a_time_or_from_the_future_ages_by_our_own_watch(
-    state: StateManager, data: DataAge, clock: StillClock, watch: Stopwatch, ahead: int
+    state: StateManager, data: DataAge, clock: StillClock, ahead: int
 ) -> None:
     state.books.last["A"] = trade("A", clock.at + ahead * SECOND if ahead else 0)
     assert data.changes() == []
-    watch.now += 31
+    clock.seconds += 31
     assert data.ages() == {"A": 31.0}
     assert kinds(data.changes()) == [("feed_stale", "feed:A")]
 

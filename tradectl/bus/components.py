@@ -8,9 +8,6 @@ list is the proof that it does. All else is as fresh as its last own report.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
@@ -50,14 +47,10 @@ class ComponentState(Struct):
 
 
 class ComponentRegistry:
-    """Components by name. Time is the machine's, even where the data has another: `clock` gives the
-    moment of a heartbeat, `monotonic` (seconds) its age."""
+    """Components by name. Heartbeats are by the computer's time, even where the data has another."""
 
-    def __init__(
-        self, clock: Clock | None = None, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or WallClock()
-        self._monotonic = monotonic
         self._components: dict[str, ComponentState] = {}
 
     def expect(self, name: str, *, in_loop: bool = False) -> ComponentState:
@@ -69,7 +62,10 @@ class ComponentRegistry:
     def heartbeat(self, name: str) -> ComponentState:
         """`name` is alive."""
         component = self.expect(name)
-        component.last_heartbeat, component.heartbeat_at = self._clock.now(), self._monotonic()
+        component.last_heartbeat, component.heartbeat_at = (
+            self._clock.now(),
+            self._clock.monotonic(),
+        )
         return component
 
     def report(self, name: str, status: ComponentStatus, message: str = "") -> None:
@@ -92,7 +88,7 @@ class ComponentRegistry:
     def age(self, component: ComponentState) -> float | None:
         """Seconds since its last heartbeat; None before the first."""
         at = component.heartbeat_at
-        return None if at is None else self._monotonic() - at
+        return None if at is None else self._clock.monotonic() - at
 
     def get(self, name: str) -> ComponentState | None:
         return self.all().get(name)

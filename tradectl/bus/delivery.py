@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.bus.guarded_call import answer_within, failure
 from tradectl.domain.backoff import pause_after
 from tradectl.domain.breaker import CircuitBreaker
@@ -28,6 +28,7 @@ T = TypeVar("T")
 Observer = Callable[[Any], "Awaitable[None] | None"]
 
 SLICE_NS = 5_000_000
+ticks = ComputerClock.ticks
 BREAKER_IS_OPEN = "its circuit breaker is open"
 
 
@@ -155,13 +156,13 @@ class Delivery(Generic[T]):
             if self._linger:
                 await asyncio.sleep(self._linger)
             self._filled.clear()
-            slice_end = time.perf_counter_ns() + SLICE_NS
+            slice_end = ticks() + SLICE_NS
             while (item := self.queue.take()) is not None:
                 self._busy = True
                 try:
                     if await self._deliver(item) > slice_end:
                         await asyncio.sleep(0)
-                        slice_end = time.perf_counter_ns() + SLICE_NS
+                        slice_end = ticks() + SLICE_NS
                 finally:
                     self._busy = False
             self._emptied.set()
@@ -174,7 +175,7 @@ class Delivery(Generic[T]):
         for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(pause_after(attempt, policy.backoff, policy.max_cooldown))
-            started = time.perf_counter_ns()
+            started = ticks()
             try:
                 answer = handler(item if self._argument is None else self._argument(item))
                 if answer is not None and inspect.isawaitable(answer):
@@ -191,10 +192,10 @@ class Delivery(Generic[T]):
             else:
                 return self._delivered(started)
         await self._failed(item, error, attempts)
-        return time.perf_counter_ns()
+        return ticks()
 
     def _delivered(self, started: int) -> int:
-        now = time.perf_counter_ns()
+        now = ticks()
         figures, took = self.figures, now - started
         figures.handled += 1
         figures.busy_ns += took

@@ -11,7 +11,6 @@ clock reaches them, or, on recorded data, just before the first event that lies 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -179,9 +178,9 @@ class EventBus:
         try:
             core, inputs, scheduler = self.core, self._inputs, self._scheduler
             market = inputs.market
-            stamp, note_latency = self.clock.stamp, self._latency.append
+            stamp, ticks, note_latency = self.clock.stamp, self.clock.ticks, self._latency.append
             on_recorded_time = not self.clock.live
-            started = time.perf_counter_ns()
+            started = ticks()
             turn_end = started + SLICE_NS
             while True:
                 if inputs.urgent_waiting:
@@ -198,7 +197,7 @@ class EventBus:
                 if core.outbox:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)
-                now = time.perf_counter_ns()
+                now = ticks()
                 note_latency(now - started)
                 if now - started > SLOW_STEP_NS:
                     self.slow_steps.append((core.seq, now - started))

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock, WallClock
@@ -57,7 +55,6 @@ class AlertManager:
         store: Store | None = None,
         run_id: str = "",
         clock: Clock | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
         renotify_after: float = 60.0,
         escalate_after: float = 300.0,
         flush_interval: float = 0.2,
@@ -73,7 +70,6 @@ class AlertManager:
             self._store,
             renotify_after=renotify_after,
             escalate_after=escalate_after,
-            monotonic=monotonic,
         )
         self._escalation_interval = min(1.0, escalate_after / 4)
         self._notifiers: list[Notifier] = []

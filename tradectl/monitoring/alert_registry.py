@@ -6,7 +6,6 @@ the manager does it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -40,14 +39,12 @@ class AlertRegistry:
         *,
         renotify_after: float,
         escalate_after: float,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run_id = run_id
         self._clock = clock
         self._changed = changed
         self._renotify_after = renotify_after
         self._escalate_after = escalate_after
-        self._monotonic = monotonic
         self._open: dict[tuple[str, str], OpenAlert] = {}
         self._count = 0
 
@@ -68,7 +65,7 @@ class AlertRegistry:
         self._count += 1
         alert_id, now = f"{self._run_id}-a{self._count}", self._clock.now()
         alert = Alert(alert_id, key[0], severity, message, key[1], now, now)
-        self._open[key] = OpenAlert(alert, self._monotonic())
+        self._open[key] = OpenAlert(alert, self._clock.monotonic())
         self._changed(alert)
         return alert, True
 
@@ -95,7 +92,7 @@ class AlertRegistry:
             and self._silent_for(entry, self._escalate_after)
         ]
         for entry in due:
-            entry.notified_at = self._monotonic()
+            entry.notified_at = self._clock.monotonic()
         return [entry.alert for entry in due]
 
     def _repeat(
@@ -113,11 +110,11 @@ class AlertRegistry:
         active = alert.status is AlertStatus.ACTIVE
         notify = worse or (active and self._silent_for(entry, self._renotify_after))
         if notify:
-            entry.notified_at = self._monotonic()
+            entry.notified_at = self._clock.monotonic()
         return alert, notify
 
     def _silent_for(self, entry: OpenAlert, seconds: float) -> bool:
-        return self._monotonic() - entry.notified_at >= seconds
+        return self._clock.monotonic() - entry.notified_at >= seconds
 
     def _find(self, alert_id: str) -> OpenAlert:
         for entry in self._open.values():

@@ -6,8 +6,6 @@ seconds finds the symbols that have fallen silent.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock
@@ -28,12 +26,10 @@ class DataAge:
         clock: Clock,
         *,
         stale_after: float = 30.0,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._books = books
         self._clock = clock
         self._stale_after = stale_after
-        self._monotonic = monotonic
         self._seen: dict[str, tuple[MarketDataEvent, float]] = {}
         self._stale: dict[str, bool] = {}
 
@@ -66,9 +62,9 @@ class DataAge:
             return 0.0
         seen, at = self._seen.get(event.symbol, (None, 0.0))
         if seen is not event:
-            at = self._monotonic()
+            at = self._clock.monotonic()
             self._seen[event.symbol] = event, at
-        return self._monotonic() - at
+        return self._clock.monotonic() - at
 
 
 def _stale_event(symbol: str, age: float) -> SystemEvent:

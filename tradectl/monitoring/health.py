@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.bus.components import ComponentRegistry, ComponentState
 from tradectl.bus.guarded_call import CallFailed, guarded_call
 from tradectl.domain.states import ComponentStatus
@@ -87,7 +87,7 @@ class HealthChecks:
         *,
         heartbeat_timeout: float = 120.0,
         check_timeout: float = 3.0,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
     ) -> None:
         self._components = components
         self._heartbeat_timeout = heartbeat_timeout

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,6 @@ class SystemMonitor:
         on_stall: Callable[[float], object] | None = None,
         post: Callable[[SystemEvent], object] | None = None,
         clock: Clock | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
         self._alerts = alerts
@@ -74,9 +72,9 @@ class SystemMonitor:
             bus.components,
             heartbeat_timeout=heartbeat_timeout,
             check_timeout=check_timeout,
-            monotonic=monotonic,
+            monotonic=self._clock.monotonic,
         )
-        self._data = DataAge(state.books, bus.clock, stale_after=stale_after, monotonic=monotonic)
+        self._data = DataAge(state.books, bus.clock, stale_after=stale_after)
         self._post = post or bus.post
         self._watchdog = Watchdog(self._post, limit=stall_limit, on_stall=on_stall)
         self._has_watchdog = stall_limit > 0

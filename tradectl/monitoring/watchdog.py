@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.text import described
@@ -36,7 +36,7 @@ class Watchdog:
     ) -> None:
         self._post = post
         self._limit = limit
-        self._stalls = StallDetector(limit, time.monotonic)
+        self._stalls = StallDetector(limit, ComputerClock.monotonic)
         self._on_stall = on_stall
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()

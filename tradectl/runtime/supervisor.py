@@ -6,9 +6,9 @@ A component that ran well for a while has its failures forgiven, so that one fau
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.backoff import pause_after
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.states import ComponentStatus
@@ -30,7 +30,7 @@ async def supervise(
     """
     failures = 0
     while True:
-        started = time.monotonic()
+        started = ComputerClock.monotonic()
         report(name, ComponentStatus.RUNNING, "")
         try:
             await loop()
@@ -39,7 +39,7 @@ async def supervise(
             raise
         except Exception as error:  # whatever it is, the component gets its restarts
             message = described(error)
-            if time.monotonic() - started > FORGIVEN_AFTER_S:
+            if ComputerClock.monotonic() - started > FORGIVEN_AFTER_S:
                 failures = 0
             failures += 1
             if not retry or failures > max_restarts:

@@ -7,7 +7,6 @@ memory, and may be changed by hand.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MethodType
@@ -135,7 +134,7 @@ class StateManager:
             orders=list(books.touched.values()),
             fills=books.new_fills,
             snapshot=books.snapshot() if snapshot else None,
-            taken_at=time.time_ns(),
+            taken_at=self._clock.wall(),
         )
 
     @property

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.text import harmless
@@ -73,7 +73,7 @@ class Projection:
         async with self._flushing:
             if not snapshot and not self._changed_by_hand and self._seq() == self._flushed_seq:
                 return
-            now = time.monotonic()
+            now = ComputerClock.monotonic()
             due = snapshot or now - self._snapshot_at >= self._snapshot_interval
             changes = self._changes(due)
             books = self._books
@@ -110,7 +110,7 @@ class Projection:
             await asyncio.to_thread(journal.sync)
 
     def _report_if_stalled(self, message: str) -> None:
-        now = time.monotonic()
+        now = ComputerClock.monotonic()
         if self._behind_since is None:
             self._behind_since = now
         if now - self._behind_since >= self._stalled_after and self._bus is not None:
