@@ -43,7 +43,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TimerFired,
 )
-from tradectl.domain.orders import NEXT, OrderSpec
+from tradectl.domain.orders import NEXT
 
 KINDS: tuple[type[Event], ...] = get_args(AnyEvent)
 ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -65,8 +65,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return PLAIN[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
-    if hint is OrderSpec:
-        return built(OrderSpec)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return built(hint)
     if get_origin(hint) is dict:
         key, value = get_args(hint)
         return st.dictionaries(values(key), values(value), max_size=3)

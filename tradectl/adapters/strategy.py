@@ -5,7 +5,14 @@ from __future__ import annotations
 from tradectl.adapters.adapter import Adapter
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Command, CommandReceived, Event, MarketDataEvent, Record
+from tradectl.domain.events import (
+    Command,
+    CommandReceived,
+    Event,
+    MarketDataEvent,
+    Record,
+    WarmUpReceived,
+)
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
@@ -24,9 +31,13 @@ class StrategyAdapter(Adapter):
     def attach_all(self) -> None:
         self.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)
         self.attach(CommandReceived, self._on_command, Stage.STRATEGY)
+        self.attach(WarmUpReceived, self._on_warm_up, Stage.STRATEGY)
 
     def _on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
         return self.engine.on_market(event, record.at)
+
+    def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:
+        return self.engine.warm_up(warm_up.events, record.at)
 
     def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command is Command.QUARANTINE:

@@ -89,13 +89,15 @@ class FillRow(Struct, kw_only=True, frozen=True):
 
 
 class StrategyRow(Struct, kw_only=True, frozen=True):
-    """What a strategy's own fills made of the account."""
+    """What a strategy's own fills made of the account. `warm`: it has seen as much of the market as it
+    needs; null for one that does not run."""
 
     name: str
     orders: int
     fills: int
     realized_pnl: Amount
     fees: Amount
+    warm: bool | None = None
 
 
 class Halt(Struct, kw_only=True, frozen=True):

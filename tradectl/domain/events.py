@@ -380,6 +380,16 @@ class TimerFired(Event, frozen=True, gc=False, kw_only=True):
     name: str
 
 
+class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
+    """Market data that the run `run_id` recorded before this one, oldest first: strategies get to know it
+    and say nothing about it. It moves neither prices nor books."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    run_id: str
+    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent, ...]
+
+
 AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent
     | StrategySignalEvent
@@ -388,7 +398,7 @@ AnyEvent = (
     | OrderApproved | OrderDenied | LimitBreached | SymbolRestricted
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported
-    | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired
+    | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
 
@@ -454,4 +464,5 @@ __all__ = [
     "SystemEventKind",
     "TargetComputed",
     "TimerFired",
+    "WarmUpReceived",
 ]

@@ -85,6 +85,11 @@ class EwmVolatility:
     def ready(self) -> bool:
         return self.value is not None
 
+    @property
+    def warm_up(self) -> int:
+        """Observations until what came before them has less than a ten-thousandth of the weight."""
+        return max(self._n, math.ceil(10 / self._alpha)) + 1
+
     def update(self, price: float) -> float | None:
         last, self._last = self._last, price
         if last is None:

@@ -6,6 +6,8 @@ and the reader says so (`torn`). A line that does not match its seal is damage, 
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
@@ -26,9 +28,11 @@ from tradectl.journal.writer import (
 )
 
 SEAL = b'{"seal":'
+RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
-KNOWN = (b'{"seq":', FOOTER, b'{"header":')
+KNOWN = (RECORD, FOOTER, b'{"header":')
 LONGEST_LINE = 64 * 1024 * 1024
+BLOCK = 256 * 1024
 
 
 class NotBegun(JournalError):
@@ -184,6 +188,36 @@ class JournalReader:
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE):
         yield line
+
+
+def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Record]:
+    """The records up to `last_seq`, newest first, of at most the last so many bytes.
+
+    No seal is checked: for a journal that was read before, and where a line that is missing does no
+    harm. Raises JournalError.
+    """
+    decode = msgspec.json.Decoder(Record).decode
+    try:
+        for line in _lines_backwards(path, most_bytes):
+            if line.startswith(RECORD):
+                with contextlib.suppress(msgspec.DecodeError):
+                    record = decode(line)
+                    if record.seq <= last_seq:
+                        yield record
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        floor, rest = max(0, end - most_bytes), b""
+        while end > floor:
+            start = max(floor, end - BLOCK)
+            file.seek(start)
+            rest, *lines = (file.read(end - start) + rest).split(b"\n")
+            yield from reversed(lines)
+            end = start
 
 
 def read_header(path: Path) -> Header:

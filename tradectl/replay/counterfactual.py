@@ -22,6 +22,7 @@ from tradectl.domain.events import (
     OrderInitialized,
     Record,
     StrategySignalEvent,
+    WarmUpReceived,
 )
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import read_log
@@ -30,6 +31,7 @@ from tradectl.state.books import Books
 from tradectl.state.status import money
 from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper
 
+MARKET = (MarketDataEvent, WarmUpReceived)
 DECISIONS = (StrategySignalEvent, OrderInitialized, OrderDenied)
 
 
@@ -54,8 +56,8 @@ def counterfactual(path: Path, settings: Settings) -> Counterfactual:
             for record in group:
                 recorded.fold(record)
             then += decisions_in(group)
-            ticks = [r.event for r in group if isinstance(r.event, MarketDataEvent)]
-            now += decisions_in(simulated.apply(*ticks))
+            market = [r.event for r in group if isinstance(r.event, MARKET)]
+            now += decisions_in(simulated.apply(*market))
         now += decisions_in(simulated.end_of_data())
         return Counterfactual(
             journal=str(path),

@@ -189,6 +189,7 @@ class TradingRun(Session):
         with ended_by_signals(self.end):
             try:
                 await self.open()
+                self.warm_up()
                 await self.orchestrator.start()
                 self.tell_of_recovery()
                 await screen.start(self)

@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 from msgspec.structs import asdict
 
-from tradectl.documents.account import AccountStatus, FillRow
+from tradectl.documents.account import AccountStatus, FillRow, StrategyRow
 from tradectl.documents.run import (
     BusFigures,
     LiveStatus,
@@ -62,7 +62,7 @@ class RunStatus:
         session, elapsed = self._session, self._elapsed()
         figures = msgspec.convert(session.bus.get_metrics(), BusFigures)
         return Status(
-            **asdict(account),
+            **{**asdict(account), "strategies": self._strategies(account)},
             running=True,
             mode=session.settings.mode,
             source=session.source,
@@ -122,6 +122,17 @@ class RunStatus:
             state_hash=session.state.state_hash(),
             exit_code=Halted.exit_code if session.orchestrator.halted.is_set() else 0,
         )
+
+    def _strategies(self, account: AccountStatus) -> list[StrategyRow]:
+        """Those that ever traded the account, and those that run."""
+        engine = self._session.system.strategy.engine
+        warm = {each.name: each.warm for each in engine.statistics()}
+        traded = {row.name: row for row in account.strategies}
+        new = StrategyRow(name="", orders=0, fills=0, realized_pnl="0", fees="0")
+        return [
+            msgspec.structs.replace(traded.get(name, new), name=name, warm=warm.get(name))
+            for name in sorted({*traded, *warm})
+        ]
 
     def _progress(self) -> Progress | None:
         """How far recorded data has come; None for a feed without an end."""

@@ -7,20 +7,24 @@ adds a feed and watchers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tradectl.bus.clock import Clock
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
+from tradectl.journal.reader import read_header
 from tradectl.journal.writer import Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import SHORT, changes
 from tradectl.recovery.recovery import Recovered
+from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
@@ -38,6 +42,7 @@ from tradectl.version import __version__
 LIVE_FLUSH_S = 0.25
 RECORDED_FLUSH_S = 1.0
 MOMENT = len("20240808T235415342")
+NO_LIMIT = 1 << 63
 
 
 class Session:
@@ -129,6 +134,32 @@ class Session:
         )
         await self.store.begin_run(row)
         self._entered = True
+
+    def warm_up(self) -> None:
+        """Have the strategies see what the run before recorded: the first inputs of this one."""
+        needs = self.system.strategy.engine.warm_up_needs()
+        before = self._run_before()
+        if before is None or not needs:
+            return
+        run_id, path, last_seq = before
+        with contextlib.suppress(JournalError):  # without it they are cold, as `status` says
+            events = recorded_market(path, last_seq, self.settings.symbols, needs)
+            for event in warm_up(run_id, events, self.bus.clock.now()):
+                self.bus.post(event)
+
+    def _run_before(self) -> tuple[str, Path, int] | None:
+        """The run before on the same market, with its journal and last record."""
+        recovered = self.recovered
+        if recovered is None:
+            return None
+        header, path, last_seq = recovered.header, recovered.journal, recovered.last_seq
+        with contextlib.suppress(JournalError):
+            while header.source in SHORT and header.continues:
+                path, last_seq = self.state_dir.journals / f"{header.continues}.jsonl", NO_LIMIT
+                header = read_header(path)
+        there = Settings.load(header.config).exchanges
+        is_same = header.source == self.source and there == self.settings.exchanges
+        return (header.run_id, path, last_seq) if is_same else None
 
     async def close(self, reason: str) -> None:
         """End what was begun: the journal with a footer, unless it failed, and the run's row."""

@@ -49,8 +49,8 @@ class BarBuilder:
     """
 
     __slots__ = (
-        "_close", "_end", "_high", "_last", "_low", "_max_gap", "_open", "_symbol", "_volume",
-        "interval", "late", "skipped",
+        "_close", "_end", "_high", "_interrupted", "_last", "_low", "_max_gap", "_open", "_symbol",
+        "_volume", "interval", "late", "skipped",
     )  # fmt: skip
 
     def __init__(self, interval: int, *, max_gap: int = MAX_GAP) -> None:
@@ -60,6 +60,7 @@ class BarBuilder:
         self._max_gap = max_gap
         self._symbol = ""
         self._end = self._last = 0
+        self._interrupted = False
         self._open: Decimal | None = None
         """None while no bar is open."""
         self._high = self._low = self._close = self._volume = ZERO
@@ -68,6 +69,10 @@ class BarBuilder:
     def current(self) -> BarEvent | None:
         """The bar that is still open, as it is now."""
         return None if self._open is None else self._bar(self._open)
+
+    def interrupt(self) -> None:
+        """The next event comes after a hole in the data: that is not filled with flat bars."""
+        self._interrupted = True
 
     def update(self, event: MarketDataEvent, at: int = 0) -> Sequence[BarEvent]:
         """The bars that `event` finishes, oldest first. `at` stands in where it has no time."""
@@ -123,7 +128,7 @@ class BarBuilder:
             finished.append(self._bar(self._open))
         start = ts - ts % self.interval
         missing = (start - self._end) // self.interval if self._end else 0
-        if missing > self._max_gap:
+        if missing > self._max_gap or (missing > 0 and self._interrupted):
             self.skipped += missing
         elif missing > 0:
             self._high = self._low = self._close
@@ -132,6 +137,7 @@ class BarBuilder:
                 self._end += self.interval
                 finished.append(self._bar(self._close))
         self._end = start + self.interval
+        self._interrupted = False
         return finished
 
     def _bar(self, first: Decimal) -> BarEvent:

@@ -105,6 +105,16 @@ class Strategy:
     def start(self) -> None:
         """Make the indicators. Called once, before the first event; the parameters are set."""
 
+    def warm_up(self) -> int:
+        """How many bars it must see before it is itself, or trades where it hears no bars, or quotes.
+
+        By default as many as the slowest of our indicators among its attributes; a strategy that keeps
+        other state says it here. After a restart it is shown as many out of the run before. Asked once,
+        after `start`.
+        """
+        needs = (getattr(value, "warm_up", 0) for value in vars(self).values())
+        return max((need for need in needs if type(need) is int), default=0)
+
     def on_trade(self, trade: MarketDataEvent) -> Signal | None:
         """A trade; where the data is candles, each candle as a trade at its close."""
         return None

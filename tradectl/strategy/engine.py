@@ -27,6 +27,7 @@ from tradectl.strategy.instances import (
     StrategyInstance,
     StrategyStatistics,
     SymbolSlot,
+    WarmUpNeed,
     signal_event,
 )
 from tradectl.strategy.routes import QUOTES, TRADES, BarCallbacks, Routes
@@ -60,6 +61,7 @@ class StrategyEngine:
         self._routes = Routes(self._strategies, self._slots, self._add_event)
         self._deferred: dict[tuple[str, str], SymbolSlot] = {}
         self._events: list[Event] = []
+        self._silent = False
 
     def on_market(self, event: MarketDataEvent, at: int) -> list[Event] | None:
         """The signals and failures of the strategies at `event`, dispatched at `at` (ns UTC)."""
@@ -82,6 +84,22 @@ class StrategyEngine:
             return None
         events, self._events = self._events, []
         return events
+
+    def warm_up(self, events: Iterable[MarketDataEvent], at: int) -> list[Event]:
+        """Show the strategies what was recorded before this run, oldest first. Their signals are dropped;
+        their failures are returned."""
+        failures: list[Event] = []
+        self._silent = True
+        for event in events:
+            failures += self.on_market(event, event.ts or at) or ()
+        self._silent = False
+        self._routes.interrupt()
+        return failures
+
+    def warm_up_needs(self) -> list[WarmUpNeed]:
+        """What it takes for every strategy to be warm; nothing for those that need nothing."""
+        needs = [running.warm_up_need() for running in self._strategies.values()]
+        return [need for need in needs if need.count]
 
     def quarantine(self, name: str, reason: str = "by command") -> list[Event]:
         """Give an instance no more events; its position is not touched. UsageError if unknown."""
@@ -122,6 +140,8 @@ class StrategyEngine:
                 self._emit(callback.slot, signal, at)
 
     def _emit(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
+        if self._silent:
+            return
         if slot.below_limit(at):
             slot.count(signal, at)
             self._events.append(signal)

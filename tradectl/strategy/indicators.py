@@ -2,7 +2,9 @@
 
 Each takes one observation at a time and costs the same however long it has run. `update` returns the
 new value, or None while there are too few observations; `value` keeps it and `ready` says that there
-is one. They work in floats: statistics end here and never become money.
+is one. `warm_up` is how many observations it takes until what came before them no longer matters: where
+an average remembers for ever, until that has less than a ten-thousandth of the weight. They work in
+floats: statistics end here and never become money.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ class Ema:
     @property
     def ready(self) -> bool:
         return self.value is not None
+
+    @property
+    def warm_up(self) -> int:
+        return 5 * self._n
 
     def update(self, x: float) -> float | None:
         value = self.value
@@ -69,6 +75,10 @@ class Rsi:
     def ready(self) -> bool:
         return self.value is not None
 
+    @property
+    def warm_up(self) -> int:
+        return 10 * self._n + 1
+
     def update(self, x: float) -> float | None:
         last, self._last = self._last, x
         if last is None:
@@ -101,6 +111,10 @@ class Donchian:
     @property
     def ready(self) -> bool:
         return self.high is not None
+
+    @property
+    def warm_up(self) -> int:
+        return self._n
 
     @property
     def value(self) -> tuple[float, float] | None:

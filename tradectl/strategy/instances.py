@@ -24,6 +24,9 @@ from tradectl.domain.time import SECOND
 from tradectl.strategy.bars import parse_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
 
+WARMED_BY = ("on_bar", "on_trade", "on_quote")
+"""The callback whose calls count, of those that a strategy has: the rarest."""
+
 
 class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One strategy to run."""
@@ -54,8 +57,19 @@ class StrategyStatistics(Struct, frozen=True):
     failures: int
     throttled: int
     quarantined: bool
+    warm: bool
     last_signal: str = ""
     last_signal_at: int = 0
+
+
+class WarmUpNeed(Struct, frozen=True):
+    """What an instance must have seen before it is warm: `count` calls of `callback`, at each of its
+    symbols (every symbol, if there are none); bars are `timeframe` ns long."""
+
+    callback: str
+    count: int
+    timeframe: int
+    symbols: tuple[str, ...] = ()
 
 
 class Callback:
@@ -82,6 +96,22 @@ class SymbolSlot:
         self.deferred: StrategySignalEvent | None = None
         self._emitted_at: deque[int] = deque(maxlen=limit)
         self._throttled_at: int | None = None
+        self.cold = _need(strategy)
+        """how many more calls it takes until it is warm"""
+        if self.cold:
+            self._count_calls(self.callbacks[running.warmed_by])
+
+    def _count_calls(self, callback: Callback) -> None:
+        """Until it is warm; after that counting costs nothing."""
+        call = callback.call
+
+        def counted(event: Any) -> object:
+            self.cold -= 1
+            if not self.cold:
+                callback.call = call
+            return call(event)
+
+        callback.call = counted
 
     def below_limit(self, at: int) -> bool:
         """Fewer signals than the limit were emitted in the second before `at` (ns)."""
@@ -121,6 +151,7 @@ class RunningStrategy:
         self.config = config
         self.cls = cls
         self.callbacks = cls.callbacks()
+        self.warmed_by = next(n for n in WARMED_BY if n in self.callbacks)
         self.component = f"strategy:{config.name}"
         self.timeframe = parse_timeframe(probe.timeframe)
         self.slots: dict[str, SymbolSlot] = {}
@@ -153,6 +184,17 @@ class RunningStrategy:
             self._shared = strategy
         return strategy
 
+    def warm_up_need(self) -> WarmUpNeed:
+        try:
+            probe = self.cls(
+                self.config.symbols[0] if self.config.symbols else "", **self.config.parameters
+            )
+            probe.start()
+            count = _need(probe)
+        except Exception:  # a user's code: what it cannot say it does not get
+            count = 0
+        return WarmUpNeed(self.warmed_by, count, self.timeframe, self.config.symbols)
+
     def count_signal(self, signal: StrategySignalEvent, at: int) -> None:
         self.signals += 1
         self._last_signal, self._last_signal_at = signal, at
@@ -179,6 +221,7 @@ class RunningStrategy:
             failures=self.failures,
             throttled=self.throttled,
             quarantined=self.quarantined,
+            warm=bool(self.slots) and not any(slot.cold for slot in self.slots.values()),
             last_signal=f"{last.action.value} {last.symbol}: {last.reason}" if last else "",
             last_signal_at=self._last_signal_at,
         )
@@ -197,6 +240,14 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         confidence=_fraction("confidence", signal.confidence),
         reason=_line(signal.reason),
     )
+
+
+def _need(strategy: Strategy) -> int:
+    """Raises TypeError for what is no number of calls."""
+    need = strategy.warm_up()
+    if type(need) is not int or need < 0:
+        raise TypeError(f"warm_up: expected a number of bars, trades or quotes, got {need!r:.60}")
+    return need
 
 
 def _line(reason: str) -> str:

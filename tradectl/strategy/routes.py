@@ -75,6 +75,11 @@ class Routes(dict[int, dict[str, Route]]):
             if any(s.wants_bars(symbol, timeframe) for s in self._strategies.values())
         }
 
+    def interrupt(self) -> None:
+        """There is a hole in the data before the next event."""
+        for builder in self._builders.values():
+            builder.interrupt()
+
     def _is_finest(self, feed: int, symbol: str) -> bool:
         finest = self._finest.setdefault(symbol, feed)
         if feed < finest:

@@ -96,6 +96,7 @@ def status(status: Status) -> RenderableType:
         *_not_running(status),
         *_halted(status.halt),
         *_restricted(status.restrictions),
+        *_cold(status),
         Text(),
         *_account(status.portfolio),
     ]
@@ -193,6 +194,14 @@ def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:
         ),
         line("drawdown", Cell(figures.percent(portfolio.drawdown_pct))),
     ]
+
+
+def _cold(status: Status) -> list[Text]:
+    """Strategies that have not seen enough of the market yet to be what they are."""
+    cold = [row.name for row in status.strategies if row.warm is False]
+    if not cold or not status.running:
+        return []
+    return [Text(f"not warm yet: {names(cold)}", WARN)]
 
 
 def _machine(status: Status) -> list[RenderableType]:
