@@ -16,6 +16,7 @@ from tradectl.domain.events import (
     OrderAccepted,
     OrderCanceled,
 )
+from tradectl.domain.money import decimal_text
 from tradectl.domain.orders import client_order_id
 from tradectl.state import status
 
@@ -37,7 +38,7 @@ def account_of(ledger: Ledger) -> AccountStatus:
     ],
 )
 def test_money_is_plain_and_quotients_are_cut(value: str, text: str) -> None:
-    assert status.money(Decimal(value)) == text
+    assert decimal_text(Decimal(value)) == text
 
 
 def test_a_portfolio_has_the_promised_names() -> None:

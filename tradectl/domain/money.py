@@ -80,6 +80,13 @@ def money_text(value: Decimal, currency: str = "") -> str:
     return f"{text} {currency}" if currency else text
 
 
+def decimal_text(value: Decimal) -> str:
+    """For programs: `plain`, with quotients cut to ten decimals."""
+    exponent = value.as_tuple().exponent
+    exact = isinstance(exponent, int) and exponent >= -10
+    return plain(value if exact else value.quantize(CENT_OF_A_SATOSHI))
+
+
 def plain(value: Decimal) -> str:
     """`value` without exponent or trailing zeros: equal numbers give equal text."""
     text = str(value)

@@ -18,13 +18,14 @@ from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
 from tradectl.domain.errors import JournalError
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun
-from tradectl.state.status import account_status, money
+from tradectl.state.status import account_status
 from tradectl.state.store import Changes, RunBegun, Store
 
 
@@ -76,7 +77,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
         account_id=account.account_id,
         last_seq=run.last_seq,
         events=run.last_seq,
-        pnl=money(books.profit()),
+        pnl=decimal_text(books.profit()),
         state_hash=run.state_hash,
         status=msgspec.structs.replace(
             shown or Status(),

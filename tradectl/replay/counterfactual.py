@@ -24,11 +24,11 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     WarmUpReceived,
 )
+from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import read_log
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.status import money
 from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper
 
 MARKET = (MarketDataEvent, WarmUpReceived)
@@ -67,8 +67,8 @@ def counterfactual(path: Path, settings: Settings) -> Counterfactual:
             recorded=_result(recorded.books),
             simulated=_result(simulated.books),
             difference=ResultDifference(
-                pnl=money(simulated.books.equity() - recorded.books.equity()),
-                fees=money(simulated.books.fees() - recorded.books.fees()),
+                pnl=decimal_text(simulated.books.equity() - recorded.books.equity()),
+                fees=decimal_text(simulated.books.fees() - recorded.books.fees()),
             ),
         )
 
@@ -102,6 +102,6 @@ def _result(books: Books) -> TradingResult:
         orders=account.orders_count,
         denied=account.denied_count,
         fills=account.fills_count,
-        fees=money(books.fees()),
-        pnl=money(books.profit()),
+        fees=decimal_text(books.fees()),
+        pnl=decimal_text(books.profit()),
     )

@@ -19,7 +19,7 @@ from tradectl.documents.operations import (
     Unreachable,
 )
 from tradectl.domain.errors import UsageError
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.exchange.base import OpenOrder, Proof
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
@@ -29,7 +29,6 @@ from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
 from tradectl.state.reconciliation import CASH
-from tradectl.state.status import money
 
 ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
@@ -104,11 +103,11 @@ def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[
             SymbolComparison(
                 symbol=symbol,
                 exchange=proof.exchange,
-                journal=money(ours),
-                database=money(in_database),
-                at_exchange=money(there - external),
-                external=money(external),
-                difference=money(there - external - ours),
+                journal=decimal_text(ours),
+                database=decimal_text(in_database),
+                at_exchange=decimal_text(there - external),
+                external=decimal_text(external),
+                difference=decimal_text(there - external - ours),
                 restricted=list(books.restrictions(symbol)),
                 ok=there - external == ours == in_database,
             )
@@ -121,9 +120,9 @@ def _cash(books: Books) -> CashComparison:
     stated = sum(live.cash_at.values(), ZERO) - live.external_cash - live.fees_elsewhere
     return CashComparison(
         currency=books.currency,
-        journal=money(books.cash),
-        at_exchange=money(stated),
-        difference=money(stated - books.cash),
+        journal=decimal_text(books.cash),
+        at_exchange=decimal_text(stated),
+        difference=decimal_text(stated - books.cash),
         ok=CASH not in live.discrepancies,
     )
 

@@ -19,6 +19,7 @@ from tradectl.documents.run import (
 )
 from tradectl.domain.errors import Halted
 from tradectl.domain.events import OrderFilled, Record, StrategySignalEvent
+from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
@@ -26,7 +27,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
-from tradectl.state.status import fill_row, money, portfolio_totals
+from tradectl.state.status import fill_row, portfolio_totals
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -88,7 +89,9 @@ class RunStatus:
             signals=[_signal_row(record) for record in self._signals],
             fills=[self._fill_row(record) for record in self._fills],
             alerts=[alert.row(session.run_id) for alert in self._alerts.get_active_alerts()],
-            prices={symbol: money(tick.price) for symbol, tick in session.books.last.items()},
+            prices={
+                symbol: decimal_text(tick.price) for symbol, tick in session.books.last.items()
+            },
             resources=msgspec.convert(self._monitor.resources(), Resources),
             progress=self._progress(),
         )
@@ -111,7 +114,7 @@ class RunStatus:
             denied=account.denied_count,
             fills=account.fills_count,
             portfolio=portfolio_totals(books),
-            pnl=money(books.profit()),
+            pnl=decimal_text(books.profit()),
             slippage_bps=self._slippage(),
             bad_rows=feed.bad_count if feed else 0,
             bad=dict(feed.bad) if feed else {},

@@ -19,6 +19,7 @@ from tradectl.bus.core import AnyHandler, Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.account import AccountStatus
 from tradectl.domain.errors import StateError
+from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
@@ -128,7 +129,7 @@ class StateManager:
             account_id=books.account.account_id,
             last_seq=account.last_seq,
             events=account.last_seq,
-            pnl=status.money(books.profit()),
+            pnl=decimal_text(books.profit()),
             state_hash=self.state_hash(),
             status=self.describe(account),
             orders=list(books.touched.values()),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from tradectl.documents.account import (
     AccountStatus,
     Consistency,
@@ -15,21 +13,13 @@ from tradectl.documents.account import (
     RestrictionRow,
     StrategyRow,
 )
-from tradectl.domain.money import plain
+from tradectl.domain.money import decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill
 from tradectl.state.books import Books
-
-SHOWN = Decimal("1e-10")
-
-
-def money(value: Decimal) -> str:
-    """As text, quotients cut to ten decimals."""
-    exponent = value.as_tuple().exponent
-    return plain(value if isinstance(exponent, int) and exponent >= -10 else value.quantize(SHOWN))
 
 
 def account_status(
@@ -54,17 +44,17 @@ def account_status(
 def portfolio_totals(books: Books) -> PortfolioTotals:
     return PortfolioTotals(
         currency=books.account.currency,
-        equity=money(books.equity()),
-        cash=money(books.cash),
-        realized_pnl=money(books.realized()),
-        unrealized_pnl=money(books.unrealized()),
-        fees=money(books.fees()),
-        margin_used=money(books.margin_used()),
-        exposure=money(books.exposure()),
-        drawdown_pct=money(books.drawdown() * 100),
-        initial_cash=money(books.account.initial_cash),
-        peak_equity=money(books.peak_equity),
-        turnover=money(books.account.turnover),
+        equity=decimal_text(books.equity()),
+        cash=decimal_text(books.cash),
+        realized_pnl=decimal_text(books.realized()),
+        unrealized_pnl=decimal_text(books.unrealized()),
+        fees=decimal_text(books.fees()),
+        margin_used=decimal_text(books.margin_used()),
+        exposure=decimal_text(books.exposure()),
+        drawdown_pct=decimal_text(books.drawdown() * 100),
+        initial_cash=decimal_text(books.account.initial_cash),
+        peak_equity=decimal_text(books.peak_equity),
+        turnover=decimal_text(books.account.turnover),
     )
 
 
@@ -76,12 +66,12 @@ def position_row(books: Books, position: Position) -> PositionRow:
     return PositionRow(
         symbol=position.symbol,
         side=position.side,
-        size=money(abs(position.quantity)),
-        entry_price=money(position.entry_price),
-        current_price=money(mark),
-        unrealized_pnl=money(position.unrealized(mark)),
-        realized_pnl=money(position.realized),
-        fees=money(position.fees),
+        size=decimal_text(abs(position.quantity)),
+        entry_price=decimal_text(position.entry_price),
+        current_price=decimal_text(mark),
+        unrealized_pnl=decimal_text(position.unrealized(mark)),
+        realized_pnl=decimal_text(position.realized),
+        fees=decimal_text(position.fees),
     )
 
 
@@ -104,7 +94,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         filled=plain(order.filled),
         price=None if spec.price is None else plain(spec.price),
         stop_price=None if spec.stop_price is None else plain(spec.stop_price),
-        average_price=None if average is None else money(average),
+        average_price=None if average is None else decimal_text(average),
         status=order.status,
         strategy=spec.strategy,
         reason=order.reason,
@@ -158,8 +148,8 @@ def strategy_rows(books: Books) -> list[StrategyRow]:
             name=name,
             orders=totals.orders,
             fills=totals.fills,
-            realized_pnl=money(totals.realized),
-            fees=money(totals.fees),
+            realized_pnl=decimal_text(totals.realized),
+            fees=decimal_text(totals.fees),
         )
         for name, totals in sorted(books.account.strategies.items())
     ]
