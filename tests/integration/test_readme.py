@@ -1,0 +1,46 @@
+"""The README's Python runs as it is printed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tradectl.domain.events import MarketDataEvent, SignalAction, StrategySignalEvent
+from tradectl.strategy.engine import StrategyEngine
+from tradectl.strategy.instances import StrategyInstance
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def block(with_line: str) -> str:
+    """The one block of Python that has this line."""
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    (found,) = (text for text in blocks if with_line in text.splitlines())
+    return found
+
+
+def test_the_system_in_code_trades(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("import asyncio"), str(README), "exec"), {"__name__": "__main__"})  # noqa: S102
+    portfolio = ast.literal_eval(capsys.readouterr().out)
+    assert Decimal(portfolio["fees"]) > 0
+    assert Decimal(portfolio["cash"]) < Decimal(portfolio["equity"]) < 100_000
+
+
+def test_the_strategy_of_ones_own_gives_signals(tmp_path: Path) -> None:
+    file = tmp_path / "momentum.py"
+    file.write_text(block("class Momentum(Strategy):"))
+    file.chmod(0o600)
+    engine = StrategyEngine([StrategyInstance(name="mine", strategy=f"{file}:Momentum")])
+    events = [
+        MarketDataEvent(symbol="X", price=Decimal(100 + n), volume=Decimal(1), ts=n * 10**9)
+        for n in range(1, 61)
+    ]
+    told = [e for event in events for e in engine.on_market(event, event.ts) or ()]
+    assert told
+    for signal in told:
+        assert isinstance(signal, StrategySignalEvent)
+        assert (signal.action, signal.strategy) == (SignalAction.BUY, "mine")
