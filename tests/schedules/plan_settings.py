@@ -43,7 +43,9 @@ def settings_of(plan: Plan, url: str) -> Settings:
         exchanges=(exchange,),
         portfolio=portfolio,
         risk=limits,
-        orchestrator=OrchestratorConfig(portfolio_rebalance_interval_seconds=plan.rebalance),
+        orchestrator=OrchestratorConfig(
+            portfolio_rebalance_interval_seconds=plan.rebalance, store_interval_seconds=3.0
+        ),
     )
 
 

@@ -32,10 +32,10 @@ from tests.schedules.steps import BPS, LOOKS_INTO_IT_S, Life
 from tests.schedules.stops import Stops
 from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
+from tradectl.documents.operations import Reconciliation
 from tradectl.domain.errors import ExchangeError, Halted
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.orders import OrderStatus
-from tradectl.runtime import session as sessions
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
@@ -71,7 +71,7 @@ def perform(plan: Plan, folder: Path) -> Outcome:
 def _performed(plan: Plan, folder: Path) -> Outcome:
     system = SimulatedOS(plan.seed)
     system.slow_disk = plan.slow_disk
-    with mock.patch.dict(os.environ, KEYS), mock.patch.object(sessions, "LIVE_FLUSH_S", 3.0):
+    with mock.patch.dict(os.environ, KEYS):
         performed = ScheduledRun(plan, system, folder)
         run_on(system, performed.perform())
     checker, lives = performed.checker, [life.end for life in performed.lives]
@@ -299,18 +299,19 @@ class ScheduledRun(Stops):
             await self._reconciled(life, run, accept=True)
         self.checker.compare(run.books)
         told = await self._reconciled(life, run, accept=False)
-        if not told["clean"]:
+        if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")
         life.process.send_signal(signal.SIGTERM)
         await life.process.gone.wait()
         self.checker.recovered()
 
-    async def _reconciled(self, life: Life, run: TradingRun, *, accept: bool) -> dict[str, Any]:
+    async def _reconciled(self, life: Life, run: TradingRun, *, accept: bool) -> Reconciliation:
         """Asked until the exchange could be asked."""
-        told: dict[str, Any] = {"unreachable": True, "clean": False}
         for _ in range(20):
-            told = await life.process.run(asyncio.ensure_future, compare(run, accept=accept))
-            if not told["unreachable"]:
+            told: Reconciliation = await life.process.run(
+                asyncio.ensure_future, compare(run, accept=accept)
+            )
+            if not told.unreachable:
                 break
             await asyncio.sleep(5.0)
         return told

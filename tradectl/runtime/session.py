@@ -39,7 +39,6 @@ from tradectl.system.trading_system import (
 )
 from tradectl.version import __version__
 
-LIVE_FLUSH_S = 0.25
 RECORDED_FLUSH_S = 1.0
 MOMENT = len("20240808T235415342")
 NO_LIMIT = 1 << 63
@@ -84,11 +83,12 @@ class Session:
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)
+        store_interval = settings.orchestrator.store_interval_seconds
         self.state = StateManager(
             self.bus,
             books=self.books,
             store=self.store,
-            flush_interval=LIVE_FLUSH_S if clock.live else RECORDED_FLUSH_S,
+            flush_interval=store_interval if clock.live else RECORDED_FLUSH_S,
         )
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
