@@ -1,9 +1,9 @@
-"""Who is at work on a bus: the one list of components, whoever started them.
+"""The component registry: the one list of the components on a bus, whoever started them.
 
 A component registers itself here when it starts, so the orchestrator can show it and the monitor judge
-it, and neither needs to be told of the other. Two kinds are told apart. What runs in the event loop
-itself (adapters, the state manager, feeds) is alive as long as the loop turns, and whoever looks at the
-list is the proof that it does. All else is as fresh as its last own report.
+it, and neither needs to know the other. There are two kinds. What runs in the event loop itself
+(adapters, the state manager, feeds) is alive as long as the loop turns, and that somebody reads the
+list proves that it does. All else is as fresh as its own last report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tradectl.domain.time import iso
 
 
 class Terms(Struct, frozen=True):
-    """What whoever built the system lets its components do. `paper_trading` False: without an exchange
+    """What the system's config lets its components do. `paper_trading` False: without an exchange
     there is no trading at all."""
 
     paper_trading: bool = True
@@ -54,7 +54,7 @@ class ComponentRegistry:
         self._components: dict[str, ComponentState] = {}
 
     def expect(self, name: str, *, in_loop: bool = False) -> ComponentState:
-        """Make `name` known; nothing is said of how it is."""
+        """Make `name` known, without a heartbeat."""
         component = self._components.setdefault(name, ComponentState())
         component.in_loop |= in_loop
         return component
@@ -69,7 +69,7 @@ class ComponentRegistry:
         return component
 
     def report(self, name: str, status: ComponentStatus, message: str = "") -> None:
-        """A component's word on itself, and a heartbeat. A failure counts as an error."""
+        """A component's status by its own report, which is a heartbeat as well. A failure counts as an error."""
         component = self.heartbeat(name)
         component.status, component.message = status, message
         component.error_count += status.is_failure

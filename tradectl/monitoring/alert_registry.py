@@ -83,7 +83,7 @@ class AlertRegistry:
         return None if entry is None else self._close(entry)
 
     def due_for_escalation(self) -> list[Alert]:
-        """Critical alerts to notify of again now, because nobody has acknowledge them."""
+        """Critical alerts to notify of again now, because nobody has acknowledged them."""
         due = [
             entry
             for entry in self._open.values()

@@ -1,4 +1,4 @@
-"""How well a component is: by a checker of its own, by its own word, or by the age of its heartbeat."""
+"""How well a component is: by a checker, by the status it reported, or by the age of its heartbeat."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class HealthChecks:
     async def _run_checker(
         self, name: str, component: ComponentState, count: CheckCount, checker: Checker
     ) -> ComponentHealth:
-        """The checker's own word; that it fails or says something else is an answer, too."""
+        """The checker's answer; that it fails or returns something else is one, too."""
         started = self._monotonic()
         try:
             answer: object = await guarded_call(checker, self._check_timeout)

@@ -100,9 +100,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         Names that change from run to run are left out: `run_id` at the start of the ids made in this
         run, and the account's own id.
         """
-        told = {name: getattr(self, name) for name in self.__struct_fields__}
-        told["account_id"] = ""
-        return canonical.fingerprint(told, without=f"{run_id}-", named=IDS)
+        hashed = {name: getattr(self, name) for name in self.__struct_fields__}
+        hashed["account_id"] = ""
+        return canonical.fingerprint(hashed, without=f"{run_id}-", named=IDS)
 
 
 class Fill(Struct, frozen=True, gc=False):

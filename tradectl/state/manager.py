@@ -33,7 +33,7 @@ DEFAULT_CASH = Decimal(100_000)
 
 
 def attach_books(core: Core, books: Books) -> list[AnyHandler]:
-    """Have `books` hear of every event before anybody else; those handlers that did not yet."""
+    """Attach the books' handlers that are not attached yet, before every other stage; these handlers."""
     attached: list[AnyHandler] = []
     for kind in [kind for kind in FOLD if kind.__base__ not in FOLD]:
         handler = MethodType(FOLD[kind], books)

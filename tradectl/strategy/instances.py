@@ -35,9 +35,11 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     strategy: Annotated[
         str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName"
     ]
-    symbols: Annotated[tuple[str, ...], "those it hears and trades; none means every symbol"] = ()
+    symbols: Annotated[
+        tuple[str, ...], "those whose data it gets and that it trades; none means every symbol"
+    ] = ()
     trades: Annotated[
-        str, "the symbol that its signals are about, where it is not the one it hears"
+        str, "the symbol that its signals are about, where that is not the one whose data it gets"
     ] = ""
     parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
     allocation: Annotated[Share, "share of the equity"] = ONE
