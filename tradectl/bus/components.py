@@ -69,7 +69,7 @@ class ComponentRegistry:
         return component
 
     def report(self, name: str, status: ComponentStatus, message: str = "") -> None:
-        """A component's status by its own report, which is a heartbeat as well. A failure counts as an error."""
+        """A component reports its status: a heartbeat as well. A failure counts as an error."""
         component = self.heartbeat(name)
         component.status, component.message = status, message
         component.error_count += status.is_failure
