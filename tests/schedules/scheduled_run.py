@@ -285,9 +285,8 @@ class ScheduledRun(Stops):
         live = run.books.account.reconciliation
         discrepancies = live.discrepancies if live is not None else None
         orders = [(o.spec.order_id, o.status.value) for o in run.books.working_orders()]
-        return (
-            f"holds {holds}, discrepancies {discrepancies}, orders {orders}, mode {run.books.mode}"
-        )
+        said = f"restrictions {holds}, discrepancies {discrepancies}, orders {orders}"
+        return f"{said}, trading state {run.books.trading_state}"
 
     async def _end(self) -> None:
         """Compare, end as asked, and compare what a next run would find."""

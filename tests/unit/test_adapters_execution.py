@@ -117,4 +117,4 @@ async def test_a_cancel_of_what_was_held_back_changes_nothing(harness: Execution
         CancelRejected,
     ]
     assert harness.status("o1") is OrderStatus.DENIED
-    assert harness.state.books.mode.value == "RUNNING"
+    assert harness.state.books.trading_state.value == "RUNNING"

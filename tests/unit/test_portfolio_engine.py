@@ -368,7 +368,7 @@ def test_paused_only_what_reduces_is_done(
     held: str, action: str, expected: list[tuple[str, D, bool]]
 ) -> None:
     view = account(PERPETUAL, held=held)
-    view.mode = TradingState.PAUSED
+    view.trading_state = TradingState.PAUSED
     events = engine().on_signal(signal(action, PERPETUAL), view)
     assert brief(events) == expected
     if not expected:
@@ -378,17 +378,17 @@ def test_paused_only_what_reduces_is_done(
 def test_paused_a_resting_entry_is_cancelled() -> None:
     view = account()
     work(view, Side.BUY, "5", **LIMIT)
-    view.mode = TradingState.PAUSED
+    view.trading_state = TradingState.PAUSED
     events = engine().on_signal(signal("buy"), view)
     assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_halted_nothing_is_done_but_the_wish_is_kept() -> None:
     view, chosen = account(held="5"), engine()
-    view.mode = TradingState.HALTED
+    view.trading_state = TradingState.HALTED
     assert reason(chosen.on_signal(signal("close"), view)) == "halted"
     assert chosen.rebalance(view, "schedule") == []
-    view.mode = TradingState.RUNNING
+    view.trading_state = TradingState.RUNNING
     assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(5), True)]
 
 
@@ -465,7 +465,7 @@ def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
 @pytest.mark.parametrize("mode", list(TradingState))
 def test_every_position_is_closed_in_any_mode(mode: TradingState) -> None:
     view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, "-2")
-    view.mode = mode
+    view.trading_state = mode
     events = engine().close_all(view, "emergency stop")
     assert brief(events) == [("sell", D(3), True), ("buy", D(2), True)]
     assert all(order.type is OrderType.MARKET for order in orders(events))

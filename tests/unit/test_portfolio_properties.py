@@ -45,7 +45,7 @@ def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
             reduce_only=draw(st.booleans()),
         )
         view.work(spec, draw(st.sampled_from([OrderStatus.SUBMITTED, OrderStatus.UNKNOWN])))
-    view.mode = draw(st.sampled_from(TradingState))
+    view.trading_state = draw(st.sampled_from(TradingState))
     return view, instrument
 
 
@@ -104,9 +104,9 @@ def test_not_running_nothing_is_opened(
 ) -> None:
     view, instrument = account
     made = orders(decide(view, instrument.symbol, action, strength))
-    if view.mode is TradingState.HALTED:
+    if view.trading_state is TradingState.HALTED:
         assert made == []
-    if view.mode is TradingState.PAUSED:
+    if view.trading_state is TradingState.PAUSED:
         assert all(order.reduce_only for order in made)
 
 

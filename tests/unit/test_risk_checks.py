@@ -95,7 +95,7 @@ def test_on_spot_we_see_to_it_that_an_order_only_reduces(
 @pytest.mark.parametrize("mode", [TradingState.RUNNING, TradingState.PAUSED])
 def test_what_is_not_halted_may_trade(mode: TradingState) -> None:
     view = account()
-    view.mode = mode
+    view.trading_state = mode
     assert passes(HaltCheck(), order(), view)
 
 
@@ -114,7 +114,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
     flattening: bool, spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3")
-    view.mode, view.flattening = TradingState.HALTED, flattening
+    view.trading_state, view.flattening = TradingState.HALTED, flattening
     assert passes(HaltCheck(), spec, view) == allowed
 
 
@@ -136,7 +136,7 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
 )
 def test_paused_only_what_reduces_leaves(held: str, spec: OrderSpec, allowed: bool) -> None:
     view = account(held=held)
-    view.mode = TradingState.PAUSED
+    view.trading_state = TradingState.PAUSED
     assert passes(PauseCheck(), spec, view) == allowed
 
 
@@ -152,7 +152,7 @@ def test_what_else_may_sell_counts_unless_the_exchange_sees_to_it(
     spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3")
-    view.mode = TradingState.PAUSED
+    view.trading_state = TradingState.PAUSED
     view.work(limit("110", SELL, "2", order_id="resting"))
     view.work(limit("90", BUY, "5", order_id="other side"))
     assert passes(PauseCheck(), spec, view) == allowed
@@ -453,7 +453,7 @@ def test_an_emergency_is_not_slowed_down() -> None:
     rate.remember(order(), 0)
     twice.remember(order(SELL, order_id="rejected", reduce_only=True), 0)
     view.work(limit("110", SELL))
-    view.mode, view.flattening = TradingState.HALTED, True
+    view.trading_state, view.flattening = TradingState.HALTED, True
     assert passes(rate, closing, view)
     assert passes(WorkingOrdersCheck(1), closing, view)
     assert passes(twice, closing, view)

@@ -129,7 +129,7 @@ def test_an_order_in_a_market_without_a_price_is_denied(fields: dict[str, Any]) 
 @pytest.mark.parametrize("mode", [TradingState.PAUSED, TradingState.HALTED])
 def test_the_mode_comes_first(mode: TradingState) -> None:
     view = account()
-    view.mode = mode
+    view.trading_state = mode
     assert code(RiskEngine(RiskLimits()).judge(order(quantity="NaN"), view, 0)) == mode.value
 
 
@@ -139,7 +139,7 @@ def test_an_emergency_closes_everything_at_once_past_rate_and_working_limits() -
     symbols = [f"COIN{n}USDT" for n in range(150)]
     for symbol in symbols:
         view.price(symbol, "100").hold(symbol, "1")
-    view.mode, view.flattening = TradingState.HALTED, True
+    view.trading_state, view.flattening = TradingState.HALTED, True
     for n, symbol in enumerate(symbols):
         spec = order(n, Side.SELL, symbol=symbol, reduce_only=True)
         assert code(engine.judge(spec, view, 0)) == "approved"

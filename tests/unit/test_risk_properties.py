@@ -165,7 +165,7 @@ def test_nothing_but_sane_multiples_of_the_steps_is_ever_approved(
 def test_judging_changes_nothing_in_the_account(asked: list[tuple[Side, D]]) -> None:
     view = FakeAccount().price(SPOT.symbol, MARK)
     engine = RiskEngine(LIMITS)
-    before = (view.cash, view.positions(), view.working_orders(), view.mode)
+    before = (view.cash, view.positions(), view.working_orders(), view.trading_state)
     for n, (side, quantity) in enumerate(asked):
         engine.judge(OrderSpec(f"id-{n}", SPOT.symbol, side, quantity), view, n)
-    assert (view.cash, view.positions(), view.working_orders(), view.mode) == before
+    assert (view.cash, view.positions(), view.working_orders(), view.trading_state) == before

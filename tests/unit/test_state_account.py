@@ -126,7 +126,13 @@ def test_decimals_are_strings_in_a_dump() -> None:
         {"account_id": "x"},
         {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "abc"},
         {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "1", "surprise": 1},
-        {"account_id": "x", "currency": "USDT", "initial_cash": "1", "cash": "1", "mode": "odd"},
+        {
+            "account_id": "x",
+            "currency": "USDT",
+            "initial_cash": "1",
+            "cash": "1",
+            "trading_state": "odd",
+        },
         [],
         None,
     ],
@@ -145,9 +151,10 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     told = (
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
-        b'"halted_at":0,"initial_cash":"100.5","marks":{},"mode":"RUNNING","mode_reason":"",'
+        b'"halted_at":0,"initial_cash":"100.5","marks":{},'
         b'"orders":[],"orders_count":0,"peak_equity":"100.5","positions":{},'
-        b'"reconciliation":null,"strategies":{},"turnover":"0"}'
+        b'"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
+        b'"trading_state_reason":"","turnover":"0"}'
     )
     assert account.hash("run") == hashlib.sha256(told).hexdigest()
 
@@ -202,8 +209,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "an order less": lambda a: a.orders.pop(),
     "a finished order less": lambda a: a.finished.pop(),
     "finished order reason": lambda a: setattr(a.finished[0], "reason", "other"),
-    "mode": lambda a: setattr(a, "mode", TradingState.PAUSED),
-    "mode reason": lambda a: setattr(a, "mode_reason", "x"),
+    "trading state": lambda a: setattr(a, "trading_state", TradingState.PAUSED),
+    "trading state reason": lambda a: setattr(a, "trading_state_reason", "x"),
     "halt time": lambda a: setattr(a, "halted_at", 5),
     "flattening": lambda a: setattr(a, "flattening", True),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),

@@ -202,7 +202,10 @@ def test_modes_by_example(
     ledger: Ledger, events: list[CommandReceived | LimitBreached], mode: str, reason: str
 ) -> None:
     ledger.tell(*events)
-    assert (ledger.books.mode, ledger.books.account.mode_reason) == (TradingState(mode), reason)
+    assert (ledger.books.trading_state, ledger.books.account.trading_state_reason) == (
+        TradingState(mode),
+        reason,
+    )
 
 
 def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:

@@ -75,8 +75,8 @@ async def test_what_the_books_refuse_halts_the_run() -> None:
     state = StateManager(bus, books=open_books())
     await state.start()
     play(bus, fill("t1", "nobody", "buy 1@100"))
-    assert state.books.mode.value == "HALTED"
-    assert "not ours" in state.books.account.mode_reason
+    assert state.books.trading_state.value == "HALTED"
+    assert "not ours" in state.books.account.trading_state_reason
 
 
 def test_without_anything_there_is_an_account_of_a_hundred_thousand() -> None:

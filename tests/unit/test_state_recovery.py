@@ -140,7 +140,7 @@ def test_folding_twice_from_the_start_is_folding_once(inputs: list[Event]) -> No
 def test_an_emergency_stop_among_the_records_is_folded_too() -> None:
     run = live([tick("100", ts=5), EmergencyStopReceived(reason="fire", flatten=True)])
     books = folded(recorded(run))
-    assert (books.mode, books.flattening) == (run.state.books.mode, True)
+    assert (books.trading_state, books.flattening) == (run.state.books.trading_state, True)
     assert books.state_hash(RUN) == run.hash()
 
 
@@ -148,7 +148,7 @@ def test_what_halted_the_live_run_halts_the_fold_and_is_not_booked() -> None:
     overfill = [intent("o1", "buy 2"), fill("t1", "o1", "buy 3@100"), fill("t2", "o1", "buy 1@100")]
     run = live([tick("100", ts=5), *overfill])
     books = folded(recorded(run))
-    assert books.account.mode_reason.startswith("core_error: ")
+    assert books.account.trading_state_reason.startswith("core_error: ")
     assert books.position(SPOT).quantity == 1
     assert books.state_hash(RUN) == run.hash()
 

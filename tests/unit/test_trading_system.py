@@ -116,7 +116,7 @@ def test_commands_are_inputs_like_any_other() -> None:
         made.apply(tick)
     orders = made.books.account.orders_count
     made.apply(CommandReceived(command=Command.PAUSE, reason="lunch"), at=START + 200 * SECOND)
-    assert made.books.mode.value == "PAUSED"
+    assert made.books.trading_state.value == "PAUSED"
     assert made.books.account.orders_count == orders
 
 

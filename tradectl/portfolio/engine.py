@@ -177,7 +177,7 @@ class PortfolioEngine:
         if mark is None or mark <= 0:
             return [stays(symbol, position, position, "no price yet")]
         target = self._target(instrument, mark, view)
-        if view.mode is HALTED:
+        if view.trading_state is HALTED:
             return [stays(symbol, target, position, "halted")]
         if symbol in self._stop_losses and not position:
             return [stays(symbol, target, position, "stopped out: another signal enters again")]
@@ -219,7 +219,7 @@ class PortfolioEngine:
         is confirmed, so that there are never two."""
         symbol, far = instrument.symbol, self._settings.replace_bps
         mark, position = view.mark(symbol), view.position(symbol).quantity
-        if far is None or not mark or symbol in self._waiting or view.mode is HALTED:
+        if far is None or not mark or symbol in self._waiting or view.trading_state is HALTED:
             return []
         outdated = [
             order
@@ -239,7 +239,12 @@ class PortfolioEngine:
         """See to the position's stop: place it, or cancel what does not serve any more. Nothing is done
         on the price of an earlier run, or about a position whose size is in question."""
         away, mark = self._settings.stop_loss_pct, view.mark(symbol)
-        if away is None or not mark or view.mode is HALTED or view.data_time(symbol) is None:
+        if (
+            away is None
+            or not mark
+            or view.trading_state is HALTED
+            or view.data_time(symbol) is None
+        ):
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
@@ -311,7 +316,7 @@ class PortfolioEngine:
 def _change(
     instrument: Instrument, mark: Decimal, position: Decimal, target: Decimal, view: AccountView
 ) -> PositionDelta:
-    paused = view.mode is PAUSED
+    paused = view.trading_state is PAUSED
     aim = nearer_zero(target, position) if paused else target
     quantity, misdirected = aim - position, _NONE
     working = view.working_orders(instrument.symbol)

@@ -29,7 +29,7 @@ class RiskEngine:
     def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
-        self._watches = default_limit_monitors(limits)
+        self._monitors = default_limit_monitors(limits)
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
         """The first refusal, else the order as one that may be submitted: nobody but risk makes an
@@ -49,8 +49,8 @@ class RiskEngine:
     def review(self, view: AccountView, at: int) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
-        said = (watch.look(view) for watch in self._watches)
-        return [event for event in said if event is not None]
+        breaches = (monitor.newly_breached(view) for monitor in self._monitors)
+        return [event for event in breaches if event is not None]
 
 
 def _failed(code: str, error: Exception) -> Refusal:

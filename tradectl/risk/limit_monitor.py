@@ -1,8 +1,8 @@
-"""The periodic look at the whole account.
+"""The periodic review of the whole account, limit by limit.
 
-A watch has a figure and levels of it, mildest first: alert, pause, halt. A level is said once when
-it is reached, and again only after the figure has clearly fallen below it: one that trembles around
-its limit must not ring all day.
+A monitor has a figure and levels of it, mildest first: alert, pause, halt. A level is reported once when
+it is reached, and again only after the figure has clearly fallen below it: one that trembles around its
+limit must not alert all day.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ Level = tuple[Decimal, RiskAction]
 
 
 class LimitMonitor:
-    """Looks at `figure`; `levels` ascend. `says` is the message's text for (actual, limit)."""
+    """Compares `figure` with its `levels`, which ascend. `message` is formatted with (actual, limit)."""
 
     def __init__(
         self,
         code: str,
         figure: Callable[[AccountView], Decimal],
         levels: tuple[Level, ...],
-        says: str,
+        message: str,
     ) -> None:
         self.code = code
         self._figure = figure
         self._levels = levels
-        self._says = says
+        self._message = message
         self._reached = 0
 
-    def look(self, view: AccountView) -> LimitBreached | None:
+    def newly_breached(self, view: AccountView) -> LimitBreached | None:
         """The highest level newly reached, if any."""
         actual, before = self._figure(view), self._reached
         self._reached = self._level_of(actual, before)
@@ -49,7 +49,7 @@ class LimitMonitor:
         return LimitBreached(
             source_component="risk",
             code=self.code,
-            message=self._says.format(actual=actual, limit=plain(limit)),
+            message=self._message.format(actual=actual, limit=plain(limit)),
             limit=plain(limit),
             actual=plain(actual),
             action=action,

@@ -24,7 +24,7 @@ class HaltCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         view = context.view
-        if view.mode is not HALTED:
+        if view.trading_state is not HALTED:
             return None
         if view.flattening and context.order.reduce_only and context.only_reduces:
             return None
@@ -37,7 +37,7 @@ class PauseCheck(Check):
     code = "PAUSED"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        if context.view.mode is not PAUSED or context.only_reduces:
+        if context.view.trading_state is not PAUSED or context.only_reduces:
             return None
         return self.refuse("trading is paused: only orders that reduce a position leave")
 

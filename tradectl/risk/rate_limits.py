@@ -35,7 +35,7 @@ class OrderRateCheck(RememberingCheck):
         times = self._times
         if len(times) < self._most or context.at - times[0] >= self._window:
             return None
-        if context.view.mode is HALTED:
+        if context.view.trading_state is HALTED:
             return None
         return self.refuse(
             f"{self._most} orders went out within {self._window // SECOND} s, and more may not",
@@ -57,7 +57,7 @@ class WorkingOrdersCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         working = len(context.impact.working)
-        if working < self._limit or context.view.mode is HALTED:
+        if working < self._limit or context.view.trading_state is HALTED:
             return None
         return self.refuse(
             f"{working} orders are working: the limit is {self._limit}",
@@ -85,7 +85,7 @@ class DuplicateCheck(RememberingCheck):
         if order.order_id in self._ids or context.view.seen(order.order_id):
             return self.refuse(f"an order with the id {order.order_id} was there before")
         last = self._last.get(order.symbol)
-        if last is None or context.view.mode is HALTED:
+        if last is None or context.view.trading_state is HALTED:
             return None
         before, then = last
         ago = context.at - then

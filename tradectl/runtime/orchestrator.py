@@ -222,25 +222,28 @@ class TradingOrchestrator:
         """
         if event.action == RiskAction.HALT and self._latch is not None:
             with contextlib.suppress(StateError):
-                self._latch.set(self.state_manager.books.account.mode_reason)
+                self._latch.set(self.state_manager.books.account.trading_state_reason)
 
     def _watch_for_halt(self, _: object) -> None:
         self._note_halt()
 
     def _note_halt(self) -> None:
         """A halt of the account, whoever caused it, is latched: a restart must not trade on."""
-        if self.state_manager.books.mode is not TradingState.HALTED or self.halted.is_set():
+        if (
+            self.state_manager.books.trading_state is not TradingState.HALTED
+            or self.halted.is_set()
+        ):
             return
         self.halted.set()
         if self._latch is not None:
-            self._latch.set(self.state_manager.books.account.mode_reason)
+            self._latch.set(self.state_manager.books.account.trading_state_reason)
 
     # --- questions -----------------------------------------------------------------------------------
 
     @property
     def state(self) -> str:
         """The lifecycle, or while that is RUNNING, what the account does."""
-        mode = self.state_manager.books.mode
+        mode = self.state_manager.books.trading_state
         return mode.value if self.lifecycle is Lifecycle.RUNNING else self.lifecycle.value
 
     def get_system_status(self) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def starting_account(
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        account.mode, account.mode_reason = TradingState.RUNNING, ""
+        account.trading_state, account.trading_state_reason = TradingState.RUNNING, ""
         account.halted_at, account.flattening = 0, False
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")

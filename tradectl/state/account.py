@@ -52,8 +52,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     finished: list[Order] = []
     marks: dict[str, Decimal] = {}
     strategies: dict[str, StrategyTotals] = {}
-    mode: TradingState = TradingState.RUNNING
-    mode_reason: str = ""
+    trading_state: TradingState = TradingState.RUNNING
+    trading_state_reason: str = ""
     halted_at: int = 0
     flattening: bool = False
     peak_equity: Decimal = ZERO

@@ -157,9 +157,9 @@ class Books(BooksView):
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == RiskAction.HALT:
             self._halt(f"{event.code}: {event.message}", record.at)
-        elif event.action == RiskAction.PAUSE and self.mode is TradingState.RUNNING:
-            self.account.mode = TradingState.PAUSED
-            self.account.mode_reason = f"{event.code}: {event.message}"
+        elif event.action == RiskAction.PAUSE and self.trading_state is TradingState.RUNNING:
+            self.account.trading_state = TradingState.PAUSED
+            self.account.trading_state_reason = f"{event.code}: {event.message}"
 
     def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
         self.account.at_exchange().restrict(event)
@@ -190,10 +190,13 @@ class Books(BooksView):
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
             self.account.flattening = self.account.flattening or event.flatten
-        elif event.command is Command.PAUSE and self.mode is TradingState.RUNNING:
-            self.account.mode, self.account.mode_reason = TradingState.PAUSED, event.reason
-        elif event.command is Command.RESUME and self.mode is TradingState.PAUSED:
-            self.account.mode, self.account.mode_reason = TradingState.RUNNING, ""
+        elif event.command is Command.PAUSE and self.trading_state is TradingState.RUNNING:
+            self.account.trading_state, self.account.trading_state_reason = (
+                TradingState.PAUSED,
+                event.reason,
+            )
+        elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
+            self.account.trading_state, self.account.trading_state_reason = TradingState.RUNNING, ""
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
@@ -281,8 +284,11 @@ class Books(BooksView):
             self.touched[order.spec.order_id] = order
 
     def _halt(self, reason: str, at: int) -> None:
-        if self.mode is not TradingState.HALTED:
-            self.account.mode, self.account.mode_reason = TradingState.HALTED, reason
+        if self.trading_state is not TradingState.HALTED:
+            self.account.trading_state, self.account.trading_state_reason = (
+                TradingState.HALTED,
+                reason,
+            )
             self.account.halted_at = at
 
     def _strategy(self, name: str) -> StrategyTotals:

@@ -42,8 +42,8 @@ class BooksView:
         return self.account.currency
 
     @property
-    def mode(self) -> TradingState:
-        return self.account.mode
+    def trading_state(self) -> TradingState:
+        return self.account.trading_state
 
     @property
     def flattening(self) -> bool:

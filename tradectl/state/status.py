@@ -28,7 +28,7 @@ def account_status(
     """All that the books know, as of record `last_seq`; `problems` say what does not add up in them."""
     found = problems or []
     return AccountStatus(
-        mode_reason=books.account.mode_reason,
+        mode_reason=books.account.trading_state_reason,
         portfolio=portfolio_totals(books),
         positions=[position_row(books, position) for position in books.positions()],
         open_orders=open_order_rows(books),
@@ -127,9 +127,9 @@ def fill_row(fill: Fill, account_id: str) -> FillRow:
 
 def halt(books: Books) -> Halt | None:
     account = books.account
-    if account.mode is not TradingState.HALTED:
+    if account.trading_state is not TradingState.HALTED:
         return None
-    return Halt(reason=account.mode_reason, since=iso(account.halted_at))
+    return Halt(reason=account.trading_state_reason, since=iso(account.halted_at))
 
 
 def restriction_rows(books: Books) -> list[RestrictionRow]:
