@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from tradectl.config.render import effective
+from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
@@ -30,6 +32,7 @@ FOLDER = Path(__file__).parent
 DOCUMENTS: dict[str, Any] = {
     "alerts": list[AlertRow],
     "clear-halt": HaltCleared,
+    "config show": Settings,
     "doctor": DoctorReport,
     "emergency-stop": Receipt,
     "exchanges": list[ExchangeRow],
@@ -41,7 +44,7 @@ DOCUMENTS: dict[str, Any] = {
     "reconcile": Reconciliation,
     "record": RecordingSummary,
     "replay": ReplayReport,
-    "replay-config": Counterfactual,
+    "replay -c": Counterfactual,
     "resume": StateChange,
     "run": Summary,
     "runs": list[RunRow],
@@ -64,7 +67,7 @@ def schema(name: str) -> bytes:
 
 
 def stored(name: str) -> Path:
-    return FOLDER / f"{name}.json"
+    return FOLDER / f"{'-'.join(name.replace('-', ' ').split())}.json"
 
 
 def check_output(words: Sequence[object], out: str) -> None:
@@ -74,12 +77,15 @@ def check_output(words: Sequence[object], out: str) -> None:
     if name is None or not out.startswith(("{", "[")):
         return
     document = msgspec.json.decode(out, type=DOCUMENTS[name])
-    assert json.loads(msgspec.json.encode(document)) == json.loads(out), name
+    whole = effective(document) if isinstance(document, Settings) else document
+    assert json.loads(msgspec.json.encode(whole)) == json.loads(out), name
 
 
 def name_of(words: Sequence[str]) -> str | None:
     """Whose contract holds for the command; None for one that prints no document, or many."""
     if "--json" not in words or MANY & {*words}:
         return None
+    if words[:2] == ["config", "show"]:
+        return "config show"
     name = next((word for word in words if word in DOCUMENTS), None)
-    return "replay-config" if name == "replay" and {"-c", "--config"} & {*words} else name
+    return "replay -c" if name == "replay" and {"-c", "--config"} & {*words} else name

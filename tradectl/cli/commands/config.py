@@ -36,8 +36,6 @@ def init(
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what a run would use. Defaults, file and environment together, without secrets."""
-    import msgspec
-
     from tradectl.config.load import load_settings
     from tradectl.config.render import describe, effective
 
@@ -45,7 +43,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if config is None and DEFAULT_FILE.exists():
         typer.echo(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
     if as_json:
-        print_json(msgspec.to_builtins(effective(settings)))
+        print_json(effective(settings))
     else:
         typer.echo(describe(settings), nl=False)
 
