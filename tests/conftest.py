@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import decimal
 import functools
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 
 import pytest
@@ -35,12 +34,20 @@ def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(deep=config.getoption("--deep"))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """No test may leave a process behind: what still runs is killed, and the suite has failed."""
-    if left := processes.end_all():
-        print("left behind by a test: " + "; ".join(left), file=sys.stderr)
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+@pytest.fixture(scope="session", autouse=True)
+def fork_servers() -> Iterator[None]:
+    """Those that tests start end with the tests."""
+    processes.become_subreaper()
+    yield
+    processes.end_fork_servers()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_behind(fork_servers: None) -> Iterator[None]:
+    """No test leaves a process behind: what still runs after those of its module is killed, and told."""
+    yield
+    left = processes.kill_left_behind()
+    assert not left, f"left behind by the tests of this module: {left}"
 
 
 def pytest_report_header() -> str:

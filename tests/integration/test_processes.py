@@ -1,0 +1,45 @@
+"""The processes of the tests are real: a forked one and the executable cannot be told apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import processes
+from tests.fixtures.command import Running, command, tradectl
+
+
+@pytest.mark.parametrize(
+    "words", ["--version", "strategies --json", "config show", "run --nonsense", "replay nowhere"]
+)
+def test_a_forked_command_answers_as_the_executable_does(words: str) -> None:
+    forked, begun = (command(*words.split(), executable=it) for it in (False, True))
+    assert forked == begun
+
+
+def test_it_has_an_id_and_a_session_of_its_own_and_dies_of_a_signal(tmp_path: Path) -> None:
+    with Running(tmp_path / "state") as run:
+        run.line(" journal ")
+        pid = run.process.pid
+        assert os.getsid(pid) == os.getpgid(pid) == pid
+        assert run.process.poll() is None
+        run.send(signal.SIGKILL)
+        assert run.end().code == -signal.SIGKILL
+
+
+def test_it_lives_in_the_environment_that_it_is_given(tmp_path: Path) -> None:
+    answer = command("status", "--json", TRADECTL_STATE_DIR=str(tmp_path / "elsewhere"))
+    assert answer.document()["running"] is False
+    assert tradectl(tmp_path, "run", TRADECTL__MODE="nonsense").code == 2
+    assert "TRADECTL__MODE" not in os.environ
+
+
+def test_what_is_left_behind_is_found_and_ended() -> None:
+    subprocess.run(["sh", "-c", "sleep 1000 & sleep 1001 &"], check=True)
+    left = processes.kill_left_behind()
+    assert sorted(line.partition(": ")[2] for line in left) == ["sleep 1000", "sleep 1001"]
+    assert processes.kill_left_behind() == []
