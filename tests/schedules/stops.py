@@ -7,9 +7,10 @@ import signal
 
 from tests.fixtures.documents import as_json
 from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
+from tradectl.bus.clock import WallClock
 from tradectl.domain.errors import ExchangeError
 from tradectl.domain.states import TradingState
-from tradectl.operations.emergency_stop import _finishing_run as finishing_run
+from tradectl.operations.emergency_stop import EmergencyStop
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.in_process_stop import Stop
@@ -86,14 +87,13 @@ class Stops(Steps):
 
     async def _finish(self, flatten: bool) -> None:
         state_dir = StateDir(self.folder)
-        deadline = asyncio.get_running_loop().time() + 8.0
         try:
             with state_dir.owned():
                 recovered = recover(state_dir, LIVE_ACCOUNT)
                 if recovered is None:
                     return
-                stop = Stop(flatten=flatten)
-                told = await finishing_run(state_dir, recovered, WHY, stop, deadline)
+                stop = EmergencyStop(state_dir, WHY, Stop(flatten=flatten), 8.0, WallClock())
+                told = await stop.finishing_run(recovered)
         except ExchangeError:
             return
         except Exception as error:  # nothing else may ever fall out of it

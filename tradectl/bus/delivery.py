@@ -96,7 +96,9 @@ class Delivery(Generic[T]):
         self.handler = handler
         self.queue = queue
         self.figures = Figures()
-        self.breaker = CircuitBreaker(policy.failures, policy.cooldown, policy.max_cooldown)
+        self.breaker = CircuitBreaker(
+            policy.failures, policy.cooldown, policy.max_cooldown, clock=ComputerClock.monotonic
+        )
         self._policy = policy
         self._on_dead = on_dead
         self._on_open = on_open

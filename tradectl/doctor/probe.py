@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ExchangeError, NotExecuted, TradectlError, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
@@ -203,7 +203,7 @@ async def receive(
     symbols: Sequence[str],
     channels: Sequence[str],
     seconds: float,
-    now: Callable[[], int] = time.time_ns,
+    now: Callable[[], int] = ComputerClock.wall,
 ) -> ReceivedData:
     """Until every symbol brought something on any channel, or `seconds` are over."""
     received = ReceivedData()

@@ -6,7 +6,6 @@ closed --(failures in a row)--> open --(cooldown)--> half open --success--> clos
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from tradectl.domain.backoff import pause_after
@@ -20,7 +19,8 @@ class CircuitBreaker:
         max_failures: int = 5,
         cooldown: float = 1.0,
         max_cooldown: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
+        *,
+        clock: Callable[[], float],
     ) -> None:
         self.failures = 0
         self._max_failures = max_failures

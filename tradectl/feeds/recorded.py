@@ -6,11 +6,11 @@ by time. Bad rows are left out, counted and shown in `progress`; too many of the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY
@@ -46,7 +46,7 @@ class RecordedFeed:
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
-        self._latest = (time.time_ns() if now_ns is None else now_ns) + DAY
+        self._latest = (ComputerClock.wall() if now_ns is None else now_ns) + DAY
         self._max_bad_share = max_bad_share
         self._batch_size = batch_size
         self._asked = tuple(dict.fromkeys(symbols))

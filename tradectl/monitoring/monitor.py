@@ -149,11 +149,11 @@ class SystemMonitor:
     # --- every interval ------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+        monotonic = self._clock.monotonic
         while True:
-            due = loop.time() + self._interval
+            due = monotonic() + self._interval
             await asyncio.sleep(self._interval)
-            self._loop_lag_ms = round(max(0.0, loop.time() - due) * 1000, 1)
+            self._loop_lag_ms = round(max(0.0, monotonic() - due) * 1000, 1)
             try:
                 await self._check_all()
             except Exception:  # the next check comes, whatever became of this one

@@ -15,19 +15,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from tradectl.bus.clock import Clock, WallClock
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.operations import Receipt, StopReport
 from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import Order
-from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described
 from tradectl.journal.reader import NotBegun, read_header
@@ -49,7 +47,13 @@ LEAST_S = 1.0
 
 
 def emergency_stop(
-    state_dir: StateDir, reason: str, *, flatten: bool, timeout: float, everything: bool = False
+    state_dir: StateDir,
+    reason: str,
+    *,
+    flatten: bool,
+    timeout: float,
+    everything: bool = False,
+    clock: Clock | None = None,
 ) -> Receipt:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
     With `everything` the orders of others on the same exchange account are cancelled, too.
@@ -58,39 +62,176 @@ def emergency_stop(
     the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
     state_dir.check()
-    started = time.monotonic()
     stop = Stop(flatten=flatten, everything=everything)
-    _get_ready(state_dir)
-    not_latched = None
-    with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
-        state_dir.create()
-    try:
-        state_dir.latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
-    except StateError as error:
-        not_latched = str(error)
-    latched_ms = _ms_since(started)
-    killed = None
-    report = _through_the_process(state_dir, reason, stop, timeout * ANSWER_SHARE)
-    method = "direct" if report is None else "control"
-    if report is None:
-        killed = _end_the_process(state_dir)
-        report = _directly(state_dir, killed, reason, stop, started + timeout)
-    else:
-        report = _and_other_accounts(state_dir, report, reason, stop, started + timeout)
-    errors = [error for error in (not_latched, report.error) if error]
-    return Receipt(
-        **asdict(replace(report, error="; ".join(errors) or None)),
-        reason=reason,
-        flatten=flatten,
-        latched=not_latched is None,
-        latched_ms=latched_ms,
-        confirmed_ms=_ms_since(started),
-        method=method,
-        killed=killed,
-    )
+    return EmergencyStop(state_dir, reason, stop, timeout, clock or WallClock()).execute()
 
 
-def _get_ready(state_dir: StateDir) -> None:
+class EmergencyStop:
+    """One emergency stop of what trades in `state_dir`, from its latch to its receipt."""
+
+    def __init__(
+        self, state_dir: StateDir, reason: str, stop: Stop, timeout: float, clock: Clock
+    ) -> None:
+        self._dir = state_dir
+        self._reason = reason
+        self._stop = stop
+        self._clock = clock
+        self._timeout = timeout
+        self._started = clock.monotonic()
+        self._deadline = self._started + timeout
+
+    def execute(self) -> Receipt:
+        _load_ahead(self._dir)
+        not_latched = self._latch()
+        latched_ms = self._ms()
+        killed = None
+        report = self._through_the_process()
+        method = "direct" if report is None else "control"
+        if report is None:
+            killed = self._end_the_process()
+            report = self._directly(killed)
+        else:
+            report = self._and_other_accounts(report)
+        errors = [error for error in (not_latched, report.error) if error]
+        return Receipt(
+            **asdict(replace(report, error="; ".join(errors) or None)),
+            reason=self._reason,
+            flatten=self._stop.flatten,
+            latched=not_latched is None,
+            latched_ms=latched_ms,
+            confirmed_ms=self._ms(),
+            method=method,
+            killed=killed,
+        )
+
+    def _latch(self) -> str | None:
+        """Why it could not be set; None when it is."""
+        with contextlib.suppress(StateError):  # where nothing can be made the latch has its spare
+            self._dir.create()
+        state = TradingState.FLATTENING if self._stop.flatten else TradingState.HALTED
+        try:
+            self._dir.latch.set(self._reason, state)
+        except StateError as error:
+            return str(error)
+        return None
+
+    def _ms(self) -> float:
+        """Since the beginning."""
+        return round((self._clock.monotonic() - self._started) * 1000, 1)
+
+    # --- by the running process -------------------------------------------------------------------
+
+    def _through_the_process(self) -> StopReport | None:
+        """What the running process says that it did; None when it said nothing, or did not finish."""
+        owner = self._dir.owner()
+        if owner is None or _is_stopped(owner):
+            return None
+        try:
+            report = ask(
+                self._dir.socket,
+                "emergency_stop",
+                StopReport,
+                timeout=self._timeout * ANSWER_SHARE,
+                reason=self._reason,
+                flatten=self._stop.flatten,
+                everything=self._stop.everything,
+            )
+        except (NotRunning, ControlError, TimeoutError, OSError):
+            return None
+        return report if report.confirmed else None
+
+    def _and_other_accounts(self, done: StopReport) -> StopReport:
+        """A run knows its own account only: what another one before it left open is finished once the
+        run has ended."""
+        paths = [path for path in _journals_to_finish(self._dir, None) if path.name != done.journal]
+        try:
+            paths = [path for path in paths if self._is_unfinished(path)]
+            self._wait_for_the_end(self._deadline if paths else 0.0)
+            for path in paths:
+                with self._dir.owned():
+                    done = done.with_other(self._finished(path))
+        except Exception as error:  # whatever failed, the receipt must say so
+            done = done.with_other(_failed(self._dir, error))
+        return done
+
+    def _is_unfinished(self, path: Path) -> bool:
+        recovered = recover_from(path, StateReader(self._dir.db))
+        return self._has_work(recovered) or not recovered.clean
+
+    def _has_work(self, recovered: Recovered) -> bool:
+        """There is something to be cancelled or closed."""
+        left = _left(recovered)
+        return bool(left.open_orders_left or (self._stop.flatten and left.positions_left))
+
+    # --- in its place -----------------------------------------------------------------------------
+
+    def _end_the_process(self) -> int | None:
+        """SIGKILL whoever holds the lock (a stopped process does not hear anything less), and wait."""
+        owner = self._dir.owner()
+        if owner is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner, signal.SIGKILL)
+        self._wait_for_the_end(self._clock.monotonic() + DIES_WITHIN_S)
+        return owner
+
+    def _wait_for_the_end(self, deadline: float) -> None:
+        while self._dir.owner() is not None and self._clock.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _directly(self, killed: int | None) -> StopReport:
+        """Finish the job of the process that was ended, and of every account that goes on."""
+        done = StopReport()
+        try:
+            with self._dir.owned():
+                for path in _journals_to_finish(self._dir, killed):
+                    done = done.with_other(self._finished(path))
+        except Exception as error:  # whatever failed, the receipt must say so, and what may be left
+            done = done.with_other(_failed(self._dir, error))
+        return done
+
+    def _finished(self, path: Path) -> StopReport:
+        recovered = None
+        try:
+            recovered = recover_from(path, StateReader(self._dir.db))
+            return self._finish(recovered)
+        except (
+            Exception
+        ) as error:  # one account that cannot be finished must not keep the other open
+            return _failed(self._dir, error, recovered)
+
+    def _finish(self, recovered: Recovered) -> StopReport:
+        """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper;
+        what an exchange has, only the exchange can tell."""
+        is_live = recovered.header.account == LIVE_ACCOUNT
+        if recovered.clean and not is_live and not self._has_work(recovered):
+            return _left(recovered)
+        return asyncio.run(self.finishing_run(recovered))
+
+    async def finishing_run(self, recovered: Recovered) -> StopReport:
+        """A run that does this alone. Raises ExchangeError, StateError, JournalError."""
+        from tradectl.runtime.short_run import short_run
+
+        account = recovered.account
+        held = [p.symbol for p in account.positions.values() if p.quantity]
+        run = short_run(
+            self._dir, recovered, source="emergency", reason=f"emergency stop: {self._reason}"
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            left = max(LEAST_S, self._deadline - self._clock.monotonic())
+            try:
+                async with asyncio.timeout(left):
+                    session = await stack.enter_async_context(run)
+            except TimeoutError:
+                raise NotExecuted("the exchange did not answer in time") from None
+            if not session.gateway.outside:
+                for symbol in held:
+                    session.bus.post(_last_known_price(symbol, account.marks))
+            await session.bus.dispatched()  # the stop goes first where both wait
+            return await stop_session(session, self._reason, self._stop, self._deadline)
+
+
+def _load_ahead(state_dir: StateDir) -> None:
     """Import what a live account is finished with while the running process is asked: it takes long."""
     with contextlib.suppress(TradectlError, OSError):
         if last_journal(state_dir, LIVE_ACCOUNT) is not None:
@@ -99,74 +240,13 @@ def _get_ready(state_dir: StateDir) -> None:
             threading.Thread(target=load_ahead, daemon=True).start()
 
 
-def _through_the_process(
-    state_dir: StateDir, reason: str, stop: Stop, timeout: float
-) -> StopReport | None:
-    """What the running process says that it did; None when it said nothing, or did not finish."""
-    owner = state_dir.owner()
-    if owner is None or _is_stopped(owner):
-        return None
-    try:
-        report = ask(
-            state_dir.socket,
-            "emergency_stop",
-            StopReport,
-            timeout=timeout,
-            reason=reason,
-            flatten=stop.flatten,
-            everything=stop.everything,
-        )
-    except (NotRunning, ControlError, TimeoutError, OSError):
-        return None
-    return report if report.confirmed else None
-
-
-def _and_other_accounts(
-    state_dir: StateDir, done: StopReport, reason: str, stop: Stop, deadline: float
-) -> StopReport:
-    """A run knows its own account only: what another one before it left open is finished once the
-    run has ended."""
-    paths = [path for path in _journals_to_finish(state_dir, None) if path.name != done.journal]
-    try:
-        paths = [path for path in paths if _is_unfinished(state_dir, path, stop)]
-        while paths and state_dir.owner() is not None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        for path in paths:
-            with state_dir.owned():
-                done = done.with_other(_finished(state_dir, path, reason, stop, deadline))
-    except Exception as error:  # whatever failed, the receipt must say so
-        done = done.with_other(_failed(state_dir, error))
-    return done
-
-
-def _is_unfinished(state_dir: StateDir, path: Path, stop: Stop) -> bool:
-    recovered = recover_from(path, StateReader(state_dir.db))
-    left = _left(recovered.account.orders, recovered.account.positions.values())
-    to_do = left.open_orders_left or (stop.flatten and left.positions_left)
-    return bool(to_do) or not recovered.clean
-
-
 def _is_stopped(process: int) -> bool:
     """By the kernel's word, where it gives one: who is stopped answers nobody, and is not waited for."""
     try:
-        told = Path(f"/proc/{process}/stat").read_text()
+        stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return False
-    return told.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
-
-
-def _directly(
-    state_dir: StateDir, killed: int | None, reason: str, stop: Stop, deadline: float
-) -> StopReport:
-    """Finish the job of the process that was ended, and of every account that goes on."""
-    done = StopReport()
-    try:
-        with state_dir.owned():
-            for path in _journals_to_finish(state_dir, killed):
-                done = done.with_other(_finished(state_dir, path, reason, stop, deadline))
-    except Exception as error:  # whatever failed, the receipt must say so, and what may be left
-        done = done.with_other(_failed(state_dir, error))
-    return done
+    return stat.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
 
 
 def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
@@ -178,15 +258,13 @@ def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
     return [*dict.fromkeys(path for path in found if path is not None)]
 
 
-def _finished(
-    state_dir: StateDir, path: Path, reason: str, stop: Stop, deadline: float
-) -> StopReport:
-    recovered = None
-    try:
-        recovered = recover_from(path, StateReader(state_dir.db))
-        return _finish(state_dir, recovered, reason, stop, deadline)
-    except Exception as error:  # one account that cannot be finished must not keep the other open
-        return _failed(state_dir, error, recovered)
+def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
+    """The newest journal; one that was killed before its header was whole has not traded yet."""
+    for path in reversed(state_dir.journal_files()):
+        with contextlib.suppress(NotBegun):
+            read_header(path)
+            return path
+    return None
 
 
 def _failed(
@@ -202,7 +280,7 @@ def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
         with contextlib.suppress(TradectlError):
             recovered = recover(state_dir)
     if recovered is not None:
-        return _left(recovered.account.orders, recovered.account.positions.values())
+        return _left(recovered)
     status = None
     with contextlib.suppress(StateError):
         run = StateReader(state_dir.db).last_run()
@@ -215,67 +293,13 @@ def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
     )
 
 
-def _left(orders: Iterable[Order], positions: Iterable[Position]) -> StopReport:
+def _left(recovered: Recovered) -> StopReport:
+    """What is open by the journal."""
+    account = recovered.account
     return StopReport(
-        open_orders_left=[order.spec.order_id for order in orders],
-        positions_left=[p.symbol for p in positions if p.quantity],
+        open_orders_left=[order.spec.order_id for order in account.orders],
+        positions_left=[p.symbol for p in account.positions.values() if p.quantity],
     )
-
-
-def _end_the_process(state_dir: StateDir) -> int | None:
-    """SIGKILL whoever holds the lock (a stopped process does not hear anything less), and wait."""
-    owner = state_dir.owner()
-    if owner is None:
-        return None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(owner, signal.SIGKILL)
-    deadline = time.monotonic() + DIES_WITHIN_S
-    while state_dir.owner() is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return owner
-
-
-def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
-    """The newest journal; one that was killed before its header was whole has not traded yet."""
-    for path in reversed(state_dir.journal_files()):
-        with contextlib.suppress(NotBegun):
-            read_header(path)
-            return path
-    return None
-
-
-def _finish(
-    state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
-) -> StopReport:
-    """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper; what
-    an exchange has, only the exchange can tell."""
-    account = recovered.account
-    left = _left(account.orders, account.positions.values())
-    to_do = left.open_orders_left or (stop.flatten and left.positions_left)
-    if recovered.clean and not to_do and recovered.header.account != LIVE_ACCOUNT:
-        return left
-    return asyncio.run(_finishing_run(state_dir, recovered, reason, stop, deadline))
-
-
-async def _finishing_run(
-    state_dir: StateDir, recovered: Recovered, reason: str, stop: Stop, deadline: float
-) -> StopReport:
-    from tradectl.runtime.short_run import short_run
-
-    account = recovered.account
-    held = [p.symbol for p in account.positions.values() if p.quantity]
-    run = short_run(state_dir, recovered, source="emergency", reason=f"emergency stop: {reason}")
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            async with asyncio.timeout(max(LEAST_S, deadline - time.monotonic())):
-                session = await stack.enter_async_context(run)
-        except TimeoutError:
-            raise NotExecuted("the exchange did not answer in time") from None
-        if not session.gateway.outside:
-            for symbol in held:
-                session.bus.post(_last_known_price(symbol, account.marks))
-        await session.bus.dispatched()  # the stop goes first where both wait
-        return await stop_session(session, reason, stop, deadline)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:
@@ -288,5 +312,4 @@ def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent
     )
 
 
-def _ms_since(started: float) -> float:
-    return round((time.monotonic() - started) * 1000, 1)
+__all__ = ["EmergencyStop", "emergency_stop"]

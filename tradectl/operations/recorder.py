@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -126,7 +125,8 @@ class Recording:
             now=clock.now,
         )
         self._on_progress = on_progress
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock.monotonic()
         self._by_symbol: Counter[str] = Counter(dict.fromkeys(symbols, 0))
         self._ended = asyncio.Event()
         self._reason = ""
@@ -217,12 +217,12 @@ class Recording:
 
     async def _report_progress(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await self._clock.sleep(REPORT_EVERY_S)
             self._report()
 
     def _progress(self) -> RecordingProgress:
         return RecordingProgress(
-            elapsed_s=round(time.monotonic() - self._started, 3),
+            elapsed_s=round(self._clock.monotonic() - self._started, 3),
             events=sum(self._by_symbol.values()),
             by_symbol=dict(self._by_symbol),
             data_age_s=self._feed.ages(),

@@ -9,7 +9,6 @@ of this, however often, leaves nothing out.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import msgspec
@@ -29,12 +28,12 @@ from tradectl.state.status import account_status
 from tradectl.state.store import Changes, RunBegun, Store
 
 
-async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> None:
+async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now: int) -> None:
     """Store what the database misses of `recovered` and of the runs before it. Raises StateError."""
     reader = StateReader(state_dir.db)
     for run in _unknown_runs_before(recovered, state_dir, reader):
-        await _store(run, store, reader)
-    await _store(recovered, store, reader)
+        await _store(run, store, reader, now)
+    await _store(recovered, store, reader, now)
 
 
 def _unknown_runs_before(
@@ -56,7 +55,7 @@ def _is_complete(run: StoredRun | None) -> bool:
     return run is not None and run.ended_at is not None
 
 
-async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
+async def _store(run: Recovered, store: Store, reader: StateReader, now: int) -> None:
     """All of it, and last of all that it has ended: that makes it complete."""
     header, account = run.header, run.account
     known = reader.run(run.run_id)
@@ -88,6 +87,6 @@ async def _store(run: Recovered, store: Store, reader: StateReader) -> None:
     )
     await store.write(changes)
     if run.footer is None:
-        await store.end_run(run.run_id, iso(time.time_ns()), "crashed")
+        await store.end_run(run.run_id, iso(now), "crashed")
     else:
         await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)

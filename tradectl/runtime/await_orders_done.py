@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
+from tradectl.bus.clock import Clock
 from tradectl.domain.positions import Position
 from tradectl.state.books import Books
 
 LOOK_EVERY_S = 0.005
 
 
-async def settled(books: Books, within: float) -> bool:
+async def await_orders_done(books: Books, within: float, clock: Clock) -> bool:
     """Wait, `within` seconds, until no order works and no position is open that is to be closed."""
-    deadline = time.monotonic() + within
+    deadline = clock.monotonic() + within
     while books.working_orders() or (books.flattening and _closable(books)):
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             return False
-        await asyncio.sleep(LOOK_EVERY_S)
+        await clock.sleep(LOOK_EVERY_S)
     return True
 
 

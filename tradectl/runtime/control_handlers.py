@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from tradectl.control.server import Handler
@@ -48,7 +47,7 @@ def control_handlers(
         reason: str, flatten: bool = False, everything: bool = False
     ) -> StopReport:
         stop = Stop(flatten=flatten, everything=everything)
-        deadline = time.monotonic() + EMERGENCY_TIMEOUT_S
+        deadline = session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
         report = await stop_session(session, reason, stop, deadline)
         end("halted")
         return report

@@ -1,9 +1,7 @@
-"""Pumps bring a feed's market data to the bus, at the feed's pace or as fast as the bus takes it."""
+"""Feed drivers bring market data to the bus, at the feed's pace or as fast as the bus takes it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Protocol
 
 from tradectl.bus.event_bus import EventBus
@@ -50,10 +48,10 @@ class RecordedFeedDriver:
 
     async def _play(self, batch: list[MarketDataEvent], speed: float) -> None:
         if not self._first_ts:
-            self._first_ts, self._started_at = batch[0].ts, time.monotonic()
+            self._first_ts, self._started_at = batch[0].ts, self._bus.clock.monotonic()
         sent = 0
         while sent < len(batch):
-            elapsed = (time.monotonic() - self._started_at) * speed
+            elapsed = (self._bus.clock.monotonic() - self._started_at) * speed
             reached = self._first_ts + int(elapsed * SECOND)
             due = sent
             while due < len(batch) and batch[due].ts <= reached:
@@ -63,7 +61,7 @@ class RecordedFeedDriver:
                 sent = due
             else:
                 ahead = (batch[sent].ts - reached) / SECOND / speed
-                await asyncio.sleep(min(ahead, LONGEST_NAP_S))
+                await self._bus.clock.sleep(min(ahead, LONGEST_NAP_S))
 
 
 class LiveFeedDriver:
@@ -79,4 +77,4 @@ class LiveFeedDriver:
             events = self._feed.advance(self._bus.clock.now())
             if events:
                 self._bus.post_market(events)
-            await asyncio.sleep(self._interval)
+            await self._bus.clock.sleep(self._interval)

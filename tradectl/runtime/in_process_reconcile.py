@@ -81,15 +81,16 @@ async def compare(session: Session, *, accept: bool) -> Reconciliation:
 
 async def _reconciled(session: Session, *, accept: bool) -> None:
     """Until the account reports agree with the books, or clearly do not."""
-    deadline = asyncio.get_running_loop().time() + AGREE_WITHIN_S
+    clock = session.bus.clock
+    deadline = clock.monotonic() + AGREE_WITHIN_S
     while True:
         await session.gateway.reconcile(accept=accept)
         await session.bus.dispatched()
         live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < 2 for s in live.discrepancies.values())
-        if not in_question or asyncio.get_running_loop().time() > deadline:
+        if not in_question or clock.monotonic() > deadline:
             return
-        await asyncio.sleep(LOOK_EVERY_S)
+        await clock.sleep(LOOK_EVERY_S)
 
 
 def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[SymbolComparison]:

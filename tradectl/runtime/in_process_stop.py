@@ -7,19 +7,19 @@ then the exchange itself is asked what is left, and the report has its word, not
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.adapters.gateway import Gateway
+from tradectl.bus.clock import Clock
 from tradectl.documents.operations import StopReport
 from tradectl.domain.backoff import pauses
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
 from tradectl.exchange.base import Cancelled, Proof, Whose
-from tradectl.runtime.await_orders_done import is_dust, settled
+from tradectl.runtime.await_orders_done import await_orders_done, is_dust
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
 
@@ -36,17 +36,17 @@ class Stop(Struct, frozen=True, kw_only=True):
 async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     """Stop, wait until it is done, and report what was cancelled, closed and left. `deadline` is
     monotonic seconds."""
-    books, gateway = session.books, session.gateway
+    books, gateway, clock = session.books, session.gateway, session.bus.clock
     orders = [order.spec.order_id for order in books.working_orders()]
     if gateway.outside:
         # cancels wait for nothing; what is held there is asked after them, and closed
         await session.orchestrator.emergency_stop(reason)
         gateway.leave_switch_armed()
-        await _within(deadline, _reconciled(session))
+        await _within(deadline, _reconciled(session), clock)
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
     await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
-    await settled(books, max(0.5, deadline - time.monotonic()))
-    cancelled, proofs = await _proven(gateway, stop, deadline)
+    await await_orders_done(books, max(0.5, deadline - clock.monotonic()), clock)
+    cancelled, proofs = await _proven(gateway, stop, deadline, clock)
     report = _by_our_books(books, orders, symbols)
     if stop.flatten and report.positions_left:
         report = replace(report, confirmed=False)
@@ -81,19 +81,19 @@ def _by_our_books(books: Books, orders: list[str], symbols: list[str]) -> StopRe
 
 
 async def _proven(
-    gateway: Gateway, stop: Stop, deadline: float
+    gateway: Gateway, stop: Stop, deadline: float, clock: Clock
 ) -> tuple[list[Cancelled], list[Proof]]:
     """Cancel what our books do not know, then ask until nothing is open or the time is up."""
-    ends = max(deadline, time.monotonic() + LEAST_S)
+    ends = max(deadline, clock.monotonic() + LEAST_S)
 
     def left() -> float:
-        return max(ASK_AGAIN_S, ends - time.monotonic())
+        return max(ASK_AGAIN_S, ends - clock.monotonic())
 
     whose = Whose.ALL_UNKNOWN if stop.everything else Whose.OURS_UNKNOWN
     cancelled = await gateway.cancel_all(keep_protection=False, whose=whose, within=left())
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     proofs = await gateway.proof(everything=stop.everything, within=left())
-    while any(proof.open_orders for proof in proofs) and time.monotonic() < deadline:
+    while any(proof.open_orders for proof in proofs) and clock.monotonic() < deadline:
         await asyncio.sleep(next(waits))
         proofs = await gateway.proof(everything=stop.everything, within=left())
     return cancelled, proofs
@@ -128,10 +128,10 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
     )
 
 
-async def _within(deadline: float, work: Any) -> None:
+async def _within(deadline: float, work: Any, clock: Clock) -> None:
     """For as long as half of the time that is left: cancelling must not wait for more."""
     try:
-        async with asyncio.timeout(max(0.5, (deadline - time.monotonic()) / 2)):
+        async with asyncio.timeout(max(0.5, (deadline - clock.monotonic()) / 2)):
             await work
     except TimeoutError:
         return

@@ -29,7 +29,7 @@ from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
-from tradectl.runtime.await_orders_done import settled
+from tradectl.runtime.await_orders_done import await_orders_done
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.fail_stop import leave_nothing_resting
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
@@ -51,7 +51,7 @@ from tradectl.state.directory import StateDir
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
 
-SETTLE_S = 3.0
+ORDERS_DONE_S = 3.0
 
 
 class Screen(Protocol):
@@ -121,7 +121,9 @@ class TradingRun(Session):
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock()
         self.feed = (
-            venues.feed(self._post_market, self._post, clock.now) if venues else open_feed(options)
+            venues.feed(self._post_market, self._post, clock.now)
+            if venues
+            else open_feed(options, clock.wall())
         )
         self.end_reason = ""
         self._end = asyncio.Event()
@@ -247,7 +249,7 @@ class TradingRun(Session):
                 task.result()
             if self.orchestrator.halted.is_set():
                 self.end_reason = "halted"
-                await settled(self.books, SETTLE_S)
+                await await_orders_done(self.books, ORDERS_DONE_S, self.bus.clock)
         except TradectlError as error:
             self.end_reason = f"failed: {error}"
             raise
@@ -267,7 +269,7 @@ class TradingRun(Session):
         while True:
             self.status.sample()
             self._tell_of_exchanges()
-            await asyncio.sleep(1.0)
+            await self.bus.clock.sleep(1.0)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ is opened, with the configured cash on paper, and with money with what the excha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,8 +71,8 @@ async def account_on_exchange(
     return account
 
 
-def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
-    """Recorded files if some are named, else the simulated market."""
+def open_feed(options: RunOptions, now: int) -> RecordedFeed | SimulatedMarket:
+    """Recorded files if some are named, else the simulated market; `now` is the computer's time, ns."""
     feed = options.settings.feed
     if options.data:
         return RecordedFeed(
@@ -83,7 +82,7 @@ def open_feed(options: RunOptions) -> RecordedFeed | SimulatedMarket:
             batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
         )
     symbols = options.symbols or options.settings.symbols
-    return SimulatedMarket(symbols, options.settings.seed, time.time_ns(), feed.ticks_per_second)
+    return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second)
 
 
 def account_kind(options: RunOptions) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tradectl.bus.clock import Clock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
-from tradectl.domain.time import iso
+from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
 from tradectl.journal.writer import Footer, Header, sync_file
@@ -64,8 +63,9 @@ class Session:
         self.state_dir = state_dir
         self.source = source
         self.recovered = recovered
-        self.run_id = next_run_id(state_dir)
-        self.started_at = time.time_ns()
+        self._clock = clock
+        self.started_at = clock.wall()
+        self.run_id = next_run_id(state_dir, self.started_at)
         if not account.account_id:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
@@ -117,7 +117,7 @@ class Session:
         if self.recovered is not None:
             if not self.recovered.clean:  # what this run begins with must not vanish behind it
                 await asyncio.to_thread(sync_file, self.recovered.journal)
-            await catch_up(self.store, self.state_dir, self.recovered)
+            await catch_up(self.store, self.state_dir, self.recovered, self._clock.wall())
             stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
             self.state.check(stored)
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
@@ -167,7 +167,7 @@ class Session:
             if self._log is not None:
                 self._log.close(self._footer(reason))
             if self._entered:
-                await self.store.end_run(self.run_id, iso(time.time_ns()), reason)
+                await self.store.end_run(self.run_id, iso(self._clock.wall()), reason)
         except StateError:
             if self.bus.failure is None:
                 raise
@@ -178,7 +178,7 @@ class Session:
         if self.bus.failure is not None:
             return None
         return Footer(
-            ended_at=iso(time.time_ns()),
+            ended_at=iso(self._clock.wall()),
             reason=reason,
             last_seq=self.bus.core.seq,
             state_hash=self.state.state_hash(),
@@ -206,9 +206,10 @@ class Session:
                 self.tell(SystemEventKind.CHANGED, changed)
 
 
-def next_run_id(state_dir: StateDir) -> str:
+def next_run_id(state_dir: StateDir, now: int) -> str:
     """By time, later than every run before even when the clock went back, and never two alike."""
-    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:MOMENT]
+    spelled = datetime.fromtimestamp(now // SECOND, UTC)
+    moment = f"{spelled:%Y%m%dT%H%M%S}{now % SECOND // MILLISECOND:03d}"
     existing = state_dir.journal_files()
     if existing and existing[-1].stem[:MOMENT] >= moment:
         day, clock = existing[-1].stem[:MOMENT].split("T")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +78,7 @@ async def _record(
     output: Path | None,
     config: Path | None,
 ) -> RecordingSummary:
+    from tradectl.bus.clock import ComputerClock
     from tradectl.exchange.symbols import by_exchange
     from tradectl.exchange.venue import Channel
     from tradectl.operations.recorder import default_path
@@ -94,7 +94,7 @@ async def _record(
     if symbols and elsewhere:
         raise UsageError(f"{elsewhere[0]} is of another exchange: record each by itself")
     names = list(places[name])
-    path = output or default_path(name, names, Path(), time.time_ns())
+    path = output or default_path(name, names, Path(), ComputerClock.wall())
     if path.exists():
         raise UsageError(f"{path} is there already: name another file with --output")
     async with opened(place, places[name]) as venue:

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.cli.output.lines import LineLog
 from tradectl.domain.events import (
     CommandReceived,
@@ -39,10 +39,11 @@ class LineScreen:
     def __init__(self) -> None:
         self._log = LineLog()
         self._run_id = ""
+        self._now = ComputerClock.wall
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, run: TradingRun) -> None:
-        self._run_id = run.run_id
+        self._run_id, self._now = run.run_id, run.bus.clock.wall
         at_full_speed = bool(run.options.data) and run.options.speed is None
         kinds = GRAVE if at_full_speed else SHOWN
         run.bus.observe(kinds, self._on_record, name="screen")
@@ -61,12 +62,12 @@ class LineScreen:
             self._say(line)
 
     def _on_alert(self, alert: Alert) -> None:
-        self._say(self._log.alert(alert.row(self._run_id), time.time_ns()))
+        self._say(self._log.alert(alert.row(self._run_id), self._now()))
 
     async def _beat(self, run: TradingRun) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._say(self._log.heartbeat(run.status.live(), time.time_ns()))
+            self._say(self._log.heartbeat(run.status.live(), self._now()))
 
     @staticmethod
     def _say(line: str) -> None:

@@ -5,11 +5,11 @@ Fills are asked for page by page until one brings nothing new, by id where the e
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse, exact, listed
@@ -31,7 +31,7 @@ class AccountQueries:
         quirks: Quirks,
         *,
         kind: str,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = ComputerClock.wall,
     ) -> None:
         self._client = client
         self._caller = caller

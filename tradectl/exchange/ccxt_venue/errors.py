@@ -10,12 +10,12 @@ the HTTP status. Rows are by the class's name, so that ccxt need not be loaded t
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -24,6 +24,7 @@ from tradectl.domain.errors import (
     TradectlError,
     VenueRefusal,
 )
+from tradectl.domain.time import SECOND
 
 
 class Outcome(StrEnum):
@@ -115,6 +116,10 @@ class Reply:
     """asked when the request is about to leave; what it raises keeps it back"""
 
 
+def wall_seconds() -> float:
+    return ComputerClock.wall() / SECOND
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRules:
     """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
@@ -123,7 +128,7 @@ class ErrorRules:
     refuses_by_4xx: bool = False
     """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
     clean: Callable[[str], str] = str
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = wall_seconds
     """wall clock, s: the end of a ban is given as a time"""
 
 

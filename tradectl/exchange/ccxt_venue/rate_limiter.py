@@ -9,9 +9,9 @@ that it would take, since an order that waits for minutes is no longer the order
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted
 
 
@@ -27,7 +27,7 @@ class RateLimiter:
         reserve: float,
         *,
         patience: float = 10.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = ComputerClock.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._rate = rate

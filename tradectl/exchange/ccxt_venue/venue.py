@@ -6,12 +6,12 @@ are tried once. Without credentials the venue gives market data only.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
@@ -136,7 +136,7 @@ class CcxtVenue:
         symbols: Mapping[str, str],
         credentials: Credentials | None = None,
         *,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = ComputerClock.wall,
     ) -> None:
         self.name = settings.prefix
         self._settings = settings

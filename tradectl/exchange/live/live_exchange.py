@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.backoff import pauses
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
@@ -72,7 +72,7 @@ class LiveExchange:
         in_books: Callable[[str], bool] = lambda _: True,
         in_question: Callable[[Sequence[str]], bool] = lambda _: False,
         pre_send_check: PreSendCheck = always_allowed,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
     ) -> None:
         self.name = settings.prefix
         self.venue = venue

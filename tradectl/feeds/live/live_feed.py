@@ -12,10 +12,10 @@ received and what was handed on add up.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import (
     BookEvent,
@@ -76,8 +76,8 @@ class LiveFeed:
         stale_after: float,
         polls: Mapping[str, float] | None = None,
         conflate: bool = True,
-        monotonic: Callable[[], float] = time.monotonic,
-        now: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+        now: Callable[[], int] = ComputerClock.wall,
         sleep: Sleep = asyncio.sleep,
         patience: float = PATIENCE_S,
     ) -> None:
