@@ -98,7 +98,7 @@ class SaysNothing(Strategy):
         return self.long()
 
 
-class SaysNonsense(SaysNothing):
+class SaysRubbish(SaysNothing):
     def warm_up(self) -> Any:
         return "a lot"
 
@@ -136,7 +136,7 @@ def test_a_users_strategy_that_declares_nothing_is_warm_with_its_first_event() -
 
 
 def test_a_need_that_is_no_number_is_a_failure_of_the_strategy_and_of_nobody_else() -> None:
-    made = engine(StrategyInstance("mine", "mine"), cls=SaysNonsense)
+    made = engine(StrategyInstance("mine", "mine"), cls=SaysRubbish)
     assert made.warm_up_needs() == []
     events = made.on_market(trade(0, 100), 0) or []
     assert any(
