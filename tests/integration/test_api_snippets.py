@@ -33,6 +33,8 @@ from tradectl.monitoring import (
     HealthStatus,
     SystemMonitor,
 )
+from tradectl.risk.engine import RiskEngine
+from tradectl.risk.limits import RiskLimits
 from tradectl.system.component import Component
 
 ALL = ["bus", "state", "strategy", "risk", "execution", "portfolio", "alerts", "monitor"]
@@ -142,6 +144,25 @@ async def test_a_component_registered_with_the_orchestrator_is_known_to_the_moni
         health = await system.monitor.check_component_health("market_data_feed")
         assert health.status is expected
     assert health.error_count == 1
+
+
+class BrokenEngine(RiskEngine):
+    def judge(self, *args: Any) -> Any:
+        raise ZeroDivisionError("no equity")
+
+
+async def test_a_handler_that_fails_is_an_error_of_its_component(system: System) -> None:
+    bus, state = system.orchestrator.event_bus, system.orchestrator.state_manager
+    await system.adapters[1].stop()
+    system.adapters[1] = RiskAdapter(bus, state, BrokenEngine(RiskLimits()))
+    await system.adapters[1].start()
+    await publish(bus, "BTCUSDT", range(100, 101))
+    await bus.publish(OrderInitialized(order=resting_order("BTCUSDT")))
+    await bus.join()
+    risk = system.orchestrator.get_system_status()["components"]["risk"]
+    assert (risk["status"], risk["error_count"]) == ("RUNNING", 1)
+    assert risk["message"].endswith("ZeroDivisionError: no equity")
+    assert [alert.component for alert in system.alert_manager.get_active_alerts()] == ["risk"]
 
 
 async def test_a_component_that_falls_silent_turns_unhealthy_by_itself() -> None:

@@ -74,6 +74,13 @@ class ComponentRegistry:
         component.status, component.message = status, message
         component.error_count += status.is_failure
 
+    def count_error(self, name: str, message: str) -> None:
+        """What `name` runs failed once and it goes on; names that are not known are left out."""
+        component = self._components.get(name)
+        if component is not None:
+            component.error_count += 1
+            component.message = message
+
     def started(self, name: str) -> None:
         """For what runs in the loop."""
         self.expect(name, in_loop=True)

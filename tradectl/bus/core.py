@@ -33,6 +33,7 @@ Handler = Callable[[E, Record], "Iterable[Event] | None"]
 AnyHandler = Callable[[Any, Record], "Iterable[Event] | None"]
 """A handler in the table, where its kind is the key beside it."""
 
+CORE = "core"
 MAX_CASCADE = 10_000
 
 
@@ -189,15 +190,14 @@ def _failure(handler: AnyHandler, error: Exception) -> Event:
     message = harmless(f"{name}: {type(error).__name__}: {error}")
     if isinstance(error, CoreError):
         return _halt("core_error", message)
+    component = getattr(getattr(handler, "__self__", None), "name", None)
     return SystemEvent(
-        source_component="core",
+        source_component=CORE,
         kind=SystemEventKind.COMPONENT_FAILED,
-        component=name,
+        component=component if isinstance(component, str) else name,
         message=message,
     )
 
 
 def _halt(code: str, message: str) -> LimitBreached:
-    return LimitBreached(
-        source_component="core", code=code, message=message, action=RiskAction.HALT
-    )
+    return LimitBreached(source_component=CORE, code=code, message=message, action=RiskAction.HALT)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tradectl.bus.components import Terms
-from tradectl.bus.core import Stage
+from tradectl.bus.core import CORE, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.errors import StateError
@@ -151,6 +151,7 @@ class TradingOrchestrator:
             raise
         self.event_bus.attach(LimitBreached, self._latch_a_halt, Stage.PORTFOLIO)
         self.event_bus.observe([LimitBreached, CommandReceived], self._watch_for_halt, name="halt")
+        self.event_bus.observe([SystemEvent], self._count_failure, name="errors", records=False)
         set_timers(self.event_bus, self.config)
         for each in self._loops:
             self._tasks[each.name] = asyncio.ensure_future(self._supervise(each))
@@ -223,6 +224,11 @@ class TradingOrchestrator:
         if event.action == RiskAction.HALT and self._latch is not None:
             with contextlib.suppress(StateError):
                 self._latch.set(self.state_manager.books.account.trading_state_reason)
+
+    def _count_failure(self, event: SystemEvent) -> None:
+        """A handler failed in a step: its component goes on, with one error more."""
+        if event.kind is SystemEventKind.COMPONENT_FAILED and event.source_component == CORE:
+            self._components.count_error(event.component, event.message)
 
     def _watch_for_halt(self, _: object) -> None:
         self._note_halt()
