@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ def schema(name: str) -> bytes:
     """The JSON Schema of what `tradectl NAME --json` prints, as it is stored."""
     made = msgspec.json.schema(DOCUMENTS[name])
     for part in made.get("$defs", {}).values():
+        if "description" in part:  # a docstring, which loses its indentation with Python 3.13
+            part["description"] = cleandoc(part["description"])
         if "properties" in part:
             part["required"] = list(part["properties"])  # every key is there, whatever its value
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"tradectl {name}"}
