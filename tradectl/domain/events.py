@@ -37,10 +37,10 @@ from tradectl.domain.event import (
     RestrictionKind,
     RiskAction,
     SignalAction,
-    SystemEventKind,
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, Trigger
+from tradectl.domain.system_events import SystemEventKind
 
 WIRE_VERSION = 2
 

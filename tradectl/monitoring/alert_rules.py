@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
@@ -24,6 +23,7 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.states import AlertSeverity
+from tradectl.domain.system_events import ENDS
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 
