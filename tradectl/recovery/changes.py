@@ -23,16 +23,16 @@ def changes(state_dir: StateDir, now: Header) -> str:
     before = _last_header(state_dir, now)
     if before is None:
         return ""
-    told = []
+    found = []
     if before.program != now.program:
-        told.append(f"tradectl {now.program} in place of {before.program}")
+        found.append(f"tradectl {now.program} in place of {before.program}")
     if before.config_hash != now.config_hash:
         keys = sorted(k for k in {*before.config, *now.config} if _differs(before, now, k))
-        told.append(f"other settings under {', '.join(keys)}")
+        found.append(f"other settings under {', '.join(keys)}")
     sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
     if sources:
-        told.append(f"other source of {', '.join(sources)}")
-    return f"since run {before.run_id}: {'; '.join(told)}" if told else ""
+        found.append(f"other source of {', '.join(sources)}")
+    return f"since run {before.run_id}: {'; '.join(found)}" if found else ""
 
 
 def _last_header(state_dir: StateDir, now: Header) -> Header | None:

@@ -1,8 +1,8 @@
 """The exchanges of a run, connected: their rules, what we hold there, and the gateway that orders take.
 
 Connecting comes before the run: the instruments that it trades by, and the account that it starts from,
-are the exchange's to tell, and both stand in the journal's header. Without keys only market data is
-had, and orders stay on paper.
+come from the exchange, and both stand in the journal's header. Without keys there is only market data,
+and orders stay on paper.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Post = Callable[[Event], None]
 
 
 class Venues:
-    """`symbols` are all that are heard or traded, `traded` those that orders may be about."""
+    """`symbols` are all whose market data is used, `traded` those that orders may be about."""
 
     def __init__(self, settings: Settings, symbols: tuple[str, ...], *, private: bool) -> None:
         self.settings = settings
@@ -75,12 +75,12 @@ class Venues:
     def instruments(self) -> tuple[Instrument, ...]:
         """Of every symbol; those that the configuration describes are as described."""
         described = {i.symbol: i for i in self.settings.instruments}
-        told = {
+        exchanges_own = {
             symbol: venue.instrument(symbol)
             for name, venue in self.by_name.items()
             for symbol in self.places[name]
         }
-        return tuple({**told, **described}.values())
+        return tuple({**exchanges_own, **described}.values())
 
     # --- with money -----------------------------------------------------------------------------------
 
@@ -205,8 +205,8 @@ async def connected(
 
 
 def effective(settings: Settings, venues: Venues) -> Settings:
-    """The settings that the run follows, as its journal will tell them: with the exchanges' rules, with
-    no entry on old data, and with money only what is synced to the disk is sent."""
+    """The settings that the run follows, as its journal's header has them: with the exchanges' rules,
+    with no entry on old data, and with money only what is synced to the disk is sent."""
     risk = settings.risk
     if risk.max_data_age_seconds is None:
         age = Decimal(str(settings.feed.stale_after_seconds))

@@ -1,12 +1,18 @@
-"""An emergency stop in a process that has the exchange: the running one, or the one that finishes for it.
+"""Stopping in a process that has the exchange: the running one, or the one that finishes for it.
 
-The latch is set already. Here every order is cancelled and, if that is asked for, every position closed;
-then the exchange itself is asked what is left, and the report has its word, not ours.
+In an emergency stop the latch is set already. Here every order is cancelled and, if that is asked for,
+every position closed; then the exchange itself is asked what is left, and the report is what it answers.
+
+Where the journal could not be written nothing is decided or sent any more, so nobody would cancel what
+rests at an exchange. It is cancelled past the core: a cancel can only make the account's risk smaller.
+The next run finds out by asking.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import Any
 
 from msgspec import Struct
@@ -16,14 +22,23 @@ from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import StopReport
 from tradectl.domain.backoff import pauses
+from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
+from tradectl.domain.positions import Position
 from tradectl.exchange.base import Cancelled, Proof, Whose
-from tradectl.runtime.await_orders_done import await_orders_done, is_dust
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
+from tradectl.state.latch import HaltSwitch
 
 ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
+LOOK_EVERY_S = 0.005
+FAIL_STOP_S = 5.0
+JOURNAL_FAILED = (
+    "the journal could not be written: `tradectl reconcile` shows what the exchange has"
+)
+
+log = logging.getLogger("tradectl.stop")
 
 
 class Stop(Struct, frozen=True, kw_only=True):
@@ -137,4 +152,40 @@ async def _within(deadline: float, work: Any, clock: Clock) -> None:
         return
 
 
-__all__ = ["Stop", "stop_session"]
+async def leave_nothing_resting(gateway: Gateway, latch: HaltSwitch) -> None:
+    """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
+    if not gateway.outside:
+        return
+    with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
+        latch.set(JOURNAL_FAILED)
+    for asked in await gateway.cancel_all(keep_protection=False, within=FAIL_STOP_S):
+        if asked.error:
+            log.error("%s: orders may still rest there: %s", asked.exchange, asked.error)
+
+
+# --- waiting ------------------------------------------------------------------------------------------
+
+
+async def await_orders_done(books: Books, within: float, clock: Clock) -> bool:
+    """Wait, `within` seconds, until no order works and no position is open that is to be closed."""
+    deadline = clock.monotonic() + within
+    while books.working_orders() or (books.flattening and _closable(books)):
+        if clock.monotonic() > deadline:
+            return False
+        await clock.sleep(LOOK_EVERY_S)
+    return True
+
+
+def is_dust(position: Position, books: Books) -> bool:
+    """Less than an exchange takes as an order."""
+    instrument = books.instrument(position.symbol)
+    size = instrument.floor_quantity(abs(position.quantity))
+    mark = books.mark(position.symbol)
+    return not size or (mark is not None and size * mark < instrument.min_notional)
+
+
+def _closable(books: Books) -> bool:
+    return any(not is_dust(position, books) for position in books.positions())
+
+
+__all__ = ["Stop", "await_orders_done", "leave_nothing_resting", "stop_session"]

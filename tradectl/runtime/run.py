@@ -3,7 +3,7 @@
     own the directory -> refuse if halted -> recover the account -> build -> start -> trade -> end
 
 Ends by itself with recorded data or its duration, by a signal or `stop`, by a halt, or because the
-journal could not be written; in each case what is known is written down and told.
+journal could not be written; in each case what is known is written down and reported.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
-from tradectl.runtime.await_orders_done import await_orders_done
 from tradectl.runtime.control_handlers import control_handlers
-from tradectl.runtime.fail_stop import leave_nothing_resting
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
+from tradectl.runtime.in_process_stop import await_orders_done, leave_nothing_resting
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -193,7 +192,7 @@ class TradingRun(Session):
                 await self.open()
                 self.warm_up()
                 await self.orchestrator.start()
-                self.tell_of_recovery()
+                self.report_recovery()
                 await screen.start(self)
                 await self._until_the_end()
             finally:
@@ -262,8 +261,8 @@ class TradingRun(Session):
         """An exchange is a component like any other, as far as its health goes."""
         for exchange in self.gateway.status():
             status = ComponentStatus.DEGRADED if exchange.problems else ComponentStatus.RUNNING
-            told = ", ".join(exchange.problems).replace("_", " ")
-            self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, told)
+            problems = ", ".join(exchange.problems).replace("_", " ")
+            self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, problems)
 
     async def _sample(self) -> None:
         while True:

@@ -142,7 +142,7 @@ class Session:
         if before is None or not needs:
             return
         run_id, path, last_seq = before
-        with contextlib.suppress(JournalError):  # without it they are cold, as `status` says
+        with contextlib.suppress(JournalError):  # without it they are cold, as `status` shows
             events = recorded_market(path, last_seq, self.settings.symbols, needs)
             for event in warm_up(run_id, events, self.bus.clock.now()):
                 self.bus.post(event)
@@ -184,26 +184,26 @@ class Session:
             state_hash=self.state.state_hash(),
         )
 
-    def tell(self, kind: SystemEventKind, message: str) -> None:
-        """Enter something about this run among its events."""
+    def _report(self, kind: SystemEventKind, message: str) -> None:
+        """An event about this run itself."""
         event = SystemEvent(source_component="run", kind=kind, component="run", message=message)
         self.bus.post(event)
 
-    def tell_of_recovery(self) -> None:
+    def report_recovery(self) -> None:
         recovered = self.recovered
         if recovered is not None and not recovered.clean:
             tail = ", an unfinished tail was dropped" if recovered.torn else ""
-            self.tell(
+            self._report(
                 SystemEventKind.RECOVERED,
                 f"run {recovered.run_id} did not end by itself: its account was recovered at record "
                 f"{recovered.last_seq}{tail}",
             )
         if self.state.problems:
-            self.tell(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))
+            self._report(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))
         if recovered is not None and self.source not in SHORT:
             changed = changes(self.state_dir, self._header)
             if changed:
-                self.tell(SystemEventKind.CHANGED, changed)
+                self._report(SystemEventKind.CHANGED, changed)
 
 
 def next_run_id(state_dir: StateDir, now: int) -> str:

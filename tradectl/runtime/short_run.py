@@ -49,7 +49,7 @@ async def short_run(
         try:
             await session.open()
             await session.orchestrator.start()
-            session.tell_of_recovery()
+            session.report_recovery()
             yield session
         finally:
             await session.orchestrator.stop()
@@ -57,8 +57,8 @@ async def short_run(
 
 
 def _without_strategies(settings: Settings) -> Settings:
-    """Strategies may be what hangs, and what they only heard is not needed; on paper closing orders are
-    filled at once."""
+    """Strategies may be what hangs, and symbols that are not traded are not needed. On paper closing orders
+    are filled at once."""
     at_once = msgspec.structs.replace(
         settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
     )
