@@ -57,8 +57,8 @@ async def short_run(
 
 
 def _without_strategies(settings: Settings) -> Settings:
-    """Strategies may be what hangs, and symbols that are not traded are not needed. On paper closing orders
-    are filled at once."""
+    """Strategies may be what hangs, and symbols that are not traded are not needed. On paper closing
+    orders are filled at once."""
     at_once = msgspec.structs.replace(
         settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
     )
