@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -14,100 +14,33 @@ import tradectl
 import tradectl.adapters
 import tradectl.events
 import tradectl.monitoring
+from tests.fixtures.hand_built import HandBuilt
 from tradectl import (
     EventBus,
     EventPriority,
     EventType,
     ExecutionEvent,
-    MarketDataEvent,
-    OrchestratorConfig,
     StateManager,
     StrategySignalEvent,
     SystemEvent,
-    TradingOrchestrator,
 )
 from tradectl.adapters import *  # noqa: F403  # as the documentation has it
-from tradectl.domain.events import OrderAccepted, OrderFilled
+from tradectl.domain.events import OrderAccepted
 from tradectl.events import SignalAction
 from tradectl.monitoring import (
     Alert,
-    AlertManager,
     AlertSeverity,
     ComponentHealth,
     HealthStatus,
     MetricsCollector,
-    SystemMonitor,
 )
 
 ADAPTERS = (StrategyAdapter, RiskAdapter, ExecutionAdapter, PortfolioAdapter)  # noqa: F405
 
 
-class Part(Protocol):
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-
-
-class System:
-    """Everything that section 2 names, put together by hand."""
-
-    def __init__(self) -> None:
-        self.orchestrator = TradingOrchestrator(
-            OrchestratorConfig(
-                enable_paper_trading=True,
-                max_concurrent_orders=10,
-                risk_check_interval_seconds=5,
-                portfolio_rebalance_interval_seconds=60,
-                enable_auto_recovery=True,
-            )
-        )
-        bus, state = self.orchestrator.event_bus, self.orchestrator.state_manager
-        self.bus, self.state = bus, state
-        self.alerts = AlertManager(bus)
-        self.monitor = SystemMonitor(bus, state, self.alerts)
-        self.parts: list[Part] = [
-            StrategyAdapter(bus),  # noqa: F405
-            RiskAdapter(bus, state),  # noqa: F405
-            ExecutionAdapter(bus, state),  # noqa: F405
-            PortfolioAdapter(bus, state),  # noqa: F405
-            self.alerts,
-            self.monitor,
-        ]
-
-    async def start(self, *, orchestrator_first: bool = True) -> None:
-        parts = (
-            [self.orchestrator, *self.parts]
-            if orchestrator_first
-            else [*self.parts, self.orchestrator]
-        )
-        for part in parts:
-            await part.start()
-
-    async def stop(self) -> None:
-        for part in reversed(self.parts):
-            await part.stop()
-        await self.orchestrator.stop()
-
-    async def feed(self, prices: range) -> None:
-        """Publish one trade for each price, and wait until everybody has seen them."""
-        for price in prices:
-            event = MarketDataEvent(
-                source_component="feed",
-                symbol="BTCUSDT",
-                price=Decimal(price),
-                volume=Decimal("0.5"),
-                bid=Decimal(price - 1),
-                ask=Decimal(price + 1),
-            )
-            await self.bus.publish(event)
-        await self.bus.join()
-
-    def fills(self) -> list[OrderFilled]:
-        return [r.event for r in self.bus.history() if isinstance(r.event, OrderFilled)]
-
-
 @pytest.fixture
-async def system() -> AsyncIterator[System]:
-    made = System()
+async def system() -> AsyncIterator[HandBuilt]:
+    made = HandBuilt()
     await made.start()
     yield made
     await made.stop()
@@ -151,7 +84,7 @@ def test_the_seven_families_and_the_priorities() -> None:
 
 @pytest.mark.parametrize("orchestrator_first", [True, False])
 async def test_a_rising_price_ends_in_a_fill_in_the_state(orchestrator_first: bool) -> None:
-    system = System()
+    system = HandBuilt()
     await system.start(orchestrator_first=orchestrator_first)
     await system.feed(range(60_000, 60_060))
     portfolio = await system.state.get_portfolio_state()
@@ -165,7 +98,7 @@ async def test_a_rising_price_ends_in_a_fill_in_the_state(orchestrator_first: bo
     assert (state["halt"], state["open_orders"]) == (None, [])
 
 
-async def test_every_family_is_heard_by_plain_and_by_async_functions(system: System) -> None:
+async def test_every_family_is_heard_by_plain_and_by_async_functions(system: HandBuilt) -> None:
     plain: list[EventType] = []
     awaited: list[EventType] = []
 
@@ -189,7 +122,7 @@ async def test_every_family_is_heard_by_plain_and_by_async_functions(system: Sys
     assert len(plain) == before
 
 
-async def test_a_signal_of_ones_own_is_traded_like_any_other(system: System) -> None:
+async def test_a_signal_of_ones_own_is_traded_like_any_other(system: HandBuilt) -> None:
     await system.feed(range(60_000, 60_003))
     assert system.fills() == []
     await system.bus.publish(
@@ -204,7 +137,7 @@ async def test_a_signal_of_ones_own_is_traded_like_any_other(system: System) -> 
 # --- the orchestrator ---------------------------------------------------------------------------------
 
 
-async def test_components_report_for_themselves(system: System) -> None:
+async def test_components_report_for_themselves(system: HandBuilt) -> None:
     orchestrator = system.orchestrator
     orchestrator.register_component("my-feed")
     assert orchestrator.get_system_status()["components"]["my-feed"]["status"] == "REGISTERED"
@@ -220,7 +153,7 @@ async def test_components_report_for_themselves(system: System) -> None:
     assert [alert.message for alert in system.alerts.get_active_alerts()] == ["cable out"]
 
 
-async def test_paused_it_buys_nothing_until_it_is_resumed(system: System) -> None:
+async def test_paused_it_buys_nothing_until_it_is_resumed(system: HandBuilt) -> None:
     await system.orchestrator.pause()
     assert system.orchestrator.get_system_status()["state"] == "PAUSED"
     await system.feed(range(60_000, 60_060))
@@ -232,7 +165,7 @@ async def test_paused_it_buys_nothing_until_it_is_resumed(system: System) -> Non
     assert system.fills() != []
 
 
-async def test_the_emergency_stop_is_for_good(system: System) -> None:
+async def test_the_emergency_stop_is_for_good(system: HandBuilt) -> None:
     await system.orchestrator.emergency_stop("enough")
     await system.feed(range(60_000, 60_060))
     await system.orchestrator.resume()
@@ -244,7 +177,7 @@ async def test_the_emergency_stop_is_for_good(system: System) -> None:
     assert [alert.message for alert in system.alerts.get_active_alerts()] == ["enough"]
 
 
-async def test_it_starts_once_and_stops_once(system: System) -> None:
+async def test_it_starts_once_and_stops_once(system: HandBuilt) -> None:
     await system.orchestrator.stop()
     await system.orchestrator.stop()
     assert system.orchestrator.get_system_status()["state"] == "STOPPED"
@@ -298,7 +231,7 @@ async def test_a_bus_works_on_its_own() -> None:
     assert (metrics["published"], metrics["processed"], metrics["dropped"]) == (1, 1, 0)
 
 
-async def test_a_health_checker_of_ones_own(system: System) -> None:
+async def test_a_health_checker_of_ones_own(system: HandBuilt) -> None:
     async def check() -> ComponentHealth:
         return ComponentHealth(
             component_name="my-feed",
@@ -319,7 +252,7 @@ async def test_a_health_checker_of_ones_own(system: System) -> None:
     assert (await system.monitor.check_component_health("x")).status is HealthStatus.UNKNOWN
 
 
-async def test_alerts_reach_handlers_and_are_acknowledged_and_resolved(system: System) -> None:
+async def test_alerts_reach_handlers_and_are_acknowledged_and_resolved(system: HandBuilt) -> None:
     told: list[str] = []
     reached = asyncio.Event()
 

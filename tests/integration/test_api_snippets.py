@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.hand_built import HandBuilt, config, publish
 from tests.fixtures.monitoring import StillClock, until
 from tradectl import (
     EventBus,
     MarketDataEvent,
-    OrchestratorConfig,
     StateManager,
     TradingOrchestrator,
 )
-from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
+from tradectl.adapters import ExecutionAdapter, RiskAdapter
 from tradectl.bus.components import ComponentRegistry
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import CommandReceived, OrderDenied
@@ -27,65 +27,19 @@ from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.events import EventType, OrderInitialized
 from tradectl.monitoring import (
     Alert,
-    AlertManager,
     AlertSeverity,
     ComponentHealth,
     HealthStatus,
-    SystemMonitor,
 )
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
-from tradectl.system.component import Component
 
 ALL = ["bus", "state", "strategy", "risk", "execution", "portfolio", "alerts", "monitor"]
 
 
-class System:
-    """The pieces by the names that the documentation gives them."""
-
-    def __init__(self, orchestrator: TradingOrchestrator) -> None:
-        self.orchestrator = orchestrator
-        event_bus, state_manager = orchestrator.event_bus, orchestrator.state_manager
-        self.adapters: list[Component] = [
-            StrategyAdapter(event_bus),
-            RiskAdapter(event_bus, state_manager),
-            ExecutionAdapter(event_bus, state_manager),
-            PortfolioAdapter(event_bus, state_manager),
-        ]
-        self.alert_manager = AlertManager(event_bus)
-        self.monitor = SystemMonitor(event_bus, state_manager, self.alert_manager, interval=0.01)
-
-    async def start(self) -> None:
-        await self.orchestrator.start()
-        for adapter in self.adapters:
-            await adapter.start()
-        await self.alert_manager.start()
-        await self.monitor.start()
-
-    async def stop(self) -> None:
-        await self.monitor.stop()
-        await self.alert_manager.stop()
-        for adapter in reversed(self.adapters):
-            await adapter.stop()
-        await self.orchestrator.stop()
-
-
-def config(**changes: Any) -> OrchestratorConfig:
-    return OrchestratorConfig(
-        **{
-            "enable_paper_trading": True,
-            "max_concurrent_orders": 10,
-            "risk_check_interval_seconds": 5.0,
-            "portfolio_rebalance_interval_seconds": 60.0,
-            "enable_auto_recovery": True,
-            **changes,
-        }
-    )
-
-
 @pytest.fixture
-async def system() -> AsyncIterator[System]:
-    made = System(TradingOrchestrator(config()))
+async def system() -> AsyncIterator[HandBuilt]:
+    made = HandBuilt(TradingOrchestrator(config()))
     await made.start()
     yield made
     await made.stop()
@@ -97,24 +51,10 @@ def resting_order(symbol: str) -> OrderSpec:
     )
 
 
-async def publish(bus: EventBus, symbol: str, prices: range) -> None:
-    for price in prices:
-        event = MarketDataEvent(
-            source_component="market_data_feed",
-            symbol=symbol,
-            price=Decimal(price),
-            volume=Decimal("1.5"),
-            bid=Decimal(price - 1),
-            ask=Decimal(price + 1),
-        )
-        await bus.publish(event)
-    await bus.join()
-
-
 # --- components ---------------------------------------------------------------------------------------
 
 
-async def test_parts_built_by_hand_are_in_status_and_health(system: System) -> None:
+async def test_parts_built_by_hand_are_in_status_and_health(system: HandBuilt) -> None:
     components = system.orchestrator.get_system_status()["components"]
     assert {name: component["status"] for name, component in components.items()} == dict.fromkeys(
         ALL, "RUNNING"
@@ -129,7 +69,7 @@ async def test_parts_built_by_hand_are_in_status_and_health(system: System) -> N
 
 
 async def test_a_component_registered_with_the_orchestrator_is_known_to_the_monitor(
-    system: System,
+    system: HandBuilt,
 ) -> None:
     system.orchestrator.register_component("market_data_feed")
     health = await system.monitor.check_component_health("market_data_feed")
@@ -151,7 +91,7 @@ class BrokenEngine(RiskEngine):
         raise ZeroDivisionError("no equity")
 
 
-async def test_a_handler_that_fails_is_an_error_of_its_component(system: System) -> None:
+async def test_a_handler_that_fails_is_an_error_of_its_component(system: HandBuilt) -> None:
     bus, state = system.orchestrator.event_bus, system.orchestrator.state_manager
     await system.adapters[1].stop()
     system.adapters[1] = RiskAdapter(bus, state, BrokenEngine(RiskLimits()))
@@ -162,14 +102,14 @@ async def test_a_handler_that_fails_is_an_error_of_its_component(system: System)
     risk = system.orchestrator.get_system_status()["components"]["risk"]
     assert (risk["status"], risk["error_count"]) == ("RUNNING", 1)
     assert risk["message"].endswith("ZeroDivisionError: no equity")
-    assert [alert.component for alert in system.alert_manager.get_active_alerts()] == ["risk"]
+    assert [alert.component for alert in system.alerts.get_active_alerts()] == ["risk"]
 
 
 async def test_a_component_that_falls_silent_turns_unhealthy_by_itself() -> None:
     clock = StillClock()
     bus = EventBus(components=ComponentRegistry(clock))
     orchestrator = TradingOrchestrator(config(), bus=bus)
-    system = System(orchestrator)
+    system = HandBuilt(orchestrator)
     await system.start()
     orchestrator.update_component_status("market_data_feed", "RUNNING")
     clock.pass_seconds(121)
@@ -182,7 +122,7 @@ async def test_a_component_that_falls_silent_turns_unhealthy_by_itself() -> None
     await system.stop()
 
 
-async def test_a_status_that_does_not_exist_is_refused_by_name(system: System) -> None:
+async def test_a_status_that_does_not_exist_is_refused_by_name(system: HandBuilt) -> None:
     with pytest.raises(
         UsageError, match=r"unknown component status 'RUNING': expected one of .*RUN"
     ):
@@ -190,7 +130,7 @@ async def test_a_status_that_does_not_exist_is_refused_by_name(system: System) -
 
 
 async def test_a_second_start_does_nothing_and_a_pause_before_the_first_holds_after_it() -> None:
-    system = System(TradingOrchestrator(config()))
+    system = HandBuilt(TradingOrchestrator(config()))
     await asyncio.wait_for(system.orchestrator.pause(), timeout=5)
     await system.start()
     await system.orchestrator.start()
@@ -205,7 +145,7 @@ async def test_a_second_start_does_nothing_and_a_pause_before_the_first_holds_af
 
 
 @pytest.mark.parametrize("name", ["price", "volume", "bid", "ask"])
-async def test_market_data_in_binary_floats_is_refused(system: System, name: str) -> None:
+async def test_market_data_in_binary_floats_is_refused(system: HandBuilt, name: str) -> None:
     money: dict[str, Any] = {"price": Decimal(1), "volume": Decimal(1), name: 50_000.1}
     with pytest.raises(
         TypeError, match=rf"^{name}: expected a Decimal, got 50000.1: write Decimal"
@@ -213,7 +153,7 @@ async def test_market_data_in_binary_floats_is_refused(system: System, name: str
         await system.orchestrator.event_bus.publish(MarketDataEvent(symbol="BTCUSDT", **money))
 
 
-async def test_what_is_no_event_and_what_is_no_kind_of_one_is_refused(system: System) -> None:
+async def test_what_is_no_event_and_what_is_no_kind_of_one_is_refused(system: HandBuilt) -> None:
     bus = system.orchestrator.event_bus
     with pytest.raises(TypeError, match="expected one of tradectl's events, got str"):
         await bus.publish("hello")  # type: ignore[arg-type]
@@ -227,7 +167,7 @@ async def test_what_is_no_event_and_what_is_no_kind_of_one_is_refused(system: Sy
 
 
 async def test_no_more_orders_work_than_the_config_allows() -> None:
-    system = System(TradingOrchestrator(config(max_concurrent_orders=1)))
+    system = HandBuilt(TradingOrchestrator(config(max_concurrent_orders=1)))
     await system.start()
     bus = system.orchestrator.event_bus
     for symbol in ("BTCUSDT", "ETHUSDT"):
@@ -249,7 +189,7 @@ def test_without_paper_trading_and_without_an_exchange_there_is_no_trading() -> 
 # --- the database checker ------------------------------------------------------------------------------
 
 
-async def test_the_database_checker_of_the_documentation(system: System) -> None:
+async def test_the_database_checker_of_the_documentation(system: HandBuilt) -> None:
     reachable = True
 
     async def connect() -> None:
@@ -287,11 +227,11 @@ async def test_the_database_checker_of_the_documentation(system: System) -> None
     assert health.status is HealthStatus.CRITICAL
     assert health.message == "Database error: no route to the database"
     assert (await system.monitor.get_system_health())["status"] == "critical"
-    await until(system.alert_manager.get_active_alerts)
-    (alert,) = system.alert_manager.get_active_alerts()
+    await until(system.alerts.get_active_alerts)
+    (alert,) = system.alerts.get_active_alerts()
     assert (alert.component, alert.severity) == ("database", AlertSeverity.CRITICAL)
     reachable = True
-    await until(lambda: not system.alert_manager.get_active_alerts())
+    await until(lambda: not system.alerts.get_active_alerts())
 
 
 @pytest.mark.parametrize("naive", [True, False])
@@ -308,7 +248,7 @@ def test_a_time_without_a_zone_is_utc(naive: bool) -> None:
 
 
 async def test_alerts_of_the_documentation(
-    system: System, capsys: pytest.CaptureFixture[str]
+    system: HandBuilt, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reached = asyncio.Event()
 
@@ -316,8 +256,8 @@ async def test_alerts_of_the_documentation(
         print(f"ALERT [{alert.severity.value}]: {alert.message}")
         reached.set()
 
-    system.alert_manager.add_notification_handler(notify)
-    alert = await system.alert_manager.create_alert(
+    system.alerts.add_notification_handler(notify)
+    alert = await system.alerts.create_alert(
         alert_type="system_health",
         message="High CPU usage detected",
         severity=AlertSeverity.WARNING,
@@ -325,10 +265,10 @@ async def test_alerts_of_the_documentation(
     )
     await asyncio.wait_for(reached.wait(), timeout=60)
     assert capsys.readouterr().out == "ALERT [warning]: High CPU usage detected\n"
-    assert system.alert_manager.get_active_alerts() == [alert]
-    system.alert_manager.acknowledge(alert.id)
-    system.alert_manager.resolve(alert.id)
-    assert system.alert_manager.get_active_alerts() == []
+    assert system.alerts.get_active_alerts() == [alert]
+    system.alerts.acknowledge(alert.id)
+    system.alerts.resolve(alert.id)
+    assert system.alerts.get_active_alerts() == []
     assert {s.name for s in AlertSeverity} == {"INFO", "WARNING", "ERROR", "CRITICAL"}
 
 
@@ -354,7 +294,7 @@ async def test_a_reported_equity_stands_beside_the_computed_one() -> None:
     await state.stop()
 
 
-async def test_what_is_set_by_hand_is_no_loss_and_no_profit(system: System) -> None:
+async def test_what_is_set_by_hand_is_no_loss_and_no_profit(system: HandBuilt) -> None:
     state = system.orchestrator.state_manager
     await state.update_portfolio_state({"cash": Decimal(5_000)})
     await state.update_position("ETHUSDT", {"side": "long", "size": 2, "entry_price": 2_000})
