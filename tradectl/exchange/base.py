@@ -61,7 +61,7 @@ class Whose(StrEnum):
 
 
 class OpenOrder(Struct, frozen=True):
-    """An order that is open at an exchange by its own word. `ours`: it carries our tag."""
+    """An order that an exchange reports to be open. `ours`: it carries our tag."""
 
     symbol: str
     client_order_id: str
@@ -75,8 +75,8 @@ class OpenOrder(Struct, frozen=True):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """An exchange's own word: what is open there, and what it holds (signed quantity) of each of our
-    `symbols`; or why it could not be asked."""
+    """What an exchange itself reports: what is open there, and what it holds (signed quantity) of each of
+    our `symbols`; or why it could not be asked."""
 
     exchange: str
     symbols: tuple[str, ...] = ()

@@ -12,7 +12,9 @@ from tradectl.domain.errors import UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 
-def place(symbol: str, exchanges: Sequence[ExchangeSettings]) -> tuple[ExchangeSettings, str]:
+def _exchange_of(
+    symbol: str, exchanges: Sequence[ExchangeSettings]
+) -> tuple[ExchangeSettings, str]:
     """The exchange of `symbol`, and how the symbol is spelled there. Raises UsageError without any."""
     if not exchanges:
         raise UsageError(f"{symbol}: no exchange is configured")
@@ -30,9 +32,9 @@ def by_exchange(
     """Exchange name -> symbol -> its spelling there, in the order of the symbols."""
     found: dict[str, dict[str, str]] = {exchange.prefix: {} for exchange in exchanges}
     for symbol in symbols:
-        exchange, local = place(symbol, exchanges)
+        exchange, local = _exchange_of(symbol, exchanges)
         found[exchange.prefix][symbol] = local
     return found
 
 
-__all__ = ["by_exchange", "place"]
+__all__ = ["by_exchange"]

@@ -2,7 +2,7 @@
 
 One wild print must not fill orders or wreck an indicator. But a level may truly change (a coin is
 redenominated, trading resumes after a crash): when five prices outside the band in a row agree
-with each other, the market has moved and the new level is believed.
+with each other, the market has moved and the new level is accepted.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ CONFIRMATIONS = 5
 
 
 class PriceBand:
-    """The last believed price of each symbol, and the rival levels that ask to be believed."""
+    """The last accepted price of each symbol, and the new levels that are not confirmed yet."""
 
     def __init__(self) -> None:
         self._last: dict[str, Decimal] = {}
-        self._rivals: dict[str, tuple[Decimal, int]] = {}
+        self._unconfirmed: dict[str, tuple[Decimal, int]] = {}
 
     @property
     def symbols(self) -> list[str]:
-        """Those with a believed price, in the order of their appearance."""
+        """Those with an accepted price, in the order of their appearance."""
         return list(self._last)
 
     def check(self, symbol: str, price: Decimal) -> None:
-        """Believe `price` (positive) or raise RowError."""
+        """Accept `price` (positive) or raise RowError."""
         last = self._last.get(symbol, price)
         if not _within(WIDEST, last, price) and not self._is_confirmed(symbol, price):
             raise RowError(
                 TickFault.PRICE_SPIKE,
                 f"{price} is more than {WIDEST} times away from the last, {last}",
             )
-        self._rivals.pop(symbol, None)
+        self._unconfirmed.pop(symbol, None)
         self._last[symbol] = price
 
     def check_all(self, symbols: Sequence[str], prices: Sequence[Decimal]) -> None:
-        """Believe all prices at once, or raise RowError and believe none when one needs a check."""
+        """Accept all prices at once, or raise RowError and accept none when one is outside the band."""
         groups = _grouped(symbols, prices)
         for symbol, group in groups.items():
             last, lowest, highest = self._last.get(symbol, group[0]), min(group), max(group)
@@ -50,12 +50,12 @@ class PriceBand:
                 raise RowError(TickFault.PRICE_SPIKE, symbol)
         for symbol, group in groups.items():
             self._last[symbol] = group[-1]
-            self._rivals.pop(symbol, None)
+            self._unconfirmed.pop(symbol, None)
 
     def _is_confirmed(self, symbol: str, price: Decimal) -> bool:
-        rival, seen = self._rivals.get(symbol, (price, 0))
-        seen = seen + 1 if _within(AGREEMENT, rival, price) else 1
-        self._rivals[symbol] = (price, seen)
+        level, seen = self._unconfirmed.get(symbol, (price, 0))
+        seen = seen + 1 if _within(AGREEMENT, level, price) else 1
+        self._unconfirmed[symbol] = (price, seen)
         return seen >= CONFIRMATIONS
 
 

@@ -28,7 +28,7 @@ class RecordedFeed:
     """The market data of `paths` in time order, of all symbols or of `symbols` only.
 
     `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present (by default
-    the computer's clock): what lies more than a day after it is not believed. Raises DataError for
+    the computer's clock): what lies more than a day after it is a fault. Raises DataError for
     a file that cannot be played, UsageError when one of `symbols` is in no file.
     """
 

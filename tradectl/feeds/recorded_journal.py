@@ -46,7 +46,7 @@ class _Line(Struct):
 
 
 class JournalFile:
-    """`latest` is the last moment believed in (ns UTC)."""
+    """`latest` is the last moment that can be (ns UTC)."""
 
     def __init__(self, path: Path, latest: int, max_bad_share: float, progress: Progress) -> None:
         self._path = path

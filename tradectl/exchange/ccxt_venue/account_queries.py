@@ -11,8 +11,9 @@ from typing import Any
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
+from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse, exact, listed
+from tradectl.exchange.ccxt_venue.decimals import InvalidResponse, exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser

@@ -29,7 +29,7 @@ from tradectl.exchange.credentials import Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
 CACHED = 100_000
-"""trades and orders that ccxt holds for us between two looks"""
+"""trades and orders that ccxt keeps for us between two reads"""
 BURST_SECONDS = 20.0
 SAFE_PART = 0.65
 """Limits are counted by the minute: a burst, and this part of the rate after it, stay below one."""

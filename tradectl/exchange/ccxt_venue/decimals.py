@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.money import ZERO, is_sane, number
-
-MILLISECOND = 1_000_000
-
+from tradectl.domain.time import MILLISECOND
 
 _WHOLE = re.compile(r"(-?[0-9]+)\.0*")
 _PADDED = re.compile(r"(-?[0-9]+\.[0-9]*[1-9])0+")
@@ -82,7 +80,6 @@ def listed(raws: Any) -> list[Any]:
 
 
 __all__ = [
-    "MILLISECOND",
     "ForeignMarket",
     "InvalidResponse",
     "above_zero",

@@ -1,10 +1,10 @@
 """What an error of ccxt means for us: one table, and the few things that it cannot say.
 
 ccxt sorts errors by what the exchange called them. We need another order: was the thing done? Nothing
-that leaves this table guesses: what is not known to be refused, or known to be harmless, is of unknown
-fate, for a write; for a read it may simply be asked again. What a table by class cannot see is asked
-first: whether a request left at all, whether a connection stood, the exchange's own error code, and
-the HTTP status. Rows are by the class's name, so that ccxt need not be loaded to read them.
+is guessed: what is not known to be refused, or known to be harmless, has an unknown outcome, for a write;
+a read may simply be asked again. What a table by class cannot see is looked at first: whether a request
+left at all, whether a connection stood, the exchange's own error code, and the HTTP status. Rows are by
+the class's name, so that ccxt need not be loaded to read them.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ TABLE: dict[str, Row] = {
     "NotSupported": Row(R, "the exchange or ccxt does not offer it"),
     "InvalidProxySettings": Row(R, "ccxt's own, raised before anything is sent"),
     # not executed: turned away for a reason that passes
-    "RateLimitExceeded": Row(N, "counted and turned away at the door"),
-    "DDoSProtection": Row(N, "turned away at the door"),
+    "RateLimitExceeded": Row(N, "counted and turned away"),
+    "DDoSProtection": Row(N, "turned away before it is read"),
     "InvalidNonce": Row(N, "the request's time is off: turned away before it is read"),
     "ExchangeClosedByUser": Row(N, "we closed: nothing leaves any more"),
     # unknown: it may have been done
@@ -74,7 +74,7 @@ TABLE: dict[str, Row] = {
     "ExchangeNotAvailable": Row(U, "a gateway answered, not the exchange behind it"),
     "OnMaintenance": Row(U, "going down: what it did with the last ones is not known"),
     "RequestTimeout": Row(U, "no answer in time says nothing about the order"),
-    "DuplicateOrderId": Row(U, "our order may be there already: only a look can tell"),
+    "DuplicateOrderId": Row(U, "our order may be there already: only asking for it tells"),
     "BadResponse": Row(U, "the answer cannot be read"),
     "NullResponse": Row(U, "the answer is empty"),
     "CancelPending": Row(U, "asked for, and not yet done"),

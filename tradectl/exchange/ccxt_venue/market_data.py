@@ -14,9 +14,9 @@ from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
+from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import (
-    MILLISECOND,
     InvalidResponse,
     listed,
     nanoseconds,

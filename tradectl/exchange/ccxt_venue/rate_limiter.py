@@ -1,7 +1,7 @@
 """How fast we may ask: a bucket of tokens that fills with time.
 
 The last part of the bucket is kept for what must get through on a bad day: cancels, and questions about
-orders. When the exchange turned us away everybody waits as long as it said, save those; when it banned
+orders. When the exchange turned us away everything else waits as long as it asked for; when it banned
 us (418) nobody asks. A wait longer than our patience is not waited: it is NotExecuted, with the time
 that it would take, since an order that waits for minutes is no longer the order that was meant.
 """

@@ -1,4 +1,4 @@
-"""What ccxt makes of an exchange's word on orders and fills, into ours.
+"""ccxt's orders and fills into ours.
 
 ccxt fills in what an answer lacks: an empty one becomes an order without id and status of which nothing
 is filled, a triggered stop an order filled in full. So nothing is taken that does not carry an id, a
@@ -194,7 +194,7 @@ class Triggered(InvalidResponse):
 
 
 def _moment(raw: Mapping[str, Any]) -> Any:
-    """The last time that the order says of itself."""
+    """When the order last changed, as far as the answer says."""
     times = (raw.get(key) for key in ("lastUpdateTimestamp", "lastTradeTimestamp", "timestamp"))
     return next((time for time in times if time), None)
 

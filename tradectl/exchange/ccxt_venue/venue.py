@@ -16,6 +16,7 @@ from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import (
@@ -26,7 +27,7 @@ from tradectl.exchange.ccxt_venue.client import (
     make_rate_limiter,
     published_rate,
 )
-from tradectl.exchange.ccxt_venue.decimals import MILLISECOND, InvalidResponse
+from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets

@@ -1,4 +1,4 @@
-"""A hold on ccxt's WebSocket connections.
+"""Guarding ccxt's WebSocket connections.
 
 Left alone, ccxt's receiver dies silently of one message that it cannot read: the socket stays open and
 nothing comes any more. Of several updates between two reads it hands over the last, or those of one

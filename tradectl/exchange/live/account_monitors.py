@@ -17,7 +17,7 @@ from tradectl.exchange.venue import OnVenueReports, Venue
 BEAT_S = 0.5
 FORGIVEN_AFTER_S = 30.0
 WORKS_AFTER_S = 6.0
-"""A stream that is open for so long works, though nothing was said on it."""
+"""A stream that is open for so long works, though nothing came on it."""
 MAX_CLOCK_SKEW_S = 1.0
 
 

@@ -41,7 +41,7 @@ class FeeRates:
         return known[0] if known is not None else None
 
     def is_missing(self, fill: VenueFill) -> bool:
-        """Its fee is in a currency whose price is not known, or not any more."""
+        """Whether its fee is in a currency whose price is not known, or not any more."""
         instrument = self._instruments[fill.symbol]
         if fill.fee_currency in ("", instrument.quote, instrument.base):
             return False
@@ -49,7 +49,7 @@ class FeeRates:
         return known is None or self._monotonic() - known[1] > RATE_LASTS_S
 
     async def fetch(self, fills: Sequence[VenueFill]) -> None:
-        """Ask for what is lacking. What has no price costs nothing in the books, and that is said."""
+        """Ask for what is lacking. What has no price costs nothing in the books, and is reported."""
         for fill in fills:
             if self.is_missing(fill):
                 await self._ask(fill.fee_currency, self._instruments[fill.symbol].quote)

@@ -282,7 +282,7 @@ class LiveExchange:
 
     async def cancel_all(self, *, keep_protection: bool, whose: Whose) -> tuple[str, ...]:
         """Cancel open orders at the venue, past the core and without a report: what becomes of ours is
-        heard like anything else. With `keep_protection` our reduce-only stops stay.
+        reported like anything else. With `keep_protection` our reduce-only stops stay.
 
         Their client order ids, or the venue's where they have none. Raises ExchangeError for the first
         that could not be cancelled, when all were tried.
@@ -315,7 +315,7 @@ class LiveExchange:
         return tracked is not None and tracked.spec.type.is_stop and tracked.spec.reduce_only
 
     async def proof(self, *, everything: bool) -> Proof:
-        """By the venue's own word: the orders that are open, ours or those of anybody, and what it
+        """As the venue itself reports it: the orders that are open, ours or those of anybody, and what it
         holds of each symbol. Raises ExchangeError."""
         orders = await self.venue.open_orders(() if everything else self.symbols)
         holdings = await self.venue.holdings()

@@ -18,7 +18,7 @@ from tradectl.feeds.quality import RowError, Tally, TickFault
 
 
 class CsvFile:
-    """A file with the header `header`. `latest` is the last moment believed in (ns UTC)."""
+    """A file with the header `header`. `latest` is the last moment that can be (ns UTC)."""
 
     def __init__(
         self, path: Path, header: str, latest: int, max_bad_share: float, progress: Progress

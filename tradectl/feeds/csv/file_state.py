@@ -1,7 +1,7 @@
 """What a file has shown so far, against which its next row is judged.
 
 The careful way (`rows`) and the fast way (`columns`) share one `FileState`, so that a file may change
-between them at any line: a way first checks everything, then commits what it believed.
+between them at any line: each first checks everything, then commits what it accepted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tradectl.feeds.quality import RowError, TickFault, shown, symbol_name
 
 
 class FileState:
-    """`latest` is the last moment believed in (ns UTC); `symbol` serves files without that column;
+    """`latest` is the last moment that can be (ns UTC); `symbol` serves files without that column;
     `interval` is the length of a candle in ns."""
 
     def __init__(self, layout: Layout, symbol: str, latest: int) -> None:
@@ -34,7 +34,7 @@ class FileState:
 
     @property
     def symbols(self) -> list[str]:
-        """Those believed so far, in the order of their appearance."""
+        """Those accepted so far, in the order of their appearance."""
         return self.price_band.symbols
 
     def unit(self, text: str) -> int:
@@ -47,7 +47,7 @@ class FileState:
         return self._unit
 
     def time(self, text: str) -> int:
-        """The moment `text` (ns UTC), not before the last one believed. Raises RowError."""
+        """The moment `text` (ns UTC), not before the last one accepted. Raises RowError."""
         unit = self.unit(text)
         try:
             moment = to_ns(text, unit)

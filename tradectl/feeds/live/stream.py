@@ -27,7 +27,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Stream:
-    """`take(stream, events)` gets what comes, `lost(stream, why)` hears of each lost connection.
+    """`take(stream, events)` gets what comes, `lost(stream, why)` is called for each lost connection.
     `silence` is the first silence (s) after which a connection is given up."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 An exchange may send what is no number, a crossed quote, a time that lies in the future or goes back, a
 price out of the blue. Finiteness is judged first, because a NaN compares as false with any limit. An
-exchange may also be right where we were deceived before: a time that seems to go back is believed when
+exchange may also be right, and what came before wrong: a time that seems to go back is accepted when
 several in a row do, as the price band does with prices.
 """
 
