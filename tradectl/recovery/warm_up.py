@@ -18,8 +18,8 @@ from tradectl.domain.time import SECOND
 from tradectl.journal.reader import newest_records
 from tradectl.strategy.instances import WarmUpNeed
 
-MOST_BYTES = 32 * 1024 * 1024
-MOST_EVENTS = 50_000
+MOST_BYTES = 16 * 1024 * 1024
+MOST_EVENTS = 20_000
 IN_ONE_RECORD = 500
 ALWAYS_NEW = 300 * SECOND
 
