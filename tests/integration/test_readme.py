@@ -23,6 +23,23 @@ def block(with_line: str) -> str:
     return found
 
 
+def test_every_file_and_room_that_it_names_is_there() -> None:
+    section = README.read_text().partition("## How it is built")[2].partition("\n## ")[0]
+    tables = [line for line in section.splitlines() if line.startswith("|")]
+    rooms = {
+        room
+        for line in tables
+        for words in re.findall(r"`([\w/ ]+/)`", line)
+        for room in words.split()
+    }
+    files = {file for line in tables for file in re.findall(r"`([\w/]+\.py)`", line)}
+    assert len(rooms) > 15
+    assert len(files) > 20
+    package = README.parent / "tradectl"
+    assert {room for room in rooms if not list(package.rglob(room))} == set()
+    assert {file for file in files if not list(package.rglob(file))} == set()
+
+
 def test_the_system_in_code_trades(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(block("import asyncio"), str(README), "exec"), {"__name__": "__main__"})  # noqa: S102
     portfolio = ast.literal_eval(capsys.readouterr().out)
