@@ -135,11 +135,12 @@ async def trading(state_dir: StateDir) -> AsyncIterator[Session]:
     session.orchestrator.add("monitor", SystemMonitor(session.bus, session.state, alerts))
     for name, component in session.system.components():
         session.orchestrator.add(name, component)
-    await session.open()
-    await session.orchestrator.start()
-    yield session
-    await session.orchestrator.stop()
-    await session.close("end of data")
+    with state_dir.owned():
+        await session.open()
+        await session.orchestrator.start()
+        yield session
+        await session.orchestrator.stop()
+        await session.close("end of data")
 
 
 def tick_of_order(journal: Path) -> dict[str, int]:

@@ -39,7 +39,7 @@ class ExecutionHarness:
         self.latch = latch
         self.bus = EventBus(clock=DataClock(), core=Core(RUN))
         self.state = StateManager(self.bus, books=open_books())
-        self.adapter = ExecutionAdapter(self.bus, self.state, latch=latch)
+        self.adapter = ExecutionAdapter(self.bus, self.state, halt_switch=latch)
 
     async def start(self) -> None:
         await self.state.start()

@@ -160,3 +160,24 @@ def test_a_cancel_that_breaks_is_told() -> None:
     reports: list[OrderReport] = []
     ExchangeGate(Broken(), lambda event, at: reports.append(event)).send(CANCEL, NOW)
     assert [report.order_id for report in reports] == ["o1"]
+
+
+class Granted:
+    """A lease that can be lost."""
+
+    def __init__(self) -> None:
+        self.held = True
+        self.epoch = 1
+
+
+def test_who_has_lost_the_account_lets_no_order_out_and_every_cancel() -> None:
+    lease, door = Granted(), Door(None)
+    door.gate = ExchangeGate(door.external, lambda e, at: door.reports.append((e, at)), lease=lease)
+    assert door.lets_pass(submit("o1"))
+    lease.held = False
+    assert not door.lets_pass(submit("o2"))
+    assert not door.lets_pass(submit("o3", reduce_only=True))
+    assert door.lets_pass(CANCEL)
+    [denied, _] = [event for event, _ in door.reports]
+    assert isinstance(denied, OrderDenied)
+    assert denied.message == "not sent: this process no longer holds the account"

@@ -17,11 +17,11 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
 from tradectl.domain.errors import AccessLost, NotExecuted
 from tradectl.domain.events import EmergencyStopReceived, RestrictionKind, SymbolRestricted
+from tradectl.exchange.base import PreSendCheck
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
-from tradectl.exchange.live.live_exchange import PreSendCheck
 from tradectl.state.manager import StateManager
 from tradectl.state.store import Changes
 

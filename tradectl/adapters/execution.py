@@ -24,6 +24,7 @@ from tradectl.domain.events import (
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
 from tradectl.state.latch import HaltSwitch
+from tradectl.state.lease import Lease
 
 CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
 
@@ -42,7 +43,8 @@ class ExecutionAdapter(Adapter):
         state: HasBooks,
         gateway: Gateway | None = None,
         *,
-        latch: HaltSwitch | None = None,
+        halt_switch: HaltSwitch | None = None,
+        lease: Lease | None = None,
     ) -> None:
         super().__init__(bus)
         self.engine = ExecutionEngine()
@@ -53,7 +55,7 @@ class ExecutionAdapter(Adapter):
                 "pass it a gateway, or trade on paper"
             )
         self._gateway = gateway or PaperGateway(bus, state.books.instruments)
-        self._gate = ExchangeGate(self._gateway, bus.schedule, latch)
+        self._gate = ExchangeGate(self._gateway, bus.schedule, halt_switch, lease)
         self._gateway.guard(self._pre_send_check)
 
     def attach_all(self) -> None:

@@ -13,8 +13,7 @@ from typing import Protocol
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, Proof, Whose
-from tradectl.exchange.live.live_exchange import PreSendCheck
+from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 
 
 class Gateway(Protocol):

@@ -11,8 +11,8 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, Proof, Whose
-from tradectl.exchange.live.live_exchange import LiveExchange, PreSendCheck
+from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.live.live_exchange import LiveExchange
 
 T = TypeVar("T")
 

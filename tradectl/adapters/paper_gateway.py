@@ -12,9 +12,8 @@ from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import MarketDataEvent, Record, TimerFired
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, Proof, Whose
+from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.live.live_exchange import PreSendCheck
 from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 PAPER_TIMER = "paper"

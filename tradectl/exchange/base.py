@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.commands import OutboundCommand, SubmitOrder
 from tradectl.domain.events import ExecutionEvent
 from tradectl.domain.orders import Order, OrderStatus
 
@@ -24,6 +24,10 @@ Report = Callable[[ExecutionEvent, int], None]
 """Takes a report and the moment (ns UTC) at which it becomes an input; one not in the future means
 now. Reports are handed over in the order in which they must arrive, those of one moment too, and
 whoever takes them keeps that order."""
+
+
+PreSendCheck = Callable[[SubmitOrder], str]
+"""Why an order must not leave after all, asked in the last moment; empty when it may."""
 
 
 class Exchange(Protocol):
@@ -98,6 +102,7 @@ __all__ = [
     "Cancelled",
     "Exchange",
     "OpenOrder",
+    "PreSendCheck",
     "Proof",
     "Report",
     "Whose",

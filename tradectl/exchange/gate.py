@@ -22,9 +22,11 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 from tradectl.state.latch import HaltSwitch
+from tradectl.state.lease import Lease
 
 SOURCE = "gate"
 NOT_SENT = "NOT_SENT"
+NOT_OURS = "not sent: this process no longer holds the account"
 SUPPRESSED = "not sent: the emergency stop is latched"
 
 
@@ -33,17 +35,20 @@ class Sends(Protocol):
 
 
 class ExchangeGate:
-    """Passes commands on to `exchange`. Without a halt switch (no state directory) everything passes."""
+    """Passes commands on to `exchange`, for as long as the halt switch lets them and we hold the lease.
+    Without either (no state directory) everything passes."""
 
     def __init__(
         self,
         exchange: Sends,
         report: Callable[[OrderReport, int], None],
         halt_switch: HaltSwitch | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self._exchange = exchange
         self._report = report
         self._halt_switch = halt_switch
+        self._lease = lease
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder) and (denial := self.pre_send_check(command)):
@@ -60,6 +65,8 @@ class ExchangeGate:
 
     def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
+        if self._lease is not None and not self._lease.held:
+            return NOT_OURS
         state = TradingState.RUNNING if self._halt_switch is None else self._halt_switch.state()
         if state is TradingState.RUNNING:
             return ""

@@ -79,6 +79,7 @@ class Session:
             clock,
             gateway=gateway or on_paper(settings),
             halt_switch=state_dir.latch,
+            lease=state_dir.lease,
             projected=True,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway

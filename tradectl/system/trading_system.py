@@ -30,6 +30,7 @@ from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
 from tradectl.state.books import RISK_TIMER, Books
 from tradectl.state.latch import HaltSwitch
+from tradectl.state.lease import Lease
 from tradectl.state.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
@@ -113,6 +114,7 @@ class TradingSystem(BookkeepingSystem):
         *,
         gateway: MakeGateway = no_gateway,
         halt_switch: HaltSwitch | None = None,
+        lease: Lease | None = None,
         projected: bool = False,
     ) -> None:
         super().__init__(settings, account, run_id, clock, projected=projected)
@@ -128,7 +130,9 @@ class TradingSystem(BookkeepingSystem):
         portfolio = PortfolioEngine(settings.portfolio, allocations, bus.core.new_id)
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, RiskEngine(limits))
-        self.execution = ExecutionAdapter(bus, self, self.gateway, latch=halt_switch)
+        self.execution = ExecutionAdapter(
+            bus, self, self.gateway, halt_switch=halt_switch, lease=lease
+        )
         self.portfolio = PortfolioAdapter(bus, self, portfolio)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()

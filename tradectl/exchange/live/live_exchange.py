@@ -27,7 +27,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.stall import StallDetector
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import OpenOrder, Proof, Whose
+from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
@@ -43,9 +43,6 @@ MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
 READ_ONLY_DRAIN_S, DISARM_S = 0.3, 3.0
 IN_QUESTION_S = 0.5
-
-PreSendCheck = Callable[[SubmitOrder], str]
-"""Why an order must not leave after all, asked in the last moment; empty when it may."""
 
 
 def always_allowed(_command: SubmitOrder) -> str:
@@ -347,4 +344,4 @@ class LiveExchange:
         )
 
 
-__all__ = ["LiveExchange", "PreSendCheck", "always_allowed"]
+__all__ = ["LiveExchange", "always_allowed"]
