@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, Sender, broken
 from tradectl.bus.components import ComponentRegistry, Terms
@@ -24,6 +26,7 @@ from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
+from tradectl.documents.run import BusFigures
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
 from tradectl.domain.events import (
@@ -387,19 +390,24 @@ class EventBus:
 
     def get_metrics(self) -> dict[str, Any]:
         """Counters since the start, queue depth, step latency (us) and figures per observer."""
+        metrics: dict[str, Any] = msgspec.to_builtins(self.figures())
+        return metrics
+
+    def figures(self) -> BusFigures:
+        """`get_metrics` as a document."""
         latency = Histogram()
         for ns in self._latency:
             latency.observe(ns / SECOND)
-        return {
-            "published": self._inputs.published,
-            "processed": self._inputs.processed,
-            "failed": self._observers.dead_count,
-            "dropped": self._inputs.dropped,
-            "queue_depth": self.waiting(),
-            "latency_p50_us": _us(latency.percentile(0.50)),
-            "latency_p99_us": _us(latency.percentile(0.99)),
-            "handlers": self._observers.figures(),
-        }
+        return BusFigures(
+            published=self._inputs.published,
+            processed=self._inputs.processed,
+            failed=self._observers.dead_count,
+            dropped=self._inputs.dropped,
+            queue_depth=self.waiting(),
+            latency_p50_us=_us(latency.percentile(0.50)),
+            latency_p99_us=_us(latency.percentile(0.99)),
+            handlers=self._observers.figures(),
+        )
 
 
 def _us(seconds: float) -> float:

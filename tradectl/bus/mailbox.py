@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
 
 from msgspec import Struct
 
 from tradectl.bus.delivery import Delivery, Observer, RetryPolicy
+from tradectl.documents.run import HandlerFigures
 from tradectl.domain.events import EventPriority, Record
 
 
@@ -92,15 +92,15 @@ class Mailbox(Delivery[Record]):
             argument=None if wants_records else attrgetter("event"),
         )
 
-    def document(self) -> dict[str, Any]:
-        """Its figures as JSON-ready data."""
+    def row(self) -> HandlerFigures:
+        """As `status --json` shows it."""
         figures = self.figures
-        return {
-            "handled": figures.handled,
-            "failures": figures.failures,
-            "dropped": self.records.dropped,
-            "missed": self.records.missed,
-            "waiting": len(self),
-            "mean_us": round(figures.busy_ns / max(1, figures.handled) / 1000, 1),
-            "max_us": round(figures.max_ns / 1000, 1),
-        }
+        return HandlerFigures(
+            handled=figures.handled,
+            failures=figures.failures,
+            dropped=self.records.dropped,
+            missed=self.records.missed,
+            waiting=len(self),
+            mean_us=round(figures.busy_ns / max(1, figures.handled) / 1000, 1),
+            max_us=round(figures.max_ns / 1000, 1),
+        )

@@ -6,10 +6,10 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter, Mailbox
+from tradectl.documents.run import HandlerFigures
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event, EventType, Record
 
@@ -134,8 +134,8 @@ class Observers:
         self._running = False
         await asyncio.gather(*(box.stop() for box in self._boxes))
 
-    def figures(self) -> dict[str, dict[str, Any]]:
-        return {box.name: box.document() for box in self._boxes}
+    def figures(self) -> dict[str, HandlerFigures]:
+        return {box.name: box.row() for box in self._boxes}
 
     def _keep_dead_letter(self, letter: DeadLetter) -> None:
         self._dead.append(letter)

@@ -30,7 +30,7 @@ class HandlerFigures(Struct, kw_only=True, frozen=True):
 
 
 class BusFigures(Struct, kw_only=True, frozen=True):
-    """Events since the start, `rate` in events a second, latencies of a step in microseconds."""
+    """Events since the start, latencies of a step in microseconds."""
 
     published: int = 0
     processed: int = 0
@@ -39,8 +39,13 @@ class BusFigures(Struct, kw_only=True, frozen=True):
     queue_depth: int = 0
     latency_p50_us: float = 0.0
     latency_p99_us: float = 0.0
-    rate: float = 0.0
     handlers: dict[str, HandlerFigures] = {}
+
+
+class RunBusFigures(BusFigures, kw_only=True, frozen=True):
+    """With the `rate` of the run in events a second."""
+
+    rate: float = 0.0
 
 
 class ExchangeStatus(Struct, kw_only=True, frozen=True):
@@ -76,7 +81,7 @@ class Status(AccountStatus, kw_only=True, frozen=True):
     slippage_bps: Amount | None = None
     exchanges: list[ExchangeStatus] = []
     components: dict[str, ComponentRow] = {}
-    bus: BusFigures = BusFigures()
+    bus: RunBusFigures = RunBusFigures()
 
 
 class SignalRow(Struct, kw_only=True, frozen=True):

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.run import Resources
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.time import MILLISECOND, iso
@@ -27,7 +29,7 @@ from tradectl.monitoring.health import (
     HealthStatus,
     worst,
 )
-from tradectl.monitoring.resources import Resources
+from tradectl.monitoring.resources import ResourceReader
 from tradectl.monitoring.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -78,8 +80,8 @@ class SystemMonitor:
         self._post = post or bus.post
         self._watchdog = Watchdog(self._post, limit=stall_limit, on_stall=on_stall)
         self._has_watchdog = stall_limit > 0
-        self._resources = Resources()
-        self._last_resources: dict[str, Any] = {}
+        self._resources = ResourceReader()
+        self._last_resources = Resources()
         self._loop_lag_ms = 0.0
         self._slow_seq = 0
         self._alerted: dict[str, AlertSeverity] = {}
@@ -134,13 +136,13 @@ class SystemMonitor:
         return {
             "status": worst(health.status for health in healths.values()),
             "components": {n: msgspec.to_builtins(health) for n, health in healths.items()},
-            "resources": {**resources, "loop_lag_ms": self._loop_lag_ms},
+            "resources": asdict(replace(resources, loop_lag_ms=self._loop_lag_ms)),
             "checked_at": iso(self._clock.now()),
         }
 
-    def resources(self) -> dict[str, Any]:
+    def resources(self) -> Resources:
         """The figures of the machine as they were last read; empty before the first."""
-        return {**self._last_resources, "loop_lag_ms": self._loop_lag_ms}
+        return replace(self._last_resources, loop_lag_ms=self._loop_lag_ms)
 
     def data_age(self) -> dict[str, float]:
         """Seconds since the newest market data, by symbol."""
@@ -160,7 +162,7 @@ class SystemMonitor:
                 log.exception("a check of the monitor failed")
 
     async def _check_all(self) -> None:
-        self._last_resources = dict(await asyncio.to_thread(self._resources.read))
+        self._last_resources = await asyncio.to_thread(self._resources.read)
         for event in (*self._data.changes(), *self._slow_steps()):
             self._post(event)
         for name, health in (await self._health.all()).items():

@@ -226,7 +226,7 @@ class Recording:
             events=sum(self._by_symbol.values()),
             by_symbol=dict(self._by_symbol),
             data_age_s=self._feed.ages(),
-            counts={**self._feed.counts, "shed": self._bus.get_metrics()["dropped"]},
+            counts={**self._feed.counts, "shed": self._bus.figures().dropped},
         )
 
     def _summary(self, bytes_written: int) -> RecordingSummary:

@@ -9,10 +9,9 @@ from msgspec.structs import asdict
 
 from tradectl.documents.account import AccountStatus, FillRow, StrategyRow
 from tradectl.documents.run import (
-    BusFigures,
     LiveStatus,
     Progress,
-    Resources,
+    RunBusFigures,
     SignalRow,
     Status,
     Summary,
@@ -61,7 +60,7 @@ class RunStatus:
     def with_run(self, account: AccountStatus) -> Status:
         """The account's status with what the books do not know: mode, lifecycle, components, figures."""
         session, elapsed = self._session, self._elapsed()
-        figures = msgspec.convert(session.bus.get_metrics(), BusFigures)
+        figures = session.bus.figures()
         return Status(
             **{**asdict(account), "strategies": self._strategies(account)},
             running=True,
@@ -77,7 +76,7 @@ class RunStatus:
             slippage_bps=self._slippage(),
             exchanges=session.gateway.status(),
             components=session.bus.components.rows(),
-            bus=msgspec.structs.replace(figures, rate=_rate(figures.processed, elapsed)),
+            bus=RunBusFigures(**asdict(figures), rate=_rate(figures.processed, elapsed)),
         )
 
     def live(self) -> LiveStatus:
@@ -92,7 +91,7 @@ class RunStatus:
             prices={
                 symbol: decimal_text(tick.price) for symbol, tick in session.books.last.items()
             },
-            resources=msgspec.convert(self._monitor.resources(), Resources),
+            resources=self._monitor.resources(),
             progress=self._progress(),
         )
 
