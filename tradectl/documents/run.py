@@ -122,9 +122,9 @@ class Resources(Struct, kw_only=True, frozen=True):
 
     cpu_pct: float | None = None
     rss_mb: float | None = None
-    loop_lag_ms: float | None = None
     open_files: int | None = None
     threads: int | None = None
+    loop_lag_ms: float | None = None
 
 
 class LiveStatus(Status, kw_only=True, frozen=True):
