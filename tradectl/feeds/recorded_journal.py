@@ -19,7 +19,7 @@ from msgspec import Struct
 from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
-from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
+from tradectl.feeds.csv.blocks import line_blocks, read_blocks
 from tradectl.feeds.price_band import PriceBand
 from tradectl.feeds.quality import (
     RowError,
@@ -63,17 +63,8 @@ class JournalFile:
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many lines are bad."""
-        line, good = 0, 0
-        try:
-            for block in line_blocks(self._path, self._progress):
-                events = self._read(block, line + 1)
-                line += block.count(b"\n")
-                good += len(events)
-                if events:
-                    yield events
-        except BrokenArchiveError as error:
-            self._tally.note(line + 1, RowError(TickFault.BROKEN_OFF, str(error)))
-        self._tally.finish(good)
+        blocks = line_blocks(self._path, self._progress)
+        return read_blocks(blocks, self._read, self._tally, first_line=1)
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
         events = []

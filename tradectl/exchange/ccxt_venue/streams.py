@@ -8,6 +8,7 @@ along; so at each waking everything that its caches hold for the stream's symbol
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -124,12 +125,25 @@ class Streams:
         )
 
 
-class _Trades:
+class _Source(ABC):
+    """What ccxt has gathered of some markets on one channel."""
+
     def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
         self._client = client
         self._data = data
         self._markets = markets
+        self._last: dict[str, Any] = {}
 
+    @abstractmethod
+    def take_new(self, update: Any) -> list[MarketDataEvent]:
+        """The events of what has come since the last time; `update` is what ccxt woke us with."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Empty ccxt's caches, so that a new subscription begins afresh."""
+
+
+class _Trades(_Source):
     def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
         caches = self._client.trades or {}
@@ -155,14 +169,8 @@ class _Trades:
             (self._client.trades or {}).pop(market.unified, None)
 
 
-class _Quotes:
+class _Quotes(_Source):
     """The newest of each symbol: a quote that another has replaced is not handed on."""
-
-    def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
-        self._client = client
-        self._data = data
-        self._markets = markets
-        self._last: dict[str, Any] = {}
 
     def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
@@ -187,13 +195,7 @@ class _Quotes:
             (getattr(self._client, "bidsasks", None) or {}).pop(market.unified, None)
 
 
-class _Books:
-    def __init__(self, client: Any, data: MarketData, markets: Sequence[Market]) -> None:
-        self._client = client
-        self._data = data
-        self._markets = markets
-        self._last: dict[str, Any] = {}
-
+class _Books(_Source):
     def take_new(self, update: Any) -> list[MarketDataEvent]:
         events: list[MarketDataEvent] = []
         for market in self._markets:
@@ -215,7 +217,7 @@ class _Books:
             (self._client.orderbooks or {}).pop(market.unified, None)
 
 
-_SOURCES: dict[Channel, Any] = {
+_SOURCES: dict[Channel, type[_Source]] = {
     Channel.TRADES: _Trades,
     Channel.QUOTES: _Quotes,
     Channel.BOOK: _Books,

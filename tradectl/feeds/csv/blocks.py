@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tradectl.domain.errors import DataError
+from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
+from tradectl.feeds.quality import RowError, Tally, TickFault
 
 BLOCK = 1 << 16
 LONGEST_LINE = 1 << 24
@@ -68,6 +70,31 @@ def line_blocks(path: Path, progress: Progress) -> Iterator[bytes]:
         raise
     if held:
         yield bytes(held) if held.endswith(b"\n") else bytes(held) + b"\n"
+
+
+def read_blocks(
+    blocks: Iterator[bytes],
+    read: Callable[[bytes, int], list[MarketDataEvent]],
+    tally: Tally,
+    *,
+    first_line: int,
+) -> Iterator[list[MarketDataEvent]]:
+    """The events of each block that has any. `read(block, line)` gets the number of its first line.
+
+    Raises DataError when too many lines are bad, or none is good; where an archive breaks off that is one
+    bad line more.
+    """
+    line, good = first_line, 0
+    try:
+        for block in blocks:
+            events = read(block, line)
+            line += block.count(b"\n")
+            good += len(events)
+            if events:
+                yield events
+    except BrokenArchiveError as error:
+        tally.note(line, RowError(TickFault.BROKEN_OFF, str(error)))
+    tally.finish(good)
 
 
 def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:

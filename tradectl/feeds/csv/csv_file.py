@@ -8,13 +8,13 @@ from pathlib import Path
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
-from tradectl.feeds.csv.blocks import BrokenArchiveError, line_blocks
+from tradectl.feeds.csv.blocks import line_blocks, read_blocks
 from tradectl.feeds.csv.candles import candle_interval
 from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
 from tradectl.feeds.csv.rows import read_row
-from tradectl.feeds.quality import RowError, Tally, TickFault
+from tradectl.feeds.quality import RowError, Tally
 
 
 class CsvFile:
@@ -39,17 +39,7 @@ class CsvFile:
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
-        line, good = 1, 0
-        try:
-            for block in self._blocks():
-                events = self._read(block, line + 1)
-                line += block.count(b"\n")
-                good += len(events)
-                if events:
-                    yield events
-        except BrokenArchiveError as error:
-            self._tally.note(line + 1, RowError(TickFault.BROKEN_OFF, str(error)))
-        self._tally.finish(good)
+        return read_blocks(self._blocks(), self._read, self._tally, first_line=2)
 
     def _blocks(self) -> Iterator[bytes]:
         blocks = line_blocks(self._path, self._progress)
