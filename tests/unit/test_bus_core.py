@@ -20,7 +20,6 @@ from tests.fixtures.bus import (
     tick,
     timer,
 )
-from tradectl.bus import core as core_module
 from tradectl.bus.core import Core, Stage
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
@@ -188,14 +187,11 @@ def test_a_handler_that_emits_what_is_no_event_fails_alone(nothing: object) -> N
 # --- runaway cascades --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def _short_cascades(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core_module, "MAX_CASCADE", 50)
+SHORT = 50
 
 
-@pytest.mark.usefixtures("_short_cascades")
 def test_a_runaway_cascade_ends_in_a_halt_and_the_next_input_is_handled() -> None:
-    core = core_with((Stage.STATE, SystemEvent, Listener(echo=[note("echo")])))
+    core = core_with((Stage.STATE, SystemEvent, Listener(echo=[note("echo")])), max_cascade=SHORT)
     records = run_step(core, note("echo"))
     assert len(records) == 1 + 50 + 1
     halt = records[-1]
@@ -205,20 +201,19 @@ def test_a_runaway_cascade_ends_in_a_halt_and_the_next_input_is_handled() -> Non
     assert labels(run_step(core, note("quiet"))) == ["quiet"]
 
 
-@pytest.mark.usefixtures("_short_cascades")
 def test_the_books_hear_of_the_halt_of_a_runaway_cascade() -> None:
     books = Listener()
     core = core_with(
         (Stage.STATE, LimitBreached, books),
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo"), note("echo")])),
+        max_cascade=SHORT,
     )
     run_step(core, note("echo"))
     assert books.log == ["runaway_cascade"]
 
 
-@pytest.mark.usefixtures("_short_cascades")
 def test_nothing_that_a_runaway_cascade_asked_of_an_exchange_leaves() -> None:
-    core = Core()
+    core = Core(max_cascade=SHORT)
 
     def orders_for_ever(event: Event, record: Record) -> list[Event]:
         core.outbox.append(submit(f"o{record.seq}"))
@@ -229,28 +224,29 @@ def test_nothing_that_a_runaway_cascade_asked_of_an_exchange_leaves() -> None:
     assert core.outbox == []
 
 
-@pytest.mark.usefixtures("_short_cascades")
 @pytest.mark.parametrize("length", [1, 49])
 def test_a_cascade_shorter_than_the_bound_is_left_alone(length: int) -> None:
-    core = core_with((Stage.STATE, SystemEvent, Listener(a=[note("b")] * length)))
+    core = core_with(
+        (Stage.STATE, SystemEvent, Listener(a=[note("b")] * length)), max_cascade=SHORT
+    )
     assert labels(run_step(core, note("a"))) == ["a"] + ["b"] * length
 
 
-@pytest.mark.usefixtures("_short_cascades")
 def test_what_is_said_to_the_halt_of_a_runaway_cascade_is_heard() -> None:
     cancels = Listener(runaway_cascade=[note("cancel")])
     core = core_with(
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo")])),
         (Stage.EXECUTION, LimitBreached, cancels),
+        max_cascade=SHORT,
     )
     assert labels(run_step(core, note("echo")))[-2:] == ["runaway_cascade", "cancel"]
 
 
-@pytest.mark.usefixtures("_short_cascades")
 def test_a_halt_that_runs_away_itself_comes_to_an_end_too() -> None:
     core = core_with(
         (Stage.STRATEGY, SystemEvent, Listener(echo=[note("echo")])),
         (Stage.EXECUTION, LimitBreached, Listener(runaway_cascade=[note("echo")])),
+        max_cascade=SHORT,
     )
     records = run_step(core, note("echo"))
     assert len(records) < 1 + 2 * 50 + 2

@@ -24,7 +24,6 @@ from tests.fixtures.bus import (
     tick,
     timer,
 )
-from tradectl.bus import event_bus
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -209,17 +208,15 @@ async def test_a_publisher_that_waits_when_the_journal_fails_is_told() -> None:
 # --- turns -------------------------------------------------------------------------------------------
 
 
-def test_a_turn_ends_when_its_slice_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_bus, "SLICE_NS", 0)
-    bus = data_bus()
+def test_a_turn_ends_when_its_slice_is_over() -> None:
+    bus = data_bus(slice_ns=0)
     bus.post_market([tick(), tick(), tick()])
     bus.turn()
     assert bus.get_metrics()["queue_depth"] == 2
 
 
-async def test_the_loop_is_given_back_between_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_bus, "SLICE_NS", 0)
-    bus = data_bus()
+async def test_the_loop_is_given_back_between_turns() -> None:
+    bus = data_bus(slice_ns=0)
     await bus.start()
     bus.post_market([tick()] * 50)
     depths = []
@@ -230,9 +227,8 @@ async def test_the_loop_is_given_back_between_turns(monkeypatch: pytest.MonkeyPa
     assert len(depths) > 40
 
 
-def test_a_slow_step_is_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_bus, "SLOW_STEP_NS", -1)
-    bus = data_bus()
+def test_a_slow_step_is_written_down() -> None:
+    bus = data_bus(slow_step_ns=-1)
     bus.post(note("a"))
     drain(bus)
     ((seq, took),) = bus.slow_steps

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,11 +68,8 @@ def test_a_full_mailbox_drops_the_oldest_market_data_first(kinds: list[bool], li
     assert box.records.missed == len([seq for seq in lost if seq not in market])
 
 
-async def test_a_mailbox_gives_the_loop_back_while_it_works(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("tradectl.bus.delivery.SLICE_NS", 0)
-    box = mailbox(lambda _: None, [])
+async def test_a_mailbox_gives_the_loop_back_while_it_works() -> None:
+    box = mailbox(lambda _: None, [], slice_ns=0)
     for seq in range(50):
         box.put(record(seq))
     task = asyncio.ensure_future(box.run())

@@ -14,7 +14,6 @@ from tradectl.domain.errors import CoreError
 from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import Side
 from tradectl.domain.orders import WORKING, OrderSpec, OrderStatus
-from tradectl.execution import engine as engine_module
 from tradectl.execution.engine import ExecutionEngine
 
 
@@ -168,10 +167,8 @@ def test_an_order_sent_without_a_price_or_by_an_earlier_run_is_not_measured(
     assert engine.slippage_cost == engine.slippage_notional == 0
 
 
-def test_only_so_many_prices_at_submission_are_remembered(
-    engine: ExecutionEngine, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "ARRIVALS_KEPT", 2)
+def test_only_so_many_prices_at_submission_are_remembered(account: FakeAccount) -> None:
+    engine = ExecutionEngine(arrivals_kept=2)
     sent(engine, account, *[spec(f"o{n}") for n in range(3)])
     for n in range(3):
         engine.on_fill(fill("101", "1", f"o{n}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,9 @@ from tradectl.documents.account import AccountStatus
 from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.events import Event, EventType, SystemEvent
-from tradectl.state import store as store_module
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.manager import StateManager
-from tradectl.state.schema import connect
 from tradectl.state.store import Changes, Store
 
 TRADE: list[Event] = [
@@ -64,10 +61,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+async def store(path: Path) -> AsyncIterator[Store]:
     """One that waits for another's lock for a twentieth of a second instead of five."""
-    monkeypatch.setattr(store_module, "connect", functools.partial(connect, timeout=0.05))
-    store = Store(path)
+    store = Store(path, lock_timeout=0.05)
     await store.open()
     await store.begin_run(ROW)
     yield store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
 import threading
 import time
@@ -31,7 +30,6 @@ from tradectl.domain.events import OrderAccepted, OrderCanceled
 from tradectl.domain.states import AlertStatus
 from tradectl.domain.time import DAY
 from tradectl.state import schema
-from tradectl.state import store as store_module
 from tradectl.state.account import Account
 from tradectl.state.schema import connect
 from tradectl.state.store import Store
@@ -62,12 +60,6 @@ async def store(path: Path) -> AsyncIterator[Store]:
     await store.begin_run(ROW)
     yield store
     await store.close()
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits for another's lock for a twentieth of a second instead of five."""
-    monkeypatch.setattr(store_module, "connect", functools.partial(connect, timeout=0.05))
 
 
 # --- what is in it -----------------------------------------------------------------------------------
@@ -146,17 +138,20 @@ async def test_a_group_that_breaks_in_the_middle_leaves_nothing(store: Store, pa
     assert len(rows(path, "SELECT * FROM fills")) == 2
 
 
-@pytest.mark.usefixtures("_impatient")
-async def test_a_lock_held_by_another_process_is_waited_for_only_so_long(
-    store: Store, path: Path
-) -> None:
+@pytest.mark.usefixtures("store")
+async def test_a_lock_held_by_another_process_is_waited_for_only_so_long(path: Path) -> None:
     group = changes(Ledger().trade("o1", "buy 1@100"))
-    with locked(path):
-        started = time.monotonic()
-        with pytest.raises(StateError, match="database is locked"):
-            await store.write(group)
-        assert time.monotonic() - started < 2
-    await store.write(group)
+    impatient = Store(path, lock_timeout=0.05)
+    await impatient.open()
+    try:
+        with locked(path):
+            started = time.monotonic()
+            with pytest.raises(StateError, match="database is locked"):
+                await impatient.write(group)
+            assert time.monotonic() - started < 2
+        await impatient.write(group)
+    finally:
+        await impatient.close()
     assert len(rows(path, "SELECT * FROM fills")) == 1
 
 
@@ -293,14 +288,13 @@ async def test_a_making_of_the_tables_that_is_killed_leaves_none_and_can_be_done
     await store.close()
 
 
-@pytest.mark.usefixtures("_impatient")
 async def test_a_making_of_the_tables_that_failed_gives_its_lock_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(schema, "TABLES", schema.TABLES + "CREATE TABLE orders (x);")
         with pytest.raises(StateError, match="already exists") as kept:
-            await Store(path).open()
+            await Store(path, lock_timeout=0.05).open()
     store = Store(path)
     await store.open()
     await store.close()

@@ -74,11 +74,13 @@ class Core:
     """Handlers by kind of event, and the step that runs them.
 
     `seq` is the last sequence number given, `at` the time (ns) of the step, and `outbox` what the step
-    asked of exchanges: the bus takes it once the step is durable.
+    asked of exchanges: the bus takes it once the step is durable. An input that causes more than
+    `max_cascade` events halts trading.
     """
 
-    def __init__(self, run_id: str = "run") -> None:
+    def __init__(self, run_id: str = "run", *, max_cascade: int = MAX_CASCADE) -> None:
         self.run_id = run_id
+        self._max_cascade = max_cascade
         self.seq = 0
         self.at = 0
         self.outbox: list[OutboundCommand] = []
@@ -149,7 +151,7 @@ class Core:
                 continue
 
     def _cascade(self, records: list[Record]) -> None:
-        caused, last_allowed, halted = self._caused, self.seq + MAX_CASCADE, False
+        caused, last_allowed, halted = self._caused, self.seq + self._max_cascade, False
         while caused:
             cause, event = caused.popleft()
             self._derive(event, cause, records)
@@ -158,9 +160,9 @@ class Core:
             caused.clear()
             if not halted:
                 # What follows from this halt (cancels, above all) still counts, as far again.
-                halted, last_allowed = True, self.seq + MAX_CASCADE
+                halted, last_allowed = True, self.seq + self._max_cascade
                 self.outbox.clear()
-                runaway = RunawayCascade(f"one input caused more than {MAX_CASCADE:,} events")
+                runaway = RunawayCascade(f"one input caused more than {self._max_cascade:,} events")
                 caused.append((cause, _halt("runaway_cascade", str(runaway))))
 
     def _derive(self, event: Event, cause: int, records: list[Record]) -> None:

@@ -78,7 +78,7 @@ class Delivery(Generic[T]):
     `on_dead(item, error, attempts)` gets what failed; without it an item is kept and tried for ever.
     `on_open(error)` is told when the breaker opens, `on_close()` when the handler works again.
     `argument` makes what the handler is called with out of an item. `linger` is how long (s) to wait
-    for more once something waits.
+    for more once something waits; after `slice_ns` the loop is given back.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class Delivery(Generic[T]):
         on_close: Callable[[], None] | None = None,
         argument: Callable[[T], Any] | None = None,
         linger: float = 0.0,
+        slice_ns: int = SLICE_NS,
     ) -> None:
+        self._slice_ns = slice_ns
         self.handler = handler
         self.queue = queue
         self.figures = Figures()
@@ -158,13 +160,13 @@ class Delivery(Generic[T]):
             if self._linger:
                 await asyncio.sleep(self._linger)
             self._filled.clear()
-            slice_end = ticks() + SLICE_NS
+            slice_end = ticks() + self._slice_ns
             while (item := self.queue.take()) is not None:
                 self._busy = True
                 try:
                     if await self._deliver(item) > slice_end:
                         await asyncio.sleep(0)
-                        slice_end = ticks() + SLICE_NS
+                        slice_end = ticks() + self._slice_ns
                 finally:
                     self._busy = False
             self._emptied.set()

@@ -64,7 +64,11 @@ class EventBus:
         core: Core | None = None,
         components: ComponentRegistry | None = None,
         history: int = 1_000,
+        slice_ns: int = SLICE_NS,
+        slow_step_ns: int = SLOW_STEP_NS,
     ) -> None:
+        self._slice_ns = slice_ns
+        self._slow_step_ns = slow_step_ns
         self.clock: Clock = clock or WallClock()
         self.core = core or Core()
         self.components = components or ComponentRegistry()
@@ -184,7 +188,7 @@ class EventBus:
             stamp, ticks, note_latency = self.clock.stamp, self.clock.ticks, self._latency.append
             on_recorded_time = not self.clock.live
             started = ticks()
-            turn_end = started + SLICE_NS
+            turn_end = started + self._slice_ns
             while True:
                 if inputs.urgent_waiting:
                     core.step(self._take_urgent(), self.clock.now(), records)
@@ -202,7 +206,7 @@ class EventBus:
                     written = self.command_release.release(commands, records, written)
                 now = ticks()
                 note_latency(now - started)
-                if now - started > SLOW_STEP_NS:
+                if now - started > self._slow_step_ns:
                     self.slow_steps.append((core.seq, now - started))
                 if now > turn_end:
                     break

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from tradectl.bus.delivery import Delivery, Observer, RetryPolicy
+from tradectl.bus.delivery import SLICE_NS, Delivery, Observer, RetryPolicy
 from tradectl.documents.run import HandlerFigures
 from tradectl.domain.events import EventPriority, Record
 
@@ -80,6 +80,7 @@ class Mailbox(Delivery[Record]):
         on_open: Callable[[str, str], None] = lambda name, error: None,
         wants_records: bool = False,
         policy: RetryPolicy | None = None,
+        slice_ns: int = SLICE_NS,
     ) -> None:
         self.name = name
         self.records = RecordQueue(limit)
@@ -90,6 +91,7 @@ class Mailbox(Delivery[Record]):
             on_dead=lambda record, error, n: on_dead(DeadLetter(record, name, error, n)),
             on_open=lambda error: on_open(name, error),
             argument=None if wants_records else attrgetter("event"),
+            slice_ns=slice_ns,
         )
 
     def row(self) -> HandlerFigures:

@@ -22,7 +22,8 @@ class ExecutionEngine:
     currency, and `slippage_notional` the notional it was measured on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, arrivals_kept: int = ARRIVALS_KEPT) -> None:
+        self._arrivals_kept = arrivals_kept
         self.slippage_cost = ZERO
         self.slippage_notional = ZERO
         self._arrival: OrderedDict[str, Decimal] = OrderedDict()
@@ -39,7 +40,7 @@ class ExecutionEngine:
         mark = view.mark(approved.spec.symbol)
         if mark is not None:
             self._arrival[order_id] = mark
-            if len(self._arrival) > ARRIVALS_KEPT:
+            if len(self._arrival) > self._arrivals_kept:
                 self._arrival.popitem(last=False)
         return SubmitOrder(approved)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tradectl.domain.errors import StateError
 
 VERSION = 3
+LOCK_TIMEOUT_S = 5.0
 
 TABLES = """
     CREATE TABLE runs (
@@ -69,7 +70,7 @@ def refuse_other(found: int, path: Path | str) -> None:
         )
 
 
-def connect(path: str, *, timeout: float = 5.0) -> sqlite3.Connection:
+def connect(path: str, *, timeout: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
     """A connection with the settings that every writer uses: WAL, synced at each commit."""
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:

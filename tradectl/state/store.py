@@ -25,7 +25,7 @@ from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill
-from tradectl.state.schema import connect, prepare
+from tradectl.state.schema import LOCK_TIMEOUT_S, connect, prepare
 from tradectl.state.status import fill_row, order_row
 
 SNAPSHOTS_KEPT_NS = DAY
@@ -61,18 +61,22 @@ class Changes(Struct):
 
 
 class Store:
-    """`path` is the database file, made when missing. Raises StateError when it cannot be used."""
+    """`path` is the database file, made when missing; another's lock on it is waited for as long as
+    `lock_timeout` (s). Raises StateError when it cannot be used."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> None:
         self._path = path
+        self._lock_timeout = lock_timeout
         self._db: aiosqlite.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
         path = str(self._path)
         try:
-            await asyncio.to_thread(_prepare, path)
-            self._db = await aiosqlite.Connection(lambda: connect(path), iter_chunk_size=64)
+            await asyncio.to_thread(_prepare, path, self._lock_timeout)
+            self._db = await aiosqlite.Connection(
+                lambda: connect(path, timeout=self._lock_timeout), iter_chunk_size=64
+            )
         except sqlite3.Error as error:
             raise StateError(f"cannot use {self._path}: {error}") from error
 
@@ -131,9 +135,9 @@ class Store:
                 raise
 
 
-def _prepare(path: str) -> None:
+def _prepare(path: str, lock_timeout: float) -> None:
     """Make the tables, by a connection that is closed whatever comes: aiosqlite's would stay open."""
-    with closing(connect(path)) as db:
+    with closing(connect(path, timeout=lock_timeout)) as db:
         prepare(db)
 
 
