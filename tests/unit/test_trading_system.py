@@ -109,6 +109,15 @@ def test_a_loop_and_applying_one_by_one_make_the_same_records() -> None:
         assert asyncio.run(driven_by_a_loop(inputs, batch)) == one_by_one
 
 
+def test_more_inputs_than_a_queue_holds_are_taken_all_the_same() -> None:
+    inputs = ticks(12_000)
+    made = system()
+    made.open()
+    records = made.apply(*inputs) + made.end_of_data()
+    assert sum(isinstance(record.event, MarketDataEvent) for record in records) == len(inputs)
+    assert records == applied(system(), inputs)
+
+
 def test_commands_are_inputs_like_any_other() -> None:
     made = system()
     made.open()
@@ -165,6 +174,7 @@ def test_a_follower_of_a_log_that_is_still_written_can_go_on_in_its_place(tmp_pa
                     following.take(record)
     assert standby.last_seq == first.last_seq
     assert standby.state_hash() == first.state_hash()
+    standby.open()
     went_on = [r.event for tick in inputs[400:] for r in standby.apply(tick)]
     as_before = [r.event for tick in inputs[400:] for r in first.apply(tick)]
     for wanted in (went_on, as_before):

@@ -36,6 +36,9 @@ from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.component import Component
 
+AT_ONCE = 1_000
+"""Inputs that are queued before they are taken: fewer than a queue holds."""
+
 MakeGateway = Callable[[EventBus, Books], Gateway]
 
 
@@ -68,11 +71,13 @@ class BookkeepingSystem:
         """Inputs in their order, at `at` (ns) or as their times say: the records of all that followed by
         then, the gateway's answers and what was due before them included. Raises what broke the bus."""
         self.bus.clock.stamp(at)
-        for event in inputs:
-            self.bus.post(event)
-        records = self.bus.run_dry()
-        if self.bus.failure is not None:
-            raise self.bus.failure
+        records: list[Record] = []
+        for first in range(0, len(inputs), AT_ONCE):
+            for event in inputs[first : first + AT_ONCE]:
+                self.bus.post(event)
+            records += self.bus.run_dry()
+            if self.bus.failure is not None:
+                raise self.bus.failure
         return records
 
     def repeat(self, record: Record) -> list[Record]:
