@@ -6,10 +6,26 @@ import json
 
 import msgspec
 import pytest
+from msgspec import Struct
 
 from tests.contracts import DOCUMENTS, FOLDER, check_output, schema, stored
-from tradectl.documents.account import AccountStatus
-from tradectl.documents.run import LiveStatus, Status
+from tradectl.documents.account import (
+    AccountStatus,
+    FillRow,
+    Halt,
+    OrderRow,
+    PortfolioTotals,
+    PositionRow,
+)
+from tradectl.documents.operations import Receipt, ReplayReport
+from tradectl.documents.run import (
+    AlertRow,
+    BusFigures,
+    ComponentRow,
+    LiveStatus,
+    Status,
+    Summary,
+)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -20,6 +36,32 @@ def test_a_document_is_as_its_stored_schema_says(name: str) -> None:
 
 def test_every_stored_schema_is_of_a_document() -> None:
     assert {*FOLDER.glob("*.json")} == {*map(stored, DOCUMENTS)}
+
+
+PROMISED: dict[type[Struct], str] = {
+    Status: """running mode run_id state components portfolio positions open_orders bus halt last_seq
+        state_hash strategies exchanges data_age_s""",
+    ComponentRow: "status last_heartbeat error_count message",
+    PortfolioTotals: "equity cash realized_pnl unrealized_pnl fees margin_used drawdown_pct",
+    PositionRow: """symbol side size entry_price current_price unrealized_pnl realized_pnl""",
+    OrderRow: """order_id client_order_id symbol side type quantity filled price status created_at""",
+    BusFigures: "published processed failed dropped queue_depth",
+    Halt: "reason since",
+    FillRow: """trade_id order_id client_order_id symbol side quantity price fee fee_currency liquidity
+        time""",
+    AlertRow: "id type severity message component created_at status count",
+    ReplayReport: """events inputs compared divergences first_divergence state_hash
+        recorded_state_hash verified truncated_tail elapsed_s events_per_s""",
+    Receipt: """latched latched_ms confirmed confirmed_ms method cancelled closed open_orders_left
+        positions_left""",
+    Summary: "run_id exit_code journal",
+}
+"""What scripts rely on, whatever else becomes of the documents."""
+
+
+@pytest.mark.parametrize("kind", PROMISED, ids=lambda kind: kind.__name__)
+def test_what_was_promised_to_scripts_is_there(kind: type[Struct]) -> None:
+    assert {*PROMISED[kind].split()} <= {*kind.__struct_fields__}
 
 
 def test_the_status_of_nothing_has_every_key() -> None:

@@ -66,8 +66,8 @@ class Inspector:
 
     def runs(self) -> list[RunRow]:
         found = self._reader.runs()
-        newest_runs = self._dir.owner() is not None
-        return [_run_row(run, is_running=newest_runs and run is found[-1]) for run in found]
+        is_owned = self._dir.owner() is not None
+        return [_run_row(run, is_running=is_owned and run is found[-1]) for run in found]
 
     def alerts(self) -> list[AlertRow]:
         self._flush()
