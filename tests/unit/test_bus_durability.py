@@ -62,7 +62,7 @@ def test_to_an_exchange_inside_this_process_commands_go_before_the_one_write_of_
     """It dies with us: what it is told may be written together with what it answers."""
     journal = MemoryJournal()
     bus = trading_bus(journal, journal.log)
-    bus.command_release.outside = False
+    bus.command_release.remote = False
     for word in ("a", "order 1", "b"):
         bus.post(note(word))
     bus.turn()
@@ -162,7 +162,7 @@ class SlowDisk(MemoryJournal):
 async def test_strict_an_exchange_inside_this_process_waits_like_any_other() -> None:
     journal = MemoryJournal(strict=True)
     bus = trading_bus(journal, journal.log)
-    bus.command_release.outside = False
+    bus.command_release.remote = False
     await run(bus, "order 1")
     assert journal.log == ["write 1-1", "sync", "send order 1"]
 

@@ -154,7 +154,7 @@ async def test_a_gateway_is_compared_and_ends(gateway: Gateway) -> None:
     await gateway.reconcile()
     await gateway.reconcile(accept=True)
     assert all(status.symbols == (SYMBOL,) for status in gateway.status())
-    assert len(gateway.status()) == gateway.outside
+    assert len(gateway.status()) == gateway.remote
     gateway.leave_switch_armed()
     await gateway.quiesce()
     await gateway.stop()

@@ -70,7 +70,7 @@ class ExecutionAdapter(Adapter):
     def open(self) -> None:
         """Let orders out, and have the gateway go on with those that the books hold to be working."""
         if self._gateway.connected:
-            self._bus.connect(self._gate.send, outside=self._gateway.outside)
+            self._bus.connect(self._gate.send, remote=self._gateway.remote)
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._gateway.restore(books.working_orders(), held)

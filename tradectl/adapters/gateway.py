@@ -17,11 +17,11 @@ from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 
 
 class Gateway(Protocol):
-    """`connected` is False where nothing can be sent; `outside` is True for exchanges that outlive this
+    """`connected` is False where nothing can be sent; `remote` is True for exchanges that outlive this
     process, and so must hear of nothing that is not durable. Their word is asked for, not known."""
 
     connected: bool
-    outside: bool
+    remote: bool
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         """Ask `pre_send_check` once more before an order leaves, where orders wait before they do."""
@@ -84,7 +84,7 @@ class NoGateway:
     """No exchange: a replay, where the journal holds every report that there was."""
 
     connected = False
-    outside = False
+    remote = False
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass

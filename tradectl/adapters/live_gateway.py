@@ -21,7 +21,7 @@ class LiveGateway:
     """A `Gateway` to one or more live exchanges. One that hangs or fails keeps none of the others."""
 
     connected = True
-    outside = True
+    remote = True
 
     def __init__(self, exchanges: Iterable[LiveExchange]) -> None:
         self.exchanges = tuple(exchanges)

@@ -27,7 +27,7 @@ class PaperGateway:
     """
 
     connected = True
-    outside = False
+    remote = False
 
     def __init__(
         self,

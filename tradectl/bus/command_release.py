@@ -33,7 +33,7 @@ class Journal(Protocol):
 
 
 class CommandRelease:
-    """`sender` takes commands, `outside` says whether it outlives this process; `now` gives the time.
+    """`sender` takes commands, `remote` says whether it outlives this process; `now` gives the time.
 
     `fail` hears of what broke where nobody else would.
     """
@@ -46,7 +46,7 @@ class CommandRelease:
     ) -> None:
         self.journal = journal
         self.sender: Sender | None = None
-        self.outside = True
+        self.remote = True
         self._now = now
         self._fail = fail
         self._held: list[OutboundCommand] = []
@@ -61,7 +61,7 @@ class CommandRelease:
     def release(self, commands: list[OutboundCommand], records: list[Record], written: int) -> int:
         """Let a step's commands go; how many of the turn's `records` are written now."""
         strict = self.journal is not None and self.journal.strict
-        if strict or self.outside:
+        if strict or self.remote:
             self.write(records[written:])
             written = len(records)
         if strict:

@@ -157,9 +157,9 @@ class EventBus:
     def detach(self, handler: AnyHandler) -> None:
         self.core.detach(handler)
 
-    def connect(self, sender: Sender, *, outside: bool) -> None:
-        """Commands leave by `sender`, to an exchange that outlives this process or not (`outside`)."""
-        self.command_release.sender, self.command_release.outside = sender, outside
+    def connect(self, sender: Sender, *, remote: bool) -> None:
+        """Commands leave by `sender`, to an exchange that outlives this process or not (`remote`)."""
+        self.command_release.sender, self.command_release.remote = sender, remote
 
     def disconnect(self) -> None:
         """Commands leave no more."""

@@ -224,7 +224,7 @@ class EmergencyStop:
                     session = await stack.enter_async_context(run)
             except TimeoutError:
                 raise NotExecuted("the exchange did not answer in time") from None
-            if not session.gateway.outside:
+            if not session.gateway.remote:
                 for symbol in held:
                     session.bus.post(_last_known_price(symbol, account.marks))
             await session.bus.dispatched()  # the stop goes first where both wait

@@ -53,9 +53,9 @@ class Venues:
 
     async def open(self) -> None:
         """Raises ExchangeError, UsageError for a symbol that is not there."""
-        opening = (venue.open() for venue in self.by_name.values())
+        attempts = (venue.open() for venue in self.by_name.values())
         # all are waited for: one that opened after the others were closed would stay open
-        for outcome in await asyncio.gather(*opening, return_exceptions=True):
+        for outcome in await asyncio.gather(*attempts, return_exceptions=True):
             if outcome is not None:
                 raise outcome
         for name, venue in self.by_name.items():
@@ -173,17 +173,17 @@ def on_exchange(settings: Settings, name: str) -> Settings:
 
 
 def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, private: bool) -> Venue:
-    """Raises ConfigError where keys are needed and missing."""
+    """Raises ConfigError where credentials are needed and missing."""
     from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials
 
-    keys = read_credentials(settings, os.environ) if private else None
-    if private and keys is None:
+    credentials = read_credentials(settings, os.environ) if private else None
+    if private and credentials is None:
         name = settings.prefix.upper()
         raise ConfigError(
             f"{settings.prefix}: no keys: set TRADECTL_{name}_API_KEY and TRADECTL_{name}_API_SECRET "
             "in the environment"
         )
-    return CcxtVenue(settings, symbols, keys)
+    return CcxtVenue(settings, symbols, credentials)
 
 
 @contextlib.asynccontextmanager

@@ -56,7 +56,7 @@ def reconcile(state_dir: StateDir, *, accept: bool) -> Reconciliation:
 
 async def compare(session: Session, *, accept: bool) -> Reconciliation:
     """Compare now; with `accept` the exchange's word is taken for ours first. Raises UsageError."""
-    if not session.gateway.outside:
+    if not session.gateway.remote:
         raise UsageError("nothing to reconcile: this account is on paper")
     await _reconciled(session, accept=accept)
     await session.state.flush()

@@ -53,7 +53,7 @@ async def stop_session(session: Session, reason: str, stop: Stop, deadline: floa
     monotonic seconds."""
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orders = [order.spec.order_id for order in books.working_orders()]
-    if gateway.outside:
+    if gateway.remote:
         # cancels wait for nothing; what is held there is asked after them, and closed
         await session.orchestrator.emergency_stop(reason)
         gateway.leave_switch_armed()
@@ -154,7 +154,7 @@ async def _within(deadline: float, work: Any, clock: Clock) -> None:
 
 async def leave_nothing_resting(gateway: Gateway, latch: HaltSwitch) -> None:
     """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
-    if not gateway.outside:
+    if not gateway.remote:
         return
     with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
         latch.set(JOURNAL_FAILED)
