@@ -8,12 +8,28 @@ list proves that it does. All else is as fresh as its own last report.
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.documents.run import ComponentRow
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
+
+
+class Component(Protocol):
+    """Anything with a beginning and an end: adapters, feeds, watchers."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Quiesces(Protocol):
+    """A component that has something to bring to an end while the bus still runs."""
+
+    async def quiesce(self) -> None: ...
 
 
 class Terms(Struct, frozen=True):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tradectl.bus.components import Terms
+from tradectl.bus.components import Component, Quiesces, Terms
 from tradectl.bus.core import CORE, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig
@@ -38,7 +38,6 @@ from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
-from tradectl.system.component import Component, Quiesces
 from tradectl.system.trading_system import set_timers
 
 

@@ -19,6 +19,7 @@ from tradectl.adapters.gateway import Gateway, NoGateway
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.adapters.portfolio import REBALANCE_TIMER
 from tradectl.bus.clock import Clock
+from tradectl.bus.components import Component
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig, Settings
@@ -34,7 +35,6 @@ from tradectl.state.lease import Lease
 from tradectl.state.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.system.component import Component
 
 AT_ONCE = 1_000
 """Inputs that are queued before they are taken: fewer than a queue holds."""
