@@ -18,10 +18,11 @@ from tradectl.feeds.live.stream import Sleep
 from tradectl.feeds.live.trade_sequencer import TradeSequencer
 
 PATIENCE_S = 10.0
-FIRST_PAUSE_S = 0.2
+PAUSE_S = 0.2
 QUIET_S = 2.0
 """How long after a lost connection the first trade of a symbol is waited for."""
-AT_ONCE = 4
+MOST_QUESTIONS = 4
+"""under way at once"""
 FRUITLESS_PAGES = 2
 OVERLAP = SECOND
 """How far before the last trade the question begins: exchanges date trades in milliseconds or worse."""
@@ -49,7 +50,7 @@ class Backfill:
         self._patience = patience
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._later: dict[str, asyncio.Task[None]] = {}
-        self._few = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_QUESTIONS)
 
     def ask(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
         """Begin to fill the gap of `trades`, unless that is under way."""
@@ -79,7 +80,7 @@ class Backfill:
     async def _fill(self, symbol: str, venue: Venue, trades: TradeSequencer) -> None:
         answered = False
         try:
-            async with asyncio.timeout(self._patience), self._few:
+            async with asyncio.timeout(self._patience), self._slots:
                 answered = await self._pages(symbol, venue, trades)
         except TimeoutError:
             pass  # they were held for long enough: what is missing stays so, and is counted
@@ -90,7 +91,7 @@ class Backfill:
     async def _pages(self, symbol: str, venue: Venue, trades: TradeSequencer) -> bool:
         """Ask until the answers meet what was streamed, or bring nothing new. False: no answer."""
         since = max(0, min(trades.last_ts, self._now()) - OVERLAP)
-        fruitless, waits = 0, pauses(FIRST_PAUSE_S)
+        fruitless, waits = 0, pauses(PAUSE_S)
         while True:
             try:
                 answer = await venue.recent_trades(symbol, since)
@@ -107,7 +108,7 @@ class Backfill:
             if fruitless >= FRUITLESS_PAGES:
                 return True
             if not new:  # what was streamed a moment ago may not be in an answer yet
-                await self._sleep(FIRST_PAUSE_S)
+                await self._sleep(PAUSE_S)
             since = max(since, min(trades.last_ts, self._now()))
 
 
