@@ -26,7 +26,7 @@ from tradectl.state.lease import Lease
 
 SOURCE = "gate"
 NOT_SENT = "NOT_SENT"
-NOT_OURS = "not sent: this process no longer holds the account"
+LEASE_LOST = "not sent: this process no longer holds the account"
 SUPPRESSED = "not sent: the emergency stop is latched"
 
 
@@ -66,7 +66,7 @@ class ExchangeGate:
     def pre_send_check(self, command: SubmitOrder) -> str:
         """Why an order must not leave; empty when it may. A gateway whose orders wait asks once more."""
         if self._lease is not None and not self._lease.held:
-            return NOT_OURS
+            return LEASE_LOST
         state = TradingState.RUNNING if self._halt_switch is None else self._halt_switch.state()
         if state is TradingState.RUNNING:
             return ""
