@@ -14,7 +14,8 @@ from typing import TextIO
 import pytest
 
 from tests.fixtures.doctor import DoctorHarness, doctor_in
-from tradectl.cli.commands.live_approval import approval, banner, check_mode, phrase_of
+from tradectl.cli.commands.live_approval import approval, check_mode, phrase_of
+from tradectl.cli.output.live_banner import banner
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings

@@ -12,7 +12,6 @@ import asyncio
 import io
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -23,9 +22,6 @@ from tradectl.domain.errors import TradectlError, UsageError
 if TYPE_CHECKING:
     from tradectl.config.settings import Settings
     from tradectl.documents.operations import Finding
-    from tradectl.exchange.exchange_settings import ExchangeSettings
-    from tradectl.exchange.venue import Holdings
-    from tradectl.risk.limits import Loss, RiskLimits
     from tradectl.runtime.exchanges import Venues
     from tradectl.runtime.run_options import Approve
     from tradectl.state.directory import StateDir
@@ -74,8 +70,10 @@ def approval(
         raise UsageError(NO_WORDS)
 
     async def approve(venues: Venues, state_dir: StateDir) -> None:
+        from tradectl.cli.output.live_banner import banner, show_banner
+
         await _examine(venues, state_dir, config_path)
-        _show_banner(banner(venues, await venues.holdings()))
+        show_banner(banner(venues, await venues.holdings()))
         if not assume_yes:
             await _confirm(phrase_of(venues), typed)
 
@@ -101,95 +99,6 @@ def _failures(findings: Sequence[Finding]) -> str:
 
     names = [finding.check for finding in findings if finding.verdict is Verdict.FAILED]
     return f"{', '.join(names)} failed; mend what is said above"
-
-
-# --- the banner -----------------------------------------------------------------------------------
-
-
-def banner(venues: Venues, holdings: dict[str, Holdings]) -> list[str]:
-    """What is about to happen, the headline first."""
-    settings = venues.settings
-    exchanges = [venues.settings_of(name) for name in venues.trading()]
-    real = [exchange.prefix for exchange in exchanges if not exchange.testnet]
-    headline = "LIVE TRADING, REAL MONEY" if real else "LIVE TRADING, on a test network"
-    lines = [headline]
-    for exchange in exchanges:
-        lines.append(f"exchange    {_place(exchange)}")
-        lines.append(
-            f"balance     {_balance(holdings[exchange.prefix], settings.account.currency)}"
-        )
-        lines.append(f"symbols     {', '.join(venues.traded(exchange.prefix))}")
-    lines += [f"strategy    {line}" for line in _strategies(settings)]
-    lines.append(f"sizing      {_sizing(settings)}")
-    return lines + [f"limit       {line}" for line in _limits(settings.risk)]
-
-
-def _place(exchange: ExchangeSettings) -> str:
-    money = "test network" if exchange.testnet else "REAL MONEY"
-    at = f", at {exchange.url}" if exchange.url else ""
-    name = "" if exchange.prefix == exchange.id else f" ({exchange.id})"
-    return f"{exchange.prefix}{name} {exchange.market}, {money}{at}"
-
-
-def _balance(holdings: Holdings, currency: str) -> str:
-    return f"{holdings.balances.get(currency, Decimal(0)):,.2f} {currency}"
-
-
-def _strategies(settings: Settings) -> list[str]:
-    return [
-        f"{strategy.name}, {strategy.strategy}, on {', '.join(strategy.reach(settings.symbols))}"
-        for strategy in settings.strategies
-    ]
-
-
-def _sizing(settings: Settings) -> str:
-    portfolio = settings.portfolio
-    if portfolio.sizing == "fixed_quantity":
-        return f"{portfolio.quantity:f} coins in a position"
-    most = f"at most {portfolio.max_weight:.0%} of equity in a symbol"
-    if portfolio.sizing == "fixed_fraction":
-        return f"{portfolio.fraction:.0%} of equity in a position, {most}"
-    return f"{portfolio.sizing}, {most}"
-
-
-def _limits(risk: RiskLimits) -> list[str]:
-    """Those that are set, and those that are off."""
-    amounts = (
-        ("an order", risk.max_order_notional),
-        ("a position", risk.max_position_notional),
-        ("all positions", risk.max_gross_notional),
-    )
-    limits = [f"{what} {'NO LIMIT' if most is None else f'{most:,f}'}" for what, most in amounts]
-    limits.append(
-        f"leverage {'NO LIMIT' if risk.max_leverage is None else f'{risk.max_leverage:f}'}"
-    )
-    return [
-        ", ".join(limits),
-        f"loss of a day: {_levels(risk, 'daily_loss')}",
-        f"drawdown: {_levels(risk, 'drawdown')}",
-    ]
-
-
-def _levels(risk: RiskLimits, loss: Loss) -> str:
-    return ", ".join(f"{act} at {value:f}%" for value, act in risk.levels(loss)) or "NO LIMIT"
-
-
-def _show_banner(lines: Sequence[str]) -> None:
-    from tradectl.cli.output.listing import console
-    from tradectl.domain.text import harmless
-
-    to = console(stderr=True)
-    shown = [harmless(line) for line in lines]
-    if not to.is_terminal:
-        typer.echo("\n".join(shown), err=True)
-        return
-    from rich.panel import Panel
-    from rich.text import Text
-
-    from tradectl.cli.output.cells import LOUD
-
-    body = Text("\n".join(shown[1:]), overflow="fold")
-    to.print(Panel(body, title=Text(shown[0], LOUD), border_style=LOUD))
 
 
 # --- the typed phrase -----------------------------------------------------------------------------
@@ -223,4 +132,4 @@ async def _line(stream: TextIO) -> str:
     return stream.readline()
 
 
-__all__ = ["approval", "banner", "check_mode", "phrase_of"]
+__all__ = ["approval", "check_mode", "phrase_of"]
