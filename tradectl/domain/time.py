@@ -11,8 +11,8 @@ DAY = 86_400 * SECOND
 
 def iso(ns: int) -> str:
     """ISO 8601 UTC with microseconds: `2024-08-08T23:54:15.342000Z`."""
-    moment = datetime.fromtimestamp(ns // SECOND, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns % SECOND // 1000:06d}Z"
+    moment = datetime.fromtimestamp(ns // SECOND, UTC).isoformat()[:19]
+    return f"{moment}.{ns % SECOND // 1000:06d}Z"
 
 
 def age_s(made: int, now: int) -> float:

@@ -108,11 +108,16 @@ def _filled(position: Position, fill: OrderFilled, signed: Decimal, kept: Decima
 
 
 def _checked(booking: Booking) -> Booking:
-    position = booking.position
-    figures = (booking.cash, position.quantity, position.cost, position.realized, position.fees)
-    if not all(map(Decimal.is_finite, figures)):
-        raise CoreError(f"the books would hold what is no number: {position}")
-    return booking
+    after = booking.position
+    if (
+        booking.cash.is_finite()
+        and after.quantity.is_finite()
+        and after.cost.is_finite()
+        and after.realized.is_finite()
+        and after.fees.is_finite()
+    ):
+        return booking
+    raise CoreError(f"the books would hold what is no number: {after}")
 
 
 __all__ = ["Adoption", "Booking", "book_fill", "book_transfer", "refuse_contradiction"]
