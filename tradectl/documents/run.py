@@ -166,8 +166,9 @@ class Summary(Struct, kw_only=True, frozen=True):
     exit_code: int
 
 
-class RunRow(Struct, kw_only=True, frozen=True):
-    """A recorded run. `status` is clean, crashed or running; `pnl` net of fees."""
+class RunRecord(Struct, kw_only=True, frozen=True):
+    """A run as the database has it; `pnl` is net of fees. `ended_at` is null while it runs, and after a
+    crash until the next run."""
 
     run_id: str
     account_id: str
@@ -179,5 +180,10 @@ class RunRow(Struct, kw_only=True, frozen=True):
     events: int
     pnl: Amount
     journal: str
+
+
+class RunRow(RunRecord, kw_only=True, frozen=True):
+    """`status` is clean, crashed or running."""
+
     clean: bool
     status: str

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
-from tradectl.documents.run import AlertRow, ComponentRow, RunRow, Status
+from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
 from tradectl.domain.errors import NotRunning, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.state.directory import StateDir
@@ -107,17 +107,6 @@ def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:
 
 def _run_row(run: StoredRun, *, is_running: bool) -> RunRow:
     clean = run.ended_at is not None and run.end_reason != "crashed"
-    return RunRow(
-        run_id=run.run_id,
-        account_id=run.account_id,
-        mode=run.mode,
-        source=run.source,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        end_reason=run.end_reason,
-        events=run.events,
-        pnl=run.pnl,
-        journal=run.journal,
-        clean=clean,
-        status="clean" if clean else "running" if is_running else "crashed",
-    )
+    recorded = {name: getattr(run, name) for name in RunRecord.__struct_fields__}
+    status = "clean" if clean else "running" if is_running else "crashed"
+    return RunRow(**recorded, clean=clean, status=status)

@@ -16,8 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.documents.account import FillRow, OrderRow
-from tradectl.documents.run import AlertRow, Status
-from tradectl.documents.values import Amount, Time
+from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
 from tradectl.state.schema import refuse_other
@@ -25,20 +24,9 @@ from tradectl.state.schema import refuse_other
 Document = TypeVar("Document", bound=Struct)
 
 
-class StoredRun(Struct, kw_only=True, frozen=True):
-    """A run as of record `last_seq`; `ended_at` is None while it runs, and after a crash until the next
-    run. `status` is the last one stored, None before the first."""
+class StoredRun(RunRecord, kw_only=True, frozen=True):
+    """A run as of record `last_seq`; `status` is the last one stored, None before the first."""
 
-    run_id: str
-    account_id: str
-    mode: str
-    source: str
-    started_at: Time
-    ended_at: Time | None
-    end_reason: str | None
-    events: int
-    pnl: Amount
-    journal: str
     last_seq: int
     state_hash: str
     status: Status | None = None
