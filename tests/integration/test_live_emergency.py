@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import shutil
 import signal
 import time
@@ -22,7 +21,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fixtures.command import Answer, Running, journals, running, tradectl
+from tests.fixtures.command import Answer, Running, journals, running, times_busier, tradectl
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
@@ -105,7 +104,7 @@ async def stop(folder: Path, **how: Any) -> Receipt:
     receipt: Receipt = as_json(stopped)
     print({key: receipt.get(key) for key in ("latched_ms", "confirmed_ms", "error")})
     assert receipt["latched"]
-    assert receipt["latched_ms"] < 1000
+    assert receipt["latched_ms"] < 1000 * times_busier()
     assert receipt["method"] == "direct"
     return receipt
 
@@ -125,7 +124,7 @@ async def test_killed_with_a_position_and_resting_orders_on_spot(
     assert receipt["cancelled"] == [resting]
     assert (receipt["closed"], receipt["dust"]) == ([SPOT], [SPOT])
     assert receipt["positions_left"] == []
-    assert receipt["confirmed_ms"] < 5000
+    assert receipt["confirmed_ms"] < 5000 * times_busier()
     assert Decimal("0.4995") <= exchange.balance("BTC") < Decimal("0.49951")
     await finished(remains)
     stays_halted(remains)
@@ -247,7 +246,7 @@ async def test_49_with_the_exchange_down_it_latches_and_names_what_is_not_confir
     exchange.misbehave(fault, count=FOREVER)
     started = time.monotonic()
     receipt = await stop(remains, timeout=2.0)
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 5.0 * times_busier()
     assert not receipt["confirmed"]
     assert receipt["error"]
     assert (receipt["open_orders_left"], receipt["positions_left"]) == ([resting], [SPOT])
@@ -309,7 +308,7 @@ async def by_the_socket(trader: Trader, *, flatten: bool = True) -> Receipt:
     )
     report = await asyncio.to_thread(
         ask, trader.run.state_dir.socket, "emergency_stop", StopReport,
-        timeout=10.0, reason="the test", flatten=flatten,
+        timeout=60.0, reason="the test", flatten=flatten,
     )  # fmt: skip
     receipt: Receipt = as_json(report)
     return receipt
@@ -375,7 +374,7 @@ def stopped(live: LiveHarness, *words: str, flatten: bool = True) -> tuple[Answe
     answer = live.tradectl("emergency-stop", "--json", *flags, *words)
     receipt: Receipt = json.loads(answer.out)
     print({key: receipt[key] for key in ("latched_ms", "confirmed_ms", "method")})
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    busy = times_busier()
     assert receipt["latched"]
     assert receipt["latched_ms"] < 1000 * busy
     assert receipt["confirmed_ms"] < 5000 * busy

@@ -119,6 +119,7 @@ async def test_without_keys_what_is_public_is_looked_at(harness: DoctorHarness) 
     assert "binance: balance" not in found
 
 
+@pytest.mark.virtual_time
 async def test_the_whole_is_bounded_whatever_never_answers(harness: DoctorHarness) -> None:
     silent = harness.venue
     silent.held = silent.orders = silent.may = silent.offset = silent.price = silent.news = NEVER
