@@ -17,6 +17,7 @@ from tradectl.domain.events import (
     BarEvent,
     Event,
     MarketDataEvent,
+    OrderInitialized,
     QuoteEvent,
     Record,
     StrategySignalEvent,
@@ -33,7 +34,7 @@ from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.indicators import Donchian, Ema, EwmVolatility, Rsi
 from tradectl.strategy.instances import StrategyInstance, WarmUpNeed
 from tradectl.system.follower import Deciding
-from tradectl.system.trading_system import TradingSystem
+from tradectl.system.trading_system import TradingSystem, on_paper
 
 RUN = "20240808T235415342-0a1b"
 START = 1_723_161_240 * SECOND
@@ -304,3 +305,54 @@ def test_the_past_moves_neither_prices_nor_books_and_replays_alone() -> None:
         replay.take(record)
     replay.end()
     assert differences == []
+
+
+def orders_in(records: list[Record]) -> list[tuple[Decimal, str, Decimal]]:
+    return [
+        (
+            Decimal(record.at - START) / SECOND,
+            record.event.order.side.value,
+            record.event.order.quantity,
+        )
+        for record in records
+        if isinstance(record.event, OrderInitialized)
+    ]
+
+
+def test_a_restarted_system_trades_on_as_if_it_had_never_stopped() -> None:
+    """Position, target and strategy are as they were: no order on an old signal, the next as before."""
+    settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
+    ticks = [trade(n, price) for n, price in enumerate(waves(1200))]
+    account = Account.opened(RUN, "USDT", Decimal(100_000))
+    gateway = on_paper(settings)
+    whole = TradingSystem(settings, account, RUN, DataClock(), gateway=gateway)
+    whole.open()
+    cut = 400
+    whole.apply(*ticks[:cut])
+    while not whole.books.positions():
+        whole.apply(ticks[cut])
+        cut += 1
+    left = Account.load(whole.books.snapshot().dump())
+    restarted = TradingSystem(
+        settings, left, "20240809T000000000-0000", DataClock(), gateway=gateway
+    )
+    [past] = warm_up(RUN, ticks[cut - 40 : cut], ticks[cut].ts)
+    assert orders_in(restarted.apply(past, at=ticks[cut].ts)) == []
+    restarted.open()
+    known = [engine.portfolio.engine.target_signals() for engine in (whole, restarted)]
+    assert known[0] == known[1] != []
+    expected, got = (orders_in(each.apply(*ticks[cut:])) for each in (whole, restarted))
+    assert got == expected != []
+
+
+def test_an_old_signal_that_is_not_what_the_strategy_holds_is_not_acted_upon() -> None:
+    """It was flattened meanwhile, say: what the past wants is not bought back."""
+    settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
+    account = Account.opened(RUN, "USDT", Decimal(100_000))
+    made = TradingSystem(settings, account, RUN, DataClock(), gateway=on_paper(settings))
+    ticks = [trade(n, 100 + n) for n in range(200)]
+    [past] = warm_up(RUN, ticks[:40], ticks[40].ts)
+    made.apply(past, at=ticks[40].ts)
+    made.open()
+    assert made.portfolio.engine.target_signals() == []
+    assert orders_in(made.apply(*ticks[40:])) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -15,7 +17,9 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SymbolRestricted,
     TimerFired,
+    WarmUpReceived,
 )
+from tradectl.domain.money import ZERO
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.books import RISK_TIMER
@@ -24,15 +28,25 @@ REBALANCE_TIMER = "rebalance"
 CLOSING_ATTEMPTS = 5
 
 
+Recalled = Callable[[], Mapping[tuple[str, str], StrategySignalEvent]]
+
+
 class PortfolioAdapter(Adapter):
-    """Binds a PortfolioEngine to the bus and the books; without one, the default sizing."""
+    """Binds a PortfolioEngine to the bus and the books; without one, the default sizing. `recalled` gives
+    the last signals, by strategy and symbol, of the past that strategies were shown."""
 
     name = "portfolio"
 
     def __init__(
-        self, bus: EventBus, state: HasBooks, engine: PortfolioEngine | None = None
+        self,
+        bus: EventBus,
+        state: HasBooks,
+        engine: PortfolioEngine | None = None,
+        *,
+        recalled: Recalled = dict,
     ) -> None:
         super().__init__(bus)
+        self._recalled = recalled
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
         self._closings = 0
@@ -44,9 +58,17 @@ class PortfolioAdapter(Adapter):
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
+        self.attach(WarmUpReceived, self._on_warm_up, Stage.PORTFOLIO)
 
     def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books)
+
+    def _on_warm_up(self, _: WarmUpReceived, _record: Record) -> None:
+        books = self._state.books
+        for (strategy, symbol), signal in self._recalled().items():
+            totals = books.account.strategies.get(strategy)
+            own = totals.positions.get(symbol) if totals is not None else None
+            self.engine.recall(signal, own.quantity if own is not None else ZERO, books)
 
     def _on_timer(self, timer: TimerFired, _record: Record) -> list[Event]:
         if timer.name == REBALANCE_TIMER:

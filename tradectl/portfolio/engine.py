@@ -91,6 +91,23 @@ class PortfolioEngine:
         repeated = before == self._net.get(symbol)
         return self._steer(instrument, view, signal.reason or "signal", signal.strategy, repeated)
 
+    def recall(self, signal: StrategySignalEvent, held: Decimal, view: AccountView) -> None:
+        """A signal of an earlier run, of a strategy that holds `held` of the symbol. It is taken for the
+        strategy's present one, without any order, where it is what the strategy has; else it is as if
+        the strategy had not spoken yet: nothing is bought on an old word."""
+        symbol = signal.symbol
+        try:
+            instrument = view.instrument(symbol)
+            target_signal = target_signal_of(signal, self._allocations.of(signal.strategy))
+        except UsageError:
+            return
+        size = target_signal.size
+        wanted = ZERO if size < 0 and not instrument.can_short else size
+        if wanted.compare(ZERO) == held.compare(ZERO):
+            self._take(target_signal)
+        else:
+            self._forget(symbol, signal.strategy)
+
     def rebalance(self, view: AccountView, reason: str) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
@@ -158,15 +175,25 @@ class PortfolioEngine:
         """The latest signal of every strategy and symbol, oldest symbol first."""
         return [signal for of_symbol in self._signals.values() for signal in of_symbol.values()]
 
+    def _forget(self, symbol: str, strategy: str) -> None:
+        of_symbol = self._signals.get(symbol, {})
+        if of_symbol.pop(strategy, None) is not None:
+            self._set_net(symbol, of_symbol)
+        if not of_symbol:
+            self._signals.pop(symbol, None)
+
     def _take(self, signal: TargetSignal) -> None:
         of_symbol = self._signals.setdefault(signal.symbol, {})
         of_symbol[signal.strategy] = signal
+        self._set_net(signal.symbol, of_symbol)
+
+    def _set_net(self, symbol: str, of_symbol: Mapping[str, TargetSignal]) -> None:
         net = net_target(of_symbol.values())
-        self._stop_losses.on_target(signal.symbol, net)
+        self._stop_losses.on_target(symbol, net)
         if net:
-            self._net[signal.symbol] = net
+            self._net[symbol] = net
         else:
-            self._net.pop(signal.symbol, None)
+            self._net.pop(symbol, None)
 
     def _steer(
         self, instrument: Instrument, view: AccountView, reason: str, strategy: str, repeated: bool

@@ -138,7 +138,7 @@ class TradingSystem(BookkeepingSystem):
         self.execution = ExecutionAdapter(
             bus, self, self.gateway, halt_switch=halt_switch, lease=lease
         )
-        self.portfolio = PortfolioAdapter(bus, self, portfolio)
+        self.portfolio = PortfolioAdapter(bus, self, portfolio, recalled=lambda: engine.recalled)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()
 
