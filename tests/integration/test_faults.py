@@ -172,23 +172,23 @@ async def test_an_observer_that_always_fails_hurts_nobody_and_is_told_of() -> No
 async def test_an_observer_that_never_returns_is_left_behind_in_bounded_memory() -> None:
     bus = EventBus(max_queue_size=100)
     heard: list[SystemEvent] = []
-    heard_all = asyncio.Event()
 
     async def hangs(_: MarketDataEvent) -> None:
         await asyncio.Event().wait()
 
     def hears(event: SystemEvent) -> None:
         heard.append(event)
-        if len(heard) == 1_000:
-            heard_all.set()
 
     bus.subscribe(EventType.MARKET_DATA, hangs, name="hangs")
     bus.subscribe(EventType.SYSTEM, hears)
     await bus.start()
-    for _ in range(1_000):
+    for number in range(1_000):
         await bus.publish(tick())
         await bus.publish(SystemEvent(kind="hello"))
-    await heard_all.wait()
+        while len(heard) < number - 50:  # noqa: ASYNC110  so that it is never far behind
+            await asyncio.sleep(0)
+    while len(heard) < 1_000:  # noqa: ASYNC110  the bus has no event for it
+        await asyncio.sleep(0)
     metrics = bus.get_metrics()
     figures = metrics["handlers"]["hangs"]
     assert figures["waiting"] <= 101
