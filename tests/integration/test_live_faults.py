@@ -102,7 +102,7 @@ async def test_24_accepted_and_never_answered_is_asked_for_and_not_sent_again(
 
 
 @pytest.mark.parametrize("told_by", ["the stream", "the comparison"])
-async def test_24_what_was_told_in_another_way_is_not_doubted_when_the_answer_fails(
+async def test_24_what_was_reported_in_another_way_is_not_unknown_when_the_answer_fails(
     told_by: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     if told_by == "the comparison":

@@ -162,7 +162,7 @@ def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
         assert len(live.exchange.truth.ours()) == 1
         statuses = [str(row.status) for row in look(live.folder).orders()]
         assert statuses.count("filled") == 1
-        assert {*statuses} <= {"filled", "denied"}, "a wish that came before the comparison"
+        assert {*statuses} <= {"filled", "denied"}, "a signal that came before the comparison"
         [position] = look(live.folder).status().positions
         assert Decimal(position.size) == live.position
         assert live.replayed().verified

@@ -95,7 +95,7 @@ class ScheduledRun(Stops):
         self.checker.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
         self.prices = {}
         self.lives = []
-        self._random = Random(f"desk {plan.seed}")
+        self._random = Random(f"desk {plan.seed}")  # a salt: kept seeds keep their meaning
         self._quiet = self._over = False
         self._compared_at = 0.0
 

@@ -70,7 +70,7 @@ def test_entries_come_out_by_due_time_and_of_equal_times_the_first_put_first(
     assert scheduler.next_due == NEVER
 
 
-def test_an_empty_agenda_says_never_and_has_nothing_to_give() -> None:
+def test_an_empty_scheduler_says_never_and_has_nothing_to_give() -> None:
     scheduler = Scheduler()
     assert scheduler.next_due == NEVER
     with pytest.raises(IndexError):

@@ -208,7 +208,7 @@ def test_a_turn_closes_too() -> None:
     assert brief(events) == [("sell", D("0.06"), False)]
 
 
-def test_a_repeated_wish_does_not_chase_small_drifts() -> None:
+def test_a_repeated_signal_does_not_chase_small_drifts() -> None:
     chosen, view = engine(), account()
     chosen.on_signal(signal("buy"), view)
     view.hold(BTC, "17")
@@ -383,7 +383,7 @@ def test_paused_a_resting_entry_is_cancelled() -> None:
     assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
-def test_halted_nothing_is_done_but_the_wish_is_kept() -> None:
+def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
     view, chosen = account(held="5"), engine()
     view.trading_state = TradingState.HALTED
     assert reason(chosen.on_signal(signal("close"), view)) == "halted"

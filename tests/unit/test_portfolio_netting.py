@@ -60,12 +60,12 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
         ([target("1"), target("1"), target("0"), target("0")], "0.5"),
     ],
 )
-def test_wishes_of_a_symbol_are_netted(target_signals: list[TargetSignal], net: str) -> None:
+def test_targets_of_a_symbol_are_netted(target_signals: list[TargetSignal], net: str) -> None:
     assert net_target(target_signals) == D(net)
 
 
 @given(st.lists(TARGETS, max_size=6))
-def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(
+def test_a_net_target_is_never_larger_than_one_nor_than_what_is_allocated(
     target_signals: list[TargetSignal],
 ) -> None:
     allocated = min(D(1), sum((w.allocation for w in target_signals), D(0)))
@@ -73,7 +73,7 @@ def test_a_net_wish_is_never_larger_than_one_nor_than_what_is_allocated(
 
 
 @given(st.lists(TARGETS, max_size=6))
-def test_opposite_wishes_give_the_opposite_net(target_signals: list[TargetSignal]) -> None:
+def test_opposite_targets_give_the_opposite_net(target_signals: list[TargetSignal]) -> None:
     opposite = [
         TargetSignal(w.symbol, w.strategy, -w.size, w.confidence, w.allocation)
         for w in target_signals

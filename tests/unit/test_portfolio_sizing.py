@@ -41,7 +41,7 @@ def quantity(nets: dict[str, str], mark: str = "100", cash: str = "10000", **set
         ({"sizing": "inverse_volatility"}, {"A": "1", "B": "-1", "C": "1", "D": "1"}, "24.5"),
     ],
 )
-def test_a_wish_becomes_a_quantity(
+def test_a_target_becomes_a_quantity(
     settings: dict[str, Any], nets: dict[str, str], expected: str
 ) -> None:
     assert quantity(nets, **settings) == D(expected)

@@ -40,7 +40,7 @@ def test_every_holder_has_a_higher_epoch(tmp_path: Path) -> None:
     assert epochs == list(range(1, 13))
 
 
-def test_a_lock_file_that_says_nonsense_can_be_held(tmp_path: Path) -> None:
+def test_a_lock_file_of_rubbish_can_be_held(tmp_path: Path) -> None:
     (tmp_path / "lock").write_bytes(b"\xff" * 40)
     with FileLease(tmp_path / "lock").hold():
         assert FileLease(tmp_path / "lock").owner() == os.getpid()
