@@ -118,7 +118,7 @@ class Core:
         self.at = at
         self._ids_given = 0
         self.seq = seq = self.seq + 1
-        record = Record(seq, at, event)  # type: ignore[arg-type]
+        record = Record(seq, at, event)  # type: ignore[arg-type]  # an Event that is one of AnyEvent
         records.append(record)
         caused = self._caused
         for handler in self._handlers[event.__class__]:
@@ -147,7 +147,7 @@ class Core:
         for handler in self._books[event.__class__]:
             try:
                 handler(event, record)
-            except Exception:
+            except Exception:  # what it led to then, a halt say, is among the records
                 continue
 
     def _cascade(self, records: list[Record]) -> None:
@@ -167,7 +167,7 @@ class Core:
 
     def _derive(self, event: Event, cause: int, records: list[Record]) -> None:
         self.seq = seq = self.seq + 1
-        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]
+        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]  # as above
         records.append(record)
         for handler in self._handlers[event.__class__]:
             try:

@@ -8,7 +8,8 @@ from tradectl.domain.orders import OrderSpec
 
 
 class ApprovedOrder(Struct, frozen=True, gc=False):
-    """An order that risk has let pass. Only this can be submitted: the type carries the permission."""
+    """An order that risk has let pass at `created_at` (ns UTC). Only this can be submitted, and only risk
+    makes it: the type carries the permission."""
 
     spec: OrderSpec
     created_at: int

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+HUNDRED = Decimal(100)
 BPS = Decimal("0.0001")
 LARGEST = Decimal("1e15")
 CENT_OF_A_SATOSHI = Decimal("1e-10")

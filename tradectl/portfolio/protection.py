@@ -14,12 +14,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, Side
+from tradectl.domain.money import BPS, HUNDRED, ONE, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView
 
-HUNDRED = Decimal(100)
 PROTECTOR = "stop-loss"
 """The strategy that stops are entered under."""
 NEAR_ENOUGH = 10 * BPS

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradectl.domain.money import ONE, Side, money_text, plain
+from tradectl.domain.money import HUNDRED, ONE, Side, money_text, plain
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
-from tradectl.risk.measures import HUNDRED, lost_pct, value_of
+from tradectl.risk.measures import lost_pct, value_of
 
 BUY = Side.BUY
 

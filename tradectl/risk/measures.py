@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal
 
-from tradectl.domain.money import LARGEST, ZERO, Side
+from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import closable, widest
 from tradectl.domain.views import AccountView
 
 BUY, SELL = Side.BUY, Side.SELL
-HUNDRED = Decimal(100)
 
 
 def reduces(order: OrderSpec, held: Decimal, working: Collection[Order]) -> bool:

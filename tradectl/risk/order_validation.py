@@ -5,13 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import Side, is_multiple, is_sane, money_text, plain
+from tradectl.domain.money import HUNDRED, Side, is_multiple, is_sane, money_text, plain
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
-from tradectl.risk.measures import HUNDRED
 
 PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
 MARKET = OrderType.MARKET
