@@ -122,7 +122,7 @@ _BINANCE = Quirks(
         "-1002": A,
         "-2008": A,
         "-2014": A,
-        "-2015": A,  # ccxt takes it for a ban once a key has worked; a halt is the safe error_rules
+        "-2015": A,  # ccxt takes it for a ban once a key has worked; a halt is the safe reading
     },
     not_found=frozenset({"-2011", "-2013"}),
     refuses_by_4xx=True,

@@ -69,7 +69,7 @@ class UserStream:
             try:
                 reports.append(self._parser.fill(raw) if is_fill else self._parser.order(raw))
             except (ForeignMarket, Triggered):
-                continue  # what a stop became is on_reports by itself
+                continue  # the order that a stop became is reported by itself
             except InvalidResponse as invalid:
                 unreadable = str(invalid)
         if reports:

@@ -36,7 +36,7 @@ class FeeRates:
         self._rates: dict[tuple[str, str], tuple[Decimal, float]] = {}
 
     def quote_value(self, currency: str, quote: str) -> Decimal | None:
-        """What one `currency` was quote_value in `quote` when it was last asked for."""
+        """What one `currency` cost in `quote` when it was last asked for."""
         known = self._rates.get((currency, quote))
         return known[0] if known is not None else None
 
