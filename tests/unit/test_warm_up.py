@@ -262,6 +262,7 @@ def test_what_is_older_than_the_time_it_covers_is_not_used() -> None:
     assert warm_up(RUN, long, long[-1].ts + 599 * SECOND)
     assert warm_up(RUN, long, long[-1].ts + 600 * SECOND) == []
     assert warm_up(RUN, [], START) == []
+    assert [len(each.events) for each in warm_up(RUN, short, short[29].ts)] == [30]
 
 
 def test_much_data_goes_into_several_records() -> None:

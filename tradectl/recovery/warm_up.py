@@ -78,7 +78,8 @@ def recorded_market(
 
 def warm_up(run_id: str, events: list[MarketDataEvent], now: int) -> list[WarmUpReceived]:
     """The inputs that show `events` of the run `run_id` to strategies at `now` (ns); none where these
-    are too old."""
+    are too old. What a clock that was set back since then has in the future is left out."""
+    events = [event for event in events if event.ts <= now]
     if not events or now - events[-1].ts > max(events[-1].ts - events[0].ts, ALWAYS_NEW):
         return []
     return [

@@ -138,10 +138,10 @@ class Session:
 
     def warm_up(self) -> None:
         """Have the strategies see what the run before recorded: the first inputs of this one."""
-        needs = self.system.strategy.engine.warm_up_needs()
         before = self._run_before()
-        if before is None or not needs:
+        if before is None:
             return
+        needs = self.system.strategy.engine.warm_up_needs()
         run_id, path, last_seq = before
         with contextlib.suppress(JournalError):  # without it they are cold, as `status` shows
             events = recorded_market(path, last_seq, self.settings.symbols, needs)

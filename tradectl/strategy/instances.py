@@ -188,9 +188,7 @@ class RunningStrategy:
 
     def warm_up_need(self) -> WarmUpNeed:
         try:
-            probe = self.cls(
-                self.config.symbols[0] if self.config.symbols else "", **self.config.parameters
-            )
+            probe = self.cls(**self.config.parameters)
             probe.start()
             count = _need(probe)
         except Exception:  # a user's code: what it cannot say it does not get
