@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell, Column
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
-from tradectl.documents.market import ExchangeRow, MarketRow
-from tradectl.documents.operations import OrderComparison, SymbolComparison
 from tradectl.documents.run import AlertRow, ComponentRow, RunRow
 from tradectl.domain.text import harmless
+
+if TYPE_CHECKING:  # not for the tables that are printed most
+    from tradectl.documents.market import ExchangeRow, MarketRow
+    from tradectl.documents.operations import OrderComparison, SymbolComparison
 
 POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("symbol", lambda row: cells.text(row.symbol, BOLD), keep=9),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -25,9 +26,16 @@ from tradectl.documents.account import (
     PositionRow,
     RestrictionRow,
 )
-from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 from tradectl.domain.text import harmless
+
+if TYPE_CHECKING:  # not for the documents that are printed most
+    from tradectl.documents.market import (
+        AvailableStrategy,
+        ExchangeRow,
+        MarketRow,
+        RecordingSummary,
+    )
 
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
