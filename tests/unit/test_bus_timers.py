@@ -238,6 +238,7 @@ async def test_timers_asked_for_on_a_running_bus_come_too() -> None:
     await bus.stop()
 
 
+@pytest.mark.virtual_time
 async def test_on_a_wall_clock_scheduled_inputs_come_in_the_order_of_their_times() -> None:
     bus, listener = EventBus(), Listener()
     last = asyncio.Event()
