@@ -126,7 +126,7 @@ async def trading(state_dir: StateDir) -> AsyncIterator[Session]:
     """A session as `run` composes it, but for feed, screen and control socket."""
     settings = load_settings(HERE / "configs" / "flip.toml")
     state_dir.create()
-    account = Account.opened("", settings.account.currency, settings.account.cash)
+    account = Account.open("", settings.account.currency, settings.account.cash)
     session = Session(
         settings, state_dir, account, WallClock(), source="recorded", account_kind="recorded"
     )

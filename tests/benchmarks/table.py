@@ -19,7 +19,7 @@ class Bound(Struct, frozen=True):
     of_ratio: bool = False
     at_most: bool = False
 
-    def holds(self, row: Row) -> bool | None:
+    def is_met(self, row: Row) -> bool | None:
         """None where there is no ratio to judge."""
         found = row.ratio if self.of_ratio else row.value
         if found is None:
@@ -66,8 +66,8 @@ class Row(Struct, frozen=True, kw_only=True):
     @property
     def verdict(self) -> str:
         """What was reached: `goal`, `floor`, `missed`, `FLOOR MISSED`, or nothing to be judged."""
-        reached = [held for goal in self.goals if (held := goal.holds(self)) is not None]
-        above_floor = self.floor.holds(self) if self.floor is not None else None
+        reached = [held for goal in self.goals if (held := goal.is_met(self)) is not None]
+        above_floor = self.floor.is_met(self) if self.floor is not None else None
         if above_floor is False:
             return MISSED_FLOOR
         if reached and all(reached):

@@ -70,7 +70,7 @@ def played(folder: Path, *words: object, hash_seed: int = 0) -> dict[str, Any]:
     return summary
 
 
-def told(folder: Path) -> list[dict[str, Any]]:
+def reported(folder: Path) -> list[dict[str, Any]]:
     """The journal's lines but for the seals, without the run's name and the clock on the wall."""
     (path,) = journals(folder)
     text = path.read_bytes().replace(path.stem.encode(), b"RUN")
@@ -105,7 +105,7 @@ def test_two_runs_of_one_recording_are_the_same_run(
     words = [*words, *config(tmp_path, settings)]
     one = played(tmp_path / "one", *words, hash_seed=1)
     two = played(tmp_path / "two", *words, hash_seed=2)
-    assert told(tmp_path / "one") == told(tmp_path / "two")
+    assert reported(tmp_path / "one") == reported(tmp_path / "two")
     assert one["state_hash"] == two["state_hash"]
     assert (one["orders"] > 20) is (settings != DEFAULT)
 
@@ -114,7 +114,7 @@ def test_the_pace_of_a_recording_changes_nothing(tmp_path: Path) -> None:
     words = [*files(BTC), *config(tmp_path, BUSY)]
     played(tmp_path / "at once", *words)
     played(tmp_path / "paced", *words, "--speed", 100)
-    assert told(tmp_path / "at once") == told(tmp_path / "paced")
+    assert reported(tmp_path / "at once") == reported(tmp_path / "paced")
 
 
 def test_a_halt_by_its_losses_comes_at_the_same_tick_again(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_halt_by_its_losses_comes_at_the_same_tick_again(tmp_path: Path) -> No
         answer = tradectl(tmp_path / name, "run", *words)
         assert answer.code == 6, answer.err
         summaries.append(json.loads(answer.out))
-    assert told(tmp_path / "one") == told(tmp_path / "two")
+    assert reported(tmp_path / "one") == reported(tmp_path / "two")
     assert summaries[0]["state_hash"] == summaries[1]["state_hash"]
     assert summaries[0]["reason"] == "halted"
     assert summaries[0]["orders"] > 0

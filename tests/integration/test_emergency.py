@@ -77,7 +77,7 @@ def emergency_stop(
     return answer, receipt
 
 
-def holds(folder: Path, receipt: Receipt) -> None:
+def is_holding(folder: Path, receipt: Receipt) -> None:
     """The receipt is true: nothing works, nothing is held, the journal proves it, nothing starts."""
     assert receipt["confirmed"]
     assert receipt["open_orders_left"] == []
@@ -132,7 +132,7 @@ def test_a_stopped_process_is_ended_and_everything_is_closed(
     assert receipt["method"] == "direct"
     assert receipt["closed"]
     assert trading.end().code == -signal.SIGKILL
-    holds(folder, receipt)
+    is_holding(folder, receipt)
     assert tradectl(folder, "positions", "--json").document() == []
     assert finished(tradectl(folder, "orders", "--json").document())
     assert command("replay", journals(folder)[-1], "--json").document()["verified"]
@@ -148,7 +148,7 @@ def test_only_clear_halt_with_confirm_lets_it_trade_again_with_the_cash_that_is_
     refused = tradectl(folder, "clear-halt")
     assert refused.code == 2
     assert "add --confirm" in refused.complaint()
-    holds(folder, receipt)
+    is_holding(folder, receipt)
     cash = as_json(look(folder).status())["portfolio"]["cash"]
     assert Decimal(cash) < 100_000
 
@@ -176,7 +176,7 @@ def test_a_strategy_that_hangs_the_loop_is_no_obstacle(tmp_path: Path, folder: P
         run.line("asleep")
         answer, receipt = emergency_stop(folder, *SOONER)
     assert (answer.code, receipt["method"]) == (0, "direct")
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 def test_resting_limit_orders_are_cancelled(tmp_path: Path, folder: Path) -> None:
@@ -187,7 +187,7 @@ def test_resting_limit_orders_are_cancelled(tmp_path: Path, folder: Path) -> Non
     assert answer.code == 0
     assert sorted(receipt["cancelled"]) == sorted(orders)
     assert {order.status for order in look(folder).orders()} == {"canceled"}
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 def test_shorts_are_bought_back(tmp_path: Path, folder: Path) -> None:
@@ -197,7 +197,7 @@ def test_shorts_are_bought_back(tmp_path: Path, folder: Path) -> None:
         _, receipt = emergency_stop(folder, *SOONER)
     assert receipt["closed"] == ["BTCUSDT_PERP"]
     assert look(folder).fills()[-1].side == "buy"
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 def test_latency_and_thin_markets_do_not_delay_the_closing(tmp_path: Path, folder: Path) -> None:
@@ -206,7 +206,7 @@ def test_latency_and_thin_markets_do_not_delay_the_closing(tmp_path: Path, folde
         run.line(" FILL ")
         run.send(signal.SIGSTOP)
         _, receipt = emergency_stop(folder, *SOONER)
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 def test_the_account_of_a_recording_is_closed_as_well(tmp_path: Path, folder: Path) -> None:
@@ -217,7 +217,7 @@ def test_the_account_of_a_recording_is_closed_as_well(tmp_path: Path, folder: Pa
         run.send(signal.SIGSTOP)
         _, receipt = emergency_stop(folder, *SOONER)
     assert receipt["closed"] == ["BTCUSDT"]
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 @pytest.mark.parametrize("far", ["owned", "journal"])
@@ -235,7 +235,7 @@ def test_a_process_that_is_only_starting_is_ended(
         assert run.end().code == -signal.SIGKILL
     assert answer.code == 0
     assert receipt["closed"]
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 # --- a process that answers --------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_a_live_process_does_it_itself_and_ends(trading: Running, folder: Path) 
     assert ended.code == HALTED
     assert "STOPPED" in ended.out
     assert "halted" in ended.out
-    holds(folder, receipt)
+    is_holding(folder, receipt)
 
 
 def test_a_process_that_is_still_ending_does_not_hide_the_halt(
@@ -277,7 +277,7 @@ def test_a_race_with_a_start_never_ends_in_trading(
         _, receipt = emergency_stop(folder, executable=executable)
         assert run.end().code in (HALTED, -signal.SIGKILL)
     if journals(folder):
-        holds(folder, receipt)
+        is_holding(folder, receipt)
     else:  # it had not even begun one
         assert receipt["confirmed"]
         assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
@@ -295,10 +295,10 @@ def test_with_no_process_and_twice_in_a_row(trading: Running, folder: Path) -> N
     answer, second = emergency_stop(folder)
     assert (answer.code, second["method"]) == (0, "direct")
     assert sorted(second["closed"]) == sorted(receipt["positions_left"])
-    holds(folder, second)
+    is_holding(folder, second)
     answer, third = emergency_stop(folder)
     assert (answer.code, third["closed"], third["killed"]) == (0, [], None)
-    holds(folder, third)
+    is_holding(folder, third)
 
 
 def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:

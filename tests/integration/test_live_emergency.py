@@ -46,7 +46,7 @@ pytestmark = pytest.mark.usefixtures("keys")
 
 
 @pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
 
@@ -115,7 +115,7 @@ async def test_killed_with_a_position_and_resting_orders_on_spot(
     """What was there before is not ours, and what is too small to be sold is told."""
     exchange.outside_trade("main", SPOT, "BUY", "0.5")
     async with trading(exchange, folder) as trader:
-        await trader.settled(trader.buy("0.12345"))
+        await trader.orders_done(trader.buy("0.12345"))
         resting = trader.buy("0.1", "59900")
         await trader.in_status(resting, "accepted")
         remains = await killed(trader, folder)
@@ -134,7 +134,7 @@ async def test_killed_without_flatten_the_position_stays_and_is_named(
     exchange: Any, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         remains = await killed(trader, folder)
     receipt = await stop(remains, flatten=False)
     is_safe(exchange, receipt)
@@ -157,7 +157,7 @@ async def test_killed_on_futures_it_closes_by_reduce_only(
     settings = settings_for(exchange, at=PERPETUAL)
     async with trading(exchange, folder, settings=settings, market="futures") as trader:
         opened = trader.buy("0.1") if side == "long" else trader.sell("0.1")
-        await trader.settled(opened)
+        await trader.orders_done(opened)
         resting = trader.buy("0.1", "59900")
         await trader.in_status(resting, "accepted")
         remains = await killed(trader, folder)
@@ -238,7 +238,7 @@ async def test_49_with_the_exchange_down_it_latches_and_names_what_is_not_confir
     how: str, exchange: Any, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         resting = trader.buy("0.1", "59900")
         await trader.in_status(resting, "accepted")
         remains = await killed(trader, folder)
@@ -321,7 +321,7 @@ async def test_a_run_stops_itself_and_ends_only_when_the_exchange_has_confirmed(
     settings = settings_for(exchange, market=market)
     exchange.misbehave("late", path="openOrders", seconds=0.1, count=FOREVER)
     async with trading(exchange, folder, settings=settings, market=market) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         resting = trader.buy("0.1", "59900")
         await trader.in_status(resting, "accepted")
         receipt = await by_the_socket(trader)

@@ -37,7 +37,7 @@ PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=
 
 
 @pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
 
@@ -127,7 +127,7 @@ async def test_25_an_empty_or_truncated_answer_is_no_answer(
     exchange.misbehave(fault, **PLACING)
     order = trader.buy("0.1")
     await trader.until(lambda: trader.said("order_unknown"))
-    found = await trader.settled(order)
+    found = await trader.orders_done(order)
     assert (found.status, found.filled) == ("filled", Decimal("0.1"))
     assert (sends(exchange), accepted(trader, order)) == (1, 1)
     await trader.quiet()
@@ -147,7 +147,7 @@ async def test_26_an_unknown_outcome_is_found_out(
     if placed:
         await trader.in_status(order, "accepted")
         trader.cancel(order)
-    assert (await trader.settled(order)).status == ("canceled" if placed else "expired")
+    assert (await trader.orders_done(order)).status == ("canceled" if placed else "expired")
     assert (sends(exchange), accepted(trader, order)) == (1, int(placed))
     await trader.quiet()
 
@@ -160,7 +160,7 @@ async def test_26_a_definitive_no_is_one(
 ) -> None:
     exchange.misbehave("error", code=code, **PLACING)
     order = trader.buy("0.1")
-    assert (await trader.settled(order)).status == "rejected"
+    assert (await trader.orders_done(order)).status == "rejected"
     assert told in trader.order(order).reason
     assert trader.said("order_unknown") == []
     assert (sends(exchange), accepted(trader, order)) == (1, 0)
@@ -186,9 +186,9 @@ async def test_27_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
         assert trader.status(order) == "unknown"
         assert trader.run.books.pending(SPOT) == Decimal("0.1")
         second = trader.buy("0.1", "60500")
-        assert (await trader.settled(second)).status == "denied"
+        assert (await trader.orders_done(second)).status == "denied"
         assert trader.denied(second) == "POSITION_NOTIONAL"
-        assert (await trader.settled(order)).status == "filled"
+        assert (await trader.orders_done(order)).status == "filled"
         assert (sends(exchange), accepted(trader, order)) == (1, 1)
         await trader.quiet()
 
@@ -228,10 +228,10 @@ async def test_28_each_trade_is_booked_once_however_it_is_told(
     exchange.misbehave(fault, stream="user", count=FOREVER, seconds=0.3)
     exchange.misbehave("late", seconds=0.2, placed=True, **PLACING)
     first = trader.buy("0.1")
-    await trader.settled(first)
+    await trader.orders_done(first)
     assert len(trader.order(first).trades) == 5
     second = trader.sell("0.05", reduce_only=True)
-    await trader.settled(second)
+    await trader.orders_done(second)
     await trader.quiet()
     trades_booked_once(trader)
 
@@ -272,7 +272,7 @@ async def test_29_what_was_filled_when_the_cancel_came_stays(
     order = trader.buy("0.1", "59900")
     await trader.in_status(order, "accepted")
     trader.cancel(order)
-    found = await trader.settled(order)
+    found = await trader.orders_done(order)
     wanted = Decimal("0.1") * Decimal(fraction)
     assert (found.status, found.filled) == ("filled" if fraction == "1" else "canceled", wanted)
     await trader.quiet()
@@ -296,9 +296,9 @@ async def test_30_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
     turned_away = time.monotonic()
     new = trader.buy("0.1", "59800")
     trader.cancel(resting)
-    assert (await trader.settled(new)).status == "rejected"
+    assert (await trader.orders_done(new)).status == "rejected"
     assert "rate limit" in trader.order(new).reason
-    await trader.settled(resting)
+    await trader.orders_done(resting)
     waited = time.monotonic() - turned_away
     assert waited < 0.5 if fault == "429" else waited > 0.8
     asked = [e for e in exchange.truth.log[at:] if e.kind == "request"]
@@ -311,7 +311,7 @@ async def test_30_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
     assert early == set() if fault == "418" else ("DELETE", "/api/v3/order") in early
     await trader.until(lambda: time.monotonic() - turned_away > 1.0)
     again = trader.buy("0.1")
-    assert (await trader.settled(again)).status == "filled"
+    assert (await trader.orders_done(again)).status == "filled"
     await trader.quiet()
 
 
@@ -346,14 +346,14 @@ async def test_31_a_long_silence_ends_what_rests_and_a_comparison_comes_before_t
             ]
             before = asked[: asked.index(("POST", "order"))]
             assert {("GET", "openOrders"), ("GET", "userTrades"), ("GET", "account")} <= {*before}
-            assert (await trader.settled(order)).status == "canceled"
+            assert (await trader.orders_done(order)).status == "canceled"
             await trader.until(lambda: "dead_man_failed" not in trader.alerts())
             await trader.quiet()
 
 
 async def denied_entry(trader: Trader) -> str:
     order = trader.buy("0.01")
-    assert (await trader.settled(order)).status == "denied"
+    assert (await trader.orders_done(order)).status == "denied"
     return order
 
 
@@ -393,7 +393,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
     settings = settings_for(exchange, stale_after=0.6)
     async with trading(exchange, folder, settings=settings) as trader:
         held = trader.buy("0.1")
-        await trader.settled(held)
+        await trader.orders_done(held)
         sockets = {*exchange.hub.sockets}
         stall = exchange.misbehave("stall", stream="btcusdt@*")
         await trader.until(lambda: RestrictionKind.STALE in trader.restrictions())
@@ -401,11 +401,11 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         await trader.until(lambda: "restricted_stale" in trader.alerts())
         assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
         out = trader.sell("0.05", reduce_only=True)
-        assert (await trader.settled(out)).status == "filled"
+        assert (await trader.orders_done(out)).status == "filled"
         stall.remove()
         exchange.start_walking(50, sigma="0.00001")
         await trader.clean()
-        assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+        assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
         exchange.stop_walking()
         await trader.quiet()
 
@@ -417,7 +417,7 @@ async def test_33_a_half_open_user_stream_hides_no_fill(
     order = trader.buy("0.1", "59900")
     await trader.in_status(order, "accepted")
     exchange.print_trade(SPOT, "59900", "0.1")
-    assert (await trader.settled(order)).filled == Decimal("0.1")
+    assert (await trader.orders_done(order)).filled == Decimal("0.1")
     await trader.quiet()
     trades_booked_once(trader)
 
@@ -440,14 +440,14 @@ async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
         await trader.until(lambda: "clock_skew" in trader.alerts())
         assert f"is {-hours * 3600:+d}." in trader.alerts()["clock_skew"].message
         entry = trader.buy("0.01")
-        assert (await trader.settled(entry)).status in ("rejected", "denied")
+        assert (await trader.orders_done(entry)).status in ("rejected", "denied")
         assert trader.status(order) == "accepted"
         assert len(exchange.truth.open_orders()) == 1
         assert len(trader.seen) - records < 40
         jump(exchange, 0)
         await trader.until(lambda: "clock_skew" not in trader.alerts())
         trader.cancel(order)
-        assert (await trader.settled(order)).status == "canceled"
+        assert (await trader.orders_done(order)).status == "canceled"
         times = [record.at for record in trader.seen]
         assert times == sorted(times)
 
@@ -469,17 +469,17 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         assert told.severity.value == "critical"
         assert "`tradectl reconcile --accept exchange`" in told.message
         for entry in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
-            assert (await trader.settled(entry)).status == "denied"
+            assert (await trader.orders_done(entry)).status == "denied"
         await trader.until(lambda: not trader.restrictions("ETHUSDT"))
         other = trader.buy("0.1", symbol="ETHUSDT")
-        assert (await trader.settled(other)).status == "filled"
+        assert (await trader.orders_done(other)).status == "filled"
         assert sends(exchange) == 1
         assert exchange.balance("BTC") == Decimal("0.1998")
         await trader.live.reconcile(accept=True)
         await trader.clean()
         assert trader.held == Decimal("0.1998")
         out = trader.sell("0.1998", reduce_only=True)
-        assert (await trader.settled(out)).status == "filled"
+        assert (await trader.orders_done(out)).status == "filled"
         await trader.quiet()
 
 
@@ -491,7 +491,7 @@ async def test_35_money_that_goes_holds_entries_back(
     assert trader.denied(await denied_entry(trader)) == "RESTRICTED"
     exchange.outside_transfer("main", "USDT", "5000")
     await trader.clean()
-    assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+    assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
     await trader.quiet()
 
 
@@ -538,7 +538,7 @@ async def test_37_an_account_of_one_market_does_not_go_on_at_the_other(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         await trader.quiet()
         assert exchange.position(SPOT) == 0
     with pytest.raises(UsageError, match="perpetual"):

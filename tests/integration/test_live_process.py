@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("keys")
 
 
 @pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
 
@@ -98,7 +98,7 @@ async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: 
             assert order.status == "expired"
             assert live.exchange.truth.requests("POST", "/order") == []
             await trader.quiet()
-            assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+            assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
 
 
 @pytest.mark.slow
@@ -133,10 +133,10 @@ async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancell
     assert len(nearby.truth.open_orders()) == 2
     nearby.behave()
     async with trading(nearby, folder) as trader:
-        await trader.settled(goes)
+        await trader.orders_done(goes)
         assert (trader.status(stays), trader.status(goes)) == ("accepted", "canceled")
         nearby.print_trade(SPOT, "59900", "0.01")
-        assert (await trader.settled(stays)).status == "filled"
+        assert (await trader.orders_done(stays)).status == "filled"
         await trader.quiet()
     assert len(nearby.truth.requests("POST", "/order")) == 2
 
@@ -152,7 +152,7 @@ async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
         at = len(exchange.truth.log)
         time.sleep(1.5)  # noqa: ASYNC251  the fault itself: nothing of this process goes on
         early = trader.buy("0.01")
-        assert (await trader.settled(early)).status in ("denied", "rejected")
+        assert (await trader.orders_done(early)).status in ("denied", "rejected")
         order = await trader.first_entry()
         assert trader.status(order) == "filled"
         asked = [
@@ -247,7 +247,7 @@ async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(
         nearby.misbehave("drop", stream="user", count=FOREVER)
         nearby.misbehave("no-reply", **PLACING)
         order = trader.buy("0.1")
-        assert (await trader.settled(order)).status == "filled"
+        assert (await trader.orders_done(order)).status == "filled"
         await trader.until(lambda: "order_unknown" in heard)
         assert trader.said("order_unknown")
         await trader.until(lambda: trader.said("order_unknown_over"))
@@ -339,7 +339,7 @@ async def test_55_what_an_exchange_says_is_shown_and_never_obeyed(
     async with trading(exchange, folder) as trader:
         exchange.misbehave("error", code=-2010, text=EVIL, **PLACING)
         order = trader.buy("0.01")
-        assert (await trader.settled(order)).status == "rejected"
+        assert (await trader.orders_done(order)).status == "rejected"
         reason = trader.order(order).reason
         assert "mine" in reason
         assert reason.isprintable()
@@ -382,6 +382,6 @@ async def test_56_a_key_that_may_withdraw_starts_nothing_unless_it_is_allowed_by
         assert nearby.truth.ours() == []
         return
     async with trading(nearby, folder, settings=settings, approve=APPROVED) as trader:
-        assert (await trader.settled(trader.buy("0.01"))).status == "filled"
+        assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
         nearby.stop_walking()
         await trader.quiet()

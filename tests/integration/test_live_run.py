@@ -174,7 +174,7 @@ def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in KEYS.items():
         monkeypatch.setenv(name, text)
 
@@ -198,7 +198,7 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
     folder = tmp_path / "state"
     settings = settings_for(exchange, market=market)
     async with trading(exchange, folder, settings=settings, market=market) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         await trader.quiet()
         exchange.outside_trade("main", SPOT, "BUY", "0.2", market=market)
         await trader.until(lambda: "restricted_mismatch" in trader.alerts())
@@ -217,7 +217,7 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
         assert (await asked(folder))["clean"]
         whole = trader.run.books.instrument(SPOT).floor_quantity(trader.held)
         out = trader.sell(str(whole), reduce_only=True)
-        assert (await trader.settled(out)).status == "filled"
+        assert (await trader.orders_done(out)).status == "filled"
         await trader.quiet()
 
 
@@ -238,7 +238,7 @@ async def test_an_outside_trade_is_shown_and_settled_without_a_process(
     folder = tmp_path / "state"
     foreign = exchange.outside_order("main", SPOT, "BUY", "0.01", "50000")
     async with trading(exchange, folder) as trader:
-        await trader.settled(trader.buy("0.1"))
+        await trader.orders_done(trader.buy("0.1"))
         resting = trader.buy("0.1", "59900")
         await trader.in_status(resting, "accepted")
         client_id = trader.client_id(resting)

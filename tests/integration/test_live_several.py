@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, keys, settings_for, trading
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, key_environment, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
@@ -16,9 +16,9 @@ from tradectl.strategy.instances import StrategyInstance
 
 OTHER = f"other:{SPOT}"
 
-__all__ = ["keys"]
+__all__ = ["key_environment"]
 
-pytestmark = [pytest.mark.usefixtures("keys"), pytest.mark.virtual_time]
+pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +49,8 @@ async def test_orders_go_where_their_symbol_belongs(tmp_path: Path) -> None:
         await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.restrictions(OTHER))
         assert trader.run.books.cash == 150_000
         here, there = trader.buy("0.1"), trader.buy("0.2", symbol=OTHER)
-        await trader.settled(here)
-        await trader.settled(there)
+        await trader.orders_done(here)
+        await trader.orders_done(there)
         assert [o.quantity for o in first.truth.ours()] == [Decimal("0.1")]
         assert [o.quantity for o in second.truth.ours()] == [Decimal("0.2")]
         assert first.balance("BTC") == trader.run.books.position(SPOT).quantity

@@ -77,7 +77,7 @@ def first(path: Path, kind: type, after: int = 0) -> int:
     return next(r.seq for r in records_of(path) if type(r.event) is kind and r.seq > after)
 
 
-def change(
+def changed_file(
     path: Path, seq: int, pattern: str, new: str | Callable[[re.Match[bytes]], bytes]
 ) -> None:
     """Change what `pattern` finds in record `seq`, which must be there, and nothing else."""
@@ -154,7 +154,7 @@ def test_one_changed_digit_is_damage_that_names_its_record(
     forged: Path, kind: type, place: str
 ) -> None:
     seq = first(forged, kind, after=20)
-    change(forged, seq, f"(?<={place})[0-8]", lambda digit: b"%d" % (int(digit[0]) + 1))
+    changed_file(forged, seq, f"(?<={place})[0-8]", lambda digit: b"%d" % (int(digit[0]) + 1))
     answer = replay(forged)
     assert answer.code == 1
     assert f" is damaged at record {seq}: it was changed" in answer.complaint()
@@ -191,7 +191,7 @@ def test_a_forged_decision_diverges_at_its_own_record(
     forged: Path, kind: type, pattern: str, text: str
 ) -> None:
     seq = first(forged, kind, after=20)
-    change(forged, seq, pattern, text)
+    changed_file(forged, seq, pattern, text)
     divergence = diverges(forged)
     assert (
         divergence["seq"] == divergence["recorded"]["seq"] == divergence["replayed"]["seq"] == seq
@@ -200,7 +200,7 @@ def test_a_forged_decision_diverges_at_its_own_record(
 
 def test_a_forged_fill_diverges_where_the_books_book_it(forged: Path) -> None:
     seq = first(forged, OrderFilled)
-    change(forged, seq, r'"price":"(\d+)\.?\d*"', r'"price":"\g<1>.99"')
+    changed_file(forged, seq, r'"price":"(\d+)\.?\d*"', r'"price":"\g<1>.99"')
     divergence = diverges(forged)
     assert divergence["recorded"]["event"]["type"] == "position_changed"
     assert divergence["recorded"]["cause"] == seq
@@ -209,7 +209,7 @@ def test_a_forged_fill_diverges_where_the_books_book_it(forged: Path) -> None:
 def test_a_forged_market_price_diverges_at_the_signal_it_had_caused(forged: Path) -> None:
     signal = next(r for r in records_of(forged) if type(r.event) is StrategySignalEvent)
     worse = "1.5" if signal.event.action == "buy" else "9000000"  # type: ignore[union-attr]
-    change(forged, signal.cause, r'"price":"[^"]+"', f'"price":"{worse}"')
+    changed_file(forged, signal.cause, r'"price":"[^"]+"', f'"price":"{worse}"')
     divergence = diverges(forged)
     assert divergence["seq"] == signal.seq
     assert divergence["recorded"]["event"]["type"] == "strategy_signal"
@@ -217,7 +217,9 @@ def test_a_forged_market_price_diverges_at_the_signal_it_had_caused(forged: Path
 
 def test_a_decision_that_was_taken_out_is_missed(forged: Path) -> None:
     seq = first(forged, StrategySignalEvent)
-    change(forged, seq, '"event":.*}(?=,"cause")', '"event":{"type":"system","kind":"nothing"}')
+    changed_file(
+        forged, seq, '"event":.*}(?=,"cause")', '"event":{"type":"system","kind":"nothing"}'
+    )
     divergence = diverges(forged)
     assert divergence["seq"] == seq
     assert divergence["replayed"]["event"]["type"] == "strategy_signal"

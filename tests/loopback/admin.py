@@ -80,7 +80,7 @@ def fault(exchange: LoopbackExchange, asked: Json) -> Json:
     return {"armed": [kind.value for kind in armed.kinds], "count": armed.count}
 
 
-def outside(exchange: LoopbackExchange, asked: Json) -> Json:
+def place_outside_order(exchange: LoopbackExchange, asked: Json) -> Json:
     account = asked.pop("account", MAIN)
     if "asset" in asked:
         exchange.outside_transfer(account, **asked)
@@ -109,7 +109,7 @@ def _do(name: str) -> Act:
 ACTS: dict[tuple[str, str], Act] = {
     ("GET", "truth"): truth,
     ("POST", "fault"): fault,
-    ("POST", "outside"): outside,
+    ("POST", "outside"): place_outside_order,
     ("POST", "walk"): walk,
     ("POST", "behave"): _do("behave"),
     ("POST", "quote"): _do("quote"),

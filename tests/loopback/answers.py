@@ -85,7 +85,7 @@ async def _badly(
     answer = carry_out() if placed else Answer()
     match kind:
         case Kind.NO_REPLY:
-            await _hold(request, fault.seconds or 3600.0)
+            await _delay(request, fault.seconds or 3600.0)
             return reset(request)
         case Kind.RESET:
             return reset(request)
@@ -161,7 +161,7 @@ async def _late(fault: Fault) -> None:
         await asyncio.sleep(min(left, 0.02))
 
 
-async def _hold(request: web.Request, seconds: float) -> None:
+async def _delay(request: web.Request, seconds: float) -> None:
     """Until the client has gone."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tests.loopback import messages
 from tests.loopback.accounts import Account
-from tests.loopback.book import Book
+from tests.loopback.depth_book import DepthBook
 from tests.loopback.engine import Changes, Engine
 from tests.loopback.orders import Fill, Order
 from tests.loopback.sockets import Hub
@@ -111,7 +111,7 @@ class Broadcast:
                 self._hub.publish(rules.market, stream, shown)
         self._tell_top(rules, self.engines[rules.market].books[rules.symbol], now)
 
-    def _tell_top(self, rules: Rules, book: Book, now: int) -> None:
+    def _tell_top(self, rules: Rules, book: DepthBook, now: int) -> None:
         bid, ask = book.top("BUY"), book.top("SELL")
         if bid is None or ask is None or self._tops.get((rules.market, rules.symbol)) == (bid, ask):
             return

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tests.loopback import checks, errors
 from tests.loopback.accounts import Account, Ledger
-from tests.loopback.book import Book
+from tests.loopback.depth_book import DepthBook
 from tests.loopback.errors import ApiError
 from tests.loopback.orders import MARKET_MAKER, MARKETS, STOPS, ZERO, Fill, Order, opposite
 from tests.loopback.symbols import Rules
@@ -24,7 +24,7 @@ from tests.loopback.trades import Trade, Trades
 Changes = list[tuple[str, Decimal, Decimal]]
 
 
-class Listener(Protocol):
+class FillListener(Protocol):
     """Who hears of what happened, in the order in which it did."""
 
     def on_accepted(self, order: Order) -> None: ...
@@ -43,10 +43,10 @@ class Engine:
         accounts: dict[str, Account],
         now_ms: Callable[[], int],
         ids: Iterator[int],
-        listener: Listener,
+        listener: FillListener,
     ) -> None:
         self.rules = rules
-        self.books = {symbol: Book() for symbol in rules}
+        self.books = {symbol: DepthBook() for symbol in rules}
         self.trades = {s: Trades(1_000_000 * (i + 1)) for i, s in enumerate(rules)}
         self.last = {symbol: r.price for symbol, r in rules.items()}
         self.orders: dict[int, Order] = {}
@@ -56,7 +56,7 @@ class Engine:
         self._accounts = accounts
         self._now_ms = now_ms
         self._ids = ids
-        self._listener = listener
+        self._fill_listener = listener
         self._stops: dict[str, dict[int, Order]] = {symbol: {} for symbol in rules}
         self._client_ids = (f"loopback-{n}" for n in itertools.count(1))
 
@@ -150,7 +150,7 @@ class Engine:
         book = self.books[symbol]
         first = book.update_id + 1
         if changes := book.take_changes():
-            self._listener.on_book(self.rules[symbol], changes, first)
+            self._fill_listener.on_book(self.rules[symbol], changes, first)
 
     def of_client(self, client_id: str) -> list[Order]:
         """Every order with this client id, of any account, oldest first."""
@@ -212,12 +212,12 @@ class Engine:
         if not order.open:
             self._finish(order)
         if order.account != MARKET_MAKER:
-            self._listener.on_report(order, "TRADE", fill)
+            self._fill_listener.on_report(order, "TRADE", fill)
 
     def _print(self, symbol: str, price: Decimal, quantity: Decimal, aggressor: str) -> Trade:
         trade = self.trades[symbol].make(price, quantity, self._now_ms(), aggressor == "SELL")
         self.last[symbol] = price
-        self._listener.on_trade(self.rules[symbol], trade)
+        self._fill_listener.on_trade(self.rules[symbol], trade)
         return trade
 
     # --- an order's life ----------------------------------------------------------------------
@@ -229,8 +229,8 @@ class Engine:
         if order.account != MARKET_MAKER:
             self.orders[order.id] = self.live[order.id] = order
             self._by_client[order.client_id].append(order)
-            self._listener.on_accepted(order)
-            self._listener.on_report(order, "NEW", None)
+            self._fill_listener.on_accepted(order)
+            self._fill_listener.on_report(order, "NEW", None)
 
     def _finish(self, order: Order) -> None:
         """It is over: nothing is locked for it, and it stands nowhere."""
@@ -245,7 +245,7 @@ class Engine:
         order.updated_ms = self._now_ms()
         self._finish(order)
         if order.account != MARKET_MAKER:
-            self._listener.on_report(order, status, None)
+            self._fill_listener.on_report(order, status, None)
 
     def _expire_reduce_only(self, symbol: str) -> None:
         for order in [o for o in self.live.values() if o.reduce_only and o.symbol == symbol]:
@@ -273,7 +273,7 @@ class Engine:
             self._ledger(child).reserve(child, self.rules[order.symbol], cost)
         except ApiError:
             order.status = "REJECTED"
-            self._listener.on_report(order, "REJECTED", None)
+            self._fill_listener.on_report(order, "REJECTED", None)
             return
         self._accept(child)
         self._match(child)

@@ -29,7 +29,7 @@ from tests.loopback.market_maker import MarketMaker
 from tests.loopback.sockets import Hub
 from tests.loopback.symbols import FUTURES, LISTED, SPOT, Rules
 from tests.loopback.truth import MAIN, Truth
-from tests.loopback.wire import Recording, expect, play
+from tests.loopback.wire import Recording, expect, replay_wire
 
 KEY = "loopbackkey" + "0" * 53
 SECRET = "loopbacksecret" + "0" * 50
@@ -130,7 +130,7 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
     async def play_wire(self, path: str | Path, speed: float | None = None) -> int:
         """Feed a recorded spot file to its subscribers: with its own timing times `speed`, or as fast as
         they take it. Returns the number of messages."""
-        return await play(self, Path(path), speed)
+        return await replay_wire(self, Path(path), speed)
 
     def record_speaks_for(self, symbol: str, recording: Recording) -> None:
         self.recorded[symbol] = recording

@@ -92,7 +92,7 @@ def expect(exchange: LoopbackExchange, path: Path) -> Recording:
     return recording
 
 
-async def play(exchange: LoopbackExchange, path: Path, speed: float | None) -> int:
+async def replay_wire(exchange: LoopbackExchange, path: Path, speed: float | None) -> int:
     decode = msgspec.json.Decoder().decode
     count, first_ns, started = 0, 0, time.monotonic_ns()
     symbol = symbol_of(path)

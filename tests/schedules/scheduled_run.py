@@ -115,7 +115,7 @@ class ScheduledRun(Stops):
         for step in self.plan.steps:
             await asyncio.sleep(max(0.0, begun + step.at - self.system.clock.now))
             self.do(step)
-        settled = await self._settle()
+        settled = await self._end_orders()
         self._over = True
         market.cancel()
         if settled:
@@ -223,7 +223,7 @@ class ScheduledRun(Stops):
 
     # --- quiet ----------------------------------------------------------------------------------
 
-    async def _settle(self) -> bool:
+    async def _end_orders(self) -> bool:
         """Every fault ends, and everything must come to rest."""
         self._quiet = True
         self._compared_at = self.system.clock.now + 2 * self.plan.reconcile
@@ -237,13 +237,13 @@ class ScheduledRun(Stops):
             self.life.process.kill_after = None
             self.life.process.resume()
         return await self._until("a run trades", self._trades) and await self._until(
-            "everything is settled", self._settled
+            "everything is settled", self._orders_ended
         )
 
     def _trades(self) -> bool:
         return self.run is not None and self.latch.read() is None
 
-    def _settled(self) -> bool:
+    def _orders_ended(self) -> bool:
         """No question is open, and all was compared twice since the last fault."""
         run = self.run
         live = run.books.account.reconciliation if run is not None else None

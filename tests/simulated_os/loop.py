@@ -58,7 +58,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         if process is None:
             return super().call_soon(callback, *args, context=context)
         step: Any = process.step
-        return _told(super().call_soon(step, context=context), callback, args)
+        return _reported(super().call_soon(step, context=context), callback, args)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         context = context if context is not None else copy_context()
@@ -66,7 +66,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         if process is None:
             return super().call_at(when, callback, *args, context=context)
         step: Any = process.step
-        return _told(super().call_at(when, step, context=context), callback, args)
+        return _reported(super().call_at(when, step, context=context), callback, args)
 
     def _owner(self, context: Context) -> Process | None:
         self.count += 1
@@ -133,11 +133,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def run_in_executor(self, _executor: Any, function: Any, *args: Any) -> Any:  # type: ignore[override]
         """A thread's work is done in one go, after as long as the system's disk takes."""
         future = self.create_future()
-        self.call_later(self.system.disk_takes(), settle, future, function, *args)
+        self.call_later(self.system.disk_takes(), run_until_idle, future, function, *args)
         return future
 
 
-def _told(handle: Any, callback: Any, args: tuple[Any, ...]) -> Any:
+def _reported(handle: Any, callback: Any, args: tuple[Any, ...]) -> Any:
     """The handle, which tells the process what to call, and by its own state whether still."""
     handle._args = (handle, callback, *args)
     return handle
@@ -148,7 +148,7 @@ def _watched(callback: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return (callback, *args) if process is None else (process.step, None, callback, *args)
 
 
-def settle(future: asyncio.Future[Any], function: Callable[..., Any], *args: Any) -> None:
+def run_until_idle(future: asyncio.Future[Any], function: Callable[..., Any], *args: Any) -> None:
     """Call the function, and give what it returns or raises to whoever waits for it."""
     try:
         result = function(*args)
@@ -160,4 +160,4 @@ def settle(future: asyncio.Future[Any], function: Callable[..., Any], *args: Any
             future.set_result(result)
 
 
-__all__ = ["PROCESS", "SimulatedLoop", "settle"]
+__all__ = ["PROCESS", "SimulatedLoop", "run_until_idle"]

@@ -28,7 +28,7 @@ import aiosqlite.core
 
 import tradectl.exchange.ccxt_venue
 import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first system's clock
-from tests.simulated_os.loop import PROCESS, settle
+from tests.simulated_os.loop import PROCESS, run_until_idle
 from tests.simulated_os.system import SimulatedOS
 from tradectl.bus.clock import ComputerClock
 from tradectl.journal.writer import JournalWriter
@@ -98,7 +98,7 @@ class _Inbox:
     def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, function = job
         if future is not None:
-            asyncio.get_running_loop().call_soon(settle, future, function)
+            asyncio.get_running_loop().call_soon(run_until_idle, future, function)
 
 
 def _defaults(clocks: Clocks) -> Iterator[Swap]:

@@ -45,13 +45,13 @@ class ExecutionHarness:
         await self.state.start()
         await self.adapter.start()
         self.bus.attach(OrderInitialized, approve, Stage.RISK)
-        self.play(tick("100", ts=1))
+        self.run_through(tick("100", ts=1))
 
     async def stop(self) -> None:
         await self.adapter.stop()
         await self.state.stop()
 
-    def play(self, *events: Event) -> None:
+    def run_through(self, *events: Event) -> None:
         for event in events:
             self.bus.post(event)
         self.bus.turn()
@@ -79,7 +79,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[ExecutionHarness]:
 async def test_an_approved_order_is_submitted_in_the_same_cascade(
     harness: ExecutionHarness,
 ) -> None:
-    harness.play(intent("o1", "buy 2"))
+    harness.run_through(intent("o1", "buy 2"))
     initialized, let_pass, submitted, filled = harness.orders()
     assert [type(r.event) for r in harness.orders()] == [
         OrderInitialized, OrderApproved, OrderSubmitted, OrderFilled,
@@ -93,7 +93,7 @@ async def test_what_the_gate_holds_back_is_denied_and_never_rejected(
     harness: ExecutionHarness,
 ) -> None:
     harness.latch.set("fire")
-    harness.play(intent("o1", "buy 2"))
+    harness.run_through(intent("o1", "buy 2"))
     denied = harness.orders()[-1]
     assert isinstance(denied.event, OrderDenied)
     assert (denied.event.code, denied.event.source_component, denied.cause) == (
@@ -110,8 +110,8 @@ async def test_a_cancel_of_what_was_held_back_changes_nothing(harness: Execution
     """Both were asked for in one step: the exchange is asked to cancel what it never got."""
     harness.latch.set("fire")
     harness.bus.attach(OrderSubmitted, lambda _, __: [cancel("o1")], Stage.PORTFOLIO)
-    harness.play(intent("o1", "buy 2"))
-    harness.play()
+    harness.run_through(intent("o1", "buy 2"))
+    harness.run_through()
     assert [type(record.event) for record in harness.bus.history()][-2:] == [
         OrderDenied,
         CancelRejected,

@@ -18,7 +18,7 @@ from tradectl.domain.time import MILLISECOND
 Seen = list[tuple[int, str]]
 
 
-def play(bus: EventBus, *stamps: int) -> Seen:
+def run_through(bus: EventBus, *stamps: int) -> Seen:
     """Play ticks at these times; all that has happened so far as (time, word)."""
     bus.post_market([tick(ts) for ts in stamps])
     while bus.get_metrics()["queue_depth"]:
@@ -35,7 +35,7 @@ def seen(bus: EventBus) -> Seen:
 
 
 def timed(bus: EventBus, *stamps: int) -> Seen:
-    return [(at, word) for at, word in play(bus, *stamps) if word != "tick"]
+    return [(at, word) for at, word in run_through(bus, *stamps) if word != "tick"]
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def test_on_recorded_data_time_begins_with_the_first_event(bus: EventBus) -> Non
 
 def test_a_timer_comes_before_the_first_event_that_lies_after_it(bus: EventBus) -> None:
     bus.every(10, "risk")
-    assert play(bus, 5, 9, 11) == [(5, "tick"), (9, "tick"), (10, "risk"), (11, "tick")]
+    assert run_through(bus, 5, 9, 11) == [(5, "tick"), (9, "tick"), (10, "risk"), (11, "tick")]
 
 
 def test_a_timer_comes_before_an_event_of_the_same_moment(bus: EventBus) -> None:
     bus.every(10, "risk")
-    assert play(bus, 5, 10) == [(5, "tick"), (10, "risk"), (10, "tick")]
+    assert run_through(bus, 5, 10) == [(5, "tick"), (10, "risk"), (10, "tick")]
 
 
 def test_times_that_were_passed_over_are_not_made_up(bus: EventBus) -> None:
@@ -74,7 +74,7 @@ def test_several_timers_come_in_the_order_of_their_times(bus: EventBus) -> None:
 
 
 def test_a_timer_that_is_asked_for_later_starts_at_that_time(bus: EventBus) -> None:
-    play(bus, 25)
+    run_through(bus, 25)
     bus.every(10, "risk")
     assert timed(bus, 31) == [(30, "risk")]
 
@@ -119,27 +119,27 @@ def test_events_without_a_time_before_the_first_with_one_do_not_double_the_timer
 
 
 def test_an_answer_arrives_at_its_moment_between_the_events_around_it(bus: EventBus) -> None:
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(report("o1"), 8)
-    assert play(bus, 7, 9) == [(5, "tick"), (7, "tick"), (8, "o1"), (9, "tick")]
+    assert run_through(bus, 7, 9) == [(5, "tick"), (7, "tick"), (8, "o1"), (9, "tick")]
 
 
 def test_an_answer_whose_moment_has_passed_arrives_now(bus: EventBus) -> None:
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(report("o1"), 5)
     bus.schedule(report("o2"), 0)
     assert timed(bus) == [(5, "o1"), (5, "o2")]
 
 
 def test_answers_of_one_moment_arrive_as_they_were_handed_over(bus: EventBus) -> None:
-    play(bus, 5)
+    run_through(bus, 5)
     for name in ("accepted", "filled", "canceled"):
         bus.schedule(report(name), 8)
     assert timed(bus, 8) == [(8, "accepted"), (8, "filled"), (8, "canceled")]
 
 
 def test_a_timer_set_for_once_comes_once(bus: EventBus) -> None:
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(timer("paper"), 8)
     assert timed(bus, 9, 20, 40) == [(8, "paper")]
 
@@ -151,7 +151,7 @@ def test_an_answer_to_an_answer_is_not_left_behind(bus: EventBus) -> None:
         return []
 
     bus.attach(SystemEvent, exchange, Stage.EXCHANGE)
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(note("first"), 6)
     assert timed(bus, 20) == [(6, "first"), (9, "second")]
 
@@ -166,18 +166,18 @@ def test_whatever_is_scheduled_time_never_goes_back_and_nothing_is_early_or_lost
     asked = {}
     for index, (is_tick, at) in enumerate(script):
         if is_tick:
-            play(bus, at)
+            run_through(bus, at)
         else:
             asked[str(index)] = max(at, bus.clock.now())
             bus.schedule(report(str(index)), at)
-    happened = play(bus, 1_000)
+    happened = run_through(bus, 1_000)
     assert [at for at, _ in happened] == sorted(at for at, _ in happened)
     arrived = {word: at for at, word in happened if word != "tick"}
     assert arrived.keys() == asked.keys()
     assert all(arrived[name] >= due for name, due in asked.items())
 
 
-async def settled(bus: EventBus) -> None:
+async def orders_done(bus: EventBus) -> None:
     bus.end_of_data()
     async with asyncio.timeout(60):
         await bus.start()
@@ -189,10 +189,10 @@ async def test_when_the_data_ends_the_answers_under_way_arrive_and_the_timers_do
     bus: EventBus,
 ) -> None:
     bus.every(10, "risk")
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(report("o2"), 30)
     bus.schedule(report("o1"), 8)
-    await settled(bus)
+    await orders_done(bus)
     assert [word for _, word in timed(bus)] == ["o1", "o2"]
     assert bus.clock.now() == 30
 
@@ -200,10 +200,10 @@ async def test_when_the_data_ends_the_answers_under_way_arrive_and_the_timers_do
 async def test_answers_that_arrive_after_the_end_of_the_data_keep_their_times(
     bus: EventBus,
 ) -> None:
-    play(bus, 5)
+    run_through(bus, 5)
     bus.schedule(report("o1"), 8)
     bus.schedule(report("o2"), 30)
-    await settled(bus)
+    await orders_done(bus)
     assert timed(bus) == [(8, "o1"), (30, "o2")]
 
 

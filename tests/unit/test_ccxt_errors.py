@@ -37,7 +37,7 @@ def family(kind: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from family(child)
 
 
-def told(
+def reported(
     error: Exception,
     *,
     status: int | None = None,
@@ -68,7 +68,7 @@ def test_a_network_error_is_of_unknown_fate_unless_a_row_says_why_not() -> None:
 
 def test_an_error_that_is_not_of_ccxt_is_of_unknown_fate() -> None:
     assert row_of(KeyError("orderId")) is NOT_CCXT
-    assert isinstance(told(ValueError("no number")), OutcomeUnknown)
+    assert isinstance(reported(ValueError("no number")), OutcomeUnknown)
 
 
 def body(code: int, message: str) -> str:
@@ -126,8 +126,8 @@ def test_verdicts(
     write: type[TradectlError],
     read: type[TradectlError],
 ) -> None:
-    assert type(told(error, status=status)) is write
-    assert type(told(error, status=status, write=False)) is read
+    assert type(reported(error, status=status)) is write
+    assert type(reported(error, status=status, write=False)) is read
 
 
 def test_what_never_left_is_refused_and_never_of_unknown_fate() -> None:
@@ -142,13 +142,13 @@ def test_what_never_left_is_refused_and_never_of_unknown_fate() -> None:
 def test_without_a_connection_nothing_was_done(name: str) -> None:
     error = ccxt.ExchangeNotAvailable("binance POST")
     error.__cause__ = type(name, (OSError,), {})("no route")
-    assert type(told(error)) is NotExecuted
+    assert type(reported(error)) is NotExecuted
 
 
 def test_a_reset_connection_may_have_carried_the_order() -> None:
     error = ccxt.ExchangeNotAvailable("binance POST")
     error.__cause__ = ConnectionResetError("reset by peer")
-    assert type(told(error)) is OutcomeUnknown
+    assert type(reported(error)) is OutcomeUnknown
 
 
 def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> None:
@@ -171,7 +171,7 @@ def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> No
     ],
 )
 def test_the_pause_that_is_asked_for(text: str, headers: dict[str, str], seconds: float) -> None:
-    error = told(ccxt.DDoSProtection(text), status=429, headers=headers)
+    error = reported(ccxt.DDoSProtection(text), status=429, headers=headers)
     assert isinstance(error, NotExecuted)
     assert error.retry_after == pytest.approx(seconds, abs=1e-3)
 
@@ -186,7 +186,7 @@ def test_an_order_that_is_not_known_is_recognised_by_class_and_by_code() -> None
 
 def test_errors_of_ours_pass_unchanged() -> None:
     ours = NotExecuted("wait", 3.0)
-    assert told(ours) is ours
+    assert reported(ours) is ours
 
 
 def test_a_message_is_cleaned_and_names_what_was_asked() -> None:

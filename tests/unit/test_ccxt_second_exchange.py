@@ -135,7 +135,7 @@ async def stub() -> AsyncIterator[tuple[Stub, str]]:
 SYMBOL = "okx:BTC/USDT"
 
 
-async def opened(url: str, market: Any = "spot") -> CcxtVenue:
+async def opened_venue(url: str, market: Any = "spot") -> CcxtVenue:
     settings = ExchangeSettings(id="okx", market=market, url=url, timeout_seconds=2)
     venue = CcxtVenue(settings, {SYMBOL: "BTC/USDT"})
     await venue.open()
@@ -150,7 +150,7 @@ async def stopped(*tasks: asyncio.Task[None]) -> None:
 
 async def test_only_the_markets_that_are_needed_are_asked_for(stub: tuple[Stub, str]) -> None:
     exchange, url = stub
-    venue = await opened(url)
+    venue = await opened_venue(url)
     assert exchange.asked == ["SPOT"]
     told = venue.abilities
     assert told == Abilities(tuple(Channel), stop_orders=True, rate=told.rate)
@@ -167,7 +167,7 @@ async def test_only_the_markets_that_are_needed_are_asked_for(stub: tuple[Stub, 
 
 async def test_what_is_asked_once(stub: tuple[Stub, str]) -> None:
     _, url = stub
-    venue = await opened(url)
+    venue = await opened_venue(url)
     trades = await venue.recent_trades(SYMBOL, 1652459226050 * 1_000_000)
     assert [trade.trade_id for trade in trades] == ["338476308", "338476309"]
     quote = await venue.quote(SYMBOL)
@@ -178,7 +178,7 @@ async def test_what_is_asked_once(stub: tuple[Stub, str]) -> None:
 
 async def test_trades_quotes_and_books_over_one_connection(stub: tuple[Stub, str]) -> None:
     exchange, url = stub
-    venue = await opened(url)
+    venue = await opened_venue(url)
     heard: dict[Channel, list[MarketDataEvent]] = {channel: [] for channel in Channel}
     streams = [
         asyncio.create_task(venue.stream(channel, [SYMBOL], heard[channel].extend))
@@ -225,7 +225,7 @@ async def test_a_crossed_book_is_subscribed_to_anew_and_the_others_too(
 ) -> None:
     """They share a connection, and a whole book comes with a new subscription only."""
     exchange, url = stub
-    venue = await opened(url)
+    venue = await opened_venue(url)
     books: list[MarketDataEvent] = []
     book = asyncio.create_task(venue.stream(Channel.BOOK, [SYMBOL], books.extend))
     trades = asyncio.create_task(venue.stream(Channel.TRADES, [SYMBOL], lambda _: None))
@@ -245,7 +245,7 @@ async def test_a_crossed_book_is_subscribed_to_anew_and_the_others_too(
 
 async def test_contracts_are_coins(stub: tuple[Stub, str]) -> None:
     exchange, url = stub
-    venue = await opened(url, "perpetual")
+    venue = await opened_venue(url, "perpetual")
     assert exchange.asked == ["SWAP"]
     rules = venue.instrument(SYMBOL)
     assert rules.lot_size == Decimal("0.001")

@@ -458,12 +458,12 @@ async def test_the_panel_shows_frames_until_stopped_and_gives_the_screen_back() 
     console, stop = a_terminal(), asyncio.Event()
     views = iter(range(3))
 
-    def view() -> LiveStatus:
+    def shown_view() -> LiveStatus:
         if (n := next(views)) == 2:
             stop.set()
         return document(LiveStatus, a_view(run_id=f"frame-{n}"))
 
-    await Panel(view, console, refresh_per_second=1_000).run(stop)
+    await Panel(shown_view, console, refresh_per_second=1_000).run(stop)
     output = written(console)
     assert all(f"frame-{n}" in output for n in range(3))
     assert restored(output)
@@ -472,22 +472,22 @@ async def test_the_panel_shows_frames_until_stopped_and_gives_the_screen_back() 
 async def test_an_error_of_the_view_gives_the_screen_back_and_is_raised() -> None:
     console = a_terminal()
 
-    def view() -> LiveStatus:
+    def shown_view() -> LiveStatus:
         raise LookupError("no such state")
 
     with pytest.raises(LookupError):
-        await Panel(view, console).run(asyncio.Event())
+        await Panel(shown_view, console).run(asyncio.Event())
     assert restored(written(console))
 
 
 async def test_a_cancelled_panel_gives_the_screen_back() -> None:
     console, shown = a_terminal(), asyncio.Event()
 
-    def view() -> LiveStatus:
+    def shown_view() -> LiveStatus:
         shown.set()
         return document(LiveStatus, a_view())
 
-    task = asyncio.create_task(Panel(view, console).run(asyncio.Event()))
+    task = asyncio.create_task(Panel(shown_view, console).run(asyncio.Event()))
     await shown.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -531,12 +531,12 @@ async def test_what_is_printed_meanwhile_comes_after_the_panel(
     monkeypatch.setattr(sys, "stdout", terminal)
     console = Console(force_terminal=True, width=80, height=24)
 
-    def view() -> LiveStatus:
+    def shown_view() -> LiveStatus:
         print("a strategy prints")
         stop.set()
         return document(LiveStatus, a_view())
 
-    await Panel(view, console).run(stop)
+    await Panel(shown_view, console).run(stop)
     output = terminal.getvalue()
     assert output.index("a strategy prints") > output.index(LEAVE)
     assert sys.stdout is terminal

@@ -31,8 +31,8 @@ def complaint(path: Path | None = None, flags: Any = None, environ: Any = None) 
 
 
 @pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """refused(text): what is said of a file t.toml with that text."""
+def complaint_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """complaint_about(text): what is said of a file t.toml with that text."""
     monkeypatch.chdir(tmp_path)
 
     def of(text: str | bytes) -> str:
@@ -64,8 +64,8 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ('"a\\nb\\u202e" = 1', "a b?: unknown key; "),
     ],
 )
-def test_an_unknown_key_is_named_with_the_nearest(refused: Any, text: str, told: str) -> None:
-    assert refused(text).startswith(f"t.toml: {told}")
+def test_an_unknown_key_is_named_with_the_nearest(complaint_about: Any, text: str, told: str) -> None:
+    assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_an_unknown_key_is_named_with_the_nearest(refused: Any, text: str, told:
         ),
     ],
 )
-def test_a_wrong_type_is_named_with_what_was_expected(refused: Any, text: str, told: str) -> None:
-    assert refused(text).startswith(f"t.toml: {told}")
+def test_a_wrong_type_is_named_with_what_was_expected(complaint_about: Any, text: str, told: str) -> None:
+    assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_a_wrong_type_is_named_with_what_was_expected(refused: Any, text: str, t
         ),
     ],
 )
-def test_an_impossible_value_is_refused(refused: Any, text: str, told: str) -> None:
-    assert refused(text).startswith(f"t.toml: {told}")
+def test_an_impossible_value_is_refused(complaint_about: Any, text: str, told: str) -> None:
+    assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_an_impossible_value_is_refused(refused: Any, text: str, told: str) -> N
         ("[risk]\ndrawdown_pause_pct = 15", "risk.drawdown_pause_pct: "),
     ],
 )
-def test_a_contradiction_is_refused(refused: Any, text: str, told: str) -> None:
-    assert refused(text).startswith(f"t.toml: {told}")
+def test_a_contradiction_is_refused(complaint_about: Any, text: str, told: str) -> None:
+    assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_a_contradiction_is_refused(refused: Any, text: str, told: str) -> None:
     ],
 )
 def test_what_is_not_toml_is_told_with_its_place(
-    refused: Any, text: str | bytes, told: str
+    complaint_about: Any, text: str | bytes, told: str
 ) -> None:
-    assert refused(text).startswith(told)
+    assert complaint_about(text).startswith(told)
 
 
 def test_a_missing_file_and_how_to_get_one(tmp_path: Path) -> None:
@@ -258,9 +258,9 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("section", ["", "[exchange]\n", "[risk]\n", STRATEGY + "[strategies.x]\n"])
 def test_a_secret_in_a_file_is_refused_and_not_repeated(
-    refused: Any, section: str, key: str
+    complaint_about: Any, section: str, key: str
 ) -> None:
-    told = refused(f'{section}{key} = "{CANARY}"')
+    told = complaint_about(f'{section}{key} = "{CANARY}"')
     assert told.endswith(f"{key}: secrets come from the environment only")
     assert CANARY not in told
 

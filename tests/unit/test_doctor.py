@@ -193,22 +193,22 @@ def command(venue: PatientVenue, *words: str) -> Result:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> list[str]:
+def arguments(tmp_path: Path) -> list[str]:
     path = tmp_path / "t.toml"
     path.write_text(CONFIG)
     path.chmod(0o600)
     return ["-c", str(path), "--state-dir", str(tmp_path / "state")]
 
 
-def test_the_command_says_one_line_for_each_finding(words: list[str]) -> None:
-    result = command(PatientVenue(), *words)
+def test_the_command_says_one_line_for_each_finding(arguments: list[str]) -> None:
+    result = command(PatientVenue(), *arguments)
     assert result.return_value == 0
     assert "passed  binance: keys: accepted: the account answers\n" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("fit to trade: ")
 
 
-def test_the_command_fails_where_something_failed(words: list[str]) -> None:
-    result = command(PatientVenue(offset=2_000_000_000), *words)
+def test_the_command_fails_where_something_failed(arguments: list[str]) -> None:
+    result = command(PatientVenue(offset=2_000_000_000), *arguments)
     assert result.return_value == 1
     assert (
         "failed  binance: clock: this machine is 2,000 ms behind the exchange -> " in result.stdout
@@ -216,8 +216,8 @@ def test_the_command_fails_where_something_failed(words: list[str]) -> None:
     assert "not fit to trade: " in result.stdout
 
 
-def test_as_json_it_is_one_document(words: list[str]) -> None:
-    result = command(PatientVenue(offset=2_000_000_000), "--json", *words)
+def test_as_json_it_is_one_document(arguments: list[str]) -> None:
+    result = command(PatientVenue(offset=2_000_000_000), "--json", *arguments)
     document = json.loads(result.stdout)
     assert document["ok"] is False
     assert {tuple(finding) for finding in document["findings"]} == {
@@ -227,19 +227,19 @@ def test_as_json_it_is_one_document(words: list[str]) -> None:
     assert result.return_value == 1
 
 
-def test_with_paper_no_account_is_asked(words: list[str]) -> None:
+def test_with_paper_no_account_is_asked(arguments: list[str]) -> None:
     venue = PatientVenue(held=AssertionError("asked"))
-    result = command(venue, "--paper", *words)
+    result = command(venue, "--paper", *arguments)
     assert result.return_value == 0
     assert "paper on binance" in result.stdout
 
 
-def test_a_bad_configuration_or_a_contradiction_is_refused(words: list[str]) -> None:
+def test_a_bad_configuration_or_a_contradiction_is_refused(arguments: list[str]) -> None:
     with pytest.raises(ConfigError):
         raise command(PatientVenue(), "-c", "none.toml").exception or AssertionError
-    Path(words[1]).write_text(CONFIG.replace("live", "paper"))
+    Path(arguments[1]).write_text(CONFIG.replace("live", "paper"))
     with pytest.raises(UsageError, match='mode = "live"'):
-        raise command(PatientVenue(), "--live", *words).exception or AssertionError
+        raise command(PatientVenue(), "--live", *arguments).exception or AssertionError
 
 
 def test_a_table_keeps_every_word() -> None:

@@ -31,7 +31,7 @@ def coins(amount: str) -> Holdings:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     """Our account, as the last run left it: long half a coin, beside a quarter of somebody's."""
-    account = Account.opened("a-run", "USDT", Decimal(10_000))
+    account = Account.open("a-run", "USDT", Decimal(10_000))
     account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal("0.5"), Decimal(25_000))
     account.at_exchange().external["BTCUSDT"] = Decimal("0.25")
 

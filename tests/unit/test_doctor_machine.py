@@ -42,14 +42,14 @@ def state_dir(tmp_path: Path) -> StateDir:
     return made
 
 
-def told(finding: Finding | None) -> tuple[Verdict, str]:
+def reported(finding: Finding | None) -> tuple[Verdict, str]:
     assert finding is not None
     assert bool(finding.mend) is (finding.verdict is not PASSED)
     return finding.verdict, f"{finding.message} -> {finding.mend}"
 
 
 def test_a_configuration_is_told_in_a_line() -> None:
-    verdict, words = told(configuration(Settings()))
+    verdict, words = reported(configuration(Settings()))
     assert verdict is PASSED
     assert "paper on a simulated market: BTCUSDT" in words
 
@@ -71,7 +71,7 @@ def test_a_config_file_is_for_its_owner(
     path = tmp_path / "my config.toml"
     path.write_text("")
     path.chmod(mode)
-    found, message = told(config_file(path))
+    found, message = reported(config_file(path))
     assert found is verdict
     assert words in message
     assert verdict is PASSED or f"chmod 600 '{path}'" in message
@@ -86,12 +86,12 @@ def test_a_config_file_of_somebody_else_fails(
     monkeypatch.setattr(
         Path, "stat", lambda _: SimpleNamespace(st_uid=owner + 12345, st_mode=0o100600)
     )
-    assert told(config_file(path))[0] is FAILED
+    assert reported(config_file(path))[0] is FAILED
 
 
 def test_no_config_file_is_no_finding_and_a_missing_one_fails(tmp_path: Path) -> None:
     assert config_file(None) is None
-    assert told(config_file(tmp_path / "none.toml"))[0] is FAILED
+    assert reported(config_file(tmp_path / "none.toml"))[0] is FAILED
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_strategy_file_that_others_can_write_fails(
     path.write_text(STRATEGY)
     path.chmod(mode)
     mine = StrategyInstance(name="mine", strategy=f"{path}:Mine")
-    found, message = told(strategies(Settings(strategies=(mine,))))
+    found, message = reported(strategies(Settings(strategies=(mine,))))
     assert found is verdict
     assert words in message
 
 
 def test_a_strategy_that_does_not_exist_fails() -> None:
     none = StrategyInstance(name="x", strategy="ema-cros")
-    verdict, words = told(strategies(Settings(strategies=(none,))))
+    verdict, words = reported(strategies(Settings(strategies=(none,))))
     assert verdict is FAILED
     assert "ema-cross" in words
 
@@ -129,15 +129,15 @@ def test_a_state_directory_is_for_its_owner(
     state_dir: StateDir, mode: int, verdict: Verdict, words: str
 ) -> None:
     state_dir.path.chmod(mode)
-    found, message = told(directory_of_state(state_dir))
+    found, message = reported(directory_of_state(state_dir))
     assert found is verdict
     assert words in message
 
 
 def test_a_state_directory_that_is_not_there_yet_is_made_by_a_run(tmp_path: Path) -> None:
     there = StateDir(tmp_path / "a" / "b")
-    assert told(directory_of_state(there))[0] is PASSED
-    assert told(latch_file(there))[0] is PASSED
+    assert reported(directory_of_state(there))[0] is PASSED
+    assert reported(latch_file(there))[0] is PASSED
     assert not (tmp_path / "a").exists()
 
 
@@ -145,7 +145,7 @@ def test_a_state_directory_that_cannot_be_made_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    verdict, words = told(directory_of_state(StateDir(tmp_path / "a")))
+    verdict, words = reported(directory_of_state(StateDir(tmp_path / "a")))
     assert verdict is FAILED
     assert "--state-dir" in words
 
@@ -153,37 +153,37 @@ def test_a_state_directory_that_cannot_be_made_fails(
 def test_a_state_directory_behind_a_link_fails(tmp_path: Path, state_dir: StateDir) -> None:
     link = tmp_path / "link"
     link.symlink_to(state_dir.path)
-    verdict, words = told(directory_of_state(StateDir(link)))
+    verdict, words = reported(directory_of_state(StateDir(link)))
     assert verdict is FAILED
     assert "symbolic link" in words
 
 
 def test_a_halt_fails_and_names_the_command_that_ends_it(state_dir: StateDir) -> None:
-    assert told(halt(state_dir))[0] is PASSED
+    assert reported(halt(state_dir))[0] is PASSED
     state_dir.latch.set("wrong size")
-    verdict, words = told(halt(state_dir))
+    verdict, words = reported(halt(state_dir))
     assert verdict is FAILED
     assert "wrong size" in words
     assert f"tradectl clear-halt --confirm --state-dir {state_dir.path}" in words
 
 
 def test_a_latch_that_is_not_at_its_full_size_is_warned_of(state_dir: StateDir) -> None:
-    assert told(latch_file(state_dir))[0] is PASSED
+    assert reported(latch_file(state_dir))[0] is PASSED
     (state_dir.path / "halt").unlink()
-    assert told(latch_file(state_dir))[0] is WARNED
+    assert reported(latch_file(state_dir))[0] is WARNED
     (state_dir.path / "halt").write_bytes(b"")
-    assert told(latch_file(state_dir))[0] is WARNED
+    assert reported(latch_file(state_dir))[0] is WARNED
 
 
 def test_another_process_is_warned_of_and_this_one_is_none(
     state_dir: StateDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert told(instance(state_dir))[0] is PASSED
+    assert reported(instance(state_dir))[0] is PASSED
     with state_dir.owned():
-        assert told(instance(state_dir))[0] is PASSED
+        assert reported(instance(state_dir))[0] is PASSED
         owner = os.getpid()
         monkeypatch.setattr(os, "getpid", lambda: owner + 1)
-        verdict, words = told(instance(state_dir))
+        verdict, words = reported(instance(state_dir))
     assert verdict is WARNED
     assert f"process {owner}" in words
     assert "tradectl stop" in words
@@ -204,7 +204,7 @@ def test_room_on_the_disk(
 ) -> None:
     usage = SimpleNamespace(free=free)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    found, message = told(disk(tmp_path / "not" / "there" / "yet"))
+    found, message = reported(disk(tmp_path / "not" / "there" / "yet"))
     assert found is verdict
     assert words in message
 

@@ -21,7 +21,7 @@ MODULES = sorted(p for p in ROOT.rglob("*.py") if ROOM not in p.parents)
 NAMES = frozenset(ccxt.exchanges)
 
 
-def words(tree: ast.Module) -> Iterator[str]:
+def names_in(tree: ast.Module) -> Iterator[str]:
     """Identifiers, and texts that are one word; prose (docstrings, help) tells of exchanges freely."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -34,7 +34,7 @@ def words(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_exchange_is_known_by_its_name(path: Path) -> None:
-    found = {word for word in words(ast.parse(path.read_text())) if word.lower() in NAMES}
+    found = {word for word in names_in(ast.parse(path.read_text())) if word.lower() in NAMES}
     if str(path.relative_to(ROOT)) in EXAMPLES:
         return
     assert not found

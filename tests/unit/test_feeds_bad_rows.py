@@ -33,7 +33,7 @@ def feed_of(path: Path, lines: list[str], max_bad_share: float = 0.01) -> Record
     return RecordedFeed([path], max_bad_share=max_bad_share, now_ns=NOW)
 
 
-def play(feed: RecordedFeed) -> list[MarketDataEvent]:
+def read_feed(feed: RecordedFeed) -> list[MarketDataEvent]:
     return [event for batch in feed.batches() for event in batch]
 
 
@@ -111,9 +111,9 @@ def test_a_bad_row_is_left_out_counted_and_shown(
     step = 60_000 if kind == "candles" else 0
     before, after = GOOD[kind].format(T - step), GOOD[kind].format(T)
     path = tmp_path / "x.csv"
-    good = play(feed_of(path, [HEADERS[kind], before, after]))
+    good = read_feed(feed_of(path, [HEADERS[kind], before, after]))
     feed = feed_of(path, [HEADERS[kind], before, row, after])
-    assert play(feed) == good
+    assert read_feed(feed) == good
     assert feed.progress.bad == {fault: 1}
     assert feed.progress.rows == 3
     (bad,) = feed.progress.bad_rows
@@ -130,14 +130,14 @@ def test_bytes_that_are_no_text_are_one_bad_row(tmp_path: Path) -> None:
         HEADERS["trades"].encode() + b"\n" + good + b"\n\xff\xfe\0" + good + b"\n" + good
     )
     feed = RecordedFeed([path], now_ns=NOW)
-    assert len(play(feed)) == 2
+    assert len(read_feed(feed)) == 2
     assert feed.progress.bad_count == 1
 
 
 @pytest.mark.parametrize("kind", ["trades", "quotes"])
 def test_repeated_times_are_fine_but_for_candles(tmp_path: Path, kind: str) -> None:
     feed = feed_of(tmp_path / "x.csv", [HEADERS[kind], *[GOOD[kind].format(T)] * 50])
-    assert len(play(feed)) == 50
+    assert len(read_feed(feed)) == 50
 
 
 def test_candles_of_two_symbols_may_share_their_time(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_candles_of_two_symbols_may_share_their_time(tmp_path: Path) -> None:
         for coin in ("BTC", "ETH", "ETH")
     ]
     feed = feed_of(tmp_path / "x.csv", [HEADERS["candles"], *rows], max_bad_share=0.5)
-    assert len(play(feed)) == 10
+    assert len(read_feed(feed)) == 10
     assert feed.progress.bad == {"repeated_candle": 5}
 
 
@@ -162,7 +162,7 @@ def with_bad_rows(good: int, bad: int) -> list[str]:
 @pytest.mark.parametrize(("good", "bad"), [(1, 1), (999, 10), (990, 10), (20_000, 200)])
 def test_few_bad_rows_do_not_stop_a_feed(tmp_path: Path, good: int, bad: int) -> None:
     feed = feed_of(tmp_path / "x.csv", with_bad_rows(good, bad))
-    assert len(play(feed)) == good
+    assert len(read_feed(feed)) == good
     assert feed.progress.bad == {"not_a_number": bad}
 
 
@@ -172,7 +172,7 @@ def test_too_many_bad_rows_stop_it_with_the_first_of_them(
 ) -> None:
     feed = feed_of(tmp_path / "x.csv", with_bad_rows(good, bad))
     with pytest.raises(DataError) as caught:
-        play(feed)
+        read_feed(feed)
     message = str(caught.value)
     assert f"the first is line {good + 2}, not_a_number: 'oops'" in message
     assert "allowed 1.0%" in message
@@ -180,9 +180,9 @@ def test_too_many_bad_rows_stop_it_with_the_first_of_them(
 
 def test_the_allowed_share_is_a_choice(tmp_path: Path) -> None:
     feed = feed_of(tmp_path / "x.csv", with_bad_rows(100, 90), max_bad_share=0.5)
-    assert len(play(feed)) == 100
+    assert len(read_feed(feed)) == 100
     with pytest.raises(DataError):
-        play(feed_of(tmp_path / "x.csv", with_bad_rows(100, 1), max_bad_share=0.0))
+        read_feed(feed_of(tmp_path / "x.csv", with_bad_rows(100, 1), max_bad_share=0.0))
 
 
 def test_a_bad_file_is_not_excused_by_a_good_one(tmp_path: Path) -> None:
@@ -190,12 +190,12 @@ def test_a_bad_file_is_not_excused_by_a_good_one(tmp_path: Path) -> None:
     feed_of(tmp_path / "bad.csv", with_bad_rows(50, 20))
     feed = RecordedFeed([tmp_path / "good.csv", tmp_path / "bad.csv"], now_ns=NOW)
     with pytest.raises(DataError, match=r"bad\.csv: 20 of 70 rows are bad"):
-        play(feed)
+        read_feed(feed)
 
 
 def test_the_first_twenty_bad_rows_are_kept(tmp_path: Path) -> None:
     feed = feed_of(tmp_path / "x.csv", with_bad_rows(3000, 25))
-    play(feed)
+    read_feed(feed)
     assert feed.progress.bad == {"not_a_number": 25}
     assert [row.line for row in feed.progress.bad_rows] == list(range(3002, 3022))
     assert feed.progress.bad_rows[0] == BadRow(
@@ -251,5 +251,5 @@ def test_symbols_with_far_apart_prices_share_a_file(tmp_path: Path) -> None:
         f"{T},{s}USDT,{p},1,buy" for _ in range(200) for s, p in (("BTC", 60_000), ("DOGE", 0.1))
     ]
     feed = feed_of(tmp_path / "x.csv", [HEADERS["trades"], *rows])
-    assert len(play(feed)) == 400
+    assert len(read_feed(feed)) == 400
     assert feed.progress.bad == {}

@@ -77,7 +77,9 @@ def journal(path: Path, *lines: bytes) -> Path:
     return path
 
 
-def play(path: Path, symbols: tuple[str, ...] = ()) -> tuple[list[MarketDataEvent], RecordedFeed]:
+def read_feed(
+    path: Path, symbols: tuple[str, ...] = ()
+) -> tuple[list[MarketDataEvent], RecordedFeed]:
     feed = RecordedFeed([path], symbols, now_ns=NOW)
     return [event for batch in feed.batches() for event in batch], feed
 
@@ -89,7 +91,7 @@ def test_the_market_data_of_a_journal_is_played_and_nothing_else(tmp_path: Path)
     wanted = [trade(T0), quote(T0 + 1), bar(T0 + 2), trade(T0 + 3)]
     others = [line(signal), line(TimerFired(name="trade"))]
     lines = [line(wanted[0]), *others, *map(line, wanted[1:])]
-    events, feed = play(journal(tmp_path / "run.jsonl", *lines))
+    events, feed = read_feed(journal(tmp_path / "run.jsonl", *lines))
     assert events == wanted
     assert (feed.progress.rows, feed.progress.bad) == (4, {})
     assert (feed.symbols, feed.simulated) == (("BTCUSDT",), False)
@@ -98,17 +100,17 @@ def test_the_market_data_of_a_journal_is_played_and_nothing_else(tmp_path: Path)
 def test_a_journal_is_known_by_its_content_and_may_be_gzipped(tmp_path: Path) -> None:
     path = journal(tmp_path / "run.csv", line(trade(T0)))
     path.write_bytes(gzip.compress(path.read_bytes()))
-    assert play(path)[0] == [trade(T0)]
+    assert read_feed(path)[0] == [trade(T0)]
 
 
 def test_an_event_without_a_time_gets_that_of_its_record(tmp_path: Path) -> None:
-    events, _ = play(journal(tmp_path / "run.jsonl", line(trade(0), at=T0 + 5)))
+    events, _ = read_feed(journal(tmp_path / "run.jsonl", line(trade(0), at=T0 + 5)))
     assert events == [trade(T0 + 5)]
 
 
 def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), line(trade(T0 - 3 * SECOND, "101")))
-    events, feed = play(path)
+    events, feed = read_feed(path)
     assert events == [trade(T0), trade(T0, "101")]
     assert feed.progress.bad == {}
 
@@ -139,7 +141,7 @@ def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
 )
 def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, fault: str) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), bad, line(trade(T0 + 1)))
-    events, feed = play(path)
+    events, feed = read_feed(path)
     assert events == [trade(T0), trade(T0 + 1)]
     assert feed.progress.bad == {fault: 1}
     assert feed.progress.bad_rows[0].line == 3
@@ -149,7 +151,7 @@ def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, fault: s
 def test_a_torn_last_line_is_one_bad_row(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     path.write_bytes(HEADER + b"\n" + line(trade(T0)) + b"\n" + line(trade(T0 + 1))[:-9])
-    events, feed = play(path)
+    events, feed = read_feed(path)
     assert events == [trade(T0)]
     assert feed.progress.bad == {"not_an_event": 1}
 
@@ -158,7 +160,7 @@ def test_a_broken_archive_is_played_up_to_the_break(tmp_path: Path) -> None:
     lines = [line(trade(T0 + i, f"{100 + i % 7}.{i % 89:02d}")) for i in range(500)]
     path = journal(tmp_path / "run.jsonl", *lines)
     path.write_bytes(gzip.compress(path.read_bytes())[:-100])
-    events, feed = play(path)
+    events, feed = read_feed(path)
     assert 0 < len(events) < 500
     assert feed.progress.bad == {"broken_off": 1}
 
@@ -166,20 +168,20 @@ def test_a_broken_archive_is_played_up_to_the_break(tmp_path: Path) -> None:
 def test_too_many_bad_lines_stop_the_feed(tmp_path: Path) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), *[line(trade(T0, "NaN"))] * 5)
     with pytest.raises(DataError, match=r"5 of 6 rows are bad .* line 3, not_finite"):
-        play(path)
+        read_feed(path)
 
 
 def test_a_journal_without_market_data_cannot_be_played(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no row that can be played; there are none"):
-        play(journal(tmp_path / "run.jsonl", line(TimerFired(name="risk"))))
+        read_feed(journal(tmp_path / "run.jsonl", line(TimerFired(name="risk"))))
 
 
 def test_only_the_symbols_asked_for_are_played(tmp_path: Path) -> None:
     lines = [line(trade(T0 + i, symbol=s)) for i, s in enumerate(("AUSDT", "BUSDT", "AUSDT"))]
     path = journal(tmp_path / "run.jsonl", *lines)
-    assert [event.symbol for event in play(path, ("AUSDT",))[0]] == ["AUSDT", "AUSDT"]
+    assert [event.symbol for event in read_feed(path, ("AUSDT",))[0]] == ["AUSDT", "AUSDT"]
     with pytest.raises(UsageError, match="no CUSDT in the data: it has AUSDT, BUSDT"):
-        play(path, ("CUSDT",))
+        read_feed(path, ("CUSDT",))
 
 
 EVENTS: list[MarketDataEvent] = [

@@ -47,7 +47,7 @@ class FeedHarness:
         return [int(event.trade_id) for event in self.events if event.trade_id]
 
     @property
-    def holds(self) -> list[tuple[RestrictionKind, bool]]:
+    def is_holding(self) -> list[tuple[RestrictionKind, bool]]:
         return [
             (event.kind, event.restricted)
             for event in self.posted
@@ -144,9 +144,9 @@ async def test_a_half_open_connection_holds_its_symbol_and_is_made_again() -> No
         harness.exchange.start_walking(50)
         await harness.until(lambda: len(harness.events) > 20)
         stall = harness.exchange.misbehave("stall", stream="btcusdt@*")
-        await harness.until(lambda: (RestrictionKind.STALE, True) in harness.holds)
+        await harness.until(lambda: (RestrictionKind.STALE, True) in harness.is_holding)
         stall.remove()
-        await harness.until(lambda: (RestrictionKind.STALE, False) in harness.holds)
+        await harness.until(lambda: (RestrictionKind.STALE, False) in harness.is_holding)
         await harness.until(lambda: harness.ids and harness.ids[-1] >= harness.printed[-1] - 1)
         first = harness.printed.index(harness.ids[0])
         assert harness.ids == harness.printed[first : first + len(harness.ids)]
@@ -157,8 +157,12 @@ async def test_a_book_that_lost_a_step_is_held_until_it_is_whole_again(kind: str
     async with at_work(BOOK) as harness:
         await harness.until(lambda: harness.events)
         harness.exchange.misbehave(kind, stream="btcusdt@depth*", count=1)
-        await harness.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, True) in harness.holds)
-        await harness.while_quoting(lambda: (RestrictionKind.BROKEN_BOOK, False) in harness.holds)
+        await harness.while_quoting(
+            lambda: (RestrictionKind.BROKEN_BOOK, True) in harness.is_holding
+        )
+        await harness.while_quoting(
+            lambda: (RestrictionKind.BROKEN_BOOK, False) in harness.is_holding
+        )
         book = harness.events[-1]
         assert isinstance(book, BookEvent)
         assert book.bid is not None

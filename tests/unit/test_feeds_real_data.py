@@ -39,14 +39,14 @@ def rows_of(name: str) -> int:
         return next(int(row["rows"]) for row in csv.DictReader(file) if row["file"] == name)
 
 
-def play(*paths: Path) -> tuple[list[MarketDataEvent], RecordedFeed]:
+def read_feed(*paths: Path) -> tuple[list[MarketDataEvent], RecordedFeed]:
     feed = RecordedFeed(paths, now_ns=NOW)
     return [event for batch in feed.batches() for event in batch], feed
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_row_of_a_real_file_is_played(name: str) -> None:
-    events, feed = play(real_data(name))
+    events, feed = read_feed(real_data(name))
     assert len(events) == rows_of(name)
     assert feed.progress.bad == {}
     assert feed.progress.fraction == 1.0
@@ -56,7 +56,7 @@ def test_every_row_of_a_real_file_is_played(name: str) -> None:
 
 
 def test_the_repeated_candles_of_a_messy_file_are_dropped_and_counted() -> None:
-    events, feed = play(real_data(MESSY))
+    events, feed = read_feed(real_data(MESSY))
     assert feed.progress.bad == {"repeated_candle": 143}
     assert len(events) == rows_of(MESSY) - 143
     assert len(feed.progress.bad_rows) == 20
@@ -69,7 +69,7 @@ def test_trades_and_quotes_of_two_symbols_are_merged_by_time() -> None:
     names = [
         f"{kind}/{stem.format(s)}" for kind in ("trades", "quotes") for s in ("BTCUSDT", "ETHUSDT")
     ]
-    events, feed = play(*map(real_data, names))
+    events, feed = read_feed(*map(real_data, names))
     assert len(events) == sum(map(rows_of, names))
     assert feed.symbols == ("BTCUSDT", "ETHUSDT")
     assert all(a.ts <= b.ts for a, b in pairwise(events))
@@ -77,7 +77,7 @@ def test_trades_and_quotes_of_two_symbols_are_merged_by_time() -> None:
 
 def test_a_real_file_is_read_to_the_digit() -> None:
     path = real_data(FILES[2])
-    events, _ = play(path)
+    events, _ = read_feed(path)
     assert events[0].ts == 1_723_161_255_342 * MILLISECOND
     assert str(events[0].price) == "61837.63000000"
     assert str(events[0].volume) == "0.02000000"

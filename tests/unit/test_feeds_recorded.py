@@ -24,7 +24,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def play(*paths: Path, symbols: tuple[str, ...] = ()) -> list[MarketDataEvent]:
+def read_feed(*paths: Path, symbols: tuple[str, ...] = ()) -> list[MarketDataEvent]:
     feed = RecordedFeed(paths, symbols, now_ns=NOW)
     return [event for batch in feed.batches() for event in batch]
 
@@ -36,7 +36,7 @@ def test_a_trade_row_becomes_a_trade(tmp_path: Path) -> None:
     path = write(
         tmp_path / "x.csv", f"ts_ms,symbol,price,qty,side\n{T0},BTCUSDT,61837.63,0.02,sell\n"
     )
-    assert play(path) == [
+    assert read_feed(path) == [
         MarketDataEvent(
             symbol="BTCUSDT",
             price=Decimal("61837.63"),
@@ -49,7 +49,7 @@ def test_a_trade_row_becomes_a_trade(tmp_path: Path) -> None:
 
 def test_a_quote_row_becomes_a_quote_priced_at_its_middle(tmp_path: Path) -> None:
     text = f"ts_ms,symbol,bid,bid_qty,ask,ask_qty\n{T0},BTCUSDT,100.1,3,100.2,4\n"
-    assert play(write(tmp_path / "x.csv", text)) == [
+    assert read_feed(write(tmp_path / "x.csv", text)) == [
         QuoteEvent(
             symbol="BTCUSDT",
             price=Decimal("100.15"),
@@ -68,7 +68,7 @@ def test_a_candle_becomes_a_bar_at_the_moment_it_closed(tmp_path: Path) -> None:
         "ts_ms,symbol,open,high,low,close,volume\n"
         f"{T0},BTCUSDT,10,12,9,11,5\n{T0 + 60_000},BTCUSDT,11,11,11,11,0\n"
     )
-    bars = play(write(tmp_path / "x.csv", text))
+    bars = read_feed(write(tmp_path / "x.csv", text))
     assert bars[0] == BarEvent(
         symbol="BTCUSDT",
         price=Decimal(11),
@@ -85,7 +85,7 @@ def test_a_candle_becomes_a_bar_at_the_moment_it_closed(tmp_path: Path) -> None:
 def test_quoted_cells_are_fine_in_candles_too(tmp_path: Path) -> None:
     rows = [f'"{T0 + k * 60_000}","BTCUSDT","1","1","1","1","1"' for k in range(3)]
     path = write(tmp_path / "x.csv", "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows]))
-    assert [type(event) for event in play(path)] == [BarEvent] * 3
+    assert [type(event) for event in read_feed(path)] == [BarEvent] * 3
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_interval_is_the_smallest_step_of_a_symbol(
         f"{T0 + step * 1000},{symbol},1,1,1,1,1" for step in steps for symbol in ("AUSDT", "BUSDT")
     ]
     path = write(tmp_path / "x.csv", "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows]))
-    bars = play(path)
+    bars = read_feed(path)
     assert len(bars) == len(rows)
     assert all(isinstance(bar, BarEvent) and bar.interval == interval * SECOND for bar in bars)
 
@@ -113,7 +113,7 @@ def test_the_interval_is_the_smallest_step_of_a_symbol(
 def test_one_candle_alone_has_no_length(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", f"ts_ms,symbol,open,high,low,close,volume\n{T0},A,1,1,1,1,1\n")
     with pytest.raises(DataError, match="how long its candles last"):
-        play(path)
+        read_feed(path)
 
 
 # --- headers and times ---------------------------------------------------------------------------
@@ -133,14 +133,14 @@ def test_one_candle_alone_has_no_length(tmp_path: Path) -> None:
     ],
 )
 def test_columns_are_found_by_name(tmp_path: Path, header: str, row: str) -> None:
-    (event,) = play(write(tmp_path / "x.csv", f"{header}\n{row}\n"))
+    (event,) = read_feed(write(tmp_path / "x.csv", f"{header}\n{row}\n"))
     assert event == MarketDataEvent(
         symbol="BTCUSDT", price=Decimal(7), volume=Decimal(2), side=Side.BUY, ts=T0 * MILLISECOND
     )
 
 
 def test_a_file_without_sides_has_trades_without_sides(tmp_path: Path) -> None:
-    (event,) = play(write(tmp_path / "x.csv", f"ts_ms,symbol,price,qty\n{T0},BTCUSDT,7,2\n"))
+    (event,) = read_feed(write(tmp_path / "x.csv", f"ts_ms,symbol,price,qty\n{T0},BTCUSDT,7,2\n"))
     assert event.side is None
 
 
@@ -162,22 +162,22 @@ def test_a_file_without_sides_has_trades_without_sides(tmp_path: Path) -> None:
 )
 def test_a_time_may_be_spelled_in_many_ways(tmp_path: Path, header: str, time: str) -> None:
     path = write(tmp_path / "x.csv", f"{header},symbol,price,qty\n{time},BTCUSDT,7,2\n")
-    assert [event.ts for event in play(path)] == [T0 * MILLISECOND]
+    assert [event.ts for event in read_feed(path)] == [T0 * MILLISECOND]
 
 
 def test_fractions_of_a_second_are_exact(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "ts,symbol,price,qty\n1723161255.123456789,BTCUSDT,7,2\n")
-    assert [event.ts for event in play(path)] == [1_723_161_255_123_456_789]
+    assert [event.ts for event in read_feed(path)] == [1_723_161_255_123_456_789]
 
 
 def test_the_unit_that_a_header_names_is_believed(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "ts_ms,symbol,price,qty\n1000,BTCUSDT,7,2\n")
-    assert [event.ts for event in play(path)] == [SECOND]
+    assert [event.ts for event in read_feed(path)] == [SECOND]
 
 
 def test_a_first_row_with_a_broken_time_does_not_decide_the_unit(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", f"ts,symbol,price,qty\n17231,A,7,2\n{T0},A,7,2\n")
-    assert [event.ts for event in play(path)] == [T0 * MILLISECOND]
+    assert [event.ts for event in read_feed(path)] == [T0 * MILLISECOND]
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_a_first_row_with_a_broken_time_does_not_decide_the_unit(tmp_path: Path)
 )
 def test_a_symbol_may_stand_in_the_file_name(tmp_path: Path, name: str, symbol: str) -> None:
     path = write(tmp_path / name, f"ts_ms,price,qty,side\n{T0},7,2,buy\n")
-    assert [event.symbol for event in play(path)] == [symbol]
+    assert [event.symbol for event in read_feed(path)] == [symbol]
 
 
 def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(f"ts_ms,symbol,price,qty\r\n{T0},A,1,1\r\n\r\n{T0},A,2,1".encode())
-    assert [event.price for event in play(path)] == [1, 2]
+    assert [event.price for event in read_feed(path)] == [1, 2]
 
 
 # --- files that cannot be played -----------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_an_unfit_file_is_refused_in_one_line(tmp_path: Path, content: bytes, me
     path = tmp_path / "x.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
-        play(path)
+        read_feed(path)
     assert str(caught.value).isprintable()
     assert str(path) in str(caught.value)
 
@@ -255,14 +255,14 @@ def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path: Path) -> None
     path = tmp_path / "x.csv"
     path.write_bytes(gzip.compress(b"ts_ms,symbol,price,qty\n" + b"1" * 50_000_000))
     with pytest.raises(DataError, match="a line of more than 16 MB"):
-        play(path)
+        read_feed(path)
 
 
 def test_gzip_is_known_by_content_not_by_name(tmp_path: Path) -> None:
     text = gzip.decompress((DATA / "btcusdt_trades.csv.gz").read_bytes())
     (tmp_path / "plain.csv.gz").write_bytes(text)
     (tmp_path / "zipped.csv").write_bytes(gzip.compress(text))
-    assert play(tmp_path / "plain.csv.gz") == play(tmp_path / "zipped.csv")
+    assert read_feed(tmp_path / "plain.csv.gz") == read_feed(tmp_path / "zipped.csv")
 
 
 def test_archives_written_one_after_the_other_are_read_as_one(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_archives_written_one_after_the_other_are_read_as_one(tmp_path: Path) ->
     )
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(header + b"\n") + gzip.compress(rest))
-    assert play(path) == play(DATA / "btcusdt_trades.csv.gz")
+    assert read_feed(path) == read_feed(DATA / "btcusdt_trades.csv.gz")
 
 
 def test_what_a_broken_archive_still_holds_is_played_and_the_break_is_reported(
@@ -282,7 +282,7 @@ def test_what_a_broken_archive_still_holds_is_played_and_the_break_is_reported(
     feed = RecordedFeed([path], now_ns=NOW)
     events = [event for batch in feed.batches() for event in batch]
     assert 1500 < len(events) < 2000
-    assert events == play(DATA / "btcusdt_trades.csv.gz")[: len(events)]
+    assert events == read_feed(DATA / "btcusdt_trades.csv.gz")[: len(events)]
     assert feed.progress.bad == {"broken_off": 1}
     (row,) = feed.progress.bad_rows
     assert row.line == len(events) + 2
@@ -330,7 +330,7 @@ def test_symbols_are_those_asked_for_or_those_seen() -> None:
 
 def test_only_the_symbols_asked_for_are_played() -> None:
     paths = [DATA / "btcusdt_trades.csv.gz", DATA / "ethusdt_trades.csv.gz"]
-    assert play(*paths, symbols=("ETHUSDT",)) == play(paths[1])
+    assert read_feed(*paths, symbols=("ETHUSDT",)) == read_feed(paths[1])
 
 
 def test_a_symbol_that_is_in_no_file_is_refused_with_those_there_are() -> None:
@@ -350,22 +350,24 @@ def trades_at(path: Path, symbol: str, times: list[int]) -> Path:
 def test_files_are_merged_by_time_with_ties_in_the_order_of_the_files(tmp_path: Path) -> None:
     a = trades_at(tmp_path / "a.csv", "AUSDT", [0, 5, 5, 9])
     b = trades_at(tmp_path / "b.csv", "BUSDT", [0, 1, 5])
-    order = [(event.symbol[0], int(event.price)) for event in play(a, b)]
+    order = [(event.symbol[0], int(event.price)) for event in read_feed(a, b)]
     assert order == [("A", 1), ("B", 1), ("B", 2), ("A", 2), ("A", 3), ("B", 3), ("A", 4)]
-    order = [(event.symbol[0], int(event.price)) for event in play(b, a)]
+    order = [(event.symbol[0], int(event.price)) for event in read_feed(b, a)]
     assert order == [("B", 1), ("A", 1), ("B", 2), ("B", 3), ("A", 2), ("A", 3), ("A", 4)]
 
 
 def test_a_merge_is_the_stable_sort_of_its_files() -> None:
     names = ("btcusdt_quotes", "ethusdt_trades", "btcusdt_trades")
     paths = [DATA / f"{name}.csv.gz" for name in names]
-    separate = [event for path in paths for event in play(path)]
-    assert play(*paths) == sorted(separate, key=lambda event: event.ts)
+    separate = [event for path in paths for event in read_feed(path)]
+    assert read_feed(*paths) == sorted(separate, key=lambda event: event.ts)
 
 
 def test_candles_take_their_place_by_the_time_of_their_close(tmp_path: Path) -> None:
     trades = trades_at(tmp_path / "a.csv", "AUSDT", [0, 59_999, 60_000, 60_001])
     rows = [f"{T0 + at},AUSDT,1,1,1,1,1" for at in (0, 60_000)]
     text = "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows])
-    kinds = [type(event).__name__[0] for event in play(trades, write(tmp_path / "b.csv", text))]
+    kinds = [
+        type(event).__name__[0] for event in read_feed(trades, write(tmp_path / "b.csv", text))
+    ]
     assert "".join(kinds) == "MMMBMB"

@@ -19,7 +19,7 @@ from tradectl.state.latch import SIZE, HaltLatch
 NOW = 7
 
 
-class Outside:
+class RemoteGateway:
     """An exchange that only keeps what reaches it."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
 
 class Door:
     def __init__(self, latch: HaltLatch | None) -> None:
-        self.external = Outside()
+        self.external = RemoteGateway()
         self.reports: list[tuple[OrderReport, int]] = []
         report = self.reports
         self.gate = ExchangeGate(self.external, lambda e, at: report.append((e, at)), latch)

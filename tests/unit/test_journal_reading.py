@@ -15,7 +15,7 @@ from tests.fixtures.journal import (
     GROUPS,
     HEADER,
     RECORDS,
-    Told,
+    ReaderAnswer,
     read_journal,
     write_journal,
 )
@@ -36,7 +36,7 @@ def whole(folder: Path) -> bytes:
     return write_journal(folder / "whole.jsonl")
 
 
-def told(folder: Path, content: bytes) -> Told:
+def reported(folder: Path, content: bytes) -> ReaderAnswer:
     path = folder / "changed.jsonl"
     path.write_bytes(content)
     return read_journal(path)
@@ -56,7 +56,7 @@ def seal_ends(content: bytes) -> list[int]:
 
 
 def test_what_was_written_is_what_is_read(folder: Path, whole: bytes) -> None:
-    assert told(folder, whole) == Told(HEADER, RECORDS, FOOTER, False)
+    assert reported(folder, whole) == ReaderAnswer(HEADER, RECORDS, FOOTER, False)
 
 
 def test_groups_come_as_they_were_written(folder: Path, whole: bytes) -> None:
@@ -91,7 +91,7 @@ def test_any_journal_reads_back_as_it_was_written(
         groups.append([Record(seq + n, 5, note(f"n{n}")) for n in range(1, size + 1)])
         seq += size
     write_journal(path, groups, FOOTER if clean else None)
-    assert read_journal(path) == Told(
+    assert read_journal(path) == ReaderAnswer(
         HEADER, [r for g in groups for r in g], FOOTER if clean else None, False
     )
 
@@ -118,18 +118,18 @@ def test_cut_at_every_byte_the_prefix_is_whole_and_the_rest_is_torn(
     for cut in range(len(whole)):
         if cut < header_end:
             with pytest.raises(JournalError, match="not a tradectl journal"):
-                told(folder, whole[:cut])
+                reported(folder, whole[:cut])
             continue
         groups = sum(end <= cut for end in ends)
         kept = [record for group in GROUPS[:groups] for record in group]
         torn = cut not in (header_end, *ends)
-        assert told(folder, whole[:cut]) == Told(HEADER, kept, None, torn), cut
+        assert reported(folder, whole[:cut]) == ReaderAnswer(HEADER, kept, None, torn), cut
 
 
 def test_a_torn_tail_of_another_kind_is_dropped_too(folder: Path, whole: bytes) -> None:
     for tail in (b"\0" * 500, b"junk", b'{"seq":5', b'{"seq":5}\n', b"\xff\xfe"):
-        expected = Told(HEADER, RECORDS, FOOTER, True)
-        assert told(folder, whole + tail) == expected
+        expected = ReaderAnswer(HEADER, RECORDS, FOOTER, True)
+        assert reported(folder, whole + tail) == expected
 
 
 @pytest.mark.parametrize("tail", [b"\n", b"\n\n", b"junk\n", b"\0" * 500 + b"\n", b'{"seam":{}}\n'])
@@ -137,7 +137,7 @@ def test_a_whole_line_that_no_journal_has_is_no_torn_tail(
     folder: Path, whole: bytes, tail: bytes
 ) -> None:
     with pytest.raises(JournalDamaged, match="none of a journal's"):
-        told(folder, whole + tail)
+        reported(folder, whole + tail)
 
 
 def numbers_in_seals(content: bytes) -> list[int]:
@@ -157,11 +157,11 @@ def test_a_changed_byte_is_refused_wherever_it_is_and_never_read(
         changed = bytearray(whole)
         changed[place] ^= mask
         try:
-            read = told(folder, bytes(changed))
+            read = reported(folder, bytes(changed))
         except JournalError:
             continue
         assert place in line_ends
-        assert read == Told(HEADER, RECORDS, None, True)
+        assert read == ReaderAnswer(HEADER, RECORDS, None, True)
 
 
 def test_a_changed_number_in_a_seal_does_not_take_its_group_with_it(
@@ -171,7 +171,7 @@ def test_a_changed_number_in_a_seal_does_not_take_its_group_with_it(
         changed = bytearray(whole)
         changed[place] = ord("0") if changed[place] != ord("0") else ord("1")
         with pytest.raises(JournalDamaged):
-            told(folder, bytes(changed))
+            reported(folder, bytes(changed))
 
 
 @pytest.mark.parametrize("seq", [1, 2, 3, 4])
@@ -179,7 +179,7 @@ def test_damage_names_the_record(folder: Path, whole: bytes, seq: int) -> None:
     marked = whole.replace(b'{"seq":%d,"at":1' % seq, b'{"seq":%d,"at":2' % seq)
     assert marked != whole
     with pytest.raises(JournalDamaged, match=f"damaged at record {seq}: it was changed") as found:
-        told(folder, marked)
+        reported(folder, marked)
     assert found.value.seq == seq
 
 
@@ -196,7 +196,7 @@ def test_what_comes_before_the_damage_is_handed_out_whole(folder: Path, whole: b
 
 def test_a_changed_header_is_damage_that_names_it(folder: Path, whole: bytes) -> None:
     with pytest.raises(JournalDamaged, match="damaged at its header"):
-        told(folder, whole.replace(b'"seed":7', b'"seed":8'))
+        reported(folder, whole.replace(b'"seed":7', b'"seed":8'))
 
 
 @given(st.data())
@@ -216,20 +216,20 @@ def test_lines_that_were_taken_out_doubled_or_swapped_are_refused(
             changed[one], changed[other] = lines[other], lines[one]
     if changed != lines:
         with pytest.raises(JournalError):
-            told(folder, b"".join(changed))
+            reported(folder, b"".join(changed))
 
 
 def test_a_group_that_was_taken_out_whole_is_noticed(folder: Path, whole: bytes) -> None:
     _, first, second, *_ = seal_ends(whole)
     with pytest.raises(JournalDamaged):
-        told(folder, whole[:first] + whole[second:])
+        reported(folder, whole[:first] + whole[second:])
 
 
 def test_the_tail_of_another_journal_does_not_fit(folder: Path, whole: bytes) -> None:
     other = write_journal(folder / "other.jsonl", [[Record(1, 9, tick()), Record(2, 9, note("z"))]])
     end_of_first, start_of_last = seal_ends(whole)[1], seal_ends(other)[1]
     with pytest.raises(JournalDamaged):
-        told(folder, whole[:end_of_first] + other[start_of_last:])
+        reported(folder, whole[:end_of_first] + other[start_of_last:])
 
 
 def test_records_out_of_sequence_are_refused_though_their_seal_is_right(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_damage_to_the_last_seal_is_not_taken_for_an_unfinished_tail(
     changed = bytearray(whole)
     changed[whole.rindex(b'{"seal"') + 2] ^= 1
     with pytest.raises(JournalDamaged):
-        told(folder, bytes(changed))
+        reported(folder, bytes(changed))
 
 
 # --- not a journal -----------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_damage_to_the_last_seal_is_not_taken_for_an_unfinished_tail(
 )
 def test_a_file_that_is_no_journal_is_refused_by_name(folder: Path, content: bytes) -> None:
     with pytest.raises(JournalError, match=r"changed\.jsonl"):
-        told(folder, content)
+        reported(folder, content)
 
 
 def test_a_sealed_line_that_is_no_header_is_refused(folder: Path, whole: bytes) -> None:
@@ -279,7 +279,7 @@ def test_a_sealed_line_that_is_no_header_is_refused(folder: Path, whole: bytes) 
         seal.chain.encode(),
     )
     with pytest.raises(JournalError, match="not a tradectl journal"):
-        told(folder, content + b"".join(lines))
+        reported(folder, content + b"".join(lines))
 
 
 @pytest.mark.parametrize("place", ["missing.jsonl", "."])
@@ -303,7 +303,7 @@ def test_a_journal_of_another_format_is_refused_by_name_with_advice(
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_raise_nothing_but_a_journal_error(folder: Path, content: bytes) -> None:
     with pytest.raises(JournalError):
-        told(folder, content)
+        reported(folder, content)
 
 
 def test_a_seal_over_nothing_is_refused_like_other_damage(folder: Path, whole: bytes) -> None:
@@ -312,4 +312,4 @@ def test_a_seal_over_nothing_is_refused_like_other_damage(folder: Path, whole: b
     seal, _ = make_seal(4, [], chain)
     line = b'{"seal":{"last":4,"lines":"","chain":"%s"}}\n' % seal.chain.encode()
     with pytest.raises(JournalError):
-        told(folder, whole[:end] + line)
+        reported(folder, whole[:end] + line)

@@ -46,7 +46,7 @@ class GatewayHarness:
         bus = EventBus(core=Core(RUN))
         ExecutionAdapter(bus, StateManager(bus, books=self.ledger.books), self.gateway)
 
-    def hold(self, kind: RestrictionKind, *, held: bool = True) -> None:
+    def delayed(self, kind: RestrictionKind, *, held: bool = True) -> None:
         self.ledger.tell(SymbolRestricted(symbol="BTCUSDT", kind=kind, restricted=held))
 
     def pre_send_check(self, command: SubmitOrder) -> str:
@@ -60,16 +60,16 @@ def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
     harness = GatewayHarness()
     entry, exit_ = submit(), submit(reduce_only=True)
     assert harness.pre_send_check(entry) == harness.pre_send_check(exit_) == ""
-    harness.hold(kind)
+    harness.delayed(kind)
     assert f"BTCUSDT is restricted ({kind})" in harness.pre_send_check(entry)
     assert bool(harness.pre_send_check(exit_)) is kind.blocks_exits
-    harness.hold(kind, held=False)
+    harness.delayed(kind, held=False)
     assert harness.pre_send_check(entry) == ""
 
 
 def test_what_a_stop_closes_leaves_in_spite_of_a_hold() -> None:
     harness = GatewayHarness()
-    harness.hold(RestrictionKind.MISMATCH)
+    harness.delayed(RestrictionKind.MISMATCH)
     harness.ledger.tell(EmergencyStopReceived(flatten=True))
     assert harness.pre_send_check(submit(reduce_only=True)) == ""
     assert harness.pre_send_check(submit()) != ""
@@ -135,8 +135,8 @@ async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None
 async def test_keys_that_are_refused_are_lost_access_in_a_stream_too() -> None:
     caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules(), frozenset())
 
-    async def refused() -> None:
+    async def is_refused() -> None:
         raise ccxt.AuthenticationError("Invalid API-key")
 
     with pytest.raises(AccessLost):
-        await caller.watch("news", refused)
+        await caller.watch("news", is_refused)

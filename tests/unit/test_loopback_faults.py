@@ -188,7 +188,7 @@ def test_chance_comes_from_the_seed() -> None:
 
 
 async def test_the_link_is_down(exchange: LoopbackExchange, client: Any) -> None:
-    trades = await watching(exchange, client.watch_trades(BTC))
+    trades = await watched(exchange, client.watch_trades(BTC))
     exchange.link_down()
     with pytest.raises(ccxt.NetworkError):
         await trades
@@ -275,7 +275,7 @@ async def test_the_user_stream_stalls_with_the_socket_open(
 # --- market streams -------------------------------------------------------------------------------
 
 
-async def watching(exchange: LoopbackExchange, coroutine: Any) -> asyncio.Task[Any]:
+async def watched(exchange: LoopbackExchange, coroutine: Any) -> asyncio.Task[Any]:
     before = len(exchange.truth.entries("subscribed"))
     task = asyncio.create_task(coroutine)
     await exchange.until(lambda: len(exchange.truth.entries("subscribed")) > before)
@@ -283,7 +283,7 @@ async def watching(exchange: LoopbackExchange, coroutine: Any) -> asyncio.Task[A
 
 
 async def test_a_gap_in_the_book_is_noticed(exchange: LoopbackExchange, client: Any) -> None:
-    await (await watching(exchange, client.watch_order_book(BTC)))
+    await (await watched(exchange, client.watch_order_book(BTC)))
     exchange.misbehave("drop", stream="btcusdt@depth*")
     exchange.walk(2, symbols=["BTCUSDT"])
     with pytest.raises(ccxt.ChecksumError):
@@ -291,14 +291,14 @@ async def test_a_gap_in_the_book_is_noticed(exchange: LoopbackExchange, client: 
 
 
 async def test_anything_can_be_sent(exchange: LoopbackExchange, client: Any) -> None:
-    trades = await watching(exchange, client.watch_trades(BTC))
+    trades = await watched(exchange, client.watch_trades(BTC))
     text = '{"e":"trade","s":"BTCUSDT","t":1,"p":"1e-9","q":"-1","T":0,"m":true}'
     assert exchange.inject("btcusdt@trade", text) == 1
     assert (await trades)[0]["info"]["q"] == "-1"
 
 
 async def test_quotes_cross(exchange: LoopbackExchange, client: Any) -> None:
-    quotes = await watching(exchange, client.watch_bids_asks([BTC]))
+    quotes = await watched(exchange, client.watch_bids_asks([BTC]))
     exchange.misbehave("crossed", stream="btcusdt@bookTicker")
     exchange.quote("BTCUSDT", "60000", "60001")
     shown = (await quotes)[BTC]
@@ -308,7 +308,7 @@ async def test_quotes_cross(exchange: LoopbackExchange, client: Any) -> None:
 async def test_a_connection_is_dropped_in_the_middle(
     exchange: LoopbackExchange, client: Any
 ) -> None:
-    trades = await watching(exchange, client.watch_trades(BTC))
+    trades = await watched(exchange, client.watch_trades(BTC))
     exchange.misbehave("disconnect", stream="btcusdt@trade")
     exchange.print_trade("BTCUSDT", "60000", "1")
     with pytest.raises(ccxt.NetworkError):

@@ -37,7 +37,7 @@ def refusal(client: Any) -> int:
     return code
 
 
-async def listening(exchange: LoopbackExchange, watching: Any) -> asyncio.Task[Any]:
+async def subscribed(exchange: LoopbackExchange, watching: Any) -> asyncio.Task[Any]:
     before = len(exchange.truth.entries("subscribed"))
     had = any(socket.account for socket in exchange.hub.sockets)
     task = asyncio.create_task(watching)
@@ -170,7 +170,7 @@ async def test_the_dead_man_switch_cancels(exchange: LoopbackExchange, client: A
 async def test_own_orders_trades_and_positions_are_told(
     exchange: LoopbackExchange, client: Any
 ) -> None:
-    trades = await listening(exchange, client.watch_my_trades())
+    trades = await subscribed(exchange, client.watch_my_trades())
     orders = asyncio.create_task(client.watch_orders())
     balance = asyncio.create_task(client.watch_balance())
     await asyncio.sleep(0)
@@ -182,8 +182,8 @@ async def test_own_orders_trades_and_positions_are_told(
 
 
 async def test_market_streams(exchange: LoopbackExchange, client: Any) -> None:
-    trades = await listening(exchange, client.watch_trades(BTC))
-    quotes = await listening(exchange, client.watch_bids_asks([BTC]))
+    trades = await subscribed(exchange, client.watch_trades(BTC))
+    quotes = await subscribed(exchange, client.watch_bids_asks([BTC]))
     exchange.quote("BTCUSDT", "60100", "60101", "2", market="futures")
     exchange.print_trade("BTCUSDT", "60101", "0.7", market="futures")
     assert [(t["price"], t["amount"]) for t in await trades] == [("60101.00", "0.700")]
@@ -191,7 +191,7 @@ async def test_market_streams(exchange: LoopbackExchange, client: Any) -> None:
 
 
 async def test_the_book_follows_step_by_step(exchange: LoopbackExchange, client: Any) -> None:
-    await (await listening(exchange, client.watch_order_book(BTC)))
+    await (await subscribed(exchange, client.watch_order_book(BTC)))
     engine = exchange.engines["futures"].books["BTCUSDT"]
     for _ in range(20):
         exchange.walk(symbols=["BTCUSDT"], market="futures")

@@ -31,7 +31,7 @@ async def client(exchange: LoopbackExchange) -> AsyncIterator[Any]:
         yield made
 
 
-async def listening(exchange: LoopbackExchange, watching: Any) -> asyncio.Task[Any]:
+async def subscribed(exchange: LoopbackExchange, watching: Any) -> asyncio.Task[Any]:
     """`watching` as a task, once the exchange has heard of it."""
     before = len(exchange.truth.entries("subscribed"))
     had = any(socket.account for socket in exchange.hub.sockets)
@@ -249,7 +249,7 @@ async def test_cancel_all_and_paging_of_trades(exchange: LoopbackExchange, clien
 
 
 async def test_own_orders_and_trades_are_told(exchange: LoopbackExchange, client: Any) -> None:
-    orders = await listening(exchange, client.watch_orders())
+    orders = await subscribed(exchange, client.watch_orders())
     trades = asyncio.create_task(client.watch_my_trades())
     balance = asyncio.create_task(client.watch_balance())
     await asyncio.sleep(0)
@@ -261,9 +261,9 @@ async def test_own_orders_and_trades_are_told(exchange: LoopbackExchange, client
 
 
 async def test_market_streams(exchange: LoopbackExchange, client: Any) -> None:
-    trades = await listening(exchange, client.watch_trades(BTC))
-    quotes = await listening(exchange, client.watch_bids_asks([BTC]))
-    candles = await listening(exchange, client.watch_ohlcv(BTC, "1m"))
+    trades = await subscribed(exchange, client.watch_trades(BTC))
+    quotes = await subscribed(exchange, client.watch_bids_asks([BTC]))
+    candles = await subscribed(exchange, client.watch_ohlcv(BTC, "1m"))
     exchange.quote("BTCUSDT", "60100", "60101", "2")
     exchange.print_trade("BTCUSDT", "60101", "0.7")
     assert [(t["price"], t["amount"]) for t in await trades] == [("60101.00000000", "0.70000000")]
@@ -272,7 +272,7 @@ async def test_market_streams(exchange: LoopbackExchange, client: Any) -> None:
 
 
 async def test_the_book_follows_step_by_step(exchange: LoopbackExchange, client: Any) -> None:
-    await (await listening(exchange, client.watch_order_book(BTC)))
+    await (await subscribed(exchange, client.watch_order_book(BTC)))
     engine = exchange.engines["spot"].books["BTCUSDT"]
     for _ in range(20):
         exchange.walk(symbols=["BTCUSDT"], market="spot")
@@ -298,11 +298,11 @@ async def test_trades_of_the_past(exchange: LoopbackExchange, client: Any) -> No
 
 
 async def test_streams_come_back_after_a_restart(exchange: LoopbackExchange, client: Any) -> None:
-    waiting = await listening(exchange, client.watch_trades(BTC))
+    waiting = await subscribed(exchange, client.watch_trades(BTC))
     assert exchange.restart_streams() == 1
     with pytest.raises(ccxt.NetworkError):
         await waiting
-    waiting = await listening(exchange, client.watch_trades(BTC))
+    waiting = await subscribed(exchange, client.watch_trades(BTC))
     exchange.print_trade("BTCUSDT", "60000", "1")
     assert len(await waiting) == 1
 

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.documents import as_json
-from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, settled, until
+from tests.fixtures.monitoring import LONGEST_S, Inbox, StillClock, until, until_told
 from tradectl.bus.core import Core
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
@@ -207,7 +207,7 @@ async def test_a_critical_alert_is_repeated_until_somebody_acknowledges_it(bus: 
     alert = await manager.create_alert("grave", "m", "critical", "c")
     assert await inbox.types(4) == ["mild", "grave", "grave", "grave"]
     manager.acknowledge(alert.id)
-    await settled(bus)
+    await until_told(bus)
     while not inbox.alerts.empty():
         inbox.alerts.get_nowait()
     await manager.create_alert("last", "m", "critical", "c")
@@ -236,7 +236,7 @@ async def test_a_stale_feed_that_is_fresh_again_leaves_no_alert(
     bus.post(SystemEvent(source_component="m", kind="feed_stale", component="feed:X"))
     assert (await inbox.next()).type == "feed_stale"
     bus.post(SystemEvent(source_component="m", kind="feed_fresh", component="feed:X"))
-    await settled(bus)
+    await until_told(bus)
     assert manager.get_active_alerts() == []
 
 
@@ -245,7 +245,7 @@ async def test_after_stop_the_bus_is_not_heard_and_start_hears_it_again(
 ) -> None:
     async def active_after(kind: str) -> list[str]:
         bus.post(SystemEvent(source_component="m", kind=kind, component="c"))
-        await settled(bus)
+        await until_told(bus)
         return [alert.type for alert in manager.get_active_alerts()]
 
     await manager.stop()

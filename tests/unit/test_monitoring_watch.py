@@ -12,9 +12,9 @@ import pytest
 from tests.fixtures.monitoring import (
     LONGEST_S,
     StillClock,
-    settled,
     trade,
     until,
+    until_told,
 )
 from tradectl.bus.clock import DataClock
 from tradectl.bus.event_bus import EventBus
@@ -126,7 +126,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def watching(interval: float = 0.001, stall_limit: float = 0.0) -> AsyncIterator[Watched]:
+async def watching_system(
+    interval: float = 0.001, stall_limit: float = 0.0
+) -> AsyncIterator[Watched]:
     watched = Watched(StillClock(), interval, stall_limit)
     parts = (watched.bus, watched.state, watched.alerts, watched.monitor)
     for part in parts:
@@ -138,7 +140,7 @@ async def watching(interval: float = 0.001, stall_limit: float = 0.0) -> AsyncIt
 
 @pytest.fixture
 async def watched() -> AsyncIterator[Watched]:
-    async with watching() as watched:
+    async with watching_system() as watched:
         yield watched
 
 
@@ -146,7 +148,7 @@ async def test_a_feed_that_stops_is_told_on_the_bus_and_alerted_until_it_comes_a
     watched: Watched,
 ) -> None:
     await watched.bus.publish(trade("A", watched.clock.at))
-    await settled(watched.bus)
+    await until_told(watched.bus)
     assert watched.monitor.data_age()["A"] < 30
     watched.clock.pass_seconds(31)
     await until(watched.alerts.get_active_alerts)
@@ -172,7 +174,7 @@ async def test_each_slow_step_is_told_once(watched: Watched) -> None:
 
 
 async def test_a_loop_that_stands_still_is_told_once_it_turns_again() -> None:
-    async with watching(stall_limit=0.05) as watched:
+    async with watching_system(stall_limit=0.05) as watched:
         block_the_loop(0.1)
         await until(lambda: "loop_stalled" in watched.kinds())
         await until(watched.alerts.get_active_alerts)
@@ -180,7 +182,7 @@ async def test_a_loop_that_stands_still_is_told_once_it_turns_again() -> None:
 
 
 async def test_the_time_the_loop_turns_late_is_measured() -> None:
-    async with watching(interval=0.05) as watched, asyncio.timeout(LONGEST_S):
+    async with watching_system(interval=0.05) as watched, asyncio.timeout(LONGEST_S):
         health = await watched.monitor.get_system_health()
         while health["resources"]["loop_lag_ms"] < 40:
             block_the_loop(0.1)

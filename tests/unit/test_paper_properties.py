@@ -67,7 +67,7 @@ CHOSEN = st.fixed_dictionaries(
 )
 
 
-def play(harness: PaperHarness, actions: list[Action]) -> dict[str, SubmitOrder]:
+def run_through(harness: PaperHarness, actions: list[Action]) -> dict[str, SubmitOrder]:
     """Do all of `actions`; the first order sent under each id."""
     sent: dict[str, SubmitOrder] = {}
     for what, thing in actions:
@@ -87,7 +87,7 @@ def test_orders_trade_once_and_within_their_quantity_and_limit(
 ) -> None:
     """Every report is legal too: the harness steps each through the table of states."""
     harness = PaperHarness(**chosen)
-    sent = play(harness, actions)
+    sent = run_through(harness, actions)
     filled: Counter[str] = Counter()
     for fill in harness.fills:
         spec = sent[fill.order_id].order.spec
@@ -110,7 +110,7 @@ def test_no_event_fills_more_than_it_offers(actions: list[Action], chosen: dict[
     offered = {"buy": Decimal(0), "sell": Decimal(0)}
     for what, thing in actions:
         before = len(harness.fills)
-        play(harness, [(what, thing)])
+        run_through(harness, [(what, thing)])
         if isinstance(thing, MarketDataEvent):
             makers = [f for f in harness.fills[before:] if f.liquidity == "maker"]
             bid, ask = getattr(thing, "bid_size", None), getattr(thing, "ask_size", None)
@@ -133,7 +133,7 @@ def test_one_event_in_a_bounded_market_is_shared_by_makers_and_takers(
                 continue
             taken, offered = Decimal(0), thing.volume
         before = len(harness.fills)
-        play(harness, [(what, thing)])
+        run_through(harness, [(what, thing)])
         taken += sum((f.quantity for f in harness.fills[before:]), Decimal(0))
         assert taken <= offered
 
@@ -143,8 +143,8 @@ def test_the_same_seed_gives_the_same_reports(
     actions: list[Action], chosen: dict[str, Any], seed: int
 ) -> None:
     one, two = PaperHarness(seed=seed, **chosen), PaperHarness(seed=seed, **chosen)
-    play(one, actions)
-    play(two, actions)
+    run_through(one, actions)
+    run_through(two, actions)
     assert one.reports == two.reports
 
 
@@ -153,7 +153,7 @@ def test_reduce_only_orders_never_open_or_turn_a_position(
     actions: list[Action], chosen: dict[str, Any]
 ) -> None:
     harness = PaperHarness(**chosen)
-    sent = play(harness, actions)
+    sent = run_through(harness, actions)
     position = Decimal(0)
     for fill in harness.fills:
         change = fill.side.signed(fill.quantity)
@@ -165,6 +165,6 @@ def test_reduce_only_orders_never_open_or_turn_a_position(
 @given(ACTIONS, CHOSEN)
 def test_a_post_only_order_never_takes(actions: list[Action], chosen: dict[str, Any]) -> None:
     harness = PaperHarness(**chosen)
-    sent = play(harness, actions)
+    sent = run_through(harness, actions)
     for fill in harness.fills:
         assert not (sent[fill.order_id].order.spec.post_only and fill.liquidity == "taker")

@@ -33,7 +33,7 @@ def engine(allocations: Mapping[str, D] | None = None, **settings: Any) -> Portf
 
 
 def account(symbol: str = BTC, mark: str = "100", held: str = "0") -> FakeAccount:
-    return FakeAccount().price(symbol, mark).hold(symbol, held, mark)
+    return FakeAccount().price(symbol, mark).own(symbol, held, mark)
 
 
 def signal(
@@ -139,7 +139,7 @@ def test_a_fixed_quantity_needs_no_equity() -> None:
 
 @pytest.mark.parametrize("mark", [None, "0", "-1"])
 def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
-    view = FakeAccount().hold(BTC, "3")
+    view = FakeAccount().own(BTC, "3")
     if mark is not None:
         view.price(BTC, mark)
     events = engine().on_signal(signal("buy"), view)
@@ -211,7 +211,7 @@ def test_a_turn_closes_too() -> None:
 def test_a_repeated_signal_does_not_chase_small_drifts() -> None:
     chosen, view = engine(), account()
     chosen.on_signal(signal("buy"), view)
-    view.hold(BTC, "17")
+    view.own(BTC, "17")
     assert reason(chosen.on_signal(signal("buy"), view)) == "within the drift of 25% of the target"
     assert brief(chosen.on_signal(signal("buy", strength=0.9), view)) == [("buy", D(1), False)]
 
@@ -399,7 +399,7 @@ def test_strategies_are_netted_and_remembered() -> None:
     chosen, view = engine({"ema": D("0.5"), "rsi": D("0.5")}), account(PERPETUAL)
     first = chosen.on_signal(signal("buy", PERPETUAL), view)
     assert brief(first) == [("buy", D(10), False)]
-    view.hold(PERPETUAL, "10")
+    view.own(PERPETUAL, "10")
     second = chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view)
     assert brief(second) == [("sell", D(10), True)]
     assert [(w.strategy, w.symbol, w.size) for w in chosen.target_signals()] == [
@@ -464,7 +464,7 @@ def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
 
 @pytest.mark.parametrize("mode", list(TradingState))
 def test_every_position_is_closed_in_any_mode(mode: TradingState) -> None:
-    view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, "-2")
+    view = account(held="3").price(PERPETUAL, "100").own(PERPETUAL, "-2")
     view.trading_state = mode
     events = engine().close_all(view, "emergency stop")
     assert brief(events) == [("sell", D(3), True), ("buy", D(2), True)]
@@ -507,7 +507,7 @@ def test_the_rest_of_a_close_in_flight_is_closed() -> None:
 
 
 def test_closing_needs_no_price() -> None:
-    view = FakeAccount().hold(BTC, "3")
+    view = FakeAccount().own(BTC, "3")
     assert brief(engine().close_all(view, "stop")) == [("sell", D(3), True)]
 
 
@@ -523,7 +523,7 @@ def test_dust_is_reported_and_left() -> None:
 
 
 def test_one_symbol_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
-    view = FakeAccount(known=False).hold("DELISTED", "1").hold(BTC, "3").price(BTC, "100")
+    view = FakeAccount(known=False).own("DELISTED", "1").own(BTC, "3").price(BTC, "100")
     view.instruments = FakeAccount().instruments
     events = engine().close_all(view, "stop")
     assert answer(events).reason.startswith("cannot be closed: unknown symbol 'DELISTED'")

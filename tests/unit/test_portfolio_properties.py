@@ -31,7 +31,7 @@ def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
     symbol = instrument.symbol
     view = FakeAccount("100000").price(symbol, draw(MARKS))
     held = draw(LOTS) * draw(st.sampled_from([0, 1, -1] if instrument.can_short else [0, 1]))
-    view.hold(symbol, held, view.marks[symbol])
+    view.own(symbol, held, view.marks[symbol])
     for n in range(draw(st.integers(0, 4))):
         kind = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET]))
         spec = OrderSpec(

@@ -176,7 +176,7 @@ def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> N
 
 def test_a_stop_of_an_earlier_run_is_known_for_one_when_it_fills() -> None:
     system = System(stop_loss_pct=D(3))
-    system.view.hold(BTC, "1").work(
+    system.view.own(BTC, "1").work(
         OrderSpec("old", BTC, SELL, D(1), OrderType.STOP_MARKET, stop_price=D(97), reduce_only=True)
     )
     system.signal("buy")

@@ -44,7 +44,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 def account(symbol: str = BTC, held: str = "0", cash: str = "10000") -> FakeAccount:
     """At a mark of 100, so that a quantity times 100 is its notional."""
-    return FakeAccount(cash).price(symbol, "100").hold(symbol, held, "100")
+    return FakeAccount(cash).price(symbol, "100").own(symbol, held, "100")
 
 
 def order(side: Side = BUY, quantity: Any = "1", symbol: str = BTC, **fields: Any) -> OrderSpec:
@@ -275,7 +275,7 @@ def test_a_price_stays_near_the_mark(spec: OrderSpec, allowed: bool) -> None:
 def test_without_a_price_only_exits_leave(
     mark: str | None, held: str, spec: OrderSpec, allowed: bool
 ) -> None:
-    view = FakeAccount().hold(BTC, held)
+    view = FakeAccount().own(BTC, held)
     if mark is not None:
         view.price(BTC, mark)
     assert passes(PriceKnownCheck(), spec, view) == allowed
@@ -364,7 +364,7 @@ def test_an_order_of_unknown_fate_is_reserved() -> None:
 def test_all_positions_together_have_a_largest_notional(
     held: str, spec: OrderSpec, allowed: bool
 ) -> None:
-    view = account(held="3").price(PERPETUAL, "100").hold(PERPETUAL, held, "100")
+    view = account(held="3").price(PERPETUAL, "100").own(PERPETUAL, held, "100")
     assert passes(GrossExposureCheck(D(1000)), spec, view) == allowed
 
 

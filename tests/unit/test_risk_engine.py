@@ -138,7 +138,7 @@ def test_an_emergency_closes_everything_at_once_past_rate_and_working_limits() -
     engine = RiskEngine(RiskLimits(max_orders_per_second=1, rate_window_seconds=1))
     symbols = [f"COIN{n}USDT" for n in range(150)]
     for symbol in symbols:
-        view.price(symbol, "100").hold(symbol, "1")
+        view.price(symbol, "100").own(symbol, "1")
     view.trading_state, view.flattening = TradingState.HALTED, True
     for n, symbol in enumerate(symbols):
         spec = order(n, Side.SELL, symbol=symbol, reduce_only=True)
@@ -228,7 +228,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
 
 
 def test_exposure_and_leverage_that_the_market_made_are_alerts() -> None:
-    view = FakeAccount().price(PERPETUAL, "100").hold(PERPETUAL, "190", "100")
+    view = FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "190", "100")
     engine = RiskEngine(RiskLimits(max_gross_notional=D(19_500)))
     assert engine.review(view, 0) == []
     view.price(PERPETUAL, "110")
@@ -240,12 +240,12 @@ def test_exposure_and_leverage_that_the_market_made_are_alerts() -> None:
 
 @pytest.mark.parametrize("cash", ["0", "-100"])
 def test_exposure_without_equity_is_beyond_any_leverage(cash: str) -> None:
-    view = FakeAccount(cash).price(PERPETUAL, "100").hold(PERPETUAL, "1", "100")
+    view = FakeAccount(cash).price(PERPETUAL, "100").own(PERPETUAL, "1", "100")
     assert [event.code for event in RiskEngine(RiskLimits()).review(view, 0)] == ["LEVERAGE"]
 
 
 def test_with_everything_off_a_review_says_nothing() -> None:
-    view = FakeAccount("1").price(PERPETUAL, "100").hold(PERPETUAL, "500", "100")
+    view = FakeAccount("1").price(PERPETUAL, "100").own(PERPETUAL, "500", "100")
     view.peak_equity = view.day_start_equity = D(10**6)
     assert RiskEngine(OFF).review(view, 0) == []
 
@@ -307,7 +307,7 @@ def test_entries_end_at_the_first_level_that_is_more_than_an_alert(
 def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     kind: RestrictionKind,
 ) -> None:
-    view, leave = account().hold(BTC, "2"), order(side=Side.SELL, reduce_only=True)
+    view, leave = account().own(BTC, "2"), order(side=Side.SELL, reduce_only=True)
     view.held[BTC] = {RestrictionKind.STALE: "old", kind: "why"}
     engine = RiskEngine(RiskLimits())
     assert code(engine.judge(order(), view, 0)) == "RESTRICTED"
@@ -326,7 +326,7 @@ def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
 def test_nothing_is_begun_on_old_data_or_on_none_of_this_run(
     made: int | None, expected: str
 ) -> None:
-    view = account().hold(BTC, "2")
+    view = account().own(BTC, "2")
     view.data_times.pop(BTC)
     if made is not None:
         view.data_times[BTC] = made

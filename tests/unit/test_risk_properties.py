@@ -91,7 +91,7 @@ def test_an_exit_is_never_refused_for_its_exposure(
     """After any loss, at any price or none, with other orders working."""
     view = FakeAccount("10000")
     held = -held if short and symbol == PERP.symbol else held
-    view.hold(symbol, held, MARK)
+    view.own(symbol, held, MARK)
     view.cash = data.draw(st.decimals(-20_000, 10_000, places=2))
     view.peak_equity = view.day_start_equity = D(10_000)
     mark = data.draw(st.none() | st.decimals("0.01", "9999", places=2))

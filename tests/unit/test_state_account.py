@@ -147,7 +147,7 @@ def test_what_is_no_account_is_refused(junk: Any) -> None:
 
 def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
-    account = Account.opened("a", "USDT", Decimal("100.50"))
+    account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
@@ -185,7 +185,7 @@ def test_a_zero_that_was_computed_is_a_zero() -> None:
     account, computed = snapshot(), snapshot()
     account.flattening = computed.flattening = False
     computed.turnover -= computed.turnover
-    account.turnover = Account.opened("x", "USDT", Decimal(1)).turnover
+    account.turnover = Account.open("x", "USDT", Decimal(1)).turnover
     assert account == computed
     assert account.hash(RUN) == computed.hash(RUN)
 

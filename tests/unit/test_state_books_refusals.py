@@ -118,7 +118,7 @@ def all_of(ledger: Ledger) -> tuple[Any, ...]:
     return books.state_hash(RUN), orders, list(books.new_fills), books.snapshot()
 
 
-def refused(ledger: Ledger, event: Event) -> bool:
+def is_refused(ledger: Ledger, event: Event) -> bool:
     before = all_of(ledger)
     try:
         ledger.tell(event)
@@ -132,7 +132,7 @@ def refused(ledger: Ledger, event: Event) -> bool:
 def test_an_event_that_is_refused_changes_nothing(events: list[Event]) -> None:
     ledger = traded()
     for event in events:
-        refused(ledger, event)
+        is_refused(ledger, event)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_an_event_that_is_refused_changes_nothing(events: list[Event]) -> None:
     ids=str,
 )
 def test_what_is_refused_half_way_leaves_nothing_behind(event: Event) -> None:
-    assert refused(traded(), event)
+    assert is_refused(traded(), event)
 
 
 def test_what_is_refused_makes_no_strategy_and_takes_no_cash() -> None:
     ledger = Ledger().work("o1", "buy 1", strategy="fresh")
     del ledger.books.account.strategies["fresh"]
-    assert refused(ledger, fill("t", "o1", "buy 1@NaN"))
+    assert is_refused(ledger, fill("t", "o1", "buy 1@NaN"))
     assert ledger.books.account.strategies == {}
     assert ledger.books.cash == CASH

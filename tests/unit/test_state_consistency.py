@@ -33,7 +33,7 @@ def test_books_that_were_kept_by_the_rules_add_up(account: Account) -> None:
 
 
 def test_an_account_that_was_only_opened_adds_up() -> None:
-    assert problems_of(Account.opened("x", "USDT", Decimal(5)), instruments(), {}) == []
+    assert problems_of(Account.open("x", "USDT", Decimal(5)), instruments(), {}) == []
 
 
 def test_cash_that_came_from_nowhere_is_found(account: Account) -> None:

@@ -14,7 +14,7 @@ from tradectl.state.lease import FileLease
 def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
     lease = FileLease(tmp_path / "lock")
     assert (lease.held, lease.epoch, lease.owner()) == (False, 0, None)
-    with lease.hold():
+    with lease.acquire():
         assert (lease.held, lease.epoch) == (True, 1)
         assert FileLease(tmp_path / "lock").owner() == os.getpid()
     assert not lease.held
@@ -24,10 +24,10 @@ def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
 def test_nobody_else_gets_it_meanwhile(tmp_path: Path) -> None:
     first, second = FileLease(tmp_path / "lock"), FileLease(tmp_path / "lock")
     refused = pytest.raises(AlreadyRunning, match=rf"process {os.getpid()}\) owns {tmp_path}")
-    with first.hold(), refused, second.hold():
+    with first.acquire(), refused, second.acquire():
         pass
     assert not second.held
-    with second.hold():
+    with second.acquire():
         assert second.held
 
 
@@ -35,19 +35,19 @@ def test_every_holder_has_a_higher_epoch(tmp_path: Path) -> None:
     epochs = []
     for _ in range(12):
         lease = FileLease(tmp_path / "lock")
-        with lease.hold():
+        with lease.acquire():
             epochs.append(lease.epoch)
     assert epochs == list(range(1, 13))
 
 
 def test_a_lock_file_of_rubbish_can_be_held(tmp_path: Path) -> None:
     (tmp_path / "lock").write_bytes(b"\xff" * 40)
-    with FileLease(tmp_path / "lock").hold():
+    with FileLease(tmp_path / "lock").acquire():
         assert FileLease(tmp_path / "lock").owner() == os.getpid()
 
 
 def test_where_there_is_no_folder_there_is_no_lease(tmp_path: Path) -> None:
     lease = FileLease(tmp_path / "gone" / "lock")
-    with pytest.raises(StateError, match="cannot lock"), lease.hold():
+    with pytest.raises(StateError, match="cannot lock"), lease.acquire():
         pass
     assert lease.owner() is None

@@ -40,7 +40,7 @@ def make_bus(journal: MemoryJournal | None = None) -> EventBus:
     return EventBus(clock=DataClock(), core=Core(RUN), journal=journal)
 
 
-def play(bus: EventBus, *events: Event) -> None:
+def run_through(bus: EventBus, *events: Event) -> None:
     for event in events:
         bus.post(event)
         bus.turn()
@@ -52,12 +52,12 @@ def play(bus: EventBus, *events: Event) -> None:
 async def test_the_books_follow_the_bus_from_start_to_stop() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
-    play(bus, tick("90", ts=1))
+    run_through(bus, tick("90", ts=1))
     await state.start()
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await state.stop()
-    play(bus, tick("500", ts=9))
+    run_through(bus, tick("500", ts=9))
     assert state.books.mark(SPOT) == 110
     assert state.books.account.fills_count == 1
 
@@ -65,7 +65,7 @@ async def test_the_books_follow_the_bus_from_start_to_stop() -> None:
 async def test_a_fill_is_followed_by_a_record_of_the_books_after_it() -> None:
     bus = make_bus()
     await StateManager(bus, books=open_books()).start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     (position,) = bus.history(EventType.PORTFOLIO)
     assert (position.seq, position.cause) == (5, 4)
 
@@ -74,7 +74,7 @@ async def test_what_the_books_refuse_halts_the_run() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
     await state.start()
-    play(bus, fill("t1", "nobody", "buy 1@100"))
+    run_through(bus, fill("t1", "nobody", "buy 1@100"))
     assert state.books.trading_state.value == "HALTED"
     assert "not ours" in state.books.account.trading_state_reason
 
@@ -91,7 +91,7 @@ async def test_the_system_state_is_json_ready_and_complete() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
     await state.start()
-    play(bus, *TRADE, EmergencyStopReceived(reason="fire"))
+    run_through(bus, *TRADE, EmergencyStopReceived(reason="fire"))
     told = await state.get_system_state()
     assert msgspec.json.decode(msgspec.json.encode(told)) == told
     assert {
@@ -108,7 +108,7 @@ async def test_the_portfolio_state_has_the_promised_figures() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     told = await state.get_portfolio_state()
     assert {
         "equity": "10019",
@@ -125,7 +125,7 @@ async def test_a_position_is_told_and_a_flat_one_is_none() -> None:
     bus = make_bus()
     state = StateManager(bus, books=open_books())
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     told = await state.get_position(SPOT)
     assert told is not None
     assert (told["side"], told["size"], told["unrealized_pnl"]) == ("long", "2", "20")

@@ -49,7 +49,7 @@ def make_bus(journal: MemoryJournal | None = None) -> EventBus:
     return EventBus(clock=DataClock(), core=Core(RUN), journal=journal)
 
 
-def play(bus: EventBus, *events: Event) -> None:
+def run_through(bus: EventBus, *events: Event) -> None:
     for event in events:
         bus.post(event)
         bus.turn()
@@ -81,7 +81,7 @@ async def test_a_flush_writes_what_changed_and_says_which_record_it_reflects(
     bus = make_bus()
     state = projecting(bus, store)
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await state.flush()
     assert rows(path, "SELECT order_id, status FROM orders") == [("o1", "filled")]
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]
@@ -96,7 +96,7 @@ async def test_the_status_may_be_added_to(store: Store, path: Path) -> None:
     state = projecting(bus, store)
     state.describe = lambda account: Status(**asdict(account), mode="paper", state="RUNNING")
     await state.start()
-    play(bus, tick("1", ts=1))
+    run_through(bus, tick("1", ts=1))
     await state.stop()
     ((status,),) = rows(path, "SELECT status FROM runs")
     assert {"mode": "paper", "state": "RUNNING"}.items() <= msgspec.json.decode(status).items()
@@ -106,7 +106,7 @@ async def test_stopping_writes_what_is_left_with_a_snapshot(store: Store, path: 
     bus = make_bus()
     state = projecting(bus, store)
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await state.stop()
     ((seq, hashed, body),) = rows(path, "SELECT seq, hash, body FROM snapshots")
     again = Books(Account.load(msgspec.json.decode(body)), instruments())
@@ -120,13 +120,13 @@ async def test_snapshots_come_at_their_interval_and_flushes_in_between_have_none
     state = projecting(bus, store)
     await state.start()
     for n in range(1, 4):
-        play(bus, tick("1", ts=n))
+        run_through(bus, tick("1", ts=n))
         await state.flush()
     assert rows(path, "SELECT seq FROM snapshots") == [(1,)]
     every_time = projecting(bus, store, snapshot_interval=0)
     await every_time.start()
     for n in range(4, 7):
-        play(bus, tick("1", ts=n))
+        run_through(bus, tick("1", ts=n))
         await every_time.flush()
     assert rows(path, "SELECT seq FROM snapshots") == [(1,), (4,), (5,), (6,)]
     await every_time.stop()
@@ -136,7 +136,7 @@ async def test_snapshots_come_at_their_interval_and_flushes_in_between_have_none
 async def test_where_nothing_happened_nothing_is_written(store: Store, path: Path) -> None:
     bus = make_bus()
     state = projecting(bus, store)
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await state.flush()
     with connection(path) as db:
         db.execute("UPDATE runs SET status = 'untouched'")
@@ -148,7 +148,7 @@ async def test_the_database_follows_by_itself(store: Store, path: Path) -> None:
     bus = make_bus()
     state = projecting(bus, store, flush_interval=0.001)
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await eventually(lambda: rows(path, "SELECT last_seq FROM runs") == [(6,)])
     await state.stop()
 
@@ -159,10 +159,10 @@ async def test_changes_that_could_not_be_written_are_kept_and_written_later(
     bus = make_bus()
     state = projecting(bus, store)
     await state.start()
-    play(bus, *TRADE[:4])
+    run_through(bus, *TRADE[:4])
     with locked(path), pytest.raises(StateError, match="database is locked"):
         await state.flush()
-    play(
+    run_through(
         bus, intent("o2", "sell 1"), approved("o2"), submitted("o2"), fill("t2", "o2", "sell 1@105")
     )
     await state.flush()
@@ -181,7 +181,7 @@ async def test_a_database_that_stays_locked_is_told_about_and_does_not_end_the_f
     state = projecting(bus, store, flush_interval=0.001, stalled_after=0.0)
     await state.start()
     with locked(path):
-        play(bus, *TRADE)
+        run_through(bus, *TRADE)
         await eventually(lambda: bus.waiting() > 0)
     bus.turn()
     told = [r.event for r in bus.history(EventType.SYSTEM)]
@@ -224,7 +224,7 @@ async def test_stopping_in_the_middle_of_a_flush_loses_no_fill(slow: SlowStore, 
     bus = make_bus()
     state = projecting(bus, slow, flush_interval=0.001)
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await asyncio.wait_for(slow.asked.wait(), 60)
     stopping = asyncio.ensure_future(state.stop())
     await asyncio.sleep(0)
@@ -240,7 +240,7 @@ async def test_what_the_journal_could_not_write_is_not_in_the_database_either(
     bus = make_bus(MemoryJournal(fails_at=3))
     state = projecting(bus, store)
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await state.stop()
     assert bus.failure is not None
     assert rows(path, "SELECT trade_id FROM fills") == []
@@ -283,7 +283,7 @@ async def test_a_description_that_fails_once_costs_nothing(store: Store, path: P
     state = projecting(bus, store, flush_interval=0.001)
     state.describe = describe
     await state.start()
-    play(bus, *TRADE)
+    run_through(bus, *TRADE)
     await eventually(lambda: calls > 0)
     await state.stop()
     assert rows(path, "SELECT trade_id FROM fills") == [("t1",)]

@@ -171,7 +171,7 @@ def coin_ledger() -> Ledger:
     ledger = Ledger()
     step = Decimal("0.001")
     coin = Instrument(SPOT, "USDT", step, step, Decimal(5), base="COIN")
-    ledger.books = Books(Account.opened(RUN, "USDT", CASH), Instruments([coin]))
+    ledger.books = Books(Account.open(RUN, "USDT", CASH), Instruments([coin]))
     return ledger
 
 

@@ -86,7 +86,7 @@ STREAMS = st.lists(st.one_of(trading(), trading(), trading(), ELSE), min_size=20
 def live(inputs: Iterable[Event]) -> LiveRun:
     run = LiveRun()
     asyncio.run(run.start())
-    return run.play(*inputs)
+    return run.fold_all(*inputs)
 
 
 def recorded(run: LiveRun) -> list[Record]:
@@ -124,7 +124,7 @@ def test_the_hash_agrees_after_every_input_not_only_at_the_end(inputs: list[Even
     asyncio.run(run.start())
     books, told = open_books(), 0
     for event in inputs:
-        run.play(event)
+        run.fold_all(event)
         fold(books, run.records[told:])
         told = len(run.records)
         assert books.state_hash(RUN) == run.hash()
@@ -246,7 +246,7 @@ def test_a_fill_that_arrives_in_the_next_run_is_booked() -> None:
     before = live([intent("o1", "buy 2"), report("o1", OrderCanceled)])
     after = LiveRun(restored(before.state.books))
     asyncio.run(after.start())
-    after.play(fill("t1", "o1", "buy 1@100"))
+    after.fold_all(fill("t1", "o1", "buy 1@100"))
     assert after.state.books.position(SPOT).quantity == 1
 
 
@@ -254,6 +254,6 @@ def test_continuing_an_account_keeps_its_working_orders() -> None:
     before = live([intent("o1", "buy 2"), fill("t1", "o1", "buy 1@100")])
     after = LiveRun(restored(before.state.books))
     asyncio.run(after.start())
-    after.play(fill("t1", "o1", "buy 1@100"), fill("t2", "o1", "buy 1@101"))
+    after.fold_all(fill("t1", "o1", "buy 1@100"), fill("t2", "o1", "buy 1@101"))
     assert after.state.books.position(SPOT).quantity == 2
     assert after.state.books.account.duplicates == 1

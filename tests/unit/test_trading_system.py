@@ -41,7 +41,7 @@ SETTINGS = Settings(
 
 
 def account() -> Account:
-    return Account.opened(RUN, "USDT", Decimal(100_000))
+    return Account.open(RUN, "USDT", Decimal(100_000))
 
 
 def system(settings: Settings = SETTINGS) -> TradingSystem:

@@ -286,7 +286,7 @@ def test_a_bar_in_the_past_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_the_past_moves_neither_prices_nor_books_and_replays_alone() -> None:
     settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
-    account = Account.opened(RUN, "USDT", Decimal(1000))
+    account = Account.open(RUN, "USDT", Decimal(1000))
 
     def system() -> TradingSystem:
         return TradingSystem(settings, Account.load(account.dump()), RUN, DataClock())
@@ -324,7 +324,7 @@ def test_a_restarted_system_trades_on_as_if_it_had_never_stopped() -> None:
     """Position, target and strategy are as they were: no order on an old signal, the next as before."""
     settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
     ticks = [trade(n, price) for n, price in enumerate(waves(1200))]
-    account = Account.opened(RUN, "USDT", Decimal(100_000))
+    account = Account.open(RUN, "USDT", Decimal(100_000))
     gateway = on_paper(settings)
     whole = TradingSystem(settings, account, RUN, DataClock(), gateway=gateway)
     whole.open()
@@ -349,7 +349,7 @@ def test_a_restarted_system_trades_on_as_if_it_had_never_stopped() -> None:
 def test_an_old_signal_that_is_not_what_the_strategy_holds_is_not_acted_upon() -> None:
     """It was flattened meanwhile, say: what the past wants is not bought back."""
     settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
-    account = Account.opened(RUN, "USDT", Decimal(100_000))
+    account = Account.open(RUN, "USDT", Decimal(100_000))
     made = TradingSystem(settings, account, RUN, DataClock(), gateway=on_paper(settings))
     ticks = [trade(n, 100 + n) for n in range(200)]
     [past] = warm_up(RUN, ticks[:40], ticks[40].ts)

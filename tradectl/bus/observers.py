@@ -32,7 +32,7 @@ class Subscriptions(dict[type[Event], tuple[Put, ...]]):
         self[event_class] = found
         return found
 
-    def change(self, wanted: list[tuple[Kind, Put]]) -> None:
+    def update_kinds(self, wanted: list[tuple[Kind, Put]]) -> None:
         self.wanted = wanted
         self.clear()
 
@@ -89,13 +89,15 @@ class Observers:
             is_class = isinstance(kind, type) and issubclass(kind, Event)
             if not (is_class or isinstance(kind, EventType)):
                 raise UsageError(f"expected an EventType or a class of events, got {kind!r:.40}")
-        self._subscriptions.change([*self._subscriptions.wanted, *((kind, put) for kind in kinds)])
+        self._subscriptions.update_kinds(
+            [*self._subscriptions.wanted, *((kind, put) for kind in kinds)]
+        )
 
     def remove(self, kind: Kind, handler: Observer) -> None:
         """Stop calling `handler` for this kind; what waits for it is dropped with its last one."""
         puts = [box.put for box in self._boxes if box.handler == handler]
         wanted = self._subscriptions.wanted
-        self._subscriptions.change(
+        self._subscriptions.update_kinds(
             [(k, put) for k, put in wanted if k is not kind or put not in puts]
         )
         still_used = [put for _, put in self._subscriptions.wanted]

@@ -37,16 +37,16 @@ def template() -> str:
         "exchanges": ExchangeSettings(id="binance"),
     }
     top = [name for name in fields if name not in sections and name not in LISTS]
-    lines = [*_prose(PREFACE), "", *_keys(defaults, top)]
+    lines = [*_prose(PREFACE), "", *_lines_of_keys(defaults, top)]
     for name in sections:
         section = getattr(defaults, name)
-        lines += ["", f"[{name}]", *_prose(type(section).__doc__), "", *_keys(section)]
+        lines += ["", f"[{name}]", *_prose(type(section).__doc__), "", *_lines_of_keys(section)]
     for name, example in lists.items():
-        lines += ["", *_prose(type(example).__doc__), "", f"#[[{name}]]", *_keys(example)]
+        lines += ["", *_prose(type(example).__doc__), "", f"#[[{name}]]", *_lines_of_keys(example)]
     return "\n".join(lines) + "\n"
 
 
-def _keys(values: Struct, names: list[str] | None = None) -> Iterator[str]:
+def _lines_of_keys(values: Struct, names: list[str] | None = None) -> Iterator[str]:
     """The lines of the keys of `values`, of all of them if no `names` are given."""
     fields = fields_of(type(values))
     for name in fields if names is None else names:

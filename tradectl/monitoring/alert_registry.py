@@ -71,7 +71,7 @@ class AlertRegistry:
 
     def acknowledge(self, alert_id: str) -> Alert:
         """Raises UsageError for an id that is not open."""
-        return self._change(self._find(alert_id), status=AlertStatus.ACKNOWLEDGED)
+        return self._transition(self._find(alert_id), status=AlertStatus.ACKNOWLEDGED)
 
     def resolve(self, alert_id: str) -> Alert:
         """Raises UsageError for an id that is not open."""
@@ -100,7 +100,7 @@ class AlertRegistry:
     ) -> tuple[Alert, bool]:
         old = entry.alert
         worse = severity > old.severity
-        alert = self._change(
+        alert = self._transition(
             entry,
             message=message,
             severity=severity if worse else old.severity,
@@ -124,7 +124,7 @@ class AlertRegistry:
             f"no open alert has the id {harmless(alert_id)!r}: `tradectl alerts` lists them"
         )
 
-    def _change(self, entry: OpenAlert, **changes: object) -> Alert:
+    def _transition(self, entry: OpenAlert, **changes: object) -> Alert:
         now = self._clock.now()
         entry.alert = msgspec.structs.replace(entry.alert, updated_at=now, **changes)
         self._changed(entry.alert)
@@ -132,7 +132,7 @@ class AlertRegistry:
 
     def _close(self, entry: OpenAlert) -> Alert:
         del self._open[entry.alert.type, entry.alert.component]
-        return self._change(entry, status=AlertStatus.RESOLVED)
+        return self._transition(entry, status=AlertStatus.RESOLVED)
 
     def _drop_mildest(self) -> None:
         """Memory is bounded: the mildest open alert, of those the oldest, is let go."""

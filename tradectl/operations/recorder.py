@@ -106,7 +106,7 @@ class Recording:
         self.started_at = clock.now()
         self.run_id = _run_id(self.started_at)
         cash = self.settings.account.cash
-        account = Account.opened(self.run_id, instruments[0].quote, cash)
+        account = Account.open(self.run_id, instruments[0].quote, cash)
         self.path = path
         self._header = self._make_header(account)
         self._system = BookkeepingSystem(

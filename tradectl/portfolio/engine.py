@@ -212,7 +212,7 @@ class PortfolioEngine:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
             del self._waiting[symbol]
-        change = _change(instrument, mark, position, target, view)
+        change = _change_to_target(instrument, mark, position, target, view)
         reason_against = (
             obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         )
@@ -279,12 +279,12 @@ class PortfolioEngine:
         stops = self._stops(symbol, view)
         stop = needed_stop(position, instrument, away, mark, view.working_orders(symbol))
         if stop is not None and len(stops) == 1 and serves(stops[0], stop):
-            self._stop_losses.watch(symbol, stops[0].spec.order_id)
+            self._stop_losses.follow(symbol, stops[0].spec.order_id)
             return []
         if stops or stop is None:
             return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
         spec = as_order(stop, symbol, self._new_order_id(), mark)
-        self._stop_losses.watch(symbol, spec.order_id)
+        self._stop_losses.follow(symbol, spec.order_id)
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
         return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
 
@@ -340,7 +340,7 @@ class PortfolioEngine:
                 self._sizer.sample(symbol, mark)
 
 
-def _change(
+def _change_to_target(
     instrument: Instrument, mark: Decimal, position: Decimal, target: Decimal, view: AccountView
 ) -> PositionDelta:
     paused = view.trading_state is PAUSED

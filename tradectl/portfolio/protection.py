@@ -99,7 +99,7 @@ class StopLossState:
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._stopped_out
 
-    def watch(self, symbol: str, order_id: str) -> None:
+    def follow(self, symbol: str, order_id: str) -> None:
         """This is the symbol's stop now."""
         self._stops[symbol] = order_id
 

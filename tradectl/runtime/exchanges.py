@@ -97,7 +97,7 @@ class Venues:
         """What is there now is where we start: the money is ours to trade with, the coins are not."""
         held = await self.holdings()
         cash = {name: h.balances.get(currency, ZERO) for name, h in held.items()}
-        account = Account.opened("", currency, sum(cash.values(), ZERO))
+        account = Account.open("", currency, sum(cash.values(), ZERO))
         account.at_exchange().cash_at = cash
         self._take_note(account, instruments, held)
         return account

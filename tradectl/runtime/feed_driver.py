@@ -36,7 +36,7 @@ class RecordedFeedDriver:
             if self._speed is None:
                 await self._hand_over(batch)
             else:
-                await self._play(batch, self._speed)
+                await self._hand_out(batch, self._speed)
             if self._bus.failure is not None:
                 return
         self._bus.end_of_data()
@@ -46,7 +46,7 @@ class RecordedFeedDriver:
         self._bus.post_market(batch)
         await self._bus.dispatched()
 
-    async def _play(self, batch: list[MarketDataEvent], speed: float) -> None:
+    async def _hand_out(self, batch: list[MarketDataEvent], speed: float) -> None:
         if not self._first_ts:
             self._first_ts, self._started_at = batch[0].ts, self._bus.clock.monotonic()
         sent = 0

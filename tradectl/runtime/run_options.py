@@ -115,7 +115,7 @@ def starting_account(
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account
-    return Account.opened("", currency_of(settings, symbols), settings.account.cash)
+    return Account.open("", currency_of(settings, symbols), settings.account.cash)
 
 
 def refuse_to_forget(live: Recovered | None) -> None:

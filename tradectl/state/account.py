@@ -80,7 +80,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         return self.reconciliation
 
     @classmethod
-    def opened(cls, account_id: str, currency: str, cash: Decimal) -> Account:
+    def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:
         """A new account with nothing but cash."""
         return cls(account_id, currency, cash, cash, peak_equity=cash, day_start_equity=cash)
 

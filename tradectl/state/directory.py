@@ -82,7 +82,7 @@ class StateDir:
 
     def owned(self) -> AbstractContextManager[None]:
         """Be the only process here. Raises AlreadyRunning, StateError."""
-        return self.lease.hold()
+        return self.lease.acquire()
 
     def owner(self) -> int | None:
         """The process that owns the directory, or None."""

@@ -54,7 +54,7 @@ class FileLease:
         return self._epoch
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Be the only one, for as long as the block lasts. Raises AlreadyRunning, StateError."""
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -63,7 +63,7 @@ class StateManager:
         stalled_after: float = 5.0,
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"
-        self.books = books or Books(Account.opened(run_id, "USDT", DEFAULT_CASH))
+        self.books = books or Books(Account.open(run_id, "USDT", DEFAULT_CASH))
         self.describe: Callable[[AccountStatus], AccountStatus] = lambda account: account
         self.problems: list[str] = []
         self._fill_problems: list[str] = []

@@ -67,14 +67,14 @@ def list_alerts(
 
 
 def acknowledge(alert_id: str, state_dir: StateDirOption = None) -> None:
-    _change(state_dir, alert_id, "acknowledge_alert", "acknowledged")
+    _set_status(state_dir, alert_id, "acknowledge_alert", "acknowledged")
 
 
 def resolve(alert_id: str, state_dir: StateDirOption = None) -> None:
-    _change(state_dir, alert_id, "resolve_alert", "resolved")
+    _set_status(state_dir, alert_id, "resolve_alert", "resolved")
 
 
-def _change(state_dir: Path | None, alert_id: str, command: str, status: str) -> None:
+def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str) -> None:
     from tradectl.operations.inspector import Inspector
     from tradectl.state.directory import StateDir
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradectl.cli.commands import record as record_cmd
-from tradectl.cli.commands.public_venue import chosen, opened
+from tradectl.cli.commands.public_venue import chosen, open_public_venue
 from tradectl.cli.options import ConfigOption, JsonOption, print_data
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def _markets(exchange: str, market: str | None, config: Path | None) -> li
     _, place = chosen(exchange, config)
     if market is not None:
         place = msgspec.structs.replace(place, market=market)
-    async with opened(place, {}) as venue:
+    async with open_public_venue(place, {}) as venue:
         return venue.markets()
 
 

@@ -29,7 +29,9 @@ def chosen(exchange: str, config: Path | None) -> tuple[Settings, ExchangeSettin
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: ExchangeSettings, symbols: Mapping[str, str]) -> AsyncIterator[Venue]:
+async def open_public_venue(
+    settings: ExchangeSettings, symbols: Mapping[str, str]
+) -> AsyncIterator[Venue]:
     """Without keys: none is needed to look."""
     from tradectl.runtime.exchanges import make_venue
 
@@ -49,4 +51,4 @@ async def _reach(venue: Venue) -> None:
         raise NotExecuted(f"{venue.name} cannot be reached: {error}", error.retry_after) from error
 
 
-__all__ = ["chosen", "opened"]
+__all__ = ["chosen", "open_public_venue"]

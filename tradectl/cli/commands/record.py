@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.commands.public_venue import chosen, opened
+from tradectl.cli.commands.public_venue import chosen, open_public_venue
 from tradectl.cli.options import ConfigOption, JsonOption, print_data
 from tradectl.domain.errors import UsageError
 
@@ -97,7 +97,7 @@ async def _record(
     path = output or default_path(name, names, Path(), ComputerClock.wall())
     if path.exists():
         raise UsageError(f"{path} is there already: name another file with --output")
-    async with opened(place, places[name]) as venue:
+    async with open_public_venue(place, places[name]) as venue:
         return await record_to(
             {name: venue},
             dict.fromkeys(names, name),

@@ -54,7 +54,7 @@ class MarketData:
     def book(self, raw: Any, market: Market) -> BookEvent | None:
         """Raises CrossedBook: a book that is crossed has lost a step, and so has all that follows."""
         try:
-            return self._book(raw, market)
+            return self._order_book(raw, market)
         except CrossedBook:
             self.dropped["crossed"] += 1
             raise
@@ -101,7 +101,7 @@ class MarketData:
             ts=nanoseconds(raw.get("timestamp"), self._clock()),
         )
 
-    def _book(self, raw: Any, market: Market) -> BookEvent | None:
+    def _order_book(self, raw: Any, market: Market) -> BookEvent | None:
         bids, asks = _levels(raw["bids"], market), _levels(raw["asks"], market)
         if not bids or not asks:
             return None  # a book with an empty side quotes nothing

@@ -56,7 +56,7 @@ class Streams:
         self._guard = guard
         self._data = data
         self._poll_seconds = poll_seconds
-        self._recent = recent
+        self._recent_trades = recent
         self._quote = quote
         self._sleep = sleep
 
@@ -104,7 +104,7 @@ class Streams:
         seen: dict[str, None] = {}
         while True:
             if channel is Channel.TRADES:
-                events = _unseen(await self._recent(market), seen)
+                events = _unseen(await self._recent_trades(market), seen)
             elif channel is Channel.QUOTES:
                 events = [await self._quote(market)]
             else:

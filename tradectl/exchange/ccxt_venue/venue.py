@@ -144,7 +144,7 @@ class CcxtVenue:
         self._symbols = dict(symbols)
         self._credentials = credentials
         self._clock = clock
-        self._opened: VenueSession | None = None
+        self._session: VenueSession | None = None
         self._data = MarketData(self.name, clock)
 
     async def open(self) -> None:
@@ -160,19 +160,19 @@ class CcxtVenue:
         except BaseException:
             await close_client(client)
             raise
-        self._opened = opened
+        self._session = opened
 
     async def close(self) -> None:
-        opened, self._opened = self._opened, None
+        opened, self._session = self._session, None
         if opened is not None:
             await opened.guard.wait_closed()
             await close_client(opened.client)
 
     @property
     def _at(self) -> VenueSession:
-        if self._opened is None:
+        if self._session is None:
             raise NotExecuted(f"{self.name} is not open")
-        return self._opened
+        return self._session
 
     @property
     def abilities(self) -> Abilities:
@@ -270,7 +270,7 @@ class CcxtVenue:
         return await self._at.market_data.price_of(currency, quote)
 
     def __repr__(self) -> str:
-        state = "open" if self._opened is not None else "closed"
+        state = "open" if self._session is not None else "closed"
         return f"CcxtVenue({self.name}, {state})"
 
 

@@ -53,7 +53,7 @@ class MatchingEngine:
 
     def on_market(self, event: MarketDataEvent, at: int) -> Reports | None:
         """A trade, quote or bar. None, the common case, where no order of ours works there."""
-        book = self._books.get(event.symbol) or self._book(event.symbol)
+        book = self._books.get(event.symbol) or self._order_book(event.symbol)
         if event.bid is not None or event.ask is not None:
             book.quote, book.quote_at = event, at
         if not isinstance(event, QuoteEvent):
@@ -68,7 +68,7 @@ class MatchingEngine:
         self._remember(spec.order_id)
         if spec.symbol not in self._instruments:
             return [rejection(spec, f"unknown symbol {spec.symbol}")]
-        book = self._book(spec.symbol)
+        book = self._order_book(spec.symbol)
         reason = unacceptable(spec, book)
         if reason:
             return [rejection(spec, reason)]
@@ -109,7 +109,7 @@ class MatchingEngine:
     def restore_positions(self, positions: Mapping[str, Decimal]) -> Reports:
         """Signed quantities by symbol. Ends the reduce-only orders that have nothing to reduce."""
         for symbol, quantity in positions.items():
-            self._book(symbol).position = quantity
+            self._order_book(symbol).position = quantity
         return [r for book in self._books.values() for r in end_idle_reducers(book, [])]
 
     def _readmit(self, known: Order) -> Reports:
@@ -119,7 +119,7 @@ class MatchingEngine:
             return []
         if unanswered and not known.filled:
             return [rejection(spec, "never reached the paper exchange", OrderExpired)]
-        book, order = self._book(spec.symbol), self._admit(spec, known.venue_order_id)
+        book, order = self._order_book(spec.symbol), self._admit(spec, known.venue_order_id)
         if known.filled:
             order.left, order.fills, order.stop = known.remaining, len(known.trades), None
         if known.status is OrderStatus.PENDING_CANCEL:
@@ -139,7 +139,7 @@ class MatchingEngine:
             number = f"P{self._admitted}"
         return WorkingOrder.of(spec, number)
 
-    def _book(self, symbol: str) -> PaperOrderBook:
+    def _order_book(self, symbol: str) -> PaperOrderBook:
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = PaperOrderBook(

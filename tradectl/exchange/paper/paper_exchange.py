@@ -44,7 +44,7 @@ class PaperExchange:
         name: str = "paper",
     ) -> None:
         self.name = name
-        self._matching = MatchingEngine(settings, instruments, seed)
+        self._engine = MatchingEngine(settings, instruments, seed)
         self._report = report
         self._wake_at = wake_at
         self._to_exchange = _OneWayDelay(settings, f"there {seed}")
@@ -55,7 +55,7 @@ class PaperExchange:
     @property
     def duplicates(self) -> int:
         """Submissions ignored because their order id had been seen."""
-        return self._matching.duplicates
+        return self._engine.duplicates
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if self._to_exchange.is_instant:
@@ -79,7 +79,7 @@ class PaperExchange:
         """Market data, in the order of its moments `at` (ns)."""
         if self._next_arrival <= at:
             self.wake(at)
-        reports = self._matching.on_market(event, at)
+        reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
 
@@ -88,7 +88,7 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        reports = self._matching.on_market(event, at)
+        reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
 
@@ -100,9 +100,9 @@ class PaperExchange:
         `positions`, signed quantities by symbol, is what reduce-only orders may reduce. Call this
         before the first order is sent.
         """
-        reports = self._matching.restore(orders)
+        reports = self._engine.restore(orders)
         if positions is not None:
-            reports += self._matching.restore_positions(positions)
+            reports += self._engine.restore_positions(positions)
         for report in reports:
             self._report(report, AT_ONCE)
 
@@ -110,30 +110,30 @@ class PaperExchange:
 
     def cancel_all(self, at: int, *, keep_protection: bool) -> tuple[str, ...]:
         """Cancel what rests here, reduce-only stops aside with `keep_protection`; the order ids."""
-        found = [o.spec for o in self._matching.working()]
+        found = [o.spec for o in self._engine.working()]
         meant = [s for s in found if not (keep_protection and s.type.is_stop and s.reduce_only)]
         for spec in meant:
             cancel = CancelOrder(spec.order_id, spec.symbol)
-            self._answer(self._matching.cancel(cancel), at)
+            self._answer(self._engine.cancel(cancel), at)
         return tuple(spec.order_id for spec in meant)
 
     def proof(self) -> Proof:
-        held = self._matching.positions()
+        held = self._engine.positions()
         return Proof(
             exchange=self.name,
             symbols=tuple(held),
             open_orders=tuple(
                 OpenOrder(o.spec.symbol, o.spec.order_id, o.venue_order_id, OrderStatus.ACCEPTED)
-                for o in self._matching.working()
+                for o in self._engine.working()
             ),
             held=held,
         )
 
     def _deliver(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder):
-            self._answer(self._matching.submit(command, at), at)
+            self._answer(self._engine.submit(command, at), at)
         else:
-            self._answer(self._matching.cancel(command), at)
+            self._answer(self._engine.cancel(command), at)
 
     def _answer(self, reports: Reports, at: int) -> None:
         for report in reports:

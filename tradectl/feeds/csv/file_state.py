@@ -30,7 +30,7 @@ class FileState:
         self.price_band = PriceBand()
         self._unit = layout.unit
         self._symbols: dict[str, str] = {}
-        self._opened: dict[str, int] = {}
+        self._open_times: dict[str, int] = {}
 
     @property
     def symbols(self) -> list[str]:
@@ -70,13 +70,13 @@ class FileState:
 
     def new_candle(self, symbol: str, opened: int) -> None:
         """Raises RowError when the last candle of `symbol` opened at this very moment."""
-        if self._opened.get(symbol) == opened:
+        if self._open_times.get(symbol) == opened:
             raise RowError(TickFault.REPEATED_CANDLE, f"{symbol} at {iso(opened)}")
 
     def commit(self, time: int, event: MarketDataEvent) -> None:
         """Accept one good row, if its price is within the band. Raises RowError."""
         self.price_band.check(event.symbol, event.price)
-        self.last_time = self._opened[event.symbol] = time
+        self.last_time = self._open_times[event.symbol] = time
 
     def commit_all(
         self, times: Sequence[int], symbols: Sequence[str], prices: Sequence[Decimal]
@@ -84,5 +84,5 @@ class FileState:
         """Accept good rows at once, if their prices are within the band. Raises RowError."""
         self.price_band.check_all(symbols, prices)
         if self.layout.kind is Kind.CANDLES:
-            self._opened.update(zip(symbols, times, strict=True))
+            self._open_times.update(zip(symbols, times, strict=True))
         self.last_time = times[-1]

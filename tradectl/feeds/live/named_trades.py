@@ -37,7 +37,7 @@ class NamedTradeSequencer(TradeSequencer):
         super().__init__(counts)
         self._filled: Trades = []
         self._held: Trades = []
-        self._recent = RecentIds()
+        self._recent_ids = RecentIds()
 
     @property
     def held(self) -> int:
@@ -81,11 +81,11 @@ class NamedTradeSequencer(TradeSequencer):
         return ready
 
     def _knows(self, event: MarketDataEvent) -> bool:
-        return bool(event.trade_id) and event.trade_id in self._recent
+        return bool(event.trade_id) and event.trade_id in self._recent_ids
 
     def _note(self, event: MarketDataEvent) -> None:
         if event.trade_id:
-            self._recent.add(event.trade_id)
+            self._recent_ids.add(event.trade_id)
 
 
 __all__ = ["NamedTradeSequencer", "sequencer_for"]

@@ -55,7 +55,7 @@ class NumberedTradeSequencer(TradeSequencer):
         self._held: dict[int, MarketDataEvent] = {}
         self._first_behind_gap = NONE
         self._lower_in_a_row = self._lowest_new = 0
-        self._recent = RecentIds()
+        self._recent_ids = RecentIds()
 
     @property
     def held(self) -> int:
@@ -76,13 +76,13 @@ class NumberedTradeSequencer(TradeSequencer):
         if self.state is SequencerState.STREAMING:
             self._advance(number, event)
             return [event]
-        return self._hold(number, event)
+        return self._keep_back(number, event)
 
     def _skips(self, number: int) -> bool:
         is_streaming = self.state is SequencerState.STREAMING
         return is_streaming and self.trusted and number != self._last + 1
 
-    def _hold(self, number: int, event: MarketDataEvent) -> Trades:
+    def _keep_back(self, number: int, event: MarketDataEvent) -> Trades:
         if number in self._held:
             self._counts[DUPLICATES] += 1
             return []
@@ -172,11 +172,11 @@ class NumberedTradeSequencer(TradeSequencer):
         self._last = number
         self._lower_in_a_row = 0
         self.last_ts = max(self.last_ts, event.ts)
-        self._recent.add(number)
+        self._recent_ids.add(number)
 
     def _take_older(self, number: int, event: MarketDataEvent) -> Trades:
         """Seen before, or too late; unless an exchange has begun to count anew."""
-        if number in self._recent:
+        if number in self._recent_ids:
             self._counts[DUPLICATES] += 1
             return []
         rises = number > self._lowest_new and event.ts > self.last_ts
@@ -188,7 +188,7 @@ class NumberedTradeSequencer(TradeSequencer):
         self._counts[RENUMBERED] += 1
         ready = self.release(answered=False)
         self.trusted, self._in_a_row, self._last = False, 0, NONE
-        self._recent = RecentIds()
+        self._recent_ids = RecentIds()
         self._advance(number, event)
         return [*ready, event]
 

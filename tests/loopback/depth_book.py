@@ -52,7 +52,7 @@ class Ladder:
             yield from list(self._levels.get(price, {}).values())
 
 
-class Book:
+class DepthBook:
     def __init__(self) -> None:
         self._sides = {"BUY": Ladder("BUY"), "SELL": Ladder("SELL")}
         self._changed: dict[tuple[str, Decimal], None] = {}
