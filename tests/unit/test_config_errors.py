@@ -64,7 +64,9 @@ def complaint_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ('"a\\nb\\u202e" = 1', "a b?: unknown key; "),
     ],
 )
-def test_an_unknown_key_is_named_with_the_nearest(complaint_about: Any, text: str, told: str) -> None:
+def test_an_unknown_key_is_named_with_the_nearest(
+    complaint_about: Any, text: str, told: str
+) -> None:
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
@@ -125,7 +127,9 @@ def test_an_unknown_key_is_named_with_the_nearest(complaint_about: Any, text: st
         ),
     ],
 )
-def test_a_wrong_type_is_named_with_what_was_expected(complaint_about: Any, text: str, told: str) -> None:
+def test_a_wrong_type_is_named_with_what_was_expected(
+    complaint_about: Any, text: str, told: str
+) -> None:
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
