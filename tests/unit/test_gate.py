@@ -13,7 +13,6 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
-from tradectl.state import latch as latch_module
 from tradectl.state.latch import SIZE, HaltLatch
 
 NOW = 7
@@ -41,10 +40,8 @@ CANCEL = CancelOrder("o1", "BTCUSDT", "v1")
 
 
 @pytest.fixture
-def latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HaltLatch:
-    monkeypatch.setattr(latch_module, "SPARES", tmp_path)
-    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.0)
-    latch = HaltLatch(tmp_path / "halt")
+def latch(tmp_path: Path) -> HaltLatch:
+    latch = HaltLatch(tmp_path / "halt", spares=tmp_path, look_up_every=0.0)
     latch.prepare()
     return latch
 

@@ -13,18 +13,25 @@ import pytest
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
-from tradectl.state import latch as latch_module
-from tradectl.state.latch import READ_EVERY_S, SIZE, HaltLatch
+from tradectl.state.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltLatch
 
+SPARES = "spares"
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _spares_stay_in_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spares = tmp_path / "spares"
-    spares.mkdir()
-    monkeypatch.setattr(latch_module, "SPARES", spares)
-    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.0)
+def _spares_stay_in_the_test(tmp_path: Path) -> None:
+    (tmp_path / SPARES).mkdir()
+
+
+def spares_of(path: Path) -> Path:
+    """The test's own, which every latch of it shares."""
+    folders = (folder / SPARES for folder in path.absolute().parents)
+    return next(folder for folder in folders if folder.is_dir())
+
+
+def latch_at(path: Path, *, look_up_every: float = 0.0) -> HaltLatch:
+    return HaltLatch(path, spares=spares_of(path), look_up_every=look_up_every)
 
 
 @pytest.fixture
@@ -34,13 +41,13 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def latch(path: Path) -> HaltLatch:
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     latch.prepare()
     return latch
 
 
-def spares() -> list[Path]:
-    return list(latch_module.SPARES.iterdir())
+def spares(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / SPARES).iterdir())
 
 
 def reason_of(latch: HaltLatch) -> str | None:
@@ -53,12 +60,9 @@ def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str
     program = f"""
         import sys
         from pathlib import Path
-        from tradectl.state import latch as latch_module
         from tradectl.domain.states import TradingState
         from tradectl.state.latch import HaltLatch
-        latch_module.SPARES = Path({str(latch_module.SPARES)!r})
-        latch_module.LOOK_UP_EVERY_S = 0.0
-        latch = HaltLatch(Path(sys.argv[1]))
+        latch = HaltLatch(Path(sys.argv[1]), spares=Path({str(spares_of(path))!r}))
     """
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program) + textwrap.dedent(code), str(path)],
@@ -89,7 +93,7 @@ def test_preparing_again_keeps_a_latch_that_is_set(latch: HaltLatch) -> None:
 @pytest.mark.parametrize("content", [b"", b"\n", b" " * 100])
 def test_a_file_that_is_too_short_is_made_full_size(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     latch.prepare()
     assert path.stat().st_size == SIZE
     assert reason_of(latch) is None
@@ -97,7 +101,7 @@ def test_a_file_that_is_too_short_is_made_full_size(path: Path, content: bytes) 
 
 def test_a_short_file_that_is_set_stays_set(path: Path) -> None:
     path.write_bytes(b"halted by hand")
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     latch.prepare()
     assert latch.read() is not None
     assert latch.state() is not TradingState.RUNNING
@@ -107,12 +111,12 @@ def test_a_link_or_a_missing_folder_is_refused(path: Path, tmp_path: Path) -> No
     path.symlink_to(tmp_path / "elsewhere")
     for place in (path, tmp_path / "missing" / "halt"):
         with pytest.raises(StateError, match="cannot prepare the halt latch"):
-            HaltLatch(place).prepare()
+            latch_at(place).prepare()
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_latch_that_was_never_made_is_not_set_and_can_be_set(path: Path) -> None:
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     assert reason_of(latch) is None
     latch.set("fire")
     assert reason_of(latch) == "fire"
@@ -154,7 +158,7 @@ def test_it_can_be_cleared_and_set_again(latch: HaltLatch, path: Path) -> None:
 def test_clearing_what_is_not_set_or_not_there_does_no_harm(latch: HaltLatch, path: Path) -> None:
     latch.clear()
     path.unlink()
-    HaltLatch(path).clear()
+    latch_at(path).clear()
     assert not path.exists()
 
 
@@ -162,7 +166,7 @@ def test_clearing_what_is_not_set_or_not_there_does_no_harm(latch: HaltLatch, pa
 def test_any_reason_fits_and_is_harmless(latch: HaltLatch, path: Path, reason: str) -> None:
     shown = latch.set(reason).reason
     assert shown.isprintable()
-    assert len(shown) <= latch_module.LONGEST_REASON
+    assert len(shown) <= LONGEST_REASON
     assert path.stat().st_size == SIZE
     assert reason_of(latch) == shown
 
@@ -180,7 +184,7 @@ def test_a_stop_set_by_another_process_shows_at_once(latch: HaltLatch, path: Pat
 
 def test_it_survives_a_restart(latch: HaltLatch, path: Path) -> None:
     latch.set("fire")
-    assert reason_of(HaltLatch(path)) == "fire"
+    assert reason_of(latch_at(path)) == "fire"
 
 
 def test_a_relative_path_names_the_same_latch(
@@ -188,7 +192,7 @@ def test_a_relative_path_names_the_same_latch(
 ) -> None:
     latch.set("fire")
     monkeypatch.chdir(path.parent)
-    assert reason_of(HaltLatch(Path("halt"))) == "fire"
+    assert reason_of(latch_at(Path("halt"))) == "fire"
 
 
 class Timepiece:
@@ -202,46 +206,51 @@ class Timepiece:
 
 
 @pytest.fixture
-def timepiece(monkeypatch: pytest.MonkeyPatch, latch: HaltLatch) -> Timepiece:
-    timepiece = Timepiece()
-    monkeypatch.setattr(latch, "_monotonic", timepiece.monotonic)
-    monkeypatch.setattr(latch_module, "LOOK_UP_EVERY_S", 0.05)
-    return timepiece
+def timepiece() -> Timepiece:
+    return Timepiece()
+
+
+@pytest.fixture
+def timed(path: Path, timepiece: Timepiece) -> HaltLatch:
+    """One whose time is the timepiece's, and which looks up its name as often as a real one."""
+    latch = HaltLatch(path, spares=spares_of(path), monotonic=timepiece.monotonic)
+    latch.prepare()
+    return latch
 
 
 def test_a_stop_is_seen_a_millisecond_after_the_last_look_at_the_latest(
-    latch: HaltLatch, path: Path, timepiece: Timepiece
+    timed: HaltLatch, path: Path, timepiece: Timepiece
 ) -> None:
-    assert latch.state() is TradingState.RUNNING
-    HaltLatch(path).set("fire")
+    assert timed.state() is TradingState.RUNNING
+    latch_at(path).set("fire")
     timepiece.now += READ_EVERY_S
-    assert latch.state() is not TradingState.RUNNING
+    assert timed.state() is not TradingState.RUNNING
 
 
 @pytest.mark.parametrize("how", ["replaced", "spare"])
 def test_a_stop_in_another_file_is_seen_at_the_next_look_up(
-    latch: HaltLatch, path: Path, timepiece: Timepiece, how: str
+    timed: HaltLatch, path: Path, timepiece: Timepiece, how: str
 ) -> None:
-    assert latch.state() is TradingState.RUNNING
-    HaltLatch(path.with_name("other")).set("fire")
+    assert timed.state() is TradingState.RUNNING
+    latch_at(path.with_name("other")).set("fire")
     if how == "replaced":
         path.with_name("other").rename(path)
     else:
-        path.with_name("other").rename(latch._spare)
+        path.with_name("other").rename(timed._spare)
     timepiece.now += 0.05
-    assert latch.state() is not TradingState.RUNNING
+    assert timed.state() is not TradingState.RUNNING
 
 
 def test_a_stop_that_was_seen_stays_until_the_next_look_up(
-    latch: HaltLatch, path: Path, timepiece: Timepiece
+    timed: HaltLatch, path: Path, timepiece: Timepiece
 ) -> None:
-    latch.set("fire")
-    assert latch.state() is not TradingState.RUNNING
-    HaltLatch(path).clear()
+    timed.set("fire")
+    assert timed.state() is not TradingState.RUNNING
+    latch_at(path).clear()
     timepiece.now += 0.04
-    assert latch.state() is not TradingState.RUNNING
+    assert timed.state() is not TradingState.RUNNING
     timepiece.now += 0.02
-    assert latch.state() is TradingState.RUNNING
+    assert timed.state() is TradingState.RUNNING
 
 
 # --- torn and strange contents -----------------------------------------------------------------------
@@ -252,24 +261,24 @@ def test_a_write_torn_at_any_byte_counts_as_set(latch: HaltLatch, path: Path) ->
     whole = path.read_bytes()
     for cut in range(1, len(whole.rstrip())):
         path.write_bytes(whole[:cut].ljust(SIZE))
-        assert reason_of(HaltLatch(path)) == "the latch file is unreadable, which counts as set"
+        assert reason_of(latch_at(path)) == "the latch file is unreadable, which counts as set"
 
 
 @pytest.mark.parametrize("content", [b"\0" * SIZE, b"\n" * SIZE, b" \n\0" * 500])
 def test_nothing_but_blanks_counts_as_not_set(path: Path, content: bytes) -> None:
     path.write_bytes(content.ljust(SIZE))
-    assert reason_of(HaltLatch(path)) is None
+    assert reason_of(latch_at(path)) is None
 
 
 @pytest.mark.parametrize("content", [b"x", b"\xff", b"{}", b"null", b'{"reason":5}'])
 def test_anything_else_counts_as_set(path: Path, content: bytes) -> None:
     path.write_bytes(content.ljust(SIZE))
-    assert reason_of(HaltLatch(path)) == "the latch file is unreadable, which counts as set"
+    assert reason_of(latch_at(path)) == "the latch file is unreadable, which counts as set"
 
 
 def test_a_torn_latch_can_be_cleared(path: Path) -> None:
     path.write_bytes(b'{"reason":"fi'.ljust(SIZE))
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     latch.clear()
     assert reason_of(latch) is None
 
@@ -278,11 +287,11 @@ def test_a_torn_latch_can_be_cleared(path: Path) -> None:
 
 
 def test_where_its_folder_is_gone_the_spare_takes_its_place(tmp_path: Path) -> None:
-    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch = latch_at(tmp_path / "gone" / "halt")
     latch.set("fire", TradingState.FLATTENING)
-    (spare,) = spares()
+    (spare,) = spares(tmp_path)
     assert spare.stat().st_mode & 0o777 == 0o600
-    for each in (latch, HaltLatch(tmp_path / "gone" / "halt")):
+    for each in (latch, latch_at(tmp_path / "gone" / "halt")):
         held = each.read()
         assert each.state() is not TradingState.RUNNING
         assert held is not None
@@ -290,31 +299,28 @@ def test_where_its_folder_is_gone_the_spare_takes_its_place(tmp_path: Path) -> N
 
 
 def test_the_spare_of_one_folder_does_not_stop_another(tmp_path: Path) -> None:
-    HaltLatch(tmp_path / "gone" / "halt").set("fire")
-    assert reason_of(HaltLatch(tmp_path / "other" / "halt")) is None
+    latch_at(tmp_path / "gone" / "halt").set("fire")
+    assert reason_of(latch_at(tmp_path / "other" / "halt")) is None
 
 
 def test_clearing_clears_the_spare_too(tmp_path: Path) -> None:
-    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch = latch_at(tmp_path / "gone" / "halt")
     latch.set("fire")
     latch.clear()
-    assert spares() == []
+    assert spares(tmp_path) == []
     assert reason_of(latch) is None
 
 
 def test_a_torn_spare_counts_as_set(tmp_path: Path) -> None:
-    latch = HaltLatch(tmp_path / "gone" / "halt")
+    latch = latch_at(tmp_path / "gone" / "halt")
     latch.set("fire")
-    spares()[0].write_bytes(b'{"rea')
+    spares(tmp_path)[0].write_bytes(b'{"rea')
     assert reason_of(latch) == "the latch file is unreadable, which counts as set"
 
 
-def test_where_neither_can_be_written_both_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(latch_module, "SPARES", tmp_path / "nowhere")
+def test_where_neither_can_be_written_both_are_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"gone/halt: No such file .*nowhere.*: No such file"):
-        HaltLatch(tmp_path / "gone" / "halt").set("fire")
+        HaltLatch(tmp_path / "gone" / "halt", spares=tmp_path / "nowhere").set("fire")
 
 
 @pytest.fixture
@@ -334,32 +340,38 @@ def fill_up(disk: Path) -> None:
         (disk / "junk").write_bytes(b"x" * 1_000_000)
 
 
-def test_on_a_full_disk_a_latch_made_ahead_is_set_in_its_place(small_disk: Path) -> None:
-    latch = HaltLatch(small_disk / "halt")
+def test_on_a_full_disk_a_latch_made_ahead_is_set_in_its_place(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    latch = latch_at(small_disk / "halt")
     latch.prepare()
     fill_up(small_disk)
     latch.set("fire")
-    assert reason_of(HaltLatch(small_disk / "halt")) == "fire"
-    assert spares() == []
+    assert reason_of(latch_at(small_disk / "halt")) == "fire"
+    assert spares(tmp_path) == []
     latch.clear()
     assert reason_of(latch) is None
 
 
-def test_on_a_full_disk_a_latch_not_made_ahead_still_stops(small_disk: Path) -> None:
+def test_on_a_full_disk_a_latch_not_made_ahead_still_stops(
+    small_disk: Path, tmp_path: Path
+) -> None:
     fill_up(small_disk)
-    latch = HaltLatch(small_disk / "halt")
+    latch = latch_at(small_disk / "halt")
     latch.set("fire")
     assert reason_of(latch) == "fire"
 
 
-def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) -> None:
-    latch = HaltLatch(small_disk / "halt")
+def test_on_a_disk_turned_read_only_the_spare_takes_its_place(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    latch = latch_at(small_disk / "halt")
     latch.prepare()
     assert latch.state() is TradingState.RUNNING
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     latch.set("fire")
     assert reason_of(latch) == "fire"
-    assert len(spares()) == 1
+    assert len(spares(tmp_path)) == 1
     with pytest.raises(StateError, match="cannot clear the halt latch"):
         latch.clear()
     assert reason_of(latch) == "fire"
@@ -372,19 +384,19 @@ def test_on_a_disk_turned_read_only_the_spare_takes_its_place(small_disk: Path) 
 def test_a_latch_file_that_was_exchanged_is_noticed(latch: HaltLatch, path: Path, how: str) -> None:
     assert latch.state() is TradingState.RUNNING
     if how == "replaced":
-        other = HaltLatch(path.with_name("other"))
+        other = latch_at(path.with_name("other"))
         other.set("fire")
         path.with_name("other").rename(path)
     else:
         path.unlink()
-        HaltLatch(path).set("fire")
+        latch_at(path).set("fire")
     assert latch.read() is not None
     assert latch.state() is not TradingState.RUNNING
 
 
 def test_a_torn_write_whose_first_byte_is_missing_counts_as_set_at_the_gate(path: Path) -> None:
     path.write_bytes((b"\0" * 512 + b'"since":"2026').ljust(SIZE))
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     assert latch.read() is not None
     assert latch.state() is not TradingState.RUNNING
 
@@ -405,9 +417,9 @@ def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
 
 def test_a_latch_that_cannot_be_read_counts_as_halted(path: Path) -> None:
     path.mkdir()
-    held = HaltLatch(path).read()
+    held = latch_at(path).read()
     assert held is not None
-    assert held.state is HaltLatch(path).state() is TradingState.HALTED
+    assert held.state is latch_at(path).state() is TradingState.HALTED
 
 
 @pytest.mark.parametrize("state", [s for s in TradingState if s is not TradingState.RUNNING])
@@ -415,15 +427,15 @@ def test_it_carries_what_may_leave_and_lets_no_more_out_by_itself(
     latch: HaltLatch, path: Path, state: TradingState
 ) -> None:
     latch.set("fire", state)
-    assert HaltLatch(path).state() is latch.state() is state
+    assert latch_at(path).state() is latch.state() is state
     assert latch.set("water", TradingState.PAUSED).state is state
     assert latch.set("earth").state in (TradingState.HALTED, TradingState.FLATTENING)
 
 
 def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
-    HaltLatch(tmp_path / "real").set("fire")
+    latch_at(tmp_path / "real").set("fire")
     path.symlink_to(tmp_path / "real")
-    latch = HaltLatch(path)
+    latch = latch_at(path)
     assert latch.set("water", TradingState.FLATTENING).flatten
     held = latch.read()
     assert held is not None

@@ -84,12 +84,15 @@ class HaltLatch:
         self,
         path: Path,
         *,
+        spares: Path = SPARES,
+        look_up_every: float = LOOK_UP_EVERY_S,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         wall: Callable[[], int] = ComputerClock.wall,
     ) -> None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         self._path = path
-        self._spare = SPARES / f"tradectl-halt-{os.getuid()}-{name}"
+        self._look_up_every = look_up_every
+        self._spare = spares / f"tradectl-halt-{os.getuid()}-{name}"
         self._monotonic = monotonic
         self._wall = wall
         self._fd = -1
@@ -124,7 +127,7 @@ class HaltLatch:
         have been replaced, or the spare set) a few times a second."""
         now = self._monotonic()
         if now >= self._look_up_at:
-            self._look_up_at = now + LOOK_UP_EVERY_S
+            self._look_up_at = now + self._look_up_every
             self._reopen()
             self._known = _state_of(self.read())
             self._read_at = now + READ_EVERY_S
