@@ -10,6 +10,7 @@ import pytest
 
 from tests.contracts import check_output
 from tests.fixtures.command import Answer
+from tests.fixtures.live_trader import KEYS
 from tests.fixtures.run_inputs import Typed
 from tradectl.cli.app import main
 
@@ -36,3 +37,10 @@ def typed(
         return Answer(ended.value.code, out, err)
 
     return run
+
+
+@pytest.fixture
+def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of the loopback exchange, where a user has his own."""
+    for name, text in KEYS.items():
+        monkeypatch.setenv(name, text)

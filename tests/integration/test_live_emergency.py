@@ -42,13 +42,7 @@ RESTING = ", order_type = 'limit', limit_offset_bps = 50"
 PATIENT = ("--timeout", "20")
 Receipt = dict[str, Any]
 
-pytestmark = pytest.mark.usefixtures("keys")
-
-
-@pytest.fixture
-def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in KEYS.items():
-        monkeypatch.setenv(name, text)
+pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import msgspec
 import pytest
 
 from tests.fixtures.live_trader import (
-    KEYS,
     QUICK,
     SPOT,
     Trader,
@@ -30,16 +29,10 @@ from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import RestrictionKind
 from tradectl.risk.limits import RiskLimits
 
-pytestmark = [pytest.mark.usefixtures("keys"), pytest.mark.virtual_time]
+pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=1.0)
-
-
-@pytest.fixture
-def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in KEYS.items():
-        monkeypatch.setenv(name, text)
 
 
 @pytest.fixture

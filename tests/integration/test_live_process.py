@@ -38,13 +38,7 @@ USAGE, HALTED = 2, 6
 APPROVED = approval(True, None)
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 
-pytestmark = pytest.mark.usefixtures("keys")
-
-
-@pytest.fixture
-def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in KEYS.items():
-        monkeypatch.setenv(name, text)
+pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 @pytest.fixture

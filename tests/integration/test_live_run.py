@@ -23,7 +23,7 @@ import pytest
 from tests.fixtures.command import PATIENCE_S, environment, journals, running
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import live_harness
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
+from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character, Typed, look, written
 from tests.loopback import loopback_thread
 from tradectl.journal.reader import read_header
@@ -174,12 +174,6 @@ def test_resting_orders_are_adopted_by_the_next_run(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def key_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in KEYS.items():
-        monkeypatch.setenv(name, text)
-
-
-@pytest.fixture
 def exchange() -> Iterator[Any]:
     with loopback_thread(seed=1) as made:
         yield made
@@ -190,7 +184,7 @@ def row_of(found: dict[str, Any], symbol: str = SPOT) -> dict[str, Any]:
     return row
 
 
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("key_environment")
 @pytest.mark.parametrize("market", ["spot", "futures"])
 async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
     market: str, exchange: Any, tmp_path: Path
@@ -231,7 +225,7 @@ def plain(value: Decimal) -> str:
     return str(value.normalize())
 
 
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("key_environment")
 async def test_an_outside_trade_is_shown_and_settled_without_a_process(
     exchange: Any, tmp_path: Path
 ) -> None:
@@ -263,7 +257,7 @@ async def test_an_outside_trade_is_shown_and_settled_without_a_process(
         await trader.quiet()
 
 
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("key_environment")
 async def test_a_comparison_of_an_account_that_was_killed_finds_what_it_missed(
     exchange: Any, tmp_path: Path
 ) -> None:
@@ -279,7 +273,7 @@ async def test_a_comparison_of_an_account_that_was_killed_finds_what_it_missed(
     assert row.status == "filled"
 
 
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("key_environment")
 async def test_the_exchange_s_word_on_an_order_of_unknown_fate_is_taken_at_the_operator_s(
     exchange: Any, tmp_path: Path
 ) -> None:
@@ -297,7 +291,7 @@ async def test_the_exchange_s_word_on_an_order_of_unknown_fate_is_taken_at_the_o
     assert exchange.truth.ours() == []
 
 
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("key_environment")
 async def test_an_exchange_that_does_not_answer_is_told_of(exchange: Any, tmp_path: Path) -> None:
     async with trading(exchange, tmp_path / "state") as trader:
         exchange.misbehave("503", path="account", count=-1)

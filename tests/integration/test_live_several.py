@@ -8,15 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, key_environment, settings_for, trading
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.strategy.instances import StrategyInstance
 
 OTHER = f"other:{SPOT}"
-
-__all__ = ["key_environment"]
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
