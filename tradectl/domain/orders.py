@@ -12,7 +12,7 @@ import base64
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
@@ -191,6 +191,7 @@ def order_tag(account_id: str) -> str:
     return "tc" + _digest(account_id)[: TAG_LENGTH - 2]
 
 
+@lru_cache(maxsize=4096)
 def client_order_id(account_id: str, order_id: str) -> str:
     """The id under which an exchange knows our order: always the same for the same intent.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -11,8 +12,13 @@ DAY = 86_400 * SECOND
 
 def iso(ns: int) -> str:
     """ISO 8601 UTC with microseconds: `2024-08-08T23:54:15.342000Z`."""
-    moment = datetime.fromtimestamp(ns // SECOND, UTC).isoformat()[:19]
-    return f"{moment}.{ns % SECOND // 1000:06d}Z"
+    return f"{_whole_second(ns // SECOND)}.{ns % SECOND // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(seconds: int) -> str:
+    """Many things happen in one second, and spelling it is what takes the time."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def age_s(made: int, now: int) -> float:

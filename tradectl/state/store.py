@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, astuple
+from msgspec.structs import astuple
 
 from tradectl.documents.account import AccountStatus, FillRow, OrderRow
 from tradectl.documents.run import AlertRow
@@ -96,8 +95,8 @@ class Store:
         """All of it, or none of it."""
         account = changes.account_id
         statements: Statements = [
-            (ORDER_SQL, _as_json(order_row(order, account) for order in changes.orders)),
-            (FILL_SQL, _as_json(_stored_fill(fill, account) for fill in changes.fills)),
+            (ORDER_SQL, _as_json([order_row(order, account) for order in changes.orders])),
+            (FILL_SQL, _as_json([(fill_row(f, account), plain(f.kept)) for f in changes.fills])),
             (RUN_SQL, [_run_values(changes)]),
         ]
         if changes.snapshot is not None:
@@ -146,42 +145,35 @@ def _insert(table: str, row: type[Struct], how: str = "INSERT") -> str:
     return f"{how} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-def _insert_all(table: str, row: type[Struct], how: str = "INSERT") -> str:
-    """Every row of one JSON text. SQLite lets Python go on between rows only, and while the loop is
-    busy each row of `executemany` then waits for its turn: rows in one text are a single wait."""
-    columns = row.__struct_fields__
-    values = ", ".join(f"json_extract(value, '$.{column}')" for column in columns)
-    return f"{how} INTO {table} ({', '.join(columns)}) SELECT {values} FROM json_each(?) WHERE true"
+def _insert_all(table: str, places: dict[str, str], how: str = "INSERT") -> str:
+    """Every row of one JSON text, `places` being where in a row each column is. SQLite lets Python go on
+    between rows only, and while the loop is busy each row of `executemany` then waits for its turn:
+    rows in one text are a single wait."""
+    values = ", ".join(f"json_extract(value, '{place}')" for place in places.values())
+    return f"{how} INTO {table} ({', '.join(places)}) SELECT {values} FROM json_each(?) WHERE true"
 
 
-def _as_json(rows: Iterable[Struct]) -> list[tuple[str]]:
-    rows = list(rows)
+def _as_json(rows: list[Any]) -> list[tuple[str]]:
     return [(msgspec.json.encode(rows).decode(),)] if rows else []
 
 
-class StoredFill(FillRow, kw_only=True, frozen=True):
-    """A fill with the coins that the exchange kept of it as its fee."""
-
-    kept: str
-
+ORDER_PLACES = {column: f"$.{column}" for column in OrderRow.__struct_fields__}
+FILL_PLACES = {**{column: f"$[0].{column}" for column in FillRow.__struct_fields__}, "kept": "$[1]"}
+"""A fill is stored with the quantity of the coins that the exchange kept of it as its fee."""
 
 ORDER_SQL = (
-    f"{_insert_all('orders', OrderRow)} ON CONFLICT (order_id) DO UPDATE SET "
+    f"{_insert_all('orders', ORDER_PLACES)} ON CONFLICT (order_id) DO UPDATE SET "
     "filled = excluded.filled, average_price = excluded.average_price, status = excluded.status, "
     "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
     "updated_at = excluded.updated_at"
 )
-FILL_SQL = _insert_all("fills", StoredFill, how="INSERT OR IGNORE")
+FILL_SQL = _insert_all("fills", FILL_PLACES, how="INSERT OR IGNORE")
 ALERT_SQL = _insert("alerts", AlertRow, how="INSERT OR REPLACE")
 BEGIN_SQL = _insert("runs", RunBegun)
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
 )
-
-
-def _stored_fill(fill: Fill, account_id: str) -> StoredFill:
-    return StoredFill(**asdict(fill_row(fill, account_id)), kept=plain(fill.kept))
 
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:
