@@ -83,9 +83,9 @@ class ExecutionAdapter(Adapter):
     def _pre_send_check(self, command: SubmitOrder) -> str:
         """What risk let pass may have waited since then: a halt or a restriction may have come since."""
         spec, books = command.order.spec, self._state.books
-        pre_send_check = self._gate.pre_send_check(command)
-        if pre_send_check or (books.flattening and spec.reduce_only):
-            return pre_send_check
+        denial = self._gate.pre_send_check(command)
+        if denial or (books.flattening and spec.reduce_only):
+            return denial
         for kind in books.restrictions(spec.symbol):
             if kind.blocks_exits or not spec.reduce_only:
                 return f"not sent: {spec.symbol} is restricted ({kind}) by now"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 import msgspec
@@ -29,7 +31,9 @@ from tradectl.state.status import fill_row, order_row
 
 SNAPSHOTS_KEPT_NS = DAY
 
-Statements = list[tuple[str, list[tuple[Any, ...]]]]
+ROWS_AT_ONCE = 256
+
+Statement = tuple[str, Sequence[Any]]
 
 
 class RunBegun(Struct, frozen=True):
@@ -85,33 +89,21 @@ class Store:
             self._db = None
 
     async def begin_run(self, run: RunBegun) -> None:
-        await self._transact([(BEGIN_SQL, [astuple(run)])])
+        await self._transact(RUNS.of([astuple(run)]))
 
     async def end_run(self, run_id: str, ended_at: str, reason: str) -> None:
         sql = "UPDATE runs SET ended_at = ?, end_reason = ? WHERE run_id = ?"
-        await self._transact([(sql, [(ended_at, reason, run_id)])])
+        await self._transact([(sql, (ended_at, reason, run_id))])
 
     async def write(self, changes: Changes) -> None:
         """All of it, or none of it."""
-        account = changes.account_id
-        statements: Statements = [
-            (ORDER_SQL, _as_json([order_row(order, account) for order in changes.orders])),
-            (FILL_SQL, _as_json([(fill_row(f, account), plain(f.kept)) for f in changes.fills])),
-            (RUN_SQL, [_run_values(changes)]),
-        ]
-        if changes.snapshot is not None:
-            body = msgspec.json.encode(changes.snapshot.dump()).decode()
-            row = (changes.run_id, changes.last_seq, changes.taken_at, changes.state_hash, body)
-            statements.append(("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)", [row]))
-            too_old = changes.taken_at - SNAPSHOTS_KEPT_NS
-            statements.append((PRUNE_SQL, [(too_old, changes.run_id, changes.last_seq)]))
-        await self._transact(statements)
+        await self._transact(_statements(changes))
 
     async def write_alerts(self, alerts: list[AlertRow]) -> None:
         """New ones, and changed ones by their id."""
-        await self._transact([(ALERT_SQL, [astuple(alert) for alert in alerts])])
+        await self._transact(ALERTS.of(astuple(alert) for alert in alerts))
 
-    async def _transact(self, statements: Statements) -> None:
+    async def _transact(self, statements: Iterable[Statement]) -> None:
         if self._db is None:
             raise StateError(f"{self._path} is not open")
         try:
@@ -119,16 +111,17 @@ class Store:
         except sqlite3.Error as error:
             raise StateError(f"cannot write {self._path}: {error}") from error
 
-    async def _in_one_transaction(self, db: aiosqlite.Connection, statements: Statements) -> None:
+    async def _in_one_transaction(
+        self, db: aiosqlite.Connection, statements: Iterable[Statement]
+    ) -> None:
         """Runs to its end even when whoever asked for it is cancelled."""
         async with self._one_at_a_time:
             await db.execute("BEGIN IMMEDIATE")
             try:
-                for sql, rows in statements:
-                    if rows:
-                        await db.executemany(sql, rows)
+                for sql, values in statements:
+                    await db.execute(sql, values)
                 await db.execute("COMMIT")
-            except sqlite3.Error:
+            except BaseException:  # of SQLite, or of a row that could not be made
                 if db.in_transaction:  # a full disk has rolled it back already
                     await db.execute("ROLLBACK")
                 raise
@@ -140,40 +133,53 @@ def _prepare(path: str, lock_timeout: float) -> None:
         prepare(db)
 
 
-def _insert(table: str, row: type[Struct], how: str = "INSERT") -> str:
-    columns = row.__struct_fields__
-    return f"{how} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+class Insert(NamedTuple):
+    """Rows into `table`; `how` begins the statement, `conflict` ends it."""
+
+    table: str
+    columns: tuple[str, ...]
+    how: str = "INSERT"
+    conflict: str = ""
+
+    def of(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Statement]:
+        """Many rows a statement: SQLite lets Python go on between statements only, and while the loop is
+        busy each of them then waits for its turn."""
+        rows, one = iter(rows), f"({', '.join('?' * len(self.columns))})"
+        while some := [*islice(rows, ROWS_AT_ONCE)]:
+            values = ", ".join([one] * len(some))
+            sql = f"{self.how} INTO {self.table} ({', '.join(self.columns)}) VALUES {values}"
+            yield f"{sql} {self.conflict}", [*chain.from_iterable(some)]
 
 
-def _insert_all(table: str, places: dict[str, str], how: str = "INSERT") -> str:
-    """Every row of one JSON text, `places` being where in a row each column is. SQLite lets Python go on
-    between rows only, and while the loop is busy each row of `executemany` then waits for its turn:
-    rows in one text are a single wait."""
-    values = ", ".join(f"json_extract(value, '{place}')" for place in places.values())
-    return f"{how} INTO {table} ({', '.join(places)}) SELECT {values} FROM json_each(?) WHERE true"
-
-
-def _as_json(rows: list[Any]) -> list[tuple[str]]:
-    return [(msgspec.json.encode(rows).decode(),)] if rows else []
-
-
-ORDER_PLACES = {column: f"$.{column}" for column in OrderRow.__struct_fields__}
-FILL_PLACES = {**{column: f"$[0].{column}" for column in FillRow.__struct_fields__}, "kept": "$[1]"}
-"""A fill is stored with the quantity of the coins that the exchange kept of it as its fee."""
-
-ORDER_SQL = (
-    f"{_insert_all('orders', ORDER_PLACES)} ON CONFLICT (order_id) DO UPDATE SET "
+RUNS = Insert("runs", RunBegun.__struct_fields__)
+ORDERS = Insert(
+    "orders",
+    OrderRow.__struct_fields__,
+    conflict="ON CONFLICT (order_id) DO UPDATE SET "
     "filled = excluded.filled, average_price = excluded.average_price, status = excluded.status, "
     "reason = excluded.reason, venue_order_id = excluded.venue_order_id, fees = excluded.fees, "
-    "updated_at = excluded.updated_at"
+    "updated_at = excluded.updated_at",
 )
-FILL_SQL = _insert_all("fills", FILL_PLACES, how="INSERT OR IGNORE")
-ALERT_SQL = _insert("alerts", AlertRow, how="INSERT OR REPLACE")
-BEGIN_SQL = _insert("runs", RunBegun)
+FILLS = Insert("fills", (*FillRow.__struct_fields__, "kept"), "INSERT OR IGNORE")
+ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
+SNAPSHOTS = Insert("snapshots", ("run_id", "seq", "taken_at", "hash", "body"), "INSERT OR REPLACE")
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
 )
+
+
+def _statements(changes: Changes) -> Iterator[Statement]:
+    """Rows are made when they are written, and then let go."""
+    account = changes.account_id
+    yield from ORDERS.of(astuple(order_row(order, account)) for order in changes.orders)
+    yield from FILLS.of((*astuple(fill_row(f, account)), plain(f.kept)) for f in changes.fills)
+    yield RUN_SQL, _run_values(changes)
+    if changes.snapshot is not None:
+        run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at
+        body = msgspec.json.encode(changes.snapshot.dump()).decode()
+        yield from SNAPSHOTS.of([(run_id, seq, at, changes.state_hash, body)])
+        yield PRUNE_SQL, (at - SNAPSHOTS_KEPT_NS, run_id, seq)
 
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:
