@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradectl.domain.breaker import CircuitBreaker
+from tradectl.domain.resilience import CircuitBreaker
 
 
 class HandClock:

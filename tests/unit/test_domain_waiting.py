@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from tradectl.domain.backoff import pause_after, pauses
-from tradectl.domain.stall import StallDetector
+from tradectl.domain.resilience import StallDetector, pause_after, pauses
 
 
 def test_pauses_double_up_to_the_longest() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.books import approved
 from tests.fixtures.documents import as_json
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import ENDS, SystemEventKind
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -21,7 +22,6 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.states import AlertSeverity
-from tradectl.domain.system_events import ENDS, SystemEventKind
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_rules import (
     SEVERITY_OF_KIND,

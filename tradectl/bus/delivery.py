@@ -20,8 +20,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.bus.guarded_call import answer_within, failure
-from tradectl.domain.backoff import pause_after
-from tradectl.domain.breaker import CircuitBreaker
+from tradectl.domain.resilience import CircuitBreaker, pause_after
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
-from tradectl.domain import canonical
+from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.setting import Bounds, Section
@@ -142,4 +142,4 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def fingerprint(self) -> str:
         """SHA-256 of all of it, defaults too: equal settings hash alike, however they were given."""
-        return canonical.fingerprint(self)
+        return canonical_hash(self)

@@ -12,13 +12,13 @@ from msgspec import Struct
 from tradectl.domain.money import plain
 
 
-def fingerprint(value: Any, *, without: str = "", named: frozenset[str] = frozenset()) -> str:
+def canonical_hash(value: Any, *, without: str = "", named: frozenset[str] = frozenset()) -> str:
     """SHA-256 of `value` spelled out: every field, defaults too, decimals without trailing zeros.
 
     In the fields `named`, texts that begin with `without` lose it.
     """
-    told = _spelled_out(value, "", without, named)
-    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
+    spelled = _spelled_out(value, "", without, named)
+    return hashlib.sha256(msgspec.json.encode(spelled, order="deterministic")).hexdigest()
 
 
 def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) -> Any:

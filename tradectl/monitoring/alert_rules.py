@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
@@ -23,7 +24,6 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.states import AlertSeverity
-from tradectl.domain.system_events import ENDS
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 

@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from tradectl.bus.delivery import Delivery, RetryPolicy
-from tradectl.domain.backoff import LONGEST_PAUSE_S
 from tradectl.domain.errors import StateError
+from tradectl.domain.resilience import LONGEST_PAUSE_S
 from tradectl.monitoring.alert import Alert
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.events import SystemEvent, SystemEventKind
-from tradectl.domain.stall import StallDetector
+from tradectl.domain.resilience import StallDetector
 from tradectl.domain.text import described
 
 BEATS_PER_LIMIT = 10

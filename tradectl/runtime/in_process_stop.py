@@ -21,11 +21,11 @@ from msgspec.structs import replace
 from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import StopReport
-from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.positions import Position
+from tradectl.domain.resilience import pauses
 from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books

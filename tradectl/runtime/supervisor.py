@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tradectl.bus.clock import ComputerClock
-from tradectl.domain.backoff import pause_after
 from tradectl.domain.errors import TradectlError
+from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import described
 

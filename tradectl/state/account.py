@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl.domain import canonical
+from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
@@ -102,7 +102,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """
         hashed = {name: getattr(self, name) for name in self.__struct_fields__}
         hashed["account_id"] = ""
-        return canonical.fingerprint(hashed, without=f"{run_id}-", named=IDS)
+        return canonical_hash(hashed, without=f"{run_id}-", named=IDS)
 
 
 class Fill(Struct, frozen=True, gc=False):

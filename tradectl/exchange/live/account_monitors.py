@@ -6,10 +6,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
 from tradectl.domain.events import SystemEventKind
-from tradectl.domain.stall import StallDetector
+from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.venue import OnVenueReports, Venue

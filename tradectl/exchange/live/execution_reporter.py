@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tradectl.domain.errors import AccessLost
+from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
     Event,
     LimitBreached,
@@ -18,7 +19,6 @@ from tradectl.domain.events import (
     SystemEvent,
     SystemEventKind,
 )
-from tradectl.domain.system_events import ENDS
 from tradectl.domain.text import harmless
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.order_tracker import Reports

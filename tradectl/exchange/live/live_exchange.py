@@ -19,13 +19,12 @@ from decimal import Decimal
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.documents.run import ExchangeStatus
-from tradectl.domain.backoff import pauses
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.stall import StallDetector
+from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings

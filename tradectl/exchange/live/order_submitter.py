@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from tradectl.domain.backoff import FIRST_PAUSE_S, pauses
 from tradectl.domain.commands import SubmitOrder
 from tradectl.domain.errors import (
     AccessLost,
@@ -23,6 +22,7 @@ from tradectl.domain.errors import (
 )
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.orders import OrderStatus
+from tradectl.domain.resilience import FIRST_PAUSE_S, pauses
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tradectl.domain.backoff import pauses
 from tradectl.domain.errors import ExchangeError, NotExecuted
 from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.resilience import pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Venue
 from tradectl.feeds.live.stream import Sleep

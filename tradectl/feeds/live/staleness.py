@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec import Struct
 
 from tradectl.domain.events import Event, RestrictionKind, SymbolRestricted
-from tradectl.domain.stall import StallDetector
+from tradectl.domain.resilience import StallDetector
 from tradectl.domain.time import age_s
 
 SOURCE = "feed"

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from tradectl.domain.backoff import FIRST_PAUSE_S, pauses
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.resilience import FIRST_PAUSE_S, pauses
 from tradectl.exchange.venue import Channel, Venue
 
 LONGEST_PAUSE_S = 10.0

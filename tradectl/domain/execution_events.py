@@ -1,0 +1,108 @@
+"""What exchanges report: of our orders, and of what the account holds there.
+
+All of it is input. What a report makes of an order is looked up in the order table (`domain.orders`), in
+the column that its `trigger` names.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from tradectl.domain.event import Event, EventPriority, EventType, Liquidity
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Trigger
+
+
+class ExecutionEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Base of an exchange's word on one of our orders. `trigger` is its column in the order table
+    (`domain.orders`)."""
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+    trigger: ClassVar[Trigger]
+
+    order_id: str
+    symbol: str
+    venue_order_id: str = ""
+    reason: str = ""
+
+
+class OrderAccepted(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It works there."""
+
+    trigger: ClassVar[Trigger] = Trigger.ACCEPT
+
+
+class OrderRejected(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The exchange refused it."""
+
+    trigger: ClassVar[Trigger] = Trigger.REJECT
+
+
+class OrderTriggered(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The market came to a stop: from now on it trades like any other."""
+
+    trigger: ClassVar[Trigger] = Trigger.STOP_TRIGGERED
+
+
+class OrderCanceled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It ended by a cancel, with whatever it had traded."""
+
+    trigger: ClassVar[Trigger] = Trigger.CANCEL
+
+
+class OrderExpired(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It ended by its own terms (ioc, fok, reduce-only), or never came there."""
+
+    trigger: ClassVar[Trigger] = Trigger.EXPIRE
+
+
+class CancelRejected(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """The exchange refused a cancel: there was nothing to cancel."""
+
+    trigger: ClassVar[Trigger] = Trigger.CANCEL_REJECT
+
+
+class OrderOutcomeLost(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """It was sent, and no answer came that can be believed: unknown until the exchange's own word."""
+
+    trigger: ClassVar[Trigger] = Trigger.LOSE
+
+
+class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
+    """A fill is a fact; the books know whether it is the last one of its order.
+
+    `fee` is what it cost in the quote currency, and `fee_currency` what it was paid in: where that is
+    another one, `fee_paid` is the amount of it. `ts` is the exchange's time, ns UTC.
+    """
+
+    trigger: ClassVar[Trigger] = Trigger.FILL
+
+    trade_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    fee_currency: str = ""
+    liquidity: Liquidity = Liquidity.TAKER
+    ts: int = 0
+    fee_paid: Decimal = ZERO
+
+
+class AccountReported(Event, frozen=True, gc=False, kw_only=True):
+    """What an exchange says that the account holds there.
+
+    `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
+    that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
+    With `accept` the operator takes the exchange's word for ours.
+    """
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    exchange: str
+    positions: dict[str, Decimal]
+    cash: Decimal | None = None
+    tolerance: Decimal = ZERO
+    accept: bool = False
