@@ -123,6 +123,21 @@ MISTAKES = [
     ("pause", NOT_RUNNING, "nothing is running here"),
     ("resume", NOT_RUNNING, "nothing is running here"),
     ("stop", NOT_RUNNING, "nothing is running here"),
+    # what would have been passed over in silence
+    ("run --speed 3", USAGE, "--speed is of recorded data: add --data FILE"),
+    ("run --data good.csv --exchange binance", USAGE, "--exchange brings its own market data"),
+    ("run --data good.csv --fresh", USAGE, "--fresh is needless"),
+    ("run --yes", USAGE, "--yes confirms that money is traded: add --live"),
+    ("run --live --seed 1", USAGE, "--seed is of paper trading, and --live is not"),
+    ("replay good.csv -c live.toml --until 3", USAGE, "--until is of the run as it was"),
+    ("replay good.csv -c live.toml --no-verify", USAGE, "--no-verify is of the run as it was"),
+    ("replay good.csv -c live.toml --speed 1", USAGE, "--speed is of the run as it was"),
+    ("alerts --state-dir folder ack a1", USAGE, "alerts: options stand after `ack`"),
+    ("alerts --all resolve a1", USAGE, "alerts: options stand after `resolve`"),
+    ("config check not.toml -c live.toml", USAGE, "-c and FILE name the same thing"),
+    ("config check unknown_key.toml", USAGE, "unknown_key.toml: sead: unknown key"),
+    ("reconcile --state-dir folder", USAGE, "there is no live account here"),
+    ("reconcile --state-dir nowhere", USAGE, "there is no live account here"),
     ("config frobnicate", USAGE, "No such command 'frobnicate'"),
 ]
 

@@ -82,6 +82,12 @@ def test_check_says_that_a_file_is_good(folder: Path) -> None:
     assert run("check") == "tradectl.toml is good: paper, BTCUSDT, by ema-cross\n"
 
 
+def test_check_and_show_take_the_file_by_position_too(folder: Path) -> None:
+    (folder / "mine.toml").write_text("seed = 7\n")
+    assert run("check", "mine.toml").startswith("mine.toml is good: paper, ")
+    assert "seed = 7" in run("show", "mine.toml")
+
+
 def test_check_refuses_a_bad_file(folder: Path) -> None:
     (folder / "t.toml").write_text("[risk]\nmax_leverag = 1\n")
     with pytest.raises(ConfigError, match=r"t.toml: risk.max_leverag: unknown key; did you mean"):

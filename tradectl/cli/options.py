@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from tradectl.domain.errors import UsageError
 
 StateDirOption = Annotated[
     Path | None,
@@ -27,6 +30,14 @@ ConfigOption = Annotated[
         "-c", "--config", help="TOML file; see `tradectl config init`.", show_default=False
     ),
 ]
+
+
+def refuse_useless(given: Mapping[str, bool]) -> None:
+    """Nothing that is typed is passed over in silence: the first sentence, `--option does ...: what to
+    do`, that is true of what was typed is the error. Raises UsageError."""
+    for sentence, is_so in given.items():
+        if is_so:
+            raise UsageError(sentence)
 
 
 def print_json(document: Any) -> None:
@@ -50,9 +61,9 @@ def print_data(document: Any, as_json: bool, renderer: str) -> None:
     show(getattr(found, function)(document))
 
 
-def parse_speed(text: str) -> float | None:
-    """A multiple of real time, or None for `max`. Raises typer.BadParameter."""
-    if text == "max":
+def parse_speed(text: str | None) -> float | None:
+    """A multiple of real time, or None for `max`, which it is unless said. Raises typer.BadParameter."""
+    if text in (None, "max"):
         return None
     try:
         speed = float(text)

@@ -34,17 +34,20 @@ ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
 PROOF_S = 20.0
 LOOK_EVERY_S = 0.5
+NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
 
 
 def reconcile(state_dir: StateDir, *, accept: bool) -> Reconciliation:
     """Compare, whether a process runs or not. Raises UsageError without a live account, ExchangeError."""
     state_dir.check()
+    if not state_dir.journal_files():  # nor anything to lock
+        raise UsageError(NO_ACCOUNT)
     if state_dir.owner() is not None:
         return ask(state_dir.socket, "reconcile", Reconciliation, timeout=ANSWER_S, accept=accept)
     with state_dir.owned():
         recovered = recover(state_dir, LIVE_ACCOUNT)
         if recovered is None:
-            raise UsageError("there is no live account here: `tradectl run --live` opens one")
+            raise UsageError(NO_ACCOUNT)
 
         async def compared() -> Reconciliation:
             run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json
+from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json, refuse_useless
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def list_alerts(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    if context.invoked_subcommand is not None:
+    if (word := context.invoked_subcommand) is not None:
+        typed = bool(everything or severity or follow or as_json or state_dir)
+        refuse_useless({f"alerts: options stand after `{word}`, and are those of it": typed})
         return
     lowest = _severity(severity or "info")
     seen: dict[str, AlertRow] = {}

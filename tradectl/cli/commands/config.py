@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, print_json
+from tradectl.cli.options import ConfigOption, JsonOption, print_json, refuse_useless
 from tradectl.domain.errors import UsageError
 
 DEFAULT_FILE = Path("tradectl.toml")
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(help="The file, as with -c.", show_default=False)
+]
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,13 +38,16 @@ def init(
 
 
 @app.command()
-def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def show(
+    file: FileArgument = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Show what a run would use. Defaults, file and environment together, without secrets."""
     from tradectl.config.load import load_settings
     from tradectl.config.render import describe, effective
 
-    settings = load_settings(config)
-    if config is None and DEFAULT_FILE.exists():
+    path = _named_once(file, config)
+    settings = load_settings(path)
+    if path is None and DEFAULT_FILE.exists():
         typer.echo(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
     if as_json:
         print_json(effective(settings))
@@ -49,14 +56,19 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
+def check(file: FileArgument = None, config: ConfigOption = None) -> None:
     """Say whether a file is good. Exit code 2 if not; the file is tradectl.toml unless named."""
     from tradectl.config.load import load_settings
 
-    path = config or DEFAULT_FILE
+    path = _named_once(file, config) or DEFAULT_FILE
     settings = load_settings(path)
     strategies = ", ".join(strategy.name for strategy in settings.strategies)
     typer.echo(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
+
+
+def _named_once(file: Path | None, config: Path | None) -> Path | None:
+    refuse_useless({"-c and FILE name the same thing: give one of them": bool(file and config)})
+    return file or config
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})  # so that -5 is a value

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, parse_speed, print_data
+from tradectl.cli.options import ConfigOption, JsonOption, parse_speed, print_data, refuse_useless
 
 DIVERGED = 3
 
@@ -38,7 +38,9 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with what was recorded.")
     ] = True,
-    speed: Annotated[str, typer.Option(help="A multiple of real time, or `max`.")] = "max",
+    speed: Annotated[
+        str | None, typer.Option(help="A multiple of real time, or `max`.", show_default="max")
+    ] = None,
     until: Annotated[
         int | None, typer.Option(help="Stop after this sequence number.", min=1)
     ] = None,
@@ -47,6 +49,14 @@ def replay(
 ) -> None:
     multiple = parse_speed(speed)
     if config is not None:
+        rest = "of the run as it was, and -c recomputes all of it by other settings: leave it away"
+        refuse_useless(
+            {
+                f"--speed is {rest}": speed is not None,
+                f"--until is {rest}": until is not None,
+                f"--no-verify is {rest}": not verify,
+            }
+        )
         _counterfactual(file, config, as_json)
         return
     from tradectl.replay.replay import NO_LIMIT, Replay

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, parse_speed, print_data
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    StateDirOption,
+    parse_speed,
+    print_data,
+    refuse_useless,
+)
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,8 +65,9 @@ def run(
         ),
     ] = None,
     speed: Annotated[
-        str, typer.Option(help="With --data: a multiple of real time, or `max`.")
-    ] = "max",
+        str | None,
+        typer.Option(help="With --data: a multiple of real time, or `max`.", show_default="max"),
+    ] = None,
     symbol: Annotated[
         list[str] | None, typer.Option("--symbol", help="Trade only this symbol; repeatable.")
     ] = None,
@@ -86,6 +94,21 @@ def run(
     state_dir: StateDirOption = None,
 ) -> None:
     multiple = parse_speed(speed)
+    refuse_useless(
+        {
+            "--speed is of recorded data: add --data FILE": speed is not None and not data,
+            "--exchange brings its own market data: leave away --data, or --exchange": bool(
+                exchange and data
+            ),
+            "--fresh is needless, recorded data has its own account: leave it away": bool(
+                fresh and data
+            ),
+            "--yes confirms that money is traded: add --live": yes and not live,
+            "--seed is of paper trading, and --live is not: leave it away": bool(
+                live and seed is not None
+            ),
+        }
+    )
     import asyncio
 
     from tradectl.cli.commands.live_approval import approval, check_mode
