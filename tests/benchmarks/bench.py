@@ -74,7 +74,7 @@ class Bench:
         return path
 
     def events(self, count: int) -> list[MarketDataEvent]:
-        feed = RecordedFeed((self.trades(count),), ())
+        feed = RecordedFeed((self.trades(count),), now_ns=time.time_ns())
         return [event for batch in feed.batches() for event in batch]
 
     def new_folder(self) -> Path:

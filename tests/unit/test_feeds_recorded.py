@@ -240,15 +240,15 @@ def test_an_unfit_file_is_refused_in_one_line(tmp_path: Path, content: bytes, me
 
 def test_missing_files_directories_and_devices_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        RecordedFeed([tmp_path / "none.csv"])
+        RecordedFeed([tmp_path / "none.csv"], now_ns=NOW)
     with pytest.raises(DataError, match="is a directory"):
-        RecordedFeed([tmp_path])
+        RecordedFeed([tmp_path], now_ns=NOW)
     with pytest.raises(DataError, match="not a regular file"):
-        RecordedFeed(["/dev/null"])
+        RecordedFeed(["/dev/null"], now_ns=NOW)
     with pytest.raises(DataError, match="cannot read"):
-        RecordedFeed([tmp_path / ("x" * 1000)])
+        RecordedFeed([tmp_path / ("x" * 1000)], now_ns=NOW)
     with pytest.raises(UsageError, match="no data file"):
-        RecordedFeed([])
+        RecordedFeed([], now_ns=NOW)
 
 
 def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path: Path) -> None:

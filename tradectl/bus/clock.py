@@ -9,8 +9,11 @@ a clock, too: this module is the only one that reads the computer's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits so many seconds."""
 
 
 class Clock(Protocol):

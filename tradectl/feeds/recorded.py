@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY
@@ -27,9 +26,9 @@ MAX_BAD_SHARE = 0.01
 class RecordedFeed:
     """The market data of `paths` in time order, of all symbols or of `symbols` only.
 
-    `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present (by default
-    the computer's clock): what lies more than a day after it is a fault. Raises DataError for
-    a file that cannot be played, UsageError when one of `symbols` is in no file.
+    `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present: what lies more
+    than a day after it is a fault. Raises DataError for a file that cannot be played, UsageError when one
+    of `symbols` is in no file.
     """
 
     simulated = False
@@ -41,12 +40,12 @@ class RecordedFeed:
         max_bad_share: float = MAX_BAD_SHARE,
         *,
         batch_size: int = BATCH_SIZE,
-        now_ns: int | None = None,
+        now_ns: int,
     ) -> None:
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
-        self._latest = (ComputerClock.wall() if now_ns is None else now_ns) + DAY
+        self._latest = now_ns + DAY
         self._max_bad_share = max_bad_share
         self._batch_size = batch_size
         self._asked = tuple(dict.fromkeys(symbols))

@@ -62,11 +62,12 @@ class AlertManager:
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
+        self._clock = clock or WallClock()
         self._retry = retry
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
             run_id,
-            clock or WallClock(),
+            self._clock,
             self._store,
             renotify_after=renotify_after,
             escalate_after=escalate_after,
@@ -183,7 +184,7 @@ class AlertManager:
 
     async def _run_escalation(self) -> None:
         while True:
-            await asyncio.sleep(self._escalation_interval)
+            await self._clock.sleep(self._escalation_interval)
             for alert in self._registry.due_for_escalation():
                 self._notify(alert)
 

@@ -78,7 +78,9 @@ class SystemMonitor:
         )
         self._data = DataAge(state.books, bus.clock, stale_after=stale_after)
         self._post = post or bus.post
-        self._watchdog = Watchdog(self._post, limit=stall_limit, on_stall=on_stall)
+        self._watchdog = Watchdog(
+            self._post, limit=stall_limit, on_stall=on_stall, monotonic=self._clock.monotonic
+        )
         self._has_watchdog = stall_limit > 0
         self._resources = ResourceReader()
         self._last_resources = Resources()
@@ -154,7 +156,7 @@ class SystemMonitor:
         monotonic = self._clock.monotonic
         while True:
             due = monotonic() + self._interval
-            await asyncio.sleep(self._interval)
+            await self._clock.sleep(self._interval)
             self._loop_lag_ms = round(max(0.0, monotonic() - due) * 1000, 1)
             try:
                 await self._check_all()

@@ -33,10 +33,11 @@ class Watchdog:
         *,
         limit: float = 2.0,
         on_stall: Callable[[float], object] | None = None,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
     ) -> None:
         self._post = post
         self._limit = limit
-        self._stalls = StallDetector(limit, ComputerClock.monotonic)
+        self._stalls = StallDetector(limit, monotonic)
         self._on_stall = on_stall
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()

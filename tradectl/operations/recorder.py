@@ -123,6 +123,8 @@ class Recording:
             polls=polls,
             conflate=False,
             now=clock.now,
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
         )
         self._on_progress = on_progress
         self._clock = clock

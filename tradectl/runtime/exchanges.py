@@ -16,6 +16,7 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.adapters.live_gateway import LiveGateway
+from tradectl.bus.clock import Clock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted
@@ -121,7 +122,7 @@ class Venues:
         self,
         deliver: Callable[[list[MarketDataEvent]], None],
         post: Post,
-        now: Callable[[], int],
+        clock: Clock,
     ) -> LiveFeed:
         """The market data of all of them."""
         return LiveFeed(
@@ -135,7 +136,9 @@ class Venues:
             post,
             stale_after=self.settings.feed.stale_after_seconds,
             polls={name: self.settings_of(name).poll_seconds for name in self.by_name},
-            now=now,
+            now=clock.now,
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
         )
 
     def gateway(self, bus: EventBus, books: Books) -> LiveGateway:
@@ -159,6 +162,8 @@ class Venues:
                 now=bus.clock.now,
                 in_books=lambda order_id: books.order(order_id) is not None,
                 in_question=in_question,
+                monotonic=bus.clock.monotonic,
+                sleep=bus.clock.sleep,
             )
             for name, venue in self.trading().items()
         )

@@ -109,7 +109,7 @@ async def _proven(
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     proofs = await gateway.proof(everything=stop.everything, within=left())
     while any(proof.open_orders for proof in proofs) and clock.monotonic() < deadline:
-        await asyncio.sleep(next(waits))
+        await clock.sleep(next(waits))
         proofs = await gateway.proof(everything=stop.everything, within=left())
     return cancelled, proofs
 

@@ -161,6 +161,7 @@ class TradingOrchestrator:
             supervised.name,
             supervised.loop,
             self.update_component_status,
+            clock=self.event_bus.clock,
             max_restarts=self.config.max_restarts,
             retry=supervised.retry and self.config.enable_auto_recovery,
         )

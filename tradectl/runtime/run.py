@@ -120,16 +120,17 @@ class TradingRun(Session):
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock()
         self.feed = (
-            venues.feed(self._post_market, self._post, clock.now)
+            venues.feed(self._post_market, self._post, clock)
             if venues
             else open_feed(options, clock.wall())
         )
+        ahead = symbols_ahead(options, self.feed, clock.wall())
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(
             settings,
             options.state_dir,
-            account or starting_account(settings, symbols_ahead(options, self.feed), recovered),
+            account or starting_account(settings, ahead, recovered),
             clock,
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),

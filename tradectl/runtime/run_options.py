@@ -80,6 +80,7 @@ def open_feed(options: RunOptions, now: int) -> RecordedFeed | SimulatedMarket:
             options.symbols,
             max_bad_share=feed.max_bad_share,
             batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
+            now_ns=now,
         )
     symbols = options.symbols or options.settings.symbols
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second)
@@ -91,13 +92,13 @@ def account_kind(options: RunOptions) -> str:
     return LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
 
 
-def symbols_ahead(options: RunOptions, feed: Feed) -> tuple[str, ...]:
+def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
     """What the feed will bring; of recorded data, what its first rows have, read ahead of the run.
-
-    Raises DataError.
+    `now` is the computer's time, ns. Raises DataError.
     """
     if options.data and not options.symbols:
-        ahead = RecordedFeed(options.data, max_bad_share=options.settings.feed.max_bad_share)
+        share = options.settings.feed.max_bad_share
+        ahead = RecordedFeed(options.data, max_bad_share=share, now_ns=now)
         next(ahead.batches(), None)
         return ahead.symbols
     return feed.symbols

@@ -5,10 +5,9 @@ A component that ran well for a while has its failures forgiven, so that one fau
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import Clock
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import ComponentStatus
@@ -21,7 +20,7 @@ FORGIVEN_AFTER_S = 60.0
 
 
 async def supervise(
-    name: str, loop: Loop, report: Report, *, max_restarts: int, retry: bool
+    name: str, loop: Loop, report: Report, *, clock: Clock, max_restarts: int, retry: bool
 ) -> None:
     """Run `loop` to its end. `report(name, status, message)` gets every change.
 
@@ -30,7 +29,7 @@ async def supervise(
     """
     failures = 0
     while True:
-        started = ComputerClock.monotonic()
+        started = clock.monotonic()
         report(name, ComponentStatus.RUNNING, "")
         try:
             await loop()
@@ -39,7 +38,7 @@ async def supervise(
             raise
         except Exception as error:  # whatever it is, the component gets its restarts
             message = described(error)
-            if ComputerClock.monotonic() - started > FORGIVEN_AFTER_S:
+            if clock.monotonic() - started > FORGIVEN_AFTER_S:
                 failures = 0
             failures += 1
             if not retry or failures > max_restarts:
@@ -48,7 +47,7 @@ async def supervise(
                 )
                 raise
             report(name, ComponentStatus.RESTARTING, message)
-            await asyncio.sleep(pause_after(failures))
+            await clock.sleep(pause_after(failures))
         else:
             report(name, ComponentStatus.STOPPED, "")
             return

@@ -81,6 +81,7 @@ class StateManager:
                 self.books,
                 bus,
                 self._changes,
+                clock=self._clock,
                 flush_interval=flush_interval,
                 snapshot_interval=snapshot_interval,
                 stalled_after=stalled_after,

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import Clock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.text import harmless
@@ -19,8 +19,9 @@ from tradectl.state.store import Changes, Store
 
 
 class Projection:
-    """Writes to `store` what `changes(snapshot)` gives. Seconds: at most every `flush_interval`, with a
-    snapshot at most every `snapshot_interval`; an event says when it has failed for `stalled_after`."""
+    """Writes to `store` what `changes(snapshot)` gives. Seconds, by `clock`: at most every
+    `flush_interval`, with a snapshot at most every `snapshot_interval`; an event says when it has failed
+    for `stalled_after`."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Projection:
         bus: EventBus | None,
         changes: Callable[[bool], Changes],
         *,
+        clock: Clock,
         flush_interval: float,
         snapshot_interval: float,
         stalled_after: float,
@@ -37,6 +39,7 @@ class Projection:
         self._books = books
         self._bus = bus
         self._changes = changes
+        self._clock = clock
         self._flush_interval = flush_interval
         self._snapshot_interval = snapshot_interval
         self._stalled_after = stalled_after
@@ -73,7 +76,7 @@ class Projection:
         async with self._flushing:
             if not snapshot and not self._changed_by_hand and self._seq() == self._flushed_seq:
                 return
-            now = ComputerClock.monotonic()
+            now = self._clock.monotonic()
             due = snapshot or now - self._snapshot_at >= self._snapshot_interval
             changes = self._changes(due)
             books = self._books
@@ -97,7 +100,7 @@ class Projection:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._flush_interval)
+            await self._clock.sleep(self._flush_interval)
             try:
                 await self.flush()
             except Exception as error:  # a run's own status is in it; whatever it is, go on trying
@@ -110,7 +113,7 @@ class Projection:
             await asyncio.to_thread(journal.sync)
 
     def _report_if_stalled(self, message: str) -> None:
-        now = ComputerClock.monotonic()
+        now = self._clock.monotonic()
         if self._behind_since is None:
             self._behind_since = now
         if now - self._behind_since >= self._stalled_after and self._bus is not None:

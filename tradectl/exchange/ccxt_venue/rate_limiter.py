@@ -8,10 +8,9 @@ that it would take, since an order that waits for minutes is no longer the order
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 
 
@@ -28,7 +27,7 @@ class RateLimiter:
         *,
         patience: float = 10.0,
         clock: Callable[[], float] = ComputerClock.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = ComputerClock.sleep,
     ) -> None:
         self._rate = rate
         self._capacity = capacity

@@ -7,11 +7,11 @@ along; so at each waking everything that its caches hold for the stream's symbol
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.exchange.ccxt_venue.calls import Caller
@@ -49,7 +49,7 @@ class Streams:
         poll_seconds: float,
         recent: Callable[[Market], Awaitable[list[MarketDataEvent]]],
         quote: Callable[[Market], Awaitable[MarketDataEvent]],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = ComputerClock.sleep,
     ) -> None:
         self._client = client
         self._caller = caller

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from tradectl.bus.clock import Sleep
 from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.resilience import StallDetector, pauses
@@ -20,10 +21,12 @@ WORKS_AFTER_S = 6.0
 MAX_CLOCK_SKEW_S = 1.0
 
 
-async def watch_for_stalls(detector: StallDetector, stalled: Callable[[float], None]) -> None:
+async def watch_for_stalls(
+    detector: StallDetector, stalled: Callable[[float], None], sleep: Sleep
+) -> None:
     """For ever; `stalled` hears for how long this process stood still, in seconds."""
     while True:
-        await asyncio.sleep(BEAT_S)
+        await sleep(BEAT_S)
         seconds = detector.beat()
         if seconds:
             stalled(seconds)
@@ -35,6 +38,7 @@ async def follow_user_stream(
     reporter: ExecutionReporter,
     lost: Callable[[], None],
     monotonic: Callable[[], float],
+    sleep: Sleep,
 ) -> None:
     """Follow the account's orders and fills for ever; `lost` hears of each time that they were lost."""
     if not venue.abilities.user_stream:
@@ -63,10 +67,12 @@ async def follow_user_stream(
         lost()
         if monotonic() - began > FORGIVEN_AFTER_S:
             waits = pauses()
-        await asyncio.sleep(next(waits))
+        await sleep(next(waits))
 
 
-async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -> None:
+async def watch_clock(
+    venue: Venue, reporter: ExecutionReporter, every: float, sleep: Sleep
+) -> None:
     """Report when the venue's clock and ours differ: it refuses what we ask for then."""
     while True:
         try:
@@ -81,11 +87,15 @@ async def watch_clock(venue: Venue, reporter: ExecutionReporter, every: float) -
                 reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: set that one")
             else:
                 reporter.problem_over(SystemEventKind.CLOCK_SKEW)
-        await asyncio.sleep(every)
+        await sleep(every)
 
 
 async def keep_dead_man_armed(
-    venue: Venue, symbols: Sequence[str], reporter: ExecutionReporter, seconds: float
+    venue: Venue,
+    symbols: Sequence[str],
+    reporter: ExecutionReporter,
+    seconds: float,
+    sleep: Sleep,
 ) -> None:
     """Well within its time; report when that cannot be done."""
     while True:
@@ -97,7 +107,7 @@ async def keep_dead_man_armed(
             reporter.report_access_lost(error)
         except (ExchangeError, TimeoutError) as error:
             reporter.problem(SystemEventKind.DEAD_MAN_FAILED, f"{error or 'no answer in time'}")
-        await asyncio.sleep(seconds / 4)
+        await sleep(seconds / 4)
 
 
 __all__ = ["follow_user_stream", "keep_dead_man_armed", "watch_clock", "watch_for_stalls"]

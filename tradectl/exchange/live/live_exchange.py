@@ -17,7 +17,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
@@ -69,6 +69,7 @@ class LiveExchange:
         in_question: Callable[[Sequence[str]], bool] = lambda _: False,
         pre_send_check: PreSendCheck = always_allowed,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
+        sleep: Sleep = ComputerClock.sleep,
     ) -> None:
         self.name = settings.prefix
         self.venue = venue
@@ -77,7 +78,7 @@ class LiveExchange:
         self._settings = settings
         self._instruments = instruments
         self._now = now
-        self._monotonic = monotonic
+        self._monotonic, self._sleep = monotonic, sleep
         self._in_question = in_question
         self._reconcile_now = asyncio.Event()
         self._drain_s = settings.drain_seconds
@@ -102,6 +103,7 @@ class LiveExchange:
             settings,
             pre_send_check=self._pre_send_check,
             monotonic=monotonic,
+            sleep=sleep,
         )
 
     def _on_activity(self) -> None:
@@ -155,19 +157,23 @@ class LiveExchange:
 
     def begin(self) -> None:
         """Start what goes on beside the orders."""
-        venue, reporter, start = self.venue, self._reporter, self._tasks.start_beside
+        venue, reporter, sleep = self.venue, self._reporter, self._sleep
+        start, settings = self._tasks.start_beside, self._settings
         self._stall_detector.beat()
         start(
             account_monitors.follow_user_stream(
-                venue, self._on_venue_reports, reporter, self.reconcile_soon, self._monotonic
+                venue, self._on_venue_reports, reporter, self.reconcile_soon, self._monotonic, sleep
             )
         )
         start(self._reconcile_for_ever())
-        start(account_monitors.watch_for_stalls(self._stall_detector, self._on_stall))
-        start(account_monitors.watch_clock(venue, reporter, self._settings.reconcile_seconds))
+        start(account_monitors.watch_for_stalls(self._stall_detector, self._on_stall, sleep))
+        start(account_monitors.watch_clock(venue, reporter, settings.reconcile_seconds, sleep))
         if self._has_dead_man:
-            seconds = self._settings.dead_man_seconds
-            start(account_monitors.keep_dead_man_armed(venue, self.symbols, reporter, seconds))
+            start(
+                account_monitors.keep_dead_man_armed(
+                    venue, self.symbols, reporter, settings.dead_man_seconds, sleep
+                )
+            )
 
     async def quiesce(self) -> None:
         """Let what is on its way be answered, for a while; what is not stays unknown in the books."""

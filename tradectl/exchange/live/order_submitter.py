@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from tradectl.bus.clock import Sleep
 from tradectl.domain.commands import SubmitOrder
 from tradectl.domain.errors import (
     AccessLost,
@@ -53,6 +54,7 @@ class OrderSubmitter:
         *,
         pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
         monotonic: Callable[[], float],
+        sleep: Sleep,
     ) -> None:
         self._venue = venue
         self._tracker = tracker
@@ -61,6 +63,7 @@ class OrderSubmitter:
         self._settings = settings
         self._pre_send_check = pre_send_check
         self._monotonic = monotonic
+        self._sleep = sleep
         self._fetching_fills: set[str] = set()
 
     # --- submitting -----------------------------------------------------------------------------------
@@ -132,7 +135,7 @@ class OrderSubmitter:
                     return
             if tracked.is_over:
                 return
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
     async def find_again(self, tracked: TrackedOrder) -> None:
         """It was not found, and given up; the fills that no other order explains may be its own."""
@@ -179,14 +182,14 @@ class OrderSubmitter:
         tracked.cancel_wanted = True
         for pause in pauses():
             if tracked.is_unresolved:
-                await asyncio.sleep(FIRST_PAUSE_S)
+                await self._sleep(FIRST_PAUSE_S)
                 if tracked.is_unknown or tracked.is_over:
                     return  # who asks for it cancels it when it is found
                 continue
             if await self._try_to_cancel(tracked):
                 await self.fetch_fills(tracked)
                 return
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
     async def _try_to_cancel(self, tracked: TrackedOrder) -> bool:
         """True once it is known to be over."""
@@ -228,7 +231,7 @@ class OrderSubmitter:
             if not tracked.lacks_fills():
                 return
             if self._venue.abilities.user_stream:
-                await asyncio.sleep(pause)
+                await self._sleep(pause)
                 if not tracked.lacks_fills():
                     return
             try:
@@ -242,7 +245,7 @@ class OrderSubmitter:
                 self._reporter.report(self._tracker.apply(fills))
             if not tracked.lacks_fills():
                 return
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
 
 def _named(tracked: TrackedOrder) -> str:

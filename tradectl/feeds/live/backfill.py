@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from tradectl.bus.clock import Sleep
 from tradectl.domain.errors import ExchangeError, NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.resilience import pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.venue import Venue
-from tradectl.feeds.live.stream import Sleep
 from tradectl.feeds.live.trade_sequencer import TradeSequencer
 
 PATIENCE_S = 10.0

@@ -11,11 +11,10 @@ received and what was handed on add up.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import (
     BookEvent,
@@ -33,7 +32,7 @@ from tradectl.feeds.live.book_restrictions import BookRestrictions
 from tradectl.feeds.live.conflator import CONFLATED, DELIVERED, Conflator
 from tradectl.feeds.live.named_trades import sequencer_for
 from tradectl.feeds.live.staleness import SOURCE, StalenessMonitor
-from tradectl.feeds.live.stream import Sleep, Stream
+from tradectl.feeds.live.stream import Stream
 from tradectl.feeds.live.tick_filter import TickFilter
 from tradectl.feeds.live.trade_sequencer import (
     BACKFILLED,
@@ -78,7 +77,7 @@ class LiveFeed:
         conflate: bool = True,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         now: Callable[[], int] = ComputerClock.wall,
-        sleep: Sleep = asyncio.sleep,
+        sleep: Sleep = ComputerClock.sleep,
         patience: float = PATIENCE_S,
     ) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))

@@ -14,10 +14,11 @@ that was old, only trades count as fresh: they always carry the exchange's time,
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from tradectl.bus.clock import Sleep
 from tradectl.domain.events import Event, RestrictionKind, SymbolRestricted
 from tradectl.domain.resilience import StallDetector
 from tradectl.domain.time import age_s
@@ -71,7 +72,7 @@ class StalenessMonitor:
         for state in self._symbols.values():
             state.came = state.fresh = now
 
-    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def run(self, sleep: Sleep) -> None:
         while True:
             await sleep(self.interval)
             self.review()

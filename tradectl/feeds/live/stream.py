@@ -8,8 +8,9 @@ given up like a lost one, each time after a longer silence, because a market may
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from tradectl.bus.clock import Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.resilience import FIRST_PAUSE_S, pauses
@@ -22,8 +23,6 @@ LONGEST_SILENCE_S = 300.0
 TOLERANCE_S = 0.001
 ENDING_S = 5.0
 """The longest wait for a stream that was cancelled."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Stream:
@@ -119,4 +118,4 @@ async def _end(stream: asyncio.Future[None]) -> None:
         stream.exception()  # whoever awaited it has raised it; here it is only marked as seen
 
 
-__all__ = ["Sleep", "Stream"]
+__all__ = ["Stream"]
