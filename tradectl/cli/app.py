@@ -21,8 +21,8 @@ from tradectl.cli.commands import exchange as exchange_cmd
 from tradectl.cli.commands import reconcile as reconcile_cmd
 from tradectl.cli.commands import replay as replay_cmd
 from tradectl.cli.commands import run as run_cmd
-from tradectl.domain.errors import TradectlError
-from tradectl.domain.text import harmless
+from tradectl.domain.errors import TradectlError, UsageError
+from tradectl.domain.text import harmless, is_utf8
 from tradectl.version import __version__
 
 INTERRUPTED = 130
@@ -82,7 +82,7 @@ app.add_typer(
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
     _open_missing_streams()
-    sys.exit(_run())
+    sys.exit(_refuse_stray_bytes() or _run())
 
 
 def _open_missing_streams() -> None:
@@ -91,6 +91,15 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
+def _refuse_stray_bytes() -> int:
+    """An argument that is no text could be written down nowhere. Only an emergency stop goes on."""
+    words = sys.argv[1:]
+    odd = next((word for word in words if not is_utf8(word)), None)
+    if odd is None or words[0] == "emergency-stop":
+        return 0
+    return _say(f"{harmless(odd, 60)!r} is not UTF-8 text", UsageError.exit_code)
 
 
 def _run() -> int:

@@ -21,6 +21,7 @@ import msgspec
 from tradectl.config.places import PREFIX, variable
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
+from tradectl.domain.text import harmless, is_utf8
 
 FLAGS = "command line"
 
@@ -68,9 +69,13 @@ def settings_from(
 
 
 def _our_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Those that begin like ours, in upper case and alphabetical order."""
+    """Those that begin like ours, in upper case and alphabetical order. Raises ConfigError."""
     upper = {name.upper(): text for name, text in environ.items()}
-    return {name: upper[name] for name in sorted(upper) if name.startswith(PREFIX)}
+    ours = {name: upper[name] for name in sorted(upper) if name.startswith(PREFIX)}
+    for name, text in ours.items():
+        if not is_utf8(name + text):
+            raise ConfigError(f"{harmless(name, 60)}: not UTF-8 text")
+    return ours
 
 
 def _origin(message: str, flags: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:

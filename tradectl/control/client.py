@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from tradectl.control.requests import VERSION, spell
 from tradectl.domain.errors import NotRunning, TradectlError
 
 T = TypeVar("T")
 
-VERSION = 2
 LONGEST_PATH = 100
 LONGEST_LINE = 8 * 1024 * 1024
 
@@ -55,9 +55,9 @@ class Answer(Struct, kw_only=True):
 
 
 def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **arguments: Any) -> T:
-    """The running process's answer, a document of `kind`. Raises NotRunning, TimeoutError,
-    ControlError."""
-    request = msgspec.json.encode({"v": VERSION, "command": command, **arguments}) + b"\n"
+    """The running process's answer, a document of `kind`. Raises UsageError for arguments that would be
+    refused, NotRunning, TimeoutError, ControlError."""
+    request = spell(command, **arguments)
     try:
         with socket_address(path) as address, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl.control.client import VERSION, socket_address
+from tradectl.control.client import socket_address
+from tradectl.control.requests import VERSION, understand
 from tradectl.domain.errors import StateError, TradectlError
+from tradectl.domain.text import harmless
 
 Handler = Callable[..., Awaitable[Struct]]
 
@@ -27,7 +29,7 @@ LONGEST_ANSWER_S = 5.0
 class ControlServer:
     """Listens on `path` (mode 0600) and calls the handler named by the request's `command`.
 
-    A handler gets the request's other keys as keyword arguments, and answers with a document.
+    A handler gets the request's arguments, checked, by keyword, and answers with a document.
     """
 
     name = "control"
@@ -66,37 +68,36 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if _is_own_user(writer.get_extra_info("socket")):
-                answer = await self._answer(await asyncio.wait_for(reader.readline(), IDLE_S))
-            else:
+            if not _is_own_user(writer.get_extra_info("socket")):
                 answer = {"ok": False, "error": "this socket is for the user who started tradectl"}
+            elif (line := await _read_line(reader)) is not None:
+                answer = await self._answer(line)
+            else:
+                answer = {"ok": False, "error": f"longer than {LONGEST_REQUEST} bytes"}
             writer.write(msgspec.json.encode({"v": VERSION, **answer}) + b"\n")
             await writer.drain()
-        except (ConnectionError, TimeoutError, ValueError):
-            pass  # the asker went away, said nothing, or said far too much
+        except (ConnectionError, TimeoutError):
+            pass  # the asker went away, or said nothing
         finally:
             writer.close()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            request = msgspec.json.decode(line)
-            command = request.pop("command")
-            if request.pop("v") != VERSION:
-                return {
-                    "ok": False,
-                    "error": f"this process speaks version {VERSION} of the protocol",
-                }
-            handler = self._handlers[command]
-        except (msgspec.DecodeError, KeyError, TypeError, AttributeError, RecursionError):
-            known = ", ".join(sorted(self._handlers))
-            return {"ok": False, "error": f"expected one of the commands {known}"}
-        try:
-            answer = asyncio.ensure_future(handler(**request))
+            command, request = understand(line)
+            answer = asyncio.ensure_future(self._handlers[command](**request.arguments()))
             self._answering.add(answer)
             answer.add_done_callback(self._answering.discard)
             return {"ok": True, "result": await answer}
-        except (TradectlError, TypeError) as error:
-            return {"ok": False, "error": str(error)}
+        except TradectlError as error:
+            return {"ok": False, "error": harmless(error)}
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
+    """What was asked; None for far too much."""
+    try:
+        return await asyncio.wait_for(reader.readline(), IDLE_S)
+    except ValueError:
+        return None
 
 
 def _is_own_user(connection: socket.socket) -> bool:

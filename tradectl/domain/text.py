@@ -35,6 +35,15 @@ def harmless(text: object, limit: int = LONGEST) -> str:
     return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
 
 
+def is_utf8(text: str) -> bool:
+    """Whether it can be written down: what the system hands over may hold stray bytes (surrogates)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def described(error: BaseException, limit: int = LONGEST_LINE) -> str:
     """Type and text of an error in one harmless line, even of one that cannot spell itself."""
     try:
@@ -59,4 +68,4 @@ def _shown(character: str) -> str:
     return " " if character.isspace() else "?"
 
 
-__all__ = ["LONGEST", "LONGEST_LINE", "described", "harmless", "suggest"]
+__all__ = ["LONGEST", "LONGEST_LINE", "described", "harmless", "is_utf8", "suggest"]

@@ -27,7 +27,7 @@ from tradectl.domain.errors import NotExecuted, NotRunning, StateError, Tradectl
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
-from tradectl.domain.text import described
+from tradectl.domain.text import described, harmless
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.recovery.recovery import (
     CONTINUED,
@@ -73,7 +73,7 @@ class EmergencyStop:
         self, state_dir: StateDir, reason: str, stop: Stop, timeout: float, clock: Clock
     ) -> None:
         self._dir = state_dir
-        self._reason = reason
+        self._reason = harmless(reason)  # an odd reason is no reason not to stop
         self._stop = stop
         self._clock = clock
         self._timeout = timeout

@@ -34,6 +34,7 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.states import ComponentStatus, TradingState
+from tradectl.domain.text import harmless
 from tradectl.runtime.supervisor import Loop, supervise
 from tradectl.state.latch import HaltSwitch
 from tradectl.state.manager import StateManager
@@ -195,7 +196,7 @@ class TradingOrchestrator:
 
     async def pause(self, reason: str = "by command") -> None:
         """No new entries; what reduces a position goes on. Returns once that holds."""
-        await self._command(CommandReceived(command=Command.PAUSE, reason=reason))
+        await self._command(CommandReceived(command=Command.PAUSE, reason=harmless(reason)))
 
     async def resume(self) -> None:
         """Undo a pause. A halt stays: only clear-halt ends it."""
@@ -207,7 +208,7 @@ class TradingOrchestrator:
         """Latch, then cancel every working order and, with `flatten`, close every position."""
         if self._latch is not None:
             self._latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
-        await self._command(EmergencyStopReceived(reason=reason, flatten=flatten))
+        await self._command(EmergencyStopReceived(reason=harmless(reason), flatten=flatten))
 
     async def _command(self, command: CommandReceived) -> None:
         """Before the start a command waits for it, as any input does."""

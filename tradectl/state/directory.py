@@ -12,7 +12,8 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import StateError, UsageError
+from tradectl.domain.text import harmless, is_utf8
 from tradectl.state.latch import HaltLatch
 from tradectl.state.lease import FileLease
 
@@ -30,10 +31,15 @@ def default_state_dir() -> Path:
 
 
 class StateDir:
-    """`path` and the files in it; nothing is made before `create`."""
+    """`path` and the files in it; nothing is made before `create`.
+
+    Raises UsageError for a path that is not UTF-8: journals and database could not name it.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = (path or default_state_dir()).absolute()
+        if not is_utf8(str(self.path)):
+            raise UsageError(f"the state directory {harmless(self.path, 100)!r} is not UTF-8 text")
         self.db = self.path / "state.db"
         self.journals = self.path / "journals"
         self.socket = self.path / "control.sock"

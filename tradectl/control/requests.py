@@ -1,0 +1,120 @@
+"""What can be asked over the control socket, each with its arguments.
+
+A request is checked against these before anything acts on it: its type, its texts (UTF-8, bounded) and
+that it has no argument which nobody knows. So nothing that comes in can become an event that cannot
+be written down.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.event import wire_name
+from tradectl.domain.text import LONGEST, harmless
+
+VERSION = 2
+
+Reason = Annotated[str, Meta(max_length=LONGEST)]
+AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Request(
+    Struct,
+    tag_field="command",
+    tag=wire_name,
+    forbid_unknown_fields=True,
+    frozen=True,
+    kw_only=True,
+):
+    """Base of all; `command` is the name of its class in snake_case."""
+
+    v: int
+
+    def arguments(self) -> dict[str, Any]:
+        """By name, without the version."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "v"}
+
+
+class Status(Request, frozen=True, kw_only=True):
+    """How is it?"""
+
+
+class Flush(Request, frozen=True, kw_only=True):
+    """Have the database show the present."""
+
+
+class Pause(Request, frozen=True, kw_only=True):
+    reason: Reason = "by command"
+
+
+class Resume(Request, frozen=True, kw_only=True):
+    pass
+
+
+class Stop(Request, frozen=True, kw_only=True):
+    pass
+
+
+class EmergencyStop(Request, frozen=True, kw_only=True):
+    reason: Reason
+    flatten: bool = False
+    everything: bool = False
+
+
+class Reconcile(Request, frozen=True, kw_only=True):
+    accept: bool = False
+
+
+class AcknowledgeAlert(Request, frozen=True, kw_only=True):
+    alert_id: AlertId
+
+
+class ResolveAlert(Request, frozen=True, kw_only=True):
+    alert_id: AlertId
+
+
+KINDS: tuple[type[Request], ...] = (
+    Status, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, AcknowledgeAlert, ResolveAlert,
+)  # fmt: skip
+COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}
+
+
+def spell(command: str, **arguments: Any) -> bytes:
+    """The line that asks for `command`. Raises UsageError for arguments that would be refused."""
+    try:
+        request = msgspec.convert(
+            {"v": VERSION, **arguments, "command": command}, COMMANDS[command]
+        )
+        return msgspec.json.encode(request) + b"\n"
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{command}: {harmless(error.object, 60)!r} is not UTF-8 text") from error
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{command}: {_plain(error)}") from error
+
+
+def understand(line: bytes) -> tuple[str, Request]:
+    """Command and arguments of a line that asks. Raises UsageError, with what is wrong with it."""
+    try:
+        request = msgspec.json.decode(line)
+        if not isinstance(request, dict) or "v" not in request:
+            raise UsageError("expected an object with `v`, `command` and its arguments")
+        if request["v"] != VERSION:
+            raise UsageError(f"this process speaks version {VERSION} of the protocol")
+        command = request.get("command")
+        if not isinstance(command, str) or command not in COMMANDS:
+            raise UsageError(f"expected one of the commands {', '.join(sorted(COMMANDS))}")
+        return command, msgspec.convert(request, COMMANDS[command])
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{command}: {_plain(error)}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError("expected one line of JSON in UTF-8") from error
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    """`Expected ... - at $.reason` with the place first."""
+    what, _, place = harmless(str(error), 200).replace("`", "").partition(" - at $.")
+    return f"{place}: {what[:1].lower()}{what[1:]}" if place else what[:1].lower() + what[1:]
