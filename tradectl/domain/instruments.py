@@ -60,6 +60,11 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     def floor_quantity(self, quantity: Decimal) -> Decimal:
         return floor_to(quantity, self.lot_size)
 
+    def is_dust(self, quantity: Decimal, mark: Decimal | None) -> bool:
+        """Less than an exchange takes as an order; without a mark, less than one lot."""
+        size = self.floor_quantity(quantity)
+        return not size or (mark is not None and size * mark < self.min_notional)
+
 
 def _spot(symbol: str, tick: str, lot: str) -> Instrument:
     return Instrument(symbol, "USDT", Decimal(tick), Decimal(lot), Decimal(5))

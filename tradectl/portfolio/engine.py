@@ -326,8 +326,7 @@ class PortfolioEngine:
         side = SELL if held > 0 else BUY
         closing = already_closing(view.working_orders(symbol), side)
         size = instrument.floor_quantity(closable(held, side, closing))
-        mark = view.mark(symbol)
-        if not size or (mark is not None and size * mark < instrument.min_notional):
+        if instrument.is_dust(size, view.mark(symbol)):
             left = "already closing" if closing else "dust: below the exchange's minimum"
             return [stays(symbol, ZERO, held, f"{reason} ({left})")]
         order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)

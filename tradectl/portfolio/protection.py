@@ -51,7 +51,7 @@ def needed_stop(
     others = [order for order in working if order not in stops]
     quantity = instrument.floor_quantity(closable(position.quantity, side, others))
     price = instrument.round_price(position.entry_price * (ONE - away if long else ONE + away))
-    if not quantity or quantity * mark < instrument.min_notional:
+    if instrument.is_dust(quantity, mark):
         return None
     return StopOrder(side, quantity, price)
 

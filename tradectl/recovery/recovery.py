@@ -93,6 +93,7 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
         books.last_seq = log.position
         books.account = books.snapshot()
         state_hash = system.state_hash()
+        orders, fills = books.take_changed()
         _compare(log.footer, state_hash, path)
         return Recovered(
             run_id=header.run_id,
@@ -104,8 +105,8 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             torn=log.torn,
             from_snapshot=start,
             records=log.position - start,
-            orders=list(books.touched.values()),
-            fills=books.new_fills,
+            orders=orders,
+            fills=fills,
             header=header,
         )
 

@@ -178,10 +178,8 @@ async def await_orders_done(books: Books, within: float, clock: Clock) -> bool:
 
 def is_dust(position: Position, books: Books) -> bool:
     """Less than an exchange takes as an order."""
-    instrument = books.instrument(position.symbol)
-    size = instrument.floor_quantity(abs(position.quantity))
-    mark = books.mark(position.symbol)
-    return not size or (mark is not None and size * mark < instrument.min_notional)
+    symbol = position.symbol
+    return books.instrument(symbol).is_dust(abs(position.quantity), books.mark(symbol))
 
 
 def _closable(books: Books) -> bool:

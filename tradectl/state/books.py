@@ -66,8 +66,8 @@ EXTERNAL = "external"
 class Books(BooksView):
     """The account, folded; `BooksView` has the questions.
 
-    `touched` and `new_fills` collect what changed for the projection, which empties them; where there
-    is none (`projected` is False) nothing is collected.
+    `touched` orders and `new_fills` collect what changed until the projection takes it; where there is
+    none (`projected` is False) nothing is collected.
     """
 
     def __init__(
@@ -296,6 +296,19 @@ class Books(BooksView):
         if found is None:
             found = self.account.strategies[name] = StrategyTotals()
         return found
+
+    # --- for the projection ----------------------------------------------------------------------------
+
+    def take_changed(self) -> tuple[list[Order], list[Fill]]:
+        """The orders and fills that changed since they were taken last."""
+        orders, fills = [*self.touched.values()], self.new_fills
+        self.touched, self.new_fills = {}, []
+        return orders, fills
+
+    def put_back(self, orders: list[Order], fills: list[Fill]) -> None:
+        """What was taken could not be stored: it comes with what is taken next."""
+        self.touched = {order.spec.order_id: order for order in orders} | self.touched
+        self.new_fills = fills + self.new_fills
 
     # --- dump and hash ---------------------------------------------------------------------------------
 

@@ -125,17 +125,20 @@ class StateManager:
         if snapshot:
             self.check()
         account = self.status()
+        described, state_hash = self.describe(account), self.state_hash()
+        saved = books.snapshot() if snapshot else None
+        orders, fills = books.take_changed()  # last: what is taken must reach the projection
         return Changes(
             run_id=self._run_id,
             account_id=books.account.account_id,
             last_seq=account.last_seq,
             events=account.last_seq,
             pnl=decimal_text(books.profit()),
-            state_hash=self.state_hash(),
-            status=self.describe(account),
-            orders=list(books.touched.values()),
-            fills=books.new_fills,
-            snapshot=books.snapshot() if snapshot else None,
+            state_hash=state_hash,
+            status=described,
+            orders=orders,
+            fills=fills,
+            snapshot=saved,
             taken_at=self._clock.wall(),
         )
 

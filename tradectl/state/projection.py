@@ -79,15 +79,11 @@ class Projection:
             now = self._clock.monotonic()
             due = snapshot or now - self._snapshot_at >= self._snapshot_interval
             changes = self._changes(due)
-            books = self._books
-            orders, books.touched = books.touched, {}
-            fills, books.new_fills = books.new_fills, []
             try:
                 await self._sync_journal()
                 await self._store.write(changes)
             except BaseException:  # a cancel is no better than an error: they are offered again
-                books.touched = {**orders, **books.touched}
-                books.new_fills = fills + books.new_fills
+                self._books.put_back(changes.orders, changes.fills)
                 raise
             self._flushed_seq = changes.last_seq
             self._changed_by_hand = False

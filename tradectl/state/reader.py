@@ -19,7 +19,7 @@ from tradectl.documents.account import FillRow, OrderRow
 from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
-from tradectl.state.schema import refuse_other
+from tradectl.state.schema import LOCK_TIMEOUT_S, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
 
@@ -133,7 +133,7 @@ class StateReader:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
         """None for a database that has no tables yet."""
-        with closing(sqlite3.connect(self._path, timeout=5.0)) as db:
+        with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S)) as db:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
             (found,) = db.execute("PRAGMA user_version").fetchone()
@@ -147,7 +147,7 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
     if not path.exists():
         return False
     try:
-        with closing(sqlite3.connect(path, timeout=5.0)) as db, db:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db, db:
             sql = "UPDATE alerts SET status = ? WHERE id = ?"
             return db.execute(sql, (status, alert_id)).rowcount > 0
     except sqlite3.Error as error:

@@ -17,7 +17,7 @@ VERSION = 3
 LOCK_TIMEOUT_S = 5.0
 
 TABLES = """
-    CREATE TABLE runs (
+CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
     started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
     pnl TEXT NOT NULL DEFAULT '0', journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
-"""Symbols whose order book is broken: held from the moment a step was lost until a whole book comes."""
+"""A symbol whose order book lost a step, or cannot be, is restricted until a whole book comes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class BookRestrictions:
     def broken(self, symbol: str, message: str) -> None:
         if symbol not in self._broken:
             self._broken.add(symbol)
-            self._post_restriction(symbol, held=True, message=harmless(message))
+            self._post_restriction(symbol, restricted=True, message=harmless(message))
 
     def whole(self, symbol: str) -> None:
         """A whole, uncrossed book came."""
         if symbol in self._broken:
             self._broken.discard(symbol)
-            self._post_restriction(symbol, held=False)
+            self._post_restriction(symbol, restricted=False)
 
-    def _post_restriction(self, symbol: str, *, held: bool, message: str = "") -> None:
+    def _post_restriction(self, symbol: str, *, restricted: bool, message: str = "") -> None:
         self._post(
             SymbolRestricted(
                 source_component=SOURCE,
                 symbol=symbol,
                 kind=RestrictionKind.BROKEN_BOOK,
-                restricted=held,
+                restricted=restricted,
                 message=message,
             )
         )
