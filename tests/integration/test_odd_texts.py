@@ -13,7 +13,7 @@ from tests.fixtures.command import Answer, command, events_of, journals, running
 from tests.fixtures.run_inputs import Character, look, replayed, written
 from tradectl.domain.events import Command, CommandReceived
 
-STRAY = "bad \udcff"
+NOT_UTF8 = "bad \udcff"
 """What Python makes of a byte that is not UTF-8."""
 USAGE = 2
 HALTED = 6
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def straying(folder: Path, *words: str, **env: Any) -> Answer:
+def with_odd_bytes(folder: Path, *words: str, **env: Any) -> Answer:
     """The command with stray bytes among its words: not by the fork server, which speaks JSON."""
     return tradectl(folder, *words, executable=True, **env)
 
@@ -40,12 +40,12 @@ def say(folder: Path, sent: bytes) -> bytes:
 
 def test_a_run_outlives_whatever_is_said_to_it(tmp_path: Path, folder: Path) -> None:
     with running(folder, "-c", written(tmp_path, Character.CHATTER)) as run:
-        for reason in (STRAY, "x" * 100_000):
-            refused = straying(folder, "pause", "--reason", reason)
+        for reason in (NOT_UTF8, "x" * 100_000):
+            refused = with_odd_bytes(folder, "pause", "--reason", reason)
             assert (refused.code, "Traceback" in refused.err) == (USAGE, False)
             assert len(refused.complaint()) < 1_100
-        for words in (["alerts", "ack", STRAY], ["alerts", "resolve", "x" * 10_000]):
-            assert straying(folder, *words).complaint()
+        for words in (["alerts", "ack", NOT_UTF8], ["alerts", "resolve", "x" * 10_000]):
+            assert with_odd_bytes(folder, *words).complaint()
         for sent in (b"\xff\n", b'{"v":2,"command":"pause","reason":"\\udcff"}\n', b'{"v":2,'):
             assert b'"ok":false' in say(folder, sent)
         assert run.process.poll() is None
@@ -61,37 +61,39 @@ def test_a_run_outlives_whatever_is_said_to_it(tmp_path: Path, folder: Path) -> 
 
 def test_an_emergency_stop_works_whatever_its_reason(tmp_path: Path, folder: Path) -> None:
     with running(folder, "-c", written(tmp_path, Character.CHATTER)) as run:
-        receipt = straying(
-            folder, "emergency-stop", "--json", "--reason", STRAY + "x" * 5_000
+        receipt = with_odd_bytes(
+            folder, "emergency-stop", "--json", "--reason", NOT_UTF8 + "x" * 5_000
         ).document()
         assert (receipt["confirmed"], receipt["method"]) == (True, "control")
         assert receipt["reason"].startswith("bad ?xxx")
         assert len(receipt["reason"]) == 500
         assert run.end().code == HALTED
     assert replayed(folder).verified
-    again = straying(folder, "emergency-stop", "--json", "--reason", STRAY)
+    again = with_odd_bytes(folder, "emergency-stop", "--json", "--reason", NOT_UTF8)
     assert again.document()["method"] == "direct"
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["run", "--headless", "--duration", "0.1", "--symbol", STRAY],
-        ["run", "--headless", "--duration", "0.1", "--strategy", f"{STRAY}.py:S"],
-        ["run", "--headless", "--data", f"{STRAY}.csv"],
-        ["config", "set", "seed", STRAY],
-        ["replay", STRAY],
-        [STRAY],
+        ["run", "--headless", "--duration", "0.1", "--symbol", NOT_UTF8],
+        ["run", "--headless", "--duration", "0.1", "--strategy", f"{NOT_UTF8}.py:S"],
+        ["run", "--headless", "--data", f"{NOT_UTF8}.csv"],
+        ["config", "set", "seed", NOT_UTF8],
+        ["replay", NOT_UTF8],
+        [NOT_UTF8],
     ],
 )
 def test_stray_bytes_are_wrong_usage(folder: Path, words: list[str]) -> None:
-    refused = straying(folder, *words)
+    refused = with_odd_bytes(folder, *words)
     assert refused.code == USAGE
     assert refused.complaint().endswith(" is not UTF-8 text")
 
 
 def test_stray_bytes_in_the_environment_are_wrong_usage(folder: Path, tmp_path: Path) -> None:
-    refused = straying(folder, "run", "--headless", "--duration", "0.1", TRADECTL__SYMBOLS=STRAY)
+    refused = with_odd_bytes(
+        folder, "run", "--headless", "--duration", "0.1", TRADECTL__SYMBOLS=NOT_UTF8
+    )
     assert refused.code == USAGE
     assert refused.complaint() == "tradectl: TRADECTL__SYMBOLS: not UTF-8 text"
     named = command(

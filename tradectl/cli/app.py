@@ -82,7 +82,7 @@ app.add_typer(
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
     _open_missing_streams()
-    sys.exit(_refuse_stray_bytes() or _run())
+    sys.exit(_refuse_what_is_not_utf8() or _run())
 
 
 def _open_missing_streams() -> None:
@@ -93,7 +93,7 @@ def _open_missing_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
-def _refuse_stray_bytes() -> int:
+def _refuse_what_is_not_utf8() -> int:
     """An argument that is no text could be written down nowhere. Only an emergency stop goes on."""
     words = sys.argv[1:]
     odd = next((word for word in words if not is_utf8(word)), None)
