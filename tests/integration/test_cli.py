@@ -49,6 +49,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "not.toml").write_text("[risk\n")
     (folder / "live.toml").write_text("mode = 'live'\n")
     (folder / "link").symlink_to(folder / "folder")
+    (folder / "shared").mkdir()
+    (folder / "shared").chmod(0o1777)
     return folder
 
 
@@ -106,6 +108,7 @@ MISTAKES = [
     ("run -c live.toml", USAGE, 'live.toml: mode: "live" needs an [[exchanges]] table'),
     ("run -c binary", USAGE, "binary: not a text file"),
     ("run --state-dir good.csv", USAGE, "'good.csv' is a file"),
+    ("run --state-dir=", USAGE, "expected the name of a folder, got ''"),
     ("run --state-dir link", FAILED, "link is a symbolic link"),
     ("status --state-dir link", FAILED, "link is a symbolic link"),
     ("emergency-stop --state-dir good.csv", USAGE, "'good.csv' is a file"),
@@ -113,6 +116,8 @@ MISTAKES = [
     ("emergency-stop --timeout 0", USAGE, "'--timeout'"),
     ("orders --limit 0", USAGE, "'--limit'"),
     ("alerts ack nope", USAGE, "no alert has the id 'nope'"),
+    ("alerts ack \udcff", USAGE, r"no alert has the id '\udcff'"),
+    ("run --state-dir shared", FAILED, "shared belongs to everybody"),
     ("alerts resolve nope", USAGE, "no alert has the id 'nope'"),
     ("alerts --severity loud", USAGE, "expected one of info, warning, error, critical, got 'loud'"),
     ("alerts nope", USAGE, "No such command 'nope'"),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.fixtures.command import (
     wait_until,
 )
 from tests.fixtures.documents import as_json
+from tests.fixtures.journal import write_unversioned
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
@@ -305,6 +307,30 @@ def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:
     answer, receipt = emergency_stop(folder)
     assert (answer.code, receipt["confirmed"], receipt["method"]) == (0, True, "direct")
     assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
+
+
+def test_an_account_of_another_version_is_latched_and_what_is_left_is_not_said_to_be_none(
+    folder: Path,
+) -> None:
+    tradectl(folder, "run", "--headless", "--duration", "0.1")
+    write_unversioned(journals(folder)[-1])
+    with closing(sqlite3.connect(folder / "state.db")) as db:
+        db.execute("PRAGMA user_version = 2")
+    answer, receipt = emergency_stop(folder)
+    assert (answer.code, receipt["latched"], receipt["confirmed"]) == (NOT_CONFIRMED, True, False)
+    assert "has format 1.1" in receipt["error"]
+    assert "positions   none known of" in tradectl(folder, "emergency-stop").out
+    assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
+    tradectl(folder, "clear-halt", "--confirm")
+    for words in (["run", "--headless"], ["reconcile"]):
+        refused = tradectl(folder, *words)
+        assert refused.code == 1
+        assert "has format 1.1" in refused.complaint()
+        assert "--state-dir" in refused.complaint()
+    for words in (["run", "--headless", "--fresh"], ["status"], ["alerts", "ack", "a1"]):
+        refused = tradectl(folder, *words)
+        assert refused.code == 1
+        assert "state.db has schema 2" in refused.complaint()
 
 
 def test_what_cannot_be_finished_is_named_with_the_reason(trading: Running, folder: Path) -> None:

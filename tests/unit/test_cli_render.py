@@ -466,6 +466,7 @@ def test_a_receipt_that_is_not_confirmed_says_so_aloud() -> None:
     output = shown(receipt({"latched": True, "latched_ms": 2, "open_orders_left": ["r-3"]}))
     assert "NOT CONFIRMED" in output
     assert "orders left r-3" in output
+    assert "positions   none known of" in output
     assert "NOT LATCHED" in shown(receipt({}))
 
 

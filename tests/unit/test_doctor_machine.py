@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.fixtures.journal import write_unversioned
 from tradectl.config.settings import Settings
 from tradectl.doctor.machine import (
     GIB,
     MIB,
+    account,
     config_file,
     configuration,
     directory_of_state,
@@ -173,6 +177,20 @@ def test_a_latch_that_is_not_at_its_full_size_is_warned_of(state_dir: StateDir) 
     assert reported(latch_file(state_dir))[0] is WARNED
     (state_dir.path / "halt").write_bytes(b"")
     assert reported(latch_file(state_dir))[0] is WARNED
+
+
+def test_an_account_of_another_version_fails(state_dir: StateDir) -> None:
+    assert reported(account(state_dir))[0] is PASSED
+    with closing(sqlite3.connect(state_dir.db)) as db:
+        db.execute("PRAGMA user_version = 2")
+    verdict, words = reported(account(state_dir))
+    assert verdict is FAILED
+    assert "state.db has schema 2" in words
+    state_dir.db.unlink()
+    write_unversioned(state_dir.journals / "20260101T000000000-0001.jsonl")
+    verdict, words = reported(account(state_dir))
+    assert verdict is FAILED
+    assert "has format 1.1" in words
 
 
 def test_another_process_is_warned_of_and_this_one_is_none(

@@ -18,12 +18,13 @@ from tests.fixtures.journal import (
     ReaderAnswer,
     read_journal,
     write_journal,
+    write_unversioned,
 )
 from tradectl.domain.errors import JournalDamaged, JournalError
-from tradectl.domain.events import Record
+from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.journal import reader as journal_reader
 from tradectl.journal.reader import JournalReader, read_header
-from tradectl.journal.writer import make_seal
+from tradectl.journal.writer import FORMAT, make_seal
 
 
 @pytest.fixture(scope="module")
@@ -295,9 +296,22 @@ def test_a_journal_of_another_format_is_refused_by_name_with_advice(
 ) -> None:
     write_journal(tmp_path / "r.jsonl")
     monkeypatch.setattr(journal_reader, name, read)
-    reads = rf"this tradectl reads ({read}\.2|1\.{read}): use the tradectl 0\.1\.0 that wrote it"
+    reads = rf"this tradectl reads ({read}\.2|1\.{read}): use the tradectl that wrote it"
     with pytest.raises(JournalError, match=rf"has format 1\.2, and {reads}"):
         JournalReader(tmp_path / "r.jsonl")
+
+
+def test_a_header_that_names_no_version_is_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    write_unversioned(path)
+    reads = rf"this tradectl reads {FORMAT}\.{WIRE_VERSION}"
+    with pytest.raises(JournalError, match=rf"has format 1\.1, and {reads}"):
+        JournalReader(path)
+
+
+def test_a_header_names_its_versions(tmp_path: Path) -> None:
+    whole = write_journal(tmp_path / "r.jsonl")
+    assert f'"format":{FORMAT},"wire":{WIRE_VERSION}'.encode() in whole.splitlines()[0]
 
 
 @given(st.binary(max_size=200))

@@ -12,12 +12,23 @@ import typer
 
 from tradectl.domain.errors import UsageError
 
+
+def _folder(text: str) -> Path:
+    """Nothing at all is what a variable that was never set comes to, and not the folder one is in."""
+    if not text:
+        raise typer.BadParameter("expected the name of a folder, got ''")
+    if Path(text).is_file():
+        raise typer.BadParameter(f"expected a folder; {text!r} is a file")
+    return Path(text)
+
+
 StateDirOption = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
         help="Where the account lives. Default: TRADECTL_STATE_DIR, else the platform's state folder.",
-        file_okay=False,
+        parser=_folder,
+        metavar="<dir>",
         show_default=False,
     ),
 ]

@@ -103,7 +103,10 @@ def understand(line: bytes) -> tuple[str, Request]:
         if not isinstance(request, dict) or "v" not in request:
             raise UsageError("expected an object with `v`, `command` and its arguments")
         if request["v"] != VERSION:
-            raise UsageError(f"this process speaks version {VERSION} of the protocol")
+            raise UsageError(
+                f"the process that runs here speaks version {VERSION} of the protocol: "
+                "use the tradectl that started it"
+            )
         command = request.get("command")
         if not isinstance(command, str) or command not in COMMANDS:
             raise UsageError(f"expected one of the commands {', '.join(sorted(COMMANDS))}")

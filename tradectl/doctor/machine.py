@@ -15,9 +15,11 @@ from pathlib import Path
 from tradectl.config.settings import Settings
 from tradectl.doctor.finding import failed, passed, warned
 from tradectl.documents.operations import Finding
-from tradectl.domain.errors import StateError, UsageError
+from tradectl.domain.errors import JournalError, StateError, UsageError
+from tradectl.recovery.recovery import CONTINUED, last_journal
 from tradectl.state.directory import StateDir
 from tradectl.state.latch import SIZE
+from tradectl.state.reader import StateReader
 from tradectl.strategy.catalog import find
 
 MIB, GIB = 1024**2, 1024**3
@@ -34,6 +36,7 @@ def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -
         directory,
         halt(state_dir),
         latch_file(state_dir),
+        account(state_dir),
         instance(state_dir),
         disk(state_dir.path),
     ]
@@ -112,7 +115,7 @@ def halt(state_dir: StateDir) -> Finding:
         return passed("halt", "not halted")
     return failed(
         "halt",
-        f"halted since {found.since or 'an unknown time'}: {found.reason}",
+        str(found),
         "look into it, then "
         f"`tradectl clear-halt --confirm --state-dir {_quoted(state_dir.path)}` allows trading",
     )
@@ -134,6 +137,17 @@ def latch_file(state_dir: StateDir) -> Finding:
             name, f"{path} is not at its full size", "the next run makes it so: keep disk free"
         )
     return passed(name, "at its full size: it can be set on a full disk")
+
+
+def account(state_dir: StateDir) -> Finding:
+    """What the runs before left must be of a version that the next one can go on with."""
+    try:
+        run = StateReader(state_dir.db).last_run()
+        for kind in CONTINUED:
+            last_journal(state_dir, kind)
+    except (StateError, JournalError) as error:
+        return failed("account", str(error), "name another folder with --state-dir")
+    return passed("account", f"that of run {run.run_id}" if run is not None else "a new one")
 
 
 def instance(state_dir: StateDir) -> Finding:
@@ -180,5 +194,5 @@ def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-__all__ = ["config_file", "configuration", "directory_of_state", "disk", "halt", "instance",
+__all__ = ["account", "config_file", "configuration", "directory_of_state", "disk", "halt", "instance",
            "latch_file", "machine", "other_instance", "strategies"]  # fmt: skip

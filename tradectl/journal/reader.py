@@ -24,6 +24,7 @@ from tradectl.journal.writer import (
     Header,
     HeaderLine,
     SealLine,
+    VersionsLine,
     make_seal,
 )
 
@@ -120,16 +121,20 @@ class JournalReader:
         first = next(self._groups, None)
         if first is None:
             raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
+        line = first[1][0]
         try:
-            header = msgspec.json.decode(first[1][0], type=HeaderLine).header
+            self._refuse_other(line)
+            return msgspec.json.decode(line, type=HeaderLine).header
         except msgspec.DecodeError as error:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
-        if (header.format, header.wire) != (FORMAT, WIRE_VERSION):
+
+    def _refuse_other(self, header_line: bytes) -> None:
+        found = msgspec.json.decode(header_line, type=VersionsLine).header
+        if (found.format, found.wire) != (FORMAT, WIRE_VERSION):
             raise JournalError(
-                f"{self.path} has format {header.format}.{header.wire}, and this tradectl reads "
-                f"{FORMAT}.{WIRE_VERSION}: use the tradectl {header.program} that wrote it"
+                f"{self.path} has format {found.format}.{found.wire}, and this tradectl reads "
+                f"{FORMAT}.{WIRE_VERSION}: use the tradectl that wrote it"
             )
-        return header
 
     def _read_groups(self) -> Generator[tuple[int, list[bytes]], None, None]:
         """Lines between seals, each group checked against its seal before it is handed out."""

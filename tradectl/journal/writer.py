@@ -29,9 +29,10 @@ from tradectl.domain.events import WIRE_VERSION, Record
 FORMAT = 1
 
 
-class Header(Struct, omit_defaults=True):
+class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective
-    configuration without secrets; `strategies` name -> hash of its source."""
+    configuration without secrets; `strategies` name -> hash of its source. `format` and `wire`, the
+    versions of the lines and of the events in them, are always written."""
 
     run_id: str
     program: str
@@ -47,6 +48,17 @@ class Header(Struct, omit_defaults=True):
     continues: str = ""
     format: int = FORMAT
     wire: int = WIRE_VERSION
+
+
+class Versions(Struct):
+    """What the header of any version can be asked for. One that names no versions is of the first."""
+
+    format: int = 1
+    wire: int = 1
+
+
+class VersionsLine(Struct):
+    header: Versions
 
 
 class Footer(Struct, omit_defaults=True):

@@ -277,7 +277,7 @@ def _failed(
 def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
     """What may still be open: by the journal, or where that cannot be read, by the database."""
     if recovered is None:
-        with contextlib.suppress(TradectlError):
+        with contextlib.suppress(Exception):  # whatever is broken, there must be a receipt
             recovered = recover(state_dir)
     if recovered is not None:
         return _left(recovered)

@@ -78,11 +78,14 @@ class Inspector:
 
         Raises UsageError for an id that no alert has.
         """
+        unknown = UsageError(f"no alert has the id {alert_id!r}: see `tradectl alerts --all`")
+        if not alert_id.isprintable():  # and nothing that could be sent or looked up
+            raise unknown
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
             ask(self._dir.socket, command, Done, timeout=ANSWER_S, alert_id=alert_id)
             return
         if not change_alert(self._dir.db, alert_id, status):
-            raise UsageError(f"no alert has the id {alert_id!r}: see `tradectl alerts --all`")
+            raise unknown
 
     def _account(self) -> str:
         """The account of the newest run; the database is brought up to date first."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import JournalDamaged, StateError
+from tradectl.domain.errors import JournalDamaged, JournalError, StateError
 from tradectl.domain.orders import Order
 from tradectl.domain.text import harmless
 from tradectl.journal.event_log import read_log
@@ -76,6 +76,8 @@ def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
     except JournalDamaged as error:
         message = f"{error}; `tradectl run --fresh` opens a new account"
         raise JournalDamaged(message, error.seq) from error
+    except JournalError as error:
+        raise JournalError(f"{error}, or name another --state-dir") from error
 
 
 def recover_from(path: Path, reader: StateReader) -> Recovered:

@@ -98,8 +98,7 @@ def _refuse_if_halted(state_dir: StateDir) -> None:
     halt = state_dir.latch.read()
     if halt is not None:
         raise Halted(
-            f"halted since {halt.since}: {halt.reason}; "
-            "look into it, then `tradectl clear-halt --confirm` lets it trade again"
+            f"{halt}; look into it, then `tradectl clear-halt --confirm` lets it trade again"
         )
 
 

@@ -75,6 +75,10 @@ class StateDir:
             )
         if not stat.S_ISDIR(found.st_mode):
             raise StateError(f"the state directory {self.path} is not a directory")
+        if found.st_mode & stat.S_ISVTX:
+            raise StateError(
+                f"the state directory {self.path} belongs to everybody: name a folder of your own"
+            )
         if found.st_uid != os.getuid():
             raise StateError(
                 f"the state directory {self.path} belongs to another user: name your own"

@@ -51,6 +51,9 @@ class Halt(Struct, frozen=True):
     reason: str
     since: str
 
+    def __str__(self) -> str:
+        return f"halted since {self.since or 'an unknown time'}: {self.reason}"
+
     @property
     def flatten(self) -> bool:
         """Orders that close positions may still leave."""

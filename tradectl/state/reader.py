@@ -136,10 +136,15 @@ class StateReader:
         with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S)) as db:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
-            (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found:
-                refuse_other(found, self._path)
-            yield db if found else None
+            yield db if _has_tables(db, self._path) else None
+
+
+def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
+    """Raises StateError where they are of another version."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found:
+        refuse_other(found, path)
+    return bool(found)
 
 
 def change_alert(path: Path, alert_id: str, status: str) -> bool:
@@ -148,6 +153,8 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
         return False
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db, db:
+            if not _has_tables(db, path):
+                return False
             sql = "UPDATE alerts SET status = ? WHERE id = ?"
             return db.execute(sql, (status, alert_id)).rowcount > 0
     except sqlite3.Error as error:

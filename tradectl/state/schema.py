@@ -51,14 +51,14 @@ CREATE TABLE snapshots (
 """
 
 
-def prepare(db: sqlite3.Connection) -> None:
+def prepare(db: sqlite3.Connection, path: Path | str) -> None:
     """Make the tables, in one transaction, where there are none. Raises StateError for a database of
     another version."""
     (found,) = db.execute("PRAGMA user_version").fetchone()
     if not found:
         db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     else:
-        refuse_other(found, "state.db")
+        refuse_other(found, path)
 
 
 def refuse_other(found: int, path: Path | str) -> None:

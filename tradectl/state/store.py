@@ -130,7 +130,7 @@ class Store:
 def _prepare(path: str, lock_timeout: float) -> None:
     """Make the tables, by a connection that is closed whatever comes: aiosqlite's would stay open."""
     with closing(connect(path, timeout=lock_timeout)) as db:
-        prepare(db)
+        prepare(db, path)
 
 
 class Insert(NamedTuple):

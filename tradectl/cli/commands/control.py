@@ -114,9 +114,7 @@ def clear_halt(
     directory.check()
     halt = directory.latch.read()
     if halt is not None and not confirm:
-        raise UsageError(
-            f"halted since {halt.since}: {halt.reason}; add --confirm to allow trading again"
-        )
+        raise UsageError(f"{halt}; add --confirm to allow trading again")
     if halt is not None:
         with directory.owned():
             directory.latch.clear()

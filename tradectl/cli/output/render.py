@@ -176,9 +176,13 @@ def _halted(halt: Halt | None) -> list[Text]:
         return []
     why = harmless(halt.reason or "no reason given")
     return [
-        Text(f"HALTED since {figures.moment(halt.since)} UTC: {why}", LOUD),
+        Text(f"HALTED since {_since(halt)}: {why}", LOUD),
         Text("trading is refused until `tradectl clear-halt --confirm`", DIM),
     ]
+
+
+def _since(halt: Halt) -> str:
+    return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
 
 
 def _restricted(rows: Iterable[RestrictionRow]) -> list[Text]:

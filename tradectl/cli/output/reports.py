@@ -98,11 +98,18 @@ def receipt(receipt: Receipt) -> RenderableType:
         ("orders left", receipt.open_orders_left),
         ("positions", receipt.positions_left),
     ):
-        parts.append(line(name, Cell(names(left), WARN if left else GOOD)))
+        parts.append(line(name, _left(receipt, left)))
     if receipt.dust:
         parts.append(line("dust", Cell(f"{names(receipt.dust)}: too little to be sold", DIM)))
     parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
     return Group(*parts)
+
+
+def _left(receipt: Receipt, left: list[str]) -> Cell:
+    """What nobody could look up is not said to be none."""
+    if left or receipt.confirmed:
+        return Cell(names(left), WARN if left else GOOD)
+    return Cell("none known of", WARN)
 
 
 def _is_stopped(receipt: Receipt) -> Text:

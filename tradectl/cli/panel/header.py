@@ -77,8 +77,9 @@ def restrictions(status: LiveStatus, width: int) -> list[Line]:
 def halt(status: LiveStatus, width: int) -> list[Line]:
     """A red line while trading is halted, a yellow one while it is paused; else nothing."""
     if halt := status.halt:
-        since = (figures.moment if width >= 100 else figures.clock)(halt.since)
-        text = f"  since {since} UTC: {harmless(halt.reason or 'no reason given', width)}"
+        moment = figures.moment if width >= 100 else figures.clock
+        since = f"{moment(halt.since)} UTC" if halt.since else "an unknown time"
+        text = f"  since {since}: {harmless(halt.reason or 'no reason given', width)}"
         hint = "   `tradectl clear-halt --confirm` ends it"
         text += hint if len(text) + len(hint) <= width else ""
         return [drawn([Cell(text, HALT_LINE)], width, Cell(" ", HALT_LINE))]
