@@ -89,6 +89,7 @@ MISTAKES = [
         "quoted in BTC and USDT cannot share an account",
     ),
     ("run --symbol BTCUSDT --symbol ETHBTC", USAGE, "ETHBTC is quoted in BTC, the account in USDT"),
+    ("run --symbol BTCUSTD", USAGE, "simulated market has no 'BTCUSTD': did you mean 'BTCUSDT'?"),
     ("run --strategy ema-cros", USAGE, "no strategy 'ema-cros': did you mean 'ema-cross'?"),
     ("run --strategy missing.py:Keen", USAGE, "missing.py: No such file"),
     ("run --strategy mine.py", USAGE, "expected mine.py:ClassName"),

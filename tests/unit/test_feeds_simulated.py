@@ -16,7 +16,7 @@ from tradectl.domain.instruments import BUILT_IN, Instrument
 from tradectl.domain.money import is_multiple
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import PacedFeed
-from tradectl.feeds.simulated import CATCH_UP, SimulatedMarket
+from tradectl.feeds.simulated import CATCH_UP, SimulatedMarket, check_simulated
 
 START = 1_723_161_255 * SECOND
 THREE = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -162,3 +162,13 @@ def test_a_market_needs_symbols_and_ticks() -> None:
         SimulatedMarket((), 7, START)
     with pytest.raises(UsageError, match="0 ticks a second"):
         SimulatedMarket(("BTCUSDT",), 7, START, 0)
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSTD", "btcusdt", "USDT", "FOOBAR", "BTCUSDTT"])
+def test_a_mistyped_symbol_is_not_invented(symbol: str) -> None:
+    with pytest.raises(UsageError, match=f"the simulated market has no '{symbol}': .*known: BTCUSDT"):
+        check_simulated(["ETHUSDT", symbol])
+
+
+def test_any_coin_with_its_quote_can_be_invented() -> None:
+    check_simulated(["BTCUSDT", "COIN7USDT", "ETHBTC", "SOLUSDT_PERP"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,21 @@ def test_any_journal_reads_back_as_it_was_written(
     assert read_journal(path) == ReaderAnswer(
         HEADER, [r for g in groups for r in g], FOOTER if clean else None, False
     )
+
+
+def test_a_gzipped_journal_is_read_as_it_is(folder: Path, whole: bytes) -> None:
+    put_away = gzip.compress(whole)
+    assert reported(folder, put_away) == reported(folder, whole)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:30] + b"\0\0\0" + b[33:]])
+def test_a_broken_archive_is_no_torn_tail(
+    folder: Path, whole: bytes, damage: Callable[[bytes], bytes]
+) -> None:
+    path = folder / "broken.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(whole)))
+    with pytest.raises(JournalError, match="is a broken gzip file"):
+        [*JournalReader(path).records()]
 
 
 def test_the_header_can_be_read_alone(folder: Path, whole: bytes) -> None:

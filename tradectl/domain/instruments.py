@@ -45,8 +45,7 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     @classmethod
     def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
         """An instrument with steps of 1e-8, its quote currency read from the symbol's end."""
-        name = symbol.upper().removesuffix("_PERP")
-        quote = next((q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q), "USDT")
+        quote = quote_in(symbol) or "USDT"
         step = Decimal("1e-8")
         return cls(symbol, quote, step, step, MIN_NOTIONAL.get(quote, Decimal(5)), kind)
 
@@ -64,6 +63,12 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         """Less than an exchange takes as an order; without a mark, less than one lot."""
         size = self.floor_quantity(quantity)
         return not size or (mark is not None and size * mark < self.min_notional)
+
+
+def quote_in(symbol: str) -> str | None:
+    """The currency that a symbol such as ETHBTC or BTCUSDT_PERP ends with."""
+    name = symbol.upper().removesuffix("_PERP")
+    return next((q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q), None)
 
 
 def _spot(symbol: str, tick: str, lot: str) -> Instrument:
@@ -107,4 +112,4 @@ class Instruments:
         return list(self._by_symbol.values())
 
 
-__all__ = ["BUILT_IN", "Instrument", "InstrumentKind", "Instruments"]
+__all__ = ["BUILT_IN", "Instrument", "InstrumentKind", "Instruments", "quote_in"]

@@ -19,8 +19,9 @@ from random import Random
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
-from tradectl.domain.instruments import BUILT_IN, Instrument
+from tradectl.domain.instruments import BUILT_IN, Instrument, quote_in
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import BATCH_SIZE
 
@@ -52,6 +53,18 @@ QUOTE_NOTIONAL, TRADE_NOTIONAL, SIZE_SPREAD = 8_000.0, 800.0, 1.2
 """Median sizes in the quote currency, and the deviation of their logarithm."""
 FOLLOWERS = 0.2
 """Takers follow the last move this much more often than they go against it."""
+
+
+def check_simulated(symbols: Iterable[str]) -> None:
+    """Anything can be invented, and what is only mistyped should not be: a symbol is a coin and what it is
+    quoted in, in capitals. Raises UsageError."""
+    for symbol in symbols:
+        if quote_in(symbol) is None or symbol != symbol.upper():
+            raise UsageError(
+                f"the simulated market has no {harmless(symbol)!r}: "
+                f"{suggest(symbol.upper(), BUILT_IN)}; expected a coin in capitals with what it is "
+                "quoted in, or one that is described under instruments"
+            )
 
 
 class SimulatedMarket:

@@ -7,11 +7,13 @@ and the reader says so (`torn`). A line that does not match its seal is damage, 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 from zlib import crc32
+from zlib import error as ZlibError
 
 import msgspec
 
@@ -34,6 +36,7 @@ FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, b'{"header":')
 LONGEST_LINE = 64 * 1024 * 1024
 BLOCK = 256 * 1024
+GZIP = b"\x1f\x8b"
 
 
 class NotBegun(JournalError):
@@ -41,7 +44,7 @@ class NotBegun(JournalError):
 
 
 class JournalReader:
-    """The file `path` as a header, groups of records and perhaps a footer.
+    """The file `path`, gzipped or not, as a header, groups of records and perhaps a footer.
 
     `footer` is None until the end of a run that ended cleanly; `torn` tells, at the end of the file,
     that an unfinished tail was dropped. Raises JournalError for a file that is no journal and
@@ -139,14 +142,14 @@ class JournalReader:
     def _read_groups(self) -> Generator[tuple[int, list[bytes]], None, None]:
         """Lines between seals, each group checked against its seal before it is handed out."""
         try:
-            file = self.path.open("rb")
+            file = _opened(self.path)
         except OSError as error:
             raise JournalError(f"cannot read the journal {self.path}: {error.strerror}") from error
         with file:
             file.seek(self._offset)
             pending: list[bytes] = []
             whole = False
-            for line in _lines(file):
+            for line in _lines(file, self.path):
                 if line.startswith(SEAL) and line.endswith(b"\n"):
                     last = self._check(pending, line)
                     self._offset += sum(map(len, pending)) + len(pending) + len(line)
@@ -190,9 +193,21 @@ class JournalReader:
         )
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    while line := file.readline(LONGEST_LINE):
-        yield line
+def _opened(path: Path) -> IO[bytes]:
+    """A journal that was put away is read as it is."""
+    file = path.open("rb")
+    if file.peek(len(GZIP)).startswith(GZIP):
+        file.close()
+        return gzip.open(path)
+    return file
+
+
+def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    try:
+        while line := file.readline(LONGEST_LINE):
+            yield line
+    except (gzip.BadGzipFile, EOFError, ZlibError) as error:
+        raise JournalError(f"{path} is a broken gzip file: {error}") from error
 
 
 def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Record]:

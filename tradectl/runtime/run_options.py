@@ -18,7 +18,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.states import TradingState
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.feeds.simulated import SimulatedMarket
+from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
@@ -83,6 +83,8 @@ def open_feed(options: RunOptions, now: int) -> RecordedFeed | SimulatedMarket:
             now_ns=now,
         )
     symbols = options.symbols or options.settings.symbols
+    described = {instrument.symbol for instrument in options.settings.instruments}
+    check_simulated(symbol for symbol in symbols if symbol not in described)
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second)
 
 
