@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.config.edit import set_key, with_key
+from tradectl.config.file import write_text
 from tradectl.config.load import load_settings
 from tradectl.config.template import template
 from tradectl.domain.errors import ConfigError
@@ -171,6 +172,11 @@ def test_a_bad_value_can_be_mended(file: Path) -> None:
     file.write_text("[risk]\nmax_leverage = -5 # oops\n")
     set_key(file, "risk.max_leverage", "3")
     assert file.read_text() == "[risk]\nmax_leverage = 3 # oops\n"
+
+
+def test_a_new_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    write_text(tmp_path / "new.toml", "seed = 1\n")
+    assert stat.S_IMODE((tmp_path / "new.toml").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])

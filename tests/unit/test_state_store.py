@@ -40,6 +40,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
+async def test_its_files_are_its_owner_s_alone(store: Store, path: Path) -> None:
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {"state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}
+
+
 def workers() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if "_connection_worker" in t.name]
 

@@ -20,6 +20,7 @@ from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
 
 LARGEST = 1024 * 1024
+PRIVATE = 0o600
 _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
@@ -69,7 +70,8 @@ def refuse_secrets(value: object, where: str, place: Place = ()) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` in the place of `path` at once; a file that was there keeps its mode.
+    """Put `text` in the place of `path` at once; a file that was there keeps its mode, a new one
+    is its owner's alone.
 
     Raises ConfigError when that cannot be.
     """
@@ -78,7 +80,7 @@ def write_text(path: Path, text: str) -> None:
         there = target.exists()
         if there and not os.access(target, os.W_OK):
             raise ConfigError(f"{path}: cannot be written: it is read-only")
-        _replace(target, text, stat.S_IMODE(target.stat().st_mode) if there else _new_file_mode())
+        _replace(target, text, stat.S_IMODE(target.stat().st_mode) if there else PRIVATE)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -95,13 +97,6 @@ def _replace(target: Path, text: str, mode: int) -> None:
     except BaseException:  # whatever happened, nothing half-written stays behind
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _new_file_mode() -> int:
-    """What the user's umask makes of a new file; the temporary one is private."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _where(error: tomllib.TOMLDecodeError, text: str) -> str:

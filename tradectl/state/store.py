@@ -7,9 +7,10 @@ changes and offers them again.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,7 +129,10 @@ class Store:
 
 
 def _prepare(path: str, lock_timeout: float) -> None:
-    """Make the tables, by a connection that is closed whatever comes: aiosqlite's would stay open."""
+    """Make the file, its owner's alone (SQLite gives its side files the same mode), and the tables, by
+    a connection that is closed whatever comes: aiosqlite's would stay open."""
+    with suppress(OSError):  # what is wrong with the place, SQLite says
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with closing(connect(path, timeout=lock_timeout)) as db:
         prepare(db, path)
 
