@@ -166,7 +166,9 @@ def test_a_market_needs_symbols_and_ticks() -> None:
 
 @pytest.mark.parametrize("symbol", ["BTCUSTD", "btcusdt", "USDT", "FOOBAR", "BTCUSDTT"])
 def test_a_mistyped_symbol_is_not_invented(symbol: str) -> None:
-    with pytest.raises(UsageError, match=f"the simulated market has no '{symbol}': .*known: BTCUSDT"):
+    with pytest.raises(
+        UsageError, match=f"the simulated market has no '{symbol}': .*known: BTCUSDT"
+    ):
         check_simulated(["ETHUSDT", symbol])
 
 

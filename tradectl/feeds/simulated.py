@@ -56,8 +56,8 @@ FOLLOWERS = 0.2
 
 
 def check_simulated(symbols: Iterable[str]) -> None:
-    """Anything can be invented, and what is only mistyped should not be: a symbol is a coin and what it is
-    quoted in, in capitals. Raises UsageError."""
+    """Anything can be invented, and what is only mistyped should not be: a symbol is a coin and its quote
+    currency, in capitals. Raises UsageError."""
     for symbol in symbols:
         if quote_in(symbol) is None or symbol != symbol.upper():
             raise UsageError(

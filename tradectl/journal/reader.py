@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
-from zlib import crc32
-from zlib import error as ZlibError
 
 import msgspec
 
@@ -180,7 +179,7 @@ class JournalReader:
             self._chain = chain
             return seal.last
         for index, line in enumerate(lines):
-            if crc32(line) != int.from_bytes(checksums[index * 4 : index * 4 + 4], "big"):
+            if zlib.crc32(line) != int.from_bytes(checksums[index * 4 : index * 4 + 4], "big"):
                 raise self._damaged(self.last_seq + 1 + index, "it was changed")
         raise self._damaged(
             self.last_seq + len(lines), "the lines and their seal do not belong together"
