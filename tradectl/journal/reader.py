@@ -205,7 +205,7 @@ def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
     try:
         while line := file.readline(LONGEST_LINE):
             yield line
-    except (gzip.BadGzipFile, EOFError, ZlibError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalError(f"{path} is a broken gzip file: {error}") from error
 
 
