@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pexpect
 import pyte
 import pytest
 
-from tests.fixtures.command import PATIENCE_S, environment, running, tradectl
+from tests.fixtures.command import PATIENCE_S, environment, running, tradectl, wait_until
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, replayed, written
 
@@ -22,16 +24,22 @@ SECONDS_TO_THE_FIRST_FILL = 15.0
 """It is about five; the machine may be busy."""
 
 
-class Terminal:
-    """A terminal of `width` x `height` in which a command runs."""
+UP, DOWN = b"\x1b[?1049h", b"\x1b[?1049l"
+SHELL = ("bash", "--norc", "--noprofile", "-i")
 
-    def __init__(self, width: int, height: int, *words: object) -> None:
+
+class Terminal:
+    """A terminal of `width` x `height` in which a command of tradectl runs, or another `program`."""
+
+    def __init__(
+        self, width: int, height: int, *words: object, program: Sequence[str] = TRADECTL
+    ) -> None:
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         env = {k: v for k, v in environment(TERM="xterm-256color").items() if k != "NO_COLOR"}
         self.process: pexpect.spawn[bytes] = pexpect.spawn(
-            TRADECTL[0], [*TRADECTL[1:], *map(str, words)], dimensions=(height, width), env=env
+            program[0], [*program[1:], *map(str, words)], dimensions=(height, width), env=env
         )
 
     @property
@@ -45,6 +53,19 @@ class Terminal:
             assert time.monotonic() < deadline, "\n".join(self.lines)
             self._read()
         return self.lines
+
+    def types(self, line: str, then: bytes) -> bytes:
+        """What the terminal is sent from the line on until `then` is."""
+        seen = len(self.raw)
+        self.process.sendline(line)
+        return self.sent(then, seen)
+
+    def sent(self, what: bytes, since: int) -> bytes:
+        deadline = time.monotonic() + PATIENCE_S
+        while what not in self.raw[since:]:
+            assert time.monotonic() < deadline, self.raw[since:]
+            self._read()
+        return self.raw[since:]
 
     def ends(self) -> int | None:
         """Everything to the end, and the exit code."""
@@ -65,9 +86,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(width: int, height: int, *words: object) -> Iterator[Terminal]:
+def terminal(
+    width: int, height: int, *words: object, program: Sequence[str] = TRADECTL
+) -> Iterator[Terminal]:
     """Whatever happens in it ends with it."""
-    made = Terminal(width, height, *words)
+    made = Terminal(width, height, *words, program=program)
     try:
         yield made
     finally:
@@ -111,6 +134,53 @@ def test_a_halt_from_another_terminal_ends_the_panel_with_its_code(tmp_path: Pat
         assert tradectl(folder, "emergency-stop", "--flatten").code == 0
         assert screen.ends() == 6
     assert b"halted" in screen.raw.rpartition(b"\x1b[?1049l")[2]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no shell with job control")
+def test_ctrl_z_gives_the_terminal_back_and_in_the_background_nothing_is_drawn(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "state"
+    with terminal(80, 24, program=SHELL) as screen:
+        screen.types(shlex.join([*TRADECTL, "run", "--state-dir", str(folder)]), b"RUNNING")
+        seen = len(screen.raw)
+        screen.process.sendcontrol("z")
+        assert DOWN in screen.sent(b"Stopped", seen).partition(b"Stopped")[0]
+        screen.types("bg", b"&")
+        since = last_seq(folder)
+        wait_until(lambda: last_seq(folder) > since + 50, every=0.2)  # many sheets long
+        told = screen.types("echo $((6 * 7))", b"42")
+        assert re.search(rb"\x1b\[H|\x1b\[\?1049|RUNNING", told) is None
+        told = screen.types("fg", b"RUNNING")
+        assert UP in told
+        seen = len(screen.raw)
+        screen.process.sendintr()
+        told = screen.sent(b"to recompute every decision", seen)
+        assert told.count(DOWN) == 1
+        assert b"interrupted" in told
+        screen.types("exit", b"exit")
+        assert screen.ends() == 0
+
+
+def last_seq(folder: Path) -> int:
+    found: int = tradectl(folder, "status", "--json").document()["last_seq"]
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1])
+def test_a_signal_that_ends_the_run_gives_the_terminal_back_first(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with terminal(80, 24, "run", "--state-dir", tmp_path / "state") as screen:
+        screen.shows("RUNNING")
+        if number == signal.SIGQUIT:
+            screen.process.sendcontrol("\\")
+        else:
+            screen.process.kill(number)
+        screen.ends()
+        assert screen.process.signalstatus == number
+    assert screen.raw.count(DOWN) == 1
+    assert b"RUNNING" not in screen.raw.rpartition(DOWN)[2]
 
 
 def test_a_terminal_that_obeys_nothing_gets_plain_lines(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import gzip
 import os
 import zlib
 from collections.abc import Generator, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -36,6 +36,8 @@ KNOWN = (RECORD, FOOTER, b'{"header":')
 LONGEST_LINE = 64 * 1024 * 1024
 BLOCK = 256 * 1024
 GZIP = b"\x1f\x8b"
+
+Opened = BufferedReader | gzip.GzipFile
 
 
 class NotBegun(JournalError):
@@ -192,7 +194,7 @@ class JournalReader:
         )
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> Opened:
     """A journal that was put away is read as it is."""
     file = path.open("rb")
     if file.peek(len(GZIP)).startswith(GZIP):
@@ -201,7 +203,7 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+def _lines(file: Opened, path: Path) -> Iterator[bytes]:
     try:
         while line := file.readline(LONGEST_LINE):
             yield line

@@ -9,16 +9,19 @@ a thread, so that a terminal that takes nothing (Ctrl-S, a stuck line) delays no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, cast
 
 from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.control import Control
+from rich.screen import Screen
 
 from tradectl.cli.output import figures
 from tradectl.cli.panel import header, tables
 from tradectl.cli.panel.captured_output import captured_output
 from tradectl.cli.panel.grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
+from tradectl.cli.panel.terminal import Terminal
 from tradectl.documents.run import LiveStatus
 
 WIDE = 120
@@ -76,24 +79,33 @@ class Panel:
         self._pause = 1 / refresh_per_second
 
     async def run(self, stop: asyncio.Event) -> None:
-        with captured_output(), self._screen() as screen:
+        with captured_output(), self._terminal() as terminal:
             while not stop.is_set():
-                width, height = self._console.size
-                sheet = render(self._status(), width, height)
-                await asyncio.to_thread(screen.update, sheet, refresh=True)
+                if terminal.ready():
+                    width, height = self._console.size
+                    sheet = render(self._status(), width, height)
+                    await asyncio.to_thread(self._draw, sheet)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._pause):
                         await stop.wait()
 
-    def _screen(self) -> Live:
-        return Live(
-            console=self._console,
-            screen=True,
-            transient=True,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+    @contextmanager
+    def _terminal(self) -> Iterator[Terminal]:
+        """What the console writes goes through it meanwhile."""
+        file = self._console.file
+        terminal = Terminal(file)
+        self._console.file = cast("IO[str]", terminal)
+        try:
+            with terminal.kept():
+                yield terminal
+        finally:
+            self._console.file = file
+
+    def _draw(self, sheet: RenderableType) -> None:
+        """In one write."""
+        with self._console as console:
+            console.control(Control.home())
+            console.print(Screen(sheet), end="")
 
 
 def _part(lines: list[Line], rank: int) -> list[Part]:
