@@ -95,7 +95,7 @@ class EventBus:
         """Queue one input, now: for edges that cannot wait. Market data may be shed to make room.
         Raises TypeError for what is no event that a journal can hold."""
         if event.priority is EventPriority.MARKET_DATA:
-            self.post_market([event])  # type: ignore[list-item]
+            self.post_market([event])  # type: ignore[list-item]  # its priority says so
             return
         self._inputs.put(checked(event))
         self._awake()

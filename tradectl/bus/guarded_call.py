@@ -30,7 +30,7 @@ async def answer_within(answer: Awaitable[T], timeout: float) -> T:  # noqa: ASY
     try:
         async with limit:
             return await answer
-    except Exception as error:
+    except Exception as error:  # only whether it was too late matters: the rest is raised again
         if limit.expired():
             raise CallFailed(f"no answer within {timeout:g} s") from error
         raise

@@ -121,8 +121,8 @@ def _run() -> int:
     except Exception as error:  # the last line of defence: one line for the user, whatever it is
         if os.environ.get("TRADECTL_DEBUG"):
             raise
-        if hasattr(error, "format_message"):
-            return _say_usage(error)
+        if (spell := getattr(error, "format_message", None)) is not None:
+            return _say_usage(error, spell())
         return _say(
             f"{type(error).__name__}: {error} (this is a fault of tradectl: please report it; "
             "TRADECTL_DEBUG=1 shows where)",
@@ -131,14 +131,13 @@ def _run() -> int:
     return answer if isinstance(answer, int) else 0
 
 
-def _say_usage(error: Exception) -> int:
+def _say_usage(error: Exception, message: str) -> int:
     """A usage error of the option parser, which knows its command."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(error.format_message())  # type: ignore[attr-defined]
+        typer.echo(message)
         return 2
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "tradectl"
-    message: str = error.format_message()  # type: ignore[attr-defined]
     return _say(
         f"{' '.join(message.split())} (see `{where} --help`)", getattr(error, "exit_code", 2)
     )

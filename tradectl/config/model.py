@@ -181,9 +181,9 @@ def _readable(kind: Any) -> Any:
         either = reduce(or_, map(_readable, options))
         return Annotated[either, BeforeValidator(_none)] if NoneType in options else either
     if get_origin(kind) is tuple:
-        return Annotated[tuple[_readable(get_args(kind)[0]), ...], BeforeValidator(_tuple)]  # type: ignore[misc]
+        return Annotated[tuple[_readable(get_args(kind)[0]), ...], BeforeValidator(_tuple)]  # type: ignore[misc]  # made at run time
     if get_origin(kind) is dict:
-        return dict[str, _readable(get_args(kind)[1])]  # type: ignore[misc]
+        return dict[str, _readable(get_args(kind)[1])]  # type: ignore[misc]  # made at run time
     if choices := choices_of(kind):
         return Literal[choices]
     return _SCALARS.get(kind, kind)

@@ -189,7 +189,7 @@ async def _arm_and_disarm(result: ProbeResult) -> None:
     try:
         async with asyncio.timeout(DEAD_MAN_S):
             await result.venue.arm_dead_man(result.traded, result.exchange.dead_man_seconds)
-    except BaseException:
+    except BaseException:  # a cancel, too, and it is raised again
         # it may be armed all the same; where it cannot be disarmed either it runs out over nothing
         with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(DEAD_MAN_S / 2):

@@ -15,6 +15,11 @@ def iso(ns: int) -> str:
     return f"{_whole_second(ns // SECOND)}.{ns % SECOND // 1000:06d}Z"
 
 
+def compact(ns: int) -> str:
+    """To the second, for names: `20240808T235415`."""
+    return f"{datetime.fromtimestamp(ns // SECOND, UTC):%Y%m%dT%H%M%S}"
+
+
 @lru_cache(maxsize=1024)
 def _whole_second(seconds: int) -> str:
     """Many things happen in one second, and spelling it is what takes the time."""

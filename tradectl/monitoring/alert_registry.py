@@ -28,7 +28,7 @@ class OpenAlert(Struct):
 
 
 class AlertRegistry:
-    """`changed` gets every alert that is new, counted, acknowledge or resolve; seconds as in
+    """`changed` gets every alert that is new, counted, acknowledged or resolved; seconds as in
     AlertManager."""
 
     def __init__(

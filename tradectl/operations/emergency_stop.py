@@ -195,9 +195,7 @@ class EmergencyStop:
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
             return self._finish(recovered)
-        except (
-            Exception
-        ) as error:  # one account that cannot be finished must not keep the other open
+        except Exception as error:  # one that cannot be finished must not keep the others open
             return _failed(self._dir, error, recovered)
 
     def _finish(self, recovered: Recovered) -> StopReport:

@@ -8,11 +8,9 @@ with the hash of it. What is not market data (a connection lost, a symbol silent
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import asdict
@@ -21,13 +19,14 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.config.settings import Settings
 from tradectl.documents.market import RecordingProgress, RecordingSummary
 from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, SystemEvent
-from tradectl.domain.time import MILLISECOND, SECOND, iso
+from tradectl.domain.time import compact, iso
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.journal.event_log import FileEventLog
 from tradectl.journal.writer import Footer, Header
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
+from tradectl.state.directory import new_run_id
 from tradectl.system.trading_system import BookkeepingSystem
 from tradectl.version import __version__
 
@@ -47,21 +46,12 @@ def default_path(exchange: str, symbols: Sequence[str], folder: Path, now: int) 
     named = [_NOT_IN_A_NAME.sub("", symbol) for symbol in symbols[:SYMBOLS_NAMED]]
     if len(symbols) > SYMBOLS_NAMED:
         named.append(f"and{len(symbols) - SYMBOLS_NAMED}")
-    stem = "-".join([exchange, *named, f"{_spelled(now)}Z"])
+    stem = "-".join([exchange, *named, f"{compact(now)}Z"])
     path, number = folder / f"{stem}.jsonl", 1
     while path.exists():
         number += 1
         path = folder / f"{stem}-{number}.jsonl"
     return path
-
-
-def _run_id(now: int) -> str:
-    """As those of other runs: the time with milliseconds, and what tells two of one moment apart."""
-    return f"{_spelled(now)}{now % SECOND // MILLISECOND:03d}-{os.urandom(2).hex()}"
-
-
-def _spelled(now: int) -> str:
-    return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y%m%dT%H%M%S}"
 
 
 async def record(
@@ -104,7 +94,7 @@ class Recording:
         instruments = tuple(venues[name].instrument(symbol) for symbol, name in symbols.items())
         self.settings = Settings(symbols=tuple(symbols), strategies=(), instruments=instruments)
         self.started_at = clock.now()
-        self.run_id = _run_id(self.started_at)
+        self.run_id = new_run_id(self.started_at)
         cash = self.settings.account.cash
         account = Account.open(self.run_id, instruments[0].quote, cash)
         self.path = path
@@ -206,7 +196,7 @@ class Recording:
         self._bus.post_market(events)
 
     def _hear(self, event: Event) -> None:
-        """The feed's holds and news: no data, so not in the recording."""
+        """The feed's restrictions and news: no data, so not in the recording."""
         if isinstance(event, SymbolRestricted):
             said = event.message if event.restricted else "market data is whole and fresh again"
             self._report(f"{event.symbol}: {said}")

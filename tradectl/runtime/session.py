@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tradectl.bus.clock import Clock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
-from tradectl.domain.time import MILLISECOND, SECOND, iso
+from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
 from tradectl.journal.writer import Footer, Header, sync_file
@@ -26,7 +24,7 @@ from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
-from tradectl.state.directory import StateDir
+from tradectl.state.directory import StateDir, new_run_id
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
 from tradectl.state.store import RunBegun, Store
@@ -39,7 +37,6 @@ from tradectl.system.trading_system import (
 from tradectl.version import __version__
 
 RECORDED_FLUSH_S = 1.0
-MOMENT = len("20240808T235415342")
 NO_LIMIT = 1 << 63
 
 
@@ -65,7 +62,8 @@ class Session:
         self.recovered = recovered
         self._clock = clock
         self.started_at = clock.wall()
-        self.run_id = next_run_id(state_dir, self.started_at)
+        journals = state_dir.journal_files()
+        self.run_id = new_run_id(self.started_at, journals[-1].stem if journals else "")
         if not account.account_id:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
@@ -205,14 +203,3 @@ class Session:
             changed = changes(self.state_dir, self._header)
             if changed:
                 self._report(SystemEventKind.CHANGED, changed)
-
-
-def next_run_id(state_dir: StateDir, now: int) -> str:
-    """By time, later than every run before even when the clock went back, and never two alike."""
-    spelled = datetime.fromtimestamp(now // SECOND, UTC)
-    moment = f"{spelled:%Y%m%dT%H%M%S}{now % SECOND // MILLISECOND:03d}"
-    existing = state_dir.journal_files()
-    if existing and existing[-1].stem[:MOMENT] >= moment:
-        day, clock = existing[-1].stem[:MOMENT].split("T")
-        moment = f"{day}T{int(clock) + 1:09d}"
-    return f"{moment}-{os.urandom(2).hex()}"

@@ -14,10 +14,22 @@ from pathlib import Path
 
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
+from tradectl.domain.time import MILLISECOND, SECOND, compact
 from tradectl.state.latch import HaltLatch
 from tradectl.state.lease import FileLease
 
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
+MOMENT = len("20240808T235415342")
+
+
+def new_run_id(now: int, last: str = "") -> str:
+    """By time (ns UTC, to the millisecond), later than that of the `last` run even when the clock went
+    back, and never two alike."""
+    moment = f"{compact(now)}{now % SECOND // MILLISECOND:03d}"
+    if last[:MOMENT] >= moment:
+        day, clock = last[:MOMENT].split("T")
+        moment = f"{day}T{int(clock) + 1:09d}"
+    return f"{moment}-{os.urandom(2).hex()}"
 
 
 def default_state_dir() -> Path:

@@ -26,7 +26,7 @@ class _Captured(io.TextIOBase):
         self._pieces: deque[str] = deque(maxlen=MOST_PIECES)
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there
         return self.rich_proxied_file.encoding
 
     def writable(self) -> bool:

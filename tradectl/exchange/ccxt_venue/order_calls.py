@@ -1,9 +1,9 @@
 """Orders over REST: sent, cancelled, looked for, listed, and the dead-man switch over them.
 
-ErrorRules goes by what ccxt unifies; where an exchange has more to say its quirks tell. An order that is
-looked for is found by our own id where the exchange takes it, which is the one name that holds from
-before the send to the end. Some exchanges keep stops in a book of their own, with ids of its own: both
-books are looked into, and the id of an order in it begins with `stop:`.
+What is asked goes by what ccxt unifies; where an exchange has more to say its quirks tell. An order
+that is looked for is found by our own id where the exchange takes it, which is the one name that holds
+from before the send to the end. Some exchanges keep stops in a book of their own, with ids of its own:
+both books are looked into, and the id of an order in it begins with `stop:`.
 """
 
 from __future__ import annotations

@@ -152,21 +152,21 @@ class CcxtVenue:
         that are refused."""
         await load_ccxt()
         client = make_client(self._settings, self._credentials, quirks_of(self._settings.id))
-        opened = VenueSession(
+        session = VenueSession(
             client, self._settings, self._symbols, self._credentials, self._clock, self._data
         )
         try:
-            await opened.learn()
-        except BaseException:
+            await session.learn()
+        except BaseException:  # whatever stopped it, a connection must not stay open
             await close_client(client)
             raise
-        self._session = opened
+        self._session = session
 
     async def close(self) -> None:
-        opened, self._session = self._session, None
-        if opened is not None:
-            await opened.guard.wait_closed()
-            await close_client(opened.client)
+        session, self._session = self._session, None
+        if session is not None:
+            await session.guard.wait_closed()
+            await close_client(session.client)
 
     @property
     def _at(self) -> VenueSession:

@@ -90,10 +90,12 @@ class LiveFeed:
         self._lost: set[Stream] = set()
         self._tick_filter = TickFilter(now)
         slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
+
+        def silence(name: str, channel: Channel) -> float:
+            return slow.get(name, stale_after) if _is_polled(venues[name], channel) else stale_after
+
         allowed = {
-            symbol: slow.get(name, stale_after)
-            if all(_is_polled(venues[name], channel) for channel in channels[name])
-            else stale_after
+            symbol: min((silence(name, c) for c in channels[name]), default=stale_after)
             for symbol, name in symbols.items()
         }
         self._book_restrictions = BookRestrictions(post)
@@ -109,9 +111,7 @@ class LiveFeed:
                 streamed,
                 take=self._take,
                 lost=self._on_lost,
-                silence=slow.get(name, stale_after)
-                if _is_polled(venues[name], channel)
-                else stale_after,
+                silence=silence(name, channel),
                 sleep=sleep,
                 monotonic=monotonic,
             )

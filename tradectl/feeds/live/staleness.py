@@ -1,7 +1,7 @@
 """Whether each symbol's market data is fresh: by its arrival and its own time, never by the socket's.
 
-This is what acts on stale data of a live feed, at the edge. The risk check `StaleData` asks the same of
-the books' own times, so that it replays; the monitor's `DataAge` only shows it.
+This is what acts on stale data of a live feed, at the edge. The risk check `StaleDataCheck` asks the
+same of the books' own times, so that it replays; the monitor's `DataAge` only shows it.
 
 A symbol without fresh data is restricted: nothing new is begun in it. The restriction is posted the
 moment it is known, so that it goes before the data; it is lifted by the next review after fresh data
