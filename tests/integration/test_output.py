@@ -50,7 +50,8 @@ def test_an_output_that_takes_nothing_is_no_traceback(
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 DECIMALS = (
-    "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct", "size",
+    "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
+    "max_drawdown_pct", "size",
     "entry_price", "current_price", "quantity", "filled", "price", "fee", "pnl",
 )  # fmt: skip
 TIMES = ("created_at", "time", "started_at", "ended_at", "last_heartbeat", "since")
@@ -62,6 +63,7 @@ STATUS = {
 COMPONENT = {"status", "last_heartbeat", "error_count", "message"}
 PORTFOLIO = {
     "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
+        "max_drawdown_pct",
 }  # fmt: skip
 POSITION = {
     "symbol", "side", "size", "entry_price", "current_price", "unrealized_pnl", "realized_pnl",

@@ -135,7 +135,7 @@ def test_fills_that_vanished_from_the_database_are_missed(state: Path) -> None:
         (lambda db: db.write_bytes(b"\x80junk\n" * 1000), "cannot use "),
         (
             lambda db: change_database(db.parent, "PRAGMA user_version = 99"),
-            "state.db has schema 99, and this tradectl reads 3",
+            "state.db has schema 99, and this tradectl reads 4",
         ),
     ],
     ids=["junk", "newer"],

@@ -44,6 +44,7 @@ def a_view(**changes: Any) -> View:
             "fees": "4.20",
             "margin_used": "0",
             "drawdown_pct": "0.41",
+            "max_drawdown_pct": "12.18",
         },
         "equity_history": [10000.0, 10005.5, 9990.25, 10016.06],
         "positions": [

@@ -215,6 +215,7 @@ RUN = {
     "ended_at": "2026-11-22T20:05:02Z",
     "events": 200000,
     "pnl": "-12.34",
+    "max_drawdown_pct": "12.18",
     "status": "clean",
 }
 
@@ -261,7 +262,7 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
             RUN,
             (
                 "20261122-200102 paper · recorded 2026-11-22 20:01:02 2026-11-22 20:05:02 200,000"
-                " -12.34 clean"
+                " -12.34 12.18% clean"
             ),
         ),
     ],
@@ -362,6 +363,7 @@ BOOKS = {
     "unrealized_pnl": "-8.18",
     "fees": "4.2",
     "drawdown_pct": "0.41",
+    "max_drawdown_pct": "12.18",
 }
 
 

@@ -40,9 +40,10 @@ def test_every_stored_schema_is_of_a_document() -> None:
 
 PROMISED: dict[type[Struct], str] = {
     Status: """running mode run_id state components portfolio positions open_orders bus halt last_seq
-        state_hash strategies exchanges data_age_s""",
+        state_hash strategies exchanges data_age_s max_drawdown_pct""",
     ComponentRow: "status last_heartbeat error_count message",
-    PortfolioTotals: "equity cash realized_pnl unrealized_pnl fees margin_used drawdown_pct",
+    PortfolioTotals: """equity cash realized_pnl unrealized_pnl fees margin_used drawdown_pct
+        max_drawdown_pct""",
     PositionRow: """symbol side size entry_price current_price unrealized_pnl realized_pnl""",
     OrderRow: """order_id client_order_id symbol side type quantity filled price status created_at""",
     BusFigures: "published processed failed dropped queue_depth",
@@ -54,7 +55,7 @@ PROMISED: dict[type[Struct], str] = {
         recorded_state_hash verified truncated_tail elapsed_s events_per_s""",
     Receipt: """latched latched_ms confirmed confirmed_ms method cancelled closed open_orders_left
         positions_left""",
-    Summary: "run_id exit_code journal",
+    Summary: "run_id exit_code journal max_drawdown_pct",
 }
 """What scripts rely on, whatever else becomes of the documents."""
 

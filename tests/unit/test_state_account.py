@@ -151,7 +151,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     told = (
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
-        b'"halted_at":0,"initial_cash":"100.5","marks":{},'
+        b'"halted_at":0,"initial_cash":"100.5","marks":{},"max_drawdown":"0",'
         b'"orders":[],"orders_count":0,"peak_equity":"100.5","positions":{},'
         b'"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
@@ -214,6 +214,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "halt time": lambda a: setattr(a, "halted_at", 5),
     "flattening": lambda a: setattr(a, "flattening", True),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
+    "largest drawdown": lambda a: setattr(a, "max_drawdown", a.max_drawdown + Decimal("0.1")),
     "day start": lambda a: setattr(a, "day_start_equity", a.day_start_equity + 1),
     "day": lambda a: setattr(a, "day", a.day + 1),
     "orders count": lambda a: setattr(a, "orders_count", 99),

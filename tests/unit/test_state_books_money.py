@@ -158,6 +158,46 @@ def test_there_is_no_drawdown_above_the_peak_nor_without_one(ledger: Ledger) -> 
     assert ledger.books.drawdown() == 0
 
 
+def test_the_largest_drawdown_is_kept_when_the_loss_is_won_back(ledger: Ledger) -> None:
+    ledger.trade("o1", "buy 10@100")
+    for price in ("150", "75", "149", "160", "120"):
+        ledger.tell(tick(price), RISK_CHECK)
+    assert ledger.books.drawdown() == Decimal(400) / Decimal(10_600)
+    assert ledger.books.max_drawdown() == Decimal(750) / Decimal(10_500)
+
+
+def test_the_last_price_counts_for_the_largest_drawdown(ledger: Ledger) -> None:
+    ledger.trade("o1", "buy 10@100").tell(tick("150"), RISK_CHECK, tick("50"))
+    assert (
+        ledger.books.max_drawdown() == ledger.books.drawdown() == Decimal(1_000) / Decimal(10_500)
+    )
+    ledger.tell(tick("150"))
+    assert ledger.books.max_drawdown() == 0
+
+
+PRICES = st.lists(st.tuples(st.decimals("0.01", "5000", places=2), st.booleans()), max_size=40)
+
+
+@given(st.sampled_from([(SPOT, "buy"), (PERP, "buy"), (PERP, "sell")]), PRICES)
+def test_the_largest_drawdown_is_the_worst_loss_from_a_peak_before_it(
+    held: tuple[str, str], prices: list[tuple[Decimal, bool]]
+) -> None:
+    symbol, side = held
+    ledger, seen = Ledger(), [CASH]
+    ledger.trade("o1", f"{side} 5@100", symbol)
+    for price, is_checked in prices:
+        ledger.tell(tick(str(price), symbol), *([RISK_CHECK] if is_checked else []))
+        if is_checked:
+            seen.append(CASH + Side(side).signed(Decimal(5)) * (price - 100))
+    if prices and not prices[-1][1]:
+        seen.append(CASH + Side(side).signed(Decimal(5)) * (prices[-1][0] - 100))
+    peaks = [max(seen[: n + 1]) for n in range(len(seen))]
+    worst = max((peak - equity) / peak for peak, equity in zip(peaks, seen, strict=True))
+    assert ledger.books.max_drawdown() == worst
+    again = Ledger(ledger.books.snapshot()).books
+    assert again.max_drawdown() == ledger.books.max_drawdown()
+
+
 def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -> None:
     ledger.trade("o1", "buy 10@100")
     started = []

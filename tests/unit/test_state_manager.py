@@ -118,6 +118,7 @@ async def test_the_portfolio_state_has_the_promised_figures() -> None:
         "fees": "1",
         "margin_used": "0",
         "drawdown_pct": "0",
+        "max_drawdown_pct": "0",
     }.items() <= told.items()
 
 

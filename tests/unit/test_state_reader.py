@@ -26,6 +26,7 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import DAY
 from tradectl.state.reader import StateReader, change_alert
+from tradectl.state.schema import VERSION
 from tradectl.state.store import Store
 
 
@@ -186,7 +187,7 @@ def test_a_database_of_another_version_is_refused_by_name(path: Path, version: i
     with connection(path) as db:
         db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(
-        StateError, match=f"state.db has schema {version}, and this tradectl reads 3"
+        StateError, match=f"state.db has schema {version}, and this tradectl reads {VERSION}"
     ):
         StateReader(path).runs()
 

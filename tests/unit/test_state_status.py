@@ -46,6 +46,7 @@ def test_a_portfolio_has_the_promised_names() -> None:
     told = as_json(status.portfolio_totals(ledger.books))
     assert {
         "equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "margin_used", "drawdown_pct",
+        "max_drawdown_pct",
     } <= told.keys()  # fmt: skip
     assert all(isinstance(value, str) for value in told.values())
 

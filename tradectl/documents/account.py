@@ -15,7 +15,8 @@ from tradectl.domain.orders import OrderStatus, OrderType
 
 class PortfolioTotals(Struct, kw_only=True, frozen=True):
     """`equity` is cash and what the positions are worth at the last prices. `realized_pnl` and
-    `unrealized_pnl` are before `fees`; `drawdown_pct` is from `peak_equity`, in percent."""
+    `unrealized_pnl` are before `fees`; `drawdown_pct` is from `peak_equity` to now and
+    `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak."""
 
     currency: str
     equity: Amount
@@ -26,6 +27,7 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     margin_used: Amount
     exposure: Amount
     drawdown_pct: Amount
+    max_drawdown_pct: Amount
     initial_cash: Amount
     peak_equity: Amount
     turnover: Amount
@@ -127,6 +129,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
 
     mode_reason: str = ""
     portfolio: PortfolioTotals | None = None
+    max_drawdown_pct: Amount | None = None
     positions: list[PositionRow] = []
     open_orders: list[OrderRow] = []
     strategies: list[StrategyRow] = []

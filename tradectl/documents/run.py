@@ -141,8 +141,8 @@ class LiveStatus(Status, kw_only=True, frozen=True):
 
 
 class Summary(Struct, kw_only=True, frozen=True):
-    """What a finished run has to say for itself. `pnl` is net of fees; `bad` counts rows that were not
-    traded on, by what was wrong with them."""
+    """What a finished run has to say for itself. `pnl` is net of fees, `max_drawdown_pct` of the
+    account since it was opened; `bad` counts rows that were not traded on, by what was wrong there."""
 
     run_id: str
     mode: str
@@ -157,6 +157,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     fills: int
     portfolio: PortfolioTotals
     pnl: Amount
+    max_drawdown_pct: Amount
     slippage_bps: Amount
     bad_rows: int
     bad: dict[str, int]
@@ -167,8 +168,8 @@ class Summary(Struct, kw_only=True, frozen=True):
 
 
 class RunRecord(Struct, kw_only=True, frozen=True):
-    """A run as the database has it; `pnl` is net of fees. `ended_at` is null while it runs, and after a
-    crash until the next run."""
+    """A run as the database has it; `pnl` (net of fees) and `max_drawdown_pct` are the account's at its
+    end. `ended_at` is null while it runs, and after a crash until the next run."""
 
     run_id: str
     account_id: str
@@ -179,6 +180,7 @@ class RunRecord(Struct, kw_only=True, frozen=True):
     end_reason: str | None
     events: int
     pnl: Amount
+    max_drawdown_pct: Amount
     journal: str
 
 

@@ -26,7 +26,7 @@ from msgspec import Struct
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Header(Struct):

@@ -24,7 +24,7 @@ from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun
-from tradectl.state.status import account_status
+from tradectl.state.status import account_status, max_drawdown_pct
 from tradectl.state.store import Changes, RunBegun, Store
 
 
@@ -77,6 +77,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader, now: int) ->
         last_seq=run.last_seq,
         events=run.last_seq,
         pnl=decimal_text(books.profit()),
+        max_drawdown_pct=max_drawdown_pct(books),
         state_hash=run.state_hash,
         status=msgspec.structs.replace(
             shown or Status(),

@@ -21,7 +21,7 @@ from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import Halted, TradectlError
-from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind
+from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind, TimerFired
 from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
@@ -45,6 +45,7 @@ from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
+from tradectl.state.books import END_TIMER
 from tradectl.state.directory import StateDir
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ class TradingRun(Session):
         try:
             self._tell_of_bad_rows()
             await screen.stop()
+            if self.bus.failure is None and not self.options.data:
+                self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:
                 await leave_nothing_resting(self.gateway, self.state_dir.latch)
             await self.orchestrator.stop()

@@ -26,7 +26,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
-from tradectl.state.status import fill_row, portfolio_totals
+from tradectl.state.status import fill_row, max_drawdown_pct, portfolio_totals
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -114,6 +114,7 @@ class RunStatus:
             fills=account.fills_count,
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
+            max_drawdown_pct=max_drawdown_pct(books),
             slippage_bps=self._slippage(),
             bad_rows=feed.bad_count if feed else 0,
             bad=dict(feed.bad) if feed else {},

@@ -38,7 +38,8 @@ class StrategyTotals(Struct, omit_defaults=True):
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
-    there once a real exchange has had to do with it.
+    there once a real exchange has had to do with it. `max_drawdown` is the largest share of a peak of
+    equity that was lost since the account was opened, as it was measured, 0 to 1.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -57,6 +58,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     halted_at: int = 0
     flattening: bool = False
     peak_equity: Decimal = ZERO
+    max_drawdown: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
     orders_count: int = 0

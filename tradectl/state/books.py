@@ -52,13 +52,14 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
-from tradectl.state.books_view import BooksView
+from tradectl.state.books_view import BooksView, drawdown_from
 from tradectl.state.reconciliation import ReconciliationState, compare
 
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
-RISK_TIMER = "risk"
+RISK_TIMER, END_TIMER = "risk", "end"
+"""When equity is measured: at every risk check, and as a run that others may continue ends."""
 EXTERNAL = "external"
 """The strategy that what came from outside is entered under."""
 
@@ -199,12 +200,15 @@ class Books(BooksView):
             self.account.trading_state, self.account.trading_state_reason = TradingState.RUNNING, ""
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
-        """The risk timer measures equity: the peak for the drawdown, the day's start for its loss."""
-        if event.name == RISK_TIMER:
-            equity, day = self.equity(), record.at // DAY
-            self.account.peak_equity = max(self.account.peak_equity, equity)
-            if day != self.account.day:
-                self.account.day, self.account.day_start_equity = day, equity
+        """Equity is measured: the peak and the drawdown, the day's start for its loss."""
+        if event.name in (RISK_TIMER, END_TIMER):
+            account, equity, day = self.account, self.equity(), record.at // DAY
+            peak = max(account.peak_equity, equity)
+            lost = drawdown_from(peak, equity)
+            # in place
+            account.peak_equity, account.max_drawdown = peak, max(account.max_drawdown, lost)
+            if day != account.day:
+                account.day, account.day_start_equity = day, equity
 
     # --- working it out --------------------------------------------------------------------------------
 

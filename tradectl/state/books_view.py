@@ -17,6 +17,12 @@ from tradectl.domain.positions import Position, coming
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
 
+
+def drawdown_from(peak: Decimal, equity: Decimal) -> Decimal:
+    """Share of `peak` that is lost; nothing without a peak."""
+    return max(ZERO, (peak - equity) / peak) if peak > 0 else ZERO
+
+
 _UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
@@ -150,8 +156,18 @@ class BooksView:
 
     def drawdown(self) -> Decimal:
         """Share lost since the highest equity seen, 0 to 1."""
-        peak = self.account.peak_equity
-        return max(ZERO, (peak - self.equity()) / peak) if peak > 0 else ZERO
+        return drawdown_from(self.account.peak_equity, self.equity())
+
+    def max_drawdown(self) -> Decimal:
+        """The largest share lost from a peak of equity to a trough after it: 0 to 1, and more where
+        equity fell below zero. With M(t) the highest equity up to t, it is the maximum over t of
+        (M(t) - equity(t)) / M(t): the definition of Magdon-Ismail and Atiya, "Maximum drawdown"
+        (Risk 17(10), 2004), as a share of the peak.
+
+        Equity is measured at every risk check since the account was opened, at the end of each run, and
+        now. Peaks move with money that is put in or taken out.
+        """
+        return max(self.account.max_drawdown, self.drawdown())
 
 
-__all__ = ["BooksView"]
+__all__ = ["BooksView", "drawdown_from"]

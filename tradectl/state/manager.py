@@ -134,6 +134,7 @@ class StateManager:
             last_seq=account.last_seq,
             events=account.last_seq,
             pnl=decimal_text(books.profit()),
+            max_drawdown_pct=status.max_drawdown_pct(books),
             state_hash=state_hash,
             status=described,
             orders=orders,

@@ -63,7 +63,7 @@ class StateReader:
         """Every run, oldest first, without status."""
         sql = (
             "SELECT run_id, account_id, mode, source, started_at, ended_at, end_reason, events, pnl, "
-            "journal, last_seq, state_hash FROM runs ORDER BY run_id"
+            "max_drawdown_pct, journal, last_seq, state_hash FROM runs ORDER BY run_id"
         )
         return [self._document(StoredRun, row) for row in self._rows(sql)]
 

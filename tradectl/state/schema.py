@@ -13,14 +13,15 @@ from pathlib import Path
 
 from tradectl.domain.errors import StateError
 
-VERSION = 3
+VERSION = 4
 LOCK_TIMEOUT_S = 5.0
 
 TABLES = """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
     started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
-    pnl TEXT NOT NULL DEFAULT '0', journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
+    pnl TEXT NOT NULL DEFAULT '0', max_drawdown_pct TEXT NOT NULL DEFAULT '0',
+    journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
     state_hash TEXT NOT NULL DEFAULT '', status TEXT
 ) STRICT;
 CREATE TABLE orders (

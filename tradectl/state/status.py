@@ -30,6 +30,7 @@ def account_status(
     return AccountStatus(
         mode_reason=books.account.trading_state_reason,
         portfolio=portfolio_totals(books),
+        max_drawdown_pct=max_drawdown_pct(books),
         positions=[position_row(books, position) for position in books.positions()],
         open_orders=open_order_rows(books),
         strategies=strategy_rows(books),
@@ -52,10 +53,15 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         margin_used=decimal_text(books.margin_used()),
         exposure=decimal_text(books.exposure()),
         drawdown_pct=decimal_text(books.drawdown() * 100),
+        max_drawdown_pct=max_drawdown_pct(books),
         initial_cash=decimal_text(books.account.initial_cash),
         peak_equity=decimal_text(books.peak_equity),
         turnover=decimal_text(books.account.turnover),
     )
+
+
+def max_drawdown_pct(books: Books) -> str:
+    return decimal_text(books.max_drawdown() * 100)
 
 
 def position_row(books: Books, position: Position) -> PositionRow:

@@ -56,6 +56,7 @@ class Changes(Struct):
     last_seq: int
     events: int
     pnl: str
+    max_drawdown_pct: str
     state_hash: str
     status: AccountStatus
     orders: list[Order]
@@ -169,7 +170,8 @@ ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
 SNAPSHOTS = Insert("snapshots", ("run_id", "seq", "taken_at", "hash", "body"), "INSERT OR REPLACE")
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
-    "UPDATE runs SET events = ?, pnl = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
+    "UPDATE runs SET events = ?, pnl = ?, max_drawdown_pct = ?, last_seq = ?, state_hash = ?, "
+    "status = ? WHERE run_id = ?"
 )
 
 
@@ -191,6 +193,7 @@ def _run_values(changes: Changes) -> tuple[Any, ...]:
     return (
         changes.events,
         changes.pnl,
+        changes.max_drawdown_pct,
         changes.last_seq,
         changes.state_hash,
         status,

@@ -76,6 +76,9 @@ RUNS: tuple[Column[RunRow], ...] = (
     Column("ended", lambda row: cells.moment(row.ended_at), keep=2),
     Column("events", lambda row: cells.count(row.events), keep=3, right=True),
     Column("P&L", lambda row: cells.profit(row.pnl), keep=6, right=True),
+    Column(
+        "max drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=1, right=True
+    ),
     Column("end", _ending, keep=7),
 )
 

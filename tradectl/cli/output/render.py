@@ -204,7 +204,11 @@ def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:
             cells.profit(portfolio.unrealized_pnl),
             Cell(f"  fees {figures.money(portfolio.fees)}"),
         ),
-        line("drawdown", Cell(figures.percent(portfolio.drawdown_pct))),
+        line(
+            "drawdown",
+            Cell(figures.percent(portfolio.drawdown_pct)),
+            Cell(f"  maximum {figures.percent(portfolio.max_drawdown_pct)}"),
+        ),
     ]
 
 

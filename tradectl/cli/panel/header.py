@@ -220,7 +220,13 @@ def _equity(status: LiveStatus) -> list[Phrase]:
         share = f" {figures.percent(result / start * 100, signed=True)}" if start else ""
         phrases.append([(gain := profit(result)), Cell(share, gain.style)])
     if portfolio.drawdown_pct is not None:
-        phrases.append(_named("Drawdown", figures.percent(portfolio.drawdown_pct)))
+        most = figures.percent(portfolio.max_drawdown_pct)
+        phrases.append(
+            [
+                *_named("Drawdown", figures.percent(portfolio.drawdown_pct)),
+                Cell(f" max {most}", DIM),
+            ]
+        )
     return phrases
 
 
