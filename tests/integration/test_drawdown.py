@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import BUSY, is_seal, journals, running, tradectl, wait_until
-from tests.fixtures.run_inputs import Character, trades, written
+from tests.fixtures.run_inputs import Character, replayed, trades, written
 from tests.integration.test_determinism import BTC, ETH, PERPETUAL, config, files, played
 
 CASH = Decimal(100_000)
@@ -109,8 +109,7 @@ def test_it_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
     both = largest_drawdown_pct(journals(tmp_path))
     assert both >= before
     assert_told(summary, both)
-    report = tradectl(tmp_path, "replay", journals(tmp_path)[-1], "--json").document()
-    assert report["verified"]
+    assert replayed(tmp_path).verified
 
 
 def _filled(folder: Path) -> int:
