@@ -248,6 +248,22 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
             ),
         ),
         (
+            render.orders,
+            {
+                **ORDER,
+                "type": "market",
+                "price": None,
+                "stop_price": None,
+                "filled": "1.5",
+                "average_price": "2640.5",
+                "status": "filled",
+            },
+            (
+                "2026-11-22 20:01:02 ETHUSDT sell market 1.5 1.5 2,640.50 filled"
+                " 20261122-200102-12-1"
+            ),
+        ),
+        (
             render.fills,
             FILL,
             "2026-11-22 20:01:02 BTCUSDT buy 0.01 60,000.00 0.6 USDT taker 20261122-200102-12-1",

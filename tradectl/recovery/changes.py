@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
+from tradectl.config.settings import Settings
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Header
 from tradectl.state.directory import StateDir
@@ -18,7 +19,7 @@ SHORT = ("emergency", "reconcile")
 def changes(state_dir: StateDir, now: Header) -> str:
     """In words, against the last run of the same account; empty where there was none, or none differs.
 
-    Raises JournalError for a journal that cannot be read.
+    Raises JournalError for a journal that cannot be read, ConfigError for settings of another program.
     """
     before = _last_header(state_dir, now)
     if before is None:
@@ -27,7 +28,7 @@ def changes(state_dir: StateDir, now: Header) -> str:
     if before.program != now.program:
         found.append(f"tradectl {now.program} in place of {before.program}")
     if before.config_hash != now.config_hash:
-        keys = sorted(k for k in {*before.config, *now.config} if _differs(before, now, k))
+        keys = _differing(Settings.load(before.config), Settings.load(now.config))
         found.append(f"other settings under {', '.join(keys)}")
     sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
     if sources:
@@ -45,8 +46,9 @@ def _last_header(state_dir: StateDir, now: Header) -> Header | None:
     return None
 
 
-def _differs(before: Header, now: Header, key: str) -> bool:
-    return before.config.get(key) != now.config.get(key)
+def _differing(then: Settings, now: Settings) -> list[str]:
+    """The keys under which they do, as settings: a default that is spelled out is no difference."""
+    return sorted(k for k in Settings.__struct_fields__ if getattr(then, k) != getattr(now, k))
 
 
 def _is_rewritten(before: Header, now: Header, name: str) -> bool:

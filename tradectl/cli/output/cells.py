@@ -103,7 +103,9 @@ def order_type(order: OrderRow) -> Cell:
 
 
 def order_price(order: OrderRow) -> Cell:
-    """A stop is known by the price that it waits for."""
+    """A stop is known by the price that it waits for; an order without a limit by what it got."""
+    if order.price is None and order.average_price is not None:
+        return Cell(figures.price(order.average_price))
     if order.price is None and order.stop_price is not None:
         return Cell(f"at {figures.price(order.stop_price)}")
     return Cell(figures.price(order.price))

@@ -1,0 +1,63 @@
+"""What is said to be another program, other settings or another strategy than last time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.fixtures.journal import HEADER
+from tradectl.config.load import load_settings
+from tradectl.config.settings import Settings
+from tradectl.journal.writer import Header, JournalWriter
+from tradectl.recovery.changes import changes
+from tradectl.state.directory import StateDir
+
+BEFORE, NOW = "20260101T000000000-aaaa", "20260102T000000000-bbbb"
+
+
+def header(run_id: str, text: str, folder: Path) -> Header:
+    """Of a run by a configuration file that says `text`."""
+    file = folder / "t.toml"
+    file.write_text(text)
+    settings: Settings = load_settings(file, environ={})
+    return replace(
+        HEADER, run_id=run_id, config=settings.dump(), config_hash=settings.fingerprint()
+    )
+
+
+def said(folder: Path, before: str, now: str) -> str:
+    state = StateDir(folder / "state")
+    state.create()
+    writer = JournalWriter(state.journals / f"{BEFORE}.jsonl", header(BEFORE, before, folder))
+    writer.close(None)
+    return changes(state, header(NOW, now, folder))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("", "seed = 1\nsymbols = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']"),
+        ("risk.max_leverage = 2", "risk.max_leverage = 2.0"),
+        ("", "[[strategies]]\nname = 'ema-cross'\nstrategy = 'ema-cross'"),
+    ],
+)
+def test_the_same_in_other_words_is_not_another_setting(
+    before: str, now: str, tmp_path: Path
+) -> None:
+    assert said(tmp_path, before, now) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "keys"),
+    [
+        ("", "seed = 2", "seed"),
+        ("risk.max_leverage = 2", "risk.max_leverage = 3\nsymbols = ['BTCUSDT']", "risk, symbols"),
+        ("", "[[strategies]]\nname = 'a'\nstrategy = 'ema-cross'", "strategies"),
+    ],
+)
+def test_what_differs_is_named_and_nothing_else(
+    before: str, now: str, keys: str, tmp_path: Path
+) -> None:
+    assert said(tmp_path, before, now) == f"since run {BEFORE}: other settings under {keys}"
