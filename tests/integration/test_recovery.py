@@ -129,27 +129,14 @@ def test_fills_that_vanished_from_the_database_are_missed(state: Path) -> None:
     assert not look(state).status().consistency.ok
 
 
-@pytest.mark.parametrize(
-    ("prepare", "words"),
-    [
-        (lambda db: db.write_bytes(b"\x80junk\n" * 1000), "cannot use "),
-        (
-            lambda db: change_database(db.parent, "PRAGMA user_version = 99"),
-            "state.db has schema 99, and this tradectl reads 4",
-        ),
-    ],
-    ids=["junk", "newer"],
-)
-def test_a_database_that_cannot_be_used_is_one_clear_line(
-    state: Path, prepare: Callable[[Path], object], words: str
-) -> None:
+def test_a_database_that_cannot_be_used_is_one_clear_line(state: Path) -> None:
     before = journals(state)
     for file in state.glob("state.db-*"):
         file.unlink()
-    prepare(state / "state.db")
+    change_database(state, "PRAGMA user_version = 99")
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
-    assert words in answer.complaint()
+    assert "state.db has schema 99, and this tradectl reads 5" in answer.complaint()
     assert "state.db" in answer.complaint()
     assert journals(state) == before
 

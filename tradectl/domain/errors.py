@@ -6,8 +6,10 @@ TradectlError
 ├── DataError             a data file that cannot be traded   exit 1
 ├── JournalError          a journal that cannot be used       exit 1
 │   ├── JournalDamaged    a record does not match its seal    exit 1
+│   ├── JournalMissing    the last run's is not there any more exit 1
 │   └── JournalFailed     the disk refused a write: fail-stop exit 1
 ├── StateError            durable state that cannot be used   exit 1
+│   └── DatabaseDamaged   the journals can make it anew       exit 1
 ├── NotRunning            no process to talk to               exit 4
 ├── Halted                the emergency stop is latched       exit 6
 ├── AlreadyRunning        another process owns the directory  exit 7
@@ -56,11 +58,19 @@ class JournalDamaged(JournalError):
         self.seq = seq
 
 
+class JournalMissing(JournalError):
+    pass
+
+
 class JournalFailed(JournalError):
     pass
 
 
 class StateError(TradectlError):
+    pass
+
+
+class DatabaseDamaged(StateError):
     pass
 
 

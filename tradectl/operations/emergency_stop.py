@@ -34,12 +34,14 @@ from tradectl.recovery.recovery import (
     LIVE_ACCOUNT,
     Recovered,
     last_journal,
+    missing,
+    missing_run,
     recover,
     recover_from,
 )
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
+from tradectl.state.reader import StateReader, StoredRun
 
 ANSWER_SHARE = 0.4
 DIES_WITHIN_S = 2.0
@@ -143,8 +145,9 @@ class EmergencyStop:
     def _and_other_accounts(self, done: StopReport) -> StopReport:
         """A run knows its own account only: what another one before it left open is finished once the
         run has ended."""
-        paths = [path for path in _journals_to_finish(self._dir, None) if path.name != done.journal]
         try:
+            done = done.with_other(self._missing(but=done.journal))
+            paths = [p for p in _journals_to_finish(self._dir, None) if p.name != done.journal]
             paths = [path for path in paths if self._is_unfinished(path)]
             self._wait_for_the_end(self._deadline if paths else 0.0)
             for path in paths:
@@ -153,6 +156,16 @@ class EmergencyStop:
         except Exception as error:  # whatever failed, the receipt must say so
             done = done.with_other(_failed(self._dir, error))
         return done
+
+    def _missing(self, but: str | None = None) -> StopReport:
+        """Of each account whose last journal is missing, what the database last knew of it: that nothing
+        is open cannot be said. `but` is a journal whose run has just told by itself."""
+        report = StopReport()
+        for run in _runs_without_journal(self._dir):
+            if f"{run.run_id}.jsonl" != but:
+                lost = _by_database(run).without_confirmation(str(missing(run, self._dir)))
+                report = report.with_other(lost)
+        return report
 
     def _is_unfinished(self, path: Path) -> bool:
         recovered = recover_from(path, StateReader(self._dir.db))
@@ -183,6 +196,7 @@ class EmergencyStop:
         """Finish the job of the process that was ended, and of every account that goes on."""
         done = StopReport()
         try:
+            done = self._missing()
             with self._dir.owned():
                 for path in _journals_to_finish(self._dir, killed):
                     done = done.with_other(self._finished(path))
@@ -249,19 +263,33 @@ def _is_stopped(process: int) -> bool:
 
 def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
     """That of the process that was ended, and the newest of each account that goes on: a run on paper
-    does not see what a live one before it left at an exchange."""
-    found = [last_journal(state_dir, kind) for kind in CONTINUED]
+    does not see what a live one before it left at an exchange. What came before a missing one is passed
+    over: it is not where the account stands."""
+    lost = {run.account_kind for run in _runs_without_journal(state_dir)}
+    found = [last_journal(state_dir, kind) for kind in CONTINUED if kind not in lost]
     if killed:
-        found.append(_journal_of_the_killed(state_dir))
+        found.append(_journal_of_the_killed(state_dir, lost))
     return [*dict.fromkeys(path for path in found if path is not None)]
 
 
-def _journal_of_the_killed(state_dir: StateDir) -> Path | None:
+def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
+    """Of the accounts that go on, the last runs whose journals are missing. Raises StateError where there
+    is no journal at all, and the database, which would know, cannot be read."""
+    found = []
+    for kind in CONTINUED:
+        try:
+            found.append(missing_run(state_dir, kind, last_journal(state_dir, kind)))
+        except StateError:  # a journal says more than the database
+            if not state_dir.journal_files():
+                raise
+    return [run for run in found if run is not None]
+
+
+def _journal_of_the_killed(state_dir: StateDir, lost: set[str]) -> Path | None:
     """The newest journal; one that was killed before its header was whole has not traded yet."""
     for path in reversed(state_dir.journal_files()):
         with contextlib.suppress(NotBegun):
-            read_header(path)
-            return path
+            return path if read_header(path).account not in lost else None
     return None
 
 
@@ -279,10 +307,14 @@ def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
             recovered = recover(state_dir)
     if recovered is not None:
         return _left(recovered)
-    status = None
     with contextlib.suppress(StateError):
-        run = StateReader(state_dir.db).last_run()
-        status = run.status if run is not None else None
+        return _by_database(StateReader(state_dir.db).last_run())
+    return StopReport()
+
+
+def _by_database(run: StoredRun | None) -> StopReport:
+    """What was open when it was last stored."""
+    status = run.status if run is not None else None
     if status is None:
         return StopReport()
     return StopReport(

@@ -13,7 +13,7 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
-from tradectl.domain.errors import NotRunning, UsageError
+from tradectl.domain.errors import NotRunning, StateError, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun, change_alert
@@ -27,7 +27,28 @@ class Inspector:
     def __init__(self, state_dir: StateDir) -> None:
         state_dir.check()
         self._dir = state_dir
-        self._reader = StateReader(state_dir.db)
+        self._database = StateReader(state_dir.db)
+
+    @property
+    def _reader(self) -> StateReader:
+        """Raises StateError where there are journals and no database: that is not an empty account."""
+        if not self._dir.db.exists() and self._dir.journal_files():
+            raise StateError(
+                f"{self._dir.db} is missing, and there are journals: "
+                "`tradectl run` makes it anew from them"
+            )
+        return self._database
+
+    def missing_journal(self) -> str:
+        """Why what is shown cannot be traded on: the last run has no journal any more. Else empty."""
+        run = self._reader.last_run()
+        path = self._dir.journals / f"{run.run_id}.jsonl" if run is not None else None
+        if path is None or (path.is_file() and path.stat().st_size):
+            return ""
+        return (
+            f"the journal of the last run, {path}, is missing or empty: "
+            "this is what the database last knew"
+        )
 
     def status(self) -> Status:
         """Live from the running process, else the last one stored."""

@@ -32,8 +32,8 @@ async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now:
     """Store what the database misses of `recovered` and of the runs before it. Raises StateError."""
     reader = StateReader(state_dir.db)
     for run in _unknown_runs_before(recovered, state_dir, reader):
-        await _store(run, store, reader, now)
-    await _store(recovered, store, reader, now)
+        await store_run(run, store, reader, now)
+    await store_run(recovered, store, reader, now)
 
 
 def _unknown_runs_before(
@@ -55,7 +55,7 @@ def _is_complete(run: StoredRun | None) -> bool:
     return run is not None and run.ended_at is not None
 
 
-async def _store(run: Recovered, store: Store, reader: StateReader, now: int) -> None:
+async def store_run(run: Recovered, store: Store, reader: StateReader, now: int) -> None:
     """All of it, and last of all that it has ended: that makes it complete."""
     header, account = run.header, run.account
     known = reader.run(run.run_id)
@@ -63,6 +63,7 @@ async def _store(run: Recovered, store: Store, reader: StateReader, now: int) ->
         row = RunBegun(
             run.run_id,
             account.account_id,
+            header.account,
             header.mode,
             header.source,
             header.started_at,

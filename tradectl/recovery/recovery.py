@@ -4,6 +4,9 @@ The journal is the truth. The newest snapshot whose hash is right saves reading 
 snapshot that is not right is passed over for an older one, and the state that the journal began with is
 the last resort. What the fold brings up again is also what the database may have missed, so it is handed
 on to be stored once more.
+
+What is missing is not nothing: the database knows the last run, and when that run's journal is gone the
+account is not a new one, and not the one before it either. Then there is nothing to continue.
 """
 
 from __future__ import annotations
@@ -16,7 +19,13 @@ from msgspec import Struct
 
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import JournalDamaged, JournalError, StateError
+from tradectl.domain.errors import (
+    DatabaseDamaged,
+    JournalDamaged,
+    JournalError,
+    JournalMissing,
+    StateError,
+)
 from tradectl.domain.orders import Order
 from tradectl.domain.text import harmless
 from tradectl.journal.event_log import read_log
@@ -24,7 +33,7 @@ from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill
 from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
+from tradectl.state.reader import StateReader, StoredRun
 from tradectl.system.follower import Folding
 from tradectl.system.trading_system import BookkeepingSystem
 
@@ -59,23 +68,52 @@ class Recovered(Struct):
 def last_journal(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Path | None:
     """The newest journal of the account of this kind; recordings have their own.
 
-    Raises JournalError for one that cannot be read: an older one in its place would be another account.
+    Raises JournalError for one that cannot be read or is another run's: an older one in its place would
+    be another account.
     """
     for path in reversed(state_dir.journal_files()):
         with contextlib.suppress(NotBegun):
-            if read_header(path).account == kind:
+            header = read_header(path)
+            _refuse_another_run(header, path)
+            if header.account == kind:
                 return path
     return None
 
 
+def missing_run(state_dir: StateDir, kind: str, found: Path | None) -> StoredRun | None:
+    """The last run of the account of this kind by the database, when `found`, the newest of its journals,
+    is an older one's. Raises StateError where the database cannot be read."""
+    known = StateReader(state_dir.db).last_run_of(kind)
+    if known is None or (found is not None and found.stem >= known.run_id):
+        return None
+    return known
+
+
+def missing(run: StoredRun, state_dir: StateDir) -> JournalMissing:
+    path = state_dir.journals / f"{run.run_id}.jsonl"
+    return JournalMissing(
+        harmless(
+            f"the journal of the last {run.account_kind} run, {path}, is missing or empty: put it back; "
+            "or `tradectl run --fresh` opens a new account and leaves this one behind"
+        )
+    )
+
+
 def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
-    """The account to continue; None when there was none. Raises JournalDamaged, StateError."""
+    """The account to continue; None when there was none. Raises JournalDamaged, JournalMissing,
+    StateError."""
     try:
         path = last_journal(state_dir, kind)
+        with contextlib.suppress(DatabaseDamaged):  # without a readable one there are the journals
+            lost = missing_run(state_dir, kind, path)
+            if lost is not None:
+                raise missing(lost, state_dir)
         return recover_from(path, StateReader(state_dir.db)) if path is not None else None
     except JournalDamaged as error:
         message = f"{error}; `tradectl run --fresh` opens a new account"
         raise JournalDamaged(message, error.seq) from error
+    except JournalMissing:
+        raise
     except JournalError as error:
         raise JournalError(f"{error}, or name another --state-dir") from error
 
@@ -84,6 +122,7 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
     """The state at the end of the journal `path`."""
     with read_log(path) as log:
         header = log.header
+        _refuse_another_run(header, path)
         start, account = _starting_account(header, reader)
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
@@ -113,6 +152,13 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
         )
 
 
+def _refuse_another_run(header: Header, path: Path) -> None:
+    if header.run_id != path.stem:
+        raise JournalError(
+            harmless(f"{path} holds the journal of run {header.run_id}: put its own back")
+        )
+
+
 def _starting_account(header: Header, reader: StateReader) -> tuple[int, Account]:
     """The newest valid snapshot's sequence number and account, or those that the journal began with."""
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
@@ -134,4 +180,4 @@ def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:
         )
 
 
-__all__ = ["Recovered", "last_journal", "recover", "recover_from"]
+__all__ = ["Recovered", "last_journal", "missing", "missing_run", "recover", "recover_from"]

@@ -28,6 +28,7 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.recovery.rebuild import rebuilt
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
@@ -69,18 +70,19 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
     state_dir.create()
     with state_dir.owned():
         _refuse_if_halted(state_dir)
+        rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         recovered = None if options.data or options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
-            refuse_to_forget(recover(state_dir, LIVE_ACCOUNT))
+            refuse_to_forget(state_dir)
         if options.on_exchange:
-            return await _trade_on_exchange(options, recovered, screen)
+            return await _trade_on_exchange(options, recovered, screen, rebuilt_word)
         with _collect_garbage_rarely():
-            return await TradingRun(options, recovered).execute(screen)
+            return await TradingRun(options, recovered, rebuilt_word=rebuilt_word).execute(screen)
 
 
 async def _trade_on_exchange(
-    options: RunOptions, recovered: Recovered | None, screen: Screen
+    options: RunOptions, recovered: Recovered | None, screen: Screen, rebuilt_word: str
 ) -> Summary:
     from tradectl.runtime.exchanges import connected, effective
 
@@ -92,7 +94,8 @@ async def _trade_on_exchange(
         options = msgspec.structs.replace(options, settings=effective(settings, venues))
         account = await account_on_exchange(options, venues, recovered)
         with _collect_garbage_rarely():
-            return await TradingRun(options, recovered, venues, account).execute(screen)
+            run = TradingRun(options, recovered, venues, account, rebuilt_word=rebuilt_word)
+            return await run.execute(screen)
 
 
 def _refuse_if_halted(state_dir: StateDir) -> None:
@@ -106,7 +109,7 @@ def _refuse_if_halted(state_dir: StateDir) -> None:
 class TradingRun(Session):
     """A session with a feed, and with those who watch it and can talk to it. `venues` are the exchanges
     whose market data is traded on, with the `account` to start from; without them the feed is a
-    recording or the simulated market."""
+    recording or the simulated market. `rebuilt_word` says why the database had to be made anew, if so."""
 
     def __init__(
         self,
@@ -114,8 +117,11 @@ class TradingRun(Session):
         recovered: Recovered | None,
         venues: Venues | None = None,
         account: Account | None = None,
+        *,
+        rebuilt_word: str = "",
     ) -> None:
         settings = options.settings
+        self._rebuilt_word = rebuilt_word
         self.options = options
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock()
@@ -195,6 +201,7 @@ class TradingRun(Session):
                 await self.orchestrator.start()
                 self.report_recovery()
                 await screen.start(self)
+                self._tell_of_the_database()
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)
@@ -215,6 +222,12 @@ class TradingRun(Session):
             self.status.sample()
         finally:
             await self.close(self.end_reason or "failed")
+
+    def _tell_of_the_database(self) -> None:
+        if self._rebuilt_word:
+            self.alerts.raise_alert(
+                SystemEventKind.RECOVERED, self._rebuilt_word, AlertSeverity.WARNING, "database"
+            )
 
     def _tell_of_bad_rows(self) -> None:
         progress = self.feed.progress if isinstance(self.feed, RecordedFeed) else None

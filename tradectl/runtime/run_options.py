@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.states import TradingState
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
-from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered
+from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
@@ -121,8 +122,19 @@ def starting_account(
     return Account.open("", currency_of(settings, symbols), settings.account.cash)
 
 
-def refuse_to_forget(live: Recovered | None) -> None:
-    """With money, an account is only left behind when nothing of it is open. Raises UsageError."""
+def refuse_to_forget(state_dir: StateDir) -> None:
+    """With money, an account is only left behind when nothing of it is open: by its journal, or where
+    that is missing, by the database. Raises UsageError, JournalError, StateError."""
+    try:
+        live = recover(state_dir, LIVE_ACCOUNT)
+    except JournalMissing as error:
+        if _open_by_the_database(state_dir):
+            raise UsageError(
+                f"{error}; but with --fresh the live account's open orders and positions would be "
+                "forgotten: put the journal back, or close them at the exchange and name another "
+                "--state-dir"
+            ) from error
+        return
     if live is None:
         return
     account = live.account
@@ -134,6 +146,13 @@ def refuse_to_forget(live: Recovered | None) -> None:
             f"--fresh would forget what the live account has open in {names}: close it first "
             "(`tradectl emergency-stop --flatten`, then `tradectl clear-halt --confirm`)"
         )
+
+
+def _open_by_the_database(state_dir: StateDir) -> bool:
+    run = StateReader(state_dir.db).last_run_of(LIVE_ACCOUNT)
+    if run is None or run.status is None:
+        return run is not None  # nothing says that nothing is open
+    return bool(run.status.open_orders or run.status.positions)
 
 
 def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: Recovered) -> None:

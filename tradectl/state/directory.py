@@ -97,10 +97,17 @@ class StateDir:
             )
 
     def journal_files(self) -> list[Path]:
-        """Journals by run, oldest first: run ids begin with their time. Copies are left aside."""
-        if not self.journals.is_dir():
+        """Journals by run, oldest first: run ids begin with their time. Copies are left aside. Raises
+        StateError where they cannot be listed: that is not the same as none."""
+        try:
+            files = sorted(self.journals.iterdir())
+        except FileNotFoundError:
             return []
-        return sorted(p for p in self.journals.glob("*.jsonl") if RUN_ID.fullmatch(p.stem))
+        except OSError as error:
+            raise StateError(
+                f"cannot read the journals in {self.journals}: {error.strerror}"
+            ) from error
+        return [file for file in files if file.suffix == ".jsonl" and RUN_ID.fullmatch(file.stem)]
 
     def owned(self) -> AbstractContextManager[None]:
         """Be the only process here. Raises AlreadyRunning, StateError."""

@@ -19,14 +19,16 @@ from tradectl.documents.account import FillRow, OrderRow
 from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
-from tradectl.state.schema import LOCK_TIMEOUT_S, refuse_other
+from tradectl.state.schema import LOCK_TIMEOUT_S, database_error, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
 
 
 class StoredRun(RunRecord, kw_only=True, frozen=True):
-    """A run as of record `last_seq`; `status` is the last one stored, None before the first."""
+    """A run as of record `last_seq`; `account_kind` says which runs continue its account. `status` is the
+    last one stored, None before the first."""
 
+    account_kind: str
     last_seq: int
     state_hash: str
     status: Status | None = None
@@ -40,7 +42,14 @@ class StateReader:
 
     def last_run(self) -> StoredRun | None:
         """The newest run; its status is that of the account before it, until it has one of its own."""
-        run = self._run("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1")
+        return self._with_status(self._run("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1"))
+
+    def last_run_of(self, account_kind: str) -> StoredRun | None:
+        """The same of the accounts of this kind."""
+        sql = "SELECT * FROM runs WHERE account_kind = ? ORDER BY run_id DESC LIMIT 1"
+        return self._with_status(self._run(sql, account_kind))
+
+    def _with_status(self, run: StoredRun | None) -> StoredRun | None:
         if run is None or run.status is not None:
             return run
         before = self._run(
@@ -62,8 +71,8 @@ class StateReader:
     def runs(self) -> list[StoredRun]:
         """Every run, oldest first, without status."""
         sql = (
-            "SELECT run_id, account_id, mode, source, started_at, ended_at, end_reason, events, pnl, "
-            "max_drawdown_pct, journal, last_seq, state_hash FROM runs ORDER BY run_id"
+            "SELECT run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
+            "events, pnl, max_drawdown_pct, journal, last_seq, state_hash FROM runs ORDER BY run_id"
         )
         return [self._document(StoredRun, row) for row in self._rows(sql)]
 
@@ -128,7 +137,7 @@ class StateReader:
                     return []
                 return [dict(row) for row in db.execute(sql, values)]
         except sqlite3.Error as error:
-            raise StateError(f"cannot read {self._path}: {error}") from error
+            raise database_error("read", self._path, error) from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
@@ -158,4 +167,4 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
             sql = "UPDATE alerts SET status = ? WHERE id = ?"
             return db.execute(sql, (status, alert_id)).rowcount > 0
     except sqlite3.Error as error:
-        raise StateError(f"cannot write {path}: {error}") from error
+        raise database_error("write", path, error) from error

@@ -8,18 +8,24 @@ the quantity of the coins traded that an exchange kept as its fee.
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import DatabaseDamaged, StateError
 
-VERSION = 4
+VERSION = 5
 LOCK_TIMEOUT_S = 5.0
+
+PRIMARY_CODE = 0xFF
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 TABLES = """
 CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL,
-    started_at TEXT NOT NULL, ended_at TEXT, end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
+    run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, account_kind TEXT NOT NULL,
+    mode TEXT NOT NULL, source TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
+    end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
     pnl TEXT NOT NULL DEFAULT '0', max_drawdown_pct TEXT NOT NULL DEFAULT '0',
     journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
     state_hash TEXT NOT NULL DEFAULT '', status TEXT
@@ -50,6 +56,7 @@ CREATE TABLE snapshots (
     body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
 ) STRICT;
 """
+TABLE_NAMES = re.findall(r"CREATE TABLE (\w+)", TABLES)
 
 
 def prepare(db: sqlite3.Connection, path: Path | str) -> None:
@@ -69,6 +76,45 @@ def refuse_other(found: int, path: Path | str) -> None:
             f"{path} has schema {found}, and this tradectl reads {VERSION}: "
             "use the version that wrote it, or another --state-dir"
         )
+
+
+def database_error(what: str, path: Path, error: sqlite3.Error) -> StateError:
+    """The error of SQLite as one of ours: `what` could not be done with `path`."""
+    if _is_damage(error):
+        return DatabaseDamaged(
+            f"cannot {what} {path}: it is damaged ({error}); "
+            "`tradectl run` makes it anew from the journals"
+        )
+    return StateError(f"cannot {what} {path}: {error}")
+
+
+def damage_of(path: Path) -> str:
+    """What is wrong with the database; empty where it is whole, missing or has no tables yet. Raises
+    StateError for one that cannot be opened, and for one of another version."""
+    if not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db:
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if not found:
+                return ""
+            refuse_other(found, path)
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            lost = [name for name in TABLE_NAMES if name not in tables]
+            if lost:
+                return f"without its table {lost[0]}"
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            return "" if verdict == "ok" else str(verdict)
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            return str(error)
+        raise database_error("use", path, error) from error
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """By SQLite's code, which has none of its own for a table that is not there."""
+    code = getattr(error, "sqlite_errorcode", 0)  # an error of Python's own module has none
+    return code & PRIMARY_CODE in DAMAGE or str(error).startswith("no such table")
 
 
 def connect(path: str, *, timeout: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:

@@ -27,7 +27,7 @@ from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill
-from tradectl.state.schema import LOCK_TIMEOUT_S, connect, prepare
+from tradectl.state.schema import LOCK_TIMEOUT_S, connect, database_error, prepare
 from tradectl.state.status import fill_row, order_row
 
 SNAPSHOTS_KEPT_NS = DAY
@@ -38,10 +38,11 @@ Statement = tuple[str, Sequence[Any]]
 
 
 class RunBegun(Struct, frozen=True):
-    """A run as it begins."""
+    """A run as it begins; `account_kind` as in the header of its journal."""
 
     run_id: str
     account_id: str
+    account_kind: str
     mode: str
     source: str
     started_at: str
@@ -83,7 +84,7 @@ class Store:
                 lambda: connect(path, timeout=self._lock_timeout), iter_chunk_size=64
             )
         except sqlite3.Error as error:
-            raise StateError(f"cannot use {self._path}: {error}") from error
+            raise database_error("use", self._path, error) from error
 
     async def close(self) -> None:
         if self._db is not None:
@@ -111,7 +112,7 @@ class Store:
         try:
             await asyncio.shield(self._in_one_transaction(self._db, statements))
         except sqlite3.Error as error:
-            raise StateError(f"cannot write {self._path}: {error}") from error
+            raise database_error("write", self._path, error) from error
 
     async def _in_one_transaction(
         self, db: aiosqlite.Connection, statements: Iterable[Statement]

@@ -84,4 +84,8 @@ def _inspector(state_dir: Path | None) -> Inspector:
     from tradectl.operations.inspector import Inspector
     from tradectl.state.directory import StateDir
 
-    return Inspector(StateDir(state_dir))
+    inspector = Inspector(StateDir(state_dir))
+    missing = inspector.missing_journal()
+    if missing:
+        typer.echo(missing, err=True)
+    return inspector

@@ -1,0 +1,88 @@
+"""A database that is damaged or missing is made anew from the journals, which are the truth.
+
+What is damaged is set aside, never deleted: alerts are in no journal. Where there is a damaged database
+and no journal, there was an account and nothing says what became of it: that is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from tradectl.domain.errors import StateError, TradectlError
+from tradectl.domain.text import harmless
+from tradectl.journal.reader import NotBegun, read_header
+from tradectl.recovery.catch_up import store_run
+from tradectl.recovery.recovery import recover_from
+from tradectl.state.directory import StateDir
+from tradectl.state.reader import StateReader
+from tradectl.state.schema import damage_of
+from tradectl.state.store import Store
+
+ASIDE = "state.db.damaged"
+
+
+def set_aside_if_damaged(state_dir: StateDir, *, fresh: bool = False) -> str:
+    """What was done in words, empty for a database that is whole or missing. Only for the owner of the
+    directory. Raises StateError, without `fresh` also where there is no journal to make it anew from."""
+    damage = damage_of(state_dir.db)
+    if not damage:
+        return ""
+    if not fresh and not state_dir.journal_files():
+        raise StateError(
+            harmless(
+                f"{state_dir.db} is damaged ({damage}), and there is no journal to make it anew "
+                "from: put them back, or `tradectl run --fresh` opens a new account"
+            )
+        )
+    aside = state_dir.db.with_name(ASIDE)
+    try:
+        for ending in ("-wal", "-shm", ""):
+            file = state_dir.db.with_name(state_dir.db.name + ending)
+            with contextlib.suppress(FileNotFoundError):
+                file.replace(aside.with_name(aside.name + ending))
+    except OSError as error:
+        raise StateError(f"cannot set {state_dir.db} aside: {error.strerror}") from error
+    return harmless(f"{state_dir.db} was damaged ({damage}) and is kept as {ASIDE}")
+
+
+async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
+    """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
+    had to be. Raises StateError."""
+    said = set_aside_if_damaged(state_dir, fresh=fresh)
+    reader = StateReader(state_dir.db)
+    if reader.last_run() is not None:
+        return ""
+    stored, unread = await _from_journals(state_dir, reader, now)
+    if not stored + unread and not said:
+        return ""
+    said = said or f"{state_dir.db} was missing or empty"
+    lost = f"; {unread} could not be read" if unread else ""
+    return f"{said}: made anew from {stored} journals, without their alerts{lost}"
+
+
+async def _from_journals(state_dir: StateDir, reader: StateReader, now: int) -> tuple[int, int]:
+    """Store every run that has a journal, oldest first: how many were stored, how many cannot be read."""
+    files = state_dir.journal_files()
+    if not files:
+        return 0, 0
+    stored = unread = 0
+    store = Store(state_dir.db)
+    try:
+        await store.open()
+        for path in files:
+            try:
+                read_header(path)
+                run = recover_from(path, reader)
+            except NotBegun:
+                continue
+            except TradectlError:  # whoever needs this one is told what is wrong with it
+                unread += 1
+                continue
+            await store_run(run, store, reader, now)
+            stored += 1
+    finally:
+        await store.close()
+    return stored, unread
+
+
+__all__ = ["rebuilt", "set_aside_if_damaged"]
