@@ -20,7 +20,7 @@ from tests.fixtures.live_trader import QUICK
 from tests.fixtures.paper_exchange import quote, trade
 from tests.loopback import KEY, SECRET, LoopbackExchange
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
-from tradectl.domain.events import Event, ExecutionEvent, OrderFilled
+from tradectl.domain.events import Event, ExecutionEvent, MarketDataEvent, OrderFilled, Record
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import (
@@ -135,9 +135,12 @@ class PaperBench(ExchangeHarness):
     async def move(self, price: str) -> None:
         self.time += MILLISECOND
         at = Decimal(price)
-        self.paper.on_market(quote(str(at - 1), str(at + 1), "100", "100"), self.time)
+        self.see(quote(str(at - 1), str(at + 1), "100", "100"))
         self.time += MILLISECOND
-        self.paper.on_market(trade(price, "100"), self.time)
+        self.see(trade(price, "100"))
+
+    def see(self, event: MarketDataEvent) -> None:
+        self.paper.on_market(event, Record(1, self.time, event))
 
     def now(self) -> int:
         return self.time

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.paper_exchange import COIN, SYMBOL, order, settings, trade, word
 from tradectl.domain.commands import CancelOrder
-from tradectl.domain.events import ExecutionEvent, OrderExpired
+from tradectl.domain.events import ExecutionEvent, MarketDataEvent, OrderExpired, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus, step
 from tradectl.domain.time import MILLISECOND
@@ -38,6 +38,9 @@ class Line:
             wake_at=self.timers.append,
         )
 
+    def see(self, event: MarketDataEvent, at: int) -> None:
+        self.paper.on_market(event, Record(1, at, event))
+
     def _report(self, event: ExecutionEvent, due_at: int) -> None:
         self.reports.append(event)
         self.due.append(due_at)
@@ -51,7 +54,7 @@ def test_it_is_an_exchange() -> None:
 
 def test_without_latency_the_answer_is_due_at_the_moment_of_sending() -> None:
     line = Line()
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     line.paper.send(order("a", "buy 1"), ms(5))
     line.paper.send(order("b", "buy 1 @99"), ms(6))
     line.paper.send(CancelOrder("b", SYMBOL), ms(7))
@@ -61,9 +64,9 @@ def test_without_latency_the_answer_is_due_at_the_moment_of_sending() -> None:
 
 def test_an_order_trades_at_the_market_of_its_arrival_and_the_report_needs_as_long() -> None:
     line = Line(latency_ms=20)
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     line.paper.send(order("a", "buy 1"), ms(0))
-    line.paper.on_market(trade("101"), ms(9))
+    line.see(trade("101"), ms(9))
     line.paper.wake(ms(9))
     assert line.said == []
     line.paper.wake(ms(10))
@@ -74,18 +77,18 @@ def test_an_order_trades_at_the_market_of_its_arrival_and_the_report_needs_as_lo
 @pytest.mark.parametrize("timers_work", [True, False])
 def test_the_result_does_not_depend_on_who_calls_first(timers_work: bool) -> None:
     line = Line(latency_ms=20, latency_jitter_ms=6)
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     for n in range(20):
         line.paper.send(order(f"o{n}", "buy 1"), ms(n * 7))
         for at in sorted(t for t in line.timers if timers_work and t <= ms(n * 7 + 6)):
             line.paper.wake(at)
-        line.paper.on_market(trade(str(101 + n)), ms(n * 7 + 6))
+        line.see(trade(str(101 + n)), ms(n * 7 + 6))
     line.paper.wake(ms(1000))
     other = Line(latency_ms=20, latency_jitter_ms=6)
-    other.paper.on_market(trade("100"), ms(0))
+    other.see(trade("100"), ms(0))
     for n in range(20):
         other.paper.send(order(f"o{n}", "buy 1"), ms(n * 7))
-        other.paper.on_market(trade(str(101 + n)), ms(n * 7 + 6))
+        other.see(trade(str(101 + n)), ms(n * 7 + 6))
     other.paper.wake(ms(1000))
     assert (line.reports, line.due) == (other.reports, other.due)
 
@@ -93,7 +96,7 @@ def test_the_result_does_not_depend_on_who_calls_first(timers_work: bool) -> Non
 @pytest.mark.parametrize("latency_ms", [0, 10])
 def test_jitter_never_reorders(latency_ms: int) -> None:
     line = Line(latency_ms=latency_ms, latency_jitter_ms=50)
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     for n in range(50):
         line.paper.send(order(f"o{n}", "buy 1 @90"), ms(n))
         line.paper.send(CancelOrder(f"o{n}", SYMBOL), ms(n))
@@ -108,16 +111,16 @@ def test_jitter_never_reorders(latency_ms: int) -> None:
 
 def test_a_fill_is_stamped_with_its_moment_at_the_exchange() -> None:
     line = Line(latency_ms=20)
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     line.paper.send(order("a", "buy 1"), ms(0))
-    line.paper.on_market(trade("100"), ms(50))
+    line.see(trade("100"), ms(50))
     assert [getattr(r, "ts", None) for r in line.reports] == [ms(10)]
     assert line.due == [ms(20)]
 
 
 def test_a_duplicate_is_counted_and_not_answered() -> None:
     line = Line()
-    line.paper.on_market(trade("100"), ms(0))
+    line.see(trade("100"), ms(0))
     for _ in range(3):
         line.paper.send(order("a", "buy 1"), ms(1))
     assert line.said == [("a", "fill 1@100 taker", 1)]
@@ -158,7 +161,7 @@ def test_what_becomes_of_an_order_at_a_restart(
     line = Line()
     line.paper.restore([known("a", "buy 3 @99", status, filled)])
     assert line.said == [("a", kind, (AT_ONCE - START) // MILLISECOND) for kind in told]
-    line.paper.on_market(trade("98", "9"), ms(0))
+    line.see(trade("98", "9"), ms(0))
     assert [said[1] for said in line.said[len(told) :]] == next_trade
     for report in line.reports:
         status = step(status, report.trigger)
@@ -176,7 +179,7 @@ def test_trade_ids_and_order_numbers_go_on_after_a_restart() -> None:
     line.paper.restore(
         [known("a", "buy 3 @99", OrderStatus.PARTIALLY_FILLED, "1", venue_order_id="P41")]
     )
-    line.paper.on_market(trade("98", "9"), ms(0))
+    line.see(trade("98", "9"), ms(0))
     line.paper.send(order("b", "buy 1"), ms(0))
     fills = [(r.venue_order_id, getattr(r, "trade_id", None)) for r in line.reports]
     assert fills == [("P41", "a.2"), ("P42", "b.1")]
@@ -190,8 +193,8 @@ def test_a_stop_restored_waits_and_one_that_has_traded_does_not_wait_again() -> 
             known("goes on", "buy 3 stop 105", OrderStatus.PARTIALLY_FILLED, "1"),
         ]
     )
-    line.paper.on_market(trade("100", "9"), ms(0))
-    line.paper.on_market(trade("105", "9"), ms(1))
+    line.see(trade("100", "9"), ms(0))
+    line.see(trade("105", "9"), ms(1))
     assert line.said == [
         ("goes on", "fill 2@100 taker", 0),
         ("waits", "triggered", 1),
@@ -208,7 +211,7 @@ def test_restoring_twice_equals_restoring_once() -> None:
                 known("b", "buy 3", OrderStatus.APPROVED),
             ]
         )
-    line.paper.on_market(trade("98", "9"), ms(0))
+    line.see(trade("98", "9"), ms(0))
     line.paper.send(order("a", "buy 3"), ms(0))
     assert [said[:2] for said in line.said] == [("b", "expired"), ("a", "fill 3@99 maker")]
 
@@ -219,5 +222,5 @@ def test_protective_orders_stay_with_their_position_and_go_without_one() -> None
         line = Line()
         held = Order(stop, 0, 0, OrderStatus.ACCEPTED)
         line.paper.restore([held], {SYMBOL: Decimal(position)})
-        line.paper.on_market(trade("94", "9"), ms(0))
+        line.see(trade("94", "9"), ms(0))
         assert [kind for _, kind, _ in line.said] == said

@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     MarketDataEvent,
     OrderFilled,
     QuoteEvent,
+    Record,
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import BPS, Side
@@ -85,6 +86,9 @@ class Venue:
         self.reports: list[ExecutionEvent] = []
         self.exchange = PaperExchange(chosen, Instruments(), self._report, seed=1)
 
+    def see(self, event: MarketDataEvent, at: int) -> None:
+        self.exchange.on_market(event, Record(1, at, event))
+
     def _report(self, event: ExecutionEvent, due_at: int) -> None:
         self.reports.append(event)
 
@@ -106,7 +110,7 @@ def test_market_orders_cost_a_basis_point_and_less_than_a_tick() -> None:
     venue = Venue(PaperSettings())
     last: dict[str, Decimal] = {}
     for n, event in enumerate(trades(4_000)):
-        venue.exchange.on_market(event, event.ts)
+        venue.see(event, event.ts)
         if n % 22 == 0:
             side = Side.SELL if n % 44 else Side.BUY
             last[f"o{n}"] = event.price
@@ -130,10 +134,10 @@ def test_a_resting_bid_gets_exactly_what_was_traded_below_it() -> None:
         first, *later = market[start : start + 200]
         bid = first.price - Decimal("0.50")
         order_id = f"o{start}"
-        venue.exchange.on_market(first, first.ts)
+        venue.see(first, first.ts)
         venue.exchange.send(submit(order_id, first.symbol, Side.BUY, quantity, bid), first.ts)
         for event in later:
-            venue.exchange.on_market(event, event.ts)
+            venue.see(event, event.ts)
         venue.exchange.send(CancelOrder(order_id, first.symbol), later[-1].ts)
         below = sum((e.volume for e in later if e.price < bid), Decimal(0))
         assert venue.filled(order_id) == min(quantity, below)
@@ -149,7 +153,7 @@ def test_with_quotes_a_taker_pays_the_ask_and_gets_the_bid() -> None:
     expected: list[Decimal | None] = []
     best: QuoteEvent | None = None
     for n, event in enumerate(merged):
-        venue.exchange.on_market(event, event.ts)
+        venue.see(event, event.ts)
         best = event if isinstance(event, QuoteEvent) else best
         if n % 50 == 0 and best is not None:
             side = Side.BUY if n % 100 else Side.SELL
@@ -166,11 +170,11 @@ def test_on_candles_a_bid_is_filled_by_the_first_low_below_it_and_never_above_it
     for start in range(0, len(market), 20):
         first, *later = market[start : start + 20]
         bid, order_id = first.price * Decimal("0.999"), f"o{start}"
-        venue.exchange.on_market(first, first.ts)
+        venue.see(first, first.ts)
         command = submit(order_id, first.symbol, Side.BUY, Decimal("0.001"), bid)
         venue.exchange.send(command, first.ts)
         for event in later:
-            venue.exchange.on_market(event, event.ts)
+            venue.see(event, event.ts)
         venue.exchange.send(CancelOrder(order_id, first.symbol), later[-1].ts)
         through = next((bar for bar in later if bar.low < bid), None)
         fill = next((f for f in venue.fills() if f.order_id == order_id), None)

@@ -45,14 +45,14 @@ class PaperGateway:
         pass
 
     def bind(self) -> None:
-        self._bus.attach(MarketDataEvent, self._exchange.on_record, Stage.EXCHANGE)
+        self._bus.attach(MarketDataEvent, self._exchange.on_market, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
 
     async def quiesce(self) -> None:
         pass
 
     async def stop(self) -> None:
-        self._bus.detach(self._exchange.on_record)
+        self._bus.detach(self._exchange.on_market)
         self._bus.detach(self._on_timer)
 
     def attach_read_only(self) -> None:

@@ -28,7 +28,7 @@ from tradectl.runtime.short_run import short_run
 from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
-from tradectl.state.reconciliation import CASH
+from tradectl.state.reconciliation import CASH, ENOUGH
 
 ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
@@ -90,7 +90,7 @@ async def _reconciled(session: Session, *, accept: bool) -> None:
         await session.gateway.reconcile(accept=accept)
         await session.bus.dispatched()
         live = session.books.account.reconciliation
-        in_question = live is not None and any(s.seen < 2 for s in live.discrepancies.values())
+        in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())
         if not in_question or clock.monotonic() > deadline:
             return
         await clock.sleep(LOOK_EVERY_S)

@@ -98,7 +98,7 @@ class RunStatus:
     def summary(self, reason: str) -> Summary:
         """What a run that ended for `reason` has to say for itself."""
         session, books, elapsed = self._session, self._session.books, self._elapsed()
-        account, events = books.account, session.bus.core.seq
+        account, events = books.account, session.system.last_seq
         feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
         return Summary(
             run_id=session.run_id,

@@ -182,7 +182,7 @@ class Session:
         return Footer(
             ended_at=iso(self._clock.wall()),
             reason=reason,
-            last_seq=self.bus.core.seq,
+            last_seq=self.system.last_seq,
             state_hash=self.state.state_hash(),
         )
 

@@ -20,6 +20,7 @@ ADVICE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` 
 CASH = ""
 """Among the discrepancies, the quote currency."""
 ENOUGH = 2
+"""Reports in a row that agree on a difference, before it is believed."""
 TOO_MANY = 5
 """Reports in a row that all disagree, if each in another way: somebody else trades there."""
 
@@ -162,4 +163,4 @@ def _mismatch(symbol: str, reported: Decimal, expected: Decimal) -> str:
     return f"{symbol}: the exchange holds {plain(reported)}, our books {plain(expected)}: {ADVICE}"
 
 
-__all__ = ["ADVICE", "CASH", "Discrepancy", "ReconciliationState", "compare"]
+__all__ = ["ADVICE", "CASH", "ENOUGH", "Discrepancy", "ReconciliationState", "compare"]

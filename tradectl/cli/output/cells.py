@@ -6,8 +6,8 @@ loss own green and red; long and short are cyan and magenta.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.style import Style
 
@@ -52,6 +52,17 @@ class Column(NamedTuple, Generic[Row]):
     keep: int = 1
     right: bool = False
     flexible: bool = False
+
+
+def fitting(
+    columns: Sequence[Column[Any]], sizes: Sequence[int], width: int, gap: int
+) -> list[int]:
+    """The columns that fit side by side into `width`, by number: those of the lowest `keep` go first, and
+    one always stays."""
+    shown = list(range(len(columns)))
+    while len(shown) > 1 and sum(sizes[i] for i in shown) + gap * (len(shown) - 1) > width:
+        shown.remove(min(shown, key=lambda i: (columns[i].keep, -i)))
+    return shown
 
 
 def text(value: object, style: Style = PLAIN) -> Cell:

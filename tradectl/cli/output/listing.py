@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradectl.cli.output import figures
-from tradectl.cli.output.cells import DIM, PLAIN, Cell, Column, Row
+from tradectl.cli.output.cells import DIM, PLAIN, Cell, Column, Row, fitting
 from tradectl.domain.text import harmless
 
 PIPE_WIDTH = 1_000
@@ -93,7 +93,4 @@ class Listing(Generic[Row]):
             else max(cell_len(column.name), *(cell_len(row[i].text) for row in cells))
             for i, column in enumerate(self.columns)
         ]
-        shown = list(range(len(self.columns)))
-        while len(shown) > 1 and sum(sizes[i] + GAP for i in shown) - GAP > width:
-            shown.remove(min(shown, key=lambda i: (self.columns[i].keep, -i)))
-        return shown
+        return fitting(self.columns, sizes, width, GAP)

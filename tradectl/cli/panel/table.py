@@ -15,7 +15,7 @@ from typing import Generic
 
 from rich.cells import cell_len
 
-from tradectl.cli.output.cells import BOLD, DIM, TITLE, Cell, Column, Row
+from tradectl.cli.output.cells import BOLD, DIM, TITLE, Cell, Column, Row, fitting
 from tradectl.cli.panel.grid import GAP, MARGIN, RULE, SPACE, Line, cropped, drawn
 
 RULED = Cell(RULE, DIM)
@@ -73,9 +73,7 @@ class Table(Generic[Row]):
             max(column.least, cell_len(name)) if column.flexible else natural[i]
             for i, (name, column) in enumerate(zip(names, self.columns, strict=True))
         ]
-        shown = list(range(len(self.columns)))
-        while len(shown) > 1 and _total(tight, shown) > width:
-            shown.remove(min(shown, key=lambda i: (self.columns[i].keep, -i)))
+        shown = fitting(self.columns, tight, width, GAP)
         return shown, self._widened(shown, natural, tight, width)
 
     def _widened(

@@ -75,16 +75,8 @@ class PaperExchange:
             self._next_arrival = waiting[0][0] if waiting else NOTHING_IN_FLIGHT
             self._deliver(command, arrival)
 
-    def on_market(self, event: MarketDataEvent, at: int) -> None:
-        """Market data, in the order of its moments `at` (ns)."""
-        if self._next_arrival <= at:
-            self.wake(at)
-        reports = self._engine.on_market(event, at)
-        if reports:
-            self._answer(reports, at)
-
-    def on_record(self, event: MarketDataEvent, record: Record) -> None:
-        """The same as a handler on the bus: called for every tick, so it is spelled out."""
+    def on_market(self, event: MarketDataEvent, record: Record) -> None:
+        """Market data in the order of its moments: a handler of the core, called for every tick."""
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
