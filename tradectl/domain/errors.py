@@ -14,8 +14,8 @@ TradectlError
 ├── Halted                the emergency stop is latched       exit 6
 ├── AlreadyRunning        another process owns the directory  exit 7
 ├── ExchangeError         what an exchange answered, or failed to
-│   ├── VenueRefusal           it said no: nothing was done
-│   ├── NotExecuted            nothing was done, and it may be asked again
+│   ├── VenueRefusal      it said no: nothing was done
+│   ├── NotExecuted       nothing was done, and it may be asked again
 │   ├── OutcomeUnknown    it may have been done, or not: only the exchange can tell
 │   └── AccessLost        keys or account do not work: trading must halt
 └── CoreError             the core broke its own rule: halts

@@ -60,6 +60,13 @@ def _bucket(seconds: float) -> int:
     return min(BUCKETS - 1, int(math.log2(seconds / SMALLEST_S) * PER_DOUBLING))
 
 
+def window(n: int) -> int:
+    """So many observations. Raises UsageError for less than one."""
+    if n < 1:
+        raise UsageError(f"an indicator needs a window of at least 1, got {n}")
+    return n
+
+
 class EwmVolatility:
     """Volatility per observation: the root of an exponentially weighted mean of squared log returns, the
     mean return taken as zero (RiskMetrics' technical document, J.P. Morgan, 1996).
@@ -72,9 +79,7 @@ class EwmVolatility:
     __slots__ = ("_alpha", "_count", "_last", "_n", "_variance", "value")
 
     def __init__(self, n: int, decay: float | None = None) -> None:
-        if n < 1:
-            raise UsageError(f"an indicator needs a window of at least 1, got {n}")
-        self._n = n
+        self._n = window(n)
         self._alpha = 2.0 / (n + 1) if decay is None else 1.0 - decay
         self._count = 0
         self._variance = 0.0

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import FiniteFeed, PacedFeed
 
 LONGEST_NAP_S = 0.25
-
-
-class FeedDriver(Protocol):
-    async def run(self) -> None:
-        """Until the feed ends, or for ever."""
-        ...
 
 
 class RecordedFeedDriver:

@@ -11,14 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from tradectl.domain.errors import UsageError
-from tradectl.domain.statistics import EwmVolatility
-
-
-def _window(n: int) -> int:
-    if n < 1:
-        raise UsageError(f"an indicator needs a window of at least 1, got {n}")
-    return n
+from tradectl.domain.statistics import EwmVolatility, window
 
 
 class Ema:
@@ -27,7 +20,7 @@ class Ema:
     __slots__ = ("_alpha", "_count", "_n", "_sum", "value")
 
     def __init__(self, n: int) -> None:
-        self._n = _window(n)
+        self._n = window(n)
         self._alpha = 2.0 / (n + 1)
         self._count = 0
         self._sum = 0.0
@@ -65,7 +58,7 @@ class Rsi:
     __slots__ = ("_count", "_gain", "_last", "_loss", "_n", "value")
 
     def __init__(self, n: int) -> None:
-        self._n = _window(n)
+        self._n = window(n)
         self._count = 0
         self._gain = self._loss = 0.0
         self._last: float | None = None
@@ -100,7 +93,7 @@ class Donchian:
     __slots__ = ("_count", "_highs", "_lows", "_n", "high", "low")
 
     def __init__(self, n: int) -> None:
-        self._n = _window(n)
+        self._n = window(n)
         self._count = 0
         # (index, value), best first: whoever is older and no better can never be the extreme again
         self._highs: deque[tuple[int, float]] = deque()

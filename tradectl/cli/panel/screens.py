@@ -66,7 +66,7 @@ class LineScreen:
 
     async def _beat(self, run: TradingRun) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await run.bus.clock.sleep(HEARTBEAT_S)
             self._say(self._log.heartbeat(run.status.live(), self._now()))
 
     @staticmethod

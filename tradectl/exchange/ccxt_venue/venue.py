@@ -16,7 +16,7 @@ from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
-from tradectl.domain.time import MILLISECOND
+from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import (
@@ -70,7 +70,7 @@ class VenueSession:
             quirks.codes,
             quirks.refuses_by_4xx,
             lambda text: redacted(text, credentials),
-            lambda: clock() / 1e9,
+            lambda: clock() / SECOND,
         )
         self.rate = published_rate(client, settings.market, quirks)
         limiter = make_rate_limiter(self.rate, settings)
