@@ -32,6 +32,7 @@ from tradectl.documents.operations import StopReport
 from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.replay.replay import Replay
+from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.state.directory import StateDir
 
 NOT_CONFIRMED, HALTED = 5, 6
@@ -225,6 +226,23 @@ async def test_an_order_of_unknown_fate_is_cancelled_or_named(
         assert receipt["open_orders_left"] == [order]
     await finished(remains)
     stays_halted(remains)
+
+
+async def test_with_an_order_of_unknown_fate_cash_is_compared_as_it_is_now(
+    exchange: Any, folder: Path
+) -> None:
+    settings = settings_for(exchange, at=msgspec.structs.replace(QUICK, not_found_seconds=60))
+    async with trading(exchange, folder, settings=settings) as trader:
+        await trader.orders_done(trader.buy("0.1"))
+        await trader.quiet()
+        exchange.misbehave("no-reply", placed=False, **PLACING)
+        await trader.in_status(trader.buy("0.1", "59900"), "unknown")
+        remains = await killed(trader, folder)
+    exchange.behave()
+    assert (await stop(remains, timeout=2.0))["closed"] == [SPOT]
+    found = await asyncio.to_thread(reconcile, StateDir(remains), accept=False)
+    assert not found.clean, "the order is not known to be gone"
+    assert found.cash.at_exchange == found.cash.journal
 
 
 @pytest.mark.parametrize("how", ["refuses", "is silent", "is broken"])

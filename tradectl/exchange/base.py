@@ -80,12 +80,13 @@ class OpenOrder(Struct, frozen=True):
 
 class Proof(Struct, frozen=True, kw_only=True):
     """What an exchange itself reports: what is open there, and what it holds (signed quantity) of each of
-    our `symbols`; or why it could not be asked."""
+    our `symbols`, and of the quote currency; or why it could not be asked."""
 
     exchange: str
     symbols: tuple[str, ...] = ()
     open_orders: tuple[OpenOrder, ...] = ()
     held: dict[str, Decimal] = {}
+    cash: Decimal | None = None
     error: str = ""
 
 

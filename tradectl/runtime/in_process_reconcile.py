@@ -68,7 +68,7 @@ async def compare(session: Session, *, accept: bool) -> Reconciliation:
     reached = [proof for proof in proofs if not proof.error]
     symbols = [row for proof in reached for row in _symbols(proof, session.books, stored)]
     orders = [row for proof in reached for row in _orders(proof, session.books)]
-    cash = _cash(session.books)
+    cash = _cash(reached, session.books)
     return Reconciliation(
         clean=cash.ok
         and len(reached) == len(proofs)
@@ -119,9 +119,12 @@ def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[
     return rows
 
 
-def _cash(books: Books) -> CashComparison:
+def _cash(proofs: list[Proof], books: Books) -> CashComparison:
+    """By what was asked just now; the last account report may be from before an order whose fate is not
+    known, and says nothing of cash as long as it is not."""
     live = books.account.at_exchange()
-    stated = sum(live.cash_at.values(), ZERO) - live.external_cash - live.fees_elsewhere
+    there = live.cash_at | {p.exchange: p.cash for p in proofs if p.cash is not None}
+    stated = sum(there.values(), ZERO) - live.external_cash - live.fees_elsewhere
     return CashComparison(
         currency=books.currency,
         journal=decimal_text(books.cash),

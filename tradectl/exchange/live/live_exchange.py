@@ -336,6 +336,7 @@ class LiveExchange:
             symbols=self.symbols,
             open_orders=tuple(order for order in shown if everything or order.ours),
             held={s: holdings.of(self._instruments[s]) for s in self.symbols},
+            cash=self.reconciler.cash(holdings),
         )
 
     def status(self) -> ExchangeStatus:
