@@ -160,6 +160,16 @@ def test_a_read_only_disk_is_refused_and_the_latch_finds_another_place(disk: Dis
     assert tradectl(disk.state, "run", "--headless", "--duration", 0.2).code == 0
 
 
+def test_on_a_read_only_disk_one_can_look(disk: Disk) -> None:
+    run = tradectl(disk.state, "run", "--headless", "--duration", 0.5, "--json").document()
+    disk.remount("ro")
+    status = tradectl(disk.state, "status", "--json").document()
+    assert (status["run_id"], status["state_hash"]) == (run["run_id"], run["state_hash"])
+    assert [row["run_id"] for row in tradectl(disk.state, "runs", "--json").document()] == [
+        run["run_id"]
+    ]
+
+
 def test_a_journal_that_may_not_grow_ends_the_run(tmp_path: Path, busy: Path) -> None:
     folder = tmp_path / "state"
     with running(folder, "-c", busy) as run:

@@ -5,6 +5,7 @@ It only reads, but for one thing that must work with nothing running: an alert's
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -142,10 +143,18 @@ class StateReader:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
         """None for a database that has no tables yet."""
-        with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S)) as db:
+        with closing(_opened(self._path)) as db:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
             yield db if _has_tables(db, self._path) else None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Where nothing can be written SQLite cannot make its lock file either, and need not: a database
+    that was closed whole stays as it is."""
+    unchanging = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    name = f"{path.absolute().as_uri()}?immutable=1" if unchanging else str(path)
+    return sqlite3.connect(name, timeout=LOCK_TIMEOUT_S, uri=unchanging)
 
 
 def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
