@@ -130,16 +130,14 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
         for group in log.groups(after=start):
             for record in group:
                 follower.take(record)
-        books = system.books
-        books.last_seq = log.position
-        books.account = books.snapshot()
-        state_hash = system.state_hash()
-        orders, fills = books.take_changed()
+        account = system.books.snapshot()
+        state_hash = account.hash(header.run_id)
+        orders, fills = system.books.take_changed()
         _compare(log.footer, state_hash, path)
         return Recovered(
             run_id=header.run_id,
             journal=path,
-            account=books.account,
+            account=account,
             last_seq=log.position,
             state_hash=state_hash,
             footer=log.footer,

@@ -10,24 +10,14 @@ from tradectl.domain.money import ZERO, plain
 from tradectl.state.account import Account
 
 
-def problems_of(
-    account: Account,
-    instruments: Instruments,
-    fills: Mapping[str, Decimal] | None = None,
-) -> list[str]:
-    """What does not add up, in plain words; empty when all is well.
-
-    `fills` are the signed quantities per symbol of every fill ever stored for the account, where they
-    are at hand.
-    """
-    found = [*_cash(account, instruments), *_strategies(account), *_orders(account)]
-    if fills is not None:
-        found += fill_problems(account, fills)
-    return found
+def problems_of(account: Account, instruments: Instruments) -> list[str]:
+    """What does not add up in an account, in plain words; empty when all is well."""
+    return [*_cash(account, instruments), *_strategies(account), *_orders(account)]
 
 
 def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
-    """Where the positions are not what all fills of the account, by symbol and signed, make them."""
+    """Where the positions are not what `fills` make them: the signed quantities, by symbol, of every fill
+    ever stored for the account."""
     found = []
     for symbol in sorted({*account.positions, *fills}):
         position = account.positions.get(symbol)
