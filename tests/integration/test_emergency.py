@@ -35,6 +35,7 @@ from tests.fixtures.journal import write_unversioned
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
+from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.state.directory import StateDir
@@ -301,6 +302,41 @@ def test_with_no_process_and_twice_in_a_row(trading: Running, folder: Path) -> N
     answer, third = emergency_stop(folder)
     assert (answer.code, third["closed"], third["killed"]) == (0, [], None)
     is_holding(folder, third)
+
+
+def test_without_a_process_that_hears_it_it_leaves_its_own_alert(
+    trading: Running, folder: Path
+) -> None:
+    trading.send(signal.SIGSTOP)
+    emergency_stop(folder, "--reason", "not hearing")
+    _, again = emergency_stop(folder, "--reason", "nobody there", flatten=False)
+    assert again["method"] == "direct"
+    alerts = [row for row in look(folder).alerts() if row.type == "emergency_stop"]
+    assert [row.message for row in alerts] == ["not hearing", "nobody there"]
+    assert {row.severity for row in alerts} == {AlertSeverity.CRITICAL}
+    assert len({row.id for row in alerts}) == 2
+    look(folder).change_alert(alerts[0].id, "acknowledge_alert", "acknowledged")
+
+
+def test_a_lost_database_is_not_hidden_by_an_empty_one_with_the_alert(
+    trading: Running, folder: Path
+) -> None:
+    trading.send(signal.SIGTERM)
+    trading.end()
+    for file in folder.glob("state.db*"):
+        file.unlink()
+    emergency_stop(folder, flatten=False)
+    assert not (folder / "state.db").exists()
+
+
+def test_where_nothing_ever_ran_it_leaves_its_alert_too(folder: Path) -> None:
+    emergency_stop(folder)
+    (alert,) = look(folder).alerts()
+    assert (alert.type, alert.message, alert.status) == (
+        "emergency_stop",
+        "emergency stop",
+        AlertStatus.ACTIVE,
+    )
 
 
 def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:

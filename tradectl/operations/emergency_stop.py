@@ -29,6 +29,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.journal.reader import NotBegun, read_header
+from tradectl.operations.emergency_alert import leave_alert
 from tradectl.recovery.recovery import (
     CONTINUED,
     LIVE_ACCOUNT,
@@ -95,7 +96,7 @@ class EmergencyStop:
         else:
             report = self._and_other_accounts(report)
         errors = [error for error in (not_latched, report.error) if error]
-        return Receipt(
+        receipt = Receipt(
             **asdict(replace(report, error="; ".join(errors) or None)),
             reason=self._reason,
             flatten=self._stop.flatten,
@@ -105,6 +106,10 @@ class EmergencyStop:
             method=method,
             killed=killed,
         )
+        if method == "direct":
+            with contextlib.suppress(TradectlError):  # the receipt says it all the same
+                leave_alert(self._dir, receipt, self._clock.wall())
+        return receipt
 
     def _latch(self) -> str | None:
         """Why it could not be set; None when it is."""
