@@ -142,7 +142,10 @@ class LiveStatus(Status, kw_only=True, frozen=True):
 
 class Summary(Struct, kw_only=True, frozen=True):
     """What a finished run has to say for itself. `pnl` is net of fees, `max_drawdown_pct` of the
-    account since it was opened; `bad` counts rows that were not traded on, by what was wrong there."""
+    account since it was opened; `bad` counts rows that were not traded on, by what was wrong there.
+
+    `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
+    and `exit_code` is not 0."""
 
     run_id: str
     mode: str
@@ -162,6 +165,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     bad_rows: int
     bad: dict[str, int]
     first_bad_rows: list[str]
+    quarantined: dict[str, str]
+    nothing_trades: bool
     journal: str
     state_hash: str
     exit_code: int

@@ -21,6 +21,8 @@ TradectlError
 └── CoreError             the core broke its own rule: halts
     ├── IllegalTransition an order asked for a step that its status does not have
     └── RunawayCascade    one input caused events without end
+
+Interrupted is none of them: it is the operator's Ctrl-C, where that is not the event loop's to catch.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ class TradectlError(Exception):
     """Base of all errors with a message made for the user; `exit_code` is the command line's."""
 
     exit_code: ClassVar[int] = 1
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal from outside: no strategy can have raised it, and none may keep it."""
 
 
 class UsageError(TradectlError):

@@ -49,7 +49,7 @@ def described(error: BaseException, limit: int = LONGEST_LINE) -> str:
     try:
         return harmless(f"{type(error).__name__}: {error}", limit)
     except Exception:  # its own __str__ failed: there is nothing more to learn than its type
-        return type(error).__name__
+        return harmless(type(error).__name__, limit)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

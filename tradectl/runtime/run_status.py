@@ -99,6 +99,7 @@ class RunStatus:
         """What a run that ended for `reason` has to say for itself."""
         session, books, elapsed = self._session, self._session.books, self._elapsed()
         account, events = books.account, session.system.last_seq
+        engine = session.system.strategy.engine
         feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
         return Summary(
             run_id=session.run_id,
@@ -121,9 +122,13 @@ class RunStatus:
             first_bad_rows=[f"{r.file}:{r.line}: {r.reason}" for r in feed.bad_rows]
             if feed
             else [],
+            quarantined=engine.quarantined(),
+            nothing_trades=engine.nothing_trades(),
             journal=str(session.journal_path),
             state_hash=session.state.state_hash(),
-            exit_code=Halted.exit_code if session.orchestrator.halted.is_set() else 0,
+            exit_code=Halted.exit_code
+            if session.orchestrator.halted.is_set()
+            else int(engine.nothing_trades()),
         )
 
     def _strategies(self, account: AccountStatus) -> list[StrategyRow]:

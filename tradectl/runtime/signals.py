@@ -1,4 +1,4 @@
-"""Signals that ask for a graceful end."""
+"""Signals that ask for an end: a graceful one of a run, the plain one of a command."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+from tradectl.domain.errors import Interrupted
 
 
 @contextmanager
@@ -24,4 +27,20 @@ def ended_by_signals(end: Callable[[str], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-__all__ = ["ended_by_signals"]
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Outside an event loop: Ctrl-C raises Interrupted, which a strategy does not raise by itself."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+__all__ = ["ended_by_signals", "interrupted_by_signals"]

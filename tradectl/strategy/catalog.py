@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -134,8 +135,11 @@ def _installed() -> dict[str, EntryPoint]:
 
 def _from_package(entry: EntryPoint) -> type[Strategy]:
     try:
-        module = importlib.import_module(entry.module)
-    except Exception as error:  # somebody else's code: whatever it raises, it cannot be used
+        with redirect_stdout(sys.stderr):
+            module = importlib.import_module(entry.module)
+    except KeyboardInterrupt:  # the operator's: nothing trades yet, and nothing will
+        raise
+    except BaseException as error:  # somebody else's code: whatever it raises, it cannot be used
         where = f"strategy {entry.name!r} ({entry.value})"
         raise UsageError(f"{where}: {described(error)}") from error
     return _strategy_in(module, entry.attr, entry.value)
@@ -154,14 +158,18 @@ def _load(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
-        exec(code, module.__dict__)  # noqa: S102  # what an import is
-    except Exception as error:  # the user's code: whatever it raises is theirs to mend
+        with redirect_stdout(sys.stderr):  # stdout is for what tradectl itself has to say
+            exec(code, module.__dict__)  # noqa: S102  # what an import is
+    except KeyboardInterrupt:  # the operator's: nothing trades yet, and nothing will
+        del sys.modules[name]
+        raise
+    except BaseException as error:  # the user's code: whatever it raises is theirs to mend
         del sys.modules[name]
         raise UsageError(f"{path}, {_what_went_wrong(error, str(path))}") from error
     return module
 
 
-def _what_went_wrong(error: Exception, path: str) -> str:
+def _what_went_wrong(error: BaseException, path: str) -> str:
     """`line 3: NameError: ...`, with the last line of the file itself that was reached."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f"line {error.lineno}: {harmless(str(error.msg), LONGEST_LINE)}"

@@ -18,8 +18,8 @@ from tradectl.domain.events import (
     SystemEvent,
     SystemEventKind,
 )
-from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
-from tradectl.strategy import catalog
+from tradectl.domain.text import LONGEST_LINE, harmless, suggest
+from tradectl.strategy import catalog, containment
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.instances import (
     Callback,
@@ -108,7 +108,7 @@ class StrategyEngine:
         running = self._find(name)
         if running.quarantined:
             return []
-        running.quarantine()
+        running.quarantine(harmless(reason, LONGEST_LINE))
         self._routes.reset()
         return [_system(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)]
 
@@ -120,6 +120,14 @@ class StrategyEngine:
         running.release()
         self._routes.reset()
         return [_system(SystemEventKind.STRATEGY_RELEASED, running.component, "starts anew")]
+
+    def quarantined(self) -> dict[str, str]:
+        """Why, by the name of each instance in quarantine."""
+        return {n: s.quarantined for n, s in self._strategies.items() if s.quarantined}
+
+    def nothing_trades(self) -> bool:
+        """There are strategies, and all of them are in quarantine."""
+        return bool(self._strategies) and all(s.quarantined for s in self._strategies.values())
 
     def statistics(self) -> list[StrategyStatistics]:
         return [running.statistics() for running in self._strategies.values()]
@@ -134,7 +142,7 @@ class StrategyEngine:
             try:
                 answer = callback.call(event)
                 signal = None if answer is None else signal_event(callback.slot, answer)
-            except Exception as error:  # a user's code: whatever it raises, the others go on
+            except BaseException as error:  # a user's code: whatever it raises, the others go on
                 self._count_failure(callback, error)
                 continue
             callback.failures_in_a_row = 0
@@ -168,11 +176,14 @@ class StrategyEngine:
                 slot.count(signal, at)
                 self._events.append(signal)
 
-    def _count_failure(self, callback: Callback, error: Exception) -> None:
+    def _count_failure(self, callback: Callback, error: BaseException) -> None:
+        why = containment.failure(error)
         callback.failures_in_a_row += 1
         running = callback.slot.running
-        self._add_failure(running, f"{callback.name}: {described(error)}")
-        if callback.failures_in_a_row >= self._max_failures:
+        self._add_failure(running, f"{callback.name}: {why}")
+        if containment.ends_it(error):
+            self._events += self.quarantine(running.config.name, f"{callback.name} raised {why}")
+        elif callback.failures_in_a_row >= self._max_failures:
             reason = f"{callback.failures_in_a_row} failures in a row of {callback.name}"
             self._events += self.quarantine(running.config.name, reason)
 
@@ -199,8 +210,8 @@ class StrategyEngine:
                 continue
             try:
                 slots.append(running.slot_for(symbol, self._max_signals))
-            except Exception as error:  # a user's code: whatever it raises, the others go on
-                self._add_failure(running, f"start: {described(error)}")
+            except BaseException as error:  # a user's code: whatever it raises, the others go on
+                self._add_failure(running, f"start: {containment.failure(error)}")
                 self._events += self.quarantine(running.config.name, "could not start")
         return slots
 

@@ -15,12 +15,13 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, is_sane
 from tradectl.domain.setting import Share
-from tradectl.domain.text import LONGEST_LINE, described, harmless
+from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
+from tradectl.strategy import containment
 from tradectl.strategy.bars import parse_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
 
@@ -148,8 +149,8 @@ class RunningStrategy:
             probe = cls(**config.parameters)
         except UsageError as error:
             raise UsageError(f"strategy {config.name!r}: {error}") from error
-        except Exception as error:  # a user's code: whatever it raises, it cannot be built
-            raise UsageError(f"strategy {config.name!r}: {described(error)}") from error
+        except BaseException as error:  # a user's code: whatever it raises, it cannot be built
+            raise UsageError(f"strategy {config.name!r}: {containment.failure(error)}") from error
         self.config = config
         self.cls = cls
         self.callbacks = cls.callbacks()
@@ -158,7 +159,8 @@ class RunningStrategy:
         self.timeframe = parse_timeframe(probe.timeframe)
         self.slots: dict[str, SymbolSlot] = {}
         self.failures = self.signals = self.throttled = 0
-        self.quarantined = False
+        self.quarantined = ""
+        """why; empty while it is not"""
         self._shared: Strategy | None = None
         self._last_signal: StrategySignalEvent | None = None
         self._last_signal_at = 0
@@ -191,7 +193,9 @@ class RunningStrategy:
             probe = self.cls(**self.config.parameters)
             probe.start()
             count = _need(probe)
-        except Exception:  # a user's code: what it cannot say it does not get
+        except Interrupted:
+            raise
+        except BaseException:  # a user's code: what it cannot say it does not get
             count = 0
         return WarmUpNeed(self.warmed_by, count, self.timeframe, self.config.symbols)
 
@@ -199,15 +203,15 @@ class RunningStrategy:
         self.signals += 1
         self._last_signal, self._last_signal_at = signal, at
 
-    def quarantine(self) -> None:
+    def quarantine(self, reason: str) -> None:
         """It gets no more events, and its deferred signals are dropped."""
-        self.quarantined = True
+        self.quarantined = reason or "without a reason"
         for slot in self.slots.values():
             slot.disable()
 
     def release(self) -> None:
         """End the quarantine, with new objects: those of a strategy that failed may be in any state."""
-        self.quarantined = False
+        self.quarantined = ""
         self.slots.clear()
         self._shared = None
 
@@ -220,7 +224,7 @@ class RunningStrategy:
             signals=self.signals,
             failures=self.failures,
             throttled=self.throttled,
-            quarantined=self.quarantined,
+            quarantined=bool(self.quarantined),
             warm=bool(self.slots) and not any(slot.cold for slot in self.slots.values()),
             last_signal=f"{last.action.value} {last.symbol}: {last.reason}" if last else "",
             last_signal_at=self._last_signal_at,
@@ -230,7 +234,7 @@ class RunningStrategy:
 def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
     """What a callback returned, checked. Raises TypeError or ValueError for what is no good signal."""
     if not isinstance(signal, Signal) or not isinstance(signal.action, SignalAction):
-        raise TypeError(f"expected a Signal or None, got {signal!r:.60}")
+        raise TypeError(f"expected a Signal or None, got {containment.returned(signal)}")
     return StrategySignalEvent(
         source_component="strategy",
         symbol=slot.running.config.trades or slot.symbol,
@@ -246,14 +250,16 @@ def _need(strategy: Strategy) -> int:
     """Raises TypeError for what is no number of calls."""
     need = strategy.warm_up()
     if type(need) is not int or need < 0:
-        raise TypeError(f"warm_up: expected a number of bars, trades or quotes, got {need!r:.60}")
+        raise TypeError(
+            f"warm_up: expected a number of bars, trades or quotes, got {containment.returned(need)}"
+        )
     return need
 
 
 def _line(reason: str) -> str:
     if not isinstance(reason, str):
-        raise TypeError(f"expected a text as reason, got {reason!r:.60}")
-    return harmless(reason, LONGEST_LINE)
+        raise TypeError(f"expected a text as reason, got {containment.returned(reason)}")
+    return containment.line(reason)
 
 
 def _fraction(what: str, value: float) -> float:

@@ -76,12 +76,14 @@ def emergency_stop(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
+    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.operations.emergency_stop import emergency_stop as stop_everything
 
     def stop(*, everything: bool) -> Receipt:
-        return stop_everything(
-            _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
-        )
+        with stdout_to_stderr():
+            return stop_everything(
+                _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
+            )
 
     receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer
     if everything and not yes and _wants_all(receipt):

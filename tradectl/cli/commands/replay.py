@@ -59,25 +59,30 @@ def replay(
         )
         _counterfactual(file, config, as_json)
         return
+    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.replay.replay import NO_LIMIT, Replay
+    from tradectl.runtime.signals import interrupted_by_signals
 
-    report = Replay(file).run(
-        verify=verify,
-        until=until or NO_LIMIT,
-        speed=multiple,
-        progress=_progress if sys.stderr.isatty() and not as_json else None,
-    )
+    with stdout_to_stderr(), interrupted_by_signals():
+        report = Replay(file).run(
+            verify=verify,
+            until=until or NO_LIMIT,
+            speed=multiple,
+            progress=_progress if sys.stderr.isatty() and not as_json else None,
+        )
     print_data(report, as_json, "reports.replay")
     if report.divergences:
         raise typer.Exit(DIVERGED)
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
-
+    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.config.load import load_settings
     from tradectl.replay.counterfactual import counterfactual
+    from tradectl.runtime.signals import interrupted_by_signals
 
-    result = counterfactual(file, load_settings(config))
+    with stdout_to_stderr(), interrupted_by_signals():
+        result = counterfactual(file, load_settings(config))
     print_data(result, as_json, "reports.counterfactual")
 
 

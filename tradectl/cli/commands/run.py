@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,6 +113,8 @@ def run(
     import asyncio
 
     from tradectl.cli.commands.live_approval import approval, check_mode
+    from tradectl.cli.output.own_stdout import stdout_to_stderr
+    from tradectl.cli.panel.screens import PanelScreen  # which keeps what is printed under it
     from tradectl.config.load import load_settings
     from tradectl.runtime.run import trade
     from tradectl.runtime.run_options import RunOptions
@@ -134,7 +137,9 @@ def run(
         fresh=fresh,
         approve=approval(yes, config) if settings.mode == "live" else None,
     )
-    summary = asyncio.run(trade(options, _screen(headless=headless)))
+    screen = _screen(headless=headless)
+    with nullcontext() if isinstance(screen, PanelScreen) else stdout_to_stderr():
+        summary = asyncio.run(trade(options, screen))
     print_data(summary, as_json, "render.summary")
     raise typer.Exit(summary.exit_code)
 

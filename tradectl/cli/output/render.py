@@ -16,7 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
-from tradectl.cli.output.cells import BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.documents.account import (
     FillRow,
@@ -124,6 +124,8 @@ def summary(summary: Summary) -> RenderableType:
         line("trades", Cell(trades)),
         *_account(summary.portfolio),
     ]
+    if summary.quarantined:
+        parts.append(line("quarantine", *_quarantined(summary)))
     if bad := summary.bad_rows:
         parts.append(line("bad rows", Cell(f"{figures.count(bad)}, never traded on", WARN)))
     if summary.state_hash:
@@ -131,6 +133,12 @@ def summary(summary: Summary) -> RenderableType:
     if summary.journal:
         parts += _how_to_replay(summary.journal)
     return Group(*parts)
+
+
+def _quarantined(summary: Summary) -> list[Cell]:
+    why = "; ".join(f"{name}: {reason}" for name, reason in summary.quarantined.items())
+    left = [Cell("nothing that could trade is left; ", BAD)] if summary.nothing_trades else []
+    return [*left, value(why, WARN)]
 
 
 def recording(summary: RecordingSummary) -> RenderableType:

@@ -1,0 +1,57 @@
+"""A strategy is a guest: whatever it raises or returns stays with it.
+
+Its `sys.exit()` is a failure of it and no end of the run, and so is a KeyboardInterrupt that it raises
+itself; only the operator's own (`Interrupted`) goes through. What is said of it holds no memory address:
+that is another one in a replay, which would then differ.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import reprlib
+
+from tradectl.domain.errors import Interrupted
+from tradectl.domain.text import LONGEST_LINE, described, harmless
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]*")
+_LOOKED_AT = 2_000
+"""Characters of a text that are looked at: far more than are kept."""
+_SHORT = reprlib.Repr()
+"""Of 100 MB a few characters; of an object all, for it would be cut in the middle of its address."""
+_SHORT.maxother = _LOOKED_AT
+
+
+def line(text: str) -> str:
+    """A strategy's text as one harmless line that is the same in every process."""
+    text = str.__str__(text)[:_LOOKED_AT]  # of a subclass, too: none of its own methods are asked
+    if " at 0x" in text:
+        text = _ADDRESS.sub(" at 0x?", text)
+    return harmless(text, LONGEST_LINE)
+
+
+def failure(error: BaseException) -> str:
+    """Type and text of what a strategy raised, as such a line. Raises Interrupted again."""
+    if isinstance(error, Interrupted):
+        raise error
+    try:
+        return line(described(error, _LOOKED_AT))
+    except Interrupted:
+        raise
+    except BaseException:  # not even its type can be spelled
+        return "an error without words"
+
+
+def ends_it(error: BaseException) -> bool:
+    """It asked for an end (`sys.exit`), and gets its own: it is not called again."""
+    return not isinstance(error, Exception)
+
+
+def returned(value: object) -> str:
+    """What was returned instead of a signal. A coroutine is closed: nobody is going to run it."""
+    if inspect.iscoroutine(value):
+        value.close()
+        return "a coroutine: write `def`, not `async def`"
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        return "a generator: write `return`, not `yield`"
+    return f"{_SHORT.repr(value):.60}"
