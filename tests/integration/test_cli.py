@@ -117,7 +117,7 @@ MISTAKES = [
     ("emergency-stop --timeout 0", USAGE, "'--timeout'"),
     ("orders --limit 0", USAGE, "'--limit'"),
     ("alerts ack nope", USAGE, "no alert has the id 'nope'"),
-    ("alerts ack \udcff", USAGE, r"no alert has the id '\udcff'"),
+    ("alerts ack \udcff", USAGE, r"'\udcff' is not UTF-8 text"),
     ("run --state-dir shared", FAILED, "shared belongs to everybody"),
     ("alerts resolve nope", USAGE, "no alert has the id 'nope'"),
     ("alerts --severity loud", USAGE, "expected one of info, warning, error, critical, got 'loud'"),

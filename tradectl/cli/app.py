@@ -99,7 +99,7 @@ def _refuse_what_is_not_utf8() -> int:
     odd = next((word for word in words if not is_utf8(word)), None)
     if odd is None or words[0] == "emergency-stop":
         return 0
-    return _say(f"{ascii(odd):.80} is not UTF-8 text", UsageError.exit_code)
+    return _say(f"{odd!a:.80} is not UTF-8 text", UsageError.exit_code)
 
 
 def _run() -> int:
