@@ -66,6 +66,13 @@ def cut_last_in_its_header(state: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
 
 
+def cut_after_its_header(state: Path) -> None:
+    path = journals(state)[-1]
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    with closing(sqlite3.connect(state / "state.db")) as db, db:
+        db.execute("DELETE FROM snapshots")
+
+
 LOST = pytest.mark.parametrize(
     "lose", [delete_all, delete_last, empty_last, cut_last_in_its_header]
 )
@@ -158,6 +165,18 @@ def test_recorded_data_needs_no_account_and_is_none(state: Path, tmp_path: Path)
     delete_all(state)
     assert tradectl(state, "run", "--headless", "--json", "--data", data).code == 0
     assert tradectl(state, *SHORT_RUN).code == REFUSED
+
+
+def test_a_journal_that_was_cut_is_not_an_account_that_did_nothing(state: Path) -> None:
+    before = held(state)
+    cut_after_its_header(state)
+    answer = tradectl(state, *SHORT_RUN)
+    assert answer.code == REFUSED
+    assert "ends at record 0, and the database knows record " in answer.complaint()
+    assert "`tradectl run --fresh`" in answer.complaint()
+    stop, receipt = emergency_stop(state)
+    assert stop.code == NOT_CONFIRMED
+    assert receipt["positions_left"] == before
 
 
 # --- the database --------------------------------------------------------------------------------------

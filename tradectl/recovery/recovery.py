@@ -130,6 +130,7 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
         for group in log.groups(after=start):
             for record in group:
                 follower.take(record)
+        _refuse_cut(path, reader, max(start, log.position))
         account = system.books.snapshot()
         state_hash = account.hash(header.run_id)
         orders, fills = system.books.take_changed()
@@ -147,6 +148,20 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             orders=orders,
             fills=fills,
             header=header,
+        )
+
+
+def _refuse_cut(path: Path, reader: StateReader, last_seq: int) -> None:
+    """The journal is on the disk before the database knows of it: one that ends earlier was cut."""
+    known = None
+    with contextlib.suppress(StateError):  # without a readable database there is still the journal
+        known = reader.run(path.stem)
+    if known is not None and known.last_seq > last_seq:
+        raise JournalMissing(
+            harmless(
+                f"{path} ends at record {last_seq}, and the database knows record {known.last_seq}: put "
+                "the whole one back; or `tradectl run --fresh` opens a new account and leaves this one"
+            )
         )
 
 

@@ -103,9 +103,10 @@ class Projection:
                 self._report_if_stalled(harmless(error))
 
     async def _sync_journal(self) -> None:
-        """The database outlives a loss of power: it must not know what a strict journal would not."""
+        """The database outlives a loss of power: it must not know what the journal of an account that
+        goes on would not, or the next run finds it cut short."""
         journal = self._bus.command_release.journal if self._bus is not None else None
-        if journal is not None and journal.strict:
+        if journal is not None and (journal.strict or self._clock.live):
             await asyncio.to_thread(journal.sync)
 
     def _report_if_stalled(self, message: str) -> None:
