@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
 from tradectl.cli.output import figures, render, reports
 from tradectl.cli.output.lines import LineLog
+from tradectl.cli.output.watched import show_again
 from tradectl.documents.account import FillRow, OrderRow, PortfolioTotals, PositionRow
 from tradectl.documents.market import AvailableStrategy
 from tradectl.documents.operations import Receipt, Reconciliation, ReplayReport
@@ -349,6 +351,46 @@ def test_strategies_list_their_parameters() -> None:
 
 
 # --- status, summary, replay, receipt -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50), (40, 12)])
+@pytest.mark.parametrize("many", [0, 1, 40])
+def test_a_watched_status_fits_the_terminal(width: int, height: int, many: int) -> None:
+    found = document(
+        Status,
+        {
+            "state": "RUNNING",
+            "mode": "paper",
+            "run_id": "r1",
+            "portfolio": {"equity": "10006.06", "cash": "1"},
+            "positions": [POSITION] * many,
+            "open_orders": [ORDER] * many,
+            "components": {f"c{n}": {"status": "RUNNING"} for n in range(12)}
+            | {"feed": {"status": "DEGRADED", "message": "no data for 40 s"}},
+        },
+    )
+    console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True)
+    show_again(found, console)
+    assert isinstance(console.file, io.StringIO)
+    screen = pyte.Screen(width, height)
+    screen.set_mode(pyte.modes.LNM)
+    pyte.Stream(screen).feed(console.file.getvalue())
+    lines = [line.rstrip() for line in screen.display]
+    assert lines[0] == "RUNNING  PAPER  run r1"
+    assert height < 24 or "Positions" in lines
+    assert lines[-1] == ""
+    assert many < 40 or re.search(r"^\d+ more lines: `tradectl status`$", "\n".join(lines), re.M)
+    assert many == 40 or height < 24 or "no data for 40 s" in "\n".join(lines)
+
+
+def test_a_watched_status_under_a_pipe_is_plain_and_whole() -> None:
+    found = document(Status, {"state": "RUNNING", "positions": [POSITION] * 40})
+    console = Console(width=100, file=io.StringIO())
+    show_again(found, console)
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    assert "\x1b" not in said
+    assert said.count("BTCUSDT") == 40
 
 
 def status(data: dict[str, Any]) -> RenderableType:

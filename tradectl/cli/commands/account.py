@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from tradectl.cli.options import JsonOption, StateDirOption, print_data
 
 if TYPE_CHECKING:
+    from tradectl.documents.run import Status
     from tradectl.operations.inspector import Inspector
 
 WATCH_S = 1.0
@@ -53,11 +53,19 @@ def status(
     while True:
         document = inspector.status()
         if watch and not as_json:
-            sys.stdout.write("\x1b[2J\x1b[H")
-        print_data(document, as_json, "render.status")
+            _show_again(document)
+        else:
+            print_data(document, as_json, "render.status")
         if not watch:
             return
         time.sleep(WATCH_S)
+
+
+def _show_again(document: Status) -> None:
+    from tradectl.cli.output.listing import console
+    from tradectl.cli.output.watched import show_again
+
+    show_again(document, console())
 
 
 def positions(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:

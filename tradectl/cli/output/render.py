@@ -27,6 +27,7 @@ from tradectl.documents.account import (
     RestrictionRow,
 )
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
 if TYPE_CHECKING:  # not for the documents that are printed most
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # not for the documents that are printed most
         RecordingSummary,
     )
 
+RUNNING = ComponentStatus.RUNNING
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -92,12 +94,17 @@ def _strategy(row: AvailableStrategy) -> Text:
 # --- a run ----------------------------------------------------------------------------------------
 
 
-def status(status: Status) -> RenderableType:
+def status(status: Status, *, brief: bool = False) -> RenderableType:
+    """`brief`: of the components only those that are not well, the others in number."""
     components = list(status.components.items())
+    none_listed = "none running"
+    if brief and components:
+        none_listed = f"all {len(components)} well"
+        components = [(name, row) for name, row in components if row.status != RUNNING]
     sections: tuple[tuple[str, RenderableType], ...] = (
         ("Positions", positions(status.positions)),
         ("Open orders", Listing(columns.ORDERS, status.open_orders, "none working")),
-        ("Components", Listing(columns.COMPONENTS, components, "none running")),
+        ("Components", Listing(columns.COMPONENTS, components, none_listed)),
     )
     parts: list[RenderableType] = [
         _headline(status.state, status.mode, status.source, status.run_id),
