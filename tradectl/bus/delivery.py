@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.guarded_call import answer_within, failure
 from tradectl.domain.resilience import CircuitBreaker, pause_after
 
@@ -27,7 +27,6 @@ T = TypeVar("T")
 Observer = Callable[[Any], "Awaitable[None] | None"]
 
 SLICE_NS = 5_000_000
-ticks = ComputerClock.ticks
 BREAKER_IS_OPEN = "its circuit breaker is open"
 
 
@@ -92,13 +91,16 @@ class Delivery(Generic[T]):
         argument: Callable[[T], Any] | None = None,
         linger: float = 0.0,
         slice_ns: int = SLICE_NS,
+        clock: Clock | None = None,
     ) -> None:
+        clock = clock or WallClock()
+        self._ticks, self._sleep = clock.ticks, clock.sleep
         self._slice_ns = slice_ns
         self.handler = handler
         self.queue = queue
         self.figures = Figures()
         self.breaker = CircuitBreaker(
-            policy.failures, policy.cooldown, policy.max_cooldown, clock=ComputerClock.monotonic
+            policy.failures, policy.cooldown, policy.max_cooldown, clock=clock.monotonic
         )
         self._policy = policy
         self._on_dead = on_dead
@@ -157,15 +159,15 @@ class Delivery(Generic[T]):
         while True:
             await self._filled.wait()
             if self._linger:
-                await asyncio.sleep(self._linger)
+                await self._sleep(self._linger)
             self._filled.clear()
-            slice_end = ticks() + self._slice_ns
+            slice_end = self._ticks() + self._slice_ns
             while (item := self.queue.take()) is not None:
                 self._busy = True
                 try:
                     if await self._deliver(item) > slice_end:
                         await asyncio.sleep(0)
-                        slice_end = ticks() + self._slice_ns
+                        slice_end = self._ticks() + self._slice_ns
                 finally:
                     self._busy = False
             self._emptied.set()
@@ -177,8 +179,8 @@ class Delivery(Generic[T]):
         error = BREAKER_IS_OPEN
         for attempt in range(attempts):
             if attempt:
-                await asyncio.sleep(pause_after(attempt, policy.backoff, policy.max_cooldown))
-            started = ticks()
+                await self._sleep(pause_after(attempt, policy.backoff, policy.max_cooldown))
+            started = self._ticks()
             try:
                 answer = handler(item if self._argument is None else self._argument(item))
                 if answer is not None and inspect.isawaitable(answer):
@@ -195,10 +197,10 @@ class Delivery(Generic[T]):
             else:
                 return self._delivered(started)
         await self._failed(item, error, attempts)
-        return ticks()
+        return self._ticks()
 
     def _delivered(self, started: int) -> int:
-        now = ticks()
+        now = self._ticks()
         figures, took = self.figures, now - started
         figures.handled += 1
         figures.busy_ns += took
@@ -217,7 +219,7 @@ class Delivery(Generic[T]):
             self._on_dead(item, error, attempts)
             return
         self._keep(item)
-        await asyncio.sleep(max(self.breaker.retry_in(), self._policy.backoff))
+        await self._sleep(max(self.breaker.retry_in(), self._policy.backoff))
 
     def _keep(self, item: T) -> None:
         if self._on_dead is None:

@@ -80,7 +80,7 @@ class EventBus:
         self._inputs = InputQueue(max_queue_size)
         self._scheduler = Scheduler()
         self._data_ended = False
-        self._observers = Observers(max_queue_size, history, self._observer_fails)
+        self._observers = Observers(max_queue_size, history, self._observer_fails, self.clock)
         self._turn_task: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()

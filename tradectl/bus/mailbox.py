@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from msgspec import Struct
 
+from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import SLICE_NS, Delivery, Observer, RetryPolicy
 from tradectl.documents.run import HandlerFigures
 from tradectl.domain.events import EventPriority, Record
@@ -81,6 +82,7 @@ class Mailbox(Delivery[Record]):
         wants_records: bool = False,
         policy: RetryPolicy | None = None,
         slice_ns: int = SLICE_NS,
+        clock: Clock | None = None,
     ) -> None:
         self.name = name
         self.records = RecordQueue(limit)
@@ -92,6 +94,7 @@ class Mailbox(Delivery[Record]):
             on_open=lambda error: on_open(name, error),
             argument=None if wants_records else attrgetter("event"),
             slice_ns=slice_ns,
+            clock=clock,
         )
 
     def row(self) -> HandlerFigures:

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.documents.run import HandlerFigures
@@ -47,10 +48,13 @@ class Observers:
     """`limit` bounds each mailbox, `kept` the dead letters; `on_trouble(name, error)` is told of an
     observer whose breaker opened."""
 
-    def __init__(self, limit: int, kept: int, on_trouble: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, limit: int, kept: int, on_trouble: Callable[[str, str], None], clock: Clock
+    ) -> None:
         self.dead_count = 0
         self._limit = limit
         self._on_trouble = on_trouble
+        self._clock = clock
         self._subscriptions = Subscriptions()
         self._boxes: list[Mailbox] = []
         self._dead: deque[DeadLetter] = deque(maxlen=kept)
@@ -64,6 +68,7 @@ class Observers:
             on_dead=self._keep_dead_letter,
             on_open=self._on_trouble,
             wants_records=records,
+            clock=self._clock,
         )
         self._subscribe(kinds, box.put)
         self._boxes.append(box)

@@ -49,7 +49,7 @@ def replay(
 ) -> None:
     multiple = parse_speed(speed)
     if config is not None:
-        rest = "of the run as it was, and -c recomputes all of it by other settings: leave it away"
+        rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
         refuse_useless(
             {
                 f"--speed is {rest}": speed is not None,

@@ -98,14 +98,14 @@ def run(
     refuse_useless(
         {
             "--speed is of recorded data: add --data FILE": speed is not None and not data,
-            "--exchange brings its own market data: leave away --data, or --exchange": bool(
+            "--exchange brings its own market data: leave out --data, or --exchange": bool(
                 exchange and data
             ),
-            "--fresh is needless, recorded data has its own account: leave it away": bool(
+            "--fresh is needless, recorded data has its own account: leave it out": bool(
                 fresh and data
             ),
             "--yes confirms that money is traded: add --live": yes and not live,
-            "--seed is of paper trading, and --live is not: leave it away": bool(
+            "--seed is of paper trading, and --live is not: leave it out": bool(
                 live and seed is not None
             ),
         }

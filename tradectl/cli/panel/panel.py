@@ -94,7 +94,7 @@ class Panel:
         """What the console writes goes through it meanwhile."""
         file = self._console.file
         terminal = Terminal(file)
-        self._console.file = cast("IO[str]", terminal)
+        self._console.file = cast("IO[str]", terminal)  # as much of one as Rich uses
         try:
             with terminal.kept():
                 yield terminal
