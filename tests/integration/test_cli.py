@@ -240,3 +240,42 @@ def completed(line: str = "", show: bool = False) -> str:
         check=True,
     )
     return done.stdout
+
+
+# --- Ctrl-C -------------------------------------------------------------------------------------------
+
+WHILE_LOADING = """
+import os, signal, sys
+class Loading:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tradectl.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Loading())
+from tradectl.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_one_line_and_130() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WHILE_LOADING],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env=environment(),
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "tradectl: interrupted\n")
+
+
+@pytest.mark.parametrize("words", ["status --watch", "alerts --follow"])
+def test_ctrl_c_ends_what_goes_on_for_ever_with_130(
+    words: str, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    answer = typed(words)
+    assert answer.code == 130
+    assert "Traceback" not in answer.err
