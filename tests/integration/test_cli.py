@@ -13,6 +13,8 @@ import pytest
 from tests.fixtures.command import (
     PATIENCE_S,
     environment,
+    header_of,
+    journals,
 )
 from tests.fixtures.run_inputs import STRATEGIES, Typed, private, trades, waves
 from tradectl import __version__
@@ -279,3 +281,18 @@ def test_ctrl_c_ends_what_goes_on_for_ever_with_130(
     answer = typed(words)
     assert answer.code == 130
     assert "Traceback" not in answer.err
+
+
+# --- seeds --------------------------------------------------------------------------------------------
+
+
+def test_a_seed_of_any_size_is_a_seed(tmp_path: Path, typed: Typed) -> None:
+    """Each is another one, the same one each time."""
+    kept: dict[int, int] = {}
+    for seed in (2**63, 2**63 + 1, -(10**30), 2**63):
+        folder = tmp_path / f"{seed}-{len(kept)}"
+        words = f"run --headless --duration 0.05 --seed {seed} --state-dir {folder}"
+        assert typed(words).code == 0
+        found = header_of(*journals(folder)).seed
+        assert kept.setdefault(seed, found) == found
+    assert len({*kept.values()}) == 3

@@ -22,6 +22,8 @@ from tradectl.domain.errors import UsageError
 if TYPE_CHECKING:
     from tradectl.runtime.run import Screen
 
+LARGEST_SEED = 2**63
+
 HELP = """Trade, in the foreground, until Ctrl-C, `tradectl stop`, the end of the data or the duration.
 
 Without options: on paper, on a simulated market, with the default strategy and a live panel. A run goes
@@ -80,7 +82,7 @@ def run(
         float | None, typer.Option(help="End after this many seconds.", min=0.001)
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the simulated market and the slippage.")
+        int | None, typer.Option(help="Of the simulated market and the slippage; of any size.")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Open a new account, and forget the last one.")
@@ -154,8 +156,15 @@ def _overrides(
     if strategies:
         flags["strategies"] = [{"name": _short(s), "strategy": s} for s in strategies]
     if seed is not None:
-        flags["seed"] = seed
+        flags["seed"] = seed if -LARGEST_SEED <= seed < LARGEST_SEED else _folded(seed)
     return flags
+
+
+def _folded(seed: int) -> int:
+    """A seed that a journal can keep: always the same for the same one."""
+    import hashlib
+
+    return int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:8], signed=True)
 
 
 def _short(strategy: str) -> str:
