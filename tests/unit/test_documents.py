@@ -14,6 +14,7 @@ from tradectl.documents.account import (
     FillRow,
     Halt,
     OrderRow,
+    Paused,
     PortfolioTotals,
     PositionRow,
 )
@@ -40,7 +41,8 @@ def test_every_stored_schema_is_of_a_document() -> None:
 
 PROMISED: dict[type[Struct], str] = {
     Status: """running mode run_id state components portfolio positions open_orders bus halt last_seq
-        state_hash strategies exchanges data_age_s max_drawdown_pct""",
+        state_hash strategies exchanges data_age_s max_drawdown_pct
+        paused""",
     ComponentRow: "status last_heartbeat error_count message",
     PortfolioTotals: """equity cash realized_pnl unrealized_pnl fees margin_used drawdown_pct
         max_drawdown_pct""",
@@ -48,6 +50,7 @@ PROMISED: dict[type[Struct], str] = {
     OrderRow: """order_id client_order_id symbol side type quantity filled price status created_at""",
     BusFigures: "published processed failed dropped queue_depth",
     Halt: "reason since",
+    Paused: "reason since",
     FillRow: """trade_id order_id client_order_id symbol side quantity price fee fee_currency liquidity
         time""",
     AlertRow: "id type severity message component created_at status count",

@@ -22,7 +22,7 @@ from tradectl.domain.events import (
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
-from tradectl.state.account import Account, StrategyTotals
+from tradectl.state.account import Account, Pause, StrategyTotals
 from tradectl.state.books import Books
 
 
@@ -152,7 +152,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
         b'"halted_at":0,"initial_cash":"100.5","marks":{},"max_drawdown":"0",'
-        b'"orders":[],"orders_count":0,"peak_equity":"100.5","positions":{},'
+        b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
@@ -211,6 +211,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "finished order reason": lambda a: setattr(a.finished[0], "reason", "other"),
     "trading state": lambda a: setattr(a, "trading_state", TradingState.PAUSED),
     "trading state reason": lambda a: setattr(a, "trading_state_reason", "x"),
+    "another cause of a pause": lambda a: a.pauses.update(DRAWDOWN=Pause("x", 5)),
     "halt time": lambda a: setattr(a, "halted_at", 5),
     "flattening": lambda a: setattr(a, "flattening", True),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),

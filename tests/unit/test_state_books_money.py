@@ -29,8 +29,10 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.states import TradingState
-from tradectl.domain.time import DAY
+from tradectl.domain.time import DAY, iso
+from tradectl.state.account import OPERATOR, Account, Pause
 from tradectl.state.consistency import problems_of
+from tradectl.state.status import paused
 
 RISK_CHECK = TimerFired(name="risk")
 
@@ -246,6 +248,59 @@ def test_modes_by_example(
         TradingState(mode),
         reason,
     )
+
+
+def test_pauses_are_a_set_by_cause_each_with_its_first_reason_and_moment(ledger: Ledger) -> None:
+    for at, event in ((5, RISK_PAUSE), (6, PAUSE), (7, RISK_PAUSE), (8, PAUSE)):
+        ledger.at = at
+        ledger.tell(event)
+    assert ledger.books.account.pauses == {
+        "loss": Pause("loss: too much", 5),
+        OPERATOR: Pause("lunch", 6),
+    }
+    told = paused(ledger.books)
+    assert told is not None
+    assert (told.reason, told.since) == ("loss: too much; lunch", iso(5))
+    assert [cause.cause for cause in told.causes] == ["loss", OPERATOR]
+
+
+def test_resume_lifts_every_pause(ledger: Ledger) -> None:
+    ledger.tell(RISK_PAUSE, PAUSE, RESUME)
+    account = ledger.books.account
+    assert (account.pauses, account.trading_state) == ({}, TradingState.RUNNING)
+    assert paused(ledger.books) is None
+
+
+def test_a_copy_of_the_account_has_pauses_of_its_own(ledger: Ledger) -> None:
+    ledger.tell(RISK_PAUSE)
+    copy = ledger.books.snapshot()
+    ledger.tell(RESUME)
+    assert [*copy.pauses] == ["loss"]
+    assert Account.load(copy.dump()) == copy
+
+
+@pytest.mark.parametrize(
+    ("events", "mode", "causes"),
+    [
+        ([], "RUNNING", []),
+        ([PAUSE], "PAUSED", [OPERATOR]),
+        ([RISK_PAUSE], "PAUSED", ["loss"]),
+        ([RISK_PAUSE, PAUSE], "PAUSED", ["loss", OPERATOR]),
+        ([PAUSE, RESUME], "RUNNING", []),
+        ([RISK_HALT], "RUNNING", []),
+        ([RISK_PAUSE, RISK_HALT], "RUNNING", []),
+        ([RISK_PAUSE, PAUSE, RISK_HALT], "PAUSED", [OPERATOR]),
+    ],
+)
+def test_a_run_begins_paused_as_the_account_was_or_after_a_cleared_halt_by_the_operator_alone(
+    ledger: Ledger, events: list[CommandReceived | LimitBreached], mode: str, causes: list[str]
+) -> None:
+    ledger.tell(*events)
+    account = ledger.books.snapshot()
+    account.begin_again()
+    assert (account.trading_state, [*account.pauses]) == (TradingState(mode), causes)
+    assert (account.trading_state_reason != "") == bool(causes)
+    assert (account.halted_at, account.flattening) == (0, False)
 
 
 def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:

@@ -109,6 +109,25 @@ class Halt(Struct, kw_only=True, frozen=True):
     since: str
 
 
+class PauseCause(Struct, kw_only=True, frozen=True):
+    """One of the causes of a pause: `operator`, or the code of a limit."""
+
+    cause: str
+    reason: str
+    since: Time
+
+
+class Paused(Struct, kw_only=True, frozen=True):
+    """Why there are no new entries, all reasons in one line, and since when; each cause beside it.
+
+    It lasts over restarts until `resume`, which lifts all causes.
+    """
+
+    reason: str
+    since: Time
+    causes: list[PauseCause]
+
+
 class RestrictionRow(Struct, kw_only=True, frozen=True):
     """Why a symbol is not traded, or only towards a smaller position."""
 
@@ -134,6 +153,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     open_orders: list[OrderRow] = []
     strategies: list[StrategyRow] = []
     halt: Halt | None = None
+    paused: Paused | None = None
     restrictions: list[RestrictionRow] = []
     consistency: Consistency = Consistency()
     last_seq: int = 0

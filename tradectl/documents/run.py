@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tradectl.documents.account import AccountStatus, FillRow, PortfolioTotals
+from tradectl.documents.account import AccountStatus, FillRow, Paused, PortfolioTotals
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import SignalAction
 from tradectl.domain.states import AlertSeverity, AlertStatus, ComponentStatus
@@ -158,6 +158,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     orders: int
     denied: int
     fills: int
+    paused: Paused | None
     portfolio: PortfolioTotals
     pnl: Amount
     max_drawdown_pct: Amount

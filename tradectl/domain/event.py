@@ -144,6 +144,8 @@ class SystemEventKind(StrEnum):
     RECOVERED = "recovered"
     """the account of a run that did not end by itself was taken over"""
     SLOW_STEP = "slow_step"
+    STILL_PAUSED = "still_paused"
+    """a run goes on with an account that was paused; `resume` ends it"""
     STRATEGY_FAILED = "strategy_failed"
     STRATEGY_IDLE = "strategy_idle"
     """a strategy hears nothing that it could trade on"""

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
+    Command,
+    CommandReceived,
     EmergencyStopReceived,
     Event,
     LimitBreached,
@@ -78,6 +80,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.RECONCILE_FAILED: ERROR,
     SystemEventKind.RECOVERED: INFO,
     SystemEventKind.SLOW_STEP: WARNING,
+    SystemEventKind.STILL_PAUSED: WARNING,
     SystemEventKind.STRATEGY_FAILED: WARNING,
     SystemEventKind.STRATEGY_QUARANTINED: ERROR,
     SystemEventKind.STRATEGY_THROTTLED: WARNING,
@@ -134,12 +137,18 @@ def _emergency_stop(event: EmergencyStopReceived) -> AlertChange:
     return AlertRaised("emergency_stop", event.reason or "emergency stop", CRITICAL, component)
 
 
+def _command(event: CommandReceived) -> AlertChange:
+    is_resumed = event.command is Command.RESUME
+    return AlertCleared(SystemEventKind.STILL_PAUSED, "run") if is_resumed else None
+
+
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     LimitBreached: _limit_breached,
     SymbolRestricted: _symbol_restricted,
     OrderDenied: _order_denied,
     SystemEvent: _system_event,
     EmergencyStopReceived: _emergency_stop,
+    CommandReceived: _command,
 }
 
 

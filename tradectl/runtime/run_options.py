@@ -15,7 +15,6 @@ from msgspec import Struct
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.states import TradingState
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
@@ -110,12 +109,11 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
 def starting_account(
     settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
 ) -> Account:
-    """The recovered account, free to trade; or a new one in the currency of what is traded."""
+    """The recovered account, paused if it was; or a new one in the currency of what is traded."""
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        account.trading_state, account.trading_state_reason = TradingState.RUNNING, ""
-        account.halted_at, account.flattening = 0, False
+        account.begin_again()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

@@ -26,7 +26,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
-from tradectl.state.status import fill_row, max_drawdown_pct, portfolio_totals
+from tradectl.state.status import fill_row, max_drawdown_pct, paused, portfolio_totals
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -113,6 +113,7 @@ class RunStatus:
             orders=account.orders_count,
             denied=account.denied_count,
             fills=account.fills_count,
+            paused=paused(books),
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
             max_drawdown_pct=max_drawdown_pct(books),

@@ -28,6 +28,7 @@ from tradectl.state.account import Account
 from tradectl.state.directory import StateDir, new_run_id
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import StateReader
+from tradectl.state.status import paused
 from tradectl.state.store import RunBegun, Store
 from tradectl.system.trading_system import (
     MakeGateway,
@@ -199,6 +200,13 @@ class Session:
                 SystemEventKind.RECOVERED,
                 f"run {recovered.run_id} did not end by itself: its account was recovered at record "
                 f"{recovered.last_seq}{tail}",
+            )
+        still = paused(self.books)
+        if still is not None and self.source not in SHORT:
+            self._report(
+                SystemEventKind.STILL_PAUSED,
+                f"paused since {still.since}, as before: {still.reason or 'no reason given'}; "
+                "`tradectl resume` allows entries again",
             )
         if self.state.problems:
             self._report(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))

@@ -16,6 +16,9 @@ from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.state.reconciliation import ReconciliationState
 
+OPERATOR = "operator"
+"""The cause of a pause by command."""
+
 IDS = frozenset({"order_id", "trades"})
 
 
@@ -35,11 +38,19 @@ class StrategyTotals(Struct, omit_defaults=True):
         return sum((p.fees for p in self.positions.values()), ZERO)
 
 
+class Pause(Struct, frozen=True):
+    """Why, and since when (ns UTC), there are no new entries."""
+
+    reason: str
+    since: int
+
+
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of a peak of
     equity that was lost since the account was opened, as it was measured, 0 to 1.
+    `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -55,6 +66,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     strategies: dict[str, StrategyTotals] = {}
     trading_state: TradingState = TradingState.RUNNING
     trading_state_reason: str = ""
+    pauses: dict[str, Pause] = {}
     halted_at: int = 0
     flattening: bool = False
     peak_equity: Decimal = ZERO
@@ -80,6 +92,21 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         if self.reconciliation is None:
             self.reconciliation = ReconciliationState()
         return self.reconciliation
+
+    def run_freely(self) -> None:
+        """Trading goes on, whatever paused or halted it."""
+        self.trading_state, self.trading_state_reason = TradingState.RUNNING, ""
+        self.halted_at, self.flattening, self.pauses = 0, False, {}
+
+    def begin_again(self) -> None:
+        """As a run begins, allowed to trade: a pause goes on. A halt was cleared, and with it went what
+        limits had paused before; the operator's own pause is the operator's to end."""
+        if self.trading_state is not TradingState.PAUSED:
+            own = self.pauses.get(OPERATOR)
+            self.run_freely()
+            if own is not None:
+                self.pauses = {OPERATOR: own}
+                self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
 
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:

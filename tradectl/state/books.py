@@ -50,7 +50,7 @@ from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY
-from tradectl.state.account import Account, Fill, StrategyTotals
+from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
 from tradectl.state.books_view import BooksView, drawdown_from
 from tradectl.state.reconciliation import ReconciliationState, compare
@@ -158,9 +158,8 @@ class Books(BooksView):
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == RiskAction.HALT:
             self._halt(f"{event.code}: {event.message}", record.at)
-        elif event.action == RiskAction.PAUSE and self.trading_state is TradingState.RUNNING:
-            self.account.trading_state = TradingState.PAUSED
-            self.account.trading_state_reason = f"{event.code}: {event.message}"
+        elif event.action == RiskAction.PAUSE:
+            self._pause(event.code, f"{event.code}: {event.message}", record.at)
 
     def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
         self.account.at_exchange().restrict(event)
@@ -191,13 +190,10 @@ class Books(BooksView):
         if event.command is Command.EMERGENCY_STOP:
             self._halt(event.reason or "emergency stop", record.at)
             self.account.flattening = self.account.flattening or event.flatten
-        elif event.command is Command.PAUSE and self.trading_state is TradingState.RUNNING:
-            self.account.trading_state, self.account.trading_state_reason = (
-                TradingState.PAUSED,
-                event.reason,
-            )
+        elif event.command is Command.PAUSE:
+            self._pause(OPERATOR, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
-            self.account.trading_state, self.account.trading_state_reason = TradingState.RUNNING, ""
+            self.account.run_freely()
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
@@ -287,6 +283,14 @@ class Books(BooksView):
         if self._projected:
             self.touched[order.spec.order_id] = order
 
+    def _pause(self, cause: str, reason: str, at: int) -> None:
+        """One more cause, beside those that pause it already; a halt is more than a pause."""
+        account = self.account
+        if self.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
+            account.pauses.setdefault(cause, Pause(reason, at))
+            if self.trading_state is TradingState.RUNNING:
+                account.trading_state, account.trading_state_reason = TradingState.PAUSED, reason
+
     def _halt(self, reason: str, at: int) -> None:
         if self.trading_state is not TradingState.HALTED:
             self.account.trading_state, self.account.trading_state_reason = (
@@ -329,6 +333,7 @@ class Books(BooksView):
             account,
             reconciliation=known.copy() if known is not None else None,
             positions=dict(account.positions),
+            pauses=dict(account.pauses),
             strategies={
                 name: copy(totals, positions=dict(totals.positions))
                 for name, totals in account.strategies.items()

@@ -8,6 +8,8 @@ from tradectl.documents.account import (
     FillRow,
     Halt,
     OrderRow,
+    PauseCause,
+    Paused,
     PortfolioTotals,
     PositionRow,
     RestrictionRow,
@@ -35,6 +37,7 @@ def account_status(
         open_orders=open_order_rows(books),
         strategies=strategy_rows(books),
         halt=halt(books),
+        paused=paused(books),
         restrictions=restriction_rows(books),
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
@@ -136,6 +139,18 @@ def halt(books: Books) -> Halt | None:
     if account.trading_state is not TradingState.HALTED:
         return None
     return Halt(reason=account.trading_state_reason, since=iso(account.halted_at))
+
+
+def paused(books: Books) -> Paused | None:
+    pauses = books.account.pauses
+    if not pauses:
+        return None
+    causes = [
+        PauseCause(cause=cause, reason=pause.reason, since=iso(pause.since))
+        for cause, pause in pauses.items()
+    ]
+    reasons = "; ".join(cause.reason for cause in causes if cause.reason)
+    return Paused(reason=reasons, since=min(cause.since for cause in causes), causes=causes)
 
 
 def restriction_rows(books: Books) -> list[RestrictionRow]:

@@ -22,6 +22,7 @@ from tradectl.documents.account import (
     FillRow,
     Halt,
     OrderRow,
+    Paused,
     PortfolioTotals,
     PositionRow,
     RestrictionRow,
@@ -110,6 +111,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
         *_halted(status.halt),
+        *_paused(status.paused),
         *_restricted(status.restrictions),
         *_cold(status),
         Text(),
@@ -125,6 +127,7 @@ def summary(summary: Summary) -> RenderableType:
     trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
+        *_paused(summary.paused),
         line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),
@@ -198,6 +201,16 @@ def _halted(halt: Halt | None) -> list[Text]:
 
 def _since(halt: Halt) -> str:
     return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
+
+
+def _paused(paused: Paused | None) -> list[Text]:
+    if paused is None:
+        return []
+    why = harmless(paused.reason or "no reason given")
+    return [
+        Text(f"PAUSED since {figures.moment(paused.since)} UTC: {why}", WARN),
+        Text("no new entries, over restarts too, until `tradectl resume`", DIM),
+    ]
 
 
 def _restricted(rows: Iterable[RestrictionRow]) -> list[Text]:

@@ -84,9 +84,11 @@ def halt(status: LiveStatus, width: int) -> list[Line]:
         text += hint if len(text) + len(hint) <= width else ""
         return [drawn([Cell(text, HALT_LINE)], width, Cell(" ", HALT_LINE))]
     if status.state == "PAUSED":
-        return [
-            drawn([Cell("  No new entries, exits go on; `tradectl resume` ends it", WARN)], width)
-        ]
+        text = "  No new entries, exits go on; `tradectl resume` ends it"
+        if paused := status.paused:
+            since = (figures.moment if width >= 100 else figures.clock)(paused.since)
+            text += f"   since {since} UTC: {harmless(paused.reason or 'no reason given', width)}"
+        return [drawn([Cell(text, WARN)], width)]
     return []
 
 
