@@ -296,3 +296,26 @@ def test_a_seed_of_any_size_is_a_seed(tmp_path: Path, typed: Typed) -> None:
         found = header_of(*journals(folder)).seed
         assert kept.setdefault(seed, found) == found
     assert len({*kept.values()}) == 3
+
+
+# --- files --------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_its_owner_s_alone(
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the user's mask is."""
+    monkeypatch.chdir(tmp_path)
+    before = os.umask(0)
+    try:
+        assert typed("run --headless --duration 0.05").code == 0
+        assert typed("emergency-stop").code == 0
+        assert typed("config init mine.toml").code == 0
+        assert typed("config set seed 5 -c mine.toml").code == 0
+    finally:
+        os.umask(before)
+    made = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert {path.name for path in made} >= {"mine.toml", "state.db", "halt", "lock", "journals"}
+    assert {
+        path: mode for path, mode in made.items() if mode != (0o700 if path.is_dir() else 0o600)
+    } == {}
