@@ -242,7 +242,7 @@ def test_a_database_is_made_anew_from_the_journals_with_a_word(
     assert "made anew" not in tradectl(state, *SHORT_RUN).err
 
 
-@pytest.mark.parametrize("damage", [delete, fill_with_junk])
+@pytest.mark.parametrize("damage", [delete, empty, fill_with_junk])
 def test_nobody_shows_an_empty_account_where_the_database_is_lost(
     state: Path, damage: Callable[[Path], None]
 ) -> None:

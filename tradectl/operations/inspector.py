@@ -32,9 +32,9 @@ class Inspector:
     @property
     def _reader(self) -> StateReader:
         """Raises StateError where there are journals and no database: that is not an empty account."""
-        if not self._dir.db.exists() and self._dir.journal_files():
+        if self._dir.journal_files() and not self._database.has_tables():
             raise StateError(
-                f"{self._dir.db} is missing, and there are journals: "
+                f"{self._dir.db} is missing or empty, and there are journals: "
                 "`tradectl run` makes it anew from them"
             )
         return self._database

@@ -115,7 +115,7 @@ def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
     except JournalMissing:
         raise
     except JournalError as error:
-        raise JournalError(f"{error}, or name another --state-dir") from error
+        raise JournalError(f"{error}; or name another --state-dir") from error
 
 
 def recover_from(path: Path, reader: StateReader) -> Recovered:

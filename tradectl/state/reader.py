@@ -129,6 +129,10 @@ class StateReader:
     def _foreign(self, error: Exception) -> StateError:
         return StateError(f"{self._path} holds what tradectl never wrote: {error}")
 
+    def has_tables(self) -> bool:
+        """False for a database that is not there, or that nobody has written to. Raises StateError."""
+        return bool(self._rows("SELECT 1 FROM sqlite_master LIMIT 1"))
+
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         if not self._path.exists():
             return []
