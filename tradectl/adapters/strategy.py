@@ -14,9 +14,7 @@ from tradectl.domain.events import (
     WarmUpReceived,
 )
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
-
-DEFAULT = StrategyInstance(name="ema-cross", strategy="ema-cross")
+from tradectl.strategy.instances import DEFAULT_STRATEGY
 
 
 class StrategyAdapter(Adapter):
@@ -26,7 +24,7 @@ class StrategyAdapter(Adapter):
 
     def __init__(self, bus: EventBus, engine: StrategyEngine | None = None) -> None:
         super().__init__(bus)
-        self.engine = engine or StrategyEngine([DEFAULT])
+        self.engine = engine or StrategyEngine([DEFAULT_STRATEGY])
 
     def attach_all(self) -> None:
         self.attach(MarketDataEvent, self._on_market, Stage.STRATEGY)

@@ -17,7 +17,7 @@ from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.engine_settings import EngineSettings
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
 
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
@@ -113,9 +113,7 @@ class Settings(Section, frozen=True, kw_only=True):
     feed: FeedSettings = FeedSettings()
     journal: JournalSettings = JournalSettings()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
-    strategies: tuple[StrategyInstance, ...] = (
-        StrategyInstance(name="ema-cross", strategy="ema-cross"),
-    )
+    strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
     instruments: tuple[Instrument, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
 

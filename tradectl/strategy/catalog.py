@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "tradectl.strategies"
-DEFAULT = "ema-cross"
 BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
     "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",

@@ -50,6 +50,10 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         return (self.trades,) if self.trades else self.symbols or symbols
 
 
+DEFAULT_STRATEGY = StrategyInstance(name="ema-cross", strategy="ema-cross")
+"""What trades where nobody has chosen."""
+
+
 class StrategyStatistics(Struct, frozen=True):
     """How an instance has done. `throttled` signals are those that came too fast."""
 
