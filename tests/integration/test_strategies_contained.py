@@ -56,6 +56,7 @@ ENDS = {
     "interrupts": "def on_trade(self, t): raise KeyboardInterrupt",
     "raises the root of all": "def on_trade(self, t): raise BaseException('root')",
     "raises GeneratorExit": "def on_trade(self, t): raise GeneratorExit",
+    "raises it without a word": "def on_trade(self, t): raise SystemExit",
     "cancels": "def on_trade(self, t): raise asyncio.CancelledError",
     "exits in its start": """
     def start(self): sys.exit(4)
@@ -245,6 +246,22 @@ def test_a_real_interrupt_ends_a_replay_in_the_middle_of_a_strategy(
         out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (INTERRUPTED, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words", [("config", "show", "--json"), ("config", "check"), ("doctor", "--json")]
+)
+def test_what_it_prints_as_it_is_loaded_spoils_no_document(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = strategy_file(tmp_path, "def check(self): print('hello')\n    on_trade = check")
+    file.write_text(f"print('hello')\n{file.read_text()}")
+    config = tmp_path / "c.toml"
+    config.write_text(f'[[strategies]]\nname = "a"\nstrategy = "{file}:Bad"\n')
+    state = ("--state-dir", tmp_path / "state") if words[0] == "doctor" else ()
+    answer = command(*words, "-c", config, *state)
+    assert "hello" not in answer.out
+    assert "hello" in answer.err
 
 
 @pytest.mark.parametrize("where", ["module", "class", "check"])

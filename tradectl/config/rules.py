@@ -5,6 +5,8 @@ Each room's Struct has judged its own values when it was made. Each message begi
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from decimal import Decimal
 
 from tradectl.config.settings import Settings
@@ -132,7 +134,8 @@ def _check_parameters(key: str, strategy: StrategyInstance) -> None:
     from tradectl.strategy.engine import StrategyEngine
 
     try:
-        StrategyEngine([strategy])
+        with redirect_stdout(sys.stderr):  # stdout is for what the command has to say
+            StrategyEngine([strategy])
     except UsageError as error:
         raise ConfigError(f"{key}: {error}") from error
 

@@ -35,7 +35,7 @@ def failure(error: BaseException) -> str:
     if isinstance(error, Interrupted):
         raise error
     try:
-        return line(described(error, _LOOKED_AT))
+        return line(described(error, _LOOKED_AT).removesuffix(": "))
     except Interrupted:
         raise
     except BaseException:  # not even its type can be spelled
