@@ -6,6 +6,7 @@ has to say the same as the program would: the replay diverges at the first decis
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 from collections.abc import Callable
@@ -109,6 +110,20 @@ def test_a_run_replays_as_it_was_recorded(recorded: Path) -> None:
     assert result["first_divergence"] is None
     assert result["state_hash"] == result["recorded_state_hash"]
     assert result["notes"] == []
+
+
+def test_a_gzipped_journal_replays_and_is_data_as_it_is(recorded: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"{recorded.name}.gz"
+    path.write_bytes(gzip.compress(recorded.read_bytes()))
+    plain, put_away = replay(recorded).document(), replay(path).document()
+    assert put_away["verified"]
+    assert put_away["state_hash"] == plain["state_hash"]
+    assert put_away["events"] == plain["events"]
+    of = {
+        file: tradectl(tmp_path / file.suffix, "run", "--headless", "--json", "--data", file)
+        for file in (recorded, path)
+    }
+    assert of[path].document()["events"] == of[recorded].document()["events"]
 
 
 def test_a_real_days_trades_replay_as_they_were_recorded(tmp_path: Path) -> None:

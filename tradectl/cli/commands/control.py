@@ -88,6 +88,8 @@ def emergency_stop(
     receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer
     if everything and not yes and _wants_all(receipt):
         receipt = stop(everything=True)
+    if yes and not everything:  # said, not refused: an odd flag is no reason not to stop
+        typer.echo("--yes does nothing without --all: only ours were stopped", err=True)
     print_data(receipt, as_json, "reports.receipt")
     if not receipt.latched:
         raise typer.Exit(1)
