@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -136,9 +137,24 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(state: Path) -> None:
     change_database(state, "PRAGMA user_version = 99")
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
-    assert "state.db has schema 99, and this tradectl reads 5" in answer.complaint()
+    assert "state.db has schema 99, and this tradectl reads 6" in answer.complaint()
     assert "state.db" in answer.complaint()
     assert journals(state) == before
+
+
+def test_each_run_is_shown_with_what_it_added_to_the_account(state: Path) -> None:
+    answer = tradectl(state, "run", "--headless", "--json", "--duration", 0.2, IDLE)
+    summary = answer.document()
+    first, second, third = tradectl(state, "runs", "--json").document()
+    assert first["run_pnl"] == first["pnl"]
+    assert first["run_fills"] > 0
+    assert second["run_fills"] > 0
+    for before, run in ((first, second), (second, third)):
+        assert Decimal(run["run_pnl"]) == Decimal(run["pnl"]) - Decimal(before["pnl"])
+    for name in ("orders", "fills"):
+        assert summary[name] == sum(run[f"run_{name}"] for run in (first, second, third))
+    assert (summary["pnl"], summary["run_pnl"]) == (third["pnl"], third["run_pnl"])
+    assert summary["run_orders"] == third["run_orders"] == 0
 
 
 # --- snapshots -----------------------------------------------------------------------------------------

@@ -217,6 +217,9 @@ RUN = {
     "ended_at": "2026-11-22T20:05:02Z",
     "events": 200000,
     "pnl": "-12.34",
+    "run_orders": 7,
+    "run_fills": 5,
+    "run_pnl": "-2.34",
     "max_drawdown_pct": "12.18",
     "status": "clean",
 }
@@ -280,7 +283,7 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
             RUN,
             (
                 "20261122-200102 paper · recorded 2026-11-22 20:01:02 2026-11-22 20:05:02 200,000"
-                " -12.34 12.18% clean"
+                " 7 5 -2.34 -12.34 12.18% clean"
             ),
         ),
     ],
@@ -288,7 +291,7 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
 def test_a_row_shows_its_json(
     table: Callable[[Any], RenderableType], row: dict[str, Any], words: str
 ) -> None:
-    assert shown(table_of(table, row)).splitlines()[1].split() == words.split()
+    assert shown(table_of(table, row), 160).splitlines()[1].split() == words.split()
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ class LiveStatus(Status, kw_only=True, frozen=True):
 class Summary(Struct, kw_only=True, frozen=True):
     """What a finished run has to say for itself. `pnl` is net of fees, `max_drawdown_pct` of the
     account since it was opened; `bad` counts rows that were not traded on, by what was wrong there.
+    `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
 
     `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
     and `exit_code` is not 0."""
@@ -161,6 +162,9 @@ class Summary(Struct, kw_only=True, frozen=True):
     paused: Paused | None
     portfolio: PortfolioTotals
     pnl: Amount
+    run_orders: int
+    run_fills: int
+    run_pnl: Amount
     max_drawdown_pct: Amount
     slippage_bps: Amount
     bad_rows: int
@@ -175,7 +179,8 @@ class Summary(Struct, kw_only=True, frozen=True):
 
 class RunRecord(Struct, kw_only=True, frozen=True):
     """A run as the database has it; `pnl` (net of fees) and `max_drawdown_pct` are the account's at its
-    end. `ended_at` is null while it runs, and after a crash until the next run."""
+    end, `run_orders`, `run_fills` and `run_pnl` what this run added. `ended_at` is null while it runs,
+    and after a crash until the next run."""
 
     run_id: str
     account_id: str
@@ -186,6 +191,9 @@ class RunRecord(Struct, kw_only=True, frozen=True):
     end_reason: str | None
     events: int
     pnl: Amount
+    run_orders: int
+    run_fills: int
+    run_pnl: Amount
     max_drawdown_pct: Amount
     journal: str
 

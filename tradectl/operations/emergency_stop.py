@@ -213,7 +213,8 @@ class EmergencyStop:
         recovered = None
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
-            return self._finish(recovered)
+            report = self._finish(recovered)
+            return report.without_confirmation(recovered.lost) if recovered.lost else report
         except Exception as error:  # one that cannot be finished must not keep the others open
             return _failed(self._dir, error, recovered)
 

@@ -21,10 +21,11 @@ from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import Recovered, recover_from
+from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun
-from tradectl.state.status import account_status, max_drawdown_pct
+from tradectl.state.status import RunStart, account_status, max_drawdown_pct
 from tradectl.state.store import Changes, RunBegun, Store
 
 
@@ -70,7 +71,9 @@ async def store_run(run: Recovered, store: Store, reader: StateReader, now: int)
             str(run.journal),
         )
         await store.begin_run(row)
-    books = Books(account, Instruments(Settings.load(header.config).instruments))
+    instruments = Instruments(Settings.load(header.config).instruments)
+    books = Books(account, instruments)
+    began = RunStart.of(Books(Account.load(header.state), instruments))
     shown = known.status if known is not None else None
     changes = Changes(
         run_id=run.run_id,
@@ -78,6 +81,9 @@ async def store_run(run: Recovered, store: Store, reader: StateReader, now: int)
         last_seq=run.last_seq,
         events=run.last_seq,
         pnl=decimal_text(books.profit()),
+        run_orders=began.orders_since(books),
+        run_fills=began.fills_since(books),
+        run_pnl=began.pnl_since(books),
         max_drawdown_pct=max_drawdown_pct(books),
         state_hash=run.state_hash,
         status=msgspec.structs.replace(

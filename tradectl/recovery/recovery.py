@@ -44,7 +44,8 @@ CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
 
 
 class Recovered(Struct):
-    """The account after the last record that counts, and how it was found."""
+    """The account after the last record that counts, and how it was found; `lost` says, where it is only
+    a snapshot's, what its journal misses."""
 
     run_id: str
     journal: Path
@@ -58,6 +59,7 @@ class Recovered(Struct):
     orders: list[Order]
     fills: list[Fill]
     header: Header
+    lost: str = ""
 
     @property
     def clean(self) -> bool:
@@ -130,7 +132,9 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
         for group in log.groups(after=start):
             for record in group:
                 follower.take(record)
-        _refuse_cut(path, reader, max(start, log.position))
+        lost = _what_was_cut(path, reader, max(start, log.position))
+        if lost and log.position >= start:  # and no snapshot that is newer
+            raise JournalMissing(lost)
         account = system.books.snapshot()
         state_hash = account.hash(header.run_id)
         orders, fills = system.books.take_changed()
@@ -148,21 +152,22 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             orders=orders,
             fills=fills,
             header=header,
+            lost=lost,
         )
 
 
-def _refuse_cut(path: Path, reader: StateReader, last_seq: int) -> None:
-    """The journal is on the disk before the database knows of it: one that ends earlier was cut."""
+def _what_was_cut(path: Path, reader: StateReader, last_seq: int) -> str:
+    """The journal is on the disk before the database knows of it: one that ends earlier was cut. In
+    words; empty where nothing is missing."""
     known = None
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
         known = reader.run(path.stem)
-    if known is not None and known.last_seq > last_seq:
-        raise JournalMissing(
-            harmless(
-                f"{path} ends at record {last_seq}, and the database knows record {known.last_seq}: put "
-                "the whole one back; or `tradectl run --fresh` opens a new account and leaves this one"
-            )
-        )
+    if known is None or known.last_seq <= last_seq:
+        return ""
+    return harmless(
+        f"{path} ends at record {last_seq}, and the database knows record {known.last_seq}: put "
+        "the whole one back; or `tradectl run --fresh` opens a new account and leaves this one"
+    )
 
 
 def _refuse_another_run(header: Header, path: Path) -> None:

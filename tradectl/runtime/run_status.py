@@ -98,7 +98,7 @@ class RunStatus:
     def summary(self, reason: str) -> Summary:
         """What a run that ended for `reason` has to say for itself."""
         session, books, elapsed = self._session, self._session.books, self._elapsed()
-        account, events = books.account, session.system.last_seq
+        account, events, began = books.account, session.system.last_seq, session.state.began
         engine = session.system.strategy.engine
         feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
         return Summary(
@@ -116,6 +116,9 @@ class RunStatus:
             paused=paused(books),
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
+            run_orders=began.orders_since(books),
+            run_fills=began.fills_since(books),
+            run_pnl=began.pnl_since(books),
             max_drawdown_pct=max_drawdown_pct(books),
             slippage_bps=self._slippage(),
             bad_rows=feed.bad_count if feed else 0,

@@ -201,6 +201,8 @@ class Session:
                 f"run {recovered.run_id} did not end by itself: its account was recovered at record "
                 f"{recovered.last_seq}{tail}",
             )
+        if recovered is not None and recovered.lost:
+            self._report(SystemEventKind.INCONSISTENT, recovered.lost)
         still = paused(self.books)
         if still is not None and self.source not in SHORT:
             self._report(

@@ -64,6 +64,7 @@ class StateManager:
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"
         self.books = books or Books(Account.open(run_id, "USDT", DEFAULT_CASH))
+        self.began = status.RunStart.of(self.books)
         self.describe: Callable[[AccountStatus], AccountStatus] = lambda account: account
         self.problems: list[str] = []
         self._fill_problems: list[str] = []
@@ -134,6 +135,9 @@ class StateManager:
             last_seq=account.last_seq,
             events=account.last_seq,
             pnl=decimal_text(books.profit()),
+            run_orders=self.began.orders_since(books),
+            run_fills=self.began.fills_since(books),
+            run_pnl=self.began.pnl_since(books),
             max_drawdown_pct=status.max_drawdown_pct(books),
             state_hash=state_hash,
             status=described,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tradectl.domain.errors import DatabaseDamaged, StateError
 
-VERSION = 5
+VERSION = 6
 LOCK_TIMEOUT_S = 5.0
 
 PRIMARY_CODE = 0xFF
@@ -26,7 +26,9 @@ CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, account_kind TEXT NOT NULL,
     mode TEXT NOT NULL, source TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
     end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
-    pnl TEXT NOT NULL DEFAULT '0', max_drawdown_pct TEXT NOT NULL DEFAULT '0',
+    pnl TEXT NOT NULL DEFAULT '0', run_orders INTEGER NOT NULL DEFAULT 0,
+    run_fills INTEGER NOT NULL DEFAULT 0, run_pnl TEXT NOT NULL DEFAULT '0',
+    max_drawdown_pct TEXT NOT NULL DEFAULT '0',
     journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
     state_hash TEXT NOT NULL DEFAULT '', status TEXT
 ) STRICT;

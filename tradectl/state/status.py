@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import NamedTuple
+
 from tradectl.documents.account import (
     AccountStatus,
     Consistency,
@@ -43,6 +46,28 @@ def account_status(
         last_seq=last_seq,
         state_hash=books.state_hash(run_id),
     )
+
+
+class RunStart(NamedTuple):
+    """Where the account stood as a run began: what the run did is the difference."""
+
+    orders: int
+    fills: int
+    profit: Decimal
+
+    @classmethod
+    def of(cls, books: Books) -> RunStart:
+        return cls(books.account.orders_count, books.account.fills_count, books.profit())
+
+    def orders_since(self, books: Books) -> int:
+        return books.account.orders_count - self.orders
+
+    def fills_since(self, books: Books) -> int:
+        return books.account.fills_count - self.fills
+
+    def pnl_since(self, books: Books) -> str:
+        """Net of fees, at the last prices."""
+        return decimal_text(books.profit() - self.profit)
 
 
 def portfolio_totals(books: Books) -> PortfolioTotals:

@@ -57,6 +57,9 @@ class Changes(Struct):
     last_seq: int
     events: int
     pnl: str
+    run_orders: int
+    run_fills: int
+    run_pnl: str
     max_drawdown_pct: str
     state_hash: str
     status: AccountStatus
@@ -171,8 +174,8 @@ ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
 SNAPSHOTS = Insert("snapshots", ("run_id", "seq", "taken_at", "hash", "body"), "INSERT OR REPLACE")
 PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
 RUN_SQL = (
-    "UPDATE runs SET events = ?, pnl = ?, max_drawdown_pct = ?, last_seq = ?, state_hash = ?, "
-    "status = ? WHERE run_id = ?"
+    "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
+    "max_drawdown_pct = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
 )
 
 
@@ -194,6 +197,9 @@ def _run_values(changes: Changes) -> tuple[Any, ...]:
     return (
         changes.events,
         changes.pnl,
+        changes.run_orders,
+        changes.run_fills,
+        changes.run_pnl,
         changes.max_drawdown_pct,
         changes.last_seq,
         changes.state_hash,

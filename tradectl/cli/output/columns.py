@@ -75,9 +75,12 @@ RUNS: tuple[Column[RunRow], ...] = (
     Column("started", lambda row: cells.moment(row.started_at), keep=5),
     Column("ended", lambda row: cells.moment(row.ended_at), keep=2),
     Column("events", lambda row: cells.count(row.events), keep=3, right=True),
+    Column("orders", lambda row: cells.count(row.run_orders), keep=1, right=True),
+    Column("fills", lambda row: cells.count(row.run_fills), keep=1, right=True),
+    Column("own P&L", lambda row: cells.profit(row.run_pnl), keep=5, right=True),
     Column("P&L", lambda row: cells.profit(row.pnl), keep=6, right=True),
     Column(
-        "max drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=1, right=True
+        "max drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=3, right=True
     ),
     Column("end", _ending, keep=7),
 )

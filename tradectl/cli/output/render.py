@@ -132,6 +132,7 @@ def summary(summary: Summary) -> RenderableType:
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),
         line("trades", Cell(trades)),
+        *_of_this_run(summary),
         *_account(summary.portfolio),
     ]
     if summary.quarantined:
@@ -149,6 +150,16 @@ def _quarantined(summary: Summary) -> list[Cell]:
     why = "; ".join(f"{name}: {reason}" for name, reason in summary.quarantined.items())
     left = [Cell("nothing that could trade is left; ", BAD)] if summary.nothing_trades else []
     return [*left, value(why, WARN)]
+
+
+def _of_this_run(summary: Summary) -> list[RenderableType]:
+    """Where the account is older than the run: what the run did of all that."""
+    if (summary.run_orders, summary.run_pnl) == (summary.orders, summary.pnl):
+        return []
+    trades = (
+        f"{figures.count(summary.run_orders)} orders, {figures.count(summary.run_fills)} fills, "
+    )
+    return [line("this run", Cell(trades), cells.profit(summary.run_pnl))]
 
 
 def recording(summary: RecordingSummary) -> RenderableType:
