@@ -48,6 +48,12 @@ def set_aside_if_damaged(state_dir: StateDir, *, fresh: bool = False) -> str:
 async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
     """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
     had to be. Raises StateError."""
+    try:
+        damage_of(state_dir.db)
+    except (
+        StateError
+    ):  # of another version, or locked: whoever opens it is told, the journals first
+        return ""
     said = set_aside_if_damaged(state_dir, fresh=fresh)
     reader = StateReader(state_dir.db)
     if reader.last_run() is not None:
