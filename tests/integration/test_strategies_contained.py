@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,6 @@ ENDS = {
     def on_trade(self, t):
         t.price = Decimal(1)
         return self.long()""",
-    "changes its event by force": """
-    def on_trade(self, t):
-        object.__setattr__(t, 'price', Decimal(1))
-        return self.long()""",
     "returns 100 MB": "def on_trade(self, t): return 'x' * 100_000_000",
     "returns itself": "def on_trade(self, t): return self",
     "raises itself": "def on_trade(self, t): raise ValueError(self, object(), t)",
@@ -91,6 +88,11 @@ ENDS = {
         return Wicked()""",
 }
 """Each ends in quarantine: body of `Bad`."""
+if sys.version_info < (3, 13):  # which lets it through: whoever means to, can change an event there
+    ENDS["changes its event by force"] = """
+    def on_trade(self, t):
+        object.__setattr__(t, 'price', Decimal(1))
+        return self.long()"""
 
 LIVES = {
     "says a lone surrogate": "def on_trade(self, t): return self.long(reason='bad \\udcff')",
