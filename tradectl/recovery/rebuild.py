@@ -21,12 +21,16 @@ from tradectl.state.store import Store
 ASIDE = "state.db.damaged"
 
 
-def set_aside_if_damaged(state_dir: StateDir, *, fresh: bool = False) -> str:
-    """What was done in words, empty for a database that is whole or missing. Only for the owner of the
-    directory. Raises StateError, without `fresh` also where there is no journal to make it anew from."""
+def set_aside_if_damaged(state_dir: StateDir) -> None:
+    """For a run that stores its own chain only, by the owner of the directory. Looking for damage reads
+    the whole database. Raises StateError, also where there is no journal to make it anew from."""
     damage = damage_of(state_dir.db)
-    if not damage:
-        return ""
+    if damage:
+        _set_aside(state_dir, damage, fresh=False)
+
+
+def _set_aside(state_dir: StateDir, damage: str, *, fresh: bool) -> str:
+    """What was done, in words."""
     if not fresh and not state_dir.journal_files():
         raise StateError(
             harmless(
@@ -49,12 +53,12 @@ async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
     """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
     had to be. Raises StateError."""
     try:
-        damage_of(state_dir.db)
+        damage = damage_of(state_dir.db)
     except (
         StateError
     ):  # of another version, or locked: whoever opens it is told, the journals first
         return ""
-    said = set_aside_if_damaged(state_dir, fresh=fresh)
+    said = _set_aside(state_dir, damage, fresh=fresh) if damage else ""
     reader = StateReader(state_dir.db)
     if reader.last_run() is not None:
         return ""

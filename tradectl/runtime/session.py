@@ -20,7 +20,6 @@ from tradectl.journal.reader import read_header
 from tradectl.journal.writer import Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import SHORT, changes
-from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
@@ -114,7 +113,6 @@ class Session:
 
     async def open(self) -> None:
         """Bring the database up to date with the runs before, then begin this one in both."""
-        set_aside_if_damaged(self.state_dir)  # what is needed of it is caught up with
         await self.store.open()
         if self.recovered is not None:
             if not self.recovered.clean:  # what this run begins with must not vanish behind it

@@ -13,6 +13,7 @@ import msgspec
 
 from tradectl.bus.clock import WallClock
 from tradectl.config.settings import Settings
+from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.session import Session
 from tradectl.state.directory import StateDir
@@ -47,6 +48,7 @@ async def short_run(
         for name, component in session.system.components():
             session.orchestrator.add(name, component)
         try:
+            set_aside_if_damaged(state_dir)  # what is needed of it is caught up with
             await session.open()
             await session.orchestrator.start()
             session.report_recovery()
