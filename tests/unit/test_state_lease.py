@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,36 @@ def test_every_holder_has_a_higher_epoch(tmp_path: Path) -> None:
         with lease.acquire():
             epochs.append(lease.epoch)
     assert epochs == list(range(1, 13))
+
+
+LOCKED_AND_NOT_NOTED = """
+import fcntl, sys
+file = open(sys.argv[1], "r+")
+fcntl.flock(file, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="only this kernel tells")
+@pytest.mark.parametrize("note", ["", "0", "bystander", "999999999"])
+def test_whoever_locks_it_is_the_owner_whatever_was_noted_before(tmp_path: Path, note: str) -> None:
+    """A process stopped between the two leaves the note of one long dead, or of a bystander."""
+    path = tmp_path / "lock"
+    path.write_text(f"{os.getpid():<16}7" if note == "bystander" else note)
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKED_AND_NOT_NOTED, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.read(1)
+        assert FileLease(path).owner() == process.pid
+        with pytest.raises(AlreadyRunning, match=rf"process {process.pid}\)"):
+            FileLease(path).acquire().__enter__()
+        process.stdin.close()
+    assert FileLease(path).owner() is None
 
 
 def test_a_lock_file_of_rubbish_can_be_held(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tradectl.domain.errors import AlreadyRunning, StateError
 
 NOTE = 16
 ASKING_S = 0.2
+EXCLUSIVE = "FLOCK  ADVISORY  WRITE"
 
 
 class Lease(Protocol):
@@ -87,7 +88,8 @@ class FileLease:
             time.sleep(0.01)
 
     def owner(self) -> int | None:
-        """The process that holds the lock, or None. Only a held lock counts, not what is written."""
+        """The process that holds the lock, or None. Only a held lock counts, not what is written: between
+        the two the note may still be that of a process long dead, whose number another one has by now."""
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -95,10 +97,35 @@ class FileLease:
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _number(os.pread(fd, NOTE, 0)) or None
+            noted = _number(os.pread(fd, NOTE, 0))
+            return noted if noted and _holds(noted, fd) else _holder(fd) or noted or None
         finally:
             os.close(fd)
         return None
+
+
+def _holder(fd: int) -> int | None:
+    """Who locks the open file, by the kernel's word; None where it gives none."""
+    with contextlib.suppress(OSError):
+        processes = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        return next((process for process in processes if _holds(process, fd)), None)
+    return None
+
+
+def _holds(process: int, fd: int) -> bool:
+    """`process` has the file that is open as `fd` open, too, and locks it, by the kernel's word."""
+    file = os.fstat(fd)
+    with contextlib.suppress(OSError):
+        for opened in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.path.samestat(opened.stat(), file) and EXCLUSIVE in _told_of(opened):
+                    return True
+    return False
+
+
+def _told_of(opened: Path) -> str:
+    """What the kernel says of `/proc/PROCESS/fd/NUMBER`."""
+    return (opened.parents[1] / "fdinfo" / opened.name).read_text()
 
 
 def _number(note: bytes) -> int:
