@@ -54,7 +54,7 @@ from tradectl.domain.execution_events import (
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 
 # --- market data -----------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from msgspec import Struct
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 
-FORMAT = 3
+FORMAT = 4
 
 
 class Header(Struct):

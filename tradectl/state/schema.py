@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tradectl.domain.errors import DatabaseDamaged, StateError
 
-VERSION = 6
+VERSION = 7
 LOCK_TIMEOUT_S = 5.0
 
 PRIMARY_CODE = 0xFF
