@@ -387,9 +387,9 @@ def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
     view, chosen = account(held="5"), engine()
     view.trading_state = TradingState.HALTED
     assert reason(chosen.on_signal(signal("close"), view)) == "halted"
-    assert chosen.rebalance(view, "schedule") == []
+    assert chosen.rebalance(view, "schedule", 0) == []
     view.trading_state = TradingState.RUNNING
-    assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(5), True)]
+    assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(5), True)]
 
 
 # --- several strategies ---------------------------------------------------------------------------
@@ -425,7 +425,7 @@ def test_strategies_are_netted_and_remembered() -> None:
 def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, bool]]) -> None:
     chosen = engine(sizing="fixed_quantity", quantity=D(20))
     chosen.on_signal(signal("buy"), account())
-    events = chosen.rebalance(account(held=held), "schedule")
+    events = chosen.rebalance(account(held=held), "schedule", 0)
     assert brief(events) == expected
     assert all(e.reason == "schedule" for e in events if isinstance(e, TargetComputed))
     assert all(order.strategy == "ema" for order in orders(events))
@@ -439,7 +439,7 @@ def test_rebalancing_measures_what_moves() -> None:
         chosen.on_signal(signal("buy", symbol), view)
     for n in range(20):
         view.price(BTC, D(100 + n % 2)).price(PERPETUAL, D(100 + 4 * (n % 2)))
-        chosen.rebalance(view, "schedule")
+        chosen.rebalance(view, "schedule", 0)
     calm, wild = (
         answer(chosen.on_signal(signal("buy", symbol), view)).target * view.marks[symbol]
         for symbol in (BTC, PERPETUAL)
@@ -448,7 +448,7 @@ def test_rebalancing_measures_what_moves() -> None:
 
 
 def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
-    assert engine().rebalance(account(held="5"), "schedule") == []
+    assert engine().rebalance(account(held="5"), "schedule", 0) == []
 
 
 def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
@@ -456,7 +456,7 @@ def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
     work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
     chosen.on_signal(signal("close"), view)
     view.fill("w-0", "100")
-    assert brief(chosen.rebalance(view, "schedule")) == [("sell", D(20), True)]
+    assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(20), True)]
 
 
 # --- the emergency stop ---------------------------------------------------------------------------
@@ -535,4 +535,4 @@ def test_after_closing_all_nothing_is_bought_back() -> None:
     chosen.on_signal(signal("buy"), view)
     chosen.close_all(view, "stop")
     assert chosen.target_signals() == []
-    assert chosen.rebalance(view, "schedule") == []
+    assert chosen.rebalance(view, "schedule", 0) == []

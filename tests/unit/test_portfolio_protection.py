@@ -35,6 +35,7 @@ class System:
         ids = count(1)
         chosen = PortfolioSettings(sizing="fixed_quantity", quantity=D(1), **settings)
         self.engine = PortfolioEngine(chosen, {}, lambda: f"id-{next(ids)}")
+        self.at = 0
         self.view = FakeAccount(cash="1000000").price(BTC, "100").price(PERPETUAL, "100")
 
     def take(self, events: list[Event]) -> System:
@@ -55,7 +56,7 @@ class System:
         return self.heard(order.spec.symbol)
 
     def heard(self, symbol: str = BTC) -> System:
-        return self.take(self.engine.on_execution(symbol, self.view))
+        return self.take(self.engine.on_execution(symbol, self.view, self.at))
 
     def confirm_cancels(self, symbol: str = BTC) -> System:
         for order in self.view.working_orders(symbol):
@@ -101,8 +102,8 @@ def test_without_the_setting_there_is_none_and_orders_are_not_followed() -> None
 def test_a_stop_that_serves_is_left_alone_however_often_it_is_looked_at() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     for _ in range(3):
-        assert system.engine.on_execution(BTC, system.view) == []
-        assert system.engine.rebalance(system.view, "timer") == []
+        assert system.engine.on_execution(BTC, system.view, system.at) == []
+        assert system.engine.rebalance(system.view, "timer", system.at) == []
 
 
 def test_on_spot_an_exit_waits_until_its_stop_is_gone() -> None:
@@ -141,24 +142,26 @@ def test_a_stop_that_was_refused_is_placed_again_at_the_next_rebalance_not_at_on
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.REJECTED
     assert system.heard().working() == []
-    assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
+    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == [STOP]
 
 
 def test_a_stop_that_the_gate_held_back_is_placed_again_at_the_next_rebalance_not_at_once() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.DENIED
-    said = system.engine.on_not_sent(BTC, stop.spec.order_id, system.view)
+    said = system.engine.on_not_sent(BTC, stop.spec.order_id, system.view, system.at)
     assert system.take(said).working() == []
     assert system.heard().working() == []
-    assert system.take(system.engine.rebalance(system.view, "timer")).working() == [STOP]
+    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == [STOP]
 
 
 def test_the_stop_is_seen_to_when_the_gate_held_another_order_back() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.CANCELED
-    assert system.take(system.engine.on_not_sent(BTC, "another", system.view)).working() == [STOP]
+    assert system.take(
+        system.engine.on_not_sent(BTC, "another", system.view, system.at)
+    ).working() == [STOP]
 
 
 def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> None:
@@ -166,7 +169,7 @@ def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> N
     (stop,) = system.view.working_orders(BTC)
     system.view.price(BTC, "97")
     system.fill(stop, "97")
-    assert system.take(system.engine.rebalance(system.view, "timer")).working() == []
+    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == []
     assert system.signal("buy")[0].reason.startswith("stopped out")  # type: ignore[attr-defined]
     assert system.working() == []
     system.signal("close")
@@ -180,9 +183,9 @@ def test_a_stop_of_an_earlier_run_is_known_for_one_when_it_fills() -> None:
         OrderSpec("old", BTC, SELL, D(1), OrderType.STOP_MARKET, stop_price=D(97), reduce_only=True)
     )
     system.signal("buy")
-    system.take(system.engine.rebalance(system.view, "timer"))
+    system.take(system.engine.rebalance(system.view, "timer", system.at))
     system.fill(system.view.orders["old"], "97")
-    assert system.take(system.engine.rebalance(system.view, "timer")).working() == []
+    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == []
 
 
 @pytest.mark.parametrize(
@@ -222,12 +225,12 @@ def test_a_limit_entry_left_behind_is_replaced_after_its_cancel_is_confirmed() -
     system.signal("buy")
     assert system.working() == [("limit", "buy", D(1), D("100.00"))]
     system.view.price(BTC, "100.10")
-    assert system.engine.rebalance(system.view, "timer") == []
+    assert system.engine.rebalance(system.view, "timer", system.at) == []
     system.view.price(BTC, "100.30")
-    said = system.engine.rebalance(system.view, "timer")
+    said = system.engine.rebalance(system.view, "timer", system.at)
     assert [type(e) for e in said] == [TargetComputed, CancelRequested]
     assert system.take(said).working() == []
-    assert system.engine.rebalance(system.view, "timer") == []
+    assert system.engine.rebalance(system.view, "timer", system.at) == []
     assert system.confirm_cancels().working() == [("limit", "buy", D(1), D("100.30"))]
 
 
@@ -236,7 +239,7 @@ def test_a_limit_entry_that_fills_before_its_cancel_is_not_replaced() -> None:
     system.signal("buy")
     (entry,) = system.view.working_orders(BTC)
     system.view.price(BTC, "100.30")
-    system.take(system.engine.rebalance(system.view, "timer"))
+    system.take(system.engine.rebalance(system.view, "timer", system.at))
     system.fill(entry)
     assert [o for o in system.view.orders.values() if o.is_working] == []
 
@@ -255,9 +258,9 @@ def test_what_was_denied_while_the_symbol_was_held_is_ordered_once_it_is_let_go(
     system.signal("buy")
     (entry,) = system.view.working_orders(BTC)
     entry.status = OrderStatus.DENIED
-    said = system.engine.on_unrestricted(BTC, system.view)
+    said = system.engine.on_unrestricted(BTC, system.view, system.at)
     assert [type(e) for e in said] == [TargetComputed, OrderInitialized]
-    assert system.engine.on_unrestricted(PERPETUAL, system.view) == []
+    assert system.engine.on_unrestricted(PERPETUAL, system.view, system.at) == []
 
 
 def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_look() -> None:
@@ -266,7 +269,7 @@ def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_l
         (stop,) = system.view.working_orders(BTC)
         stop.status = OrderStatus.DENIED
         if look == "release":
-            system.take(system.engine.on_unrestricted(BTC, system.view))
+            system.take(system.engine.on_unrestricted(BTC, system.view, system.at))
         else:
-            system.take(system.engine.protect(system.view))
+            system.take(system.engine.protect(system.view, system.at))
         assert system.working() == [STOP]

@@ -70,31 +70,31 @@ class PortfolioAdapter(Adapter):
             own = totals.positions.get(symbol) if totals is not None else None
             self.engine.recall(signal, own.quantity if own is not None else ZERO, books)
 
-    def _on_timer(self, timer: TimerFired, _record: Record) -> list[Event]:
+    def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         if timer.name == REBALANCE_TIMER:
-            return self.engine.rebalance(self._state.books, "scheduled rebalance")
+            return self.engine.rebalance(self._state.books, "scheduled rebalance", record.at)
         if timer.name == RISK_TIMER and self.engine.follows_orders:
-            return self.engine.protect(self._state.books)
+            return self.engine.protect(self._state.books, record.at)
         return []
 
-    def _on_restriction(self, event: SymbolRestricted, _record: Record) -> list[Event]:
+    def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again."""
         if event.restricted or self._state.books.restrictions(event.symbol):
             return []
-        return self.engine.on_unrestricted(event.symbol, self._state.books)
+        return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)
 
     def _on_emergency(self, _: EmergencyStopReceived, _record: Record) -> list[Event]:
         self._closings = 0
         return self._close_all() if self._state.books.flattening else []
 
-    def _on_execution(self, event: OrderReport, _record: Record) -> list[Event]:
+    def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books = self._state.books
         if not books.flattening:
             if not self.engine.follows_orders:
                 return []
-            return self.engine.on_execution(event.symbol, books)
+            return self.engine.on_execution(event.symbol, books, record.at)
         if books.working_orders() or not books.positions():
             return []
         return self._close_all()
@@ -105,7 +105,9 @@ class PortfolioAdapter(Adapter):
         if record.cause:
             return []
         if self.engine.follows_orders and not self._state.books.flattening:
-            return self.engine.on_not_sent(event.symbol, event.order_id, self._state.books)
+            return self.engine.on_not_sent(
+                event.symbol, event.order_id, self._state.books, record.at
+            )
         return self._on_execution(event, record)
 
     def _close_all(self) -> list[Event]:

@@ -228,6 +228,12 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     reduce_only: bool = False
     strategy: str = ""
 
+    @property
+    def is_protective(self) -> bool:
+        """A stop that can only take a position nearer to zero: it waits there for the day when nobody
+        watches, and is no step toward any target."""
+        return self.reduce_only and self.type.is_stop
+
 
 class Order(Struct, omit_defaults=True):
     """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids."""

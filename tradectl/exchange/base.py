@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from tradectl.domain.commands import OutboundCommand, SubmitOrder
 from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus
 
 AT_ONCE = 0
@@ -65,13 +66,18 @@ class Whose(StrEnum):
 
 
 class OpenOrder(Struct, frozen=True):
-    """An order that an exchange reports to be open. `ours`: it carries our tag."""
+    """An order that an exchange reports to be open. `ours`: it carries our tag; `protects`: it is a
+    reduce-only stop of ours. `quantity` is what it may still trade, in coins."""
 
     symbol: str
     client_order_id: str
     venue_order_id: str
     status: OrderStatus
     ours: bool = True
+    protects: bool = False
+    side: Side = Side.SELL
+    quantity: Decimal = ZERO
+    stop_price: Decimal | None = None
 
     @property
     def known_as(self) -> str:

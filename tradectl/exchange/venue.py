@@ -65,6 +65,7 @@ class VenueOrder(Struct, frozen=True):
     type: OrderType = OrderType.LIMIT
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    reduce_only: bool = False
     reason: str = ""
     fills: tuple[VenueFill, ...] = ()
     ts: int = 0

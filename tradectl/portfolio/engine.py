@@ -21,7 +21,7 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
+from tradectl.domain.money import BPS, ONE, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.states import TradingState
@@ -36,14 +36,7 @@ from tradectl.portfolio.position_delta import (
     nearer_zero,
     remaining_change,
 )
-from tradectl.portfolio.protection import (
-    StopLossState,
-    as_order,
-    cancellable,
-    needed_stop,
-    serves,
-    stops_of,
-)
+from tradectl.portfolio.protection import Protection, cancellable
 from tradectl.portfolio.sizing import sizer_for
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -54,7 +47,8 @@ PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 class PortfolioEngine:
     """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
-    gives an id that was never given before. Raises ConfigError for an impossible allocation."""
+    gives an id that was never given before. `at` is everywhere the time of the step, ns UTC. Raises
+    ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -69,7 +63,7 @@ class PortfolioEngine:
         self._signals: dict[str, dict[str, TargetSignal]] = {}
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
-        self._stop_losses = StopLossState()
+        self._protection = Protection(settings.stop_loss_pct, new_order_id)
 
     @property
     def follows_orders(self) -> bool:
@@ -108,7 +102,7 @@ class PortfolioEngine:
         else:
             self._forget(symbol, signal.strategy)
 
-    def rebalance(self, view: AccountView, reason: str) -> list[Event]:
+    def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
         events: list[Event] = []
@@ -120,37 +114,37 @@ class PortfolioEngine:
             )
             if len(answer) > 1:
                 events += answer
-        return events + self.protect(view)
+        return events + self.protect(view, at)
 
-    def protect(self, view: AccountView) -> list[Event]:
+    def protect(self, view: AccountView, at: int) -> list[Event]:
         """See to the stops of all positions."""
         events: list[Event] = []
         for position in view.positions():
             if position.symbol not in self._waiting:
-                events += self._protect(position.symbol, view)
+                events += self._protection.protect(position.symbol, view, at)
         return events
 
-    def on_execution(self, symbol: str, view: AccountView) -> list[Event]:
+    def on_execution(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to."""
         events: list[Event] = []
-        self._stop_losses.look(symbol, view, self._net.get(symbol, ZERO))
+        self._protection.on_execution(symbol, view, self._net.get(symbol, ZERO))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, strategy = self._waiting.pop(symbol)
             events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
         under_way = symbol in self._waiting or len(events) > 1
-        if under_way or self._stop_losses.was_refused(symbol, view):
+        if under_way or self._protection.was_refused(symbol, view):
             return events
-        return events + self._protect(symbol, view)
+        return events + self._protection.protect(symbol, view, at)
 
-    def on_not_sent(self, symbol: str, order_id: str, view: AccountView) -> list[Event]:
+    def on_not_sent(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
         """The gate held an order back that risk had let pass."""
-        self._stop_losses.was_not_sent(symbol, order_id)
-        return self.on_execution(symbol, view)
+        self._protection.on_not_sent(symbol, order_id)
+        return self.on_execution(symbol, view, at)
 
-    def on_unrestricted(self, symbol: str, view: AccountView) -> list[Event]:
+    def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The symbol is free again: its stop is seen to, and then its target."""
-        events = self._protect(symbol, view)
+        events = self._protection.protect(symbol, view, at)
         of_symbol = self._signals.get(symbol)
         if not of_symbol:
             return events
@@ -165,7 +159,7 @@ class PortfolioEngine:
         self._signals.clear()
         self._net.clear()
         self._waiting.clear()
-        self._stop_losses.clear()
+        self._protection.clear()
         events: list[Event] = []
         for position in view.positions():
             events += self._close(position, view, reason)
@@ -189,7 +183,7 @@ class PortfolioEngine:
 
     def _set_net(self, symbol: str, of_symbol: Mapping[str, TargetSignal]) -> None:
         net = net_target(of_symbol.values())
-        self._stop_losses.on_target(symbol, net)
+        self._protection.on_target(symbol, net)
         if net:
             self._net[symbol] = net
         else:
@@ -206,7 +200,7 @@ class PortfolioEngine:
         target = self._target(instrument, mark, view)
         if view.trading_state is HALTED:
             return [stays(symbol, target, position, "halted")]
-        if symbol in self._stop_losses and not position:
+        if self._protection.is_stopped_out(symbol) and not position:
             return [stays(symbol, target, position, "stopped out: another signal enters again")]
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
@@ -221,7 +215,7 @@ class PortfolioEngine:
                 stays(symbol, target, position, reason_against),
                 *cancels(change.misdirected, reason_against),
             ]
-        bound = [] if change.adds or instrument.can_short else self._stops(symbol, view)
+        bound = [] if change.adds or instrument.can_short else self._protection.stops(symbol, view)
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = (reason, strategy)
             why = "its stop is cancelled first"
@@ -261,36 +255,6 @@ class PortfolioEngine:
         reason = "the price has left its order behind"
         self._waiting[symbol] = (reason, strategy)
         return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
-
-    def _protect(self, symbol: str, view: AccountView) -> list[Event]:
-        """See to the position's stop: place it, or cancel what does not serve any more. Nothing is done
-        on the price of an earlier run, or about a position whose size is in question."""
-        away, mark = self._settings.stop_loss_pct, view.mark(symbol)
-        if (
-            away is None
-            or not mark
-            or view.trading_state is HALTED
-            or view.data_time(symbol) is None
-        ):
-            return []
-        if any(kind.blocks_exits for kind in view.restrictions(symbol)):
-            return []
-        position, instrument = view.position(symbol), view.instrument(symbol)
-        stops = self._stops(symbol, view)
-        stop = needed_stop(position, instrument, away, mark, view.working_orders(symbol))
-        if stop is not None and len(stops) == 1 and serves(stops[0], stop):
-            self._stop_losses.follow(symbol, stops[0].spec.order_id)
-            return []
-        if stops or stop is None:
-            return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
-        spec = as_order(stop, symbol, self._new_order_id(), mark)
-        self._stop_losses.follow(symbol, spec.order_id)
-        beyond = "" if spec.type.is_stop else ", and the market is beyond it"
-        return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
-
-    def _stops(self, symbol: str, view: AccountView) -> list[Order]:
-        """None are looked for where none are placed."""
-        return stops_of(view.working_orders(symbol)) if self._settings.stop_loss_pct else _NONE
 
     def _in_the_way(self, symbol: str, view: AccountView) -> bool:
         """Orders that are to be gone before the next one is placed."""

@@ -89,8 +89,7 @@ def _only_closing(change: Decimal, position: Decimal, expected: Iterable[Order])
 
 
 def _counts(order: Order) -> bool:
-    protects = order.spec.reduce_only and order.spec.type.is_stop
-    return order.status is not OrderStatus.PENDING_CANCEL and not protects
+    return order.status is not OrderStatus.PENDING_CANCEL and not order.spec.is_protective
 
 
 def _closes(order: Order, side: Side) -> bool:

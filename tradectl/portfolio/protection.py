@@ -8,16 +8,19 @@ closed instead. On spot a stop binds the coins, so that an exit has to wait unti
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 
 from msgspec import Struct
 
+from tradectl.domain.events import Event
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, Side
+from tradectl.domain.money import BPS, HUNDRED, ONE, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
+from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
+from tradectl.portfolio.decisions import cancels, orders
 
 PROTECTOR = "stop-loss"
 """The strategy that stops are entered under."""
@@ -58,7 +61,7 @@ def needed_stop(
 
 def stops_of(working: Collection[Order]) -> list[Order]:
     """The protective stops among the working orders, those that are being cancelled too."""
-    return [o for o in working if o.spec.reduce_only and o.spec.type is OrderType.STOP_MARKET]
+    return [order for order in working if order.spec.is_protective]
 
 
 def serves(order: Order, stop: StopOrder) -> bool:
@@ -87,32 +90,74 @@ def as_order(stop: StopOrder, symbol: str, order_id: str, mark: Decimal) -> Orde
     )
 
 
-class StopLossState:
-    """Symbols whose stop closed the position. What was the target then is not bought back, however often
-    it is repeated: the next entry takes another net target signal."""
+class Protection:
+    """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that it
+    does nothing.
 
-    def __init__(self) -> None:
+    It remembers the symbols whose stop closed the position: what the target was then is not bought back,
+    however often it is repeated; the next entry takes another net target signal.
+    """
+
+    def __init__(self, stop_loss_pct: Decimal | None, new_order_id: Callable[[], str]) -> None:
+        self._away = stop_loss_pct
+        self._new_order_id = new_order_id
         self._stops: dict[str, str] = {}
         self._not_sent: dict[str, str] = {}
         self._stopped_out: dict[str, Decimal] = {}
 
-    def __contains__(self, symbol: str) -> bool:
+    # --- what is asked by the portfolio ---------------------------------------------------------------
+
+    def is_stopped_out(self, symbol: str) -> bool:
         return symbol in self._stopped_out
 
-    def follow(self, symbol: str, order_id: str) -> None:
-        """This is the symbol's stop now."""
-        self._stops[symbol] = order_id
+    def stops(self, symbol: str, view: AccountView) -> list[Order]:
+        """The symbol's stops. None are looked for where none are placed."""
+        return stops_of(view.working_orders(symbol)) if self._away is not None else []
 
-    def was_not_sent(self, symbol: str, order_id: str) -> None:
-        """The gate held an order back; it may be the symbol's stop."""
-        self._not_sent[symbol] = order_id
+    def protect(self, symbol: str, view: AccountView, _at: int) -> list[Event]:
+        """See to the position's stop: place it, or cancel what does not serve any more. Nothing is done
+        on the price of an earlier run, or about a position whose size is in question."""
+        away, mark = self._away, view.mark(symbol)
+        if (
+            away is None
+            or not mark
+            or view.trading_state is TradingState.HALTED
+            or view.data_time(symbol) is None
+        ):
+            return []
+        if any(kind.blocks_exits for kind in view.restrictions(symbol)):
+            return []
+        position, instrument = view.position(symbol), view.instrument(symbol)
+        stops = self.stops(symbol, view)
+        stop = needed_stop(position, instrument, away, mark, view.working_orders(symbol))
+        if stop is not None and len(stops) == 1 and serves(stops[0], stop):
+            self._stops[symbol] = stops[0].spec.order_id
+            return []
+        if stops or stop is None:
+            return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
+        spec = as_order(stop, symbol, self._new_order_id(), mark)
+        self._stops[symbol] = spec.order_id
+        beyond = "" if spec.type.is_stop else ", and the market is beyond it"
+        return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
 
-    def look(self, symbol: str, view: AccountView, net: Decimal) -> None:
-        """Whether the stop has closed the position; `net` is the net target signal."""
+    # --- what it hears --------------------------------------------------------------------------------
+
+    def on_execution(self, symbol: str, view: AccountView, net: Decimal) -> None:
+        """Something became of an order: the stop may have closed the position. `net` is the net target
+        signal."""
         stop = view.order(self._stops.get(symbol, ""))
         if stop is not None and stop.filled and not view.position(symbol).quantity:
             del self._stops[symbol]
             self._stopped_out[symbol] = net
+
+    def on_not_sent(self, symbol: str, order_id: str) -> None:
+        """The gate held an order back; it may be the symbol's stop."""
+        self._not_sent[symbol] = order_id
+
+    def on_target(self, symbol: str, net: Decimal) -> None:
+        """Another target than the one that was stopped out may be entered."""
+        if self._stopped_out.get(symbol) != net:
+            self._stopped_out.pop(symbol, None)
 
     def was_refused(self, symbol: str, view: AccountView) -> bool:
         """The exchange would not take the stop, or the gate would not send it: asking again at once would
@@ -122,11 +167,6 @@ class StopLossState:
             return True
         stop = view.order(order_id)
         return stop is not None and stop.status is OrderStatus.REJECTED
-
-    def on_target(self, symbol: str, net: Decimal) -> None:
-        """Another target than the one that was stopped out may be entered."""
-        if self._stopped_out.get(symbol) != net:
-            self._stopped_out.pop(symbol, None)
 
     def clear(self) -> None:
         self._stops.clear()
@@ -141,7 +181,7 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
 
 __all__ = [
     "PROTECTOR",
-    "StopLossState",
+    "Protection",
     "StopOrder",
     "as_order",
     "cancellable",

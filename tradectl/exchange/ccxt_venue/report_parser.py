@@ -82,6 +82,7 @@ class ReportParser:
             type=kind,
             price=above_zero(raw.get("price")) if kind.has_limit else None,
             stop_price=above_zero(raw.get("triggerPrice")),
+            reduce_only=raw.get("reduceOnly") is True,
             reason=self._reason(info),
             fills=self._fills_of(raw, venue_id),
             ts=nanoseconds(_moment(raw), 0),

@@ -23,6 +23,7 @@ from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
@@ -313,8 +314,15 @@ class LiveExchange:
         return whose is Whose.ALL_UNKNOWN or self.tracker.is_tagged(order.client_order_id)
 
     def _protects(self, order: VenueOrder) -> bool:
+        """It is a stop of ours that can only reduce a position; by its shape where we do not remember it:
+        on spot whatever sells does."""
         tracked = self.tracker.find(order.client_order_id, order.venue_order_id)
-        return tracked is not None and tracked.spec.type.is_stop and tracked.spec.reduce_only
+        if tracked is not None:
+            return tracked.spec.is_protective
+        if not order.type.is_stop or not self.tracker.is_tagged(order.client_order_id):
+            return False
+        is_spot = self._settings.market == "spot"
+        return order.reduce_only or (is_spot and order.side is Side.SELL)
 
     async def proof(self, *, everything: bool) -> Proof:
         """As the venue itself reports it: the orders that are open, ours or those of anybody, and what it
@@ -328,6 +336,10 @@ class LiveExchange:
                 order.venue_order_id,
                 order.status,
                 ours=self.tracker.is_tagged(order.client_order_id),
+                protects=self._protects(order),
+                side=order.side,
+                quantity=order.quantity - order.filled,
+                stop_price=order.stop_price,
             )
             for order in orders
         ]

@@ -103,7 +103,7 @@ class PaperExchange:
     def cancel_all(self, at: int, *, keep_protection: bool) -> tuple[str, ...]:
         """Cancel what rests here, reduce-only stops aside with `keep_protection`; the order ids."""
         found = [o.spec for o in self._engine.working()]
-        meant = [s for s in found if not (keep_protection and s.type.is_stop and s.reduce_only)]
+        meant = [spec for spec in found if not (keep_protection and spec.is_protective)]
         for spec in meant:
             cancel = CancelOrder(spec.order_id, spec.symbol)
             self._answer(self._engine.cancel(cancel), at)
@@ -115,7 +115,16 @@ class PaperExchange:
             exchange=self.name,
             symbols=tuple(held),
             open_orders=tuple(
-                OpenOrder(o.spec.symbol, o.spec.order_id, o.venue_order_id, OrderStatus.ACCEPTED)
+                OpenOrder(
+                    o.spec.symbol,
+                    o.spec.order_id,
+                    o.venue_order_id,
+                    OrderStatus.ACCEPTED,
+                    protects=o.spec.is_protective,
+                    side=o.spec.side,
+                    quantity=o.left,
+                    stop_price=o.spec.stop_price,
+                )
                 for o in self._engine.working()
             ),
             held=held,
