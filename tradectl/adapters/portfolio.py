@@ -100,15 +100,22 @@ class PortfolioAdapter(Adapter):
         return self._close_all()
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
-        """What the gate held back is an answer like an exchange's. What risk denies is not: that is in
-        the cascade of our own intent."""
+        """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
+        our own intent, and is answered by the part of it that only reduces."""
         if record.cause:
-            return []
+            return self._reduce_instead(event)
         if self.engine.follows_orders and not self._state.books.flattening:
             return self.engine.on_not_sent(
                 event.symbol, event.order_id, self._state.books, record.at
             )
         return self._on_execution(event, record)
+
+    def _reduce_instead(self, denial: OrderDenied) -> list[Event]:
+        books = self._state.books
+        order = books.order(denial.order_id)
+        if order is None or books.flattening:
+            return []
+        return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books)
 
     def _close_all(self) -> list[Event]:
         self._closings += 1

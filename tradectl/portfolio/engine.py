@@ -142,6 +142,22 @@ class PortfolioEngine:
         self._protection.on_not_sent(symbol, order_id)
         return self.on_execution(symbol, view, at)
 
+    def on_denied(self, order: OrderSpec, reason: str, view: AccountView) -> list[Event]:
+        """Risk denied an order whole. Where it was to reduce the position and to go beyond, the part that
+        reduces is asked for by itself: an exit is not held back by what stands against an entry."""
+        held = view.position(order.symbol).quantity
+        if order.reduce_only or not held or (held > 0) == (order.side is BUY):
+            return []
+        answer = self._steer(
+            view.instrument(order.symbol),
+            view,
+            f"the part that reduces passes: {reason}",
+            order.strategy,
+            repeated=False,
+            only_reduce=True,
+        )
+        return answer if len(answer) > 1 else []
+
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The symbol is free again: its stop is seen to, and then its target."""
         events = self._protection.protect(symbol, view, at)
@@ -190,7 +206,13 @@ class PortfolioEngine:
             self._net.pop(symbol, None)
 
     def _steer(
-        self, instrument: Instrument, view: AccountView, reason: str, strategy: str, repeated: bool
+        self,
+        instrument: Instrument,
+        view: AccountView,
+        reason: str,
+        strategy: str,
+        repeated: bool,
+        only_reduce: bool = False,
     ) -> list[Event]:
         symbol = instrument.symbol
         position = view.position(symbol).quantity
@@ -206,7 +228,8 @@ class PortfolioEngine:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
             del self._waiting[symbol]
-        change = _change_to_target(instrument, mark, position, target, view)
+        only_reduce = only_reduce or view.trading_state is PAUSED
+        change = _change_to_target(instrument, mark, position, target, view, only_reduce)
         reason_against = (
             obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         )
@@ -304,14 +327,18 @@ class PortfolioEngine:
 
 
 def _change_to_target(
-    instrument: Instrument, mark: Decimal, position: Decimal, target: Decimal, view: AccountView
+    instrument: Instrument,
+    mark: Decimal,
+    position: Decimal,
+    target: Decimal,
+    view: AccountView,
+    only_reduce: bool,
 ) -> PositionDelta:
-    paused = view.trading_state is PAUSED
-    aim = nearer_zero(target, position) if paused else target
+    aim = nearer_zero(target, position) if only_reduce else target
     quantity, misdirected = aim - position, _NONE
     working = view.working_orders(instrument.symbol)
     if working:
-        may_add = bool(aim) and not paused
+        may_add = bool(aim) and not only_reduce
         quantity, misdirected = remaining_change(
             working, aim, position, may_add, instrument.can_short
         )

@@ -175,15 +175,14 @@ class ReduceOnlyCheck(Check):
 
 
 class MinNotionalCheck(Check):
-    """What exchanges refuse as too small. Not asked of reduce-only orders: a rest must be
-    closable."""
+    """What exchanges refuse as too small. Not asked of exits: a rest must be closable."""
 
     code = "MIN_NOTIONAL"
 
     def check(self, context: RiskContext) -> Refusal | None:
         impact = context.impact
         notional, limit = impact.notional, impact.instrument.min_notional
-        if notional >= limit or context.order.reduce_only or not impact.price:
+        if notional >= limit or context.order.reduce_only or impact.reduces or not impact.price:
             return None
         return self.refuse(
             f"order notional {money_text(notional, impact.instrument.quote)} "
@@ -194,7 +193,8 @@ class MinNotionalCheck(Check):
 
 
 class PriceCollarCheck(Check):
-    """A limit or stop price stays near the mark, on either side of it."""
+    """A limit or stop price stays near the mark, on either side of it. Exits pass: a protective stop may
+    rest further away."""
 
     code = "PRICE_COLLAR"
 
@@ -203,7 +203,7 @@ class PriceCollarCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         order, mark = context.order, context.impact.mark
-        if order.type is MARKET or not mark:
+        if order.type is MARKET or not mark or context.impact.reduces:
             return None
         for price in (order.price, order.stop_price):
             if price is not None:

@@ -1,8 +1,9 @@
 """How many orders, how fast, and never the same one twice.
 
 These checks remember. Their memory is bounded, and its time is the events' own, so that a replay
-forgets and remembers at the same moments. The closing orders of an emergency stop, the only ones
-that get this far in a halt, are not slowed down: one that was rejected is sent again at once.
+forgets and remembers at the same moments. Exits pass: no more can leave than came in by
+entries. Nor are the closing orders of an emergency stop, the only ones that get this far in a
+halt, slowed down: one that was rejected is sent again at once.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from collections import deque
 from decimal import Decimal
 
 from tradectl.domain.money import plain
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.context import RiskContext
 
-HALTED = TradingState.HALTED
+FILLED, HALTED = OrderStatus.FILLED, TradingState.HALTED
 IDS_KEPT = 10_000
 
 
 class OrderRateCheck(RememberingCheck):
-    """At most `per_second` x `seconds` orders in any `seconds`."""
+    """At most `per_second` x `seconds` orders in any `seconds`. Exits pass."""
 
     code = "ORDER_RATE"
 
@@ -35,7 +36,7 @@ class OrderRateCheck(RememberingCheck):
         times = self._times
         if len(times) < self._most or context.at - times[0] >= self._window:
             return None
-        if context.view.trading_state is HALTED:
+        if context.impact.reduces:
             return None
         return self.refuse(
             f"{self._most} orders went out within {self._window // SECOND} s, and more may not",
@@ -48,7 +49,7 @@ class OrderRateCheck(RememberingCheck):
 
 
 class WorkingOrdersCheck(Check):
-    """At most so many orders that may still trade."""
+    """At most so many orders that may still trade. Exits pass."""
 
     code = "WORKING_ORDERS"
 
@@ -57,7 +58,7 @@ class WorkingOrdersCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         working = len(context.impact.working)
-        if working < self._limit or context.view.trading_state is HALTED:
+        if working < self._limit or context.impact.reduces:
             return None
         return self.refuse(
             f"{working} orders are working: the limit is {self._limit}",
@@ -69,7 +70,8 @@ class WorkingOrdersCheck(Check):
 class DuplicateCheck(RememberingCheck):
     """No id twice, ever; and no order that repeats the last one of its symbol within the window.
 
-    Only the last one: buying, selling and buying the same again is trading, however fast.
+    Only the last one: buying, selling and buying the same again is trading, however fast. So is a second
+    step out of a position once the first has filled.
     """
 
     code = "DUPLICATE"
@@ -91,6 +93,8 @@ class DuplicateCheck(RememberingCheck):
         ago = context.at - then
         if ago >= self._window_ms * MILLISECOND or not _same(order, before):
             return None
+        if context.impact.reduces and _has_filled(before, context):
+            return None
         ago //= MILLISECOND
         return self.refuse(
             f"the same order ({order.side} {plain(order.quantity)} {order.symbol}) went out "
@@ -105,6 +109,11 @@ class DuplicateCheck(RememberingCheck):
         self._oldest_first.append(order.order_id)
         if len(self._oldest_first) > IDS_KEPT:
             self._ids.discard(self._oldest_first.popleft())
+
+
+def _has_filled(order: OrderSpec, context: RiskContext) -> bool:
+    known = context.view.order(order.order_id)
+    return known is not None and known.status is FILLED
 
 
 def _same(one: OrderSpec, other: OrderSpec) -> bool:
