@@ -1,4 +1,4 @@
-"""A reversal over a limit, as a whole run: what reduces is done, what enters is denied, and both are said."""
+"""A reversal over a limit, as a whole run: what reduces is done, what enters is denied."""
 
 from __future__ import annotations
 
