@@ -4,6 +4,7 @@ import random
 from decimal import Decimal
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from tradectl.domain.errors import UsageError
@@ -217,8 +218,68 @@ def test_longer_bars_are_made_from_candles_without_waiting_for_the_next() -> Non
 
 
 def test_a_strategy_whose_bars_cannot_be_made_is_told_of_once() -> None:
-    said = feed(engine("OnBars"), bar(1, interval=5 * MINUTE), bar(2, 5, interval=5 * MINUTE))
-    assert systems(said) == [("strategy_idle", "BTC: bars of 1m cannot be made from bars of 5m")]
+    wants_1m = engine(instance("OnBars", timeframe="1m"))
+    said = feed(wants_1m, bar(1, interval=5 * MINUTE), bar(2, 5, interval=5 * MINUTE))
+    assert systems(said) == [
+        (
+            "strategy_idle",
+            "BTC: the data has bars of 5m, the strategy wants 1m: "
+            "set its timeframe to 5m, or to a multiple",
+        )
+    ]
+
+
+class OnHours(Strategy):
+    """Bars of an hour by its own default; says how long it believes them to be."""
+
+    timeframe = "1h"
+
+    def start(self) -> None:
+        self._told = self.timeframe
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        return self.long(reason=f"{self._told} {self.timeframe} {bar.interval // MINUTE}m")
+
+
+CLASSES["OnHours"] = OnHours
+
+
+@pytest.mark.parametrize(
+    ("minutes", "parameters", "heard"),
+    [
+        (240, {}, "4h 4h 240m"),  # no hour can be made of four
+        (60, {}, "1h 1h 60m"),
+        (10_080, {}, "7d 7d 10080m"),  # whatever its length
+        (30, {}, "1h 1h 60m"),  # finer candles make the strategy's own bars
+        (40, {}, "40m 40m 40m"),  # of which no hour can be made
+        (30, {"timeframe": "2h"}, "2h 2h 120m"),
+        (240, {"timeframe": "1h"}, None),  # what was set is never changed
+    ],
+)
+def test_candles_as_long_as_the_datas_are_the_default_timeframe(
+    minutes: int, parameters: dict[str, object], heard: str | None
+) -> None:
+    hours = engine(instance("OnHours", **parameters))
+    start = -(START // MINUTE) % 10_080  # minutes until an even time
+    length = minutes * MINUTE
+    bars = [bar(1, start + n * minutes, interval=length) for n in range(240 // minutes + 1)]
+    said = {reason for reason in reasons(feed(hours, *bars)) if reason != "strategy_idle"}
+    assert said == ({heard} if heard else set())
+
+
+def test_each_symbol_has_the_timeframe_of_its_own_candles() -> None:
+    hours = engine("OnHours")
+    other = msgspec.structs.replace(bar(1, interval=120 * MINUTE), symbol="ETH")
+    assert reasons(feed(hours, bar(1, interval=240 * MINUTE), other)) == [
+        "4h 4h 240m",
+        "2h 2h 120m",
+    ]
+
+
+def test_quotes_alone_give_no_bars_and_do_not_settle_their_length() -> None:
+    hours = engine("OnHours")
+    assert feed(hours, quote(), quote()) == []
+    assert reasons(feed(hours, bar(1, interval=240 * MINUTE))) == ["4h 4h 240m"]
 
 
 def test_the_finest_data_of_a_symbol_wins_and_nothing_is_heard_twice() -> None:

@@ -65,7 +65,8 @@ class Strategy:
 
     symbol: str = ""
     timeframe: str = "1m"
-    """Length of the bars that `on_bar` gets; a parameter of the strategies that have one."""
+    """Length of the bars that `on_bar` gets; a parameter of the strategies that have one. Where it is
+    not set, and cannot be made of a recording's candles, it is the candles' own."""
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
 

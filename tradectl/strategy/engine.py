@@ -22,6 +22,8 @@ from tradectl.domain.text import LONGEST_LINE, harmless, suggest
 from tradectl.strategy import catalog, containment
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.instances import (
+    QUOTES,
+    TRADES,
     Callback,
     RunningStrategy,
     StrategyInstance,
@@ -30,7 +32,7 @@ from tradectl.strategy.instances import (
     WarmUpNeed,
     signal_event,
 )
-from tradectl.strategy.routes import QUOTES, TRADES, BarCallbacks, Routes
+from tradectl.strategy.routes import BarCallbacks, Routes
 
 
 class StrategyEngine:
@@ -78,7 +80,7 @@ class StrategyEngine:
         try:
             bars, callbacks = self._routes[feed][event.symbol]
         except KeyError:
-            bars, callbacks = self._routes.make(feed, event.symbol)
+            bars, callbacks = self._routes.make(feed, event.symbol, event.ts or at)
         if bars:
             self._call_with_bars(bars, event, at)
         self._call(callbacks, event, at)
@@ -202,14 +204,15 @@ class StrategyEngine:
             )
         return running
 
-    def _slots(self, symbol: str) -> list[SymbolSlot]:
-        """The slots at `symbol`; a strategy that cannot start is put in quarantine."""
+    def _slots(self, symbol: str, feed: int, at: int) -> list[SymbolSlot]:
+        """The slots of those that `feed` of `symbol`, which begins at `at` (ns), has something for; a
+        strategy that cannot start is put in quarantine."""
         slots = []
         for running in self._strategies.values():
-            if not running.wants(symbol):
+            if not running.wants(symbol) or not running.hears(feed):
                 continue
             try:
-                slots.append(running.slot_for(symbol, self._max_signals))
+                slots.append(running.slot_for(symbol, self._max_signals, feed, at))
             except BaseException as error:  # a user's code: whatever it raises, the others go on
                 self._add_failure(running, f"start: {containment.failure(error)}")
                 self._events += self.quarantine(running.config.name, "could not start")

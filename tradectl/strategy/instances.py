@@ -22,8 +22,12 @@ from tradectl.domain.setting import Share
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.strategy import containment
-from tradectl.strategy.bars import parse_timeframe
+from tradectl.strategy.bars import parse_timeframe, spell_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
+
+TRADES = 0
+QUOTES = -1
+"""Feeds: bars have the length of theirs, in ns."""
 
 WARMED_BY = ("on_bar", "on_trade", "on_quote")
 """The callback whose calls count, of those that a strategy has: the rarest."""
@@ -92,19 +96,29 @@ class Callback:
 
 
 class SymbolSlot:
-    """An instance at one symbol, and the limit on its signals: `limit` in a second."""
+    """An instance at one symbol since `began` (ns UTC), which gets bars of `timeframe` ns there; and the
+    limit on its signals: `limit` in a second."""
 
     def __init__(
-        self, running: RunningStrategy, symbol: str, strategy: Strategy, limit: int
+        self,
+        running: RunningStrategy,
+        symbol: str,
+        strategy: Strategy,
+        limit: int,
+        *,
+        timeframe: int,
+        began: int,
     ) -> None:
         self.running = running
         self.symbol = symbol
+        self.timeframe = timeframe
+        self.began = began
         self.callbacks = {n: Callback(self, n, getattr(strategy, n)) for n in running.callbacks}
         self.deferred: StrategySignalEvent | None = None
         self._emitted_at: deque[int] = deque(maxlen=limit)
         self._throttled_at: int | None = None
-        self.cold = _need(strategy)
-        """how many more calls it takes until it is warm"""
+        self.need = self.cold = _need(strategy)
+        """how many calls it takes until it is warm, and how many more now"""
         if self.cold:
             self._count_calls(self.callbacks[running.warmed_by])
 
@@ -172,21 +186,44 @@ class RunningStrategy:
     def wants(self, symbol: str) -> bool:
         return not self.quarantined and (not self.config.symbols or symbol in self.config.symbols)
 
-    def wants_bars(self, symbol: str, timeframe: int) -> bool:
-        return self.wants(symbol) and self.timeframe == timeframe and "on_bar" in self.callbacks
+    def hears(self, feed: int) -> bool:
+        """Whether it has a callback for what comes on `feed`."""
+        return self.callbacks != ("on_quote",) if feed != QUOTES else "on_quote" in self.callbacks
 
-    def slot_for(self, symbol: str, limit: int) -> SymbolSlot:
-        """Its slot at `symbol`, taken when first asked for. Raises whatever the strategy raises."""
+    def wants_bars(self, symbol: str, timeframe: int) -> bool:
+        slot = self.slots.get(symbol)
+        return (
+            slot is not None
+            and slot.timeframe == timeframe
+            and self.wants(symbol)
+            and "on_bar" in self.callbacks
+        )
+
+    def slot_for(self, symbol: str, limit: int, feed: int, at: int) -> SymbolSlot:
+        """Its slot at `symbol`, taken when first asked for, at `at` (ns UTC), by an event of `feed`.
+        Raises whatever the strategy raises."""
         slot = self.slots.get(symbol)
         if slot is None:
-            strategy = self._make_strategy(symbol)
-            slot = self.slots[symbol] = SymbolSlot(self, symbol, strategy, limit)
+            timeframe = self._timeframe_on(feed)
+            strategy = self._make_strategy(symbol, timeframe)
+            slot = self.slots[symbol] = SymbolSlot(
+                self, symbol, strategy, limit, timeframe=timeframe, began=at
+            )
         return slot
 
-    def _make_strategy(self, symbol: str) -> Strategy:
+    def _timeframe_on(self, feed: int) -> int:
+        """The length of its bars: as it was set; else its own, and where that cannot be made of the
+        candles that there are, theirs."""
+        is_set = "timeframe" in self.config.parameters or "on_bar" not in self.callbacks
+        can_be_made = feed in (TRADES, QUOTES) or self.timeframe % feed == 0
+        return self.timeframe if is_set or can_be_made else feed
+
+    def _make_strategy(self, symbol: str, timeframe: int) -> Strategy:
         if self._shared is not None:
             return self._shared
         strategy = self.cls(symbol if self.cls.per_symbol else "", **self.config.parameters)
+        if timeframe != self.timeframe:
+            strategy.timeframe = spell_timeframe(timeframe)
         strategy.start()
         if not self.cls.per_symbol:
             self._shared = strategy

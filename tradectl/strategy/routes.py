@@ -12,10 +12,7 @@ from typing import NamedTuple
 
 from tradectl.domain.events import SystemEventKind
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
-from tradectl.strategy.instances import Callback, RunningStrategy, SymbolSlot
-
-TRADES = 0
-QUOTES = -1
+from tradectl.strategy.instances import QUOTES, TRADES, Callback, RunningStrategy, SymbolSlot
 
 BarCallbacks = tuple[tuple[BarBuilder, tuple[Callback, ...]], ...]
 
@@ -34,14 +31,15 @@ NO_CALLBACKS = Route((), ())
 class Routes(dict[int, dict[str, Route]]):
     """Routes by feed and symbol.
 
-    `slots(symbol)` gives the symbol's slots, one for each strategy that wants it; `report(kind,
+    `slots(symbol, feed, at)` gives the symbol's slots, one for each strategy that the feed, which begins
+    at `at` (ns), has something for; `report(kind,
     component, message)` is told of data that cannot be used, once for each message.
     """
 
     def __init__(
         self,
         strategies: Mapping[str, RunningStrategy],
-        slots: Callable[[str], list[SymbolSlot]],
+        slots: Callable[[str, int, int], list[SymbolSlot]],
         report: Callable[[SystemEventKind, str, str], None],
     ) -> None:
         super().__init__()
@@ -52,12 +50,12 @@ class Routes(dict[int, dict[str, Route]]):
         self._finest: dict[str, int] = {}
         self._reported: set[tuple[str, str]] = set()
 
-    def make(self, feed: int, symbol: str) -> Route:
-        """At the first event of `symbol` on `feed`, and again after `reset`."""
+    def make(self, feed: int, symbol: str, at: int) -> Route:
+        """At the first event of `symbol` on `feed`, at `at` (ns), and again after `reset`."""
         if feed == QUOTES:
-            route = Route((), callbacks_of(self._slots(symbol), "on_quote"))
+            route = Route((), callbacks_of(self._slots(symbol, feed, at), "on_quote"))
         elif self._is_finest(feed, symbol):
-            route = self._price_route(feed, symbol)
+            route = self._price_route(feed, symbol, at)
         else:
             route = NO_CALLBACKS
             message = f"{symbol}: bars of {spell_timeframe(feed)} are ignored: there is finer data"
@@ -89,20 +87,19 @@ class Routes(dict[int, dict[str, Route]]):
             )  # made again at its next event, without callbacks
         return feed <= finest
 
-    def _price_route(self, feed: int, symbol: str) -> Route:
-        slots = self._slots(symbol)
+    def _price_route(self, feed: int, symbol: str, at: int) -> Route:
+        slots = self._slots(symbol, feed, at)
         built: dict[int, list[Callback]] = {}
         direct: list[Callback] = []
         for callback in callbacks_of(slots, "on_bar"):
-            running = callback.slot.running
-            if running.timeframe == feed:
+            slot = callback.slot
+            if slot.timeframe == feed:
                 direct.append(callback)
-            elif feed == TRADES or running.timeframe % feed == 0:
-                built.setdefault(running.timeframe, []).append(callback)
+            elif feed == TRADES or slot.timeframe % feed == 0:
+                built.setdefault(slot.timeframe, []).append(callback)
             else:
-                wanted, given = spell_timeframe(running.timeframe), spell_timeframe(feed)
-                message = f"{symbol}: bars of {wanted} cannot be made from bars of {given}"
-                self._report_once(SystemEventKind.STRATEGY_IDLE, running.component, message)
+                message = f"{symbol}: {cannot_be_made(slot.timeframe, feed)}"
+                self._report_once(SystemEventKind.STRATEGY_IDLE, slot.running.component, message)
         bars = tuple((self._builder(symbol, t), tuple(group)) for t, group in built.items())
         return Route(bars, (*direct, *callbacks_of(slots, "on_trade")))
 
@@ -113,6 +110,15 @@ class Routes(dict[int, dict[str, Route]]):
         if (component, message) not in self._reported:
             self._reported.add((component, message))
             self._report(kind, component, message)
+
+
+def cannot_be_made(timeframe: int, candles: int) -> str:
+    """Why there are no bars of `timeframe` ns where prices come as candles of `candles` ns."""
+    wanted, given = spell_timeframe(timeframe), spell_timeframe(candles)
+    return (
+        f"the data has bars of {given}, the strategy wants {wanted}: "
+        f"set its timeframe to {given}, or to a multiple"
+    )
 
 
 def callbacks_of(slots: Iterable[SymbolSlot], name: str) -> tuple[Callback, ...]:
