@@ -220,7 +220,9 @@ def test_longer_bars_are_made_from_candles_without_waiting_for_the_next() -> Non
 def test_a_strategy_whose_bars_cannot_be_made_is_told_of_once() -> None:
     wants_1m = engine(instance("OnBars", timeframe="1m"))
     said = feed(wants_1m, bar(1, interval=5 * MINUTE), bar(2, 5, interval=5 * MINUTE))
-    why = "the data has bars of 5m, the strategy wants 1m: set its timeframe to 5m, or to a multiple"
+    why = (
+        "the data has bars of 5m, the strategy wants 1m: set its timeframe to 5m, or to a multiple"
+    )
     assert systems(said) == [("strategy_idle", f"BTC: {why}")]
 
 
