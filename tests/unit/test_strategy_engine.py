@@ -18,7 +18,7 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 from tradectl.domain.time import SECOND
-from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.base import Signal, Strategy, Value
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
@@ -254,9 +254,9 @@ CLASSES["OnHours"] = OnHours
     ],
 )
 def test_candles_as_long_as_the_datas_are_the_default_timeframe(
-    minutes: int, parameters: dict[str, object], heard: str | None
+    minutes: int, parameters: dict[str, Value], heard: str | None
 ) -> None:
-    hours = engine(instance("OnHours", **parameters))
+    hours = engine(StrategyInstance(name="hours", strategy="OnHours", parameters=parameters))
     start = -(START // MINUTE) % 10_080  # minutes until an even time
     length = minutes * MINUTE
     bars = [bar(1, start + n * minutes, interval=length) for n in range(240 // minutes + 1)]
