@@ -41,6 +41,15 @@ ConfigOption = Annotated[
         "-c", "--config", help="TOML file; see `tradectl config init`.", show_default=False
     ),
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="<key=value>",
+        help="A setting, as strategy.timeframe=1h or risk.max_leverage=2; repeatable.",
+        show_default=False,
+    ),
+]
 
 
 def refuse_useless(given: Mapping[str, bool]) -> None:

@@ -1,6 +1,6 @@
 """From files, environment and flags to `Settings`, or to one line that says what is wrong.
 
-    flags  >  TRADECTL__SECTION__KEY  >  TOML file  >  defaults
+    flags, --set  >  TRADECTL__SECTION__KEY  >  TOML file  >  defaults
 
 Names and types are judged layer by layer (`model`), values by the Structs that they become,
 and what goes together by `rules`. Without any layer there is nothing to judge, and nothing is
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,20 +30,20 @@ def load_settings(
     path: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    assignments: Sequence[str] = (),
 ) -> Settings:
-    """The settings of a run; `overrides` has the shape of the file, `environ` is the process's own.
-
-    Raises ConfigError.
+    """The settings of a run; `overrides` has the shape of the file, `environ` is the process's own, and
+    `assignments` are KEY=VALUE. Raises ConfigError.
     """
     variables = _our_variables(os.environ if environ is None else environ)
-    if path is None and not overrides and not variables:
+    if path is None and not overrides and not variables and not assignments:
         return Settings()
     table: dict[str, Any] = {}
     if path is not None:
         from tradectl.config.file import parse, read_text
 
         table = parse(read_text(path), path)
-    return settings_from(table, path, overrides or {}, variables)
+    return settings_from(table, path, overrides or {}, variables, assignments)
 
 
 def settings_from(
@@ -51,19 +51,24 @@ def settings_from(
     path: Path | None,
     overrides: Mapping[str, Any],
     variables: Mapping[str, str],
+    assignments: Sequence[str] = (),
 ) -> Settings:
     """As `load_settings`, of a file that has been parsed, and of none but our own variables."""
+    from tradectl.config.assignments import assign_to_strategies, parsed, with_assigned
     from tradectl.config.model import merge_layers, read_layer
     from tradectl.config.rules import check
 
-    plain = msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,))
+    assigned = parsed(assignments)
+    plain = with_assigned(msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,)), assigned)
     file, flags = read_layer(table, str(path)), read_layer(plain, FLAGS)
-    tree = merge_layers(flags, variables, file)
+    tree = assign_to_strategies(merge_layers(flags, variables, file), assigned)
     try:
         settings = msgspec.convert(tree, Settings)
         check(settings)
     except ConfigError as error:
         where = _origin(str(error), flags, variables) or str(path or FLAGS)
+        if str(error).startswith("strategies[") and any(one.of_a_strategy for one in assigned):
+            where = FLAGS
         raise ConfigError(f"{where}: {error}") from error
     return settings
 

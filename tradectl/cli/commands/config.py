@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, print_json, refuse_useless
+from tradectl.cli.options import ConfigOption, JsonOption, SetOption, print_json, refuse_useless
 from tradectl.domain.errors import UsageError
 
 DEFAULT_FILE = Path("tradectl.toml")
@@ -39,14 +39,17 @@ def init(
 
 @app.command()
 def show(
-    file: FileArgument = None, config: ConfigOption = None, as_json: JsonOption = False
+    file: FileArgument = None,
+    config: ConfigOption = None,
+    settings_set: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a run would use. Defaults, file and environment together, without secrets."""
     from tradectl.config.load import load_settings
     from tradectl.config.render import describe, effective
 
     path = _named_once(file, config)
-    settings = load_settings(path)
+    settings = load_settings(path, assignments=settings_set or ())
     if path is None and DEFAULT_FILE.exists():
         typer.echo(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
     if as_json:
@@ -56,12 +59,14 @@ def show(
 
 
 @app.command()
-def check(file: FileArgument = None, config: ConfigOption = None) -> None:
+def check(
+    file: FileArgument = None, config: ConfigOption = None, settings_set: SetOption = None
+) -> None:
     """Say whether a file is good. Exit code 2 if not; the file is tradectl.toml unless named."""
     from tradectl.config.load import load_settings
 
     path = _named_once(file, config) or DEFAULT_FILE
-    settings = load_settings(path)
+    settings = load_settings(path, assignments=settings_set or ())
     strategies = ", ".join(strategy.name for strategy in settings.strategies)
     typer.echo(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
 

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_json
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    StateDirOption,
+    print_json,
+)
 
 HELP = """Look at everything that trading needs, and say what is to be mended.
 
@@ -29,6 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     config: ConfigOption = None,
+    settings_set: SetOption = None,
     live: Annotated[
         bool | None,
         typer.Option(
@@ -48,7 +55,7 @@ def doctor(
     from tradectl.doctor.finding import report_of
     from tradectl.state.directory import StateDir
 
-    settings = load_settings(config)
+    settings = load_settings(config, assignments=settings_set or ())
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
     findings = asyncio.run(diagnose(settings, StateDir(state_dir), config))

@@ -12,6 +12,7 @@ import typer
 from tradectl.cli.options import (
     ConfigOption,
     JsonOption,
+    SetOption,
     StateDirOption,
     parse_speed,
     print_data,
@@ -37,6 +38,8 @@ Examples:
     tradectl run --strategy rsi-reversion --symbol BTCUSDT --duration 60
 
     tradectl run --data trades.csv.gz --headless
+
+    tradectl run --data hours.csv --strategy donchian-breakout --set strategy.entry=50
 
     tradectl run -c tradectl.toml --data btc.csv --data eth.csv --speed 10
 
@@ -78,6 +81,7 @@ def run(
         list[str] | None,
         typer.Option("--strategy", help="A name, or path/to/file.py:ClassName; repeatable."),
     ] = None,
+    settings_set: SetOption = None,
     duration: Annotated[
         float | None, typer.Option(help="End after this many seconds.", min=0.001)
     ] = None,
@@ -122,7 +126,8 @@ def run(
     from tradectl.runtime.run_options import RunOptions
     from tradectl.state.directory import StateDir
 
-    settings = check_mode(load_settings(config, _overrides(symbol, strategy, seed)), live)
+    overrides = _overrides(symbol, strategy, seed)
+    settings = check_mode(load_settings(config, overrides, assignments=settings_set or ()), live)
     if exchange is not None:
         from tradectl.runtime.exchanges import on_exchange
 
