@@ -150,7 +150,9 @@ def test_what_an_option_says_is_not_said_twice() -> None:
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_a_setting_or_one_line(text: str) -> None:
     for assignment in (text, f"seed={text}", f"strategy.{text}", f"symbols={text}", f"{text}=1"):
+        said = ""
         try:
             assigned(assignment)
         except ConfigError as error:
-            assert str(error).isprintable()
+            said = str(error)
+        assert said.isprintable()
