@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: any setting from the command line, in the types that it has; each mistake is one line."""
+"""`--set KEY=VALUE`: any setting from the command line, in its own type; each mistake is one line."""
 
 from __future__ import annotations
 
