@@ -70,7 +70,8 @@ def test_flags_go_before_variables_and_those_before_the_file(tmp_path: Path) -> 
     path.write_text("seed = 1\n[risk]\nmax_leverage = 2\nmax_working_orders = 9\n")
     environ = {"TRADECTL__SEED": "2", "TRADECTL__RISK__MAX_LEVERAGE": "3"}
     found = load_settings(path, {}, environ, assignments=["seed=3"])
-    assert (found.seed, found.risk.max_leverage, found.risk.max_working_orders) == (3, 3, 9)
+    risk = found.risk
+    assert (found.seed, risk.max_leverage, risk.max_working_orders) == (3, Decimal(3), 9)
 
 
 def test_the_strategy_that_runs_where_none_is_named() -> None:
