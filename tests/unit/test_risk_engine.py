@@ -83,7 +83,7 @@ def test_the_checks_are_asked_in_this_order() -> None:
         "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
         "NO_PRICE", "ORDER_RATE", "WORKING_ORDERS", "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
-        "BALANCE",
+        "BALANCE", "MARGIN",
     ]  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_a_limit_that_is_off_has_no_check() -> None:
     assert [check.code for check in default_checks(OFF)] == [
         "HALTED", "PAUSED", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
         "REDUCE_ONLY", "MIN_NOTIONAL",
-        "NO_PRICE", "DUPLICATE", "BALANCE",
+        "NO_PRICE", "DUPLICATE", "BALANCE", "MARGIN",
     ]  # fmt: skip
 
 

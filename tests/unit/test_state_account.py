@@ -151,7 +151,8 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     told = (
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
-        b'"halted_at":0,"initial_cash":"100.5","marks":{},"max_drawdown":"0",'
+        b'"funded_until":{},"funding":"0",'
+        b'"halted_at":0,"initial_cash":"100.5","insurance":"0","marks":{},"max_drawdown":"0",'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
@@ -223,6 +224,9 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "fills count": lambda a: setattr(a, "fills_count", 99),
     "duplicates": lambda a: setattr(a, "duplicates", 99),
     "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
+    "funding": lambda a: setattr(a, "funding", a.funding + 1),
+    "when it was paid": lambda a: a.funded_until.update({PERP: 1}),
+    "insurance": lambda a: setattr(a, "insurance", a.insurance + 1),
     "held": lambda a: a.at_exchange().restrict(
         SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE)
     ),

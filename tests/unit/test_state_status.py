@@ -64,8 +64,11 @@ def test_positions_are_told_with_size_side_and_price() -> None:
         "unrealized_pnl": "3",
         "realized_pnl": "0",
         "fees": "0",
+        "liquidation_price": None,
     }
     assert (perp["side"], perp["size"], perp["unrealized_pnl"]) == ("short", "2", "10")
+    cash = Decimal(10_000 - 30)
+    assert Decimal(perp["liquidation_price"]) == round((cash + 100) / (2 * Decimal("1.004")), 10)
 
 
 def test_flat_positions_are_not_told() -> None:

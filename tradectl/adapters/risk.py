@@ -7,15 +7,23 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
     Event,
+    LimitBreached,
     OrderApproved,
     OrderDenied,
     OrderInitialized,
+    PositionLiquidated,
     Record,
+    RiskAction,
     TimerFired,
 )
+from tradectl.domain.instruments import MarginMode
+from tradectl.domain.money import money_text, plain
+from tradectl.domain.states import TradingState
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.books import RISK_TIMER
+
+LIQUIDATED = "LIQUIDATED"
 
 
 class RiskAdapter(Adapter):
@@ -34,6 +42,7 @@ class RiskAdapter(Adapter):
     def attach_all(self) -> None:
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
         self.attach(TimerFired, self._on_timer, Stage.RISK)
+        self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
 
     def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
         judged = self.engine.judge(order.order, self._state.books, record.at)
@@ -45,3 +54,22 @@ class RiskAdapter(Adapter):
         if timer.name == RISK_TIMER:
             return list(self.engine.review(self._state.books, record.at))
         return []
+
+    def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
+        """An account that is lost trades no more, on one reading: it is an exchange's word. What an
+        isolated position loses is lost for itself."""
+        books = self._state.books
+        is_lost = event.margin is MarginMode.CROSS or books.equity() <= 0
+        if not is_lost or books.trading_state is TradingState.HALTED:
+            return []
+        left = money_text(books.equity(), books.currency)
+        return [
+            LimitBreached(
+                source_component=self.name,
+                code=LIQUIDATED,
+                message=f"the account was liquidated: {left} is left",
+                actual=plain(event.price),
+                action=RiskAction.HALT,
+                symbol=event.symbol,
+            )
+        ]

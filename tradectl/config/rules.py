@@ -72,6 +72,27 @@ def _check_instrument(key: str, instrument: Instrument) -> None:
         raise ConfigError(
             f'{key}.max_leverage: expected 1 of a spot instrument, or kind "perpetual"'
         )
+    if instrument.can_short:
+        _check_margin(key, instrument)
+
+
+def _check_margin(key: str, instrument: Instrument) -> None:
+    """What opening takes must be more than what holding needs, or nothing could be opened."""
+    opening, above, rate = ONE / instrument.max_leverage, ZERO, instrument.maintenance_margin
+    for index, tier in enumerate(instrument.margin_tiers):
+        check_values(tier, f"{key}.margin_tiers[{index}]")
+        if tier.above <= above or tier.rate < rate:
+            raise ConfigError(
+                f"{key}.margin_tiers[{index}]: expected more than the one before it, in both above "
+                f"({plain(above)}) and rate ({plain(rate)})"
+            )
+        above, rate = tier.above, tier.rate
+    if instrument.maintenance_margin >= opening:
+        raise ConfigError(
+            f"{key}.maintenance_margin: expected less than the initial margin of 1 / max_leverage "
+            f"({plain(ONE)} / {plain(instrument.max_leverage)}), got "
+            f"{plain(instrument.maintenance_margin)}"
+        )
 
 
 def _check_currency(settings: Settings) -> None:

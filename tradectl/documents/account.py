@@ -14,9 +14,11 @@ from tradectl.domain.orders import OrderStatus, OrderType
 
 
 class PortfolioTotals(Struct, kw_only=True, frozen=True):
-    """`equity` is cash and what the positions are worth at the last prices. `realized_pnl` and
-    `unrealized_pnl` are before `fees`; `drawdown_pct` is from `peak_equity` to now and
-    `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak."""
+    """`equity` is cash and what the positions are worth at the last prices. Profit is `realized_pnl` +
+    `unrealized_pnl` - `fees` + `funding` + `insurance`: what perpetuals got (below zero: paid) for being
+    held, and what exchanges bore of liquidations. `margin_used` is the initial margin of the perpetuals,
+    `maintenance_margin` what their collateral must not fall to. `drawdown_pct` is from `peak_equity` to
+    now and `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak."""
 
     currency: str
     equity: Amount
@@ -24,7 +26,10 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     realized_pnl: Amount
     unrealized_pnl: Amount
     fees: Amount
+    funding: Amount
+    insurance: Amount
     margin_used: Amount
+    maintenance_margin: Amount
     exposure: Amount
     drawdown_pct: Amount
     max_drawdown_pct: Amount
@@ -34,7 +39,9 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
 
 
 class PositionRow(Struct, kw_only=True, frozen=True):
-    """`side` is long, short or flat; `size` has no sign; `current_price` is the last one seen."""
+    """`side` is long, short or flat; `size` has no sign; `current_price` is the last one seen.
+    `liquidation_price` is a perpetual's, with the other symbols where they are now; null where no price
+    is so bad."""
 
     symbol: str
     side: str
@@ -44,6 +51,7 @@ class PositionRow(Struct, kw_only=True, frozen=True):
     unrealized_pnl: Amount
     realized_pnl: Amount
     fees: Amount
+    liquidation_price: Amount | None = None
 
 
 class OrderRow(Struct, kw_only=True, frozen=True):
@@ -99,6 +107,8 @@ class StrategyRow(Struct, kw_only=True, frozen=True):
     fills: int
     realized_pnl: Amount
     fees: Amount
+    funding: Amount = "0"
+    insurance: Amount = "0"
     warm: bool | None = None
 
 

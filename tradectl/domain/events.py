@@ -43,6 +43,7 @@ from tradectl.domain.execution_events import (
     AccountReported,
     CancelRejected,
     ExecutionEvent,
+    FundingPaid,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -50,6 +51,7 @@ from tradectl.domain.execution_events import (
     OrderOutcomeLost,
     OrderRejected,
     OrderTriggered,
+    PositionLiquidated,
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
@@ -312,7 +314,7 @@ AnyEvent = (
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | SymbolRestricted
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
-    | CancelRejected | OrderOutcomeLost | AccountReported
+    | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
@@ -349,6 +351,7 @@ __all__ = [
     "EventPriority",
     "EventType",
     "ExecutionEvent",
+    "FundingPaid",
     "LimitBreached",
     "Liquidity",
     "MarketDataEvent",
@@ -367,6 +370,7 @@ __all__ = [
     "OrderTriggered",
     "PortfolioEvent",
     "PositionChanged",
+    "PositionLiquidated",
     "QuoteEvent",
     "Record",
     "RestrictionKind",

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from tradectl.domain.event import Event, EventPriority, EventType, Liquidity
+from tradectl.domain.instruments import MarginMode
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Trigger
 
@@ -106,3 +107,40 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     cash: Decimal | None = None
     tolerance: Decimal = ZERO
     accept: bool = False
+
+
+class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
+    """An exchange closed `quantity` of a perpetual position, trading on `side`, because its collateral no
+    longer sufficed. `fee` is its liquidation fee and `insurance` the loss beyond the collateral, which
+    the exchange bears. `ts` is the exchange's time, ns UTC.
+    """
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    symbol: str
+    liquidation_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    insurance: Decimal = ZERO
+    margin: MarginMode = MarginMode.CROSS
+    ts: int = 0
+
+
+class FundingPaid(Event, frozen=True, gc=False, kw_only=True):
+    """Longs and shorts of a perpetual settled at `ts` (ns UTC): the account got `payment`, below zero
+    where it paid. It is -rate x quantity x price, of the signed quantity held at that moment at the mark
+    price; longs pay a rate above zero.
+    """
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    symbol: str
+    rate: Decimal
+    quantity: Decimal
+    price: Decimal
+    payment: Decimal
+    ts: int

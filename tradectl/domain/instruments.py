@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ONE, floor_to, round_to
-from tradectl.domain.setting import Bounds
+from tradectl.domain.setting import Bounds, Share
 
 QUOTE_CURRENCIES = (
     "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB",
@@ -29,9 +29,26 @@ class InstrumentKind(StrEnum):
     PERPETUAL = "perpetual"
 
 
+class MarginMode(StrEnum):
+    """What stands behind a perpetual position."""
+
+    CROSS = "cross"
+    """all of the account's money that no isolated position has set aside"""
+    ISOLATED = "isolated"
+    """its own initial margin, and nothing else"""
+
+
+class MarginTier(Struct, frozen=True, forbid_unknown_fields=True):
+    """A larger position needs more: what of its notional lies `above` so much needs `rate`."""
+
+    above: Annotated[Decimal, Bounds(gt=0), "notional, in the quote currency"]
+    rate: Annotated[Decimal, Bounds(ge=0, lt=1), "maintenance margin of what lies above it"]
+
+
 class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Steps and limits of one symbol. A perpetual is linear: its profit is in the quote currency, and a
-    contract is one coin."""
+    contract is one coin. Its margin is as Binance has it of BTCUSDT (USD-M): `maintenance_margin` is the
+    rate of the first bracket, `liquidation_fee` the field of that name in its exchangeInfo."""
 
     symbol: Annotated[str, "as market data and orders name it"]
     quote: Annotated[str, "the currency of its prices"]
@@ -39,8 +56,29 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     lot_size: Annotated[Decimal, Bounds(gt=0), "the quantity step"]
     min_notional: Annotated[Decimal, Bounds(ge=0), "of an order, in the quote currency"]
     kind: Annotated[InstrumentKind, "a perpetual can be sold short"] = InstrumentKind.SPOT
-    max_leverage: Annotated[Decimal, Bounds(ge=1), "of a perpetual; 1 of spot"] = ONE
+    max_leverage: Annotated[
+        Decimal,
+        Bounds(ge=1),
+        "of a perpetual: opening takes notional / max_leverage as initial margin; 1 of spot",
+    ] = ONE
     base: Annotated[str, "the coin's name where an exchange told it"] = ""
+    margin: Annotated[
+        MarginMode,
+        "of a perpetual on paper: what it can lose is all the account's money, or its initial margin",
+    ] = MarginMode.CROSS
+    maintenance_margin: Annotated[
+        Decimal,
+        Bounds(ge=0, lt=1),
+        "of a perpetual on paper: liquidated when collateral is worth no more than this part of the "
+        "notional",
+    ] = Decimal("0.004")
+    margin_tiers: Annotated[
+        tuple[MarginTier, ...],
+        "more for what is larger, ascending: [{ above = 50000, rate = 0.005 }]",
+    ] = ()
+    liquidation_fee: Annotated[
+        Share, "part of the notional paid at a liquidation, as far as collateral is left"
+    ] = Decimal("0.0125")
 
     @classmethod
     def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
@@ -112,4 +150,12 @@ class Instruments:
         return list(self._by_symbol.values())
 
 
-__all__ = ["BUILT_IN", "Instrument", "InstrumentKind", "Instruments", "quote_in"]
+__all__ = [
+    "BUILT_IN",
+    "Instrument",
+    "InstrumentKind",
+    "Instruments",
+    "MarginMode",
+    "MarginTier",
+    "quote_in",
+]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.margin import MarginAccount
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
@@ -68,6 +69,10 @@ class AccountView(Protocol):
 
     def exposure(self) -> Decimal:
         """Gross: the absolute notional of all positions at their marks."""
+        ...
+
+    def margin(self) -> MarginAccount:
+        """The perpetual positions at their marks, and what stands behind them."""
         ...
 
     def order(self, order_id: str) -> Order | None:

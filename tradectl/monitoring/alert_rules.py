@@ -19,12 +19,14 @@ from tradectl.domain.events import (
     Event,
     LimitBreached,
     OrderDenied,
+    PositionLiquidated,
     RestrictionKind,
     RiskAction,
     SymbolRestricted,
     SystemEvent,
     SystemEventKind,
 )
+from tradectl.domain.money import Side, money_text, plain
 from tradectl.domain.states import AlertSeverity
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
@@ -106,6 +108,16 @@ def _limit_breached(event: LimitBreached) -> AlertChange:
     return AlertRaised(event.code, event.message, severity, component)
 
 
+def _liquidated(event: PositionLiquidated) -> AlertChange:
+    side = "long" if event.side is Side.SELL else "short"
+    borne = f", {money_text(event.insurance)} of the loss borne by the exchange's insurance"
+    message = (
+        f"{event.symbol}: the {side} of {plain(event.quantity)} was liquidated at {plain(event.price)} "
+        f"({event.margin} margin), fee {money_text(event.fee)}{borne if event.insurance else ''}"
+    )
+    return AlertRaised("liquidated", message, CRITICAL, f"symbol:{event.symbol}")
+
+
 def _symbol_restricted(event: SymbolRestricted) -> AlertChange:
     kind, component = f"restricted_{event.kind}", f"symbol:{event.symbol}"
     if not event.restricted:
@@ -144,6 +156,7 @@ def _command(event: CommandReceived) -> AlertChange:
 
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     LimitBreached: _limit_breached,
+    PositionLiquidated: _liquidated,
     SymbolRestricted: _symbol_restricted,
     OrderDenied: _order_denied,
     SystemEvent: _system_event,

@@ -18,6 +18,7 @@ from tradectl.risk.account_checks import (
 )
 from tradectl.risk.base import Check
 from tradectl.risk.limits import RiskLimits
+from tradectl.risk.margin_check import MarginCheck
 from tradectl.risk.order_validation import (
     CurrencyCheck,
     HaltCheck,
@@ -62,6 +63,7 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         *_on(limits.no_entries_from("daily_loss"), DailyLossCheck),
         *_on(limits.no_entries_from("drawdown"), DrawdownCheck),
         BalanceCheck(limits.fee_margin_pct),
+        MarginCheck(),
     ]
 
 

@@ -23,11 +23,14 @@ IDS = frozenset({"order_id", "trades"})
 
 
 class StrategyTotals(Struct, omit_defaults=True):
-    """A strategy's own record: its orders, and the positions that its fills alone would make."""
+    """A strategy's own record: its orders, and the positions that its fills alone would make; its part of
+    the account's `funding` and `insurance`."""
 
     orders: int = 0
     fills: int = 0
     positions: dict[str, Position] = {}
+    funding: Decimal = ZERO
+    insurance: Decimal = ZERO
 
     @property
     def realized(self) -> Decimal:
@@ -51,6 +54,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of a peak of
     equity that was lost since the account was opened, as it was measured, 0 to 1.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
+    `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
+    losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
+    else since when the position is held.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -78,6 +84,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     fills_count: int = 0
     duplicates: int = 0
     turnover: Decimal = ZERO
+    funding: Decimal = ZERO
+    insurance: Decimal = ZERO
+    funded_until: dict[str, int] = {}
     reconciliation: ReconciliationState | None = None
 
     @property
@@ -92,6 +101,10 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         if self.reconciliation is None:
             self.reconciliation = ReconciliationState()
         return self.reconciliation
+
+    def hold_from(self, symbol: str, at: int) -> None:
+        """A perpetual is held from `at` (ns), or its funding is settled up to there."""
+        self.funded_until[symbol] = max(self.funded_until.get(symbol, 0), at)
 
     def run_freely(self) -> None:
         """Trading goes on, whatever paused or halted it."""

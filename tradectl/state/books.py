@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    FundingPaid,
     LimitBreached,
     MarketDataEvent,
     OrderAccepted,
@@ -38,6 +39,7 @@ from tradectl.domain.events import (
     OrderRejected,
     OrderSubmitted,
     OrderTriggered,
+    PositionLiquidated,
     QuoteEvent,
     Record,
     RiskAction,
@@ -53,6 +55,12 @@ from tradectl.domain.time import DAY
 from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
 from tradectl.state.books_view import BooksView, drawdown_from
+from tradectl.state.perpetual_booking import (
+    funding_shares,
+    held_from,
+    liquidation,
+    liquidation_fill,
+)
 from tradectl.state.reconciliation import ReconciliationState, compare
 
 E = TypeVar("E", bound=Event)
@@ -62,6 +70,8 @@ RISK_TIMER, END_TIMER = "risk", "end"
 """When equity is measured: at every risk check, and as a run that others may continue ends."""
 EXTERNAL = "external"
 """The strategy that what came from outside is entered under."""
+LIQUIDATED = "liquidation"
+"""Where a fill has its strategy: it was nobody's decision."""
 
 
 class Books(BooksView):
@@ -142,7 +152,10 @@ class Books(BooksView):
             order.fees + fill.fee,
             account.turnover + notional,
         )
+        opens = not self.position(symbol).quantity and self.instruments[symbol].can_short
         # in place
+        if opens:
+            account.hold_from(symbol, held_from(self.last.get(symbol), record.at))
         self._enter(booking, strategy, Fill(fill, strategy, record.at, booking.kept))
         self._strategy(strategy).fills += 1
         account.fills_count += 1
@@ -154,6 +167,32 @@ class Books(BooksView):
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set_status(order, status, record)
         return [booking.event()]
+
+    def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
+        """An exchange closed a position. Equity is measured: it may never have been lower."""
+        booked = liquidation(self.account, event)
+        fill = Fill(liquidation_fill(event, record.seq), LIQUIDATED, record.at)
+        # in place
+        booked.enter(self.account, event)
+        if self._projected:
+            self.new_fills.append(fill)
+        self._measure(record.at)
+        return [booked.booking.event()]
+
+    def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
+        """Booked once for each moment of settlement, however often it is reported."""
+        account, symbol = self.account, event.symbol
+        if event.ts <= account.funded_until.get(symbol, 0):
+            account.duplicates += 1
+            return []
+        shares = funding_shares(account, event) or {EXTERNAL: event.payment}
+        held, cash = self.position(symbol), account.cash + event.payment
+        # in place
+        account.cash, account.funding = cash, account.funding + event.payment
+        for name, share in shares.items():
+            self._strategy(name).funding += share
+        account.hold_from(symbol, event.ts)
+        return [Booking(held, held, cash).event()]
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == RiskAction.HALT:
@@ -198,13 +237,16 @@ class Books(BooksView):
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
-            account, equity, day = self.account, self.equity(), record.at // DAY
-            peak = max(account.peak_equity, equity)
-            lost = drawdown_from(peak, equity)
-            # in place
-            account.peak_equity, account.max_drawdown = peak, max(account.max_drawdown, lost)
-            if day != account.day:
-                account.day, account.day_start_equity = day, equity
+            self._measure(record.at)
+
+    def _measure(self, at: int) -> None:
+        account, equity, day = self.account, self.equity(), at // DAY
+        peak = max(account.peak_equity, equity)
+        lost = drawdown_from(peak, equity)
+        # in place
+        account.peak_equity, account.max_drawdown = peak, max(account.max_drawdown, lost)
+        if day != account.day:
+            account.day, account.day_start_equity = day, equity
 
     # --- working it out --------------------------------------------------------------------------------
 
@@ -334,6 +376,7 @@ class Books(BooksView):
             reconciliation=known.copy() if known is not None else None,
             positions=dict(account.positions),
             pauses=dict(account.pauses),
+            funded_until=dict(account.funded_until),
             strategies={
                 name: copy(totals, positions=dict(totals.positions))
                 for name, totals in account.strategies.items()
@@ -371,6 +414,8 @@ _folds(
     OrderOutcomeLost,
 )  # fmt: skip
 _folds(Books.on_fill, OrderFilled)
+_folds(Books.on_liquidation, PositionLiquidated)
+_folds(Books.on_funding, FundingPaid)
 _folds(Books.on_risk, LimitBreached)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from tradectl.domain.events import MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.margin import MarginAccount
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, coming
 from tradectl.domain.states import TradingState
@@ -144,15 +145,13 @@ class BooksView:
             ZERO,
         )
 
+    def margin(self) -> MarginAccount:
+        """The perpetual positions at their marks, and what stands behind them."""
+        return MarginAccount.of(self.account.cash, self.positions(), self.instrument, self.mark)
+
     def margin_used(self) -> Decimal:
-        """Notional of the perpetual positions, divided by their instrument's leverage."""
-        margin = ZERO
-        for p in self.positions():
-            instrument = self.instruments[p.symbol]
-            if instrument.can_short:
-                notional = abs(p.quantity * (self.mark(p.symbol) or p.entry_price))
-                margin += notional / max(ONE, instrument.max_leverage)
-        return margin
+        """The initial margin of the perpetual positions."""
+        return self.margin().initial()
 
     def drawdown(self) -> Decimal:
         """Share lost since the highest equity seen, 0 to 1."""

@@ -30,13 +30,18 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
 
 
 def _cash(account: Account, instruments: Instruments) -> Iterable[str]:
-    expected = account.invested
+    expected = account.invested + account.funding + account.insurance
     for position in account.positions.values():
         expected += position.realized - position.fees
         if not instruments[position.symbol].can_short:
             expected -= position.cost
     if expected != account.cash:
         yield f"cash is {plain(account.cash)}, positions and fees make it {plain(expected)}"
+    for line in ("funding", "insurance"):
+        whole, parts = getattr(account, line), account.strategies.values()
+        total = sum((getattr(totals, line) for totals in parts), ZERO)
+        if total != whole:
+            yield f"{line} is {plain(whole)}, the strategies' parts make it {plain(total)}"
 
 
 def _strategies(account: Account) -> Iterable[str]:

@@ -177,7 +177,9 @@ class StateManager:
         position = self.books.position(symbol)
         if not position.quantity:
             return None
-        return msgspec.structs.asdict(status.position_row(self.books, position))
+        return msgspec.structs.asdict(
+            status.position_row(self.books, position, self.books.margin())
+        )
 
     def state_hash(self) -> str:
         """SHA-256 of the state: equal for equal state on every machine."""

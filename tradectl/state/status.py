@@ -18,6 +18,7 @@ from tradectl.documents.account import (
     RestrictionRow,
     StrategyRow,
 )
+from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id
 from tradectl.domain.positions import Position
@@ -36,7 +37,7 @@ def account_status(
         mode_reason=books.account.trading_state_reason,
         portfolio=portfolio_totals(books),
         max_drawdown_pct=max_drawdown_pct(books),
-        positions=[position_row(books, position) for position in books.positions()],
+        positions=position_rows(books),
         open_orders=open_order_rows(books),
         strategies=strategy_rows(books),
         halt=halt(books),
@@ -71,6 +72,7 @@ class RunStart(NamedTuple):
 
 
 def portfolio_totals(books: Books) -> PortfolioTotals:
+    margin = books.margin()
     return PortfolioTotals(
         currency=books.account.currency,
         equity=decimal_text(books.equity()),
@@ -78,7 +80,10 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         realized_pnl=decimal_text(books.realized()),
         unrealized_pnl=decimal_text(books.unrealized()),
         fees=decimal_text(books.fees()),
-        margin_used=decimal_text(books.margin_used()),
+        funding=decimal_text(books.account.funding),
+        insurance=decimal_text(books.account.insurance),
+        margin_used=decimal_text(margin.initial()),
+        maintenance_margin=decimal_text(margin.maintenance()),
         exposure=decimal_text(books.exposure()),
         drawdown_pct=decimal_text(books.drawdown() * 100),
         max_drawdown_pct=max_drawdown_pct(books),
@@ -92,8 +97,15 @@ def max_drawdown_pct(books: Books) -> str:
     return decimal_text(books.max_drawdown() * 100)
 
 
-def position_row(books: Books, position: Position) -> PositionRow:
+def position_rows(books: Books) -> list[PositionRow]:
+    margin = books.margin()
+    return [position_row(books, position, margin) for position in books.positions()]
+
+
+def position_row(books: Books, position: Position, margin: MarginAccount) -> PositionRow:
     """At the last price seen, or at the entry price before the first."""
+    is_held = position.symbol in margin.held
+    liquidation = margin.liquidation_price(position.symbol) if is_held else None
     mark = books.mark(position.symbol)
     if mark is None:
         mark = position.entry_price
@@ -106,6 +118,7 @@ def position_row(books: Books, position: Position) -> PositionRow:
         unrealized_pnl=decimal_text(position.unrealized(mark)),
         realized_pnl=decimal_text(position.realized),
         fees=decimal_text(position.fees),
+        liquidation_price=None if liquidation is None else decimal_text(liquidation),
     )
 
 
@@ -196,6 +209,8 @@ def strategy_rows(books: Books) -> list[StrategyRow]:
             fills=totals.fills,
             realized_pnl=decimal_text(totals.realized),
             fees=decimal_text(totals.fees),
+            funding=decimal_text(totals.funding),
+            insurance=decimal_text(totals.insurance),
         )
         for name, totals in sorted(books.account.strategies.items())
     ]

@@ -1,0 +1,192 @@
+"""What stands behind perpetual positions, and the price at which it no longer suffices.
+
+A perpetual is held on *collateral*: the account's cash and the open profit of its perpetuals, no coins.
+Opening needs the initial margin (notional / leverage), holding the maintenance margin; when the
+collateral is worth no more than that, the exchange closes the position. With cross margin all of the
+cash stands behind all positions together; an isolated position has set aside the initial margin of its
+entry and can lose no more.
+
+    maintenance margin = notional x rate - deduction      (the deduction makes tiers meet where they join)
+    liquidation price  = (cost - collateral without it - deduction) / (quantity - rate x |quantity|)
+
+Source: Binance, "How to Calculate Liquidation Price of USD-M Futures Contracts" and "Leverage and Margin
+of USD-M Futures", in signed quantities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.instruments import Instrument, MarginMode
+from tradectl.domain.money import CENT_OF_A_SATOSHI, ONE, ZERO, round_to
+from tradectl.domain.positions import Position
+
+Band = tuple[Decimal, Decimal, Decimal | None]
+"""A rate, its deduction, and the notional up to which they hold (None: any)."""
+
+
+def bands(instrument: Instrument) -> Iterator[Band]:
+    rate, deduction = instrument.maintenance_margin, ZERO
+    for tier in instrument.margin_tiers:
+        yield rate, deduction, tier.above
+        deduction += tier.above * (tier.rate - rate)
+        rate = tier.rate
+    yield rate, deduction, None
+
+
+def maintenance(instrument: Instrument, notional: Decimal) -> Decimal:
+    """The margin without which a position of this notional is liquidated."""
+    if not instrument.margin_tiers:
+        return notional * instrument.maintenance_margin
+    rate, deduction = next(
+        (rate, deduction)
+        for rate, deduction, limit in bands(instrument)
+        if limit is None or notional <= limit
+    )
+    return notional * rate - deduction
+
+
+def initial(instrument: Instrument, notional: Decimal) -> Decimal:
+    """The margin that opening a position of this notional takes."""
+    return round_to(notional / max(ONE, instrument.max_leverage), CENT_OF_A_SATOSHI)
+
+
+def liquidation_price(
+    position: Position, instrument: Instrument, collateral: Decimal
+) -> Decimal | None:
+    """Where `collateral` (without the position's own profit) and that profit are worth the maintenance
+    margin and no more; None where no price above zero is so bad."""
+    size, price = abs(position.quantity), ZERO
+    for rate, deduction, limit in bands(instrument):
+        price = (position.cost - collateral - deduction) / (position.quantity - rate * size)
+        if limit is None or price * size <= limit:
+            break
+    return price if price > 0 else None
+
+
+class HeldPerpetual(Struct, frozen=True, gc=False):
+    """A perpetual position at a mark, with the figures that its account adds up."""
+
+    position: Position
+    instrument: Instrument
+    mark: Decimal
+    profit: Decimal
+    maintenance: Decimal
+    set_aside: Decimal
+
+    @classmethod
+    def at(cls, position: Position, instrument: Instrument, mark: Decimal) -> HeldPerpetual:
+        isolated = instrument.margin is MarginMode.ISOLATED
+        return cls(
+            position,
+            instrument,
+            mark,
+            position.unrealized(mark),
+            maintenance(instrument, abs(position.quantity) * mark),
+            initial(instrument, abs(position.cost)) if isolated else ZERO,
+        )
+
+    @property
+    def isolated(self) -> bool:
+        return self.instrument.margin is MarginMode.ISOLATED
+
+    @property
+    def initial(self) -> Decimal:
+        """The initial margin that it takes: at its mark, an isolated one at its entry."""
+        if self.isolated:
+            return self.set_aside
+        return initial(self.instrument, abs(self.position.quantity) * self.mark)
+
+
+class MarginAccount:
+    """The perpetuals of an account and what stands behind each. Sums are kept, so that a price concerns
+    its own symbol alone, however many are held."""
+
+    def __init__(self, cash: Decimal) -> None:
+        self.cash = cash
+        self.held: dict[str, HeldPerpetual] = {}
+        self.set_aside = ZERO
+        self._cross_profit = ZERO
+        self._cross_maintenance = ZERO
+
+    @classmethod
+    def of(
+        cls,
+        cash: Decimal,
+        positions: Iterable[Position],
+        instrument: Callable[[str], Instrument],
+        mark: Callable[[str], Decimal | None],
+    ) -> MarginAccount:
+        """The perpetuals among `positions`, at their marks, or before the first at their entry."""
+        account = cls(cash)
+        for position in positions:
+            known = instrument(position.symbol)
+            if known.can_short:
+                price = mark(position.symbol) or position.entry_price
+                account.put(HeldPerpetual.at(position, known, price))
+        return account
+
+    def put(self, held: HeldPerpetual) -> None:
+        """A position, or its new mark; a flat one is held no longer."""
+        symbol = held.position.symbol
+        self._add(self.held.pop(symbol, None), -1)
+        if held.position.quantity:
+            self.held[symbol] = held
+            self._add(held, 1)
+
+    def _add(self, held: HeldPerpetual | None, sign: int) -> None:
+        if held is None:
+            return
+        if held.isolated:
+            self.set_aside += sign * held.set_aside
+        else:
+            self._cross_profit += sign * held.profit
+            self._cross_maintenance += sign * held.maintenance
+
+    def behind(self, held: HeldPerpetual) -> Decimal:
+        """What stands behind a held position besides its own profit. An isolated one has what it set
+        aside, as far as there still is that much cash."""
+        if held.isolated:
+            return min(held.set_aside, self.cash - self.set_aside + held.set_aside)
+        others = self._cross_profit - held.profit - self._cross_maintenance + held.maintenance
+        return self.cash - self.set_aside + others
+
+    def survives(self, symbol: str, price: Decimal) -> bool:
+        """At `price` of this symbol, the others at their marks, more than the maintenance margin is
+        there."""
+        held = self.held[symbol]
+        position = held.position
+        needed = maintenance(held.instrument, abs(position.quantity) * price)
+        return self.behind(held) + position.unrealized(price) > needed
+
+    def liquidation_price(self, symbol: str) -> Decimal | None:
+        """Of a held position, the others at their marks."""
+        held = self.held[symbol]
+        return liquidation_price(held.position, held.instrument, self.behind(held))
+
+    def cross(self) -> list[HeldPerpetual]:
+        """The positions that stand and fall together."""
+        return [held for held in self.held.values() if not held.isolated]
+
+    def maintenance(self) -> Decimal:
+        return sum((held.maintenance for held in self.held.values()), ZERO)
+
+    def initial(self) -> Decimal:
+        """The initial margin that all of them take."""
+        return sum((held.initial for held in self.held.values()), ZERO)
+
+    def free(self) -> Decimal:
+        """Collateral that no held position takes."""
+        return self.cash + self._cross_profit - self.initial()
+
+
+__all__ = [
+    "HeldPerpetual",
+    "MarginAccount",
+    "initial",
+    "liquidation_price",
+    "maintenance",
+]
