@@ -319,11 +319,12 @@ def test_an_order_asked_to_go_is_expected_to_go() -> None:
 
 
 def test_a_protective_stop_is_no_step_toward_the_target() -> None:
-    view = account(held="20")
+    view = account(held="20", symbol=PERPETUAL)
     stop = {"type": OrderType.STOP_MARKET, "stop_price": D(90), "reduce_only": True}
-    work(view, Side.SELL, "20", **stop)
-    assert len(engine().on_signal(signal("buy"), view)) == 1
-    assert brief(engine().on_signal(signal("close"), view)) == [("sell", D(20), True)]
+    work(view, Side.SELL, "20", symbol=PERPETUAL, **stop)
+    assert len(engine().on_signal(signal("buy", PERPETUAL), view)) == 1
+    close = signal("close", PERPETUAL)
+    assert brief(engine().on_signal(close, view)) == [("sell", D(20), True)]
 
 
 # --- limit entries --------------------------------------------------------------------------------

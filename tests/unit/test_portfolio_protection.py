@@ -14,11 +14,13 @@ from tradectl.domain.events import (
     Event,
     OrderInitialized,
     RestrictionKind,
+    SystemEvent,
     TargetComputed,
 )
 from tradectl.domain.events import StrategySignalEvent as Signal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.time import SECOND
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -26,6 +28,10 @@ D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol
 BUY, SELL = Side.BUY, Side.SELL
 MISMATCH = RestrictionKind.MISMATCH
+
+
+def refusals(events: list[Event]) -> list[str]:
+    return [e.message for e in events if isinstance(e, SystemEvent) and e.kind == "stop_refused"]
 
 
 class System:
@@ -53,10 +59,10 @@ class System:
 
     def fill(self, order: Order, price: str = "100") -> System:
         self.view.fill(order.spec.order_id, price)
-        return self.heard(order.spec.symbol)
+        return self.heard(order.spec.symbol, order.spec.order_id)
 
-    def heard(self, symbol: str = BTC) -> System:
-        return self.take(self.engine.on_execution(symbol, self.view, self.at))
+    def heard(self, symbol: str = BTC, order_id: str = "") -> System:
+        return self.take(self.engine.on_execution(symbol, order_id, self.view, self.at))
 
     def confirm_cancels(self, symbol: str = BTC) -> System:
         for order in self.view.working_orders(symbol):
@@ -102,7 +108,7 @@ def test_without_the_setting_there_is_none_and_orders_are_not_followed() -> None
 def test_a_stop_that_serves_is_left_alone_however_often_it_is_looked_at() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     for _ in range(3):
-        assert system.engine.on_execution(BTC, system.view, system.at) == []
+        assert system.engine.on_execution(BTC, "", system.view, system.at) == []
         assert system.engine.rebalance(system.view, "timer", system.at) == []
 
 
@@ -128,40 +134,157 @@ def test_a_perpetual_is_closed_at_once_and_its_stop_cancelled_after() -> None:
     assert system.confirm_cancels(PERPETUAL).working(PERPETUAL) == []
 
 
-def test_a_position_that_grew_gets_a_new_stop_once_the_old_one_is_gone() -> None:
-    system = System(stop_loss_pct=D(3)).enter()
-    more = OrderSpec("more", BTC, BUY, D(1))
-    system.view.price(BTC, "110").work(more)
-    system.fill(system.view.orders["more"], "110")
+def grown(symbol: str) -> System:
+    """A position of 1 at 100, with its stop, to which 1 at 110 has come."""
+    system = System(stop_loss_pct=D(3)).enter(symbol)
+    system.view.price(symbol, "110").work(OrderSpec("more", symbol, BUY, D(1)))
+    return system.fill(system.view.orders["more"], "110")
+
+
+LARGER = ("stop_market", "sell", D(2), D("101.85"))
+
+
+def test_on_spot_a_position_that_grew_gets_a_new_stop_once_the_old_one_is_gone() -> None:
+    system = grown(BTC)
     assert system.working() == []
-    assert system.confirm_cancels().working() == [("stop_market", "sell", D(2), D("101.85"))]
+    assert system.confirm_cancels().working() == [LARGER]
 
 
-def test_a_stop_that_was_refused_is_placed_again_at_the_next_rebalance_not_at_once() -> None:
+def test_on_a_perpetual_the_new_stop_rests_before_the_old_one_is_cancelled() -> None:
+    system = grown(PERPETUAL)
+    assert system.working(PERPETUAL) == [STOP, LARGER]
+    old, new = system.view.working_orders(PERPETUAL)
+    new.status = OrderStatus.SUBMITTED
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [STOP, LARGER]
+    new.status = OrderStatus.ACCEPTED
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [LARGER]
+    assert old.status is OrderStatus.PENDING_CANCEL
+
+
+@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.EXPIRED])
+def test_on_a_perpetual_the_old_stop_stays_where_the_new_one_is_refused(
+    status: OrderStatus,
+) -> None:
+    system = grown(PERPETUAL)
+    _, new = system.view.working_orders(PERPETUAL)
+    new.status = status
+    told = system.engine.on_execution(PERPETUAL, new.spec.order_id, system.view, system.at)
+    assert "an older one rests" in refusals(told)[0]
+    assert STOP in system.take(told).working(PERPETUAL)
+
+
+def test_on_a_perpetual_only_one_new_stop_is_on_its_way_at_a_time() -> None:
+    system = grown(PERPETUAL)
+    _, new = system.view.working_orders(PERPETUAL)
+    new.status = OrderStatus.SUBMITTED
+    system.view.work(OrderSpec("again", PERPETUAL, BUY, D(1)))
+    system.fill(system.view.orders["again"], "110")
+    assert system.working(PERPETUAL) == [STOP, LARGER]
+    new.status = OrderStatus.ACCEPTED
+    whole = ("stop_market", "sell", D(3), D("103.47"))
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [STOP, LARGER, whole]
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [whole]
+
+
+def test_on_a_perpetual_the_stop_stays_while_an_exit_is_on_its_way_and_where_it_is_refused() -> (
+    None
+):
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    system.signal("close", PERPETUAL)
+    exit_order = system.view.orders["id-3"]
+    for status in (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.UNKNOWN):
+        exit_order.status = status
+        assert STOP in system.heard(PERPETUAL).working(PERPETUAL)
+    system.view.fill("id-3", "100", D("0.4"))
+    assert STOP in system.heard(PERPETUAL).working(PERPETUAL)
+    exit_order.status = OrderStatus.REJECTED
+    rest = ("stop_market", "sell", D("0.6"), D("97.00"))
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [STOP, rest]
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [rest]
+
+
+@pytest.mark.parametrize("stop_loss_pct", [D(3), None])
+@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.DENIED])
+def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_is_refused(
+    stop_loss_pct: D | None, status: OrderStatus
+) -> None:
+    system = System(stop_loss_pct=stop_loss_pct).enter()
+    if stop_loss_pct is None:
+        by_hand = {"type": OrderType.STOP_MARKET, "stop_price": D("97.00"), "reduce_only": True}
+        system.view.work(OrderSpec("by hand", BTC, SELL, D(1), **by_hand))  # type: ignore[arg-type]
+    system.signal("close")
+    assert system.working() == []
+    assert system.engine.follows_orders
+    (exit_order,) = system.confirm_cancels().view.working_orders(BTC)
+    exit_order.status = status
+    if status is OrderStatus.DENIED:
+        system.take(system.engine.on_denied(exit_order.spec, "why", system.view, system.at))
+    assert system.heard().working() == [STOP]
+
+
+def test_on_spot_what_stays_is_protected_while_the_other_part_is_sold() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    signal = Signal(symbol=BTC, action="buy", strategy="s", strength=0.25)  # type: ignore[arg-type]
+    system.take(system.engine.on_signal(signal, system.view))
+    sold = ("market", "sell", D("0.75"), None)
+    assert system.confirm_cancels().working() == [sold]
+    kept = ("stop_market", "sell", D("0.25"), D("97.00"))
+    assert system.heard().working() == [sold, kept]
+    (order, _) = system.view.working_orders(BTC)
+    assert system.fill(order).working() == [kept]
+
+
+def test_a_stop_is_left_where_it_is_when_the_position_has_become_too_small_for_a_new_one() -> None:
+    for symbol in (BTC, PERPETUAL):
+        system = System(stop_loss_pct=D(3)).enter(symbol)
+        system.view.price(symbol, "4.99")
+        assert system.heard(symbol).working(symbol) == [STOP]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.DENIED])
+def test_a_stop_that_was_refused_is_tried_again_each_time_later_and_it_is_said(
+    status: OrderStatus,
+) -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    waits: list[int] = []
+    told: list[str] = []
+    began = 0
+    while len(waits) < 8:
+        if stops := system.view.working_orders(BTC):
+            waits.append((system.at - began) // SECOND)
+            began = system.at
+            next(iter(stops)).status = status
+            heard = system.engine.on_execution(BTC, "", system.view, system.at)
+            told += refusals(heard)
+            assert system.take(heard).working() == []
+        system.at += SECOND // 2
+        system.take(system.engine.protect(system.view, system.at))
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60]
+    assert len(told) == 8
+    assert "a position of 1" in told[0]
+    assert "nothing limits its loss" in told[0]
+    assert "tradectl emergency-stop --flatten" in told[0]
+
+
+def test_that_it_is_protected_again_is_said_once() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.REJECTED
-    assert system.heard().working() == []
-    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == [STOP]
+    system.heard()
+    system.at += SECOND
+    assert system.take(system.engine.protect(system.view, system.at)).working() == [STOP]
+    told = [system.engine.on_execution(BTC, "", system.view, system.at) for _ in range(2)]
+    assert [[e.kind for e in events] for events in told] == [["stop_refused_over"], []]  # type: ignore[attr-defined]
 
 
-def test_a_stop_that_the_gate_held_back_is_placed_again_at_the_next_rebalance_not_at_once() -> None:
+def test_a_stop_that_somebody_cancelled_is_placed_again_at_once_and_then_each_time_later() -> None:
     system = System(stop_loss_pct=D(3)).enter()
-    (stop,) = system.view.working_orders(BTC)
-    stop.status = OrderStatus.DENIED
-    said = system.engine.on_not_sent(BTC, stop.spec.order_id, system.view, system.at)
-    assert system.take(said).working() == []
-    assert system.heard().working() == []
-    assert system.take(system.engine.rebalance(system.view, "timer", system.at)).working() == [STOP]
-
-
-def test_the_stop_is_seen_to_when_the_gate_held_another_order_back() -> None:
-    system = System(stop_loss_pct=D(3)).enter()
-    (stop,) = system.view.working_orders(BTC)
-    stop.status = OrderStatus.CANCELED
-    assert system.take(
-        system.engine.on_not_sent(BTC, "another", system.view, system.at)
-    ).working() == [STOP]
+    for number in range(2):
+        (stop,) = system.view.working_orders(BTC)
+        stop.status = OrderStatus.CANCELED
+        assert system.heard().working() == ([STOP] if not number else [])
+    system.at += SECOND
+    assert system.heard().working() == [STOP]
 
 
 def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> None:
@@ -268,8 +391,21 @@ def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_l
         system = System(stop_loss_pct=D(3)).enter()
         (stop,) = system.view.working_orders(BTC)
         stop.status = OrderStatus.DENIED
+        system.heard()
+        system.at += SECOND
         if look == "release":
             system.take(system.engine.on_unrestricted(BTC, system.view, system.at))
         else:
             system.take(system.engine.protect(system.view, system.at))
         assert system.working() == [STOP]
+
+
+def test_a_stop_out_that_leaves_dust_is_one_and_is_not_bought_back() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    system.view.own(BTC, "1.00001")
+    system.view.price(BTC, "97")
+    system.fill(stop, "97")
+    assert system.view.position(BTC).quantity == D("0.00001")
+    assert system.signal("buy")[0].reason.startswith("stopped out")  # type: ignore[attr-defined]
+    assert system.working() == []

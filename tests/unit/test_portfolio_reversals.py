@@ -64,7 +64,7 @@ def test_the_part_that_reduces_is_an_order_of_its_own_that_names_the_denial() ->
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "10")
     whole = reversal(portfolio, view)
     assert whole.quantity > 10
-    target, order = portfolio.on_denied(whole, "ORDER_NOTIONAL: too large", view)
+    target, order = portfolio.on_denied(whole, "ORDER_NOTIONAL: too large", view, 0)
     assert isinstance(target, TargetComputed)
     assert (target.change, target.reason) == (
         D(-10),
@@ -75,7 +75,7 @@ def test_the_part_that_reduces_is_an_order_of_its_own_that_names_the_denial() ->
     spec = order.order
     assert (spec.side, spec.quantity, spec.reduce_only) == (Side.SELL, D(10), True)
     assert spec.order_id != whole.order_id
-    assert portfolio.on_denied(spec, "whatever", view) == []
+    assert portfolio.on_denied(spec, "whatever", view, 0) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_part_that_reduces_is_an_order_of_its_own_that_names_the_denial() ->
 )
 def test_where_nothing_would_be_reduced_nothing_is_said(held: str, action: str) -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, held)
-    assert portfolio.on_denied(reversal(portfolio, view, action), "too large", view) == []
+    assert portfolio.on_denied(reversal(portfolio, view, action), "too large", view, 0) == []
 
 
 def test_an_order_that_the_portfolio_does_not_want_is_not_answered() -> None:
@@ -91,14 +91,14 @@ def test_an_order_that_the_portfolio_does_not_want_is_not_answered() -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "10")
     portfolio.on_signal(signal("buy", strength=1.0), view)
     by_hand = OrderSpec("x", PERPETUAL, Side.SELL, D(10_000))
-    assert portfolio.on_denied(by_hand, "ORDER_NOTIONAL: too large", view) == []
+    assert portfolio.on_denied(by_hand, "ORDER_NOTIONAL: too large", view, 0) == []
 
 
 def test_what_is_on_its_way_out_already_is_not_closed_twice() -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "10")
     whole = reversal(portfolio, view)
     view.work(OrderSpec("out", PERPETUAL, Side.SELL, D(4), reduce_only=True))
-    (order,) = orders(portfolio.on_denied(whole, "too large", view))
+    (order,) = orders(portfolio.on_denied(whole, "too large", view, 0))
     assert order.quantity == 6
 
 
@@ -106,7 +106,7 @@ def test_a_resting_entry_is_cancelled_with_it() -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "10")
     view.work(OrderSpec("in", PERPETUAL, Side.BUY, D(3), OrderType.LIMIT, D(95)))
     whole = reversal(portfolio, view)
-    events = portfolio.on_denied(whole, "too large", view)
+    events = portfolio.on_denied(whole, "too large", view, 0)
     assert [event.order_id for event in events if isinstance(event, CancelRequested)] == ["in"]
     assert orders(events)[0].quantity == 10
 
@@ -115,7 +115,7 @@ def test_several_strategies_share_one_reversal() -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "-10")
     portfolio.on_signal(signal("sell", "a", strength=0.2), view)
     (whole,) = orders(portfolio.on_signal(signal("buy", "b"), view))
-    (order,) = orders(portfolio.on_denied(whole, "too large", view))
+    (order,) = orders(portfolio.on_denied(whole, "too large", view, 0))
     assert (order.side, order.quantity, order.strategy) == (Side.BUY, D(10), "b")
 
 
@@ -212,7 +212,7 @@ def test_the_reducing_part_of_a_denied_reversal_passes_every_check_of_size_price
     for whole in asked:
         denied = risk.judge(whole, view, 10**12)
         if isinstance(denied, OrderDenied):
-            for part in orders(portfolio.on_denied(whole, denied.message, view)):
+            for part in orders(portfolio.on_denied(whole, denied.message, view, 0)):
                 assert part.quantity <= quantity
                 judged = risk.judge(part, view, 10**12)
                 event(f"{denied.code} answered: {type(judged).__name__}")
@@ -228,5 +228,5 @@ def test_statuses_of_the_working_orders_do_not_matter() -> None:
     view.work(
         OrderSpec("gone", PERPETUAL, Side.SELL, D(10), reduce_only=True), OrderStatus.PENDING_CANCEL
     )
-    (order,) = orders(portfolio.on_denied(whole, "too large", view))
+    (order,) = orders(portfolio.on_denied(whole, "too large", view, 0))
     assert order.quantity == 10

@@ -94,7 +94,7 @@ class PortfolioAdapter(Adapter):
         if not books.flattening:
             if not self.engine.follows_orders:
                 return []
-            return self.engine.on_execution(event.symbol, books, record.at)
+            return self.engine.on_execution(event.symbol, event.order_id, books, record.at)
         if books.working_orders() or not books.positions():
             return []
         return self._close_all()
@@ -103,19 +103,15 @@ class PortfolioAdapter(Adapter):
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
         our own intent, and is answered by the part of it that only reduces."""
         if record.cause:
-            return self._reduce_instead(event)
-        if self.engine.follows_orders and not self._state.books.flattening:
-            return self.engine.on_not_sent(
-                event.symbol, event.order_id, self._state.books, record.at
-            )
+            return self._reduce_instead(event, record.at)
         return self._on_execution(event, record)
 
-    def _reduce_instead(self, denial: OrderDenied) -> list[Event]:
+    def _reduce_instead(self, denial: OrderDenied, at: int) -> list[Event]:
         books = self._state.books
         order = books.order(denial.order_id)
         if order is None or books.flattening:
             return []
-        return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books)
+        return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books, at)
 
     def _close_all(self) -> list[Event]:
         self._closings += 1

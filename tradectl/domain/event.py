@@ -144,6 +144,9 @@ class SystemEventKind(StrEnum):
     RECOVERED = "recovered"
     """the account of a run that did not end by itself was taken over"""
     SLOW_STEP = "slow_step"
+    STOP_REFUSED = "stop_refused"
+    """a position is without the stop that it should have"""
+    STOP_REFUSED_OVER = "stop_refused_over"
     STILL_PAUSED = "still_paused"
     """a run goes on with an account that was paused; `resume` ends it"""
     STRATEGY_FAILED = "strategy_failed"
@@ -166,6 +169,7 @@ ENDS = {
     _K.FEED_FRESH: _K.FEED_STALE,
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
+    _K.STOP_REFUSED_OVER: _K.STOP_REFUSED,
     _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,
     _K.USER_STREAM_LOST_OVER: _K.USER_STREAM_LOST,
 }

@@ -83,6 +83,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.RECOVERED: INFO,
     SystemEventKind.SLOW_STEP: WARNING,
     SystemEventKind.STILL_PAUSED: WARNING,
+    SystemEventKind.STOP_REFUSED: CRITICAL,
     SystemEventKind.STRATEGY_FAILED: WARNING,
     SystemEventKind.STRATEGY_QUARANTINED: ERROR,
     SystemEventKind.STRATEGY_THROTTLED: WARNING,

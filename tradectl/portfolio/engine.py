@@ -36,7 +36,7 @@ from tradectl.portfolio.position_delta import (
     nearer_zero,
     remaining_change,
 )
-from tradectl.portfolio.protection import Protection, cancellable
+from tradectl.portfolio.protection import Protection, stops_of
 from tradectl.portfolio.sizing import sizer_for
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -68,7 +68,8 @@ class PortfolioEngine:
     @property
     def follows_orders(self) -> bool:
         """It has to hear what becomes of its orders."""
-        return bool(self._settings.replace_bps or self._settings.stop_loss_pct)
+        settings = self._settings
+        return bool(settings.replace_bps or self._waiting) or self._protection.is_active
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any."""
@@ -120,33 +121,29 @@ class PortfolioEngine:
         """See to the stops of all positions."""
         events: list[Event] = []
         for position in view.positions():
-            if position.symbol not in self._waiting:
-                events += self._protection.protect(position.symbol, view, at)
+            events += self._protection.protect(position.symbol, view, at)
         return events
 
-    def on_execution(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+    def on_execution(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
-        seen to."""
+        seen to, unless the answer to what goes on now has to come first."""
         events: list[Event] = []
-        self._protection.on_execution(symbol, view, self._net.get(symbol, ZERO))
+        self._protection.on_execution(symbol, order_id, view, self._net.get(symbol, ZERO))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, strategy = self._waiting.pop(symbol)
             events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
-        under_way = symbol in self._waiting or len(events) > 1
-        if under_way or self._protection.was_refused(symbol, view):
+        if len(events) > 1:
             return events
         return events + self._protection.protect(symbol, view, at)
 
-    def on_not_sent(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
-        """The gate held an order back that risk had let pass."""
-        self._protection.on_not_sent(symbol, order_id)
-        return self.on_execution(symbol, view, at)
-
-    def on_denied(self, order: OrderSpec, reason: str, view: AccountView) -> list[Event]:
+    def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
         """Risk denied an order whole. Where it was to reduce the position and to go beyond, the part that
-        reduces is asked for by itself: an exit is not held back by what stands against an entry."""
+        reduces is asked for by itself: an exit is not held back by what stands against an entry. A stop
+        that had made room for an exit comes back."""
         held = view.position(order.symbol).quantity
-        if order.reduce_only or not held or (held > 0) == (order.side is BUY):
+        if order.reduce_only:
+            return self._protection.protect(order.symbol, view, at)
+        if not held or (held > 0) == (order.side is BUY):
             return []
         answer = self._steer(
             view.instrument(order.symbol),
@@ -222,7 +219,7 @@ class PortfolioEngine:
         target = self._target(instrument, mark, view)
         if view.trading_state is HALTED:
             return [stays(symbol, target, position, "halted")]
-        if self._protection.is_stopped_out(symbol) and not position:
+        if self._protection.is_stopped_out(symbol) and instrument.is_dust(abs(position), mark):
             return [stays(symbol, target, position, "stopped out: another signal enters again")]
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
@@ -238,11 +235,15 @@ class PortfolioEngine:
                 stays(symbol, target, position, reason_against),
                 *cancels(change.misdirected, reason_against),
             ]
-        bound = [] if change.adds or instrument.can_short else self._protection.stops(symbol, view)
+        working = view.working_orders(symbol)
+        bound = [] if change.adds or instrument.can_short else stops_of(working)
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = (reason, strategy)
             why = "its stop is cancelled first"
-            return [stays(symbol, target, position, why), *cancels(cancellable(bound), reason)]
+            return [
+                stays(symbol, target, position, why),
+                *self._protection.make_room(bound, reason),
+            ]
         return [
             moves(symbol, target, position, change.quantity, reason),
             *cancels(change.misdirected, reason),

@@ -1,9 +1,17 @@
 """Stops that rest at the exchange: what limits a loss while nobody here is watching.
 
-A position has one stop: reduce-only, of its whole size, `stop_loss_pct` from its entry price. When
-the position changes, the old one is cancelled and, once that is confirmed, a new one is placed: never
-two at a time. Where the market has gone through its price before it could be placed, the position is
-closed instead. On spot a stop binds the coins, so that an exit has to wait until it is gone.
+A position has one stop: reduce-only, of its whole size, `stop_loss_pct` from its entry price. It is never
+left without one for the sake of a better one:
+
+    perpetual   the new stop is placed, and once it rests the old one is cancelled: two of them, both
+                reduce-only, do no harm. It stays while an exit is on its way, too.
+    spot        a stop binds the coins. It is cancelled first and the new one placed when it is gone;
+                an exit waits for the same, and is it refused, the stop is placed again.
+
+Where the market has gone through the stop's price before it could be placed, the position is closed
+instead. A stop that is refused is tried again, each time later, and it is said that the position is
+without one. While trading is halted nothing is moved: only what a replacement or a late fill left open
+is protected.
 """
 
 from __future__ import annotations
@@ -13,26 +21,32 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tradectl.domain.events import Event
+from tradectl.domain.events import Event, SystemEvent, SystemEventKind
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, Side, plain
+from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import cancels, orders
+from tradectl.portfolio.decisions import NAME, cancels, orders
+from tradectl.portfolio.retries import RetryTimes
 
 PROTECTOR = "stop-loss"
 """The strategy that stops are entered under."""
 NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
+RESTING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 
-class StopOrder(Struct, frozen=True):
-    """The stop that a position should have. Quantity in coins, price in the quote currency."""
+class NeededStop(Struct, frozen=True):
+    """The stop that a position should have. Quantities in coins, price in the quote currency; `staying`
+    is the part of the position that is not on its way out."""
 
     side: Side
     quantity: Decimal
+    staying: Decimal
     price: Decimal
 
     def is_reached(self, mark: Decimal) -> bool:
@@ -40,23 +54,23 @@ class StopOrder(Struct, frozen=True):
         return mark <= self.price if self.side is Side.SELL else mark >= self.price
 
 
+def stop_price(position: Position, instrument: Instrument, stop_loss_pct: Decimal) -> Decimal:
+    away = stop_loss_pct / HUNDRED if position.quantity > 0 else -stop_loss_pct / HUNDRED
+    return instrument.round_price(position.entry_price * (ONE - away))
+
+
 def needed_stop(
-    position: Position,
-    instrument: Instrument,
-    stop_loss_pct: Decimal,
-    mark: Decimal,
-    working: Collection[Order],
-) -> StopOrder | None:
-    """For what is not already on its way out; None where that is too little for an order."""
-    long, away = position.quantity > 0, stop_loss_pct / HUNDRED
-    side = Side.SELL if long else Side.BUY
-    stops = stops_of(working)
-    others = [order for order in working if order not in stops]
-    quantity = instrument.floor_quantity(closable(position.quantity, side, others))
-    price = instrument.round_price(position.entry_price * (ONE - away if long else ONE + away))
-    if instrument.is_dust(quantity, mark):
+    position: Position, instrument: Instrument, price: Decimal, working: Collection[Order]
+) -> NeededStop | None:
+    """On spot for what is not already on its way out; None where nothing stays. There may be too little
+    of it for an order."""
+    side = Side.SELL if position.quantity > 0 else Side.BUY
+    others = [order for order in working if not order.spec.is_protective]
+    staying = instrument.floor_quantity(closable(position.quantity, side, others))
+    if not staying:
         return None
-    return StopOrder(side, quantity, price)
+    whole = instrument.floor_quantity(abs(position.quantity))
+    return NeededStop(side, whole if instrument.can_short else staying, staying, price)
 
 
 def stops_of(working: Collection[Order]) -> list[Order]:
@@ -64,35 +78,26 @@ def stops_of(working: Collection[Order]) -> list[Order]:
     return [order for order in working if order.spec.is_protective]
 
 
-def serves(order: Order, stop: StopOrder) -> bool:
-    """It is as good as the one that is needed."""
-    spec, at = order.spec, order.spec.stop_price
+def serves(order: Order, stop: NeededStop) -> bool:
+    """It is as good as the one that is needed, and nobody asked to cancel it. While an exit is on its way
+    it may be larger than what will stay."""
+    at, size = order.spec.stop_price, order.remaining
     return (
-        spec.side is stop.side
-        and order.remaining == stop.quantity
+        order.status is not PENDING_CANCEL
+        and (size == stop.quantity or stop.quantity > stop.staying <= size)
         and at is not None
         and abs(at - stop.price) <= NEAR_ENOUGH * stop.price
     )
 
 
-def as_order(stop: StopOrder, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
-    """The stop; a market order where the market is beyond it already."""
-    reached = stop.is_reached(mark)
-    return OrderSpec(
-        order_id,
-        symbol,
-        stop.side,
-        stop.quantity,
-        OrderType.MARKET if reached else OrderType.STOP_MARKET,
-        stop_price=None if reached else stop.price,
-        reduce_only=True,
-        strategy=PROTECTOR,
-    )
+def cancellable(orders: Collection[Order]) -> list[Order]:
+    """Those that nobody has asked to cancel yet."""
+    return [order for order in orders if order.status is not PENDING_CANCEL]
 
 
 class Protection:
-    """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that it
-    does nothing.
+    """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that only
+    that a stop which made room for an exit comes back, at its own price, where the exit is refused.
 
     It remembers the symbols whose stop closed the position: what the target was then is not bought back,
     however often it is repeated; the next entry takes another net target signal.
@@ -101,89 +106,183 @@ class Protection:
     def __init__(self, stop_loss_pct: Decimal | None, new_order_id: Callable[[], str]) -> None:
         self._away = stop_loss_pct
         self._new_order_id = new_order_id
-        self._stops: dict[str, str] = {}
-        self._not_sent: dict[str, str] = {}
+        self._retries = RetryTimes()
+        self._placed: dict[str, str] = {}
+        self._lifted: dict[str, Decimal] = {}
+        self._refused: set[str] = set()
         self._stopped_out: dict[str, Decimal] = {}
 
-    # --- what is asked by the portfolio ---------------------------------------------------------------
+    @property
+    def is_active(self) -> bool:
+        """There is something that it has to see to."""
+        return self._away is not None or bool(self._lifted)
 
-    def is_stopped_out(self, symbol: str) -> bool:
-        return symbol in self._stopped_out
+    # --- seeing to it ---------------------------------------------------------------------------------
 
-    def stops(self, symbol: str, view: AccountView) -> list[Order]:
-        """The symbol's stops. None are looked for where none are placed."""
-        return stops_of(view.working_orders(symbol)) if self._away is not None else []
-
-    def protect(self, symbol: str, view: AccountView, _at: int) -> list[Event]:
-        """See to the position's stop: place it, or cancel what does not serve any more. Nothing is done
-        on the price of an earlier run, or about a position whose size is in question."""
-        away, mark = self._away, view.mark(symbol)
-        if (
-            away is None
-            or not mark
-            or view.trading_state is TradingState.HALTED
-            or view.data_time(symbol) is None
-        ):
+    def protect(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """Place the position's stop, or cancel what does not serve any more. Nothing is done on the price
+        of an earlier run, or about a position whose size is in question. `at` in ns UTC."""
+        if self._away is None and symbol not in self._lifted:
+            return []
+        if not view.mark(symbol) or view.data_time(symbol) is None:
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
         position, instrument = view.position(symbol), view.instrument(symbol)
-        stops = self.stops(symbol, view)
-        stop = needed_stop(position, instrument, away, mark, view.working_orders(symbol))
-        if stop is not None and len(stops) == 1 and serves(stops[0], stop):
-            self._stops[symbol] = stops[0].spec.order_id
+        working = view.working_orders(symbol)
+        said = self._what_became_of_it(symbol, view, at)
+        stops = [o for o in stops_of(working) if o.spec.side.signed(ONE) * position.quantity < 0]
+        idle = [o for o in stops_of(working) if o not in stops]
+        said += self._cancel(idle, "there is no position that it protects")
+        if not position.quantity:
+            self._lifted.pop(symbol, None)
+            return said
+        price = self._lifted.get(symbol, ZERO)
+        if self._away is not None:
+            price = stop_price(position, instrument, self._away)
+        stop = needed_stop(position, instrument, price, working)
+        if stop is None:
+            return said
+        if view.trading_state is TradingState.HALTED and not view.flattening:
+            return said
+        return said + self._replace(stop, stops, symbol, view, at)
+
+    def _replace(
+        self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
+    ) -> list[Event]:
+        """Bring the `stops` that there are to the one that is needed."""
+        serving = [order for order in stops if serves(order, stop)]
+        resting = next((order for order in serving if order.status in RESTING), None)
+        if resting is not None:
+            outdated = [order for order in stops if order is not resting]
+            return self._cancel(outdated, "a better stop rests") + self._rests(symbol)
+        if serving or any(order.status in IN_FLIGHT for order in stops):
             return []
-        if stops or stop is None:
-            return [*cancels(cancellable(stops), "it is not the stop that the position needs")]
-        spec = as_order(stop, symbol, self._new_order_id(), mark)
-        self._stops[symbol] = spec.order_id
+        if stops and not view.instrument(symbol).can_short:
+            if not self._may_place(stop, symbol, view, at):
+                return []
+            return self._cancel(stops, "it is not the stop that the position needs")
+        return self._place(stop, symbol, view, at)
+
+    def _may_place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> bool:
+        too_little = view.instrument(symbol).is_dust(stop.quantity, view.mark(symbol))
+        return not too_little and self._retries.is_due(symbol, at)
+
+    def _place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> list[Event]:
+        mark = view.mark(symbol)
+        if mark is None or not self._may_place(stop, symbol, view, at):
+            return []
+        spec = _as_order(stop, symbol, self._new_order_id(), mark)
+        self._placed[symbol] = spec.order_id
+        away = "as before" if self._away is None else f"{plain(self._away)}% from the entry price"
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
-        return [orders(spec, f"{plain(away)}% from the entry price{beyond}")]
+        return [orders(spec, f"{away}{beyond}")]
 
-    # --- what it hears --------------------------------------------------------------------------------
+    def make_room(self, stops: Collection[Order], reason: str) -> list[Event]:
+        """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
+        if self._away is None:
+            self._lifted |= {
+                o.spec.symbol: o.spec.stop_price for o in stops if o.spec.stop_price is not None
+            }
+        return self._cancel(stops, reason)
 
-    def on_execution(self, symbol: str, view: AccountView, net: Decimal) -> None:
-        """Something became of an order: the stop may have closed the position. `net` is the net target
-        signal."""
-        stop = view.order(self._stops.get(symbol, ""))
-        if stop is not None and stop.filled and not view.position(symbol).quantity:
-            del self._stops[symbol]
+    def _cancel(self, stops: Collection[Order], reason: str) -> list[Event]:
+        asked = cancellable(stops)
+        for order in asked:
+            if self._placed.get(order.spec.symbol) == order.spec.order_id:
+                del self._placed[order.spec.symbol]
+        return [*cancels(asked, reason)]
+
+    # --- what became of it ----------------------------------------------------------------------------
+
+    def _what_became_of_it(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """Whether the stop that was placed last is there, or was refused: by risk, by the gate, by the
+        exchange, or cancelled by somebody else."""
+        if not view.position(symbol).quantity:
+            self._placed.pop(symbol, None)
+            return self._rests(symbol)
+        order = view.order(self._placed.get(symbol, ""))
+        if order is None or not order.is_over:
+            return []
+        del self._placed[symbol]
+        if order.filled:
+            return []
+        was_there = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
+        pause = self._retries.failed(symbol, at, free=1 if was_there else 0)
+        self._refused.add(symbol)
+        why = f"{order.status}, {order.reason}" if order.reason else order.status
+        return [_told(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]
+
+    def _rests(self, symbol: str) -> list[Event]:
+        if symbol not in self._refused:
+            return []
+        self._refused.discard(symbol)
+        return [_told(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
+
+    # --- stopped out ----------------------------------------------------------------------------------
+
+    def is_stopped_out(self, symbol: str) -> bool:
+        return symbol in self._stopped_out
+
+    def on_execution(self, symbol: str, order_id: str, view: AccountView, net: Decimal) -> None:
+        """Something became of an order: it may be a stop that closed the position, but for what is too
+        little to be sold. `net` is the net target signal."""
+        order, left = view.order(order_id), view.position(symbol).quantity
+        if order is None or order.status is not OrderStatus.FILLED or not _is_stop(order.spec):
+            return
+        if not left or view.instrument(symbol).is_dust(abs(left), view.mark(symbol)):
             self._stopped_out[symbol] = net
-
-    def on_not_sent(self, symbol: str, order_id: str) -> None:
-        """The gate held an order back; it may be the symbol's stop."""
-        self._not_sent[symbol] = order_id
 
     def on_target(self, symbol: str, net: Decimal) -> None:
         """Another target than the one that was stopped out may be entered."""
         if self._stopped_out.get(symbol) != net:
             self._stopped_out.pop(symbol, None)
 
-    def was_refused(self, symbol: str, view: AccountView) -> bool:
-        """The exchange would not take the stop, or the gate would not send it: asking again at once would
-        go on for ever."""
-        order_id = self._stops.get(symbol, "")
-        if order_id and self._not_sent.get(symbol) == order_id:
-            return True
-        stop = view.order(order_id)
-        return stop is not None and stop.status is OrderStatus.REJECTED
-
     def clear(self) -> None:
-        self._stops.clear()
-        self._not_sent.clear()
+        self._placed.clear()
+        self._lifted.clear()
+        self._retries.clear()
         self._stopped_out.clear()
 
 
-def cancellable(orders: Collection[Order]) -> list[Order]:
-    """Those that nobody has asked to cancel yet."""
-    return [order for order in orders if order.status is not OrderStatus.PENDING_CANCEL]
+def _is_stop(spec: OrderSpec) -> bool:
+    return spec.is_protective or spec.strategy == PROTECTOR
+
+
+def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
+    """The stop; a market order for what stays where the market is beyond it already."""
+    reached = stop.is_reached(mark)
+    return OrderSpec(
+        order_id,
+        symbol,
+        stop.side,
+        stop.staying if reached else stop.quantity,
+        OrderType.MARKET if reached else OrderType.STOP_MARKET,
+        stop_price=None if reached else stop.price,
+        reduce_only=True,
+        strategy=PROTECTOR,
+    )
+
+
+def _refusal(symbol: str, view: AccountView, why: str, pause: float) -> str:
+    others = [o for o in stops_of(view.working_orders(symbol)) if o.status in RESTING]
+    left = "an older one rests" if others else "nothing limits its loss"
+    return (
+        f"{symbol}: the stop of a position of {plain(view.position(symbol).quantity)} was {why}: {left}. "
+        f"The next try is in {pause:g} s; `tradectl emergency-stop --flatten` closes it"
+    )
+
+
+def _told(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
+    )
 
 
 __all__ = [
     "PROTECTOR",
+    "NeededStop",
     "Protection",
-    "StopOrder",
-    "as_order",
     "cancellable",
     "needed_stop",
     "serves",
