@@ -515,6 +515,17 @@ def test_buying_selling_and_buying_again_is_no_repetition() -> None:
     assert passes(check, order(BUY, order_id="c"), account(), 2)
 
 
+@pytest.mark.parametrize(
+    ("status", "allowed"), [("canceled", True), ("rejected", True), ("accepted", False)]
+)
+def test_a_stop_comes_back_where_it_was_once_it_is_gone(status: str, allowed: bool) -> None:
+    check, view = DuplicateCheck(500), account(held="1")
+    first = stop("97", order_id="a", reduce_only=True)
+    view.work(first, OrderStatus(status))
+    check.remember(first, 0)
+    assert passes(check, stop("97", order_id="b", reduce_only=True), view, 1) == allowed
+
+
 def test_a_window_of_zero_is_off() -> None:
     check = DuplicateCheck(0)
     check.remember(order(order_id="a"), 7)

@@ -71,7 +71,7 @@ class DuplicateCheck(RememberingCheck):
     """No id twice, ever; and no order that repeats the last one of its symbol within the window.
 
     Only the last one: buying, selling and buying the same again is trading, however fast. So is a second
-    step out of a position once the first has filled.
+    step out of a position once the first has filled, and a stop that comes back where it was.
     """
 
     code = "DUPLICATE"
@@ -93,7 +93,7 @@ class DuplicateCheck(RememberingCheck):
         ago = context.at - then
         if ago >= self._window_ms * MILLISECOND or not _same(order, before):
             return None
-        if context.impact.reduces and _has_filled(before, context):
+        if context.impact.reduces and _makes_way(before, context):
             return None
         ago //= MILLISECOND
         return self.refuse(
@@ -111,9 +111,10 @@ class DuplicateCheck(RememberingCheck):
             self._ids.discard(self._oldest_first.popleft())
 
 
-def _has_filled(order: OrderSpec, context: RiskContext) -> bool:
+def _makes_way(order: OrderSpec, context: RiskContext) -> bool:
+    """It was done, or it was a stop that is no longer there."""
     known = context.view.order(order.order_id)
-    return known is not None and known.status is FILLED
+    return known is not None and (known.status is FILLED or (order.is_protective and known.is_over))
 
 
 def _same(one: OrderSpec, other: OrderSpec) -> bool:
