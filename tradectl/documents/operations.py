@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount
 from tradectl.domain.event import RestrictionKind
 from tradectl.domain.orders import OrderStatus
@@ -91,6 +92,8 @@ class ReplayReport(Struct, kw_only=True):
     elapsed_s: float = 0.0
     events_per_s: int = 0
     notes: list[str] = []
+    fills: int = 0
+    untraded: list[Untraded] = []
 
 
 class DecisionDifference(Struct, kw_only=True, frozen=True):

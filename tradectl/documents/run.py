@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tradectl.documents.account import AccountStatus, FillRow, Paused, PortfolioTotals
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import SignalAction
 from tradectl.domain.states import AlertSeverity, AlertStatus, ComponentStatus
@@ -146,7 +147,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
 
     `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
-    and `exit_code` is not 0."""
+    and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
+    important first."""
 
     run_id: str
     mode: str
@@ -172,6 +174,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     first_bad_rows: list[str]
     quarantined: dict[str, str]
     nothing_trades: bool
+    untraded: list[Untraded]
     journal: str
     state_hash: str
     exit_code: int

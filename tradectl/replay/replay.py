@@ -43,6 +43,7 @@ class Replay:
         self.system = TradingSystem(
             settings, Account.load(header.state), header.run_id, clock or DataClock()
         )
+        self._symbols = () if header.source == "recorded" else settings.symbols
         self.result = ReplayReport(
             journal=str(path), run_id=header.run_id, notes=_differences(header, settings)
         )
@@ -100,6 +101,8 @@ class Replay:
         result = self.result
         result.events, result.inputs = follower.records, follower.inputs
         result.compared = follower.compared
+        result.fills = self.system.tally.fills
+        result.untraded = self.system.untraded(self._symbols)
         result.state_hash = self.system.state_hash()
         result.elapsed_s = round(took_ns / SECOND, 4)
         result.events_per_s = round(result.events / max(result.elapsed_s, 1e-6))

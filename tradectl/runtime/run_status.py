@@ -127,6 +127,9 @@ class RunStatus:
             if feed
             else [],
             quarantined=engine.quarantined(),
+            untraded=session.system.untraded(
+                () if session.source == "recorded" else session.settings.symbols
+            ),
             nothing_trades=engine.nothing_trades(),
             journal=str(session.journal_path),
             state_hash=session.state.state_hash(),

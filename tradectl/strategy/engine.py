@@ -19,7 +19,7 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.text import LONGEST_LINE, harmless, suggest
-from tradectl.strategy import catalog, containment
+from tradectl.strategy import catalog, containment, silence
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.instances import (
     QUOTES,
@@ -97,6 +97,8 @@ class StrategyEngine:
         for event in events:
             failures += self.on_market(event, event.ts or at) or ()
         self._silent = False
+        for running in self._strategies.values():
+            running.begin(at)
         self._routes.interrupt()
         return failures
 
@@ -130,6 +132,10 @@ class StrategyEngine:
     def nothing_trades(self) -> bool:
         """There are strategies, and all of them are in quarantine."""
         return bool(self._strategies) and all(s.quarantined for s in self._strategies.values())
+
+    def why_silent(self, name: str, symbol: str, newest: int | None) -> silence.Reason:
+        """Why an instance has said nothing about `symbol`, whose newest data is of `newest` (ns)."""
+        return silence.why_silent(self._find(name), symbol, self._routes.candles_of(symbol), newest)
 
     def statistics(self) -> list[StrategyStatistics]:
         return [running.statistics() for running in self._strategies.values()]

@@ -244,6 +244,11 @@ class RunningStrategy:
         self.signals += 1
         self._last_signal, self._last_signal_at = signal, at
 
+    def begin(self, at: int) -> None:
+        """What it has seen up to now (ns) was of another run."""
+        for slot in self.slots.values():
+            slot.began = at
+
     def quarantine(self, reason: str) -> None:
         """It gets no more events, and its deferred signals are dropped."""
         self.quarantined = reason or "without a reason"

@@ -73,6 +73,10 @@ class Routes(dict[int, dict[str, Route]]):
             if any(s.wants_bars(symbol, timeframe) for s in self._strategies.values())
         }
 
+    def candles_of(self, symbol: str) -> int | None:
+        """The length (ns) of the candles that its prices come as; 0 for trades, None where none came."""
+        return self._finest.get(symbol)
+
     def interrupt(self) -> None:
         """There is a hole in the data before the next event."""
         for builder in self._builders.values():

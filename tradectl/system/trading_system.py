@@ -23,6 +23,7 @@ from tradectl.bus.components import Component
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig, Settings
+from tradectl.documents.reasons import Untraded
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.time import SECOND
@@ -35,6 +36,7 @@ from tradectl.state.lease import Lease
 from tradectl.state.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
+from tradectl.system.tally import Tally
 
 AT_ONCE = 1_000
 """Inputs that are queued before they are taken: fewer than a queue holds."""
@@ -141,11 +143,20 @@ class TradingSystem(BookkeepingSystem):
         self.portfolio = PortfolioAdapter(bus, self, portfolio, recalled=lambda: engine.recalled)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()
+        self.tally = Tally()
+        self.tally.bind(bus.core)
 
     def open(self) -> None:
         """For who drives it without a loop: let orders out, and set the timers."""
         self.execution.open()
         set_timers(self.bus, self.settings.orchestrator)
+
+    def untraded(self, symbols: tuple[str, ...] = ()) -> list[Untraded]:
+        """Why nothing was traded, by strategy and symbol. `symbols` are those of the run; without any,
+        those that there was data of."""
+        return self.tally.untraded(
+            self.settings.strategies, self.strategy.engine, self.books, symbols
+        )
 
     def components(self) -> list[tuple[str, Component]]:
         """By name, in the order in which a live loop starts them."""

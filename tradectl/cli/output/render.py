@@ -27,6 +27,7 @@ from tradectl.documents.account import (
     PositionRow,
     RestrictionRow,
 )
+from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
@@ -40,6 +41,12 @@ if TYPE_CHECKING:  # not for the documents that are printed most
     )
 
 RUNNING = ComponentStatus.RUNNING
+MOST_REASONS = 5
+MENDABLE = (
+    ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.RESTRICTED, ReasonCode.REFUSED,
+    ReasonCode.DENIED, ReasonCode.TOO_SMALL,
+)  # fmt: skip
+"""Reasons for which something can be done."""
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -137,6 +144,7 @@ def summary(summary: Summary) -> RenderableType:
     ]
     if summary.quarantined:
         parts.append(line("quarantine", *_quarantined(summary)))
+    parts += untraded(summary.untraded, everything=not summary.run_fills)
     if bad := summary.bad_rows:
         parts.append(line("bad rows", Cell(f"{figures.count(bad)}, never traded on", WARN)))
     if summary.state_hash:
@@ -144,6 +152,22 @@ def summary(summary: Summary) -> RenderableType:
     if summary.journal:
         parts += _how_to_replay(summary.journal)
     return Group(*parts)
+
+
+def untraded(reasons: Sequence[Untraded], *, everything: bool) -> list[RenderableType]:
+    """Why nothing was traded, the most important first; where something was (not `everything`), only what
+    asks to be mended. The same reason at several symbols is said once."""
+    symbols: dict[tuple[str, str], list[str]] = {}
+    for reason in reasons:
+        if reason.code != ReasonCode.QUARANTINED and (everything or reason.code in MENDABLE):
+            symbols.setdefault((reason.strategy, reason.text), []).append(reason.symbol)
+    lines: list[RenderableType] = [
+        line("no trades", value(f"{names(of)} by {strategy}: {text}", WARN))
+        for (strategy, text), of in [*symbols.items()][:MOST_REASONS]
+    ]
+    if (more := len(symbols) - MOST_REASONS) > 0:
+        lines.append(line("", Cell(f"and {figures.count(more)} more: --json", DIM)))
+    return lines
 
 
 def _quarantined(summary: Summary) -> list[Cell]:

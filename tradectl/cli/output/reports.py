@@ -13,7 +13,7 @@ from rich.text import Text
 from tradectl.cli.output import columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
 from tradectl.cli.output.listing import Listing, console, line, names, value
-from tradectl.cli.output.render import show
+from tradectl.cli.output.render import show, untraded
 from tradectl.documents.operations import (
     Counterfactual,
     DecisionDifference,
@@ -41,6 +41,7 @@ def replay(report: ReplayReport) -> RenderableType:
         line("records", Cell(records)),
         line("compared", Cell(f"{figures.count(report.compared)} decisions")),
         line("time", Cell(speed)),
+        *untraded(report.untraded, everything=not report.fills),
         line("state", value(report.state_hash, DIM)),
     ]
     if report.recorded_state_hash not in (None, report.state_hash):

@@ -1,0 +1,57 @@
+"""Why a strategy has said nothing about a symbol: what it lacks, or how long it has watched in vain."""
+
+from __future__ import annotations
+
+from tradectl.documents.reasons import ReasonCode
+from tradectl.domain.time import SECOND
+from tradectl.strategy.bars import spell_timeframe
+from tradectl.strategy.instances import RunningStrategy, SymbolSlot
+from tradectl.strategy.routes import cannot_be_made
+
+Reason = tuple[ReasonCode, str]
+
+_UNITS = {"on_bar": "bars", "on_trade": "trades", "on_quote": "quotes"}
+
+
+def why_silent(
+    running: RunningStrategy, symbol: str, candles: int | None, newest: int | None
+) -> Reason:
+    """Prices come as candles of `candles` ns (0: as trades; None: not at all), and the newest data is of
+    `newest` (ns UTC; None: there is none)."""
+    if running.quarantined:
+        return ReasonCode.QUARANTINED, f"quarantined: {running.quarantined}"
+    if newest is None:
+        return ReasonCode.NO_DATA, f"no data for {symbol}"
+    slot = running.slots.get(symbol)
+    if slot is None:
+        has, lacks = ("quotes", "trades or candles") if candles is None else ("prices", "quotes")
+        return ReasonCode.NO_DATA, f"the data has {has} alone, the strategy wants {lacks}"
+    by_bars = running.warmed_by == "on_bar"
+    if by_bars and candles and slot.timeframe % candles:
+        return ReasonCode.TIMEFRAME, cannot_be_made(slot.timeframe, candles)
+    unit = _unit(slot, candles or 0)
+    if slot.cold > 0:
+        return ReasonCode.WARM_UP, f"needs {slot.need} {unit}, saw {slot.need - slot.cold}"
+    length = slot.timeframe if by_bars else (candles or 0)
+    if running.warmed_by == "on_quote" or not length:
+        return ReasonCode.NO_SIGNAL, f"no signal in {_span(newest - slot.began)} of {unit}"
+    seen = newest // length - (slot.began - (candles or 0)) // length
+    return ReasonCode.NO_SIGNAL, f"no signal in {seen} {unit}"
+
+
+def _unit(slot: SymbolSlot, candles: int) -> str:
+    by = slot.running.warmed_by
+    if by == "on_trade" and candles:
+        return f"candles of {spell_timeframe(candles)}"
+    length = f" of {spell_timeframe(slot.timeframe)}" if by == "on_bar" else ""
+    return f"{_UNITS[by]}{length}"
+
+
+def _span(ns: int) -> str:
+    for unit, seconds in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if ns >= 2 * seconds * SECOND:
+            return f"{ns // (seconds * SECOND)} {unit}"
+    return f"{max(ns, 0) / SECOND:.0f} seconds"
+
+
+__all__ = ["Reason", "why_silent"]

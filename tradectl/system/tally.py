@@ -1,0 +1,196 @@
+"""What became of signals and orders, counted: from it follows why nothing was traded.
+
+Counted are recorded events, so a replay counts the same. Market data is not looked at: this costs
+something only where a strategy has spoken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tradectl.bus.core import Core, Stage
+from tradectl.documents.reasons import ReasonCode, Untraded
+from tradectl.domain.events import (
+    OrderCanceled,
+    OrderDenied,
+    OrderExpired,
+    OrderFilled,
+    OrderInitialized,
+    OrderRejected,
+    Record,
+    SignalAction,
+    StrategySignalEvent,
+    TargetComputed,
+)
+from tradectl.state.books import Books
+from tradectl.strategy.engine import StrategyEngine
+from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.silence import Reason
+
+MOST_REASONS = 50
+"""Of a symbol, kept apart: the texts of all others are counted as one."""
+OTHER = "other reasons"
+
+Ended = OrderRejected | OrderExpired | OrderCanceled
+ENDED: dict[type[Ended], str] = {
+    OrderRejected: "rejected",
+    OrderExpired: "expired",
+    OrderCanceled: "cancelled",
+}
+WHY_NOT = (
+    ("paused", ReasonCode.PAUSED),
+    ("halted", ReasonCode.HALTED),
+    ("refused", ReasonCode.REFUSED),
+    ("no price", ReasonCode.NO_DATA),
+    ("dust", ReasonCode.TOO_SMALL),
+    ("below the", ReasonCode.TOO_SMALL),
+    ("less than one lot", ReasonCode.TOO_SMALL),
+)
+"""How the portfolio's word for not trading begins."""
+ON_TARGET = "on target"
+DENIED_AS = {
+    "PAUSED": ReasonCode.PAUSED,
+    "RESTRICTED": ReasonCode.RESTRICTED,
+    "HALTED": ReasonCode.HALTED,
+    "MIN_NOTIONAL": ReasonCode.TOO_SMALL,
+}
+
+
+class SymbolTally:
+    """Of one symbol: orders and fills in number, why targets were not followed, why orders were denied,
+    and how orders ended without a fill."""
+
+    __slots__ = ("denied", "ended", "fills", "idle", "messages", "orders")
+
+    def __init__(self) -> None:
+        self.orders = self.fills = 0
+        self.idle: Counter[str] = Counter()
+        self.denied: Counter[str] = Counter()
+        self.messages: dict[str, str] = {}
+        self.ended: Counter[str] = Counter()
+
+
+class Tally:
+    """Of one run. `bind` has it hear of a core's events."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[str, SymbolTally] = {}
+        self._signals: dict[tuple[str, str], Counter[SignalAction]] = {}
+
+    @property
+    def fills(self) -> int:
+        return sum(tally.fills for tally in self._symbols.values())
+
+    def bind(self, core: Core) -> None:
+        core.attach(StrategySignalEvent, self._on_signal, Stage.STATE)
+        core.attach(TargetComputed, self._on_target, Stage.STATE)
+        core.attach(OrderInitialized, self._on_order, Stage.STATE)
+        core.attach(OrderDenied, self._on_denied, Stage.STATE)
+        core.attach(OrderFilled, self._on_fill, Stage.STATE)
+        core.attach(OrderRejected, self._on_end, Stage.STATE)
+        core.attach(OrderExpired, self._on_end, Stage.STATE)
+        core.attach(OrderCanceled, self._on_end, Stage.STATE)
+
+    def _of(self, symbol: str) -> SymbolTally:
+        found = self._symbols.get(symbol)
+        if found is None:
+            found = self._symbols[symbol] = SymbolTally()
+        return found
+
+    def _on_signal(self, event: StrategySignalEvent, _record: Record) -> None:
+        key = (event.strategy, event.symbol)
+        if key not in self._signals:
+            self._signals[key] = Counter()
+        self._signals[key][event.action] += 1
+
+    def _on_target(self, event: TargetComputed, _record: Record) -> None:
+        if not event.change:
+            idle = self._of(event.symbol).idle
+            known = event.reason in idle or len(idle) < MOST_REASONS
+            idle[event.reason if known else OTHER] += 1
+
+    def _on_order(self, event: OrderInitialized, _record: Record) -> None:
+        self._of(event.order.symbol).orders += 1
+
+    def _on_denied(self, event: OrderDenied, _record: Record) -> None:
+        found = self._of(event.symbol)
+        found.denied[event.code] += 1
+        found.messages.setdefault(event.code, event.message)
+
+    def _on_fill(self, event: OrderFilled, _record: Record) -> None:
+        self._of(event.symbol).fills += 1
+
+    def _on_end(self, event: Ended, _record: Record) -> None:
+        self._of(event.symbol).ended[ENDED[type(event)]] += 1
+
+    # --- why nothing was traded ------------------------------------------------------------------------
+
+    def untraded(
+        self,
+        instances: Iterable[StrategyInstance],
+        engine: StrategyEngine,
+        books: Books,
+        symbols: tuple[str, ...],
+    ) -> list[Untraded]:
+        """A reason for each strategy and symbol without a fill, the most important first. `symbols` are
+        those of the run; without any, those that there was data of."""
+        found = [
+            Untraded(code=code, strategy=instance.name, symbol=symbol, text=text)
+            for instance in instances
+            for symbol in instance.symbols or symbols or tuple(books.last)
+            for code, text in self._reasons(instance, symbol, engine, books)
+        ]
+        order = list(ReasonCode)
+        return sorted(found, key=lambda reason: order.index(reason.code))
+
+    def _reasons(
+        self, instance: StrategyInstance, symbol: str, engine: StrategyEngine, books: Books
+    ) -> list[Reason]:
+        traded = instance.trades or symbol
+        signals = self._signals.get((instance.name, traded))
+        if not signals:
+            return [engine.why_silent(instance.name, symbol, books.data_time(symbol))]
+        tally, total = self._of(traded), _count(signals.total(), "signal")
+        if tally.fills:
+            return []
+        if tally.orders:
+            return [_why_not_filled(tally, total)]
+        can_short = books.instruments[traded].can_short
+        if not (signals[SignalAction.BUY] or (can_short and signals[SignalAction.SELL])):
+            spot = ": spot cannot be sold short" if signals[SignalAction.SELL] else ""
+            return [(ReasonCode.NOT_WANTED, f"{total}, none to buy{spot}")]
+        is_alone = sum(symbol == traded for _, symbol in self._signals) == 1
+        return [_why_not_ordered(tally, total, is_alone=is_alone and bool(instance.allocation))]
+
+
+def _why_not_filled(tally: SymbolTally, signals: str) -> Reason:
+    orders, denied = _count(tally.orders, "order"), tally.denied.total()
+    if denied < tally.orders:
+        ends = {**tally.ended, "denied": denied}
+        ends["working"] = tally.orders - sum(ends.values())
+        how = ", ".join(f"{count} {word}" for word, count in ends.items() if count > 0)
+        return ReasonCode.NOT_FILLED, f"{signals}, {orders}, none filled: {how}"
+    code, count = tally.denied.most_common(1)[0]
+    why = f"{code} x{count}: {tally.messages[code]}"
+    return DENIED_AS.get(code, ReasonCode.DENIED), f"{signals}, {orders}, all denied: {why}"
+
+
+def _why_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:
+    """`is_alone`: it has a share of the equity, and no other strategy speaks of the symbol."""
+    why, count = tally.idle.most_common(1)[0] if tally.idle else ("not answered", 1)
+    if why == ON_TARGET:
+        small = (ReasonCode.TOO_SMALL, f"{signals}, and a target of less than one lot")
+        offset = (
+            f"{signals}, and a target of 0: no share of the equity, or offset by another strategy"
+        )
+        return small if is_alone else (ReasonCode.NOT_WANTED, offset)
+    for words, code in WHY_NOT:
+        if why.startswith(words):
+            what = "every order below the smallest one: " * (code is ReasonCode.TOO_SMALL)
+            return code, f"{signals}, {what}{why} x{count}"
+    return ReasonCode.NOT_WANTED, f"{signals}, {why} x{count}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
