@@ -34,7 +34,9 @@ HOUR = 3600 * SECOND
 RISING = [100 + n for n in range(60)]
 FALLING = [200 - n for n in range(60)]
 PAUSE = CommandReceived(command=Command.PAUSE, reason="lunch")
-RESTRICTED = SymbolRestricted(symbol="BTCUSDT", kind=RestrictionKind.UNRECONCILED, message="by hand")
+RESTRICTED = SymbolRestricted(
+    symbol="BTCUSDT", kind=RestrictionKind.UNRECONCILED, message="by hand"
+)
 
 Input = MarketDataEvent | CommandReceived | SymbolRestricted
 

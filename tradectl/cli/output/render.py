@@ -154,11 +154,11 @@ def summary(summary: Summary) -> RenderableType:
     return Group(*parts)
 
 
-def untraded(reasons: Sequence[Untraded], *, everything: bool) -> list[RenderableType]:
+def untraded(reasons: Sequence[Untraded] | None, *, everything: bool) -> list[RenderableType]:
     """Why nothing was traded, the most important first; where something was (not `everything`), only what
     asks to be mended. The same reason at several symbols is said once."""
     symbols: dict[tuple[str, str], list[str]] = {}
-    for reason in reasons:
+    for reason in reasons or ():
         if reason.code != ReasonCode.QUARANTINED and (everything or reason.code in MENDABLE):
             symbols.setdefault((reason.strategy, reason.text), []).append(reason.symbol)
     lines: list[RenderableType] = [
