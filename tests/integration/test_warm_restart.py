@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.command import journals, records_of, running, tradectl, wait_until
+from tests.fixtures.command import events_of, journals, records_of, running, tradectl, wait_until
 from tests.fixtures.run_inputs import replayed
-from tradectl.domain.events import StrategySignalEvent, WarmUpReceived
+from tradectl.domain.events import MarketDataEvent, StrategySignalEvent, WarmUpReceived
 
 SLOW = """
 feed.ticks_per_second = 100
@@ -22,6 +23,7 @@ strategy = "ema-cross"
 parameters = { fast = 5, slow = 20, band_bps = 0.0 }
 """
 NEED = 100
+A_TICKS_MOVE = Decimal("0.0005")
 
 
 @pytest.fixture
@@ -56,6 +58,9 @@ def test_a_restart_begins_with_what_the_run_before_recorded(
         run.send(signal.SIGTERM)
         run.end()
     first, second = journals(folder)
+    left_at = events_of(first, MarketDataEvent)[-1].price
+    begun_at = events_of(second, MarketDataEvent)[0].price
+    assert abs(begun_at / left_at - 1) < A_TICKS_MOVE  # the simulated market goes on, too
     assert warm_ups(first) == []
     [past] = warm_ups(second)
     assert past.run_id == first.stem

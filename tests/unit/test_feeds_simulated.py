@@ -174,3 +174,23 @@ def test_a_mistyped_symbol_is_not_invented(symbol: str) -> None:
 
 def test_any_coin_with_its_quote_can_be_invented() -> None:
     check_simulated(["BTCUSDT", "COIN7USDT", "ETHBTC", "SOLUSDT_PERP"])
+
+
+def test_a_market_goes_on_where_it_was_left() -> None:
+    left = {"BTCUSDT": Decimal("71234.5"), "ETHUSDT": Decimal(1), "OTHER": Decimal(7)}
+    market = SimulatedMarket(THREE, 7, START, left_at=left)
+    first = {event.symbol: event.price for event in next(market.batches(3))}
+    assert abs(first["BTCUSDT"] / left["BTCUSDT"] - 1) < Decimal("0.001")
+    assert abs(first["ETHUSDT"] / left["ETHUSDT"] - 1) < Decimal("0.02")  # of one tick or two
+    assert abs(first["SOLUSDT"] / 150 - 1) < Decimal("0.001")  # as new
+
+
+def test_what_follows_a_restart_is_settled_by_the_prices_that_it_begins_with() -> None:
+    def moves(left_at: dict[str, Decimal]) -> list[Decimal]:
+        market = SimulatedMarket(("BTCUSDT",), 7, START, left_at=left_at)
+        return [event.price for batch in market.batches(500) for event in batch]
+
+    at = {"BTCUSDT": Decimal(60_000)}
+    assert moves(at) == moves(at)
+    assert moves(at) != moves({})  # or each run would only repeat the first
+    assert moves(at) != moves({"BTCUSDT": Decimal("60000.01")})

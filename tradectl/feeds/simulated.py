@@ -5,14 +5,17 @@ comes in clusters (a large move makes the next ones larger), bursts of momentum 
 now and then a price jumps. A slow pull toward the start keeps a long run in bounds. It is livelier
 than the real thing, and a strategy that earns here need not earn there.
 
-Everything follows from the seed, the symbols and the numbers of the ticks that were made: tick k
-lies at exactly start + k * interval, and brings one quote or one trade of each symbol.
+Everything follows from the seed, the symbols, the prices to begin with and the numbers of the ticks that
+were made: tick k lies at exactly start + k * interval, and brings one quote or one trade of each symbol.
+
+A run that goes on with an account goes on with its market: prices begin where they stopped, by other
+chances than those that led there. They never jump between two runs, which would be profit out of nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from random import Random
@@ -67,26 +70,43 @@ def check_simulated(symbols: Iterable[str]) -> None:
             )
 
 
+def start_price(symbol: str, left_at: Mapping[str, Decimal]) -> float:
+    known = left_at.get(symbol)
+    return float(known) if known else START_PRICES.get(symbol, OTHER_START_PRICE)
+
+
+_NEW: Mapping[str, Decimal] = {}
+
+
 class SimulatedMarket:
-    """A paced feed of `symbols`; tick 0 is at `start_ns`."""
+    """A paced feed of `symbols`; tick 0 is at `start_ns`. `left_at` are prices to go on from."""
 
     name = SOURCE
     simulated = True
 
     def __init__(
-        self, symbols: Iterable[str], seed: int, start_ns: int, ticks_per_second: int = 10
+        self,
+        symbols: Iterable[str],
+        seed: int,
+        start_ns: int,
+        ticks_per_second: int = 10,
+        left_at: Mapping[str, Decimal] = _NEW,
     ) -> None:
         self.symbols = tuple(dict.fromkeys(symbols))
         if not self.symbols:
             raise UsageError("a simulated market needs at least one symbol")
         if not 1 <= ticks_per_second <= SECOND:
             raise UsageError(f"{ticks_per_second} ticks a second: expected at least one")
-        random = Random(seed)
+        known = {symbol: left_at[symbol] for symbol in self.symbols if symbol in left_at}
+        random = Random(f"{seed} from {known}") if known else Random(seed)
         self._start = start_ns
         self._interval = SECOND // ticks_per_second
         self._next = 0
         self._common = _Force(random, 1 / ticks_per_second)
-        self._walks = [_Walk(symbol, random, 1 / ticks_per_second) for symbol in self.symbols]
+        self._walks = [
+            _Walk(symbol, random, 1 / ticks_per_second, start_price(symbol, known))
+            for symbol in self.symbols
+        ]
 
     def advance(self, now_ns: int) -> list[MarketDataEvent]:
         """The events due up to and including `now_ns`, of the last CATCH_UP ticks at most."""
@@ -140,7 +160,7 @@ class _Force:
 class _Walk:
     """One symbol: its log price relative to the start, and the market around it."""
 
-    def __init__(self, symbol: str, random: Random, seconds: float) -> None:
+    def __init__(self, symbol: str, random: Random, seconds: float, start: float) -> None:
         instrument = BUILT_IN.get(symbol) or Instrument.guess(symbol)
         self._symbol = symbol
         self._random = random
@@ -148,8 +168,8 @@ class _Walk:
         self._jump_chance = JUMPS_PER_SECOND * seconds
         self._staying = math.exp(-seconds / PULL_SECONDS)
         self._tick_size, self._lot_size = instrument.tick_size, instrument.lot_size
-        self._start_ticks = START_PRICES.get(symbol, OTHER_START_PRICE) / float(self._tick_size)
-        self._lot_value = START_PRICES.get(symbol, OTHER_START_PRICE) * float(self._lot_size)
+        self._start_ticks = start / float(self._tick_size)
+        self._lot_value = start * float(self._lot_size)
         self._log = 0.0
 
     def tick(self, common: float, ts: int) -> MarketDataEvent:

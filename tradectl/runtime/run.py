@@ -128,7 +128,7 @@ class TradingRun(Session):
         self.feed = (
             venues.feed(self._post_market, self._post, clock)
             if venues
-            else open_feed(options, clock.wall())
+            else open_feed(options, clock.wall(), recovered)
         )
         ahead = symbols_ahead(options, self.feed, clock.wall())
         self.end_reason = ""

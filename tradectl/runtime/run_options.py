@@ -71,8 +71,11 @@ async def account_on_exchange(
     return account
 
 
-def open_feed(options: RunOptions, now: int) -> RecordedFeed | SimulatedMarket:
-    """Recorded files if some are named, else the simulated market; `now` is the computer's time, ns."""
+def open_feed(
+    options: RunOptions, now: int, recovered: Recovered | None
+) -> RecordedFeed | SimulatedMarket:
+    """Recorded files if some are named, else the simulated market, which goes on from the prices that the
+    account was left at; `now` is the computer's time, ns."""
     feed = options.settings.feed
     if options.data:
         return RecordedFeed(
@@ -85,7 +88,8 @@ def open_feed(options: RunOptions, now: int) -> RecordedFeed | SimulatedMarket:
     symbols = options.symbols or options.settings.symbols
     described = {instrument.symbol for instrument in options.settings.instruments}
     check_simulated(symbol for symbol in symbols if symbol not in described)
-    return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second)
+    left_at = recovered.account.marks if recovered is not None else {}
+    return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
 
 
 def account_kind(options: RunOptions) -> str:
