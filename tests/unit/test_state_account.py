@@ -24,6 +24,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account, Pause, StrategyTotals
 from tradectl.state.books import Books
+from tradectl.state.readings import Readings
 
 
 def busy_ledger(prefix: str = f"{RUN}-") -> Ledger:
@@ -152,9 +153,10 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'{"account_id":"","cash":"100.5","currency":"USDT","day":0,"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
         b'"funded_until":{},"funding":"0",'
-        b'"halted_at":0,"initial_cash":"100.5","insurance":"0","marks":{},"max_drawdown":"0",'
+        b'"halted_at":0,"high_water":"100.5","initial_cash":"100.5","insurance":"0","marks":{},'
+        b'"max_drawdown":"0",'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
-        b'"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
+        b'"readings":null,"reconciliation":null,"strategies":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
     assert account.hash("run") == hashlib.sha256(told).hexdigest()
@@ -216,6 +218,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "halt time": lambda a: setattr(a, "halted_at", 5),
     "flattening": lambda a: setattr(a, "flattening", True),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
+    "high water": lambda a: setattr(a, "high_water", a.high_water + 1),
+    "readings": lambda a: setattr(a, "readings", Readings(peak=Decimal(7))),
     "largest drawdown": lambda a: setattr(a, "max_drawdown", a.max_drawdown + Decimal("0.1")),
     "day start": lambda a: setattr(a, "day_start_equity", a.day_start_equity + 1),
     "day": lambda a: setattr(a, "day", a.day + 1),

@@ -6,6 +6,8 @@ from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
+    Command,
+    CommandReceived,
     Event,
     LimitBreached,
     OrderApproved,
@@ -43,6 +45,7 @@ class RiskAdapter(Adapter):
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
         self.attach(TimerFired, self._on_timer, Stage.RISK)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
+        self.attach(CommandReceived, self._on_command, Stage.RISK)
 
     def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
         judged = self.engine.judge(order.order, self._state.books, record.at)
@@ -50,10 +53,15 @@ class RiskAdapter(Adapter):
             return [judged]
         return [OrderApproved(source_component=self.name, order=judged)]
 
+    def _on_command(self, event: CommandReceived, _record: Record) -> None:
+        if event.command is Command.RESUME:
+            self.engine.begin_anew()
+
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
-        if timer.name == RISK_TIMER:
-            return list(self.engine.review(self._state.books, record.at))
-        return []
+        if timer.name != RISK_TIMER:
+            return []
+        books, at = self._state.books, record.at
+        return [*self.engine.ended_pauses(books, at), *self.engine.review(books, at)]
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         """An account that is lost trades no more, on one reading: it is an exchange's word. What an

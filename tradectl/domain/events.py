@@ -11,7 +11,7 @@ Seven families, each with a base class or one class that users make themselves:
     strategy signal   StrategySignalEvent
     portfolio         PortfolioEvent       TargetComputed, PositionChanged
     order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
-    risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, SymbolRestricted
+    risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, PauseEnded, ...
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: see `domain.execution_events`
     system            SystemEvent          commands and timers are of this family too
 
@@ -243,6 +243,13 @@ class LimitBreached(RiskEvent, frozen=True, gc=False, kw_only=True):
     symbol: str = ""
 
 
+class PauseEnded(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """A pause by a limit, its `code`, is over by itself; other causes may go on."""
+
+    code: str
+    message: str = ""
+
+
 class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
     """Trading in a symbol is restricted for a reason, or no longer for that one (`restricted` False)."""
 
@@ -312,7 +319,7 @@ AnyEvent = (
     | StrategySignalEvent
     | TargetComputed | PositionChanged
     | OrderInitialized | OrderSubmitted | CancelRequested
-    | OrderApproved | OrderDenied | LimitBreached | SymbolRestricted
+    | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired | WarmUpReceived
@@ -368,6 +375,7 @@ __all__ = [
     "OrderReport",
     "OrderSubmitted",
     "OrderTriggered",
+    "PauseEnded",
     "PortfolioEvent",
     "PositionChanged",
     "PositionLiquidated",

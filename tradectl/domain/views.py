@@ -30,7 +30,21 @@ class AccountView(Protocol):
     def cash(self) -> Decimal: ...
     @property
     def peak_equity(self) -> Decimal:
-        """Highest equity seen at a risk check; the start of a drawdown."""
+        """Highest equity seen at a risk check, since the account was opened or limits began anew."""
+        ...
+
+    @property
+    def limit_peak(self) -> Decimal:
+        """The same as far as readings agree on it: what a drawdown's limits measure from."""
+        ...
+
+    def confirmed_equity(self) -> Decimal | None:
+        """The equity that readings agree it has fallen to (`state.readings`), if they do: what limits
+        pause and halt by."""
+        ...
+
+    def paused_at(self, cause: str) -> int | None:
+        """When trading was paused by this cause, ns UTC; None where it is not."""
         ...
 
     @property

@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     Event,
     LimitBreached,
     OrderDenied,
+    PauseEnded,
     PositionLiquidated,
     RestrictionKind,
     RiskAction,
@@ -119,6 +120,10 @@ def _liquidated(event: PositionLiquidated) -> AlertChange:
     return AlertRaised("liquidated", message, CRITICAL, f"symbol:{event.symbol}")
 
 
+def _pause_ended(event: PauseEnded) -> AlertChange:
+    return AlertCleared(event.code, event.source_component or "risk")
+
+
 def _symbol_restricted(event: SymbolRestricted) -> AlertChange:
     kind, component = f"restricted_{event.kind}", f"symbol:{event.symbol}"
     if not event.restricted:
@@ -158,6 +163,7 @@ def _command(event: CommandReceived) -> AlertChange:
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     LimitBreached: _limit_breached,
     PositionLiquidated: _liquidated,
+    PauseEnded: _pause_ended,
     SymbolRestricted: _symbol_restricted,
     OrderDenied: _order_denied,
     SystemEvent: _system_event,

@@ -142,7 +142,7 @@ class DrawdownCheck(LossCheck):
     code = "DRAWDOWN"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        return self.compare(context, context.view.peak_equity, "the drawdown is")
+        return self.compare(context, context.view.limit_peak, "the drawdown is")
 
 
 # --- money and coins --------------------------------------------------------------------------------

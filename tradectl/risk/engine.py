@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tradectl.domain.commands import ApprovedOrder
-from tradectl.domain.events import LimitBreached, OrderDenied
+from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
+from tradectl.domain.time import DAY, iso
 from tradectl.domain.views import AccountView
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.checks import default_checks
@@ -20,6 +21,7 @@ from tradectl.risk.limit_monitor import default_limit_monitors
 from tradectl.risk.limits import RiskLimits
 
 NAME = "risk"
+DAILY_LOSS = "DAILY_LOSS"
 
 
 class RiskEngine:
@@ -30,6 +32,7 @@ class RiskEngine:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._monitors = default_limit_monitors(limits)
+        self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
         """The first refusal, else the order as one that may be submitted: nobody but risk makes an
@@ -51,6 +54,19 @@ class RiskEngine:
         take."""
         breaches = (monitor.newly_breached(view) for monitor in self._monitors)
         return [event for event in breaches if event is not None]
+
+    def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
+        """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""
+        since = view.paused_at(DAILY_LOSS)
+        if since is None or since // DAY >= at // DAY or not self._pause_ends_with_the_day:
+            return []
+        message = f"the day is over that trading was paused in, at {iso(since)}"
+        return [PauseEnded(source_component=NAME, code=DAILY_LOSS, message=message)]
+
+    def begin_anew(self) -> None:
+        """Limits measure from the present on."""
+        for monitor in self._monitors:
+            monitor.begin_anew()
 
 
 def _failed(code: str, error: Exception) -> Refusal:

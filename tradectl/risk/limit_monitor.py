@@ -3,6 +3,9 @@
 A monitor has a figure and levels of it, mildest first: alert, pause, halt. A level is reported once when
 it is reached, and again only after the figure has clearly fallen below it: one that trembles around its
 limit must not alert all day.
+
+An alert is about what the last prices say. A pause or a halt lasts, so it takes a loss that readings of
+equity agree on (`state.readings`): one wild print must not end the trading.
 """
 
 from __future__ import annotations
@@ -14,17 +17,21 @@ from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.money import plain
 from tradectl.domain.views import AccountView
 from tradectl.risk.limits import RiskLimits
-from tradectl.risk.measures import leverage, lost_pct
+from tradectl.risk.measures import confirmed_loss_pct, leverage, lost_pct
 
 CLEARS_AT = Decimal("0.9")
 """A level is over when the figure is below this share of it."""
+
+UNTIL_TOMORROW = "; no entries before the next day (UTC), or `tradectl resume`"
+UNTIL_RESUME = "; no entries before `tradectl resume`"
 
 Level = tuple[Decimal, RiskAction]
 """Where it begins, and what is done."""
 
 
 class LimitMonitor:
-    """Compares `figure` with its `levels`, which ascend. `message` is formatted with (actual, limit)."""
+    """Compares `figure` with its `levels`, which ascend, and `confirmed` with those that do more than
+    alert. `message` is formatted with (actual, limit); `pause_ends` says how a pause does."""
 
     def __init__(
         self,
@@ -32,34 +39,48 @@ class LimitMonitor:
         figure: Callable[[AccountView], Decimal],
         levels: tuple[Level, ...],
         message: str,
+        confirmed: Callable[[AccountView], Decimal] | None = None,
+        pause_ends: str = "",
     ) -> None:
         self.code = code
         self._figure = figure
+        self._confirmed = confirmed or figure
         self._levels = levels
         self._message = message
+        self._pause_ends = pause_ends
+        self._reached = 0
+
+    def begin_anew(self) -> None:
+        """What was reached before was measured from elsewhere."""
         self._reached = 0
 
     def newly_breached(self, view: AccountView) -> LimitBreached | None:
         """The highest level newly reached, if any."""
+        if not self._levels:
+            return None
         actual, before = self._figure(view), self._reached
-        self._reached = self._level_of(actual, before)
+        self._reached = self._level_of(actual, self._confirmed(view), before)
         if self._reached <= before:
             return None
         limit, action = self._levels[self._reached - 1]
+        message = self._message.format(actual=actual, limit=plain(limit))
         return LimitBreached(
             source_component="risk",
             code=self.code,
-            message=self._message.format(actual=actual, limit=plain(limit)),
+            message=message + (self._pause_ends if action is RiskAction.PAUSE else ""),
             limit=plain(limit),
             actual=plain(actual),
             action=action,
         )
 
-    def _level_of(self, actual: Decimal, before: int) -> int:
+    def _level_of(self, actual: Decimal, confirmed: Decimal, before: int) -> int:
         reached = before
         while reached and actual < self._levels[reached - 1][0] * CLEARS_AT:
             reached -= 1
-        while reached < len(self._levels) and actual >= self._levels[reached][0]:
+        while reached < len(self._levels):
+            limit, action = self._levels[reached]
+            if (actual if action is RiskAction.ALERT else confirmed) < limit:
+                break
             reached += 1
         return reached
 
@@ -73,12 +94,16 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
             lambda view: lost_pct(view.day_start_equity, view.equity()),
             limits.levels("daily_loss"),
             "today's loss is {actual:.2f}%: the limit is {limit}%",
+            lambda view: confirmed_loss_pct(view.day_start_equity, view),
+            UNTIL_TOMORROW if limits.daily_pause_ends == "next-day" else UNTIL_RESUME,
         ),
         LimitMonitor(
             "DRAWDOWN",
-            lambda view: lost_pct(view.peak_equity, view.equity()),
+            lambda view: lost_pct(view.limit_peak, view.equity()),
             limits.levels("drawdown"),
             "the drawdown is {actual:.2f}%: the limit is {limit}%",
+            lambda view: confirmed_loss_pct(view.limit_peak, view),
+            UNTIL_RESUME,
         ),
         LimitMonitor(
             "GROSS_EXPOSURE",

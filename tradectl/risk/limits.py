@@ -10,6 +10,7 @@ from tradectl.domain.events import RiskAction
 from tradectl.domain.setting import Bounds, Limit, Section
 
 Loss = Literal["daily_loss", "drawdown"]
+PauseEnds = Literal["next-day", "resume"]
 
 
 class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +70,11 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
     drawdown_alert_pct: Annotated[Limit, "of the highest equity there was"] = Decimal(16)
     drawdown_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(20)
     drawdown_halt_pct: Annotated[Limit, "the same: trading halts"] = Decimal(24)
+
+    daily_pause_ends: Annotated[
+        PauseEnds,
+        "what ends a pause by the day's loss, beside `tradectl resume`; one by drawdown lasts until then",
+    ] = "next-day"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -82,3 +82,9 @@ def lost_pct(before: Decimal, now: Decimal) -> Decimal:
     if before <= now or before <= 0:
         return ZERO
     return (before - now) / before * HUNDRED
+
+
+def confirmed_loss_pct(before: Decimal, view: AccountView) -> Decimal:
+    """The same of the equity that readings agree on; zero where they do not."""
+    now = view.confirmed_equity()
+    return ZERO if now is None else lost_pct(before, now)

@@ -14,6 +14,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
+from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState
 
 OPERATOR = "operator"
@@ -51,8 +52,9 @@ class Pause(Struct, frozen=True):
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
-    there once a real exchange has had to do with it. `max_drawdown` is the largest share of a peak of
-    equity that was lost since the account was opened, as it was measured, 0 to 1.
+    there once a real exchange has had to do with it. `max_drawdown` is the largest share of `high_water`,
+    the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
+    have a `peak_equity` of their own.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
     losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
@@ -75,10 +77,12 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     pauses: dict[str, Pause] = {}
     halted_at: int = 0
     flattening: bool = False
-    peak_equity: Decimal = ZERO
+    high_water: Decimal = ZERO
     max_drawdown: Decimal = ZERO
+    peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    readings: Readings | None = None
     orders_count: int = 0
     denied_count: int = 0
     fills_count: int = 0
@@ -111,6 +115,16 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         self.trading_state, self.trading_state_reason = TradingState.RUNNING, ""
         self.halted_at, self.flattening, self.pauses = 0, False, {}
 
+    def end_pause(self, cause: str) -> None:
+        """One cause is over; trading is paused as long as there is another."""
+        self.pauses.pop(cause, None)
+        if self.trading_state is TradingState.PAUSED:
+            left = next(iter(self.pauses.values()), None)
+            if left is None:
+                self.run_freely()
+            else:
+                self.trading_state_reason = left.reason
+
     def begin_again(self) -> None:
         """As a run begins, allowed to trade: a pause goes on. A halt was cleared, and with it went what
         limits had paused before; the operator's own pause is the operator's to end."""
@@ -124,7 +138,10 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:
         """A new account with nothing but cash."""
-        return cls(account_id, currency, cash, cash, peak_equity=cash, day_start_equity=cash)
+        return cls(
+            account_id, currency, cash, cash,
+            high_water=cash, peak_equity=cash, day_start_equity=cash,
+        )  # fmt: skip
 
     def dump(self) -> dict[str, Any]:
         """As JSON-ready data; decimals are strings."""

@@ -39,6 +39,7 @@ from tradectl.domain.events import (
     OrderRejected,
     OrderSubmitted,
     OrderTriggered,
+    PauseEnded,
     PositionLiquidated,
     QuoteEvent,
     Record,
@@ -51,16 +52,17 @@ from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
-from tradectl.domain.time import DAY
 from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
+from tradectl.state.baselines import begin_anew, measure, readings_of, shift
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
-from tradectl.state.books_view import BooksView, drawdown_from
+from tradectl.state.books_view import BooksView
 from tradectl.state.perpetual_booking import (
     funding_shares,
     held_from,
     liquidation,
     liquidation_fill,
 )
+from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState, compare
 
 E = TypeVar("E", bound=Event)
@@ -176,7 +178,7 @@ class Books(BooksView):
         booked.enter(self.account, event)
         if self._projected:
             self.new_fills.append(fill)
-        self._measure(record.at)
+        measure(self, record.at, reads=False)
         return [booked.booking.event()]
 
     def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
@@ -221,8 +223,7 @@ class Books(BooksView):
             self._enter(booking, EXTERNAL, fill)
         noted.transferred += transferred
         account.reconciliation, account.cash = noted, adopted.cash
-        account.peak_equity += transferred
-        account.day_start_equity += transferred
+        shift(account, transferred)
         return [*(booking.event() for booking in bookings.values()), *restrictions]
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
@@ -233,20 +234,15 @@ class Books(BooksView):
             self._pause(OPERATOR, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             self.account.run_freely()
+            begin_anew(self)
+
+    def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
+        self.account.end_pause(event.code)
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
-            self._measure(record.at)
-
-    def _measure(self, at: int) -> None:
-        account, equity, day = self.account, self.equity(), at // DAY
-        peak = max(account.peak_equity, equity)
-        lost = drawdown_from(peak, equity)
-        # in place
-        account.peak_equity, account.max_drawdown = peak, max(account.max_drawdown, lost)
-        if day != account.day:
-            account.day, account.day_start_equity = day, equity
+            measure(self, record.at, reads=event.name == RISK_TIMER)
 
     # --- working it out --------------------------------------------------------------------------------
 
@@ -374,6 +370,7 @@ class Books(BooksView):
         return copy(
             account,
             reconciliation=known.copy() if known is not None else None,
+            readings=self._readings(),
             positions=dict(account.positions),
             pauses=dict(account.pauses),
             funded_until=dict(account.funded_until),
@@ -385,6 +382,14 @@ class Books(BooksView):
             finished=[_copied(self._orders[i]) for i in self._finished],
             marks=dict(sorted(marks.items())),
         )
+
+    def _readings(self) -> Readings | None:
+        """With the symbols that have a price which no reading has seen."""
+        known = self.account.readings
+        unread = tuple(sorted(s for s in {*self.last, *self._unread} if self.has_new_price(s)))
+        if known is None and not unread:
+            return None
+        return msgspec.structs.replace(known or readings_of(self.account), unread=unread)
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
@@ -417,6 +422,7 @@ _folds(Books.on_fill, OrderFilled)
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_risk, LimitBreached)
+_folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)

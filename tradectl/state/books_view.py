@@ -34,6 +34,8 @@ class BooksView:
         self.account = account
         self.instruments = instruments or Instruments()
         self.last: dict[str, MarketDataEvent] = {}
+        self._read: dict[str, MarketDataEvent] = {}
+        self._unread = set(account.readings.unread if account.readings is not None else ())
         self._orders: dict[str, Order] = {}
         self._working: dict[str, dict[str, Order]] = {}
         self._finished: deque[str] = deque()
@@ -67,6 +69,34 @@ class BooksView:
     @property
     def day_start_equity(self) -> Decimal:
         return self.account.day_start_equity
+
+    @property
+    def limit_peak(self) -> Decimal:
+        known = self.account.readings
+        return self.account.peak_equity if known is None else known.peak
+
+    def confirmed_equity(self) -> Decimal | None:
+        if not self.positions():
+            return self.account.cash
+        known = self.account.readings
+        return None if known is None else known.fell_to()
+
+    def paused_at(self, cause: str) -> int | None:
+        pause = self.account.pauses.get(cause)
+        return None if pause is None else pause.since
+
+    def has_new_price(self, symbol: str) -> bool:
+        """A price has come since the last reading of equity."""
+        tick = self.last.get(symbol)
+        return symbol in self._unread if tick is None else tick is not self._read.get(symbol)
+
+    def prices_were_read(self) -> None:
+        """Those of what is held."""
+        for position in self.positions():
+            symbol = position.symbol
+            self._unread.discard(symbol)
+            if symbol in self.last:
+                self._read[symbol] = self.last[symbol]
 
     def instrument(self, symbol: str) -> Instrument:
         return self.instruments[symbol]
@@ -119,11 +149,13 @@ class BooksView:
     def value_of(self, position: Position) -> Decimal:
         """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
         mark = self.mark(position.symbol)
-        if mark is None:
-            mark = position.entry_price
+        return self.worth_at(position, position.entry_price if mark is None else mark)
+
+    def worth_at(self, position: Position, price: Decimal) -> Decimal:
+        """The same at a `price`."""
         if self.instruments[position.symbol].can_short:
-            return position.unrealized(mark)
-        return position.quantity * mark
+            return position.unrealized(price)
+        return position.quantity * price
 
     def equity(self) -> Decimal:
         return self.account.cash + sum((self.value_of(p) for p in self.positions()), ZERO)
@@ -154,7 +186,7 @@ class BooksView:
         return self.margin().initial()
 
     def drawdown(self) -> Decimal:
-        """Share lost since the highest equity seen, 0 to 1."""
+        """Share lost since the peak that limits measure from, 0 to 1."""
         return drawdown_from(self.account.peak_equity, self.equity())
 
     def max_drawdown(self) -> Decimal:
@@ -166,7 +198,8 @@ class BooksView:
         Equity is measured at every risk check since the account was opened, at the end of each run, and
         now. Peaks move with money that is put in or taken out.
         """
-        return max(self.account.max_drawdown, self.drawdown())
+        now = drawdown_from(self.account.high_water, self.equity())
+        return max(self.account.max_drawdown, now)
 
 
 __all__ = ["BooksView", "drawdown_from"]

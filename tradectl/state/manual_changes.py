@@ -17,6 +17,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO, is_sane, plain
 from tradectl.domain.positions import Position
 from tradectl.state.account import Account, StrategyTotals
+from tradectl.state.baselines import shift
 from tradectl.state.books import Books
 
 MANUAL = "manual"
@@ -73,8 +74,7 @@ def json_ready(name: str, value: object) -> Any:
 def _invest(account: Account, amount: Decimal) -> None:
     """What losses are measured from moves with what is put in."""
     account.initial_cash += amount
-    account.peak_equity += amount
-    account.day_start_equity += amount
+    shift(account, amount)
 
 
 def _attribute(account: Account, position: Position) -> None:

@@ -29,6 +29,7 @@ from tradectl.domain.events import (
     OrderInitialized,
     OrderOutcomeLost,
     OrderRejected,
+    PauseEnded,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
@@ -60,6 +61,7 @@ class LineLog:
             OrderOutcomeLost: _execution,
             CancelRequested: _cancel,
             LimitBreached: _risk,
+            PauseEnded: _pause_ended,
             SymbolRestricted: _restriction,
             CommandReceived: _command,
             EmergencyStopReceived: _command,
@@ -161,6 +163,10 @@ def _risk(event: LimitBreached) -> str:
     where = f" {harmless(event.symbol)}" if event.symbol else ""
     what = f"{harmless(event.code)}{where}: {harmless(event.message)}{_against(event)}"
     return f"RISK {harmless(event.action)} {what}"
+
+
+def _pause_ended(event: PauseEnded) -> str:
+    return f"RISK pause ended {harmless(event.code)}: {harmless(event.message)}"
 
 
 def _restriction(event: SymbolRestricted) -> str:

@@ -1,0 +1,282 @@
+"""What a limit may act upon: one wild print is no loss, and limits begin anew at the present equity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fixtures.books import CASH, PERP, SPOT, Ledger, tick
+from tradectl.domain.events import Command, CommandReceived, TimerFired
+from tradectl.domain.states import TradingState
+from tradectl.domain.time import DAY, SECOND
+from tradectl.risk.engine import RiskEngine
+from tradectl.risk.limits import RiskLimits
+from tradectl.state.account import Account
+from tradectl.state.baselines import shift
+
+D = Decimal
+RISK_CHECK = TimerFired(name="risk")
+RESUME = CommandReceived(command=Command.RESUME)
+
+
+class Reviewed:
+    """A ledger that risk reviews: what it finds is booked at once, as in a step."""
+
+    def __init__(self, ledger: Ledger | None = None, limits: RiskLimits | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.risk = RiskEngine(limits or RiskLimits())
+        self.said: list[str] = []
+
+    @property
+    def account(self) -> Account:
+        return self.ledger.books.account
+
+    def prints(
+        self, prices: Iterable[object], symbol: str = SPOT, every: int = 60 * SECOND
+    ) -> None:
+        """A review after each."""
+        for price in prices:
+            self.ledger.tell(tick(str(price), symbol))
+            self.review(every)
+
+    def review(self, after: int = 60 * SECOND) -> None:
+        self.ledger.at += after
+        self.ledger.tell(RISK_CHECK)
+        books, at = self.ledger.books, self.ledger.at
+        ended, breaches = self.risk.ended_pauses(books, at), self.risk.review(books, at)
+        self.ledger.tell(*ended, *breaches)
+        self.said += [f"{each.code} over" for each in ended]
+        self.said += [f"{each.code} {each.action}" for each in breaches]
+
+    @property
+    def state(self) -> TradingState:
+        return self.account.trading_state
+
+    def resume(self) -> None:
+        self.ledger.tell(RESUME)
+        self.risk.begin_anew()
+
+
+def all_in(limits: RiskLimits | None = None, side: str = "buy", symbol: str = SPOT) -> Reviewed:
+    """100 coins at 100, of a cash of 10,000."""
+    reviewed = Reviewed(limits=limits)
+    reviewed.ledger.trade("o1", f"{side} 100@100", symbol)
+    reviewed.prints([100, 100], symbol)
+    return reviewed
+
+
+@pytest.mark.parametrize("bad", ["10", "1000", "1", "60", "160"])
+@pytest.mark.parametrize(("side", "symbol"), [("buy", SPOT), ("buy", PERP), ("sell", PERP)])
+def test_one_wild_print_neither_pauses_nor_halts(bad: str, side: str, symbol: str) -> None:
+    reviewed = all_in(side=side, symbol=symbol)
+    reviewed.prints([bad, 100, 100, 101, 100], symbol)
+    assert reviewed.state is TradingState.RUNNING
+    assert {each for each in reviewed.said if "alert" not in each} == set()
+    assert reviewed.ledger.books.limit_peak <= CASH + 100
+
+
+def test_the_same_print_read_again_confirms_nothing() -> None:
+    reviewed = all_in()
+    reviewed.prints([50])
+    for _ in range(10):
+        reviewed.review()
+    assert reviewed.state is TradingState.RUNNING
+    reviewed.prints([50])
+    assert reviewed.state is not TradingState.RUNNING
+
+
+def test_prints_of_another_symbol_confirm_nothing() -> None:
+    reviewed = all_in()
+    reviewed.ledger.trade("o2", "buy 1@10", PERP)
+    reviewed.prints([10, 10], PERP)
+    reviewed.prints([50])
+    reviewed.prints([10, 11, 10, 9], PERP)
+    assert reviewed.state is TradingState.RUNNING
+    reviewed.prints([51])
+    assert reviewed.state is not TradingState.RUNNING
+
+
+@pytest.mark.parametrize(("every", "halts_at"), [(SECOND, 2), (SECOND // 2, 3), (1, 3)])
+def test_two_readings_a_second_apart_or_three_running(every: int, halts_at: int) -> None:
+    reviewed = all_in()
+    states = []
+    for price in (80, 81, 80):
+        reviewed.prints([price], every=every)
+        states.append(reviewed.state)
+    running = halts_at - 1
+    assert states[:running] == [TradingState.RUNNING] * running
+    assert states[running] is not TradingState.RUNNING
+
+
+def test_an_account_without_positions_needs_no_second_look() -> None:
+    reviewed = Reviewed()
+    reviewed.ledger.trade("o1", "buy 100@100").trade("o2", "sell 100@80")
+    reviewed.review()
+    assert reviewed.state is not TradingState.RUNNING
+
+
+def test_readings_survive_a_snapshot_to_the_letter() -> None:
+    """Wherever the snapshot is taken, between a price and its reading too."""
+    prices = ["100", "80", None, "81", None, None, "130", "70", "70"]
+    for cut in range(len(prices)):
+        one, other = all_in(), all_in()
+        for number, price in enumerate(prices):
+            if number == cut:
+                ledger = Ledger(Account.load(other.ledger.books.snapshot().dump()))
+                ledger.at = other.ledger.at
+                other.ledger = ledger
+            for each in (one, other):
+                if price is not None:
+                    each.ledger.tell(tick(price))
+                if number == cut:
+                    continue  # the price is there, and nobody has read it yet
+                each.review()
+        assert one.ledger.books.snapshot() == other.ledger.books.snapshot()
+
+
+def test_a_pause_by_the_day_is_over_with_the_day() -> None:
+    reviewed = all_in(
+        RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+    )
+    reviewed.ledger.at = DAY * 100 + 1
+    reviewed.prints([100, 89, 89])
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS"]
+    reviewed.ledger.at = DAY * 101 - 61 * SECOND
+    reviewed.review()
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS"]
+    reviewed.review(61 * SECOND)
+    assert reviewed.account.pauses == {}
+    assert reviewed.ledger.books.day_start_equity == 8_900
+    reviewed.prints([89, 80, 79])
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS"]
+    assert [each for each in reviewed.said if "alert" not in each] == [
+        "DAILY_LOSS pause", "DAILY_LOSS over", "DAILY_LOSS pause",
+    ]  # fmt: skip
+
+
+def test_midnight_lifts_its_own_cause_alone() -> None:
+    reviewed = all_in(RiskLimits(daily_loss_halt_pct=None, drawdown_halt_pct=None))
+    reviewed.ledger.at = DAY * 100 + 1
+    reviewed.prints([100, 79, 79])
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS", "DRAWDOWN"]
+    reviewed.ledger.at = DAY * 101
+    reviewed.review()
+    assert [*reviewed.account.pauses] == ["DRAWDOWN"]
+    assert reviewed.state is TradingState.PAUSED
+    assert reviewed.account.trading_state_reason.startswith("DRAWDOWN")
+
+
+def test_a_daily_pause_may_last_until_resume() -> None:
+    limits = RiskLimits(
+        daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None,
+        daily_pause_ends="resume",
+    )  # fmt: skip
+    reviewed = all_in(limits)
+    reviewed.ledger.at = DAY * 100 + 1
+    reviewed.prints([100, 89, 89])
+    reviewed.ledger.at = DAY * 102
+    reviewed.review()
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS"]
+
+
+def test_after_resume_limits_measure_from_now_and_the_maximum_drawdown_stays() -> None:
+    reviewed = all_in(RiskLimits(daily_loss_halt_pct=None, drawdown_halt_pct=None))
+    reviewed.prints([79, 79])
+    books = reviewed.ledger.books
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS", "DRAWDOWN"]
+    reviewed.resume()
+    assert reviewed.state is TradingState.RUNNING
+    assert books.limit_peak == books.peak_equity == books.day_start_equity == 7_900
+    reviewed.prints([79, 78, 79, 79])
+    assert reviewed.state is TradingState.RUNNING
+    assert books.max_drawdown() == D("0.22")
+    reviewed.prints([63, 63])
+    assert [*reviewed.account.pauses] == ["DAILY_LOSS", "DRAWDOWN"]
+    assert books.max_drawdown() == D("0.37")
+
+
+def test_a_resume_when_nothing_is_paused_moves_no_limit() -> None:
+    reviewed = all_in()
+    reviewed.prints([95, 95])
+    reviewed.resume()
+    assert reviewed.ledger.books.limit_peak == CASH
+
+
+@pytest.mark.parametrize("bad", ["250", "40"])
+def test_a_day_that_begins_with_a_wild_print_is_put_right_by_the_next(bad: str) -> None:
+    reviewed = all_in()
+    reviewed.ledger.at = DAY * 100 - 60 * SECOND
+    reviewed.prints([bad])
+    assert reviewed.account.day == 100
+    reviewed.prints([100, 100, 100])
+    assert reviewed.ledger.books.day_start_equity == CASH
+    assert reviewed.state is TradingState.RUNNING
+
+
+@pytest.mark.parametrize("bad", ["250", "40"])
+def test_so_are_limits_that_begin_anew_at_one(bad: str) -> None:
+    reviewed = all_in(RiskLimits(daily_loss_halt_pct=None, drawdown_halt_pct=None))
+    reviewed.prints([79, 79, bad])
+    reviewed.resume()
+    reviewed.prints([79, 79, 79])
+    assert reviewed.ledger.books.limit_peak == reviewed.ledger.books.day_start_equity == 7_900
+    assert reviewed.state is TradingState.RUNNING
+
+
+def test_money_that_is_put_in_or_taken_out_is_neither_a_gain_nor_a_loss() -> None:
+    reviewed = all_in()
+    for amount in (D(50_000), D(-55_000)):
+        reviewed.account.cash += amount
+        shift(reviewed.account, amount)
+        reviewed.prints([100, 100, 100])
+    books = reviewed.ledger.books
+    assert books.limit_peak == books.day_start_equity == books.peak_equity == books.equity()
+    assert books.max_drawdown() == 0
+    assert {each for each in reviewed.said if each.startswith("D")} == set()
+
+
+# --- whatever the prices ----------------------------------------------------------------------------
+
+steps = st.lists(st.integers(-4, 4), min_size=2, max_size=30)
+wild = st.sampled_from(["0.1", "0.5", "0.7", "0.85", "1.2", "1.5", "3", "9"]).map(D)
+
+
+@given(
+    st.sampled_from([("buy", SPOT), ("buy", PERP), ("sell", PERP)]),
+    steps,
+    st.lists(st.booleans(), min_size=30, max_size=30),
+    st.integers(0, 29),
+    wild,
+    st.sampled_from([1, SECOND // 2, SECOND, 60 * SECOND, DAY // 5]),
+)
+def test_one_bad_print_anywhere_never_changes_what_trading_may_do(
+    held: tuple[str, str],
+    moves: list[int],
+    reviewed_then: list[bool],
+    at: int,
+    factor: D,
+    every: int,
+) -> None:
+    side, symbol = held
+    limits = RiskLimits(
+        daily_loss_alert_pct=None, daily_loss_pause_pct=D(15), daily_loss_halt_pct=None,
+        drawdown_alert_pct=None, drawdown_pause_pct=D(15), drawdown_halt_pct=None,
+    )  # fmt: skip
+    prices = [D(100)]
+    for move in moves:
+        prices.append(min(D(105), max(D(95), prices[-1] + move)))  # never a loss of 15 %
+    reviewed = all_in(limits, side, symbol)
+    for number, price in enumerate(prices):
+        if number == at % len(prices):
+            reviewed.prints([price * factor], symbol, every)
+        reviewed.ledger.tell(tick(str(price), symbol))
+        if reviewed_then[number % 30]:
+            reviewed.review(every)
+    reviewed.review(every)
+    assert reviewed.state is TradingState.RUNNING
+    assert {each for each in reviewed.said if "alert" not in each} == set()
+    assert reviewed.ledger.books.limit_peak <= CASH + 500

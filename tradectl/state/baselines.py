@@ -1,0 +1,100 @@
+"""What losses are measured from: equity when it was highest, and at the start of the day.
+
+Equity is measured at every risk check. The highest since the account was opened (`high_water`) is what
+the maximum drawdown is measured from, and nothing resets it. Limits have a peak and a day's start of
+their own: they begin anew when an operator lets trading go on. Money put in or taken out moves them all.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from tradectl.domain.time import DAY
+from tradectl.state.account import Account
+from tradectl.state.books_view import BooksView, drawdown_from
+from tradectl.state.readings import Reading, Readings, middle, prices_read
+
+
+def measure(books: BooksView, at: int, *, reads: bool) -> None:
+    """At a risk check (it `reads`), or as a run ends; `at` is ns UTC."""
+    account, equity, day = books.account, books.equity(), at // DAY
+    high_water, before = max(account.high_water, equity), readings_of(account)
+    after = _read(books, before, at, equity) if reads else before
+    has_read = after is not before
+    day_start, peak = account.day_start_equity, max(account.peak_equity, equity)
+    if before.start is not None and after.start is None:  # what began between two readings
+        day_start = middle(before.start, day_start, equity)
+        if before.limits_began:
+            peak = max(middle(before.start, account.peak_equity, equity), equity)
+    if day != account.day:
+        day_start, after = (
+            equity,
+            replace(after, start=_before_now(books, before, has_read=has_read)),
+        )
+    # in place
+    account.high_water, account.peak_equity = high_water, peak
+    account.max_drawdown = max(account.max_drawdown, drawdown_from(high_water, equity))
+    account.day, account.day_start_equity = day, day_start
+    account.readings = after
+    if has_read:
+        books.prices_were_read()
+
+
+def begin_anew(books: BooksView) -> None:
+    """Limits measure from the present equity on: an operator lets trading go on."""
+    account, equity = books.account, books.equity()
+    before = readings_of(account)
+    start = _before_now(books, before, has_read=False)
+    # in place
+    account.peak_equity = account.day_start_equity = equity
+    account.readings = replace(before, peak=equity, start=start, limits_began=start is not None)
+
+
+def shift(account: Account, amount: Decimal) -> None:
+    """Money was put in, or (below zero) taken out."""
+    account.high_water += amount
+    account.peak_equity += amount
+    account.day_start_equity += amount
+    if account.readings is not None:
+        account.readings = account.readings.shifted(amount)
+
+
+def readings_of(account: Account) -> Readings:
+    return account.readings or Readings(peak=account.peak_equity)
+
+
+def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readings:
+    """The readings after this check: the same where it found no new price."""
+    held = books.positions()
+    if not held:
+        return _without_prices(before, at, equity)
+    if not any(books.has_new_price(position.symbol) for position in held):
+        return before
+    prices = prices_read(before.prices, held, books.mark, books.has_new_price)
+    best = worst = books.cash
+    for position in held:
+        worth = [books.worth_at(position, price) for price in prices[position.symbol]]
+        best, worst = best + max(worth), worst + min(worth)
+    if before.start is not None:
+        began = {"peak": middle(before.start, before.peak, equity)} if before.limits_began else {}
+        before = replace(before, start=None, limits_began=False, **began)
+    return before.taken(Reading(at, equity, best, worst), prices)
+
+
+def _without_prices(before: Readings, at: int, equity: Decimal) -> Readings:
+    """Nothing is held: equity is cash, and no price can be wrong."""
+    if len(before.newest) == 1 and before.newest[0].equity == equity and before.start is None:
+        return before
+    return Readings((Reading(at, equity, equity, equity),), peak=max(before.peak, equity))
+
+
+def _before_now(books: BooksView, before: Readings, *, has_read: bool) -> Decimal | None:
+    """The equity that was read before the prices of now; None where there was none, or none is needed."""
+    held = books.positions()
+    if not held:
+        return None
+    is_new = has_read or any(books.has_new_price(p.symbol) for p in held)
+    read = before.newest if is_new else before.newest[:-1]
+    return read[-1].equity if read else None

@@ -1,0 +1,121 @@
+"""Readings of equity: what a loss limit may act upon.
+
+A print can be wrong, and an account that is paused or halted stays so. So the price of one print is no
+loss yet. A *reading* is a risk check at a new price of what is held. Three readings running, or two that
+are a second apart, agree on how far equity fell: to the highest of them. That holds for the last price of
+each symbol too: as long as no other came after it, the one before it counts, if that was the better one.
+A check that finds no new price reads nothing. An account without positions needs no price: what it has
+lost is lost.
+
+The peak that limits measure from is agreed on in the same way, and the start of a day, or of limits that
+were begun anew, is put right by the next reading where it was a lone spike.
+
+    readings   100   31   99    nothing has fallen: 31 was read once
+               100   31   30    fell to 31, if the two are a second apart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tradectl.domain.money import ZERO
+from tradectl.domain.positions import Position
+from tradectl.domain.time import SECOND
+
+KEPT = 3
+AGREE_AFTER = SECOND
+
+
+class Reading(Struct, frozen=True):
+    """Equity at `at` (ns UTC); `best` and `worst` with the last price or the one before it of each
+    symbol, whichever is better or worse for the account."""
+
+    at: int
+    equity: Decimal
+    best: Decimal
+    worst: Decimal
+
+
+class Readings(Struct, frozen=True, omit_defaults=True):
+    """The newest three, oldest first; of what is held the price before the last one that was read, and
+    that one. `unread` symbols had a new price since. `start` is the equity read before a day, or limits,
+    began: until the next reading it stands beside what they began with."""
+
+    newest: tuple[Reading, ...] = ()
+    prices: dict[str, tuple[Decimal, Decimal]] = {}
+    unread: tuple[str, ...] = ()
+    peak: Decimal = ZERO
+    start: Decimal | None = None
+    limits_began: bool = False
+
+    def taken(self, reading: Reading, prices: Mapping[str, tuple[Decimal, Decimal]]) -> Readings:
+        """With one more."""
+        after = replace(
+            self, newest=(*self.newest, reading)[-KEPT:], prices=dict(prices), unread=()
+        )
+        rose = after.rose_to()
+        return after if rose is None or rose <= self.peak else replace(after, peak=rose)
+
+    def fell_to(self) -> Decimal | None:
+        """The equity that readings agree it has fallen to, if they do."""
+        return self._agreed(max, lambda reading: reading.best)
+
+    def rose_to(self) -> Decimal | None:
+        return self._agreed(min, lambda reading: reading.worst)
+
+    def _agreed(
+        self,
+        of: Callable[[Iterable[Decimal]], Decimal],
+        surely: Callable[[Reading], Decimal],
+    ) -> Decimal | None:
+        read = self.newest
+        if len(read) < 2:
+            return None
+        pair = read[-2:]
+        running = pair if pair[1].at - pair[0].at >= AGREE_AFTER else read
+        if running is read and len(read) < KEPT:
+            return None
+        return of([*(reading.equity for reading in running), surely(read[-1])])
+
+    def shifted(self, amount: Decimal) -> Readings:
+        """Money was put in, or taken out: it is neither a gain nor a loss."""
+        return replace(
+            self,
+            newest=tuple(
+                Reading(r.at, r.equity + amount, r.best + amount, r.worst + amount)
+                for r in self.newest
+            ),
+            peak=self.peak + amount,
+            start=None if self.start is None else self.start + amount,
+        )
+
+
+def middle(one: Decimal, other: Decimal, third: Decimal) -> Decimal:
+    return sorted((one, other, third))[1]
+
+
+def prices_read(
+    before: Mapping[str, tuple[Decimal, Decimal]],
+    held: Iterable[Position],
+    mark: Callable[[str], Decimal | None],
+    is_new: Callable[[str], bool],
+) -> dict[str, tuple[Decimal, Decimal]]:
+    """Of each position the price before the last one, and the last one. What was paid for it stands for
+    the price before the first."""
+    read: dict[str, tuple[Decimal, Decimal]] = {}
+    for position in held:
+        symbol = position.symbol
+        known = before.get(symbol)
+        if known is not None and not is_new(symbol):
+            read[symbol] = known
+        else:
+            paid = position.entry_price
+            read[symbol] = (known[1] if known is not None else paid, mark(symbol) or paid)
+    return read
+
+
+__all__ = ["Reading", "Readings", "middle", "prices_read"]
