@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.command import Running, journals, records_of, running, tradectl
-from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
+from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
 from tradectl.domain.events import Command, CommandReceived, OrderApproved, OrderInitialized
 from tradectl.domain.money import Side
 from tradectl.state.directory import StateDir
@@ -100,10 +100,9 @@ def test_a_signal_ends_a_run_in_good_order(
 
 
 def test_a_second_run_is_refused_and_the_first_is_not_disturbed(
-    chatting: Running, folder: Path, tmp_path: Path
+    chatting: Running, folder: Path
 ) -> None:
-    data = trades(tmp_path / "a.csv", {"BTCUSDT": waves(100)})
-    for words in ((), ("--fresh",), ("--data", data)):
+    for words in ((), ("--fresh",)):
         second = tradectl(folder, "run", "--headless", *words)
         assert second.code == ALREADY_RUNNING
         assert f"process {chatting.process.pid}" in second.complaint()

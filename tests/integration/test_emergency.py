@@ -32,7 +32,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.documents import as_json
 from tests.fixtures.journal import write_unversioned
-from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, trades, waves, written
+from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
 from tradectl.domain.states import AlertSeverity, AlertStatus
@@ -209,17 +209,6 @@ def test_latency_and_thin_markets_do_not_delay_the_closing(tmp_path: Path, folde
         run.line(" FILL ")
         run.send(signal.SIGSTOP)
         _, receipt = emergency_stop(folder, *SOONER)
-    is_holding(folder, receipt)
-
-
-def test_the_account_of_a_recording_is_closed_as_well(tmp_path: Path, folder: Path) -> None:
-    data = trades(tmp_path / "a.csv", {"BTCUSDT": waves(2000)})
-    words = ("-c", written(tmp_path, Character.KEEN), "--data", data, "--speed", "1")
-    with running(folder, *words) as run:
-        run.line(" FILL ")
-        run.send(signal.SIGSTOP)
-        _, receipt = emergency_stop(folder, *SOONER)
-    assert receipt["closed"] == ["BTCUSDT"]
     is_holding(folder, receipt)
 
 

@@ -90,6 +90,7 @@ def test_open_orders_are_told_while_they_work() -> None:
         "client_order_id": client_order_id(ledger.books.account.account_id, "o1"),
         "venue_order_id": "v1",
         "account_id": ledger.books.account.account_id,
+        "run_id": "o1",
         "symbol": SPOT,
         "side": "buy",
         "type": "market",

@@ -32,6 +32,15 @@ StateDirOption = Annotated[
         show_default=False,
     ),
 ]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="Of this run, by the beginning of its id; not of the account.",
+        metavar="<id>",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")
 ]

@@ -55,13 +55,14 @@ class PositionRow(Struct, kw_only=True, frozen=True):
 
 
 class OrderRow(Struct, kw_only=True, frozen=True):
-    """An order, working or over. `client_order_id` is its name at the exchange, `venue_order_id` the
-    exchange's own name for it; `reason` says why it ended where there is a reason."""
+    """An order, working or over, that run `run_id` made. `client_order_id` is its name at the exchange,
+    `venue_order_id` the exchange's own; `reason` says why it ended where there is a reason."""
 
     order_id: str
     client_order_id: str
     venue_order_id: str
     account_id: str
+    run_id: str
     symbol: str
     side: Side
     type: OrderType
@@ -80,12 +81,14 @@ class OrderRow(Struct, kw_only=True, frozen=True):
 
 
 class FillRow(Struct, kw_only=True, frozen=True):
-    """`fee` is in `fee_currency`; `fee_value` is what it was worth in the account's currency."""
+    """As run `run_id` booked it. `fee` is in `fee_currency`; `fee_value` is what it was worth in the
+    account's currency."""
 
     trade_id: str
     order_id: str
     client_order_id: str
     account_id: str
+    run_id: str
     symbol: str
     side: Side
     quantity: Amount

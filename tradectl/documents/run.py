@@ -181,12 +181,14 @@ class Summary(Struct, kw_only=True, frozen=True):
 
 
 class RunRecord(Struct, kw_only=True, frozen=True):
-    """A run as the database has it; `pnl` (net of fees) and `max_drawdown_pct` are the account's at its
-    end, `run_orders`, `run_fills` and `run_pnl` what this run added. `ended_at` is null while it runs,
-    and after a crash until the next run."""
+    """A run as the database has it; `account_kind` is paper, live or recorded (an account of its own).
+    `pnl` (net of fees) and `max_drawdown_pct` are the account's at its end, `run_orders`, `run_fills` and
+    `run_pnl` what this run added. `ended_at` is null while it runs, and after a crash until the account's
+    next run."""
 
     run_id: str
     account_id: str
+    account_kind: str
     mode: str
     source: str
     started_at: Time

@@ -200,6 +200,11 @@ def client_order_id(account_id: str, order_id: str) -> str:
     return order_tag(account_id) + _digest(order_id)[:13]
 
 
+def run_of(order_id: str) -> str:
+    """The run that made the order: ids are made of (run, seq, n)."""
+    return order_id.rsplit("-", 2)[0]
+
+
 def _digest(text: str) -> str:
     """The first 16 characters (80 bits) of a SHA-256, in base 32."""
     return base64.b32encode(hashlib.sha256(text.encode()).digest()[:10]).decode().lower()

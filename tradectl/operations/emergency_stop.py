@@ -28,7 +28,6 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
-from tradectl.journal.reader import NotBegun, read_header
 from tradectl.operations.emergency_alert import leave_alert
 from tradectl.recovery.recovery import (
     CONTINUED,
@@ -92,7 +91,7 @@ class EmergencyStop:
         method = "direct" if report is None else "control"
         if report is None:
             killed = self._end_the_process()
-            report = self._directly(killed)
+            report = self._directly()
         else:
             report = self._and_other_accounts(report)
         errors = [error for error in (not_latched, report.error) if error]
@@ -152,7 +151,7 @@ class EmergencyStop:
         run has ended."""
         try:
             done = done.with_other(self._missing(but=done.journal))
-            paths = [p for p in _journals_to_finish(self._dir, None) if p.name != done.journal]
+            paths = [p for p in _journals_to_finish(self._dir) if p.name != done.journal]
             paths = [path for path in paths if self._is_unfinished(path)]
             self._wait_for_the_end(self._deadline if paths else 0.0)
             for path in paths:
@@ -197,13 +196,13 @@ class EmergencyStop:
         while self._dir.owner() is not None and self._clock.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _directly(self, killed: int | None) -> StopReport:
-        """Finish the job of the process that was ended, and of every account that goes on."""
+    def _directly(self) -> StopReport:
+        """Finish the job for every account that goes on; the process that was ended had one of them."""
         done = StopReport()
         try:
             done = self._missing()
             with self._dir.owned():
-                for path in _journals_to_finish(self._dir, killed):
+                for path in _journals_to_finish(self._dir):
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so, and what may be left
             done = done.with_other(_failed(self._dir, error))
@@ -267,15 +266,13 @@ def _is_stopped(process: int) -> bool:
     return stat.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
 
 
-def _journals_to_finish(state_dir: StateDir, killed: int | None) -> list[Path]:
-    """That of the process that was ended, and the newest of each account that goes on: a run on paper
-    does not see what a live one before it left at an exchange. What came before a missing one is passed
-    over: it is not where the account stands."""
+def _journals_to_finish(state_dir: StateDir) -> list[Path]:
+    """The newest of each account that goes on: a run on paper does not see what a live one before it left
+    at an exchange. What came before a missing one is passed over: it is not where the account stands.
+    Recorded data is nobody's account: its runs go on, and leave nothing to be finished."""
     lost = {run.account_kind for run in _runs_without_journal(state_dir)}
     found = [last_journal(state_dir, kind) for kind in CONTINUED if kind not in lost]
-    if killed:
-        found.append(_journal_of_the_killed(state_dir, lost))
-    return [*dict.fromkeys(path for path in found if path is not None)]
+    return [path for path in found if path is not None]
 
 
 def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
@@ -289,14 +286,6 @@ def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
             if not state_dir.journal_files():
                 raise
     return [run for run in found if run is not None]
-
-
-def _journal_of_the_killed(state_dir: StateDir, lost: set[str]) -> Path | None:
-    """The newest journal; one that was killed before its header was whole has not traded yet."""
-    for path in reversed(state_dir.journal_files()):
-        with contextlib.suppress(NotBegun):
-            return path if read_header(path).account not in lost else None
-    return None
 
 
 def _failed(

@@ -6,6 +6,7 @@ Plain and quick to import: this is what `status` waits for.
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -15,6 +16,8 @@ from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
 from tradectl.domain.errors import NotRunning, StateError, UsageError
 from tradectl.domain.states import ComponentStatus
+from tradectl.domain.text import harmless
+from tradectl.journal.run_lock import goes_on
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun, change_alert
 
@@ -22,11 +25,13 @@ ANSWER_S = 2.0
 
 
 class Inspector:
-    """Answers for the account in `state_dir`. Nothing is created by asking."""
+    """Answers for the account in `state_dir`, or for one of its runs: that whose id begins with `run`.
+    Nothing is created by asking."""
 
-    def __init__(self, state_dir: StateDir) -> None:
+    def __init__(self, state_dir: StateDir, run: str | None = None) -> None:
         state_dir.check()
         self._dir = state_dir
+        self._beginning = run
         self._database = StateReader(state_dir.db)
 
     @property
@@ -41,8 +46,8 @@ class Inspector:
 
     def missing_journal(self) -> str:
         """Why what is shown cannot be traded on: the last run has no journal any more. Else empty."""
-        run = self._reader.last_run()
-        path = self._dir.journals / f"{run.run_id}.jsonl" if run is not None else None
+        run = self._reader.last_run() if self._beginning is None else None
+        path = self._journal(run) if run is not None else None
         if path is None or (path.is_file() and path.stat().st_size):
             return ""
         return (
@@ -51,10 +56,32 @@ class Inspector:
         )
 
     def status(self) -> Status:
-        """Live from the running process, else the last one stored."""
+        """Live from the running process, else the last one stored. Raises UsageError for no such run."""
+        wanted = self._one_run() if self._beginning is not None else None
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
-            return ask(self._dir.socket, "status", Status, timeout=ANSWER_S)
-        return self._stored_status()
+            status = ask(self._dir.socket, "status", Status, timeout=ANSWER_S)
+            if wanted is None or wanted.run_id == status.run_id:
+                return status
+        return self._stored_status() if wanted is None else self._status_of(wanted)
+
+    def _status_of(self, run: StoredRun) -> Status:
+        """As that run left it, or stored it last."""
+        status, is_running = run.status or Status(), goes_on(self._journal(run))
+        ended = "HALTED" if status.halt is not None else "STOPPED"
+        return replace(
+            status,
+            running=is_running,
+            state=status.state if is_running else ended,
+            components=status.components if is_running else _ended(status.components),
+            mode=run.mode,
+            source=run.source,
+            run_id=run.run_id,
+            account_id=run.account_id,
+            journal=run.journal,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            end_reason=run.end_reason or (None if is_running else "crashed"),
+        )
 
     def _stored_status(self) -> Status:
         run = self._reader.last_run()
@@ -80,17 +107,21 @@ class Inspector:
         )
 
     def orders(self, limit: int | None = None) -> list[OrderRow]:
+        if self._beginning is not None:
+            return self._reader.orders_of_run(self._flushed_run(), limit or -1)
         return self._reader.orders(self._account(), limit or -1)
 
     def fills(self, limit: int | None = None) -> list[FillRow]:
+        if self._beginning is not None:
+            return self._reader.fills_of_run(self._flushed_run(), limit or -1)
         return self._reader.fills(self._account(), limit or -1)
 
     def runs(self) -> list[RunRow]:
-        found = self._reader.runs()
-        is_owned = self._dir.owner() is not None
-        return [_run_row(run, is_running=is_owned and run is found[-1]) for run in found]
+        return [self._run_row(run) for run in self._reader.runs()]
 
     def alerts(self) -> list[AlertRow]:
+        if self._beginning is not None:
+            return self._reader.alerts_of_run(self._flushed_run())
         self._flush()
         return self._reader.alerts()
 
@@ -108,8 +139,38 @@ class Inspector:
         if not change_alert(self._dir.db, alert_id, status):
             raise unknown
 
+    def _one_run(self) -> StoredRun:
+        """Raises UsageError unless it is exactly one that was asked for."""
+        beginning = self._beginning or ""
+        found = self._reader.run_ids(beginning) if beginning.isprintable() else []
+        if len(found) > 1:
+            raise UsageError(
+                f"{len(found)} runs begin with {harmless(beginning, 40)!r}: one of them is {found[-1]}, "
+                "`tradectl runs` lists them"
+            )
+        run = self._reader.run(found[0]) if found else None
+        if run is None:
+            raise UsageError(f"no run begins with {harmless(beginning, 40)!r}: see `tradectl runs`")
+        return run
+
+    def _flushed_run(self) -> str:
+        """The id of the one asked for; the database is brought up to date first."""
+        run = self._one_run()
+        self._flush()
+        return run.run_id
+
+    def _journal(self, run: StoredRun) -> Path:
+        return self._dir.journals / f"{run.run_id}.jsonl"
+
+    def _run_row(self, run: StoredRun) -> RunRow:
+        clean = run.ended_at is not None and run.end_reason != "crashed"
+        recorded = {name: getattr(run, name) for name in RunRecord.__struct_fields__}
+        is_running = not clean and goes_on(self._journal(run))
+        status = "clean" if clean else "running" if is_running else "crashed"
+        return RunRow(**recorded, clean=clean, status=status)
+
     def _account(self) -> str:
-        """The account of the newest run; the database is brought up to date first."""
+        """The account of its newest run; the database is brought up to date first."""
         self._flush()
         run = self._reader.last_run()
         return run.account_id if run is not None else ""
@@ -127,10 +188,3 @@ def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:
         else replace(row, status=ComponentStatus.STOPPED)
         for name, row in components.items()
     }
-
-
-def _run_row(run: StoredRun, *, is_running: bool) -> RunRow:
-    clean = run.ended_at is not None and run.end_reason != "crashed"
-    recorded = {name: getattr(run, name) for name in RunRecord.__struct_fields__}
-    status = "clean" if clean else "running" if is_running else "crashed"
-    return RunRow(**recorded, clean=clean, status=status)

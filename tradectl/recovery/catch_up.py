@@ -20,6 +20,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.journal.reader import read_header
+from tradectl.journal.run_lock import goes_on
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -57,7 +58,7 @@ def _is_complete(run: StoredRun | None) -> bool:
 
 
 async def store_run(run: Recovered, store: Store, reader: StateReader, now: int) -> None:
-    """All of it, and last of all that it has ended: that makes it complete."""
+    """All of it, and last of all that it has ended, if it has: that makes it complete."""
     header, account = run.header, run.account
     known = reader.run(run.run_id)
     if known is None:
@@ -94,7 +95,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader, now: int)
         fills=run.fills,
     )
     await store.write(changes)
-    if run.footer is None:
-        await store.end_run(run.run_id, iso(now), "crashed")
-    else:
+    if run.footer is not None:
         await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
+    elif not goes_on(run.journal):
+        await store.end_run(run.run_id, iso(now), "crashed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from tradectl.domain.errors import StateError, TradectlError
+from tradectl.domain.errors import AlreadyRunning, StateError, TradectlError
 from tradectl.domain.text import harmless
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.recovery.catch_up import store_run
@@ -49,6 +49,24 @@ def _set_aside(state_dir: StateDir, damage: str, *, fresh: bool) -> str:
     return harmless(f"{state_dir.db} was damaged ({damage}) and is kept as {ASIDE}")
 
 
+async def rebuilt_for_guest(state_dir: StateDir, now: int) -> str:
+    """`rebuilt` by one that does not own the directory, and does for as long as this takes; whoever else
+    owns it has seen to it. Raises StateError."""
+    if _is_whole(state_dir):
+        return ""
+    with contextlib.suppress(AlreadyRunning), state_dir.owned():
+        return await rebuilt(state_dir, now)
+    return ""
+
+
+def _is_whole(state_dir: StateDir) -> bool:
+    with contextlib.suppress(StateError):  # whoever opens it is told
+        if damage_of(state_dir.db):
+            return False
+        return bool(StateReader(state_dir.db).run_ids() or not state_dir.journal_files())
+    return True
+
+
 async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
     """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
     had to be. Raises StateError."""
@@ -60,7 +78,7 @@ async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
         return ""
     said = _set_aside(state_dir, damage, fresh=fresh) if damage else ""
     reader = StateReader(state_dir.db)
-    if reader.last_run() is not None:
+    if reader.run_ids():
         return ""
     stored, unread = await _from_journals(state_dir, reader, now)
     if not stored + unread and not said:
@@ -95,4 +113,4 @@ async def _from_journals(state_dir: StateDir, reader: StateReader, now: int) -> 
     return stored, unread
 
 
-__all__ = ["rebuilt", "set_aside_if_damaged"]
+__all__ = ["rebuilt", "rebuilt_for_guest", "set_aside_if_damaged"]

@@ -28,7 +28,7 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.recovery.rebuild import rebuilt
+from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
@@ -64,6 +64,8 @@ class Screen(Protocol):
 
 async def trade(options: RunOptions, screen: Screen) -> Summary:
     """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
+    if options.data:
+        return await _trade_on_recorded_data(options, screen)
     state_dir = options.state_dir
     state_dir.check()
     _refuse_if_halted(state_dir)  # says so even while the process that was halted is still ending
@@ -72,13 +74,22 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         _refuse_if_halted(state_dir)
         rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
-        recovered = None if options.data or options.fresh else recover(state_dir, kind)
+        recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
         if options.on_exchange:
             return await _trade_on_exchange(options, recovered, screen, rebuilt_word)
         with _collect_garbage_rarely():
             return await TradingRun(options, recovered, rebuilt_word=rebuilt_word).execute(screen)
+
+
+async def _trade_on_recorded_data(options: RunOptions, screen: Screen) -> Summary:
+    """Beside whoever trades the account, and beside others like itself: nothing of the account is asked
+    for or touched, not its lock, its halt, its pause or its alerts."""
+    options.state_dir.create_folders()
+    rebuilt_word = await rebuilt_for_guest(options.state_dir, WallClock().wall())
+    with _collect_garbage_rarely():
+        return await TradingRun(options, None, rebuilt_word=rebuilt_word).execute(screen)
 
 
 async def _trade_on_exchange(
@@ -166,8 +177,9 @@ class TradingRun(Session):
         add("monitor", self.monitor)
         for name, component in self.system.components():
             add(name, component)
-        handlers = control_handlers(self, self.status, self.alerts, self.end)
-        add("control", ControlServer(self.state_dir.socket, handlers))
+        if not self.options.data:
+            handlers = control_handlers(self, self.status, self.alerts, self.end)
+            add("control", ControlServer(self.state_dir.socket, handlers))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
         elif isinstance(self.feed, LiveFeed):

@@ -21,14 +21,13 @@ from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
+from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
 
 Approve = Callable[["Venues", StateDir], Awaitable[None]]
 
-RECORDED_ACCOUNT = "recorded"
 FULL_SPEED_BATCH = 4096
 
 

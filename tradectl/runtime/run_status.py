@@ -168,7 +168,7 @@ class RunStatus:
         books = self._session.books
         order = books.order(event.order_id)
         fill = Fill(event, order.spec.strategy if order is not None else "", record.at)
-        return fill_row(fill, books.account.account_id)
+        return fill_row(fill, books.account.account_id, self._session.run_id)
 
     def _slippage(self) -> str:
         return str(self._session.system.execution.engine.slippage_bps())

@@ -17,6 +17,7 @@ from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
+from tradectl.journal.run_lock import RunLock
 from tradectl.journal.writer import Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import SHORT, changes
@@ -25,8 +26,9 @@ from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir, new_run_id
+from tradectl.state.latch import HaltInMemory, HaltSwitch
 from tradectl.state.manager import StateManager
-from tradectl.state.reader import StateReader
+from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
 from tradectl.state.status import paused
 from tradectl.state.store import RunBegun, Store
 from tradectl.system.trading_system import (
@@ -38,12 +40,14 @@ from tradectl.system.trading_system import (
 from tradectl.version import __version__
 
 RECORDED_FLUSH_S = 1.0
+SNAPSHOT_S = 60.0
 NO_LIMIT = 1 << 63
 
 
 class Session:
     """`source` is where prices come from, `account_kind` which later runs continue the account; `gateway`
-    makes the way to the exchange, which is the paper one without it."""
+    makes the way to the exchange, which is the paper one without it. One on recorded data has nothing of
+    the directory's account: its halt is its own, and it needs no lease."""
 
     def __init__(
         self,
@@ -70,15 +74,18 @@ class Session:
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
         self._header = self._make_header(account, account_kind)
         self._log: EventLog | None = None
+        self._lock: RunLock | None = None
         self._entered = False
+        is_recorded = account_kind == RECORDED_ACCOUNT
+        latch: HaltSwitch = HaltInMemory() if is_recorded else state_dir.latch
         self.system = TradingSystem(
             settings,
             account,
             self.run_id,
             clock,
             gateway=gateway or on_paper(settings),
-            halt_switch=state_dir.latch,
-            lease=state_dir.lease,
+            halt_switch=latch,
+            lease=None if is_recorded else state_dir.lease,
             projected=True,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
@@ -89,9 +96,10 @@ class Session:
             books=self.books,
             store=self.store,
             flush_interval=store_interval if clock.live else RECORDED_FLUSH_S,
+            snapshot_interval=None if is_recorded else SNAPSHOT_S,
         )
         self.orchestrator = TradingOrchestrator(
-            settings.orchestrator, bus=self.bus, state=self.state, latch=state_dir.latch
+            settings.orchestrator, bus=self.bus, state=self.state, latch=latch
         )
 
     def _make_header(self, account: Account, account_kind: str) -> Header:
@@ -123,6 +131,7 @@ class Session:
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._log = FileEventLog(self.journal_path, self._header, strict=strict)
+        self._lock = RunLock(self.journal_path)
         self.bus.command_release.journal = self._log
         row = RunBegun(
             self.run_id,
@@ -174,6 +183,8 @@ class Session:
                 raise
         finally:
             await self.store.close()
+            if self._lock is not None:
+                self._lock.release()
 
     def _footer(self, reason: str) -> Footer | None:
         if self.bus.failure is not None:

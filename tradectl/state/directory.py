@@ -60,6 +60,11 @@ class StateDir:
 
     def create(self) -> None:
         """Make the directory, mode 0700, with its latch. Raises StateError when that cannot be."""
+        self.create_folders()
+        self.latch.prepare()
+
+    def create_folders(self) -> None:
+        """The same without anything of the account: for who only keeps a journal here."""
         self.check()
         try:
             self.journals.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +74,6 @@ class StateDir:
                 f"cannot make the state directory {self.path}: {error.strerror}; "
                 "name another with --state-dir"
             ) from error
-        self.latch.prepare()
 
     def check(self) -> None:
         """Refuse a directory that somebody else could have prepared for us."""

@@ -216,6 +216,28 @@ class HaltLatch:
             return Halt(TradingState.HALTED, UNREADABLE_REASON, "")
 
 
+class HaltInMemory:
+    """A `HaltSwitch` that ends with its run: what is traded on recorded data halts nobody else."""
+
+    def __init__(self, wall: Callable[[], int] = ComputerClock.wall) -> None:
+        self._halt: Halt | None = None
+        self._wall = wall
+
+    def read(self) -> Halt | None:
+        return self._halt
+
+    def state(self) -> TradingState:
+        return _state_of(self._halt)
+
+    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
+        held = self._halt or Halt(state, harmless(reason, LONGEST_REASON), iso(self._wall()))
+        self._halt = msgspec.structs.replace(held, state=_harder(held.state, state))
+        return self._halt
+
+    def clear(self) -> None:
+        self._halt = None
+
+
 def _state_of(halt: Halt | None) -> TradingState:
     return halt.state if halt is not None else TradingState.RUNNING
 

@@ -59,7 +59,7 @@ class StateManager:
         books: Books | None = None,
         store: Store | None = None,
         flush_interval: float = 0.25,
-        snapshot_interval: float = 60.0,
+        snapshot_interval: float | None = 60.0,
         stalled_after: float = 5.0,
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"

@@ -20,8 +20,8 @@ from tradectl.state.store import Changes, Store
 
 class Projection:
     """Writes to `store` what `changes(snapshot)` gives. Seconds, by `clock`: at most every
-    `flush_interval`, with a snapshot at most every `snapshot_interval`; an event says when it has failed
-    for `stalled_after`."""
+    `flush_interval`, with a snapshot at most every `snapshot_interval` (None: never); an event says when
+    it has failed for `stalled_after`."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Projection:
         *,
         clock: Clock,
         flush_interval: float,
-        snapshot_interval: float,
+        snapshot_interval: float | None,
         stalled_after: float,
     ) -> None:
         self._store = store
@@ -77,7 +77,7 @@ class Projection:
             if not snapshot and not self._changed_by_hand and self._seq() == self._flushed_seq:
                 return
             now = self._clock.monotonic()
-            due = snapshot or now - self._snapshot_at >= self._snapshot_interval
+            due = self._is_snapshot_due(now, wanted=snapshot)
             changes = self._changes(due)
             try:
                 await self._sync_journal()
@@ -90,6 +90,10 @@ class Projection:
             self._behind_since = None
             if due:
                 self._snapshot_at = now
+
+    def _is_snapshot_due(self, now: float, *, wanted: bool) -> bool:
+        interval = self._snapshot_interval
+        return interval is not None and (wanted or now - self._snapshot_at >= interval)
 
     def _seq(self) -> int:
         return self._bus.core.seq if self._bus is not None else self._books.last_seq

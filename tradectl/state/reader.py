@@ -25,11 +25,17 @@ from tradectl.state.schema import LOCK_TIMEOUT_S, database_error, refuse_other
 Document = TypeVar("Document", bound=Struct)
 
 
-class StoredRun(RunRecord, kw_only=True, frozen=True):
-    """A run as of record `last_seq`; `account_kind` says which runs continue its account. `status` is the
-    last one stored, None before the first."""
+RECORDED_ACCOUNT = "recorded"
+"""Of a run on recorded data: nobody continues it, and it is not the account of the directory."""
 
-    account_kind: str
+NOT_RECORDED = f"account_kind <> '{RECORDED_ACCOUNT}'"
+ORDERS, NEWEST_ORDERS = "SELECT * FROM orders", "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+FILLS, NEWEST_FILLS = "SELECT * FROM fills", "ORDER BY time DESC, rowid DESC LIMIT ?"
+
+
+class StoredRun(RunRecord, kw_only=True, frozen=True):
+    """A run as of record `last_seq`. `status` is the last one stored, None before the first."""
+
     last_seq: int
     state_hash: str
     status: Status | None = None
@@ -42,8 +48,10 @@ class StateReader:
         self._path = path
 
     def last_run(self) -> StoredRun | None:
-        """The newest run; its status is that of the account before it, until it has one of its own."""
-        return self._with_status(self._run("SELECT * FROM runs ORDER BY run_id DESC LIMIT 1"))
+        """The newest run of the account, paper or live; its status is that of the account before it,
+        until it has one of its own."""
+        sql = f"SELECT * FROM runs WHERE {NOT_RECORDED} ORDER BY run_id DESC LIMIT 1"
+        return self._with_status(self._run(sql))
 
     def last_run_of(self, account_kind: str) -> StoredRun | None:
         """The same of the accounts of this kind."""
@@ -63,6 +71,11 @@ class StateReader:
     def run(self, run_id: str) -> StoredRun | None:
         return self._run("SELECT * FROM runs WHERE run_id = ?", run_id)
 
+    def run_ids(self, beginning: str = "") -> list[str]:
+        """Those that begin so, oldest first."""
+        sql = "SELECT run_id FROM runs WHERE substr(run_id, 1, ?) = ? ORDER BY run_id"
+        return [row["run_id"] for row in self._rows(sql, len(beginning), beginning)]
+
     def _run(self, sql: str, *values: Any) -> StoredRun | None:
         for row in self._rows(sql, *values):
             row["status"] = self._decoded(row["status"])
@@ -80,22 +93,33 @@ class StateReader:
 
     def orders(self, account_id: str, limit: int = -1) -> list[OrderRow]:
         """Orders of an account, newest last; the newest `limit` of them."""
-        sql = (
-            "SELECT * FROM orders WHERE account_id = ? ORDER BY created_at DESC, rowid DESC LIMIT ?"
-        )
-        rows = self._rows(sql, account_id, limit)
+        rows = self._rows(f"{ORDERS} WHERE account_id = ? {NEWEST_ORDERS}", account_id, limit)
+        return [self._document(OrderRow, row) for row in reversed(rows)]
+
+    def orders_of_run(self, run_id: str, limit: int = -1) -> list[OrderRow]:
+        """Those that the run made, in the same way."""
+        rows = self._rows(f"{ORDERS} WHERE run_id = ? {NEWEST_ORDERS}", run_id, limit)
         return [self._document(OrderRow, row) for row in reversed(rows)]
 
     def fills(self, account_id: str, limit: int = -1) -> list[FillRow]:
         """Fills of an account, newest last; the newest `limit` of them."""
-        sql = "SELECT * FROM fills WHERE account_id = ? ORDER BY time DESC, rowid DESC LIMIT ?"
-        rows = self._rows(sql, account_id, limit)
+        rows = self._rows(f"{FILLS} WHERE account_id = ? {NEWEST_FILLS}", account_id, limit)
+        return [self._document(FillRow, row) for row in reversed(rows)]
+
+    def fills_of_run(self, run_id: str, limit: int = -1) -> list[FillRow]:
+        """Those that the run booked, in the same way."""
+        rows = self._rows(f"{FILLS} WHERE run_id = ? {NEWEST_FILLS}", run_id, limit)
         return [self._document(FillRow, row) for row in reversed(rows)]
 
     def alerts(self) -> list[AlertRow]:
-        """Every alert, oldest first."""
-        rows = self._rows("SELECT * FROM alerts ORDER BY created_at, id")
-        return [self._document(AlertRow, row) for row in rows]
+        """Every alert but those of runs on recorded data, oldest first."""
+        recorded = f"SELECT run_id FROM runs WHERE NOT {NOT_RECORDED}"
+        sql = f"SELECT * FROM alerts WHERE run_id NOT IN ({recorded}) ORDER BY created_at, id"
+        return [self._document(AlertRow, row) for row in self._rows(sql)]
+
+    def alerts_of_run(self, run_id: str) -> list[AlertRow]:
+        sql = "SELECT * FROM alerts WHERE run_id = ? ORDER BY created_at, id"
+        return [self._document(AlertRow, row) for row in self._rows(sql, run_id)]
 
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
         """Signed quantity per symbol over all stored fills of the account, less what was kept as fees."""

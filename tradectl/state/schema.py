@@ -34,20 +34,23 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE TABLE orders (
     order_id TEXT PRIMARY KEY, client_order_id TEXT NOT NULL, venue_order_id TEXT NOT NULL,
-    account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, type TEXT NOT NULL,
-    quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT, average_price TEXT,
-    status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL, fees TEXT NOT NULL,
-    reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+    account_id TEXT NOT NULL, run_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
+    type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
+    average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
+    fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account_id, created_at);
+CREATE INDEX orders_by_run ON orders (run_id, created_at);
 CREATE TABLE fills (
     trade_id TEXT NOT NULL, order_id TEXT NOT NULL, client_order_id TEXT NOT NULL,
-    account_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, quantity TEXT NOT NULL,
-    price TEXT NOT NULL, fee TEXT NOT NULL, fee_currency TEXT NOT NULL, fee_value TEXT NOT NULL,
-    liquidity TEXT NOT NULL, strategy TEXT NOT NULL, time TEXT NOT NULL, kept TEXT NOT NULL,
+    account_id TEXT NOT NULL, run_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
+    quantity TEXT NOT NULL, price TEXT NOT NULL, fee TEXT NOT NULL, fee_currency TEXT NOT NULL,
+    fee_value TEXT NOT NULL, liquidity TEXT NOT NULL, strategy TEXT NOT NULL, time TEXT NOT NULL,
+    kept TEXT NOT NULL,
     PRIMARY KEY (order_id, trade_id)
 ) STRICT;
 CREATE INDEX fills_by_account ON fills (account_id, time);
+CREATE INDEX fills_by_run ON fills (run_id, time);
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
     message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,

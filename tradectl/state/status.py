@@ -20,7 +20,7 @@ from tradectl.documents.account import (
 )
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import decimal_text, plain
-from tradectl.domain.orders import Order, client_order_id
+from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import iso
@@ -134,6 +134,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         client_order_id=client_order_id(account_id, spec.order_id),
         venue_order_id=order.venue_order_id,
         account_id=account_id,
+        run_id=run_of(spec.order_id),
         symbol=spec.symbol,
         side=spec.side,
         type=spec.type,
@@ -152,13 +153,15 @@ def order_row(order: Order, account_id: str) -> OrderRow:
     )
 
 
-def fill_row(fill: Fill, account_id: str) -> FillRow:
+def fill_row(fill: Fill, account_id: str, run_id: str) -> FillRow:
+    """As run `run_id` booked it."""
     report = fill.report
     return FillRow(
         trade_id=report.trade_id,
         order_id=report.order_id,
         client_order_id=client_order_id(account_id, report.order_id),
         account_id=account_id,
+        run_id=run_id,
         symbol=report.symbol,
         side=report.side,
         quantity=plain(report.quantity),

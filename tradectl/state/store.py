@@ -172,7 +172,10 @@ ORDERS = Insert(
 FILLS = Insert("fills", (*FillRow.__struct_fields__, "kept"), "INSERT OR IGNORE")
 ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
 SNAPSHOTS = Insert("snapshots", ("run_id", "seq", "taken_at", "hash", "body"), "INSERT OR REPLACE")
-PRUNE_SQL = "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?)"
+PRUNE_SQL = (
+    "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?) "
+    "AND run_id IN (SELECT run_id FROM runs WHERE account_id = ?)"
+)
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
     "max_drawdown_pct = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
@@ -183,13 +186,14 @@ def _statements(changes: Changes) -> Iterator[Statement]:
     """Rows are made when they are written, and then let go."""
     account = changes.account_id
     yield from ORDERS.of(astuple(order_row(order, account)) for order in changes.orders)
-    yield from FILLS.of((*astuple(fill_row(f, account)), plain(f.kept)) for f in changes.fills)
+    fills = ((fill_row(fill, account, changes.run_id), fill.kept) for fill in changes.fills)
+    yield from FILLS.of((*astuple(row), plain(kept)) for row, kept in fills)
     yield RUN_SQL, _run_values(changes)
     if changes.snapshot is not None:
         run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at
         body = msgspec.json.encode(changes.snapshot.dump()).decode()
         yield from SNAPSHOTS.of([(run_id, seq, at, changes.state_hash, body)])
-        yield PRUNE_SQL, (at - SNAPSHOTS_KEPT_NS, run_id, seq)
+        yield PRUNE_SQL, (at - SNAPSHOTS_KEPT_NS, run_id, seq, account)
 
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:

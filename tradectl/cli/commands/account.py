@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data
+from tradectl.cli.options import JsonOption, RunOption, StateDirOption, print_data
 
 if TYPE_CHECKING:
     from tradectl.documents.run import Status
@@ -27,16 +27,19 @@ def register(app: typer.Typer) -> None:
     command("positions", help="Open positions, at the last price seen.")(positions)
     command("orders", help="Orders of the account, finished ones too, newest last.")(orders)
     command("fills", help="Fills of the account, newest last.")(fills)
-    command("runs", help="Recorded runs: when, how much, how they ended.")(runs)
+    command("runs", help="All runs: when, on what, how much, how they ended.")(runs)
 
 
 STATUS_HELP = """How the system is doing: mode, state, components, portfolio, positions, orders, halt.
 
-Works when nothing runs: shows the last durable state and says so.
+Works when nothing runs: shows the last durable state and says so. A run on recorded data has an account
+of its own, which --run shows.
 
 Examples:
 
     tradectl status
+
+    tradectl status --run 20261128T194707000-12a8
 
     tradectl status --watch
 
@@ -47,9 +50,10 @@ Examples:
 def status(
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every second.")] = False,
+    run: RunOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
-    inspector = _inspector(state_dir)
+    inspector = _inspector(state_dir, run)
     while True:
         document = inspector.status()
         if watch and not as_json:
@@ -68,31 +72,39 @@ def _show_again(document: Status) -> None:
     show_again(document, console())
 
 
-def positions(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    print_data(_inspector(state_dir).status().positions, as_json, "render.positions")
+def positions(
+    as_json: JsonOption = False, run: RunOption = None, state_dir: StateDirOption = None
+) -> None:
+    print_data(_inspector(state_dir, run).status().positions, as_json, "render.positions")
 
 
 def orders(
-    as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
+    as_json: JsonOption = False,
+    limit: LimitOption = None,
+    run: RunOption = None,
+    state_dir: StateDirOption = None,
 ) -> None:
-    print_data(_inspector(state_dir).orders(limit), as_json, "render.orders")
+    print_data(_inspector(state_dir, run).orders(limit), as_json, "render.orders")
 
 
 def fills(
-    as_json: JsonOption = False, limit: LimitOption = None, state_dir: StateDirOption = None
+    as_json: JsonOption = False,
+    limit: LimitOption = None,
+    run: RunOption = None,
+    state_dir: StateDirOption = None,
 ) -> None:
-    print_data(_inspector(state_dir).fills(limit), as_json, "render.fills")
+    print_data(_inspector(state_dir, run).fills(limit), as_json, "render.fills")
 
 
 def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
     print_data(_inspector(state_dir).runs(), as_json, "render.runs")
 
 
-def _inspector(state_dir: Path | None) -> Inspector:
+def _inspector(state_dir: Path | None, run: str | None = None) -> Inspector:
     from tradectl.operations.inspector import Inspector
     from tradectl.state.directory import StateDir
 
-    inspector = Inspector(StateDir(state_dir))
+    inspector = Inspector(StateDir(state_dir), run)
     missing = inspector.missing_journal()
     if missing:
         typer.echo(missing, err=True)

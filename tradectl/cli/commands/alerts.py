@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json, refuse_useless
+from tradectl.cli.options import (
+    JsonOption,
+    RunOption,
+    StateDirOption,
+    print_data,
+    print_json,
+    refuse_useless,
+)
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,17 +51,18 @@ def list_alerts(
         str | None, typer.Option(help="This severe or worse: info, warning, error, critical.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on as they come.")] = False,
+    run: RunOption = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     if (word := context.invoked_subcommand) is not None:
-        typed = bool(everything or severity or follow or as_json or state_dir)
+        typed = bool(everything or severity or follow or run or as_json or state_dir)
         refuse_useless({f"alerts: options stand after `{word}`, and are those of it": typed})
         return
     lowest = _severity(severity or "info")
     seen: dict[str, AlertRow] = {}
     while True:
-        rows = [row for row in _rows(state_dir, everything) if row.severity >= lowest]
+        rows = [row for row in _rows(state_dir, run, everything) if row.severity >= lowest]
         if not follow:
             print_data(rows, as_json, "render.alerts")
             return
@@ -84,11 +92,11 @@ def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str
     typer.echo(f"{status} {alert_id}")
 
 
-def _rows(state_dir: Path | None, everything: bool) -> list[AlertRow]:
+def _rows(state_dir: Path | None, run: str | None, everything: bool) -> list[AlertRow]:
     from tradectl.operations.inspector import Inspector
     from tradectl.state.directory import StateDir
 
-    rows = Inspector(StateDir(state_dir)).alerts()
+    rows = Inspector(StateDir(state_dir), run).alerts()
     return [row for row in rows if everything or row.status != "resolved"]
 
 

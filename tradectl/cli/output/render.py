@@ -47,6 +47,7 @@ MENDABLE = (
     ReasonCode.DENIED, ReasonCode.TOO_SMALL,
 )  # fmt: skip
 """Reasons for which something can be done."""
+RECORDED = "recorded"
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -117,7 +118,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
     parts: list[RenderableType] = [
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
-        *_halted(status.halt),
+        *_halted(status.halt, status.source),
         *_paused(status.paused),
         *_restricted(status.restrictions),
         *_cold(status),
@@ -220,18 +221,20 @@ def _headline(state: str, mode: str, source: str, run_id: str | None) -> Text:
 def _not_running(status: Status) -> list[Text]:
     if status.running:
         return []
+    if status.source == RECORDED:
+        return [Text("this run does not go on: this is its last durable state", WARN)]
     last = "this is the last durable state" if status.portfolio else "nothing ever did here"
     return [Text(f"nothing is running: {last}", WARN)]
 
 
-def _halted(halt: Halt | None) -> list[Text]:
+def _halted(halt: Halt | None, source: str) -> list[Text]:
     if halt is None:
         return []
     why = harmless(halt.reason or "no reason given")
-    return [
-        Text(f"HALTED since {_since(halt)}: {why}", LOUD),
-        Text("trading is refused until `tradectl clear-halt --confirm`", DIM),
-    ]
+    said = [Text(f"HALTED since {_since(halt)}: {why}", LOUD)]
+    if source != RECORDED:  # whose halt is its own, and ends with it
+        said.append(Text("trading is refused until `tradectl clear-halt --confirm`", DIM))
+    return said
 
 
 def _since(halt: Halt) -> str:
