@@ -77,6 +77,7 @@ def test_a_losing_one_halts_itself_and_not_the_account(tmp_path: Path, folder: P
     assert StateDir(folder).latch.read() is None
     status = tradectl(folder, "status", "--json").document()
     assert (status["run_id"], status["halt"], status["state"]) == (None, None, "STOPPED")
+    assert "`tradectl runs`" in tradectl(folder, "fills").out
     assert tradectl(folder, "alerts", "--all", "--json").document() == []
     assert tradectl(folder, "run", "--headless", "--duration", "0.3", "-c", config).code == 0
 

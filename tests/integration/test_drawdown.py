@@ -72,7 +72,7 @@ def test_recorded_trades_add_up_to_the_largest_drawdown_shown(
     expected = largest_drawdown_pct(journals(tmp_path))
     assert expected > 0
     assert_told(summary, expected)
-    assert_told(tradectl(tmp_path, "status", "--json").document(), expected)
+    assert_told(tradectl(tmp_path, "status", "--json", "--run", "2").document(), expected)
     (row,) = tradectl(tmp_path, "runs", "--json").document()
     assert row["max_drawdown_pct"] == summary["max_drawdown_pct"]
 
@@ -92,7 +92,7 @@ def test_a_loss_that_was_partly_won_back_is_still_shown_whole(tmp_path: Path) ->
     portfolio = summary["portfolio"]
     assert_told(summary, largest_drawdown_pct(journals(tmp_path)))
     assert Decimal(portfolio["max_drawdown_pct"]) > 2 * Decimal(portfolio["drawdown_pct"]) > 0
-    shown = tradectl(tmp_path, "status")
+    shown = tradectl(tmp_path, "status", "--run", "2")
     assert f"maximum {Decimal(portfolio['max_drawdown_pct']):.2f}%" in shown.out
 
 

@@ -48,6 +48,7 @@ MENDABLE = (
 )  # fmt: skip
 """Reasons for which something can be done."""
 RECORDED = "recorded"
+OF_A_RUN = "of a run on recorded data: --run ID, see `tradectl runs`"
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -64,11 +65,11 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
-    return Listing(columns.ORDERS, rows, "no orders")
+    return Listing(columns.ORDERS, rows, f"no orders; {OF_A_RUN}")
 
 
 def fills(rows: Sequence[FillRow]) -> RenderableType:
-    return Listing(columns.FILLS, rows, "no fills yet")
+    return Listing(columns.FILLS, rows, f"no fills yet; {OF_A_RUN}")
 
 
 def alerts(rows: Sequence[AlertRow]) -> RenderableType:
@@ -223,7 +224,11 @@ def _not_running(status: Status) -> list[Text]:
         return []
     if status.source == RECORDED:
         return [Text("this run does not go on: this is its last durable state", WARN)]
-    last = "this is the last durable state" if status.portfolio else "nothing ever did here"
+    last = (
+        "this is the last durable state"
+        if status.portfolio
+        else f"nothing ever did here; {OF_A_RUN}"
+    )
     return [Text(f"nothing is running: {last}", WARN)]
 
 
