@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.paper_exchange import COIN, SYMBOL, order, settings, trade, word
 from tradectl.domain.commands import CancelOrder
-from tradectl.domain.events import ExecutionEvent, MarketDataEvent, OrderExpired, Record
+from tradectl.domain.events import Event, ExecutionEvent, MarketDataEvent, OrderExpired, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus, step
 from tradectl.domain.time import MILLISECOND
@@ -41,7 +41,8 @@ class Line:
     def see(self, event: MarketDataEvent, at: int) -> None:
         self.paper.on_market(event, Record(1, at, event))
 
-    def _report(self, event: ExecutionEvent, due_at: int) -> None:
+    def _report(self, event: Event, due_at: int) -> None:
+        assert isinstance(event, ExecutionEvent)
         self.reports.append(event)
         self.due.append(due_at)
         self.said.append((event.order_id, word(event), (due_at - START) // MILLISECOND))

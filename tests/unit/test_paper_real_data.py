@@ -14,6 +14,7 @@ from tests.real_data import real_data
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.events import (
     BarEvent,
+    Event,
     ExecutionEvent,
     Liquidity,
     MarketDataEvent,
@@ -89,7 +90,8 @@ class Venue:
     def see(self, event: MarketDataEvent, at: int) -> None:
         self.exchange.on_market(event, Record(1, at, event))
 
-    def _report(self, event: ExecutionEvent, due_at: int) -> None:
+    def _report(self, event: Event, due_at: int) -> None:
+        assert isinstance(event, ExecutionEvent)
         self.reports.append(event)
 
     def fills(self) -> list[OrderFilled]:

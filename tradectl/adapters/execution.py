@@ -54,7 +54,7 @@ class ExecutionAdapter(Adapter):
                 "enable_paper_trading is false and ExecutionAdapter was given no exchange: "
                 "pass it a gateway, or trade on paper"
             )
-        self._gateway = gateway or PaperGateway(bus, state.books.instruments)
+        self._gateway = gateway or PaperGateway(bus, state.books.instruments, view=state.books)
         self._gate = ExchangeGate(self._gateway, bus.schedule, halt_switch, lease)
         self._gateway.guard(self._pre_send_check)
 

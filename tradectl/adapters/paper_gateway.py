@@ -9,11 +9,21 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
-from tradectl.domain.events import MarketDataEvent, Record, TimerFired
+from tradectl.domain.events import (
+    Event,
+    FundingPaid,
+    MarketDataEvent,
+    OrderFilled,
+    PositionLiquidated,
+    Record,
+    TimerFired,
+)
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
+from tradectl.domain.views import AccountView
 from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.paper_exchange import PaperExchange
 
 PAPER_TIMER = "paper"
@@ -35,10 +45,19 @@ class PaperGateway:
         instruments: Instruments,
         settings: PaperSettings | None = None,
         seed: int = 0,
+        *,
+        view: AccountView | None = None,
+        rates: FundingRates = NO_FUNDING,
     ) -> None:
         self._bus = bus
         self._exchange = PaperExchange(
-            settings or PaperSettings(), instruments, bus.schedule, seed, wake_at=self._wake_at
+            settings or PaperSettings(),
+            instruments,
+            bus.schedule,
+            seed,
+            wake_at=self._wake_at,
+            view=view,
+            rates=rates,
         )
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
@@ -47,6 +66,8 @@ class PaperGateway:
     def bind(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_market, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
+        for kind in (OrderFilled, PositionLiquidated, FundingPaid):
+            self._bus.attach(kind, self._on_booked, Stage.EXCHANGE)
 
     async def quiesce(self) -> None:
         pass
@@ -54,6 +75,7 @@ class PaperGateway:
     async def stop(self) -> None:
         self._bus.detach(self._exchange.on_market)
         self._bus.detach(self._on_timer)
+        self._bus.detach(self._on_booked)
 
     def attach_read_only(self) -> None:
         pass
@@ -88,6 +110,9 @@ class PaperGateway:
     def _on_timer(self, timer: TimerFired, record: Record) -> None:
         if timer.name == PAPER_TIMER:
             self._exchange.wake(record.at)
+
+    def _on_booked(self, event: Event, _record: Record) -> None:
+        self._exchange.booked(event)
 
     def _wake_at(self, due: int) -> None:
         self._bus.schedule(TimerFired(source_component="paper", name=PAPER_TIMER), due)

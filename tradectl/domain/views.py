@@ -89,6 +89,11 @@ class AccountView(Protocol):
         """The perpetual positions at their marks, and what stands behind them."""
         ...
 
+    def funded_until(self, symbol: str) -> int:
+        """Up to when (ns UTC) a perpetual's funding is settled, or else since when it is held; 0 if that
+        is not known."""
+        ...
+
     def order(self, order_id: str) -> Order | None:
         """A working order, or one of the newest finished ones."""
         ...

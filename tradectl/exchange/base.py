@@ -15,13 +15,13 @@ from typing import Protocol
 from msgspec import Struct
 
 from tradectl.domain.commands import OutboundCommand, SubmitOrder
-from tradectl.domain.events import ExecutionEvent
+from tradectl.domain.events import Event
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus
 
 AT_ONCE = 0
 
-Report = Callable[[ExecutionEvent, int], None]
+Report = Callable[[Event, int], None]
 """Takes a report and the moment (ns UTC) at which it becomes an input; one not in the future means
 now. Reports are handed over in the order in which they must arrive, those of one moment too, and
 whoever takes them keeps that order."""

@@ -181,6 +181,9 @@ class BooksView:
         """The perpetual positions at their marks, and what stands behind them."""
         return MarginAccount.of(self.account.cash, self.positions(), self.instrument, self.mark)
 
+    def funded_until(self, symbol: str) -> int:
+        return self.account.funded_until.get(symbol, 0)
+
     def margin_used(self) -> Decimal:
         """The initial margin of the perpetual positions."""
         return self.margin().initial()

@@ -177,7 +177,7 @@ def on_paper(settings: Settings) -> MakeGateway:
     """The paper exchange that `settings` describe."""
 
     def make(bus: EventBus, books: Books) -> Gateway:
-        return PaperGateway(bus, books.instruments, settings.paper, settings.seed)
+        return PaperGateway(bus, books.instruments, settings.paper, settings.seed, view=books)
 
     return make
 

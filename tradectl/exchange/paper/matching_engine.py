@@ -7,7 +7,7 @@ for any report would be about the first one: no id trades twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from tradectl.domain.commands import CancelOrder, SubmitOrder
@@ -18,7 +18,7 @@ from tradectl.domain.events import (
     OrderExpired,
     QuoteEvent,
 )
-from tradectl.domain.instruments import Instruments
+from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
@@ -60,6 +60,11 @@ class MatchingEngine:
             book.trade, book.trade_at = event, at
         return self._fill_model.match(book, event, at) if book.working else None
 
+    def match_part(self, event: MarketDataEvent, at: int) -> Reports:
+        """A part of an event that is still to come whole: our orders meet as much of the market."""
+        book = self._order_book(event.symbol)
+        return self._fill_model.match(book, event, at) if book.working else []
+
     def submit(self, command: SubmitOrder, at: int) -> Reports:
         spec = command.order.spec
         if spec.order_id in self._seen:
@@ -86,6 +91,15 @@ class MatchingEngine:
         if book is None or order is None:
             return [cancel_rejection(command)]
         return [end(book, order, OrderCanceled)]
+
+    def cancel_where(self, meant: Callable[[OrderSpec, Instrument], bool], reason: str) -> Reports:
+        """The exchange ends every order that is `meant`, by itself."""
+        return [
+            end(book, order, OrderCanceled, reason)
+            for book in self._books.values()
+            for order in tuple(book.working.values())
+            if meant(order.spec, book.instrument)
+        ]
 
     def working(self) -> list[WorkingOrder]:
         """Every order that rests here, by symbol, then age."""

@@ -9,19 +9,23 @@ calls gives the same result. Without latency all happens at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
-from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.events import MarketDataEvent, Record
+from tradectl.domain.commands import CancelOrder, OutboundCommand
+from tradectl.domain.events import Event, MarketDataEvent, Record
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.margin import HeldPerpetual
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
+from tradectl.domain.views import AccountView
 from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
+from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
-from tradectl.exchange.paper.reports import Reports
+from tradectl.exchange.paper.perpetuals import PaperPerpetuals
+from tradectl.exchange.paper.reports import rejection
 
 NOTHING_IN_FLIGHT = 1 << 63
 
@@ -30,7 +34,8 @@ class PaperExchange:
     """An `Exchange` without money.
 
     It keeps no timers: `wake_at` gets each moment (ns) at which `wake` must be called. Without
-    latency, or where market data never pauses for long, it may be left out.
+    latency, or where market data never pauses for long, it may be left out. Where it is shown the
+    account (`view`) its perpetuals pay funding by `rates`, and are liquidated.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class PaperExchange:
         seed: int,
         *,
         wake_at: Callable[[int], None] | None = None,
+        view: AccountView | None = None,
+        rates: FundingRates = NO_FUNDING,
         name: str = "paper",
     ) -> None:
         self.name = name
@@ -51,6 +58,11 @@ class PaperExchange:
         self._to_us = _OneWayDelay(settings, f"back {seed}")
         self._in_flight: deque[tuple[int, OutboundCommand]] = deque()
         self._next_arrival = NOTHING_IN_FLIGHT
+        self._perpetuals: PaperPerpetuals | None = None
+        self._held: Mapping[str, HeldPerpetual] = {}
+        if view is not None:
+            self._perpetuals = PaperPerpetuals(view, self._engine, rates, self._answer)
+            self._held = self._perpetuals.held
 
     @property
     def duplicates(self) -> int:
@@ -80,9 +92,27 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
+        if event.symbol in self._held:
+            self._on_market_of_perpetual(event, at)
+            return
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
+            if self._perpetuals is not None and event.symbol in self._held:
+                self._perpetuals.after(event, at, was_held=False)
+
+    def _on_market_of_perpetual(self, event: MarketDataEvent, at: int) -> None:
+        """A price of a perpetual that is held."""
+        perpetuals = self._perpetuals
+        if perpetuals is not None:
+            perpetuals.before(event, at)
+            self._answer(self._engine.on_market(event, at) or (), at)
+            perpetuals.after(event, at, was_held=True)
+
+    def booked(self, event: Event) -> None:
+        """A report of ours that changes the account has come to the books."""
+        if self._perpetuals is not None:
+            self._perpetuals.booked(event)
 
     def restore(
         self, orders: Iterable[Order], positions: Mapping[str, Decimal] | None = None
@@ -95,6 +125,8 @@ class PaperExchange:
         reports = self._engine.restore(orders)
         if positions is not None:
             reports += self._engine.restore_positions(positions)
+        if self._perpetuals is not None:
+            self._perpetuals.restore()
         for report in reports:
             self._report(report, AT_ONCE)
 
@@ -131,13 +163,22 @@ class PaperExchange:
         )
 
     def _deliver(self, command: OutboundCommand, at: int) -> None:
-        if isinstance(command, SubmitOrder):
-            self._answer(self._engine.submit(command, at), at)
-        else:
+        if isinstance(command, CancelOrder):
             self._answer(self._engine.cancel(command), at)
+        elif self._opens_a_lost_account(command.order.spec):
+            self._answer([rejection(command.order.spec, "the account was liquidated")], at)
+        else:
+            self._answer(self._engine.submit(command, at), at)
 
-    def _answer(self, reports: Reports, at: int) -> None:
+    def _opens_a_lost_account(self, spec: OrderSpec) -> bool:
+        """An order that was on its way when the account was liquidated."""
+        is_lost = self._perpetuals is not None and self._perpetuals.is_lost
+        return is_lost and not spec.reduce_only
+
+    def _answer(self, reports: Sequence[Event], at: int) -> None:
         for report in reports:
+            if self._perpetuals is not None:
+                self._perpetuals.reported(report, at)
             self._report(report, self._to_us.arrival(at))
 
 

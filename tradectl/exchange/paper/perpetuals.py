@@ -1,0 +1,266 @@
+"""What the paper exchange does to perpetual positions by itself: it takes funding, and it liquidates.
+
+It looks at a symbol when a price of it comes, and only while a perpetual of it is held. The others stand
+at their last marks. The account is what the books hold, and what the exchange has reported and the books
+have not yet heard of.
+
+Liquidation. A position is judged at the worst price of what came: a candle's low for a long, its high
+for a short. Going there the market passes our own orders first: stops and limits nearer than the
+liquidation price trade before it. Then the working orders of what is lost are cancelled, and it is
+closed: at the liquidation price, or at the candle's open, trade or quote where the market was beyond it
+at once; on a cross account the other symbols at their marks. The liquidation fee is paid as far as
+collateral is left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Protocols":
+cancel, close, fee, and the insurance fund for a negative balance. It may close large positions step by
+step; here all is closed at once.)
+
+Funding. Whoever holds a position at the moment pays -rate x quantity x mark, rounded to 1e-8. The mark is
+the last price by then; a candle that contains the moment counts as past, with what is left at its close.
+Moments that were missed, in a gap of the data or while nothing ran, are paid one by one at the last mark.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+
+from msgspec.structs import replace
+
+from tradectl.domain.events import (
+    BarEvent,
+    Event,
+    FundingPaid,
+    MarketDataEvent,
+    OrderFilled,
+    PositionLiquidated,
+)
+from tradectl.domain.instruments import Instrument, MarginMode
+from tradectl.domain.margin import HeldPerpetual, MarginAccount
+from tradectl.domain.money import BPS, ZERO, side_of
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.positions import Position
+from tradectl.domain.views import AccountView
+from tradectl.exchange.paper.fees_and_slippage import FEE_STEP
+from tradectl.exchange.paper.funding_rates import FundingRates
+from tradectl.exchange.paper.matching_engine import MatchingEngine
+from tradectl.exchange.paper.reports import SOURCE
+
+Answer = Callable[[Sequence[Event], int], None]
+UNKNOWN = 0
+
+
+class PaperPerpetuals:
+    """`view` is the account in the books, `answer` reports to it. `held` has the symbols whose prices are
+    to be brought to `before` and `after` the exchange's own matching. `is_lost`: a cross account was
+    liquidated, and opens nothing more."""
+
+    def __init__(
+        self, view: AccountView, engine: MatchingEngine, rates: FundingRates, answer: Answer
+    ) -> None:
+        self._view = view
+        self._engine = engine
+        self._rates = rates
+        self._answer = answer
+        self._account = MarginAccount(view.cash)
+        self.held = self._account.held
+        self.is_lost = False
+        self._in_flight: deque[Event] = deque()
+        self._cash = view.cash
+        self._due: dict[str, int] = {}
+        self._since = UNKNOWN
+
+    def restore(self) -> None:
+        """Go on with the perpetuals that the books hold."""
+        for position in self._view.positions():
+            self._hold(position)
+            if position.symbol in self.held:
+                until = self._view.funded_until(position.symbol)
+                self._due[position.symbol] = (
+                    self._rates.next_after(position.symbol, until) if until else UNKNOWN
+                )
+
+    # --- what the exchange reports ----------------------------------------------------------------
+
+    def reported(self, event: Event, at: int) -> None:
+        """A report that changes the account goes out at `at`."""
+        if isinstance(event, OrderFilled):
+            self._fill(event, at)
+        elif isinstance(event, FundingPaid):
+            self._account.cash += event.payment
+        elif isinstance(event, PositionLiquidated):
+            self._close(event)
+        else:
+            return
+        self._in_flight.append(event)
+
+    def booked(self, event: Event) -> None:
+        """The books have heard of it."""
+        if self._in_flight and self._in_flight[0] is event:
+            self._in_flight.popleft()
+
+    def _fill(self, fill: OrderFilled, at: int) -> None:
+        symbol, signed = fill.symbol, fill.side.signed(fill.quantity)
+        if not self._view.instrument(symbol).can_short:
+            self._account.cash -= signed * fill.price + fill.fee
+            return
+        before = self._position(symbol)
+        after = before.after_fill(signed, fill.price, fill.fee)
+        self._account.cash += after.realized - before.realized - fill.fee
+        if not before.quantity:
+            self._due[symbol] = self._rates.next_after(symbol, self._since or at)
+        self._hold(after)
+
+    def _close(self, event: PositionLiquidated) -> None:
+        before = self._position(event.symbol)
+        after = before.after_fill(event.side.signed(event.quantity), event.price, event.fee)
+        self._account.cash += after.realized - before.realized - event.fee + event.insurance
+        self._hold(after)
+
+    def _position(self, symbol: str) -> Position:
+        held = self.held.get(symbol)
+        if held is not None:
+            return held.position
+        return Position(symbol) if self._in_flight else self._view.position(symbol)
+
+    def _hold(self, position: Position, price: Decimal | None = None) -> None:
+        symbol, instrument = position.symbol, self._view.instrument(position.symbol)
+        if instrument.can_short:
+            mark = price or self._view.mark(symbol) or position.entry_price
+            self._account.put(HeldPerpetual.at(position, instrument, mark))
+
+    # --- a price comes ----------------------------------------------------------------------------
+
+    def before(self, event: MarketDataEvent, at: int) -> None:
+        """Before our orders in the symbol, of which a position is held, meet it."""
+        self._take_over(event.symbol)
+        if isinstance(event, BarEvent):
+            self._since = at - event.interval
+            self._fund(event.symbol, self._since, at)
+            self._liquidate_within(event, at)
+        else:
+            self._fund(event.symbol, at - 1, at)
+
+    def after(self, event: MarketDataEvent, at: int, *, was_held: bool) -> None:
+        """Our orders have met it, and a position is or `was_held`."""
+        self._since = UNKNOWN
+        symbol, bar = event.symbol, event if isinstance(event, BarEvent) else None
+        held = self.held.get(symbol)
+        if held is not None and bar is not None:
+            if not was_held:
+                self._due[symbol] = self._rates.next_after(symbol, at - bar.interval)
+            self._liquidate_within(bar, at)
+        elif held is not None and not self._account.survives(symbol, event.price):
+            self._liquidate(held, event.price, at)
+        held = self.held.get(symbol)
+        if held is not None:
+            self._account.put(HeldPerpetual.at(held.position, held.instrument, event.price))
+            self._fund(symbol, at, at)
+
+    def _take_over(self, symbol: str) -> None:
+        """What the books hold is right once they have heard all: cash may have come from outside."""
+        if self._in_flight:
+            return
+        if self._view.cash is not self._cash:
+            self._cash = self._account.cash = self._view.cash
+        position = self._view.position(symbol)
+        if position is not self.held[symbol].position:
+            self._hold(position, self.held[symbol].mark)
+
+    # --- liquidation ------------------------------------------------------------------------------
+
+    def _liquidate_within(self, bar: BarEvent, at: int) -> None:
+        """Go from the open of `bar` towards its worst price, and trade what is met on the way."""
+        symbol, reached = bar.symbol, None
+        while symbol in self.held:
+            held = self.held[symbol]
+            is_long = held.position.quantity > 0
+            price = self._account.liquidation_price(symbol)
+            if self._account.survives(symbol, bar.low if is_long else bar.high) or price is None:
+                return
+            price = min(price, bar.open) if is_long else max(price, bar.open)
+            if price == reached:
+                self._liquidate(held, price, at)
+                return
+            reached = price
+            top, bottom = max(bar.open, price), min(bar.open, price)
+            so_far = replace(bar, high=top, low=bottom, price=price)
+            self._answer(self._engine.match_part(so_far, at), at)
+
+    def _liquidate(self, held: HeldPerpetual, price: Decimal, at: int) -> None:
+        """Close `held` at `price`; what stands and falls with it, at the marks."""
+        self._answer(self._engine.cancel_where(_of(held), "liquidated"), at)
+        account = self._account
+        others = [] if held.isolated else [h for h in account.cross() if h is not held]
+        lost = [held, *others]
+        prices = [_rounded(held, price), *(h.mark for h in lost[1:])]
+        closing = list(zip(lost, prices, strict=True))
+        left = account.behind(held) if held.isolated else account.cash - account.set_aside
+        left += sum((h.position.unrealized(at_price) for h, at_price in closing), ZERO)
+        shortfall = max(-left, ZERO)
+        events: list[Event] = []
+        for each, at_price in closing:
+            position, due = each.position, each.instrument.liquidation_fee * at_price
+            fee = min(abs(position.quantity) * due, max(left, ZERO)).quantize(FEE_STEP, ROUND_DOWN)
+            left -= fee
+            events.append(
+                PositionLiquidated(
+                    source_component=SOURCE,
+                    symbol=position.symbol,
+                    liquidation_id=f"{position.symbol}-{at}",
+                    side=side_of(-position.quantity),
+                    quantity=abs(position.quantity),
+                    price=at_price,
+                    fee=fee,
+                    insurance=ZERO if events else shortfall,
+                    margin=each.instrument.margin,
+                    ts=at,
+                )
+            )
+        flat = {h.position.symbol: ZERO for h in lost}
+        self._answer(self._engine.restore_positions(flat), at)
+        self.is_lost = self.is_lost or not held.isolated
+        self._answer(events, at)
+
+    # --- funding ----------------------------------------------------------------------------------
+
+    def _fund(self, symbol: str, until: int, at: int) -> None:
+        """Settle what is due up to and including `until`."""
+        due = self._due.get(symbol, UNKNOWN)
+        if due == UNKNOWN:
+            due = self._due[symbol] = self._rates.next_after(symbol, until)
+        while due <= until and symbol in self.held:
+            held, rate = self.held[symbol], self._rates.at(symbol, due)
+            quantity = held.position.quantity
+            payment = (-rate * quantity * held.mark).quantize(FEE_STEP, ROUND_HALF_EVEN)
+            paid = FundingPaid(
+                source_component=SOURCE,
+                symbol=symbol,
+                rate=rate,
+                quantity=quantity,
+                price=held.mark,
+                payment=payment,
+                ts=due,
+            )
+            due = self._due[symbol] = self._rates.next_after(symbol, due)
+            self._answer([paid], at)
+
+
+def _of(held: HeldPerpetual) -> Callable[[OrderSpec, Instrument], bool]:
+    """The orders that go with a liquidated position: of its symbol, or of all that stands with it."""
+    symbol = held.position.symbol
+    if held.isolated:
+        return lambda spec, _instrument: spec.symbol == symbol
+    return lambda _spec, instrument: instrument.can_short and instrument.margin is MarginMode.CROSS
+
+
+def _rounded(held: HeldPerpetual, price: Decimal) -> Decimal:
+    """To the tick, against us; to twelve digits where a tick would cost more than a basis point."""
+    worse = ROUND_FLOOR if held.position.quantity > 0 else ROUND_CEILING
+    tick = held.instrument.tick_size
+    rounded = (price / tick).to_integral_value(worse) * tick
+    if abs(rounded - price) <= price * BPS:
+        return rounded
+    return Context(prec=12, rounding=worse).plus(price)
+
+
+__all__ = ["PaperPerpetuals"]
