@@ -31,7 +31,6 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
-from tradectl.domain.positions import Position
 from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
@@ -75,7 +74,7 @@ class InvariantChecker:
         self.bounded = True
         """whether the limit holds at all"""
         self.counts: dict[str, int] = defaultdict(int)
-        self._moved: dict[str, Position] = {}
+        self._moved: dict[str, Decimal] = {}
         self.durable = DurableIntents(system, path / "journals")
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
@@ -182,10 +181,12 @@ class InvariantChecker:
     def _moved_in(self, symbol: str) -> Decimal:
         """What others traded and is ours by the operator's word."""
         if self.run is not None:
-            totals = self.run.books.account.strategies.get(EXTERNAL)
-            self._moved = dict(totals.positions) if totals is not None else {}
-        moved = self._moved.get(symbol)
-        return moved.quantity if moved is not None else ZERO
+            self._moved = {
+                name: held[EXTERNAL].quantity
+                for name, held in self.run.books.account.holdings.items()
+                if EXTERNAL in held
+            }
+        return self._moved.get(symbol, ZERO)
 
     # --- after quiet ----------------------------------------------------------------------------
 

@@ -254,10 +254,10 @@ def test_a_fill_that_wins_against_a_cancel_stays(ledger: Ledger) -> None:
 def test_a_strategy_has_a_record_of_its_own(ledger: Ledger) -> None:
     ledger.trade("o1", "buy 2@100", fee="1", strategy="a").trade("o2", "sell 3@110", strategy="b")
     ledger.trade("o3", "sell 2@120", strategy="a")
-    account = ledger.books.account
-    a, b = account.strategies["a"], account.strategies["b"]
-    assert (a.orders, a.fills, a.realized, a.fees) == (2, 2, Decimal(40), Decimal(1))
-    assert (b.positions[SPOT].quantity, b.realized) == (Decimal(-3), ZERO)
+    totals, held = ledger.books.account.strategies["a"], ledger.books.holdings(SPOT)
+    assert (totals.orders, totals.fills) == (2, 2)
+    assert (held["a"].realized, held["a"].fees) == (Decimal(40), Decimal(1))
+    assert (held["b"].quantity, held["b"].realized) == (Decimal(-3), ZERO)
 
 
 def test_what_changed_is_collected_for_the_projection(ledger: Ledger) -> None:

@@ -47,10 +47,12 @@ def test_cash_that_came_from_nowhere_is_found(account: Account) -> None:
 
 def test_a_position_that_no_strategy_made_is_found(account: Account) -> None:
     account.positions["OTHER"] = Position("OTHER", Decimal(5))
-    account.strategies["a"].positions.pop(PERP)
+    account.holdings[PERP].clear()
     assert problems_of(account, Instruments(instruments().all())) == [
-        f"the position in {PERP} is -2, the strategies' fills make it 0",
-        "the position in OTHER is 5, the strategies' fills make it 0",
+        f"the position in {PERP} is -2, the strategies make it 0",
+        f"the cash flow in {PERP} is 200, the strategies make it 0",
+        f"the sum of fees in {PERP} is 0.02, the strategies make it 0",
+        "the position in OTHER is 5, the strategies make it 0",
     ]
 
 

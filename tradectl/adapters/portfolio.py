@@ -66,8 +66,7 @@ class PortfolioAdapter(Adapter):
     def _on_warm_up(self, _: WarmUpReceived, _record: Record) -> None:
         books = self._state.books
         for (strategy, symbol), signal in self._recalled().items():
-            totals = books.account.strategies.get(strategy)
-            own = totals.positions.get(symbol) if totals is not None else None
+            own = books.holdings(symbol).get(strategy)
             self.engine.recall(signal, own.quantity if own is not None else ZERO, books)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:

@@ -102,16 +102,22 @@ class FillRow(Struct, kw_only=True, frozen=True):
 
 
 class StrategyRow(Struct, kw_only=True, frozen=True):
-    """What a strategy's own fills made of the account. `warm`: it has seen as much of the market as it
-    needs; null for one that does not run."""
+    """A strategy's part of the account: positions, cash flow (what its trades brought, fees apart), fees
+    and total profit add up to the account's over all strategies. Profit that is realised need not: each
+    has entry prices of its own. `warm`: it has seen as much of the market as it needs; null for one that
+    does not run."""
 
     name: str
-    orders: int
-    fills: int
-    realized_pnl: Amount
-    fees: Amount
+    orders: int = 0
+    fills: int = 0
+    positions: list[PositionRow] = []
+    realized_pnl: Amount = "0"
+    unrealized_pnl: Amount = "0"
+    cash_flow: Amount = "0"
+    fees: Amount = "0"
     funding: Amount = "0"
     insurance: Amount = "0"
+    total_pnl: Amount = "0"
     warm: bool | None = None
 
 

@@ -9,7 +9,8 @@ Seven families, each with a base class or one class that users make themselves:
 
     market data       MarketDataEvent      quotes, books and bars are kinds of it
     strategy signal   StrategySignalEvent
-    portfolio         PortfolioEvent       TargetComputed, PositionChanged
+    portfolio         PortfolioEvent       TargetComputed, PositionChanged, FillShared,
+                                           StrategiesCrossed
     order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
     risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, PauseEnded, ...
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: see `domain.execution_events`
@@ -55,6 +56,7 @@ from tradectl.domain.execution_events import (
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.shares import Share, StrategyTarget
 
 WIRE_VERSION = 3
 
@@ -113,7 +115,8 @@ class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
 
 class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     """What a strategy wants of a symbol. `strength` (0 to 1) scales the position, `confidence`
-    (0 to 1) its weight against other strategies."""
+    (0 to 1) its weight against other strategies. `followed`: there is another signal for the symbol at
+    the same moment, and nothing is ordered before that one is heard as well."""
 
     event_type: ClassVar[EventType] = EventType.STRATEGY_SIGNAL
 
@@ -123,6 +126,7 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     strength: float = 1.0
     confidence: float = 1.0
     reason: str = ""
+    followed: bool = False
 
     def __post_init__(self) -> None:
         """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
@@ -145,13 +149,15 @@ class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True):
 class TargetComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     """Where the portfolio wants a position to be, and what of it is asked for now.
 
-    `change` is zero when nothing is to be done, and `reason` then says why.
+    `change` is zero when nothing is to be done, and `reason` then says why. `strategies` are the targets
+    of those strategies whose target is another one now.
     """
 
     target: Decimal
     current: Decimal
     change: Decimal
     reason: str = ""
+    strategies: tuple[StrategyTarget, ...] = ()
 
 
 class PositionChanged(PortfolioEvent, frozen=True, gc=False, kw_only=True):
@@ -162,6 +168,33 @@ class PositionChanged(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     realized: Decimal
     cash: Decimal
     fees: Decimal
+
+
+class FillShare(Struct, frozen=True, gc=False):
+    """A strategy's part of a fill: signed coins, and what of the fee (quote currency) it paid."""
+
+    strategy: str
+    quantity: Decimal
+    fee: Decimal
+
+
+class FillShared(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """How the books shared a fill out among several strategies, at its price. Those that went against
+    it crossed with the others."""
+
+    order_id: str
+    trade_id: str
+    price: Decimal
+    shares: tuple[FillShare, ...]
+
+
+class StrategiesCrossed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """Strategies traded with each other, without an order: signed `shares` that add up to zero, at
+    `price`."""
+
+    price: Decimal
+    shares: tuple[Share, ...]
+    reason: str = ""
 
 
 # --- orders ----------------------------------------------------------------------------------------
@@ -317,7 +350,7 @@ class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
 AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent
     | StrategySignalEvent
-    | TargetComputed | PositionChanged
+    | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
@@ -358,6 +391,8 @@ __all__ = [
     "EventPriority",
     "EventType",
     "ExecutionEvent",
+    "FillShare",
+    "FillShared",
     "FundingPaid",
     "LimitBreached",
     "Liquidity",
@@ -385,6 +420,7 @@ __all__ = [
     "RiskAction",
     "RiskEvent",
     "SignalAction",
+    "StrategiesCrossed",
     "StrategySignalEvent",
     "SymbolRestricted",
     "SystemEvent",

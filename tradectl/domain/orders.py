@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import IllegalTransition
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.shares import Share
 
 
 class OrderType(StrEnum):
@@ -218,8 +219,16 @@ def step(status: OrderStatus, trigger: Trigger) -> OrderStatus:
         raise IllegalTransition(f"an order that is {status} cannot be {trigger}") from None
 
 
+PROTECTOR = "stop-loss"
+"""The name that protective stops are entered under."""
+
+
 class OrderSpec(Struct, frozen=True, omit_defaults=True):
-    """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency."""
+    """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency.
+
+    An order is for one `strategy`; or for several, whose `shares` (signed, by configuration) add up to
+    it; or for all that hold the symbol, where it only takes the position down (stops, closings).
+    """
 
     order_id: str
     symbol: str
@@ -232,6 +241,28 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     post_only: bool = False
     reduce_only: bool = False
     strategy: str = ""
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The strategies that wanted it; none where it is for all."""
+        if self.shares:
+            return tuple(share.strategy for share in self.shares)
+        return () if self.is_for_all else (self.strategy,)
+
+    @property
+    def is_for_all(self) -> bool:
+        """For every strategy that holds the symbol, in proportion."""
+        return not self.shares and self.strategy in ("", PROTECTOR)
+
+    @property
+    def is_for_one(self) -> bool:
+        return not self.shares and not self.is_for_all
+
+    @property
+    def entered_by(self) -> str:
+        """As it is shown: the strategy's name, or all of them."""
+        return ", ".join(self.owners) or self.strategy
 
     @property
     def is_protective(self) -> bool:

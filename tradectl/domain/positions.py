@@ -38,6 +38,12 @@ class Position(Struct, frozen=True, omit_defaults=True):
         """Average price of the open quantity; zero when flat."""
         return self.cost / self.quantity if self.quantity else ZERO
 
+    @property
+    def cash_flow(self) -> Decimal:
+        """What all its trades brought (+) or took (-), fees apart. With the quantity at its mark it is
+        the profit, whatever the entry price is taken to be."""
+        return self.realized - self.cost
+
     def unrealized(self, mark: Decimal) -> Decimal:
         return self.quantity * mark - self.cost
 

@@ -24,15 +24,13 @@ from msgspec import Struct
 from tradectl.domain.events import Event, SystemEvent, SystemEventKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
-from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, cancels, orders
 from tradectl.portfolio.retries import RetryTimes
 
-PROTECTOR = "stop-loss"
-"""The strategy that stops are entered under."""
 NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
 RESTING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
@@ -280,7 +278,6 @@ def _told(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
 
 
 __all__ = [
-    "PROTECTOR",
     "NeededStop",
     "Protection",
     "cancellable",

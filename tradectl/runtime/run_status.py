@@ -143,7 +143,7 @@ class RunStatus:
         engine = self._session.system.strategy.engine
         warm = {each.name: each.warm for each in engine.statistics()}
         traded = {row.name: row for row in account.strategies}
-        new = StrategyRow(name="", orders=0, fills=0, realized_pnl="0", fees="0")
+        new = StrategyRow(name="")
         return [
             msgspec.structs.replace(traded.get(name, new), name=name, warm=warm.get(name))
             for name in sorted({*traded, *warm})
@@ -167,7 +167,7 @@ class RunStatus:
         event: OrderFilled = record.event  # type: ignore[assignment]  # of the kept kind
         books = self._session.books
         order = books.order(event.order_id)
-        fill = Fill(event, order.spec.strategy if order is not None else "", record.at)
+        fill = Fill(event, order.spec.entered_by if order is not None else "", record.at)
         return fill_row(fill, books.account.account_id, self._session.run_id)
 
     def _slippage(self) -> str:

@@ -13,6 +13,7 @@ from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState
@@ -24,22 +25,13 @@ IDS = frozenset({"order_id", "trades"})
 
 
 class StrategyTotals(Struct, omit_defaults=True):
-    """A strategy's own record: its orders, and the positions that its fills alone would make; its part of
-    the account's `funding` and `insurance`."""
+    """How many orders and fills a strategy had a part in, and its part of the account's `funding` and
+    `insurance`."""
 
     orders: int = 0
     fills: int = 0
-    positions: dict[str, Position] = {}
     funding: Decimal = ZERO
     insurance: Decimal = ZERO
-
-    @property
-    def realized(self) -> Decimal:
-        return sum((p.realized for p in self.positions.values()), ZERO)
-
-    @property
-    def fees(self) -> Decimal:
-        return sum((p.fees for p in self.positions.values()), ZERO)
 
 
 class Pause(Struct, frozen=True):
@@ -60,6 +52,10 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
     else since when the position is held.
 
+    `holdings` are the strategies' virtual positions, by symbol and strategy: they add up to `positions`.
+    `targets` are what strategies want, by symbol and strategy. `configured` are the run's strategies in
+    the order of the configuration: what rounding leaves goes to the last of them.
+
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
 
@@ -72,6 +68,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     finished: list[Order] = []
     marks: dict[str, Decimal] = {}
     strategies: dict[str, StrategyTotals] = {}
+    configured: tuple[str, ...] = ()
+    holdings: dict[str, dict[str, Position]] = {}
+    targets: dict[str, dict[str, StrategyTarget]] = {}
     trading_state: TradingState = TradingState.RUNNING
     trading_state_reason: str = ""
     pauses: dict[str, Pause] = {}

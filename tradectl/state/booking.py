@@ -7,32 +7,36 @@ is money put in or taken out, a perpetual's position has its worth in the cash.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import OrderFilled, PositionChanged
+from tradectl.domain.events import Event, FillShare, FillShared, OrderFilled, PositionChanged
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, Side
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.shares import part_of, shared_out
 
 
 class Booking(Struct, frozen=True, gc=False):
-    """What is after it: the account's `position` and `cash`, and the strategy's `own` position.
+    """What is after it: the account's `position` and `cash`, and the virtual positions, by strategy, of
+    those who have a part in it (`owned`).
 
-    `kept` is the quantity that the exchange kept as its fee, `transferred` the money that came (+) or
-    went (-) from outside.
+    `shares` is who got what of a fill, `kept` the quantity that the exchange kept as its fee,
+    `transferred` the money that came (+) or went (-) from outside.
     """
 
     position: Position
-    own: Position
+    owned: dict[str, Position]
     cash: Decimal
+    shares: tuple[FillShare, ...] = ()
     kept: Decimal = ZERO
     transferred: Decimal = ZERO
 
-    def event(self) -> PositionChanged:
+    def changed(self) -> PositionChanged:
         position = self.position
         return PositionChanged(
             source_component="state",
@@ -43,6 +47,20 @@ class Booking(Struct, frozen=True, gc=False):
             cash=self.cash,
             fees=position.fees,
         )
+
+    def events(self, fill: OrderFilled) -> list[Event]:
+        """What the books say of a fill."""
+        if not self.shares:
+            return [self.changed()]
+        shared = FillShared(
+            source_component="state",
+            symbol=fill.symbol,
+            order_id=fill.order_id,
+            trade_id=fill.trade_id,
+            price=fill.price,
+            shares=self.shares,
+        )
+        return [self.changed(), shared]
 
 
 class Adoption(Struct, frozen=True):
@@ -56,20 +74,36 @@ class Adoption(Struct, frozen=True):
 
 
 def book_fill(
-    fill: OrderFilled, before: Position, own: Position, cash: Decimal, instrument: Instrument
+    fill: OrderFilled,
+    order: Order,
+    before: Position,
+    held: Mapping[str, Position],
+    cash: Decimal,
+    instrument: Instrument,
 ) -> Booking:
-    """Raises CoreError for a fill whose figures are no numbers."""
+    """`held` are the strategies' virtual positions in the symbol, by configuration. Raises CoreError for
+    a fill whose figures are no numbers."""
     signed = fill.side.signed(fill.quantity)
     kept = ZERO
     if fill.fee_paid and fill.fee_currency == instrument.base and not instrument.can_short:
         kept = fill.fee_paid
-    after = _filled(before, fill, signed, kept)
+    after = _filled(before, fill.price, signed, fill.fee, kept)
     paid = after.fees - before.fees
     if instrument.can_short:
         paid -= after.realized - before.realized
     else:
         paid += (signed - kept) * fill.price
-    return _checked(Booking(after, _filled(own, fill, signed, kept), cash - paid, kept))
+    cash -= paid
+    name = order.spec.strategy
+    if order.spec.is_for_one and (not held or (len(held) == 1 and name in held)):
+        own = held.get(name) or Position(fill.symbol)
+        # the usual case: one strategy has it all, and its position is the account's
+        alike = own is before or own == before
+        own = after if alike else _filled(own, fill.price, signed, fill.fee, kept)
+        return _checked(Booking(after, {name: own}, cash, kept=kept))
+    parts = parts_of(order, signed, before.quantity, held, instrument.lot_size)
+    owned, shares = _shared(fill, parts, kept, held, flat=not after.quantity)
+    return _checked(Booking(after, owned, cash, shares, kept))
 
 
 def book_transfer(
@@ -77,14 +111,48 @@ def book_transfer(
     price: Decimal,
     before: Position,
     own: Position,
+    owner: str,
     cash: Decimal,
     instrument: Instrument,
 ) -> Booking:
     """Quantity that came (+) or went (-) from outside, at `price`."""
-    after, own = before.after_fill(moved, price, ZERO), own.after_fill(moved, price, ZERO)
+    after, owned = (
+        before.after_fill(moved, price, ZERO),
+        {owner: own.after_fill(moved, price, ZERO)},
+    )
     if instrument.can_short:
-        return _checked(Booking(after, own, cash + after.realized - before.realized))
-    return _checked(Booking(after, own, cash, transferred=moved * price))
+        return _checked(Booking(after, owned, cash + after.realized - before.realized))
+    return _checked(Booking(after, owned, cash, transferred=moved * price))
+
+
+def parts_of(
+    order: Order,
+    signed: Decimal,
+    position: Decimal,
+    held: Mapping[str, Position],
+    lot: Decimal,
+) -> dict[str, Decimal]:
+    """Who gets what of a fill of `signed`: in proportion to what each wanted of the order, in whole lots;
+    of an order for all in proportion to what each holds of the account's `position`.
+
+    What a strategy got of an order is worked out for all that was filled of it so far, so that the
+    rounding of partial fills does not pile up.
+    """
+    spec = order.spec
+    if spec.shares:
+        wishes = {share.strategy: share.quantity for share in spec.shares}
+        before = spec.side.signed(order.filled)
+        had, has = (part_of(wishes, filled, lot) for filled in (before, before + signed))
+        return {name: has[name] - had[name] for name in wishes}
+    if not spec.is_for_all:
+        return {spec.strategy: signed}
+    closing = -position if abs(signed) > abs(position) else signed
+    if not position or (signed > 0) == (position > 0):
+        return {spec.strategy: signed}
+    parts = part_of({n: -own.quantity for n, own in held.items() if own.quantity}, closing, lot)
+    if signed != closing:
+        parts[spec.strategy] = parts.get(spec.strategy, ZERO) + signed - closing
+    return parts
 
 
 def refuse_contradiction(order: Order, fill: OrderFilled) -> None:
@@ -97,14 +165,43 @@ def refuse_contradiction(order: Order, fill: OrderFilled) -> None:
         )
 
 
-def _filled(position: Position, fill: OrderFilled, signed: Decimal, kept: Decimal) -> Position:
+def _shared(
+    fill: OrderFilled,
+    parts: dict[str, Decimal],
+    kept: Decimal,
+    held: Mapping[str, Position],
+    *,
+    flat: bool,
+) -> tuple[dict[str, Position], tuple[FillShare, ...]]:
+    """The virtual positions after it. The fee is paid by those that traded the fill's way: who went
+    against it crossed with them, without an exchange. A fill that makes the account `flat` makes all
+    flat."""
+    buys = fill.side is Side.BUY
+    payers = {name: part for name, part in parts.items() if part and (part > 0) == buys}
+    fees = shared_out(fill.fee, payers, CENT_OF_A_SATOSHI)
+    keeps = shared_out(kept, payers, CENT_OF_A_SATOSHI)
+    if flat:
+        rest = {name: own.quantity for name, own in held.items()}
+        for name, part in parts.items():
+            rest[name] = rest.get(name, ZERO) + part - keeps.get(name, ZERO)
+        parts = {name: parts.get(name, ZERO) - left for name, left in rest.items()}
+    owned, shares = {}, []
+    for name, part in parts.items():
+        fee, own = fees.get(name, ZERO), held.get(name) or Position(fill.symbol)
+        if part or fee:
+            after = owned[name] = _filled(own, fill.price, part, fee, keeps.get(name, ZERO))
+            shares.append(FillShare(name, part, after.fees - own.fees))
+    return owned, tuple(shares) if len(shares) > 1 else ()
+
+
+def _filled(
+    position: Position, price: Decimal, signed: Decimal, fee: Decimal, kept: Decimal
+) -> Position:
     """What a fill makes of a position. Coins that the exchange keeps as its fee are as good as sold at
     the fill's price, with what they bring paid as the fee."""
     if not kept:
-        return position.after_fill(signed, fill.price, fill.fee)
-    return position.after_fill(signed, fill.price, ZERO).after_fill(
-        -kept, fill.price, kept * fill.price
-    )
+        return position.after_fill(signed, price, fee)
+    return position.after_fill(signed, price, ZERO).after_fill(-kept, price, kept * price)
 
 
 def _checked(booking: Booking) -> Booking:
@@ -120,4 +217,11 @@ def _checked(booking: Booking) -> Booking:
     raise CoreError(f"the books would hold what is no number: {after}")
 
 
-__all__ = ["Adoption", "Booking", "book_fill", "book_transfer", "refuse_contradiction"]
+__all__ = [
+    "Adoption",
+    "Booking",
+    "book_fill",
+    "book_transfer",
+    "parts_of",
+    "refuse_contradiction",
+]

@@ -44,7 +44,9 @@ from tradectl.domain.events import (
     QuoteEvent,
     Record,
     RiskAction,
+    StrategiesCrossed,
     SymbolRestricted,
+    TargetComputed,
     TimerFired,
 )
 from tradectl.domain.instruments import Instruments
@@ -103,7 +105,8 @@ class Books(BooksView):
         # in place
         self._orders[spec.order_id] = order
         self.account.orders_count += 1
-        self._strategy(spec.strategy).orders += 1
+        for name in spec.owners:
+            self._strategy(name).orders += 1
         self._touch(order, record)
 
     def on_approved(self, event: OrderApproved, record: Record) -> None:
@@ -141,11 +144,12 @@ class Books(BooksView):
         if filled > asked:
             raise CoreError(f"order {fill.order_id} of {asked} was filled {filled}: overfilled")
         status = step(order.status, Trigger.FILL if filled == asked else Trigger.PARTIAL_FILL)
-        symbol, strategy, notional = fill.symbol, order.spec.strategy, fill.quantity * fill.price
+        symbol, notional = fill.symbol, fill.quantity * fill.price
         booking = book_fill(
             fill,
+            order,
             self.position(symbol),
-            self._own(strategy, symbol),
+            self.holdings(symbol),
             account.cash,
             self.instruments[symbol],
         )
@@ -158,8 +162,9 @@ class Books(BooksView):
         # in place
         if opens:
             account.hold_from(symbol, held_from(self.last.get(symbol), record.at))
-        self._enter(booking, strategy, Fill(fill, strategy, record.at, booking.kept))
-        self._strategy(strategy).fills += 1
+        self._enter(booking, Fill(fill, order.spec.entered_by, record.at, booking.kept))
+        for name in booking.owned:
+            self._strategy(name).fills += 1
         account.fills_count += 1
         account.turnover = turnover
         if fill.fee_paid and not booking.kept:
@@ -168,18 +173,42 @@ class Books(BooksView):
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set_status(order, status, record)
-        return [booking.event()]
+        return booking.events(fill)
+
+    def on_crossed(self, event: StrategiesCrossed, _record: Record) -> None:
+        """Strategies traded with each other: the account is as before. Raises CoreError where what they
+        traded does not add up to nothing."""
+        if sum((share.quantity for share in event.shares), ZERO):
+            raise CoreError(
+                f"strategies crossed in {event.symbol}, and one side is larger: {event}"
+            )
+        held = self.holdings(event.symbol)
+        crossed = {
+            share.strategy: (held.get(share.strategy) or Position(event.symbol)).after_fill(
+                share.quantity, event.price, ZERO
+            )
+            for share in event.shares
+        }
+        # in place
+        self.account.holdings.setdefault(event.symbol, {}).update(crossed)
+
+    def on_target(self, event: TargetComputed, _record: Record) -> None:
+        """What strategies want is kept: it outlives the process that heard them."""
+        if event.strategies:
+            targets = self.account.targets.setdefault(event.symbol, {})
+            targets.update((target.strategy, target) for target in event.strategies)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
-        booked = liquidation(self.account, event)
+        held, lot = self.holdings(event.symbol), self.instruments[event.symbol].lot_size
+        booked = liquidation(self.account, held, event, lot)
         fill = Fill(liquidation_fill(event, record.seq), LIQUIDATED, record.at)
         # in place
         booked.enter(self.account, event)
         if self._projected:
             self.new_fills.append(fill)
         measure(self, record.at, reads=False)
-        return [booked.booking.event()]
+        return [booked.booking.changed()]
 
     def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
         """Booked once for each moment of settlement, however often it is reported."""
@@ -187,14 +216,14 @@ class Books(BooksView):
         if event.ts <= account.funded_until.get(symbol, 0):
             account.duplicates += 1
             return []
-        shares = funding_shares(account, event) or {EXTERNAL: event.payment}
+        shares = funding_shares(self.holdings(symbol), event) or {EXTERNAL: event.payment}
         held, cash = self.position(symbol), account.cash + event.payment
         # in place
         account.cash, account.funding = cash, account.funding + event.payment
         for name, share in shares.items():
             self._strategy(name).funding += share
         account.hold_from(symbol, event.ts)
-        return [Booking(held, held, cash).event()]
+        return [Booking(held, {}, cash).changed()]
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         if event.action == RiskAction.HALT:
@@ -220,11 +249,11 @@ class Books(BooksView):
         fills = [self._transfer_fill(booking, record) for booking in bookings.values()]
         # in place
         for booking, fill in zip(bookings.values(), fills, strict=True):
-            self._enter(booking, EXTERNAL, fill)
+            self._enter(booking, fill)
         noted.transferred += transferred
         account.reconciliation, account.cash = noted, adopted.cash
         shift(account, transferred)
-        return [*(booking.event() for booking in bookings.values()), *restrictions]
+        return [*(booking.changed() for booking in bookings.values()), *restrictions]
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
         if event.command is Command.EMERGENCY_STOP:
@@ -256,8 +285,10 @@ class Books(BooksView):
             noted.discrepancies.pop(symbol, None)
             if moved:
                 price = self.mark(symbol) or before.entry_price
-                own, instrument = self._own(EXTERNAL, symbol), self.instruments[symbol]
-                booking = book_transfer(moved, price, before, own, cash, instrument)
+                own = self.holdings(symbol).get(EXTERNAL) or Position(symbol)
+                booking = book_transfer(
+                    moved, price, before, own, EXTERNAL, cash, self.instruments[symbol]
+                )
                 bookings[symbol] = booking
                 cash, transferred = booking.cash, transferred + booking.transferred
         if report.cash is not None:
@@ -281,10 +312,6 @@ class Books(BooksView):
         )
         return Fill(report, EXTERNAL, record.at)
 
-    def _own(self, strategy: str, symbol: str) -> Position:
-        totals = self.account.strategies.get(strategy)
-        return (totals.positions.get(symbol) if totals is not None else None) or Position(symbol)
-
     def _known(self, order_id: str) -> Order:
         order = self.order(order_id)
         if order is None:
@@ -297,10 +324,10 @@ class Books(BooksView):
         """Raises IllegalTransition, before anything is changed."""
         self._set_status(order, step(order.status, trigger), record)
 
-    def _enter(self, booking: Booking, strategy: str, fill: Fill) -> None:
-        account, totals, symbol = self.account, self._strategy(strategy), booking.position.symbol
+    def _enter(self, booking: Booking, fill: Fill) -> None:
+        account, symbol = self.account, booking.position.symbol
         account.positions[symbol], account.cash = booking.position, booking.cash
-        totals.positions[symbol] = booking.own
+        account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected:
             self.new_fills.append(fill)
 
@@ -374,10 +401,9 @@ class Books(BooksView):
             positions=dict(account.positions),
             pauses=dict(account.pauses),
             funded_until=dict(account.funded_until),
-            strategies={
-                name: copy(totals, positions=dict(totals.positions))
-                for name, totals in account.strategies.items()
-            },
+            strategies={name: copy(totals) for name, totals in account.strategies.items()},
+            holdings={symbol: dict(held) for symbol, held in account.holdings.items()},
+            targets={symbol: dict(wanted) for symbol, wanted in account.targets.items()},
             orders=[_copied(o) for o in working],
             finished=[_copied(self._orders[i]) for i in self._finished],
             marks=dict(sorted(marks.items())),
@@ -419,6 +445,8 @@ _folds(
     OrderOutcomeLost,
 )  # fmt: skip
 _folds(Books.on_fill, OrderFilled)
+_folds(Books.on_crossed, StrategiesCrossed)
+_folds(Books.on_target, TargetComputed)
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_risk, LimitBreached)

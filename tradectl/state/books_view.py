@@ -15,6 +15,7 @@ from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, coming
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
 
@@ -24,6 +25,8 @@ def drawdown_from(peak: Decimal, equity: Decimal) -> Decimal:
     return max(ZERO, (peak - equity) / peak) if peak > 0 else ZERO
 
 
+_NOTHING_HELD: Mapping[str, Position] = {}
+_NOTHING_WANTED: Mapping[str, StrategyTarget] = {}
 _UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
@@ -108,11 +111,36 @@ class BooksView:
         tick = self.last.get(symbol)
         return tick.price if tick is not None else self.account.marks.get(symbol)
 
+    def price_of(self, symbol: str) -> Decimal:
+        """The last price seen; before the first, that of the position's entry."""
+        mark = self.mark(symbol)
+        return mark if mark is not None else self.position(symbol).entry_price
+
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)
 
     def positions(self) -> Collection[Position]:
         return [p for p in self.account.positions.values() if p.quantity]
+
+    def holdings(self, symbol: str) -> Mapping[str, Position]:
+        """The strategies' virtual positions in the symbol, flat ones too, in the order of the
+        configuration: what nobody configured any more comes first."""
+        held = self.account.holdings.get(symbol)
+        if held is None:
+            return _NOTHING_HELD
+        if len(held) == 1:
+            return held
+        configured = self.account.configured
+        order = {name: n for n, name in enumerate(configured)}
+        return {name: held[name] for name in sorted(held, key=lambda n: (order.get(n, -1), n))}
+
+    def targets(self, symbol: str) -> Mapping[str, StrategyTarget]:
+        """What strategies want of the symbol."""
+        return self.account.targets.get(symbol, _NOTHING_WANTED)
+
+    def targeted(self) -> Collection[str]:
+        """The symbols that strategies have spoken of."""
+        return self.account.targets.keys()
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, plain
+from tradectl.domain.positions import Position
 from tradectl.state.account import Account
+
+FIGURES: dict[str, Callable[[Position], Decimal]] = {
+    "position": lambda position: position.quantity,
+    "cash flow": lambda position: position.cash_flow,
+    "sum of fees": lambda position: position.fees,
+}
+"""What the strategies' virtual positions add up to, to the last digit. Profit that is realised is not
+among them: each strategy has entry prices of its own."""
 
 
 def problems_of(account: Account, instruments: Instruments) -> list[str]:
@@ -46,13 +55,13 @@ def _cash(account: Account, instruments: Instruments) -> Iterable[str]:
 
 def _strategies(account: Account) -> Iterable[str]:
     for symbol, position in account.positions.items():
-        own = [t.positions[symbol] for t in account.strategies.values() if symbol in t.positions]
-        total = sum((p.quantity for p in own), ZERO)
-        if total != position.quantity:
-            yield (
-                f"the position in {symbol} is {plain(position.quantity)}, "
-                f"the strategies' fills make it {plain(total)}"
-            )
+        held = account.holdings.get(symbol, {}).values()
+        for name, figure in FIGURES.items():
+            total, ours = sum((figure(own) for own in held), ZERO), figure(position)
+            if total != ours:
+                yield (
+                    f"the {name} in {symbol} is {plain(ours)}, the strategies make it {plain(total)}"
+                )
 
 
 def _orders(account: Account) -> Iterable[str]:

@@ -79,13 +79,16 @@ def _invest(account: Account, amount: Decimal) -> None:
 
 def _attribute(account: Account, position: Position) -> None:
     """The strategies' positions add up to the account's: what theirs do not explain is manual."""
-    quantity, cost = position.quantity, position.cost
-    for name, totals in account.strategies.items():
-        own = totals.positions.get(position.symbol)
-        if own is not None and name != MANUAL:
-            quantity, cost = quantity - own.quantity, cost - own.cost
-    manual = account.strategies.setdefault(MANUAL, StrategyTotals())
-    manual.positions[position.symbol] = Position(position.symbol, quantity, cost)
+    held = account.holdings.setdefault(position.symbol, {})
+    others = [own for name, own in held.items() if name != MANUAL]
+    held[MANUAL] = Position(
+        position.symbol,
+        position.quantity - sum(own.quantity for own in others),
+        position.cost - sum(own.cost for own in others),
+        position.realized - sum(own.realized for own in others),
+        position.fees - sum(own.fees for own in others),
+    )
+    account.strategies.setdefault(MANUAL, StrategyTotals())
 
 
 def _not_negative(name: str, value: object) -> Decimal:

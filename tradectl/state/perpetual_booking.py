@@ -1,14 +1,13 @@
 """What an exchange does to perpetual positions by itself, booked: funding, and liquidations.
 
 Both are worked out in full before anything is changed, as fills are. Each strategy bears the part that
-its own position has in the account's; parts are rounded once and the last one takes the rest, so that
-they sum to the whole exactly.
+its virtual position has in the account's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -22,32 +21,33 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO
 from tradectl.domain.positions import Position
-from tradectl.state.account import Account
+from tradectl.domain.shares import part_of, shared_out
+from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.booking import Booking
 
 
 class LiquidationBooking(Struct, frozen=True):
-    """The account's position and cash after it, the strategies' own positions, and their parts of what
-    the insurance bore."""
+    """The positions and the cash after it, and the strategies' parts of what the insurance bore."""
 
     booking: Booking
-    own: dict[str, Position]
     insurance: dict[str, Decimal]
 
     def enter(self, account: Account, event: PositionLiquidated) -> None:
         symbol, booking = event.symbol, self.booking
         account.positions[symbol], account.cash = booking.position, booking.cash
-        for name, position in self.own.items():
-            account.strategies[name].positions[symbol] = position
+        account.holdings.setdefault(symbol, {}).update(booking.owned)
         for name, part in self.insurance.items():
-            account.strategies[name].insurance += part
+            account.strategies.setdefault(name, StrategyTotals()).insurance += part
         account.insurance += event.insurance
         account.turnover += event.quantity * event.price
         account.fills_count += 1
 
 
-def liquidation(account: Account, event: PositionLiquidated) -> LiquidationBooking:
-    """Raises CoreError for more than is held, and for figures that are no numbers."""
+def liquidation(
+    account: Account, held: Mapping[str, Position], event: PositionLiquidated, lot: Decimal
+) -> LiquidationBooking:
+    """`held` are the strategies' virtual positions, `lot` the quantity step. Raises CoreError for more
+    than is held, and for figures that are no numbers."""
     before = account.positions.get(event.symbol) or Position(event.symbol)
     signed = event.side.signed(event.quantity)
     if signed * before.quantity > 0 or abs(signed) > abs(before.quantity):
@@ -55,49 +55,33 @@ def liquidation(account: Account, event: PositionLiquidated) -> LiquidationBooki
             f"liquidation {event.liquidation_id} is to {event.side} {event.quantity} "
             f"{event.symbol}, and {before.quantity} is held"
         )
-    own = owners(account, event.symbol)
-    weights = {name: position.quantity for name, position in own.items()}
-    closed = {name: -weight for name, weight in weights.items()}
-    if sum(closed.values(), ZERO) != signed:
-        closed = parts(signed, weights)
-    fees, insurance = parts(event.fee, weights), parts(event.insurance, weights)
+    weights = holders(held)
+    closed = part_of({name: -weight for name, weight in weights.items()}, signed, lot)
+    closing = {name: part for name, part in closed.items() if part * signed > 0}
+    fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI)
+    insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
     after = before.after_fill(signed, event.price, event.fee)
     cash = account.cash + after.realized - before.realized - event.fee + event.insurance
     if not cash.is_finite():
         raise CoreError(f"liquidation {event.liquidation_id} would make the cash {cash}")
     own_after = {
-        name: position.after_fill(closed[name], event.price, fees.get(name, ZERO))
-        for name, position in own.items()
-        if closed.get(name)
+        name: held[name].after_fill(closed[name], event.price, fees.get(name, ZERO))
+        for name in weights
     }
-    return LiquidationBooking(Booking(after, before, cash), own_after, insurance)
+    return LiquidationBooking(Booking(after, own_after, cash), insurance)
 
 
-def funding_shares(account: Account, event: FundingPaid) -> dict[str, Decimal]:
+def funding_shares(held: Mapping[str, Position], event: FundingPaid) -> dict[str, Decimal]:
     """What each strategy gets of a payment; nothing where none of them holds the symbol."""
-    own = owners(account, event.symbol)
-    return parts(event.payment, {name: position.quantity for name, position in own.items()})
-
-
-def owners(account: Account, symbol: str) -> dict[str, Position]:
-    """The strategies' own positions in the symbol, by name."""
-    found = {name: totals.positions.get(symbol) for name, totals in account.strategies.items()}
-    return {name: position for name, position in found.items() if position is not None}
-
-
-def parts(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """`amount` by signed weight, to ten decimals; the last with a weight takes the rest. Nothing where
-    the weights come to nothing."""
-    total = sum(weights.values(), ZERO)
-    bearing = [name for name, weight in weights.items() if weight]
-    if not total:
+    weights = holders(held)
+    if not sum(weights.values(), ZERO):
         return {}
-    shared: dict[str, Decimal] = {}
-    for name in bearing[:-1]:
-        share = amount * weights[name] / total
-        shared[name] = share.quantize(CENT_OF_A_SATOSHI, ROUND_HALF_EVEN)
-    shared[bearing[-1]] = amount - sum(shared.values(), ZERO)
-    return shared
+    return shared_out(event.payment, weights, CENT_OF_A_SATOSHI)
+
+
+def holders(held: Mapping[str, Position]) -> dict[str, Decimal]:
+    """The quantities of those that are not flat."""
+    return {name: own.quantity for name, own in held.items() if own.quantity}
 
 
 def held_from(tick: MarketDataEvent | None, at: int) -> int:
@@ -127,5 +111,4 @@ __all__ = [
     "held_from",
     "liquidation",
     "liquidation_fill",
-    "parts",
 ]

@@ -19,12 +19,12 @@ from tradectl.documents.account import (
     StrategyRow,
 )
 from tradectl.domain.margin import MarginAccount
-from tradectl.domain.money import decimal_text, plain
+from tradectl.domain.money import ZERO, decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import iso
-from tradectl.state.account import Fill
+from tradectl.state.account import Fill, StrategyTotals
 from tradectl.state.books import Books
 
 
@@ -75,13 +75,13 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
     margin = books.margin()
     return PortfolioTotals(
         currency=books.account.currency,
-        equity=decimal_text(books.equity()),
-        cash=decimal_text(books.cash),
-        realized_pnl=decimal_text(books.realized()),
-        unrealized_pnl=decimal_text(books.unrealized()),
-        fees=decimal_text(books.fees()),
-        funding=decimal_text(books.account.funding),
-        insurance=decimal_text(books.account.insurance),
+        equity=plain(books.equity()),
+        cash=plain(books.cash),
+        realized_pnl=plain(books.realized()),
+        unrealized_pnl=plain(books.unrealized()),
+        fees=plain(books.fees()),
+        funding=plain(books.account.funding),
+        insurance=plain(books.account.insurance),
         margin_used=decimal_text(margin.initial()),
         maintenance_margin=decimal_text(margin.maintenance()),
         exposure=decimal_text(books.exposure()),
@@ -102,22 +102,24 @@ def position_rows(books: Books) -> list[PositionRow]:
     return [position_row(books, position, margin) for position in books.positions()]
 
 
-def position_row(books: Books, position: Position, margin: MarginAccount) -> PositionRow:
-    """At the last price seen, or at the entry price before the first."""
-    is_held = position.symbol in margin.held
-    liquidation = margin.liquidation_price(position.symbol) if is_held else None
-    mark = books.mark(position.symbol)
-    if mark is None:
-        mark = position.entry_price
+def position_row(
+    books: Books, position: Position, margin: MarginAccount | None = None
+) -> PositionRow:
+    """The account's position, or without `margin` a strategy's virtual one, at the last price seen;
+    before the first at the account's entry price."""
+    symbol, liquidation = position.symbol, None
+    if margin is not None and symbol in margin.held:
+        liquidation = margin.liquidation_price(symbol)
+    mark = books.price_of(symbol)
     return PositionRow(
         symbol=position.symbol,
         side=position.side,
         size=decimal_text(abs(position.quantity)),
         entry_price=decimal_text(position.entry_price),
         current_price=decimal_text(mark),
-        unrealized_pnl=decimal_text(position.unrealized(mark)),
-        realized_pnl=decimal_text(position.realized),
-        fees=decimal_text(position.fees),
+        unrealized_pnl=plain(position.unrealized(mark)),
+        realized_pnl=plain(position.realized),
+        fees=plain(position.fees),
         liquidation_price=None if liquidation is None else decimal_text(liquidation),
     )
 
@@ -144,7 +146,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         stop_price=None if spec.stop_price is None else plain(spec.stop_price),
         average_price=None if average is None else decimal_text(average),
         status=order.status,
-        strategy=spec.strategy,
+        strategy=spec.entered_by,
         reason=order.reason,
         fees=plain(order.fees),
         reduce_only=spec.reduce_only,
@@ -205,15 +207,34 @@ def restriction_rows(books: Books) -> list[RestrictionRow]:
 
 
 def strategy_rows(books: Books) -> list[StrategyRow]:
+    """By name; the figures add up to the account's (realised and open profit only taken together)."""
+    account = books.account
+    owned: dict[str, list[Position]] = {name: [] for name in account.strategies}
+    for held in account.holdings.values():
+        for name, own in held.items():
+            owned.setdefault(name, []).append(own)
     return [
-        StrategyRow(
-            name=name,
-            orders=totals.orders,
-            fills=totals.fills,
-            realized_pnl=decimal_text(totals.realized),
-            fees=decimal_text(totals.fees),
-            funding=decimal_text(totals.funding),
-            insurance=decimal_text(totals.insurance),
-        )
-        for name, totals in sorted(books.account.strategies.items())
+        strategy_row(books, name, account.strategies.get(name) or StrategyTotals(), owned[name])
+        for name in sorted(owned)
     ]
+
+
+def strategy_row(
+    books: Books, name: str, totals: StrategyTotals, owned: list[Position]
+) -> StrategyRow:
+    realized = sum((own.realized for own in owned), ZERO)
+    unrealized = sum((own.unrealized(books.price_of(own.symbol)) for own in owned), ZERO)
+    fees = sum((own.fees for own in owned), ZERO)
+    return StrategyRow(
+        name=name,
+        orders=totals.orders,
+        fills=totals.fills,
+        positions=[position_row(books, own) for own in owned if own.quantity],
+        realized_pnl=plain(realized),
+        unrealized_pnl=plain(unrealized),
+        cash_flow=plain(sum((own.cash_flow for own in owned), ZERO)),
+        fees=plain(fees),
+        funding=plain(totals.funding),
+        insurance=plain(totals.insurance),
+        total_pnl=plain(realized + unrealized - fees + totals.funding + totals.insurance),
+    )
