@@ -57,6 +57,9 @@ def test_recorded_data_is_traded(
     summary = tradectl(tmp_path / "state", *words, "--json").document()
     assert summary["fills"] > 1
     assert summary["untraded"] == []
+    for looked in those_with("RUN_ID"):
+        named = [summary["run_id"][:-2] if word == "RUN_ID" else word for word in looked]
+        assert "BTCUSDT" in tradectl(tmp_path / "state", *named).out
 
 
 def test_the_five_minutes(tmp_path: Path) -> None:
