@@ -3,6 +3,7 @@
 from tradectl.domain.events import (
     AccountReported,
     BarEvent,
+    BarOpened,
     BookEvent,
     CancelRejected,
     CancelRequested,
@@ -45,6 +46,7 @@ from tradectl.domain.events import (
 __all__ = [
     "AccountReported",
     "BarEvent",
+    "BarOpened",
     "BookEvent",
     "CancelRejected",
     "CancelRequested",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.errors import DataError, UsageError
-from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import Side
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.feeds.base import FiniteFeed
@@ -22,6 +22,10 @@ T0 = 1_723_161_255_000
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
+
+
+def closes(events: list[MarketDataEvent]) -> list[BarEvent]:
+    return [event for event in events if isinstance(event, BarEvent)]
 
 
 def read_feed(*paths: Path, symbols: tuple[str, ...] = ()) -> list[MarketDataEvent]:
@@ -68,7 +72,11 @@ def test_a_candle_becomes_a_bar_at_the_moment_it_closed(tmp_path: Path) -> None:
         "ts_ms,symbol,open,high,low,close,volume\n"
         f"{T0},BTCUSDT,10,12,9,11,5\n{T0 + 60_000},BTCUSDT,11,11,11,11,0\n"
     )
-    bars = read_feed(write(tmp_path / "x.csv", text))
+    opened, *_ = events = read_feed(write(tmp_path / "x.csv", text))
+    assert opened == BarOpened(
+        symbol="BTCUSDT", price=Decimal(10), volume=Decimal(5), ts=T0 * MILLISECOND
+    )
+    bars = closes(events)
     assert bars[0] == BarEvent(
         symbol="BTCUSDT",
         price=Decimal(11),
@@ -85,7 +93,7 @@ def test_a_candle_becomes_a_bar_at_the_moment_it_closed(tmp_path: Path) -> None:
 def test_quoted_cells_are_fine_in_candles_too(tmp_path: Path) -> None:
     rows = [f'"{T0 + k * 60_000}","BTCUSDT","1","1","1","1","1"' for k in range(3)]
     path = write(tmp_path / "x.csv", "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows]))
-    assert [type(event) for event in read_feed(path)] == [BarEvent] * 3
+    assert [type(event) for event in read_feed(path)] == [BarOpened, BarEvent] * 3
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_the_interval_is_the_smallest_step_of_a_symbol(
         f"{T0 + step * 1000},{symbol},1,1,1,1,1" for step in steps for symbol in ("AUSDT", "BUSDT")
     ]
     path = write(tmp_path / "x.csv", "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows]))
-    bars = read_feed(path)
+    bars = closes(read_feed(path))
     assert len(bars) == len(rows)
     assert all(isinstance(bar, BarEvent) and bar.interval == interval * SECOND for bar in bars)
 
@@ -367,7 +375,16 @@ def test_candles_take_their_place_by_the_time_of_their_close(tmp_path: Path) -> 
     trades = trades_at(tmp_path / "a.csv", "AUSDT", [0, 59_999, 60_000, 60_001])
     rows = [f"{T0 + at},AUSDT,1,1,1,1,1" for at in (0, 60_000)]
     text = "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows])
-    kinds = [
-        type(event).__name__[0] for event in read_feed(trades, write(tmp_path / "b.csv", text))
-    ]
-    assert "".join(kinds) == "MMMBMB"
+    letters = {MarketDataEvent: "T", BarOpened: "O", BarEvent: "C"}
+    kinds = [letters[type(e)] for e in read_feed(trades, write(tmp_path / "b.csv", text))]
+    assert "".join(kinds) == "TOTTCOTC"
+
+
+def test_all_candles_close_before_any_opens(tmp_path: Path) -> None:
+    header = "ts_ms,symbol,open,high,low,close,volume"
+    together = [f"{T0 + at},{coin},1,1,1,1,1" for at in (0, 60_000) for coin in "AB"]
+    files = [write(tmp_path / "ab.csv", "\n".join([header, *together]))]
+    apart = [f"{T0 + at},C,1,1,1,1,1" for at in (0, 60_000)]
+    files.append(write(tmp_path / "c.csv", "\n".join([header, *apart])))
+    shown = [f"{e.symbol}{'O' if type(e) is BarOpened else 'C'}" for e in read_feed(*files)]
+    assert " ".join(shown) == "AO BO CO AC BC CC AO BO CO AC BC CC"

@@ -50,14 +50,17 @@ class PaperGateway:
         rates: FundingRates = NO_FUNDING,
     ) -> None:
         self._bus = bus
+        settings = settings or PaperSettings()
         self._exchange = PaperExchange(
-            settings or PaperSettings(),
+            settings,
             instruments,
             bus.schedule,
             seed,
             wake_at=self._wake_at,
             view=view,
             rates=rates,
+            # on a live market the order meets what stands there; on recorded data that is the past
+            next_event=settings.fill == "next-open" and not bus.clock.live,
         )
 
     def guard(self, pre_send_check: PreSendCheck) -> None:

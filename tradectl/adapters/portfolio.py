@@ -8,6 +8,7 @@ from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
+    BarOpened,
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
@@ -53,6 +54,8 @@ class PortfolioAdapter(Adapter):
 
     def attach_all(self) -> None:
         self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
+        if self.engine.sized_at_open:
+            self.attach(BarOpened, self._on_open, Stage.PORTFOLIO)
         self.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
         self.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
@@ -62,6 +65,9 @@ class PortfolioAdapter(Adapter):
 
     def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books)
+
+    def _on_open(self, event: BarOpened, _record: Record) -> list[Event]:
+        return self.engine.on_open(event.symbol, self._state.books)
 
     def _on_warm_up(self, _: WarmUpReceived, _record: Record) -> None:
         books = self._state.books

@@ -110,6 +110,11 @@ class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
     interval: int
 
 
+class BarOpened(MarketDataEvent, frozen=True, gc=False, kw_only=True):
+    """A candle of recorded data opens: `price` is its open and `ts` the moment. `volume` is what was
+    traded until it closed, which bounds what can be had of it; a strategy does not hear of it."""
+
+
 # --- decisions -------------------------------------------------------------------------------------
 
 
@@ -344,11 +349,11 @@ class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
     event_type: ClassVar[EventType] = EventType.SYSTEM
 
     run_id: str
-    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent, ...]
+    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened, ...]
 
 
 AnyEvent = (
-    MarketDataEvent | QuoteEvent | BookEvent | BarEvent
+    MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
     | StrategySignalEvent
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
     | OrderInitialized | OrderSubmitted | CancelRequested
@@ -381,6 +386,7 @@ __all__ = [
     "AccountReported",
     "AnyEvent",
     "BarEvent",
+    "BarOpened",
     "BookEvent",
     "CancelRejected",
     "CancelRequested",

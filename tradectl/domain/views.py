@@ -61,6 +61,10 @@ class AccountView(Protocol):
         """Last price seen, or None before the first."""
         ...
 
+    def awaits_open(self, symbol: str) -> bool:
+        """Its candle has closed, and the open of the next one will be told."""
+        ...
+
     def position(self, symbol: str) -> Position:
         """Flat when there is none."""
         ...

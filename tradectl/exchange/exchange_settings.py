@@ -41,13 +41,24 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     slippage_jitter_bps: Annotated[
         Slippage, "up to so much more, drawn evenly from the run's seed for each fill"
     ] = ZERO
+    fill: Annotated[
+        Literal["next-open", "close"],
+        "recorded data: what takes trades at the open of the next candle, at the next trade or quote; "
+        "or as the market stands when it comes, at the close of the candle that it was decided on",
+    ] = "next-open"
+    same_bar_stop: Annotated[
+        Literal["worst", "next"],
+        "a stop behind an entry inside a candle: the candle's high and low are taken to come after the "
+        "entry, or the stop is looked at from the next candle on",
+    ] = "worst"
     limit_fill: Annotated[
         Literal["through", "touch"],
         "a resting limit order trades when a trade goes beyond its price, or already at its price",
     ] = "through"
     market_fill: Annotated[
         Literal["full", "bounded"],
-        "what takes is filled whole at once, or per event by no more than was quoted or traded",
+        "what takes is filled whole at once, or per event by no more than was quoted or traded: by "
+        "nothing where a trade or candle has no volume",
     ] = "full"
     quote_max_age_ms: Annotated[
         Milliseconds, "a quote older than the last trade by more than this is not traded on"

@@ -1,4 +1,6 @@
-"""Several recordings become one: merged by time, ties in the order in which they were named."""
+"""Several recordings become one: merged by time, ties in the order in which they were named. Where
+candles close as others open, all of them close first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.events import BarOpened, MarketDataEvent
 
 _TS = attrgetter("ts")
 
@@ -22,6 +24,9 @@ def merged(sources: Iterable[Iterator[list[MarketDataEvent]]]) -> Iterator[list[
         open_ends = [one.events[-1].ts for one in held if not one.exhausted]
         horizon = min(open_ends) if open_ends else None
         ready = [event for one in held for event in one.take(horizon)]
+        opens: list[MarketDataEvent] = [e for e in ready if type(e) is BarOpened]
+        if opens:
+            ready = [e for e in ready if type(e) is not BarOpened] + opens
         ready.sort(key=_TS)
         if ready:
             yield ready

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
@@ -35,14 +35,14 @@ from tradectl.feeds.quality import (
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
 
-_TYPES = ("market_data", "quote", "book", "bar")
+_TYPES = ("market_data", "quote", "book", "bar", "bar_opened")
 _MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Line(Struct):
     at: int
-    event: MarketDataEvent | QuoteEvent | BookEvent | BarEvent
+    event: MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
 
 
 class JournalFile:

@@ -47,15 +47,20 @@ PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 class PortfolioEngine:
     """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
-    gives an id that was never given before. `at` is everywhere the time of the step, ns UTC. Raises
-    ConfigError for an impossible allocation."""
+    gives an id that was never given before. `at` is everywhere the time of the step, ns UTC. With
+    `sized_at_open` what is decided as a candle closes is ordered as the next one opens, of the size that
+    it has then. Raises ConfigError for an impossible allocation."""
 
     def __init__(
         self,
         settings: PortfolioSettings,
         allocations: Mapping[str, Decimal],
         new_order_id: Callable[[], str],
+        *,
+        sized_at_open: bool = False,
     ) -> None:
+        self.sized_at_open = sized_at_open
+        self._at_open: dict[str, tuple[str, str]] = {}
         self._settings = settings
         self._allocations = Allocations(allocations)
         self._new_order_id = new_order_id
@@ -124,6 +129,13 @@ class PortfolioEngine:
             events += self._protection.protect(position.symbol, view, at)
         return events
 
+    def on_open(self, symbol: str, view: AccountView) -> list[Event]:
+        """A candle opens: what was decided as the last one closed is ordered now."""
+        if symbol not in self._at_open:
+            return []
+        reason, strategy = self._at_open.pop(symbol)
+        return self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+
     def on_execution(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to, unless the answer to what goes on now has to come first."""
@@ -172,6 +184,7 @@ class PortfolioEngine:
         self._signals.clear()
         self._net.clear()
         self._waiting.clear()
+        self._at_open.clear()
         self._protection.clear()
         events: list[Event] = []
         for position in view.positions():
@@ -234,6 +247,12 @@ class PortfolioEngine:
             return [
                 stays(symbol, target, position, reason_against),
                 *cancels(change.misdirected, reason_against),
+            ]
+        if self.sized_at_open and view.awaits_open(symbol):
+            self._at_open[symbol] = (reason, strategy)
+            return [
+                stays(symbol, target, position, f"{reason} (as the next candle opens)"),
+                *cancels(change.misdirected, reason),
             ]
         working = view.working_orders(symbol)
         bound = [] if change.adds or instrument.can_short else stops_of(working)

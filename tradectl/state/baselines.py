@@ -18,9 +18,11 @@ from tradectl.state.readings import Reading, Readings, middle, prices_read
 
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
-    """At a risk check (it `reads`), or as a run ends; `at` is ns UTC."""
+    """At a risk check (it `reads`), as candles have closed, or as a run ends; `at` is ns UTC. A drawdown
+    is of what stood: inside a candle it waits for the close."""
     account, equity, day = books.account, books.equity(), at // DAY
-    high_water, before = max(account.high_water, equity), readings_of(account)
+    before, stood = readings_of(account), not books.is_inside_bar()
+    high_water = max(account.high_water, equity) if stood else account.high_water
     after = _read(books, before, at, equity) if reads else before
     has_read = after is not before
     day_start, peak = account.day_start_equity, max(account.peak_equity, equity)
@@ -35,7 +37,8 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
         )
     # in place
     account.high_water, account.peak_equity = high_water, peak
-    account.max_drawdown = max(account.max_drawdown, drawdown_from(high_water, equity))
+    if stood:
+        account.max_drawdown = max(account.max_drawdown, drawdown_from(high_water, equity))
     account.day, account.day_start_equity = day, day_start
     account.readings = after
     if has_read:

@@ -17,6 +17,7 @@ from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     AccountReported,
     BarEvent,
+    BarOpened,
     BookEvent,
     CancelRejected,
     CancelRequested,
@@ -95,6 +96,9 @@ class Books(BooksView):
         self.new_fills: list[Fill] = []
 
     def on_market(self, event: MarketDataEvent, record: Record) -> None:
+        if event.__class__ is BarOpened and event.ts != self._opened_at:
+            self._opened_at = event.ts
+            measure(self, record.at, reads=False)  # by the candles that have just closed
         self.last[event.symbol] = event
 
     def on_order(self, event: OrderInitialized, record: Record) -> None:
@@ -433,7 +437,7 @@ def _folds(fold: Callable[[Books, E, Record], Iterable[Event] | None], *kinds: t
     FOLD.update(dict.fromkeys(kinds, fold))
 
 
-_folds(Books.on_market, MarketDataEvent, QuoteEvent, BookEvent, BarEvent)
+_folds(Books.on_market, MarketDataEvent, QuoteEvent, BookEvent, BarEvent, BarOpened)
 _folds(Books.on_order, OrderInitialized)
 _folds(Books.on_approved, OrderApproved)
 _folds(Books.on_submitted, OrderSubmitted)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import MarketDataEvent, RestrictionKind
+from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
@@ -39,6 +39,8 @@ class BooksView:
         self.last: dict[str, MarketDataEvent] = {}
         self._read: dict[str, MarketDataEvent] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
+        self._opened_at = 0
+        """when candles opened last"""
         self._orders: dict[str, Order] = {}
         self._working: dict[str, dict[str, Order]] = {}
         self._finished: deque[str] = deque()
@@ -115,6 +117,14 @@ class BooksView:
         """The last price seen; before the first, that of the position's entry."""
         mark = self.mark(symbol)
         return mark if mark is not None else self.position(symbol).entry_price
+
+    def awaits_open(self, symbol: str) -> bool:
+        """Its candle has closed, and this is data that tells of opens."""
+        return bool(self._opened_at) and type(self.last.get(symbol)) is BarEvent
+
+    def is_inside_bar(self) -> bool:
+        """Of the open candle of something held only the open is known."""
+        return any(type(self.last.get(p.symbol)) is BarOpened for p in self.positions())
 
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)

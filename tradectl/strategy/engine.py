@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     BarEvent,
+    BarOpened,
     Event,
     MarketDataEvent,
     StrategySignalEvent,
@@ -73,6 +74,8 @@ class StrategyEngine:
             feed = TRADES
         elif type(event) is BarEvent:
             feed = event.interval
+        elif type(event) is BarOpened:
+            return None  # what comes of it is not known before it closes
         else:
             feed = QUOTES
         if self._deferred:

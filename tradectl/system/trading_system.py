@@ -134,7 +134,12 @@ class TradingSystem(BookkeepingSystem):
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
         )
-        portfolio = PortfolioEngine(settings.portfolio, allocations, bus.core.new_id)
+        portfolio = PortfolioEngine(
+            settings.portfolio,
+            allocations,
+            bus.core.new_id,
+            sized_at_open=settings.paper.fill == "next-open",
+        )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, RiskEngine(limits))
         self.execution = ExecutionAdapter(

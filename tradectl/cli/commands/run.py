@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from tradectl.runtime.run import Screen
 
 LARGEST_SEED = 2**63
+
+
+class Fill(StrEnum):
+    """Where on candles an order trades."""
+
+    NEXT_OPEN = "next-open"
+    CLOSE = "close"
+
 
 HELP = """Trade, in the foreground, until Ctrl-C, `tradectl stop`, the end of the data or the duration.
 
@@ -74,6 +83,13 @@ def run(
         str | None,
         typer.Option(help="With --data: a multiple of real time, or `max`.", show_default="max"),
     ] = None,
+    fill: Annotated[
+        Fill | None,
+        typer.Option(
+            help="With --data: what is decided on a candle trades at its close, or the next one's open.",
+            show_default="next-open",
+        ),
+    ] = None,
     symbol: Annotated[
         list[str] | None, typer.Option("--symbol", help="Trade only this symbol; repeatable.")
     ] = None,
@@ -104,6 +120,7 @@ def run(
     refuse_useless(
         {
             "--speed is of recorded data: add --data FILE": speed is not None and not data,
+            "--fill is of recorded data: add --data FILE": fill is not None and not data,
             "--exchange brings its own market data: leave out --data, or --exchange": bool(
                 exchange and data
             ),
@@ -126,7 +143,7 @@ def run(
     from tradectl.runtime.run_options import RunOptions
     from tradectl.state.directory import StateDir
 
-    overrides = _overrides(symbol, strategy, seed)
+    overrides = _overrides(symbol, strategy, seed, fill)
     settings = check_mode(load_settings(config, overrides, assignments=settings_set or ()), live)
     if exchange is not None:
         from tradectl.runtime.exchanges import on_exchange
@@ -152,7 +169,7 @@ def run(
 
 
 def _overrides(
-    symbols: list[str] | None, strategies: list[str] | None, seed: int | None
+    symbols: list[str] | None, strategies: list[str] | None, seed: int | None, fill: Fill | None
 ) -> dict[str, Any]:
     """Flags as settings; what was not given is left to the file."""
     flags: dict[str, Any] = {}
@@ -162,6 +179,8 @@ def _overrides(
         flags["strategies"] = [{"name": _short(s), "strategy": s} for s in strategies]
     if seed is not None:
         flags["seed"] = seed if -LARGEST_SEED <= seed < LARGEST_SEED else _folded(seed)
+    if fill is not None:
+        flags["paper"] = {"fill": fill.value}
     return flags
 
 

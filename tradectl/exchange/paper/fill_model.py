@@ -1,9 +1,12 @@
 """How our orders and the market meet, in one book.
 
-Our orders meet the recorded market and never each other. One that can trade on arrival takes; else
-it rests, and trades at its own price once the market comes through it, by no more than was traded
-there. A stop-limit that an event triggers rests from the next event on: what came first inside one
-bar is not known, and is not assumed in our favour.
+Our orders meet the market and never each other. One that can trade on arrival takes; else it rests, and
+trades at its own price once the market comes through it, by no more than was traded there. In part an
+order trades whole lots.
+
+What came first inside one bar is not known, and is not assumed in our favour. Stops are triggered before
+what rests trades, so that a loss comes before a profit. A stop-limit that an event triggers rests from
+the next event on. A stop behind an entry inside a bar is judged by all of that bar.
 
 An order that is over on arrival gives no acceptance, only what became of it. A stop always does: it
 was waiting before it was triggered, if only for a moment.
@@ -48,6 +51,16 @@ class FillModel:
         self._fees = FeeModel(settings)
         self._touch = settings.limit_fill == "touch"
         self._bounded = settings.market_fill == "bounded"
+        self._same_bar = settings.same_bar_stop == "worst"
+
+    def rest_stop(self, book: PaperOrderBook, order: WorkingOrder, at: int) -> Reports:
+        """A stop comes in whose market is the next event."""
+        book.add(order)
+        reports: Reports = [report_on(order, OrderAccepted)]
+        offer = book.same_bar_offer(order) if self._same_bar else None
+        if offer is not None:
+            reports += self._trigger(book, order, offer, at)
+        return end_idle_reducers(book, reports)
 
     def arrive(self, book: PaperOrderBook, order: WorkingOrder, at: int) -> Reports:
         """A new order comes in."""
@@ -59,26 +72,48 @@ class FillModel:
             book.add(order)
             reports = [report_on(order, OrderAccepted)]
             offer = book.stop_offer(order)
+            if offer is None and self._same_bar:
+                offer = book.same_bar_offer(order)
             if offer is not None:
                 reports += self._trigger(book, order, offer, at)
         return end_idle_reducers(book, reports)
 
     def match(self, book: PaperOrderBook, event: MarketDataEvent, at: int) -> Reports:
-        """The market has moved, as the book knows: what rests trades, then stops are triggered."""
-        reports: Reports = []
-        for queue in (book.bids, book.asks):
-            for order in tuple(queue):
-                if not self._event_reaches(event, order):
-                    break
-                reports += self._fill_resting(book, order, event, at)
+        """The market has moved, as the book knows: what was on its way arrives, stops are triggered, then
+        what rests trades."""
         bar = event if isinstance(event, BarEvent) else None
+        held = book.position
+        reports: Reports = []
+        if book.arriving:
+            reports += self._arrivals(book, bar, at)
+        resting = tuple(book.bids), tuple(book.asks)
         for queue in (book.rising, book.falling):
             for order in tuple(queue):
                 offer = book.stop_offer(order, bar)
                 if offer is None:
                     break
                 reports += self._trigger(book, order, offer, at)
+        for side in resting:
+            for order in side:
+                if not self._event_reaches(event, order):
+                    break
+                if order.left:
+                    reports += self._fill_resting(book, order, event, at)
+        if bar is not None:
+            entered = abs(book.position) > abs(held) or book.position * held < 0
+            book.entered_in = bar if entered else None
         return end_idle_reducers(book, reports) if reports else reports
+
+    def _arrivals(self, book: PaperOrderBook, bar: BarEvent | None, at: int) -> Reports:
+        """What was held for this event comes to the market: of a bar, to its open."""
+        reports: Reports = []
+        for order in book.take_arriving():
+            offer = (bar.open, bar) if bar is not None else book.best_offer(order.spec.side)
+            of_order = self._enter(book, order, offer, at)
+            if order.left:
+                of_order.insert(0, report_on(order, OrderAccepted))
+            reports += of_order
+        return reports
 
     def _event_reaches(self, event: MarketDataEvent, order: WorkingOrder) -> bool:
         """The market comes to a resting order: a quote reaches it, or a trade goes through it."""
@@ -101,7 +136,7 @@ class FillModel:
             return self._take(book, order, offer, at) if offer else []
         if isinstance(event, BarEvent) and reaches(side, event.open, price):
             price = event.open
-        quantity = min(book.allowed(order), book.left_of(event, side))
+        quantity = _whole_lots(book, order, book.left_of(event, side))
         if not quantity:
             return []
         book.take_from(event, side, quantity)
@@ -141,7 +176,7 @@ class FillModel:
         price, source = offer
         side, quantity = order.spec.side, book.allowed(order)
         if self._bounded:
-            quantity = min(quantity, book.left_of(source, side))
+            quantity = _whole_lots(book, order, book.left_of(source, side))
             book.take_from(source, side, quantity)
         if not quantity:
             return []
@@ -179,6 +214,12 @@ class FillModel:
             liquidity=liquidity,
             ts=at,
         )
+
+
+def _whole_lots(book: PaperOrderBook, order: WorkingOrder, offered: Decimal) -> Decimal:
+    """What `order` may take of a quantity: all that it still wants, or whole lots of it."""
+    wanted = book.allowed(order)
+    return wanted if wanted <= offered else book.instrument.floor_quantity(offered)
 
 
 def end(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from tradectl.domain.commands import CancelOrder, SubmitOrder
 from tradectl.domain.events import (
+    BarOpened,
     MarketDataEvent,
     OrderAccepted,
     OrderCanceled,
@@ -39,11 +40,22 @@ NOT_ANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN
 class MatchingEngine:
     """All books of a paper exchange: the same settings, seed and calls give the same reports.
 
-    `duplicates` counts the submissions that were ignored because their order id had been seen.
+    With `next_event` an order meets the market with the next event of its symbol, and not as the market
+    stands when it comes; but within a candle it stands at the open. `duplicates` counts the submissions
+    that were ignored because their order id had been seen.
     """
 
-    def __init__(self, settings: PaperSettings, instruments: Instruments, seed: int) -> None:
+    def __init__(
+        self,
+        settings: PaperSettings,
+        instruments: Instruments,
+        seed: int,
+        *,
+        next_event: bool = False,
+    ) -> None:
         self.duplicates = 0
+        self._next_event = next_event
+        self._bounded = settings.market_fill == "bounded"
         self._instruments = instruments
         self._fill_model = FillModel(settings, seed)
         self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
@@ -77,7 +89,13 @@ class MatchingEngine:
         reason = unacceptable(spec, book)
         if reason:
             return [rejection(spec, reason)]
-        return self._fill_model.arrive(book, self._admit(spec), at)
+        order = self._admit(spec)
+        if not self._next_event or isinstance(book.trade, BarOpened):
+            return self._fill_model.arrive(book, order, at)
+        if order.stop is None:
+            book.hold(order)
+            return []
+        return self._fill_model.rest_stop(book, order, at)
 
     def _remember(self, order_id: str) -> None:
         """The newest ids are kept: one that is sent twice is sent soon."""
@@ -157,7 +175,7 @@ class MatchingEngine:
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = PaperOrderBook(
-                self._instruments[symbol], self._quote_max_age
+                self._instruments[symbol], self._quote_max_age, bounded=self._bounded
             )
         return book
 

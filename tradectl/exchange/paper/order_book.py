@@ -6,8 +6,9 @@ price the oldest: where one is not reached, nobody behind is. A market order is 
 price, so one comparison serves both. Market events are only kept; what they mean is worked out when
 an order asks, because most of them meet none.
 
-An event offers a quantity, and the book remembers how much of it we had: no trade is filled twice.
-An event that names no size (zero) does not bound us.
+An event offers a quantity, and the book remembers how much of it we had: no trade is filled twice,
+and a candle's open offers of what the candle traded. A quote that names no size (zero) does not bound us;
+nor does a trade or candle, unless the book is `bounded`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
@@ -35,6 +36,7 @@ class WorkingOrder(Struct, eq=False):
 
     `limit` is the worst price it takes, `left` the quantity it may still trade (zero when it is
     over), `stop` the price that it waits for (None once triggered), `fills` how often it traded.
+    `arriving` until it meets the market, where that is with the next event.
     """
 
     spec: OrderSpec
@@ -43,6 +45,7 @@ class WorkingOrder(Struct, eq=False):
     left: Decimal
     stop: Decimal | None = None
     fills: int = 0
+    arriving: bool = False
 
     @classmethod
     def of(cls, spec: OrderSpec, venue_order_id: str) -> WorkingOrder:
@@ -101,27 +104,33 @@ def _rank(order: WorkingOrder) -> Decimal:
 
 
 class PaperOrderBook:
-    """One symbol's market and our orders in it. Times in ns; `quote_max_age` too."""
+    """One symbol's market and our orders in it. Times in ns; `quote_max_age` too. `entered_in` is the
+    candle inside which the position was last entered."""
 
     __slots__ = (
-        "_quote_max_age", "_taken", "asks", "bids", "falling", "instrument", "position",
-        "quote", "quote_at", "rising", "trade", "trade_at", "working",
+        "_bounded", "_quote_max_age", "_taken", "arriving", "asks", "bids", "entered_in", "falling",
+        "instrument", "position", "quote", "quote_at", "rising", "trade", "trade_at", "working",
     )  # fmt: skip
 
-    def __init__(self, instrument: Instrument, quote_max_age: int) -> None:
+    def __init__(
+        self, instrument: Instrument, quote_max_age: int, *, bounded: bool = False
+    ) -> None:
         self.instrument = instrument
+        self._bounded = bounded
         self.trade: MarketDataEvent | None = None
         self.trade_at = NEVER
         self.quote: MarketDataEvent | None = None
         self.quote_at = NEVER
         self.position = ZERO
+        self.entered_in: BarEvent | None = None
         self.working: dict[str, WorkingOrder] = {}
+        self.arriving: list[WorkingOrder] = []
         self.bids: list[WorkingOrder] = []
         self.asks: list[WorkingOrder] = []
         self.rising: list[WorkingOrder] = []
         self.falling: list[WorkingOrder] = []
         self._quote_max_age = quote_max_age
-        self._taken: dict[Side | None, tuple[MarketDataEvent, Decimal]] = {}
+        self._taken: dict[Side | None, tuple[MarketDataEvent | int, Decimal]] = {}
 
     # --- our orders -------------------------------------------------------------------------------
 
@@ -129,12 +138,28 @@ class PaperOrderBook:
         self.working[order.spec.order_id] = order
         insort(self._queue(order), order, key=_rank)
 
+    def hold(self, order: WorkingOrder) -> None:
+        """Keep `order` until the next event."""
+        order.arriving = True
+        self.working[order.spec.order_id] = order
+        self.arriving.append(order)
+
+    def take_arriving(self) -> list[WorkingOrder]:
+        """What was held meets the market now."""
+        arriving = [*self.arriving]
+        for order in arriving:
+            self.remove(order)
+            order.arriving = False
+        return arriving
+
     def remove(self, order: WorkingOrder) -> None:
         """Take `order` out, if it is in."""
         if self.working.pop(order.spec.order_id, None) is not None:
             self._queue(order).remove(order)
 
     def _queue(self, order: WorkingOrder) -> list[WorkingOrder]:
+        if order.arriving:
+            return self.arriving
         buys = order.spec.side is Side.BUY
         if order.stop is not None:
             return self.rising if buys else self.falling
@@ -185,24 +210,49 @@ class PaperOrderBook:
             return self.trade.price
         return None if self.quote is None else quoted(self.quote, side)
 
+    def same_bar_offer(self, order: WorkingOrder) -> Offer | None:
+        """The worst case of a stop that follows an entry inside a candle: that the candle's high or low
+        came after the entry, and the stop was there by then. None where the candle is not the last one,
+        or does not reach it."""
+        bar, latest, stop = self.entered_in, self.trade, order.stop
+        if bar is None or latest is None or stop is None:
+            return None
+        if not triggers(order.spec.side, best_traded(bar, order.spec.side.opposite), stop):
+            return None
+        follows = isinstance(latest, BarOpened) and latest.ts - bar.ts < bar.interval
+        return (stop, bar) if latest is bar or follows else None
+
     # --- how much of an event is left -------------------------------------------------------------
 
     def left_of(self, event: MarketDataEvent, side: Side) -> Decimal:
         size = size_of(event, side)
-        if not size:
+        if not size and (not self._bounded or isinstance(event, QuoteEvent)):
             return UNBOUNDED
-        source, taken = self._taken.get(_pool(event, side), (None, ZERO))
-        return size - taken if source is event else size
+        return size - self._taken_of(event, side)
 
     def take_from(self, event: MarketDataEvent, side: Side, quantity: Decimal) -> None:
-        pool = _pool(event, side)
-        source, taken = self._taken.get(pool, (None, ZERO))
-        self._taken[pool] = (event, taken + quantity if source is event else quantity)
+        taken = self._taken_of(event, side) + quantity
+        self._taken[_pool(event, side)] = (_source(event), taken)
+
+    def _taken_of(self, event: MarketDataEvent, side: Side) -> Decimal:
+        source, taken = self._taken.get(_pool(event, side), (None, ZERO))
+        now = _source(event)
+        # two trades may be equal and are still two
+        return taken if source is now or (type(now) is int and source == now) else ZERO
 
 
 def _pool(event: MarketDataEvent, side: Side) -> Side | None:
     """A quote offers two quantities, one to each side; a trade or bar one, to both."""
     return side if isinstance(event, QuoteEvent) else None
+
+
+def _source(event: MarketDataEvent) -> MarketDataEvent | int:
+    """What the quantity is of: a candle, by the moment it opened, or the event itself."""
+    if isinstance(event, BarOpened):
+        return event.ts
+    if isinstance(event, BarEvent) and event.ts:
+        return event.ts - event.interval
+    return event
 
 
 __all__ = ["Offer", "PaperOrderBook", "WorkingOrder", "best_traded", "quoted", "reaches"]

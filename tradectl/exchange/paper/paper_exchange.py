@@ -35,7 +35,8 @@ class PaperExchange:
 
     It keeps no timers: `wake_at` gets each moment (ns) at which `wake` must be called. Without
     latency, or where market data never pauses for long, it may be left out. Where it is shown the
-    account (`view`) its perpetuals pay funding by `rates`, and are liquidated.
+    account (`view`) its perpetuals pay funding by `rates`, and are liquidated. With
+    `next_event` orders meet the market with the next event.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class PaperExchange:
         wake_at: Callable[[int], None] | None = None,
         view: AccountView | None = None,
         rates: FundingRates = NO_FUNDING,
+        next_event: bool = False,
         name: str = "paper",
     ) -> None:
         self.name = name
-        self._engine = MatchingEngine(settings, instruments, seed)
+        self._engine = MatchingEngine(settings, instruments, seed, next_event=next_event)
         self._report = report
         self._wake_at = wake_at
         self._to_exchange = _OneWayDelay(settings, f"there {seed}")

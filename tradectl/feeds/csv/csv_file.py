@@ -14,6 +14,7 @@ from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
 from tradectl.feeds.csv.rows import read_row
+from tradectl.feeds.opens import with_opens
 from tradectl.feeds.quality import RowError, Tally
 
 
@@ -39,7 +40,8 @@ class CsvFile:
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
-        return read_blocks(self._blocks(), self._read, self._tally, first_line=2)
+        blocks = read_blocks(self._blocks(), self._read, self._tally, first_line=2)
+        return with_opens(blocks) if self._state.layout.kind is Kind.CANDLES else blocks
 
     def _blocks(self) -> Iterator[bytes]:
         blocks = line_blocks(self._path, self._progress)
