@@ -285,8 +285,26 @@ def test_a_halt_says_why_and_how_it_ends() -> None:
     assert "clear-halt --confirm" in line
 
 
-def test_a_pause_says_what_goes_on() -> None:
+@pytest.mark.parametrize(
+    ("state", "means"),
+    [
+        ("REDUCING", "exits only; it ends when all is flat"),
+        ("FLATTENING", "every position is being closed"),
+    ],
+)
+def test_a_halt_says_what_still_happens(state: str, means: str) -> None:
+    halt = {"reason": "drawdown of 21%", "since": "2026-11-22T20:11:00Z"}
+    assert drawn(a_view(state=state, halt=halt))[1].rstrip().endswith(f"drawdown of 21%   {means}")
+
+
+def test_a_pause_says_what_goes_on_and_above_all_why() -> None:
     assert "exits go on" in drawn(a_view(state="PAUSED"))[1]
+    since = {"since": "2026-11-22T20:11:00Z", "causes": []}
+    line = drawn(a_view(state="PAUSED", paused={"reason": "lunch", **since}))[1]
+    assert "since 20:11:00 UTC: lunch   exits go on; `tradectl resume` ends it" in line
+    long = "a reason that fills the line to its end and leaves none"
+    line = drawn(a_view(state="PAUSED", paused={"reason": long, **since}))[1]
+    assert line.rstrip().endswith(long)
 
 
 def test_recorded_data_has_a_progress_bar_and_counts_bad_rows() -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # not for the documents that are printed most
         RecordingSummary,
     )
 
-RUNNING = ComponentStatus.RUNNING
+RUNNING, STOPPED = ComponentStatus.RUNNING, ComponentStatus.STOPPED
 MOST_REASONS = 5
 MENDABLE = (
     ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.RESTRICTED, ReasonCode.REFUSED,
@@ -105,12 +105,13 @@ def _strategy(row: AvailableStrategy) -> Text:
 
 
 def status(status: Status, *, brief: bool = False) -> RenderableType:
-    """`brief`: of the components only those that are not well, the others in number."""
+    """`brief`: of the components only those that are not as they should be, the others in number."""
     components = list(status.components.items())
     none_listed = "none running"
     if brief and components:
-        none_listed = f"all {len(components)} well"
-        components = [(name, row) for name, row in components if row.status != RUNNING]
+        none_listed = f"all {len(components)} {'well' if status.running else 'stopped'}"
+        as_it_should = (RUNNING,) if status.running else (RUNNING, STOPPED)
+        components = [(name, row) for name, row in components if row.status not in as_it_should]
     sections: tuple[tuple[str, RenderableType], ...] = (
         ("Positions", positions(status.positions)),
         ("Open orders", Listing(columns.ORDERS, status.open_orders, "none working")),

@@ -32,6 +32,8 @@ from tradectl.domain.text import harmless
 STATE_STYLES = {
     "RUNNING": Style(bold=True, color="black", bgcolor="green"),
     "PAUSED": Style(bold=True, color="black", bgcolor="yellow"),
+    "REDUCING": Style(bold=True, color="white", bgcolor="red"),
+    "FLATTENING": Style(bold=True, color="white", bgcolor="red"),
     "HALTED": Style(bold=True, color="white", bgcolor="red"),
     "FAILED": Style(bold=True, color="white", bgcolor="red"),
 }
@@ -41,6 +43,12 @@ LIVE_MODE = Style(bold=True, color="white", bgcolor="red")
 HALT_LINE = Style(bold=True, color="white", bgcolor="red")
 LIVE_FRAME = Style(bold=True, color="red")
 MOST_RESTRICTIONS = 3
+MEANS = {
+    "PAUSED": "exits go on; `tradectl resume` ends it",
+    "REDUCING": "exits only; it ends when all is flat",
+    "FLATTENING": "every position is being closed",
+    "HALTED": "`tradectl clear-halt --confirm` ends it",
+}
 
 STALE_S, DEAD_S = 10, 60
 
@@ -75,21 +83,24 @@ def restrictions(status: LiveStatus, width: int) -> list[Line]:
 
 
 def halt(status: LiveStatus, width: int) -> list[Line]:
-    """A red line while trading is halted, a yellow one while it is paused; else nothing."""
+    """Since when and why not everything is traded: red in a halt, yellow in a pause; what that
+    means and how it ends, where there is room."""
     if halt := status.halt:
-        moment = figures.moment if width >= 100 else figures.clock
-        since = f"{moment(halt.since)} UTC" if halt.since else "an unknown time"
-        text = f"  since {since}: {harmless(halt.reason or 'no reason given', width)}"
-        hint = "   `tradectl clear-halt --confirm` ends it"
-        text += hint if len(text) + len(hint) <= width else ""
+        means = MEANS.get(status.state, MEANS["HALTED"])
+        text = _why(halt.since, halt.reason, means, width)
         return [drawn([Cell(text, HALT_LINE)], width, Cell(" ", HALT_LINE))]
     if status.state == "PAUSED":
-        text = "  No new entries, exits go on; `tradectl resume` ends it"
-        if paused := status.paused:
-            since = (figures.moment if width >= 100 else figures.clock)(paused.since)
-            text += f"   since {since} UTC: {harmless(paused.reason or 'no reason given', width)}"
+        paused, means = status.paused, MEANS["PAUSED"]
+        text = _why(paused.since, paused.reason, means, width) if paused else f"  {means}"
         return [drawn([Cell(text, WARN)], width)]
     return []
+
+
+def _why(since: str, reason: str, means: str, width: int) -> str:
+    moment = figures.moment if width >= 100 else figures.clock
+    when = f"{moment(since)} UTC" if since else "an unknown time"
+    text = f"  since {when}: {harmless(reason or 'no reason given', width)}"
+    return f"{text}   {means}" if cell_len(text) + 3 + cell_len(means) <= width else text
 
 
 def equity(status: LiveStatus, width: int) -> list[Line]:
