@@ -307,7 +307,7 @@ def test_a_halt_that_was_shown_holds_though_the_run_is_killed_at_once(tmp_path: 
     config.write_text(BUSY.replace('daily_loss_halt_pct = "none"', "daily_loss_halt_pct = 0.1"))
     folder = tmp_path / "state"
     with running(folder, "-c", config) as run:
-        run.line(" RISK halt DAILY_LOSS")
+        run.line(" RISK reduce DAILY_LOSS")
         run.kill()
     answer = tradectl(folder, "run", "--headless", "--duration", 5)
     assert answer.code == 6

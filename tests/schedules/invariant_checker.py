@@ -31,6 +31,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.domain.states import TradingState
 from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
@@ -66,7 +67,7 @@ class InvariantChecker:
         self.path = path
         self.wrong: list[str] = []
         self.run: TradingRun | None = None
-        self._latched: tuple[float, bool] | None = None
+        self._latched: tuple[float, TradingState] | None = None
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
         """the price that no symbol ever falls to"""
@@ -93,10 +94,13 @@ class InvariantChecker:
     def say(self, what: str) -> None:
         self.wrong.append(f"{self.system.clock.now:.3f}: {what}")
 
-    def latched_now(self, is_set: bool, *, flatten: bool) -> None:
+    def latched_now(self, state: TradingState | None) -> None:
         """The latch was set or cleared."""
-        since = self._latched[0] if self._latched is not None else self.system.clock.now
-        self._latched = (since, flatten) if is_set else None
+        now = self.system.clock.now
+        if state is None:
+            self._latched = None
+        elif self._latched is None or state is not self._latched[1]:
+            self._latched = (now, state)
 
     # --- while it runs --------------------------------------------------------------------------
 
@@ -112,10 +116,11 @@ class InvariantChecker:
             self.market == "spot" and params["side"] == "SELL"
         )
         if self._latched is not None:
-            since, flatten = self._latched
+            since, state = self._latched
             late = self.system.clock.now - since > FRESH_LATCH_S
-            if late and not (flatten and closes):
-                self.say(f"{client_id} was sent while the halt was latched")
+            protects = closes and params.get("type", "").startswith("STOP")
+            if late and not protects and (state is TradingState.HALTED or not closes):
+                self.say(f"{client_id} was sent while {state} was latched")
         if self.run is not None and self._held_before(self.run, symbol):
             self.say(
                 f"{client_id} was sent while {symbol} was held: {self.run.books.restrictions(symbol)}"
@@ -124,7 +129,7 @@ class InvariantChecker:
     def _held_before(self, run: TradingRun, symbol: str) -> bool:
         """Held before this very moment: what left at the same one may have been the first."""
         holds = [kind for kind in run.books.restrictions(symbol) if kind.blocks_exits]
-        if not holds or run.books.flattening:
+        if not holds or run.books.trading_state is TradingState.FLATTENING:
             return False
         now = run.bus.clock.now()
         begun = [

@@ -40,7 +40,7 @@ from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.state.directory import StateDir
-from tradectl.state.latch import HaltLatch
+from tradectl.state.latch import Halt, HaltLatch
 
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 QUIET_S = 150.0
@@ -215,9 +215,9 @@ class ScheduledRun(Stops):
         """Whoever sets or clears the latch, the checker knows since when."""
         write = HaltLatch._write
 
-        def written(path: Path, state: Any) -> None:
-            write(path, state)
-            self.checker.latched_now(state is not None, flatten=state is not None and state.flatten)
+        def written(path: Path, halt: Halt | None) -> None:
+            write(path, halt)
+            self.checker.latched_now(halt.state if halt is not None else None)
 
         return staticmethod(written)
 

@@ -55,7 +55,8 @@ class Stops(Steps):
         life, run = self.life, self.run
         if life is None or run is None or life.process.stopped:
             return
-        self.latch.set(WHY, TradingState.FLATTENING if flatten else TradingState.HALTED)
+        state = TradingState.FLATTENING if flatten else TradingState.HALTED
+        self.latch.set(WHY, state, by_operator=True)
 
         async def stop() -> None:
             handler = control_handlers(run, run.status, run.alerts, run.end)["emergency_stop"]
@@ -69,7 +70,8 @@ class Stops(Steps):
         if not self._latch_is_made or self.stopping:
             return
         self.stopping = True
-        self.latch.set(WHY, TradingState.FLATTENING if flatten else TradingState.HALTED)
+        state = TradingState.FLATTENING if flatten else TradingState.HALTED
+        self.latch.set(WHY, state, by_operator=True)
         if self.life is not None:
             self.life.process.kill()
         self._begin(self._stop_directly(flatten))

@@ -25,7 +25,7 @@ from tradectl.strategy.instances import StrategyInstance
 EXCHANGES = (ExchangeSettings(id="binance"),)
 PAPER = Settings(exchanges=EXCHANGES)
 LIVE = Settings(mode="live", exchanges=EXCHANGES)
-LOSS = "loss of a day: alert at 8%, pause at 10%, halt at 12%"
+LOSS = "loss of a day: alert at 8%, pause at 10%, reduce at 12%"
 
 
 class Typed(io.StringIO):
@@ -229,7 +229,7 @@ def test_the_banner_says_what_is_at_stake(harness: DoctorHarness) -> None:
         "20% of equity in a position, at most 30%",
         "an order 50,000, a position 50,000, all positions 200,000, leverage 2",
         LOSS,
-        "drawdown: alert at 16%, pause at 20%, halt at 24%",
+        "drawdown: alert at 16%, pause at 20%, reduce at 24%",
     ):
         assert words in text
 

@@ -135,7 +135,7 @@ def test_a_good_request_reaches_its_handler_with_its_arguments(listening: Listen
     }  # fmt: skip
     assert listening.calls[-1] == ("pause", {"reason": "news at 2"})
     ask(listening.path, "emergency_stop", Done, reason="x", flatten=True)
-    expected = {"reason": "x", "flatten": True, "everything": False}
+    expected = {"reason": "x", "flatten": True, "everything": False, "drop_protection": False}
     assert listening.calls[-1] == ("emergency_stop", expected)
 
 

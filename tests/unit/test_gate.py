@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, OutboundCommand, SubmitOrder
 from tradectl.domain.events import ExecutionEvent, OrderDenied, OrderOutcomeLost, OrderReport
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderStatus, Trigger, step
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, Trigger, step
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.state.latch import SIZE, HaltLatch
@@ -31,9 +32,16 @@ class RemoteGateway:
 S = TradingState
 
 
-def submit(order_id: str = "o1", *, reduce_only: bool = False) -> SubmitOrder:
-    spec = OrderSpec(order_id, "BTCUSDT", Side.SELL, Decimal(1), reduce_only=reduce_only)
+def submit(order_id: str = "o1", *, reduce_only: bool = False, **fields: Any) -> SubmitOrder:
+    spec = OrderSpec(order_id, "BTCUSDT", Side.SELL, Decimal(1), reduce_only=reduce_only, **fields)
     return SubmitOrder(ApprovedOrder(spec, 0))
+
+
+STOP: dict[str, Any] = {
+    "type": OrderType.STOP_MARKET,
+    "stop_price": Decimal(90),
+    "reduce_only": True,
+}
 
 
 CANCEL = CancelOrder("o1", "BTCUSDT", "v1")
@@ -79,7 +87,11 @@ def test_while_the_latch_is_blank_everything_passes(latch: HaltLatch) -> None:
     [
         (S.HALTED, submit(), False),
         (S.HALTED, submit(reduce_only=True), False),
+        (S.HALTED, submit(**STOP), True),
+        (S.HALTED, submit(**{**STOP, "reduce_only": False}), False),
         (S.HALTED, CANCEL, True),
+        (S.FLATTENING, submit(**STOP), True),
+        (S.REDUCING, submit(**STOP), True),
         (S.FLATTENING, submit(), False),
         (S.FLATTENING, submit(reduce_only=True), True),
         (S.FLATTENING, CANCEL, True),
@@ -127,7 +139,7 @@ def test_what_is_held_back_is_denied_and_that_is_an_input_like_any_other_answer(
     assert at == NOW
     assert (report.source_component, report.order_id, report.symbol) == ("gate", "o9", "BTCUSDT")
     assert isinstance(report, OrderDenied)
-    assert report.message == "not sent: the emergency stop is latched"
+    assert report.message == "not sent: trading is halted"
     assert report.code == "NOT_SENT"
     assert report.priority is ExecutionEvent.priority
     assert step(OrderStatus.SUBMITTED, Trigger.DENY) is OrderStatus.DENIED

@@ -33,6 +33,7 @@ from tradectl.risk.order_validation import (
     PriceCollarCheck,
     PriceKnownCheck,
     ReduceOnlyCheck,
+    ReducingCheck,
     UnknownSymbolCheck,
 )
 from tradectl.risk.rate_limits import IDS_KEPT, DuplicateCheck, OrderRateCheck, WorkingOrdersCheck
@@ -100,22 +101,33 @@ def test_what_is_not_halted_may_trade(mode: TradingState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flattening", "spec", "allowed"),
+    ("state", "spec", "allowed"),
     [
-        (False, order(SELL, "3", reduce_only=True), False),
-        (True, order(SELL, "3", reduce_only=True), True),
-        (True, order(SELL, "1", reduce_only=True), True),
-        (True, order(SELL, "4", reduce_only=True), False),
-        (True, order(SELL, "3"), False),
-        (True, order(BUY, "3", reduce_only=True), False),
+        (TradingState.HALTED, order(SELL, "3", reduce_only=True), False),
+        (TradingState.HALTED, stop("90", SELL, "3", reduce_only=True), True),
+        (TradingState.HALTED, stop("90", SELL, "4", reduce_only=True), False),
+        (TradingState.HALTED, stop("110", BUY, "3", reduce_only=True), False),
+        (TradingState.HALTED, stop("90", SELL, "3"), False),
+        (TradingState.FLATTENING, order(SELL, "3", reduce_only=True), True),
+        (TradingState.FLATTENING, order(SELL, "1", reduce_only=True), True),
+        (TradingState.FLATTENING, order(SELL, "4", reduce_only=True), False),
+        (TradingState.FLATTENING, order(SELL, "3"), False),
+        (TradingState.FLATTENING, order(BUY, "3", reduce_only=True), False),
+        (TradingState.FLATTENING, stop("90", SELL, "3", reduce_only=True), True),
     ],
 )
-def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
-    flattening: bool, spec: OrderSpec, allowed: bool
+def test_on_the_way_out_nothing_leaves_but_what_closes_and_halted_but_what_protects(
+    state: TradingState, spec: OrderSpec, allowed: bool
 ) -> None:
     view = account(held="3")
-    view.trading_state, view.flattening = TradingState.HALTED, flattening
+    view.trading_state = state
     assert passes(HaltCheck(), spec, view) == allowed
+
+
+def test_no_stop_leaves_where_protection_was_dropped() -> None:
+    view = account(held="3")
+    view.trading_state, view.protection_dropped = TradingState.HALTED, True
+    assert not passes(HaltCheck(), stop("90", SELL, "3", reduce_only=True), view)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +146,16 @@ def test_halted_nothing_leaves_but_what_closes_in_an_emergency(
         ("3", order(SELL, D("Infinity")), False),
     ],
 )
-def test_paused_only_what_reduces_leaves(held: str, spec: OrderSpec, allowed: bool) -> None:
+def test_paused_and_reducing_only_what_reduces_leaves(
+    held: str, spec: OrderSpec, allowed: bool
+) -> None:
     view = account(held=held)
-    view.trading_state = TradingState.PAUSED
-    assert passes(PauseCheck(), spec, view) == allowed
+    for state, check in (
+        (TradingState.PAUSED, PauseCheck()),
+        (TradingState.REDUCING, ReducingCheck()),
+    ):
+        view.trading_state = state
+        assert passes(check, spec, view) == allowed
 
 
 @pytest.mark.parametrize(
@@ -453,7 +471,7 @@ def test_an_emergency_is_not_slowed_down() -> None:
     rate.remember(order(), 0)
     twice.remember(order(SELL, order_id="rejected", reduce_only=True), 0)
     view.work(limit("110", SELL))
-    view.trading_state, view.flattening = TradingState.HALTED, True
+    view.trading_state = TradingState.FLATTENING
     assert passes(rate, closing, view)
     assert passes(WorkingOrdersCheck(1), closing, view)
     assert passes(twice, closing, view)

@@ -79,8 +79,8 @@ def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
 
 def test_the_checks_are_asked_in_this_order() -> None:
     assert [check.code for check in default_checks(RiskLimits())] == [
-        "HALTED", "PAUSED", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
-        "REDUCE_ONLY", "MIN_NOTIONAL",
+        "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
+        "BAD_NUMBER", "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
         "NO_PRICE", "ORDER_RATE", "WORKING_ORDERS", "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
         "BALANCE", "MARGIN",
@@ -89,8 +89,8 @@ def test_the_checks_are_asked_in_this_order() -> None:
 
 def test_a_limit_that_is_off_has_no_check() -> None:
     assert [check.code for check in default_checks(OFF)] == [
-        "HALTED", "PAUSED", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER", "BAD_NUMBER",
-        "REDUCE_ONLY", "MIN_NOTIONAL",
+        "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
+        "BAD_NUMBER", "REDUCE_ONLY", "MIN_NOTIONAL",
         "NO_PRICE", "DUPLICATE", "BALANCE", "MARGIN",
     ]  # fmt: skip
 
@@ -139,7 +139,7 @@ def test_an_emergency_closes_everything_at_once_past_rate_and_working_limits() -
     symbols = [f"COIN{n}USDT" for n in range(150)]
     for symbol in symbols:
         view.price(symbol, "100").own(symbol, "1")
-    view.trading_state, view.flattening = TradingState.HALTED, True
+    view.trading_state = TradingState.FLATTENING
     for n, symbol in enumerate(symbols):
         spec = order(n, Side.SELL, symbol=symbol, reduce_only=True)
         assert code(engine.judge(spec, view, 0)) == "approved"
@@ -194,14 +194,22 @@ def test_a_loss_escalates_from_alert_to_pause_to_halt() -> None:
     view.day_start_equity = D(10_000)
     equities = ["10000", "9200.01", "9200", "9100", "9000", "8999", "8800"]
     assert reviews(RiskEngine(RiskLimits()), view, equities) == [
-        [], [], ["DAILY_LOSS alert"], [], ["DAILY_LOSS pause"], [], ["DAILY_LOSS halt"],
+        [], [], ["DAILY_LOSS alert"], [], ["DAILY_LOSS pause"], [], ["DAILY_LOSS reduce"],
     ]  # fmt: skip
+
+
+def test_a_halt_by_a_loss_flattens_by_setting() -> None:
+    view = FakeAccount()
+    view.peak_equity = view.day_start_equity = D(10_000)
+    assert reviews(RiskEngine(RiskLimits(on_halt="flatten")), view, ["7000"]) == [
+        ["DAILY_LOSS flatten", "DRAWDOWN flatten"]
+    ]
 
 
 def test_a_sudden_loss_says_only_the_worst() -> None:
     view = FakeAccount()
     view.peak_equity = D(10_000)
-    assert reviews(RiskEngine(RiskLimits()), view, ["7000", "7000"]) == [["DRAWDOWN halt"], []]
+    assert reviews(RiskEngine(RiskLimits()), view, ["7000", "7000"]) == [["DRAWDOWN reduce"], []]
 
 
 def test_a_level_is_said_again_only_after_it_has_clearly_passed() -> None:
@@ -222,7 +230,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
             message="today's loss is 15.00%: the limit is 12%",
             limit="12",
             actual="15",
-            action=RiskAction.HALT,
+            action=RiskAction.REDUCE,
         )
     ]
 
@@ -314,7 +322,7 @@ def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     denied = engine.judge(leave, view, 0)
     assert code(denied) == ("RESTRICTED" if kind.blocks_exits else "approved")
     assert not isinstance(denied, OrderDenied) or "why" in denied.message
-    view.flattening = True
+    view.trading_state = TradingState.FLATTENING
     again = msgspec.structs.replace(leave, order_id="again")
     assert code(engine.judge(again, view, SECOND)) == "approved"
 

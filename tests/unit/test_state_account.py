@@ -154,13 +154,14 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     told = (
         b'{"account_id":"","cash":"100.5","configured":[],"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
-        b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],"flattening":false,'
+        b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
-        b'"halted_at":0,"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
+        b'"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
         b'"insurance":"0","marks":{},'
         b'"max_drawdown":"0",'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
-        b'"readings":null,"reconciliation":null,"strategies":{},"targets":{},"trading_state":"RUNNING",'
+        b'"protection_dropped":false,"readings":null,"reconciliation":null,"state_since":0,'
+        b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
     assert account.hash("run") == hashlib.sha256(told).hexdigest()
@@ -190,7 +191,6 @@ def test_the_order_of_the_tables_makes_no_difference() -> None:
 
 def test_a_zero_that_was_computed_is_a_zero() -> None:
     account, computed = snapshot(), snapshot()
-    account.flattening = computed.flattening = False
     computed.turnover -= computed.turnover
     account.turnover = Account.open("x", "USDT", Decimal(1)).turnover
     assert account == computed
@@ -219,8 +219,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "trading state": lambda a: setattr(a, "trading_state", TradingState.PAUSED),
     "trading state reason": lambda a: setattr(a, "trading_state_reason", "x"),
     "another cause of a pause": lambda a: a.pauses.update(DRAWDOWN=Pause("x", 5)),
-    "halt time": lambda a: setattr(a, "halted_at", 5),
-    "flattening": lambda a: setattr(a, "flattening", True),
+    "since when": lambda a: setattr(a, "state_since", 5),
+    "dropped protection": lambda a: setattr(a, "protection_dropped", True),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
     "high water": lambda a: setattr(a, "high_water", a.high_water + 1),
     "readings": lambda a: setattr(a, "readings", Readings(peak=Decimal(7))),

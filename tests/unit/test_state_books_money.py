@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     LimitBreached,
     RiskAction,
     TimerFired,
+    TradingConcluded,
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.states import TradingState
@@ -216,6 +217,10 @@ PAUSE = CommandReceived(command=Command.PAUSE, reason="lunch")
 RESUME = CommandReceived(command=Command.RESUME)
 RISK_PAUSE = LimitBreached(code="loss", message="too much", action=RiskAction.PAUSE)
 RISK_HALT = LimitBreached(code="loss", message="far too much", action=RiskAction.HALT)
+RISK_REDUCE = LimitBreached(code="loss", message="far too much", action=RiskAction.REDUCE)
+RISK_FLATTEN = LimitBreached(code="loss", message="far too much", action=RiskAction.FLATTEN)
+FLATTEN = EmergencyStopReceived(reason="fire", flatten=True)
+CONCLUDED = TradingConcluded(state=TradingState.REDUCING, reason="flat")
 RISK_ALERT = LimitBreached(code="loss", message="a bit", action=RiskAction.ALERT)
 
 
@@ -238,6 +243,21 @@ RISK_ALERT = LimitBreached(code="loss", message="a bit", action=RiskAction.ALERT
         ([RISK_HALT, RESUME], "HALTED", "loss: far too much"),
         ([RISK_HALT, RISK_PAUSE], "HALTED", "loss: far too much"),
         ([CommandReceived(command=Command.CANCEL_ALL)], "RUNNING", ""),
+        ([RISK_REDUCE], "REDUCING", "loss: far too much"),
+        ([RISK_PAUSE, RISK_REDUCE], "REDUCING", "loss: far too much"),
+        ([RISK_REDUCE, RISK_PAUSE], "REDUCING", "loss: far too much"),
+        ([RISK_REDUCE, PAUSE, RESUME], "REDUCING", "loss: far too much"),
+        ([RISK_FLATTEN], "FLATTENING", "loss: far too much"),
+        ([RISK_FLATTEN, RISK_REDUCE], "FLATTENING", "loss: far too much"),
+        ([RISK_FLATTEN, RISK_HALT], "HALTED", "loss: far too much"),
+        ([RISK_FLATTEN, CONCLUDED], "HALTED", "loss: far too much"),
+        ([RISK_REDUCE, CONCLUDED], "REDUCING", "loss: far too much"),
+        ([RISK_HALT, RISK_FLATTEN], "HALTED", "loss: far too much"),
+        ([RISK_REDUCE, EmergencyStopReceived(reason="fire")], "HALTED", "fire"),
+        ([RISK_REDUCE, FLATTEN], "FLATTENING", "fire"),
+        ([RISK_HALT, FLATTEN], "FLATTENING", "loss: far too much"),
+        ([FLATTEN], "FLATTENING", "fire"),
+        ([FLATTEN, EmergencyStopReceived(reason="enough")], "HALTED", "enough"),
     ],
 )
 def test_modes_by_example(
@@ -290,6 +310,8 @@ def test_a_copy_of_the_account_has_pauses_of_its_own(ledger: Ledger) -> None:
         ([RISK_HALT], "RUNNING", []),
         ([RISK_PAUSE, RISK_HALT], "RUNNING", []),
         ([RISK_PAUSE, PAUSE, RISK_HALT], "PAUSED", [OPERATOR]),
+        ([RISK_PAUSE, PAUSE, RISK_REDUCE], "PAUSED", [OPERATOR]),
+        ([RISK_FLATTEN], "RUNNING", []),
     ],
 )
 def test_a_run_begins_paused_as_the_account_was_or_after_a_cleared_halt_by_the_operator_alone(
@@ -300,27 +322,26 @@ def test_a_run_begins_paused_as_the_account_was_or_after_a_cleared_halt_by_the_o
     account.begin_again()
     assert (account.trading_state, [*account.pauses]) == (TradingState(mode), causes)
     assert (account.trading_state_reason != "") == bool(causes)
-    assert (account.halted_at, account.flattening) == (0, False)
+    assert (account.state_since == 0, account.protection_dropped) == (not causes, False)
 
 
 def test_a_halt_keeps_the_moment_at_which_it_began(ledger: Ledger) -> None:
     for at in (5_000, 6_000):
         ledger.at = at
         ledger.tell(EmergencyStopReceived())
-    assert ledger.books.account.halted_at == 5_000
+    assert ledger.books.account.state_since == 5_000
 
 
-@pytest.mark.parametrize("flatten", [True, False])
-def test_an_emergency_stop_says_whether_it_closes_positions(ledger: Ledger, flatten: bool) -> None:
-    ledger.tell(EmergencyStopReceived(flatten=flatten))
-    assert ledger.books.flattening is flatten
+def test_a_halt_that_has_closed_its_positions_is_as_old_as_it_was(ledger: Ledger) -> None:
+    for at, event in ((5, EmergencyStopReceived()), (6, FLATTEN), (7, CONCLUDED)):
+        ledger.at = at
+        ledger.tell(event)
+    assert ledger.books.account.state_since == 5
 
 
-def test_a_second_stop_may_add_the_closing_of_positions(ledger: Ledger) -> None:
-    ledger.tell(EmergencyStopReceived(), EmergencyStopReceived(flatten=True))
-    assert ledger.books.flattening
-
-
-def test_a_second_stop_does_not_take_the_closing_of_positions_back(ledger: Ledger) -> None:
-    ledger.tell(EmergencyStopReceived(flatten=True), EmergencyStopReceived())
-    assert ledger.books.flattening
+@pytest.mark.parametrize("drop", [True, False])
+def test_protection_is_dropped_by_an_emergency_stop_that_says_so(
+    ledger: Ledger, drop: bool
+) -> None:
+    ledger.tell(EmergencyStopReceived(drop_protection=drop), EmergencyStopReceived())
+    assert ledger.books.protection_dropped is drop

@@ -129,7 +129,7 @@ def test_a_latch_that_was_never_made_is_not_set_and_can_be_set(path: Path) -> No
 def test_what_was_set_is_read_with_its_reason_and_moment(latch: HaltLatch) -> None:
     state = latch.set("fire", TradingState.FLATTENING)
     assert latch.read() == state
-    assert (state.reason, state.flatten) == ("fire", True)
+    assert (state.reason, state.state) == ("fire", TradingState.FLATTENING)
     assert state.since.endswith("Z")
 
 
@@ -139,11 +139,24 @@ def test_the_first_reason_stays(latch: HaltLatch) -> None:
     assert latch.read() == first
 
 
-def test_the_closing_of_positions_can_be_added_but_not_taken_back(latch: HaltLatch) -> None:
+def test_only_an_operator_has_positions_closed_in_a_halt(latch: HaltLatch) -> None:
     first = latch.set("fire")
-    upgraded = latch.set("water", TradingState.FLATTENING)
-    assert (upgraded.reason, upgraded.since, upgraded.flatten) == ("fire", first.since, True)
-    assert latch.set("earth") == latch.read() == upgraded
+    assert latch.set("water", TradingState.FLATTENING) == latch.read() == first
+    closing = latch.set("water", TradingState.FLATTENING, by_operator=True)
+    assert latch.read() == closing
+    assert (closing.reason, closing.since) == ("fire", first.since)
+    assert closing.state is TradingState.FLATTENING
+    assert latch.set("water", TradingState.REDUCING, by_operator=True) == closing
+
+
+@pytest.mark.parametrize(("word", "reason"), [("fire", "fire"), ("water", "water")])
+def test_what_was_flattened_is_halted_for_the_reason_and_since_when_it_was(
+    latch: HaltLatch, word: str, reason: str
+) -> None:
+    first = latch.set("fire", TradingState.FLATTENING)
+    done = latch.set(word)
+    assert (done.state, done.reason) == (TradingState.HALTED, reason)
+    assert (done.since == first.since) is (word == "fire")
 
 
 def test_it_can_be_cleared_and_set_again(latch: HaltLatch, path: Path) -> None:
@@ -295,7 +308,7 @@ def test_where_its_folder_is_gone_the_spare_takes_its_place(tmp_path: Path) -> N
         held = each.read()
         assert each.state() is not TradingState.RUNNING
         assert held is not None
-        assert (held.reason, held.flatten) == ("fire", True)
+        assert (held.reason, held.state) == ("fire", TradingState.FLATTENING)
 
 
 def test_the_spare_of_one_folder_does_not_stop_another(tmp_path: Path) -> None:
@@ -429,14 +442,15 @@ def test_it_carries_what_may_leave_and_lets_no_more_out_by_itself(
     latch.set("fire", state)
     assert latch_at(path).state() is latch.state() is state
     assert latch.set("water", TradingState.PAUSED).state is state
-    assert latch.set("earth").state in (TradingState.HALTED, TradingState.FLATTENING)
+    assert latch.set("earth").state is TradingState.HALTED
 
 
 def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
     latch_at(tmp_path / "real").set("fire")
     path.symlink_to(tmp_path / "real")
     latch = latch_at(path)
-    assert latch.set("water", TradingState.FLATTENING).flatten
-    held = latch.read()
-    assert held is not None
-    assert held.flatten
+    closing = latch.set("water", TradingState.FLATTENING, by_operator=True)
+    assert closing.state is TradingState.FLATTENING
+    assert latch.read() == closing
+    assert latch.state() is TradingState.FLATTENING
+    assert latch.set("earth").state is latch.state() is TradingState.HALTED

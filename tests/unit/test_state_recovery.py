@@ -38,6 +38,7 @@ from tradectl.domain.events import (
     Record,
     TimerFired,
 )
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, SECOND
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -140,7 +141,7 @@ def test_folding_twice_from_the_start_is_folding_once(inputs: list[Event]) -> No
 def test_an_emergency_stop_among_the_records_is_folded_too() -> None:
     run = live([tick("100", ts=5), EmergencyStopReceived(reason="fire", flatten=True)])
     books = folded(recorded(run))
-    assert (books.trading_state, books.flattening) == (run.state.books.trading_state, True)
+    assert books.trading_state is run.state.books.trading_state is TradingState.FLATTENING
     assert books.state_hash(RUN) == run.hash()
 
 

@@ -21,12 +21,13 @@ from tradectl.domain.events import (
     Record,
     RiskAction,
 )
+from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
 from tradectl.state.latch import HaltSwitch
 from tradectl.state.lease import Lease
 
-CANCELLING = (Command.EMERGENCY_STOP, Command.CANCEL_ALL)
+STOPPING = (Command.EMERGENCY_STOP, Command.PAUSE)
 
 
 class ExecutionAdapter(Adapter):
@@ -84,7 +85,8 @@ class ExecutionAdapter(Adapter):
         """What risk let pass may have waited since then: a halt or a restriction may have come since."""
         spec, books = command.order.spec, self._state.books
         denial = self._gate.pre_send_check(command)
-        if denial or (books.flattening and spec.reduce_only):
+        closes = spec.reduce_only and books.trading_state is TradingState.FLATTENING
+        if denial or closes:
             return denial
         for kind in books.restrictions(spec.symbol):
             if kind.blocks_exits or not spec.reduce_only:
@@ -112,14 +114,16 @@ class ExecutionAdapter(Adapter):
         self._bus.send(self.engine.cancel(event, self._state.books))
 
     def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
-        if command.command in CANCELLING:
+        if command.command is Command.CANCEL_ALL:
             return [*self.engine.cancel_all(self._state.books, command.reason)]
+        if command.command in STOPPING:
+            return [*self.engine.cancel_what_may_not_stay(self._state.books, command.reason)]
         return []
 
     def _on_risk(self, event: LimitBreached, _record: Record) -> list[Event]:
-        if event.action == RiskAction.HALT:
-            return [*self.engine.cancel_all(self._state.books, event.message)]
-        return []
+        if event.action == RiskAction.ALERT:
+            return []
+        return [*self.engine.cancel_what_may_not_stay(self._state.books, event.message)]
 
     def _on_fill(self, fill: OrderFilled, _record: Record) -> None:
         self.engine.on_fill(fill)

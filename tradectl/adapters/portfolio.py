@@ -12,21 +12,26 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    LimitBreached,
     OrderDenied,
+    OrderInitialized,
     OrderReport,
+    PositionLiquidated,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
     TimerFired,
+    TradingConcluded,
     WarmUpReceived,
 )
 from tradectl.domain.money import ZERO
+from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.books import RISK_TIMER
 
 REBALANCE_TIMER = "rebalance"
-CLOSING_ATTEMPTS = 5
+FLATTEN_TIMER = "flatten"
 
 
 Recalled = Callable[[], Mapping[tuple[str, str], StrategySignalEvent]]
@@ -50,15 +55,16 @@ class PortfolioAdapter(Adapter):
         self._recalled = recalled
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
-        self._closings = 0
 
     def attach_all(self) -> None:
         self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
         if self.engine.sized_at_open:
             self.attach(BarOpened, self._on_open, Stage.PORTFOLIO)
         self.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
-        self.attach(EmergencyStopReceived, self._on_emergency, Stage.PORTFOLIO)
+        self.attach(EmergencyStopReceived, self._on_halt, Stage.PORTFOLIO)
+        self.attach(LimitBreached, self._on_halt, Stage.PORTFOLIO)
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+        self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
         self.attach(WarmUpReceived, self._on_warm_up, Stage.PORTFOLIO)
@@ -76,10 +82,13 @@ class PortfolioAdapter(Adapter):
             self.engine.recall(signal, own.quantity if own is not None else ZERO, books)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
-        if timer.name == REBALANCE_TIMER:
+        flattening = self._state.books.trading_state is TradingState.FLATTENING
+        if timer.name == REBALANCE_TIMER and not flattening:
             return self.engine.rebalance(self._state.books, "scheduled rebalance", record.at)
-        if timer.name == RISK_TIMER and self.engine.follows_orders:
-            return self.engine.protect(self._state.books, record.at)
+        if timer.name == FLATTEN_TIMER or (timer.name == RISK_TIMER and flattening):
+            return self._flatten_all(record)
+        if timer.name == RISK_TIMER:
+            return self._and_conclude(self._protect_all(record))
         return []
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
@@ -88,38 +97,73 @@ class PortfolioAdapter(Adapter):
             return []
         return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)
 
-    def _on_emergency(self, _: EmergencyStopReceived, _record: Record) -> list[Event]:
-        self._closings = 0
-        return self._close_all() if self._state.books.flattening else []
+    def _on_halt(self, _: LimitBreached | EmergencyStopReceived, record: Record) -> list[Event]:
+        """By a limit or by command. Where the account is to be flat, it is closed from here on."""
+        if self._state.books.trading_state is TradingState.FLATTENING:
+            return self._flatten_all(record)
+        return self._and_conclude(self._protect_all(record))
+
+    def _protect_all(self, record: Record) -> list[Event]:
+        if not self.engine.follows_orders:
+            return []
+        return self.engine.protect(self._state.books, record.at)
 
     def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books = self._state.books
-        if not books.flattening:
-            if not self.engine.follows_orders:
-                return []
-            return self.engine.on_execution(event.symbol, event.order_id, books, record.at)
-        if books.working_orders() or not books.positions():
-            return []
-        return self._close_all()
+        if books.trading_state is TradingState.FLATTENING:
+            return self._flatten([event.symbol], record)
+        if not self.engine.follows_orders:
+            return self._and_conclude([])
+        answer = self.engine.on_execution(event.symbol, event.order_id, books, record.at)
+        return self._and_conclude(answer)
+
+    def _on_liquidation(self, _: PositionLiquidated, _record: Record) -> list[Event]:
+        return self._and_conclude([])
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
         our own intent, and is answered by the part of it that only reduces."""
+        books = self._state.books
+        flattening = books.trading_state is TradingState.FLATTENING
         if record.cause:
-            return self._reduce_instead(event, record.at)
+            return [] if flattening else self._reduce_instead(event, record.at)
         return self._on_execution(event, record)
 
     def _reduce_instead(self, denial: OrderDenied, at: int) -> list[Event]:
         books = self._state.books
         order = books.order(denial.order_id)
-        if order is None or books.flattening:
+        if order is None:
             return []
         return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books, at)
 
-    def _close_all(self) -> list[Event]:
-        self._closings += 1
-        if self._closings > CLOSING_ATTEMPTS:
-            return []
-        return self.engine.close_all(self._state.books, "emergency stop")
+    def _flatten_all(self, record: Record) -> list[Event]:
+        return self._flatten([p.symbol for p in self._state.books.positions()], record)
+
+    def _flatten(self, symbols: list[str], record: Record) -> list[Event]:
+        """What brings these positions nearer to nothing now; they are looked at again in time."""
+        books, flattening, events = self._state.books, self.engine.flattening, list[Event]()
+        for symbol in symbols:
+            reason = books.account.trading_state_reason
+            steps = flattening.steps(symbol, books, record.at, reason)
+            again = flattening.next_try(symbol)
+            if again is not None and any(isinstance(step, OrderInitialized) for step in steps):
+                timer = TimerFired(source_component=self.name, name=FLATTEN_TIMER)
+                self._bus.schedule(timer, again)
+            events += steps
+        return self._and_conclude(events)
+
+    def _and_conclude(self, events: list[Event]) -> list[Event]:
+        """With the word that a halt has nothing left to do, where that is so and was not said."""
+        books = self._state.books
+        if not books.trading_state.is_halt or events or not self.engine.concluded(books):
+            return events
+        account = books.account
+        return [
+            TradingConcluded(
+                source_component=self.name,
+                state=account.trading_state,
+                reason=account.trading_state_reason,
+            )
+        ]

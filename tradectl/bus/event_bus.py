@@ -148,6 +148,15 @@ class EventBus:
         self._data_ended = True
         self._awake()
 
+    def conclude(self) -> None:
+        """From a core handler: this step is the last one. What waits or comes later is not taken."""
+        self._inputs.close()
+        self._scheduler.close()
+
+    @property
+    def concluded(self) -> bool:
+        return self._inputs.closed
+
     # --- the core ----------------------------------------------------------------------------------
 
     def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:

@@ -20,6 +20,7 @@ class InputQueue:
         self.dropped = 0
         self.market: deque[MarketDataEvent] = deque()
         self.urgent_waiting = 0
+        self.closed = False
         self._limit = limit
         self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
 
@@ -35,13 +36,25 @@ class InputQueue:
         """For one more input that is no market data."""
         return self.urgent_waiting < self._limit
 
+    def close(self) -> None:
+        """Nothing more is taken, what waits included: it was never here."""
+        self.published -= len(self)
+        self.urgent_waiting, self.closed = 0, True
+        self.market.clear()
+        for queue in self._urgent:
+            queue.clear()
+
     def put(self, event: Event) -> None:
+        if self.closed:
+            return
         self._urgent[event.priority].append(event)
         self.urgent_waiting += 1
         self.published += 1
 
     def put_market(self, events: list[MarketDataEvent]) -> None:
         """In order; what does not fit pushes the oldest out."""
+        if self.closed:
+            return
         self.published += len(events)
         self.market.extend(events)
         while len(self.market) > self._limit:

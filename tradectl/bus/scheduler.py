@@ -23,8 +23,18 @@ class Scheduler:
         self._heap: list[tuple[int, int, Event]] = []
         self._put = 0
         self._intervals: dict[str, int] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """Nothing is due any more, now or later."""
+        self._closed = True
+        self.begins = False
+        self._heap.clear()
+        self._look()
 
     def put(self, event: Event, due: int) -> None:
+        if self._closed:
+            return
         self._put += 1
         heapq.heappush(self._heap, (due, self._put, event))
         self._look()

@@ -63,6 +63,7 @@ class EmergencyStop(Request, frozen=True, kw_only=True):
     reason: Reason
     flatten: bool = False
     everything: bool = False
+    drop_protection: bool = False
 
 
 class Reconcile(Request, frozen=True, kw_only=True):

@@ -14,17 +14,29 @@ from tradectl.domain.event import RestrictionKind
 from tradectl.domain.orders import OrderStatus
 
 
+class ProtectiveStop(Struct, kw_only=True, frozen=True):
+    """A resting stop that can only reduce the symbol's position; quantity in coins."""
+
+    symbol: str
+    order_id: str
+    stop_price: Amount | None
+    quantity: Amount
+
+
 class StopReport(Struct, kw_only=True, frozen=True):
     """What one system did to stop, and what is left by the exchange's word. Orders are named by our ids
-    where they are ours, positions by their symbols; `dust` is too little to be sold. `confirmed`: nothing
-    is left that should not be. `error` says why something could not be done or proven; `journal` is the
-    file name of the run that did it."""
+    where they are ours, positions by their symbols; `dust` is too little to be sold. `protection` stays
+    on purpose and is not among the orders left; `unprotected` are positions that no stop covers whole.
+    `confirmed`: nothing is left that should not be. `error` says why something could not be done or
+    proven; `journal` is the file name of the run that did it."""
 
     confirmed: bool = True
     cancelled: list[str] = []
     closed: list[str] = []
     open_orders_left: list[str] = []
     positions_left: list[str] = []
+    protection: list[ProtectiveStop] = []
+    unprotected: list[str] = []
     dust: list[str] = []
     error: str | None = None
     journal: str | None = None
@@ -42,6 +54,8 @@ class StopReport(Struct, kw_only=True, frozen=True):
             closed=[*self.closed, *other.closed],
             open_orders_left=[*self.open_orders_left, *other.open_orders_left],
             positions_left=[*self.positions_left, *other.positions_left],
+            protection=[*self.protection, *other.protection],
+            unprotected=[*self.unprotected, *other.unprotected],
             dust=[*self.dust, *other.dust],
             error="; ".join(errors) or None,
             journal=self.journal or other.journal,
@@ -55,6 +69,7 @@ class Receipt(StopReport, kw_only=True, frozen=True):
 
     reason: str
     flatten: bool
+    drop_protection: bool
     latched: bool
     latched_ms: float
     confirmed_ms: float

@@ -69,8 +69,12 @@ class RiskAction(StrEnum):
     """said, and nothing else"""
     PAUSE = "pause"
     """no new entries"""
+    REDUCE = "reduce"
+    """no new entries for good: the account is REDUCING until it is flat"""
+    FLATTEN = "flatten"
+    """every position is closed at once: the account is FLATTENING"""
     HALT = "halt"
-    """nothing more leaves, and what works is cancelled"""
+    """the account is HALTED: nothing leaves but the stops that positions lack"""
 
 
 class RestrictionKind(StrEnum):

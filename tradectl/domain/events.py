@@ -57,6 +57,7 @@ from tradectl.domain.execution_events import (
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
+from tradectl.domain.states import TradingState
 
 WIRE_VERSION = 3
 
@@ -323,6 +324,7 @@ class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
     command: Command
     reason: str = ""
     flatten: bool = False
+    drop_protection: bool = False
     target: str = ""
 
 
@@ -332,6 +334,16 @@ class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True
     priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
 
     command: Command = Command.EMERGENCY_STOP
+
+
+class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):
+    """A halt has nothing left to do: no order is on its way, and the account is flat, or where it is
+    HALTED, its stops fit its positions. The run ends; recorded data is not read beyond it."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    state: TradingState
+    reason: str
 
 
 class TimerFired(Event, frozen=True, gc=False, kw_only=True):
@@ -360,7 +372,8 @@ AnyEvent = (
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
-    | SystemEvent | CommandReceived | EmergencyStopReceived | TimerFired | WarmUpReceived
+    | SystemEvent | CommandReceived | EmergencyStopReceived | TradingConcluded | TimerFired
+    | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
 
@@ -433,5 +446,6 @@ __all__ = [
     "SystemEventKind",
     "TargetComputed",
     "TimerFired",
+    "TradingConcluded",
     "WarmUpReceived",
 ]

@@ -13,17 +13,42 @@ from tradectl.domain.text import harmless
 
 
 class TradingState(StrEnum):
-    """What may leave for an exchange; each lets less out than the one before it."""
+    """What may leave for an exchange; each lets less out than the one before it.
+
+    Protective stops stay in each of them, for as long as there is a position. From REDUCING on it is a
+    halt, durable, that only `clear-halt` ends.
+    """
 
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
     """no new entries; what reduces a position goes on"""
     REDUCING = "REDUCING"
-    """on the way out, by a limit: only what reduces a position"""
+    """on the way out, by a limit: strategies may only reduce positions, until all are flat"""
     FLATTENING = "FLATTENING"
-    """on the way out, at once: only the closing orders of a stop"""
+    """on the way out, at once: closing orders, again and again until all positions are flat"""
     HALTED = "HALTED"
-    """nothing but cancels"""
+    """no entries and no exits; a stop that a position lacks may still go out"""
+
+    @property
+    def rank(self) -> int:
+        """How strict it is."""
+        return list(TradingState).index(self)
+
+    @property
+    def is_halt(self) -> bool:
+        """Only `clear-halt` ends it."""
+        return self in _HALTS
+
+    @property
+    def only_reduces(self) -> bool:
+        """Strategies go on, with what brings a position nearer to zero."""
+        return self is TradingState.PAUSED or self is TradingState.REDUCING
+
+    def is_stricter_than(self, other: TradingState) -> bool:
+        return self.rank > other.rank
+
+
+_HALTS = frozenset((TradingState.REDUCING, TradingState.FLATTENING, TradingState.HALTED))
 
 
 class ComponentStatus(StrEnum):

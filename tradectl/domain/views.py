@@ -22,8 +22,8 @@ class AccountView(Protocol):
     @property
     def trading_state(self) -> TradingState: ...
     @property
-    def flattening(self) -> bool:
-        """Halted by an emergency stop that also closes positions: its closing orders may leave."""
+    def protection_dropped(self) -> bool:
+        """An emergency stop cancelled the protective stops as well: none is placed again."""
         ...
 
     @property

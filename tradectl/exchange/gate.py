@@ -1,8 +1,9 @@
-"""The last check before an exchange: nothing passes it while the emergency stop is latched.
+"""The last check before an exchange: nothing passes it that a latched halt forbids.
 
 The halt switch is asked at every send, whatever the core believes; its answer is a millisecond old at
 most. What is held back is not swallowed: the order is denied, an input like any exchange's report, so the
-journal tells the truth. Cancels always pass, and so do the closing orders of a stop that flattens.
+journal tells the truth. Cancels always pass, and so does what only reduces a position for as long as
+positions are to be reduced or closed; a stop that protects one passes even in HALTED.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from tradectl.state.lease import Lease
 SOURCE = "gate"
 NOT_SENT = "NOT_SENT"
 LEASE_LOST = "not sent: this process no longer holds the account"
-SUPPRESSED = "not sent: the emergency stop is latched"
+SUPPRESSED = "not sent: trading is halted"
+ONLY_REDUCES = "not sent: trading is halted, and only what reduces a position leaves"
 
 
 class Sends(Protocol):
@@ -68,10 +70,12 @@ class ExchangeGate:
         if self._lease is not None and not self._lease.held:
             return LEASE_LOST
         state = TradingState.RUNNING if self._halt_switch is None else self._halt_switch.state()
-        if state is TradingState.RUNNING:
+        spec = command.order.spec
+        if state is TradingState.RUNNING or spec.is_protective:
             return ""
-        reduces = command.order.spec.reduce_only and state is not TradingState.HALTED
-        return "" if reduces else SUPPRESSED
+        if state is TradingState.HALTED:
+            return SUPPRESSED
+        return "" if spec.reduce_only else ONLY_REDUCES
 
 
 def not_sent(spec: OrderSpec, source: str, reason: str) -> OrderDenied:

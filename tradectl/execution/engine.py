@@ -1,15 +1,17 @@
-"""From an approved order to a command for the exchange, and from a stop to its cancels."""
+"""From an approved order to a command for the exchange, and from a state of trading to its cancels."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from decimal import Decimal
 
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import BPS, ZERO
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 
 ARRIVALS_KEPT = 10_000
@@ -48,8 +50,19 @@ class ExecutionEngine:
         order = self._order(event.order_id, view)
         return CancelOrder(event.order_id, order.spec.symbol, order.venue_order_id)
 
+    def cancel_what_may_not_stay(self, view: AccountView, reason: str) -> list[CancelRequested]:
+        """A cancel for every working order that the trading state leaves no place for, and that is not
+        being cancelled already."""
+        return self._cancels(view, reason, lambda spec: not may_stay(spec, view))
+
     def cancel_all(self, view: AccountView, reason: str) -> list[CancelRequested]:
-        """A cancel for every working order that is not being cancelled already."""
+        """The same for all but what protects a position."""
+        return self._cancels(view, reason, lambda spec: not protects(spec, view))
+
+    @staticmethod
+    def _cancels(
+        view: AccountView, reason: str, meant: Callable[[OrderSpec], bool]
+    ) -> list[CancelRequested]:
         return [
             CancelRequested(
                 source_component="execution",
@@ -58,7 +71,7 @@ class ExecutionEngine:
                 reason=reason,
             )
             for order in view.working_orders()
-            if order.status is not OrderStatus.PENDING_CANCEL
+            if order.status is not OrderStatus.PENDING_CANCEL and meant(order.spec)
         ]
 
     def on_fill(self, fill: OrderFilled) -> None:
@@ -79,3 +92,22 @@ class ExecutionEngine:
         if order is None:
             raise CoreError(f"order {order_id} is not in the books")
         return order
+
+
+def may_stay(spec: OrderSpec, view: AccountView) -> bool:
+    """Whether an order goes on to work in the trading state that has come about: what protects a position
+    does, but where an emergency stop drops that, too."""
+    state = view.trading_state
+    if spec.is_protective:
+        return protects(spec, view) and not view.protection_dropped
+    if state.only_reduces:
+        return spec.reduce_only
+    if state is TradingState.FLATTENING:
+        return spec.reduce_only and spec.type is OrderType.MARKET
+    return state is TradingState.RUNNING
+
+
+def protects(spec: OrderSpec, view: AccountView) -> bool:
+    """A stop, and there is a position for it to close."""
+    held = view.position(spec.symbol).quantity
+    return spec.is_protective and spec.side.signed(held) < 0

@@ -52,6 +52,8 @@ AlertChange = AlertRaised | AlertCleared | None
 SEVERITY_OF_ACTION = {
     RiskAction.ALERT: WARNING,
     RiskAction.PAUSE: ERROR,
+    RiskAction.REDUCE: CRITICAL,
+    RiskAction.FLATTEN: CRITICAL,
     RiskAction.HALT: CRITICAL,
 }
 """A risk event is as severe as what is done about it."""
@@ -100,7 +102,7 @@ CLEARED_BY_KIND: dict[str, str] = {over.value: begun.value for over, begun in EN
 MESSAGE_OF_KIND: dict[str, str] = {SystemEventKind.RECOVERED: "recovered after a crash"}
 """For events that come without words."""
 
-EXPECTED_DENIALS = ("HALTED", "RESTRICTED", "NOT_SENT", "PAUSED")
+EXPECTED_DENIALS = ("HALTED", "RESTRICTED", "NOT_SENT", "PAUSED", "REDUCING")
 """Whoever halted or paused the system knows why orders are denied; a restriction has its own alert."""
 
 

@@ -21,10 +21,12 @@ from pathlib import Path
 from msgspec.structs import asdict, replace
 
 from tradectl.bus.clock import Clock, WallClock
+from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.operations import Receipt, StopReport
 from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
 from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
@@ -39,7 +41,8 @@ from tradectl.recovery.recovery import (
     recover,
     recover_from,
 )
-from tradectl.runtime.in_process_stop import Stop, stop_session
+from tradectl.runtime.in_process_stop import Stop, report_by_books, stop_session
+from tradectl.state.books_view import BooksView
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader, StoredRun
 
@@ -55,16 +58,18 @@ def emergency_stop(
     flatten: bool,
     timeout: float,
     everything: bool = False,
+    drop_protection: bool = False,
     clock: Clock | None = None,
 ) -> Receipt:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
-    With `everything` the orders of others on the same exchange account are cancelled, too.
+    With `everything` the orders of others on the same exchange account are cancelled, too, and with
+    `drop_protection` the stops that protect positions.
 
     A latch that cannot be set is no reason to stop here: the receipt says so, and the rest is done all
     the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
     state_dir.check()
-    stop = Stop(flatten=flatten, everything=everything)
+    stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
     return EmergencyStop(state_dir, reason, stop, timeout, clock or WallClock()).execute()
 
 
@@ -99,6 +104,7 @@ class EmergencyStop:
             **asdict(replace(report, error="; ".join(errors) or None)),
             reason=self._reason,
             flatten=self._stop.flatten,
+            drop_protection=self._stop.drop_protection,
             latched=not_latched is None,
             latched_ms=latched_ms,
             confirmed_ms=self._ms(),
@@ -116,7 +122,7 @@ class EmergencyStop:
             self._dir.create()
         state = TradingState.FLATTENING if self._stop.flatten else TradingState.HALTED
         try:
-            self._dir.latch.set(self._reason, state)
+            self._dir.latch.set(self._reason, state, by_operator=True)
         except StateError as error:
             return str(error)
         return None
@@ -141,6 +147,7 @@ class EmergencyStop:
                 reason=self._reason,
                 flatten=self._stop.flatten,
                 everything=self._stop.everything,
+                drop_protection=self._stop.drop_protection,
             )
         except (NotRunning, ControlError, TimeoutError, OSError):
             return None
@@ -177,7 +184,7 @@ class EmergencyStop:
 
     def _has_work(self, recovered: Recovered) -> bool:
         """There is something to be cancelled or closed."""
-        left = _left(recovered)
+        left = _left(recovered, self._stop)
         return bool(left.open_orders_left or (self._stop.flatten and left.positions_left))
 
     # --- in its place -----------------------------------------------------------------------------
@@ -222,7 +229,7 @@ class EmergencyStop:
         what an exchange has, only the exchange can tell."""
         is_live = recovered.header.account == LIVE_ACCOUNT
         if recovered.clean and not is_live and not self._has_work(recovered):
-            return _left(recovered)
+            return _left(recovered, self._stop)
         return asyncio.run(self.finishing_run(recovered))
 
     async def finishing_run(self, recovered: Recovered) -> StopReport:
@@ -301,7 +308,7 @@ def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
         with contextlib.suppress(Exception):  # whatever is broken, there must be a receipt
             recovered = recover(state_dir)
     if recovered is not None:
-        return _left(recovered)
+        return replace(_left(recovered, Stop()), confirmed=False)
     with contextlib.suppress(StateError):
         return _by_database(StateReader(state_dir.db).last_run())
     return StopReport()
@@ -315,16 +322,15 @@ def _by_database(run: StoredRun | None) -> StopReport:
     return StopReport(
         open_orders_left=[order.order_id for order in status.open_orders],
         positions_left=[position.symbol for position in status.positions],
+        unprotected=[position.symbol for position in status.positions],
     )
 
 
-def _left(recovered: Recovered) -> StopReport:
+def _left(recovered: Recovered, stop: Stop) -> StopReport:
     """What is open by the journal."""
-    account = recovered.account
-    return StopReport(
-        open_orders_left=[order.spec.order_id for order in account.orders],
-        positions_left=[p.symbol for p in account.positions.values() if p.quantity],
-    )
+    instruments = Instruments(Settings.load(recovered.header.config).instruments)
+    books = BooksView(recovered.account, instruments)
+    return report_by_books(books, dropping=stop.drop_protection)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:

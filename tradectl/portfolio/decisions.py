@@ -77,7 +77,8 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
 def idle(change: PositionDelta, view: AccountView) -> str:
     """Why a change is zero."""
     if change.aim != change.target:
-        return "paused: only what reduces the position is done"
+        state = view.trading_state.lower()
+        return f"{state}: only what reduces the position is done"
     if view.pending(change.instrument.symbol):
         return "working orders come first"
     return "on target" if change.aim == change.position else "less than one lot from the target"

@@ -23,16 +23,16 @@ from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position, closable
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
+from tradectl.portfolio.conclusion import concluded
 from tradectl.portfolio.decisions import cancels, idle, moves, obstacle, orders, stays
+from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import (
     CANCELLABLE,
     PositionDelta,
-    already_closing,
     nearer_zero,
     remaining_change,
 )
@@ -41,7 +41,8 @@ from tradectl.portfolio.sizing import sizer_for
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
-PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
+RUNNING = TradingState.RUNNING
+FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 
@@ -69,6 +70,7 @@ class PortfolioEngine:
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
         self._protection = Protection(settings.stop_loss_pct, new_order_id)
+        self.flattening = Flattening(new_order_id, self._protection)
 
     @property
     def follows_orders(self) -> bool:
@@ -178,18 +180,9 @@ class PortfolioEngine:
         answer = self._steer(instrument, view, "no longer restricted", strategy, repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
-    def close_all(self, view: AccountView, reason: str) -> list[Event]:
-        """Reduce-only market orders for every position, in any mode. All signals are forgotten:
-        nothing is bought back before a strategy asks anew."""
-        self._signals.clear()
-        self._net.clear()
-        self._waiting.clear()
-        self._at_open.clear()
-        self._protection.clear()
-        events: list[Event] = []
-        for position in view.positions():
-            events += self._close(position, view, reason)
-        return events
+    def concluded(self, view: AccountView) -> bool:
+        """A halt has nothing left to do."""
+        return concluded(view, self._settings.stop_loss_pct)
 
     def target_signals(self) -> list[TargetSignal]:
         """The latest signal of every strategy and symbol, oldest symbol first."""
@@ -230,7 +223,7 @@ class PortfolioEngine:
         if mark is None or mark <= 0:
             return [stays(symbol, position, position, "no price yet")]
         target = self._target(instrument, mark, view)
-        if view.trading_state is HALTED:
+        if view.trading_state in (FLATTENING, HALTED):
             return [stays(symbol, target, position, "halted")]
         if self._protection.is_stopped_out(symbol) and instrument.is_dust(abs(position), mark):
             return [stays(symbol, target, position, "stopped out: another signal enters again")]
@@ -238,7 +231,7 @@ class PortfolioEngine:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
             del self._waiting[symbol]
-        only_reduce = only_reduce or view.trading_state is PAUSED
+        only_reduce = only_reduce or view.trading_state.only_reduces
         change = _change_to_target(instrument, mark, position, target, view, only_reduce)
         reason_against = (
             obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
@@ -283,7 +276,7 @@ class PortfolioEngine:
         is confirmed, so that there are never two."""
         symbol, far = instrument.symbol, self._settings.replace_bps
         mark, position = view.mark(symbol), view.position(symbol).quantity
-        if far is None or not mark or symbol in self._waiting or view.trading_state is HALTED:
+        if far is None or not mark or symbol in self._waiting or view.trading_state is not RUNNING:
             return []
         outdated = [
             order
@@ -323,21 +316,6 @@ class PortfolioEngine:
             reduce_only=not adds and size <= abs(change.position),
             strategy=strategy,
         )
-
-    def _close(self, position: Position, view: AccountView, reason: str) -> list[Event]:
-        symbol, held = position.symbol, position.quantity
-        try:
-            instrument = view.instrument(symbol)
-        except UsageError as error:
-            return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
-        side = SELL if held > 0 else BUY
-        closing = already_closing(view.working_orders(symbol), side)
-        size = instrument.floor_quantity(closable(held, side, closing))
-        if instrument.is_dust(size, view.mark(symbol)):
-            left = "already closing" if closing else "dust: below the exchange's minimum"
-            return [stays(symbol, ZERO, held, f"{reason} ({left})")]
-        order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
-        return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]
 
     def _sample(self, view: AccountView) -> None:
         for symbol in self._signals:

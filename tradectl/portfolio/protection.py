@@ -119,10 +119,13 @@ class Protection:
 
     def protect(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Place the position's stop, or cancel what does not serve any more. Nothing is done on the price
-        of an earlier run, or about a position whose size is in question. `at` in ns UTC."""
-        if self._away is None and symbol not in self._lifted:
+        of an earlier run, except in a halt, or about a position whose size is in question. `at` in ns
+        UTC."""
+        if view.protection_dropped or (self._away is None and symbol not in self._lifted):
             return []
-        if not view.mark(symbol) or view.data_time(symbol) is None:
+        if not view.mark(symbol):
+            return []
+        if view.data_time(symbol) is None and not view.trading_state.is_halt:
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
@@ -140,8 +143,6 @@ class Protection:
             price = stop_price(position, instrument, self._away)
         stop = needed_stop(position, instrument, price, working)
         if stop is None:
-            return said
-        if view.trading_state is TradingState.HALTED and not view.flattening:
             return said
         return said + self._replace(stop, stops, symbol, view, at)
 
@@ -170,6 +171,8 @@ class Protection:
         mark = view.mark(symbol)
         if mark is None or not self._may_place(stop, symbol, view, at):
             return []
+        if view.trading_state is TradingState.HALTED and stop.is_reached(mark):
+            return []  # it would be an exit, and that is the operator's to say
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
         self._placed[symbol] = spec.order_id
         away = "as before" if self._away is None else f"{plain(self._away)}% from the entry price"
@@ -235,12 +238,6 @@ class Protection:
         """Another target than the one that was stopped out may be entered."""
         if self._stopped_out.get(symbol) != net:
             self._stopped_out.pop(symbol, None)
-
-    def clear(self) -> None:
-        self._placed.clear()
-        self._lifted.clear()
-        self._retries.clear()
-        self._stopped_out.clear()
 
 
 def _is_stop(spec: OrderSpec) -> bool:

@@ -36,9 +36,5 @@ class RetryTimes:
         self._due[symbol] = at + int(pause * SECOND)
         return pause
 
-    def clear(self) -> None:
-        for kept in (self._failures, self._last, self._due):
-            kept.clear()
-
 
 __all__ = ["RetryTimes"]

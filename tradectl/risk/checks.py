@@ -29,6 +29,7 @@ from tradectl.risk.order_validation import (
     PriceCollarCheck,
     PriceKnownCheck,
     ReduceOnlyCheck,
+    ReducingCheck,
     RestrictionCheck,
     StaleDataCheck,
     UnknownSymbolCheck,
@@ -43,6 +44,7 @@ def default_checks(limits: RiskLimits) -> list[Check]:
     return [
         HaltCheck(),
         PauseCheck(),
+        ReducingCheck(),
         RestrictionCheck(),
         *_on(limits.max_data_age_seconds, StaleDataCheck),
         UnknownSymbolCheck(),

@@ -11,6 +11,8 @@ from tradectl.domain.setting import Bounds, Limit, Section
 
 Loss = Literal["daily_loss", "drawdown"]
 PauseEnds = Literal["next-day", "resume"]
+STEPS = ("alert", "pause", "halt")
+OnHalt = Literal["reduce", "flatten"]
 
 
 class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,6 +72,11 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
     drawdown_alert_pct: Annotated[Limit, "of the highest equity there was"] = Decimal(16)
     drawdown_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(20)
     drawdown_halt_pct: Annotated[Limit, "the same: trading halts"] = Decimal(24)
+    on_halt: Annotated[
+        OnHalt,
+        "what a loss limit's halt does; reduce: nothing enters any more, exits and stops go on until all "
+        "is flat; flatten: every position is closed at once",
+    ] = "reduce"
 
     daily_pause_ends: Annotated[
         PauseEnds,
@@ -83,8 +90,9 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
 
     def levels(self, loss: Loss) -> tuple[tuple[Decimal, RiskAction], ...]:
         """The (percent, action) that are on, mildest first."""
-        found = ((getattr(self, f"{loss}_{action}_pct"), action) for action in RiskAction)
-        return tuple((value, action) for value, action in found if value is not None)
+        halt = RiskAction.FLATTEN if self.on_halt == "flatten" else RiskAction.REDUCE
+        actions = {"alert": RiskAction.ALERT, "pause": RiskAction.PAUSE, "halt": halt}
+        return tuple((value, actions[step]) for step, value in self._steps(loss))
 
     def no_entries_from(self, loss: Loss) -> Decimal | None:
         """The percentage from which on no position is opened or enlarged."""
@@ -99,10 +107,15 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
             return self
         return msgspec.structs.replace(self, max_working_orders=orders)
 
+    def _steps(self, loss: Loss) -> list[tuple[str, Decimal]]:
+        """Those that are on, by name."""
+        found = [(step, getattr(self, f"{loss}_{step}_pct")) for step in STEPS]
+        return [(step, value) for step, value in found if value is not None]
+
     def _check_levels(self, loss: Loss) -> None:
         before, milder = Decimal(0), ""
-        for value, action in self.levels(loss):
-            name = f"{loss}_{action}_pct"
+        for step, value in self._steps(loss):
+            name = f"{loss}_{step}_pct"
             if value <= before:
                 raise ConfigError(
                     f"risk.{name}: expected a percentage above the {before} of {milder}, got {value}"

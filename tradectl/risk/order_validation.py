@@ -12,20 +12,26 @@ from tradectl.domain.time import SECOND
 from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
 
-PAUSED, HALTED = TradingState.PAUSED, TradingState.HALTED
+PAUSED, REDUCING = TradingState.PAUSED, TradingState.REDUCING
+FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 MARKET = OrderType.MARKET
 
 
 class HaltCheck(Check):
-    """Nothing leaves but the closing orders of an emergency stop that flattens."""
+    """Flattening, nothing leaves but what closes or protects; halted, nothing but a stop that a position
+    lacks."""
 
     code = "HALTED"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        view = context.view
-        if view.trading_state is not HALTED:
+        view, order = context.view, context.order
+        if view.trading_state is not HALTED and view.trading_state is not FLATTENING:
             return None
-        if view.flattening and context.order.reduce_only and context.only_reduces:
+        if order.is_protective:
+            may_leave = not view.protection_dropped
+        else:
+            may_leave = view.trading_state is FLATTENING
+        if may_leave and order.reduce_only and context.only_reduces:
             return None
         return self.refuse("trading is halted: no order leaves before the halt is cleared")
 
@@ -41,6 +47,20 @@ class PauseCheck(Check):
         return self.refuse("trading is paused: only orders that reduce a position leave")
 
 
+class ReducingCheck(Check):
+    """No entries any more; what reduces a position goes on until all is flat."""
+
+    code = "REDUCING"
+
+    def check(self, context: RiskContext) -> Refusal | None:
+        if context.view.trading_state is not REDUCING or context.only_reduces:
+            return None
+        return self.refuse(
+            "a loss limit has halted trading: only orders that reduce a position leave before "
+            "`tradectl clear-halt --confirm`"
+        )
+
+
 class RestrictionCheck(Check):
     """Trading in the symbol is restricted: entries always, and exits too where nobody can say what is
     there to be closed. A stop that flattens closes it all the same."""
@@ -49,7 +69,7 @@ class RestrictionCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         restrictions = context.view.restrictions(context.order.symbol)
-        if not restrictions or (context.only_reduces and context.view.flattening):
+        if not restrictions or (context.only_reduces and context.view.trading_state is FLATTENING):
             return None
         for kind, message in restrictions.items():
             if kind.blocks_exits or not context.only_reduces:

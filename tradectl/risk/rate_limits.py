@@ -18,7 +18,8 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.context import RiskContext
 
-FILLED, HALTED = OrderStatus.FILLED, TradingState.HALTED
+FILLED = OrderStatus.FILLED
+ON_THE_WAY_OUT = (TradingState.FLATTENING, TradingState.HALTED)
 IDS_KEPT = 10_000
 
 
@@ -87,7 +88,7 @@ class DuplicateCheck(RememberingCheck):
         if order.order_id in self._ids or context.view.seen(order.order_id):
             return self.refuse(f"an order with the id {order.order_id} was there before")
         last = self._last.get(order.symbol)
-        if last is None or context.view.trading_state is HALTED:
+        if last is None or context.view.trading_state in ON_THE_WAY_OUT:
             return None
         before, then = last
         ago = context.at - then

@@ -44,9 +44,12 @@ def control_handlers(
         return Done()
 
     async def emergency_stop(
-        reason: str, flatten: bool = False, everything: bool = False
+        reason: str,
+        flatten: bool = False,
+        everything: bool = False,
+        drop_protection: bool = False,
     ) -> StopReport:
-        stop = Stop(flatten=flatten, everything=everything)
+        stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
         deadline = session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
         report = await stop_session(session, reason, stop, deadline)
         end("halted")

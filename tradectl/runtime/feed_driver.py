@@ -29,7 +29,7 @@ class RecordedFeedDriver:
                 await self._hand_over(batch)
             else:
                 await self._hand_out(batch, self._speed)
-            if self._bus.failure is not None:
+            if self._bus.failure is not None or self._bus.concluded:
                 return
         self._bus.end_of_data()
         await self._bus.dispatched()

@@ -1,11 +1,12 @@
 """Stopping in a process that has the exchange: the running one, or the one that finishes for it.
 
-In an emergency stop the latch is set already. Here every order is cancelled and, if that is asked for,
-every position closed; then the exchange itself is asked what is left, and the report is what it answers.
+In an emergency stop the latch is set already. Here every order is cancelled but the stops that protect
+positions, and if that is asked for, every position closed; then the exchange itself is asked what is
+left, and the report is what it answers.
 
 Where the journal could not be written nothing is decided or sent any more, so nobody would cancel what
-rests at an exchange. It is cancelled past the core: a cancel can only make the account's risk smaller.
-The next run finds out by asking.
+rests at an exchange. It is cancelled past the core, the protective stops of positions aside. The next run
+finds out by asking.
 """
 
 from __future__ import annotations
@@ -20,18 +21,23 @@ from msgspec.structs import replace
 
 from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
-from tradectl.documents.operations import StopReport
+from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
-from tradectl.domain.money import ZERO
-from tradectl.domain.orders import client_order_id
-from tradectl.domain.positions import Position
+from tradectl.domain.money import ZERO, plain
+from tradectl.domain.orders import Order, client_order_id
+from tradectl.domain.protection import is_dust, protecting, rests_as_protection, unprotected
 from tradectl.domain.resilience import pauses
-from tradectl.exchange.base import Cancelled, Proof, Whose
+from tradectl.domain.states import TradingState
+from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
+from tradectl.state.books_view import BooksView
 from tradectl.state.latch import HaltSwitch
 
 ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
+FLATTEN_SHARE = 0.75
+"""Of the time that there is, for closing positions; the rest is for stops that are to be placed again."""
+QUIET_S = 1.0
 LOOK_EVERY_S = 0.005
 FAIL_STOP_S = 5.0
 JOURNAL_FAILED = (
@@ -42,27 +48,35 @@ log = logging.getLogger("tradectl.stop")
 
 
 class Stop(Struct, frozen=True, kw_only=True):
-    """What to do beyond halting: close positions, cancel the orders of others, too."""
+    """What to do beyond halting: close positions, cancel the orders of others, or protective stops."""
 
     flatten: bool = False
     everything: bool = False
+    drop_protection: bool = False
 
 
 async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     """Stop, wait until it is done, and report what was cancelled, closed and left. `deadline` is
     monotonic seconds."""
     books, gateway, clock = session.books, session.gateway, session.bus.clock
+    orchestrator, dropping = session.orchestrator, stop.drop_protection
     orders = [order.spec.order_id for order in books.working_orders()]
     if gateway.remote:
         # cancels wait for nothing; what is held there is asked after them, and closed
-        await session.orchestrator.emergency_stop(reason)
+        if stop.flatten:
+            await orchestrator.cancel_all(reason)
+        else:
+            await orchestrator.emergency_stop(reason, drop_protection=dropping)
         gateway.leave_switch_armed()
         await _within(deadline, _reconciled(session), clock)
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
-    await session.orchestrator.emergency_stop(reason, flatten=stop.flatten)
-    await await_orders_done(books, max(0.5, deadline - clock.monotonic()), clock)
-    cancelled, proofs = await _proven(gateway, stop, deadline, clock)
-    report = _by_our_books(books, orders, symbols)
+    await orchestrator.emergency_stop(reason, flatten=stop.flatten, drop_protection=dropping)
+    if stop.flatten:
+        await _flat(session, reason, deadline)
+    await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
+    keep = bool(books.positions()) and not dropping
+    cancelled, proofs = await _proven(session, stop, deadline, keep_protection=keep)
+    report = _by_our_books(books, orders, symbols, dropping)
     if stop.flatten and report.positions_left:
         report = replace(report, confirmed=False)
     for found in cancelled:
@@ -79,67 +93,140 @@ async def _reconciled(session: Session) -> None:
     await session.bus.dispatched()
 
 
-def _by_our_books(books: Books, orders: list[str], symbols: list[str]) -> StopReport:
-    """The report by our books: what of `orders` was cancelled and of `symbols` closed. Dust cannot be
-    closed, and is no position that was left."""
-    open_orders = [order.spec.order_id for order in books.working_orders()]
+async def _flat(session: Session, reason: str, deadline: float) -> None:
+    """Wait until every position is closed. What is not in time is given up while there is time to place
+    the stops again that had to make room for its sale."""
+    books, clock = session.books, session.bus.clock
+    left = max(LEAST_S / 2, deadline - clock.monotonic())
+    if not await await_conclusion(session, left * FLATTEN_SHARE):
+        await session.orchestrator.emergency_stop(reason, drop_protection=books.protection_dropped)
+
+
+# --- the report ---------------------------------------------------------------------------------------
+
+
+def report_by_books(books: BooksView, *, dropping: bool = False) -> StopReport:
+    """What is open and held by our books, and what protects what. Dust cannot be closed, and is no
+    position that was left."""
     dust = [position.symbol for position in books.positions() if is_dust(position, books)]
-    held = [p.symbol for p in books.positions() if p.symbol not in dust]
+    held = [position for position in books.positions() if position.symbol not in dust]
+    stops = (
+        [] if dropping else [o for p in held for o in protecting(p, books.working_orders(p.symbol))]
+    )
+    kept = {stop.spec.order_id for stop in stops}
+    open_orders = [
+        order.spec.order_id for order in books.working_orders() if order.spec.order_id not in kept
+    ]
     return StopReport(
         confirmed=not open_orders,
-        cancelled=[order_id for order_id in orders if order_id not in open_orders],
-        closed=[symbol for symbol in symbols if symbol not in held],
         open_orders_left=open_orders,
-        positions_left=held,
+        positions_left=[position.symbol for position in held],
+        protection=[_protective_stop(stop) for stop in stops],
+        unprotected=[p.symbol for p in held if dropping or unprotected(p, books)],
         dust=dust,
     )
 
 
+def _protective_stop(order: Order) -> ProtectiveStop:
+    spec = order.spec
+    return ProtectiveStop(
+        symbol=spec.symbol,
+        order_id=spec.order_id,
+        stop_price=None if spec.stop_price is None else plain(spec.stop_price),
+        quantity=plain(order.remaining),
+    )
+
+
+def _by_our_books(
+    books: Books, orders: list[str], symbols: list[str], dropping: bool
+) -> StopReport:
+    """With what of `orders` was cancelled and of `symbols` closed."""
+    report = report_by_books(books, dropping=dropping)
+    working = {order.spec.order_id for order in books.working_orders()}
+    return replace(
+        report,
+        cancelled=[order_id for order_id in orders if order_id not in working],
+        closed=[symbol for symbol in symbols if symbol not in report.positions_left],
+    )
+
+
 async def _proven(
-    gateway: Gateway, stop: Stop, deadline: float, clock: Clock
+    session: Session, stop: Stop, deadline: float, *, keep_protection: bool
 ) -> tuple[list[Cancelled], list[Proof]]:
-    """Cancel what our books do not know, then ask until nothing is open or the time is up."""
+    """Cancel what our books do not know, then ask until nothing is open but protection, or the time is
+    up."""
+    gateway, clock = session.gateway, session.bus.clock
     ends = max(deadline, clock.monotonic() + LEAST_S)
 
     def left() -> float:
         return max(ASK_AGAIN_S, ends - clock.monotonic())
 
     whose = Whose.ALL_UNKNOWN if stop.everything else Whose.OURS_UNKNOWN
-    cancelled = await gateway.cancel_all(keep_protection=False, whose=whose, within=left())
+    cancelled = await gateway.cancel_all(
+        keep_protection=keep_protection, whose=whose, within=left()
+    )
+    kept = _names_of_protection(session.books) if keep_protection else set()
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     proofs = await gateway.proof(everything=stop.everything, within=left())
-    while any(proof.open_orders for proof in proofs) and clock.monotonic() < deadline:
+    while any(_beyond(proof, kept) for proof in proofs) and clock.monotonic() < deadline:
         await clock.sleep(next(waits))
         proofs = await gateway.proof(everything=stop.everything, within=left())
     return cancelled, proofs
+
+
+def _names_of_protection(books: Books) -> set[str]:
+    found = report_by_books(books).protection
+    return {name for stop in found for name in _names(stop.order_id, books)}
+
+
+def _names(order_id: str, books: Books) -> tuple[str, str]:
+    """What our order is called, by us and at an exchange."""
+    return order_id, client_order_id(books.account.account_id, order_id)
+
+
+def _beyond(proof: Proof, kept: set[str]) -> list[OpenOrder]:
+    """What is open there and not kept on purpose."""
+    return [order for order in proof.open_orders if order.known_as not in kept]
 
 
 def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> StopReport:
     """The report with what is open there by the exchange's own word."""
     if proof.error:
         return report.without_confirmation(f"{proof.exchange}: {proof.error}")
-    account, external = (
-        books.account,
-        books.account.reconciliation.external if books.account.reconciliation else {},
-    )
-    known = {
-        name
-        for order_id in report.open_orders_left
-        for name in (order_id, client_order_id(account.account_id, order_id))
-    }
-    unknown = [order.known_as for order in proof.open_orders if order.known_as not in known]
+    external = books.account.reconciliation.external if books.account.reconciliation else {}
+    report = _protection_there(report, proof, books)
+    kept = {name for s in report.protection for name in _names(s.order_id, books)}
+    known = {name for order_id in report.open_orders_left for name in _names(order_id, books)}
+    beyond = _beyond(proof, kept)
+    unknown = [order.known_as for order in beyond if order.known_as not in known]
     differing = [
         symbol
         for symbol, quantity in proof.held.items()
         if quantity - external.get(symbol, ZERO) != books.position(symbol).quantity
     ]
     left = [symbol for symbol in differing if symbol not in report.positions_left]
-    proven = not proof.open_orders and not (differing and stop.flatten)
+    proven = not beyond and not (differing and stop.flatten)
     return replace(
         report,
         open_orders_left=[*report.open_orders_left, *unknown],
         positions_left=[*report.positions_left, *left],
         confirmed=report.confirmed and proven,
+    )
+
+
+def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:
+    """A stop that the exchange does not have protects nothing, whatever our books say."""
+    there = {order.known_as for order in proof.open_orders}
+    missing = [
+        stop
+        for stop in report.protection
+        if stop.symbol in proof.symbols and not there.intersection(_names(stop.order_id, books))
+    ]
+    bare = {stop.symbol for stop in missing} - set(report.unprotected)
+    return replace(
+        report,
+        protection=[stop for stop in report.protection if stop not in missing],
+        unprotected=[*report.unprotected, *sorted(bare)],
     )
 
 
@@ -152,13 +239,14 @@ async def _within(deadline: float, work: Any, clock: Clock) -> None:
         return
 
 
-async def leave_nothing_resting(gateway: Gateway, latch: HaltSwitch) -> None:
-    """Latch, and cancel every order with our tag, as far as the exchanges can be reached."""
+async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
+    """Latch, and cancel every order with our tag but protective stops, as far as the exchanges can be
+    reached."""
     if not gateway.remote:
         return
     with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
         latch.set(JOURNAL_FAILED)
-    for asked in await gateway.cancel_all(keep_protection=False, within=FAIL_STOP_S):
+    for asked in await gateway.cancel_all(keep_protection=True, within=FAIL_STOP_S):
         if asked.error:
             log.error("%s: orders may still rest there: %s", asked.exchange, asked.error)
 
@@ -166,24 +254,22 @@ async def leave_nothing_resting(gateway: Gateway, latch: HaltSwitch) -> None:
 # --- waiting ------------------------------------------------------------------------------------------
 
 
-async def await_orders_done(books: Books, within: float, clock: Clock) -> bool:
-    """Wait, `within` seconds, until no order works and no position is open that is to be closed."""
+async def await_conclusion(session: Session, within: float) -> bool:
+    """Wait, `within` seconds, until the halt has nothing left to do. Where nothing is on its way any more
+    and a stop is still missing, it is not waited for to the end: the exchange will not take it."""
+    books, clock, engine = session.books, session.bus.clock, session.system.portfolio.engine
     deadline = clock.monotonic() + within
-    while books.working_orders() or (books.flattening and _closable(books)):
-        if clock.monotonic() > deadline:
+    quiet_since: float | None = None
+    while not engine.concluded(books):
+        now = clock.monotonic()
+        still = books.trading_state is TradingState.HALTED and all(
+            rests_as_protection(order) for order in books.working_orders()
+        )
+        quiet_since = (quiet_since or now) if still else None
+        if now > deadline or (quiet_since is not None and now - quiet_since > QUIET_S):
             return False
         await clock.sleep(LOOK_EVERY_S)
     return True
 
 
-def is_dust(position: Position, books: Books) -> bool:
-    """Less than an exchange takes as an order."""
-    symbol = position.symbol
-    return books.instrument(symbol).is_dust(abs(position.quantity), books.mark(symbol))
-
-
-def _closable(books: Books) -> bool:
-    return any(not is_dust(position, books) for position in books.positions())
-
-
-__all__ = ["Stop", "await_orders_done", "leave_nothing_resting", "stop_session"]
+__all__ = ["Stop", "await_conclusion", "leave_only_protection", "report_by_books", "stop_session"]

@@ -29,9 +29,9 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     LimitBreached,
     Record,
-    RiskAction,
     SystemEvent,
     SystemEventKind,
+    TradingConcluded,
 )
 from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.domain.text import harmless
@@ -85,6 +85,9 @@ class TradingOrchestrator:
         self.state_manager = state or StateManager(self.event_bus)
         self.lifecycle = Lifecycle.CREATED
         self.halted = asyncio.Event()
+        """it is HALTED, or a halt by a limit has nothing left to do"""
+        self.concluded = asyncio.Event()
+        """a halt has nothing left to do"""
         self._latch = latch
         self._components = self.event_bus.components
         self._managed: list[tuple[str, Component]] = []
@@ -150,7 +153,9 @@ class TradingOrchestrator:
             await self._stop_all()
             raise
         self.event_bus.attach(LimitBreached, self._latch_a_halt, Stage.PORTFOLIO)
-        self.event_bus.observe([LimitBreached, CommandReceived], self._watch_for_halt, name="halt")
+        self.event_bus.attach(TradingConcluded, self._latch_a_halt, Stage.PORTFOLIO)
+        watched = (LimitBreached, CommandReceived, TradingConcluded)
+        self.event_bus.observe(watched, self._watch_for_halt, name="halt")
         self.event_bus.observe([SystemEvent], self._count_failure, name="errors", records=False)
         set_timers(self.event_bus, self.config)
         for each in self._loops:
@@ -203,12 +208,26 @@ class TradingOrchestrator:
         await self._command(CommandReceived(command=Command.RESUME))
 
     async def emergency_stop(
-        self, reason: str = "emergency stop", *, flatten: bool = False
+        self,
+        reason: str = "emergency stop",
+        *,
+        flatten: bool = False,
+        drop_protection: bool = False,
     ) -> None:
-        """Latch, then cancel every working order and, with `flatten`, close every position."""
+        """Latch, then cancel every working order but protective stops, which go with `drop_protection`;
+        with `flatten`, close every position."""
         if self._latch is not None:
-            self._latch.set(reason, TradingState.FLATTENING if flatten else TradingState.HALTED)
-        await self._command(EmergencyStopReceived(reason=harmless(reason), flatten=flatten))
+            state = TradingState.FLATTENING if flatten else TradingState.HALTED
+            self._latch.set(reason, state, by_operator=True)
+        await self._command(
+            EmergencyStopReceived(
+                reason=harmless(reason), flatten=flatten, drop_protection=drop_protection
+            )
+        )
+
+    async def cancel_all(self, reason: str) -> None:
+        """Cancel every working order but protective stops."""
+        await self._command(CommandReceived(command=Command.CANCEL_ALL, reason=harmless(reason)))
 
     async def _command(self, command: CommandReceived) -> None:
         """Before the start a command waits for it, as any input does."""
@@ -217,33 +236,35 @@ class TradingOrchestrator:
             await self.event_bus.dispatched()
         self._note_halt()
 
-    def _latch_a_halt(self, event: LimitBreached, _record: Record) -> None:
+    def _latch_a_halt(self, _: LimitBreached | TradingConcluded, _record: Record) -> None:
         """In the step itself: killed right after it, a restart must not trade on.
 
         A latch that cannot be set must not change the step; the observer tries again, and fails aloud.
         """
-        if event.action == RiskAction.HALT and self._latch is not None:
-            with contextlib.suppress(StateError):
-                self._latch.set(self.state_manager.books.account.trading_state_reason)
+        with contextlib.suppress(StateError):
+            self._set_latch()
+
+    def _set_latch(self) -> None:
+        account = self.state_manager.books.account
+        if account.trading_state.is_halt and self._latch is not None:
+            self._latch.set(account.trading_state_reason, account.trading_state)
 
     def _count_failure(self, event: SystemEvent) -> None:
         """A handler failed in a step: its component goes on, with one error more."""
         if event.kind is SystemEventKind.COMPONENT_FAILED and event.source_component == CORE:
             self._components.count_error(event.component, event.message)
 
-    def _watch_for_halt(self, _: object) -> None:
+    def _watch_for_halt(self, record: Record) -> None:
+        if isinstance(record.event, TradingConcluded):
+            self.concluded.set()
         self._note_halt()
 
     def _note_halt(self) -> None:
         """A halt of the account, whoever caused it, is latched: a restart must not trade on."""
-        if (
-            self.state_manager.books.trading_state is not TradingState.HALTED
-            or self.halted.is_set()
-        ):
-            return
-        self.halted.set()
-        if self._latch is not None:
-            self._latch.set(self.state_manager.books.account.trading_state_reason)
+        is_halted = self.state_manager.books.trading_state is TradingState.HALTED
+        if is_halted or self.concluded.is_set():
+            self.halted.set()
+        self._set_latch()
 
     # --- questions -----------------------------------------------------------------------------------
 

@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from tradectl.bus.clock import Clock, DataClock, WallClock
+from tradectl.bus.core import Stage
 from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import Halted, TradectlError
-from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind, TimerFired
+from tradectl.domain.events import (
+    Event,
+    MarketDataEvent,
+    Record,
+    SystemEventKind,
+    TimerFired,
+    TradingConcluded,
+)
 from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
@@ -32,7 +40,7 @@ from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
-from tradectl.runtime.in_process_stop import await_orders_done, leave_nothing_resting
+from tradectl.runtime.in_process_stop import await_conclusion, leave_only_protection
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -168,7 +176,14 @@ class TradingRun(Session):
         )
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
         self.state.describe = self.status.with_run
+        if options.data:
+            # where recorded data is not read on is decided in the core: at which tick the end of a halt
+            # is noticed out here would be chance
+            self.bus.attach(TradingConcluded, self._end_of_trading, Stage.PORTFOLIO)
         self._compose()
+
+    def _end_of_trading(self, _: TradingConcluded, _record: Record) -> None:
+        self.bus.conclude()
 
     def _compose(self) -> None:
         """Who is started, in this order: watchers, then the trading part, then what lets orders in."""
@@ -229,7 +244,7 @@ class TradingRun(Session):
             if self.bus.failure is None and not self.options.data:
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:
-                await leave_nothing_resting(self.gateway, self.state_dir.latch)
+                await leave_only_protection(self.gateway, self.state_dir.latch)
             await self.orchestrator.stop()
             self.status.sample()
         finally:
@@ -256,7 +271,7 @@ class TradingRun(Session):
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.
 
-        Recorded data is played on after a halt: at which tick it is noticed would be chance.
+        Recorded data is played on after a halt, until the core itself takes no more of it.
         """
         ends = {
             asyncio.ensure_future(self._end.wait()): "",
@@ -274,9 +289,11 @@ class TradingRun(Session):
             )
             for task in done:
                 task.result()
-            if self.orchestrator.halted.is_set():
+            if self.options.data and self.books.trading_state.is_halt:
                 self.end_reason = "halted"
-                await await_orders_done(self.books, ORDERS_DONE_S, self.bus.clock)
+            elif self.orchestrator.halted.is_set():
+                self.end_reason = "halted"
+                await await_conclusion(self, ORDERS_DONE_S)
         except TradectlError as error:
             self.end_reason = f"failed: {error}"
             raise

@@ -134,7 +134,7 @@ class RunStatus:
             journal=str(session.journal_path),
             state_hash=session.state.state_hash(),
             exit_code=Halted.exit_code
-            if session.orchestrator.halted.is_set()
+            if books.trading_state.is_halt
             else int(engine.nothing_trades()),
         )
 

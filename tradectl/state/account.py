@@ -47,6 +47,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of `high_water`,
     the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
     have a `peak_equity` of their own.
+    `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
+    that an emergency stop was to cancel protective stops, too.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
     losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
@@ -74,8 +76,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     trading_state: TradingState = TradingState.RUNNING
     trading_state_reason: str = ""
     pauses: dict[str, Pause] = {}
-    halted_at: int = 0
-    flattening: bool = False
+    state_since: int = 0
+    protection_dropped: bool = False
     high_water: Decimal = ZERO
     max_drawdown: Decimal = ZERO
     peak_equity: Decimal = ZERO
@@ -112,7 +114,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def run_freely(self) -> None:
         """Trading goes on, whatever paused or halted it."""
         self.trading_state, self.trading_state_reason = TradingState.RUNNING, ""
-        self.halted_at, self.flattening, self.pauses = 0, False, {}
+        self.state_since, self.protection_dropped, self.pauses = 0, False, {}
 
     def end_pause(self, cause: str) -> None:
         """One cause is over; trading is paused as long as there is another."""
@@ -133,6 +135,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
             if own is not None:
                 self.pauses = {OPERATOR: own}
                 self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
+                self.state_since = own.since
 
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:

@@ -49,6 +49,7 @@ from tradectl.domain.events import (
     SymbolRestricted,
     TargetComputed,
     TimerFired,
+    TradingConcluded,
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, side_of
@@ -71,6 +72,12 @@ from tradectl.state.reconciliation import ReconciliationState, compare
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
+STATE_AFTER = {
+    RiskAction.REDUCE: TradingState.REDUCING,
+    RiskAction.FLATTEN: TradingState.FLATTENING,
+    RiskAction.HALT: TradingState.HALTED,
+}
+"""What a limit's action makes of trading, where that is stricter than what it is."""
 RISK_TIMER, END_TIMER = "risk", "end"
 """When equity is measured: at every risk check, and as a run that others may continue ends."""
 EXTERNAL = "external"
@@ -230,10 +237,11 @@ class Books(BooksView):
         return [Booking(held, {}, cash).changed()]
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
-        if event.action == RiskAction.HALT:
-            self._halt(f"{event.code}: {event.message}", record.at)
-        elif event.action == RiskAction.PAUSE:
-            self._pause(event.code, f"{event.code}: {event.message}", record.at)
+        reason, state = f"{event.code}: {event.message}", STATE_AFTER.get(event.action)
+        if event.action == RiskAction.PAUSE:
+            self._pause(event.code, reason, record.at)
+        elif state is not None and state.is_stricter_than(self.trading_state):
+            self._enter_state(state, reason, record.at)
 
     def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
         self.account.at_exchange().restrict(event)
@@ -261,8 +269,7 @@ class Books(BooksView):
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
         if event.command is Command.EMERGENCY_STOP:
-            self._halt(event.reason or "emergency stop", record.at)
-            self.account.flattening = self.account.flattening or event.flatten
+            self._emergency_stop(event, record.at)
         elif event.command is Command.PAUSE:
             self._pause(OPERATOR, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
@@ -271,6 +278,11 @@ class Books(BooksView):
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         self.account.end_pause(event.code)
+
+    def on_concluded(self, event: TradingConcluded, _record: Record) -> None:
+        """What was flattened is flat: HALTED, for the same reason."""
+        if self.trading_state is TradingState.FLATTENING:
+            self.account.trading_state = TradingState.HALTED
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
@@ -358,15 +370,21 @@ class Books(BooksView):
         if self.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
             account.pauses.setdefault(cause, Pause(reason, at))
             if self.trading_state is TradingState.RUNNING:
-                account.trading_state, account.trading_state_reason = TradingState.PAUSED, reason
+                self._enter_state(TradingState.PAUSED, reason, at)
 
-    def _halt(self, reason: str, at: int) -> None:
-        if self.trading_state is not TradingState.HALTED:
-            self.account.trading_state, self.account.trading_state_reason = (
-                TradingState.HALTED,
-                reason,
-            )
-            self.account.halted_at = at
+    def _emergency_stop(self, event: CommandReceived, at: int) -> None:
+        """HALTED, or FLATTENING: that an operator may ask for in a halt, too, whose reason stays."""
+        self.account.protection_dropped |= event.drop_protection
+        state = TradingState.FLATTENING if event.flatten else TradingState.HALTED
+        if event.flatten and self.trading_state is TradingState.HALTED:
+            self.account.trading_state = state
+        elif state.is_stricter_than(self.trading_state):
+            self._enter_state(state, event.reason or "emergency stop", at)
+
+    def _enter_state(self, state: TradingState, reason: str, at: int) -> None:
+        account = self.account
+        account.trading_state, account.trading_state_reason = state, reason
+        account.state_since = at
 
     def _strategy(self, name: str) -> StrategyTotals:
         found = self.account.strategies.get(name)
@@ -458,4 +476,5 @@ _folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
+_folds(Books.on_concluded, TradingConcluded)
 _folds(Books.on_timer, TimerFired)

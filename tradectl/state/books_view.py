@@ -60,8 +60,8 @@ class BooksView:
         return self.account.trading_state
 
     @property
-    def flattening(self) -> bool:
-        return self.account.flattening
+    def protection_dropped(self) -> bool:
+        return self.account.protection_dropped
 
     @property
     def cash(self) -> Decimal:

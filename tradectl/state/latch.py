@@ -17,6 +17,7 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import StateError
@@ -29,35 +30,29 @@ LONGEST_REASON = 500
 BLANK = b" \n\0"
 LOOK_UP_EVERY_S = 0.05
 READ_EVERY_S = 0.001
-UNREADABLE = b"unreadable"
-UNREADABLE_REASON = "the latch file is unreadable, which counts as set"
+NOTHING_TO_READ = b"unreadable"
 SPARES = Path("/tmp")
 
 
-_HARDER = (
-    TradingState.RUNNING,
-    TradingState.PAUSED,
-    TradingState.REDUCING,
-    TradingState.HALTED,
-    TradingState.FLATTENING,
-)
-"""Each can follow those before it without the operator: closing positions can be added to a halt."""
-
-
-class Halt(Struct, frozen=True):
-    """Why trading is not free, since when (ISO 8601), and what may still leave."""
+class Halt(Struct, frozen=True, omit_defaults=True):
+    """Why trading is not free, since when (ISO 8601), and what may still leave. `written` counts how
+    often the latch was set: of two files the later one holds."""
 
     state: TradingState
     reason: str
     since: str
+    written: int = 0
 
     def __str__(self) -> str:
         return f"halted since {self.since or 'an unknown time'}: {self.reason}"
 
-    @property
-    def flatten(self) -> bool:
-        """Orders that close positions may still leave."""
-        return self.state is TradingState.FLATTENING
+    def may_become(self, state: TradingState, *, by_operator: bool) -> bool:
+        """A halt only gets stricter, but for the operator, who may have positions closed in one."""
+        closes = by_operator and state is TradingState.FLATTENING
+        return state.is_stricter_than(self.state) or (closes and self.state is TradingState.HALTED)
+
+
+UNREADABLE = Halt(TradingState.HALTED, "the latch file is unreadable, which counts as set", "")
 
 
 class HaltSwitch(Protocol):
@@ -71,8 +66,10 @@ class HaltSwitch(Protocol):
         """The same as an answer that may be a millisecond old: asked before every send."""
         ...
 
-    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
-        """Set it, durably, and never back to what lets more out. Raises StateError."""
+    def set(
+        self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
+    ) -> Halt:
+        """Set it, durably, where it `may_become` that; the halt that holds then. Raises StateError."""
         ...
 
     def clear(self) -> None:
@@ -99,7 +96,7 @@ class HaltLatch:
         self._monotonic = monotonic
         self._wall = wall
         self._fd = -1
-        self._known = TradingState.RUNNING
+        self._known: Halt | None = None
         self._read_at = self._look_up_at = 0.0
 
     def prepare(self) -> None:
@@ -121,9 +118,7 @@ class HaltLatch:
     def read(self) -> Halt | None:
         """The halt, or None. What cannot be read counts as set."""
         held, spare = self._parse(_content(self._path)), self._parse(_content(self._spare))
-        if held is None or spare is None:
-            return held or spare
-        return msgspec.structs.replace(held, state=_harder(held.state, spare.state))
+        return _later(held, spare)
 
     def state(self) -> TradingState:
         """The open file is read again after a millisecond at the latest, and looked up by name (it may
@@ -132,24 +127,22 @@ class HaltLatch:
         if now >= self._look_up_at:
             self._look_up_at = now + self._look_up_every
             self._reopen()
-            self._known = _state_of(self.read())
+            self._known = self.read()
             self._read_at = now + READ_EVERY_S
         elif now >= self._read_at:
             self._read_at = now + READ_EVERY_S
-            self._known = _harder(self._known, self._state_in_open_file())
-        return self._known
+            self._known = _later(self._known, self._in_open_file())
+        return self._known.state if self._known is not None else TradingState.RUNNING
 
-    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
-        """Latch, durably; the first reason stays. Raises StateError when no file could be written."""
+    def set(
+        self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
+    ) -> Halt:
+        """Latch, durably. A reason stays as it is where a halt is to close positions, or has closed
+        them. Raises StateError when no file could be written."""
         held = self.read()
-        if held is not None and _harder(held.state, state) is held.state:
+        if held is not None and not held.may_become(state, by_operator=by_operator):
             return held
-        first = held if held is not None and held.state is TradingState.HALTED else None
-        halt = Halt(
-            state,
-            first.reason if first is not None else harmless(reason, LONGEST_REASON),
-            first.since if first is not None else iso(self._wall()),
-        )
+        halt = _next(held, reason, state, self._wall)
         try:
             self._write(self._path, halt)
         except OSError as error:
@@ -181,13 +174,13 @@ class HaltLatch:
         with contextlib.suppress(OSError):
             self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def _state_in_open_file(self) -> TradingState:
+    def _in_open_file(self) -> Halt | None:
         if self._fd < 0:
-            return TradingState.RUNNING
+            return None
         try:
-            return _state_of(self._parse(os.pread(self._fd, SIZE, 0)))
+            return self._parse(os.pread(self._fd, SIZE, 0))
         except OSError:
-            return TradingState.HALTED
+            return UNREADABLE
 
     def close(self) -> None:
         """Give the open file back; asking opens it again."""
@@ -213,7 +206,7 @@ class HaltLatch:
         try:
             return msgspec.json.decode(text, type=Halt)
         except msgspec.DecodeError:
-            return Halt(TradingState.HALTED, UNREADABLE_REASON, "")
+            return UNREADABLE
 
 
 class HaltInMemory:
@@ -227,23 +220,35 @@ class HaltInMemory:
         return self._halt
 
     def state(self) -> TradingState:
-        return _state_of(self._halt)
+        return self._halt.state if self._halt is not None else TradingState.RUNNING
 
-    def set(self, reason: str, state: TradingState = TradingState.HALTED) -> Halt:
-        held = self._halt or Halt(state, harmless(reason, LONGEST_REASON), iso(self._wall()))
-        self._halt = msgspec.structs.replace(held, state=_harder(held.state, state))
-        return self._halt
+    def set(
+        self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
+    ) -> Halt:
+        held = self._halt
+        if held is None or held.may_become(state, by_operator=by_operator):
+            self._halt = held = _next(held, reason, state, self._wall)
+        return held
 
     def clear(self) -> None:
         self._halt = None
 
 
-def _state_of(halt: Halt | None) -> TradingState:
-    return halt.state if halt is not None else TradingState.RUNNING
+def _next(held: Halt | None, reason: str, state: TradingState, wall: Callable[[], int]) -> Halt:
+    """A reason stays as it is where a halt is to close positions, or has closed them."""
+    reason = harmless(reason, LONGEST_REASON)
+    if held is None:
+        return Halt(state, reason, iso(wall()), 1)
+    if held.state is TradingState.HALTED or held.reason == reason:
+        return replace(held, state=state, written=held.written + 1)
+    return Halt(state, reason, iso(wall()), held.written + 1)
 
 
-def _harder(one: TradingState, other: TradingState) -> TradingState:
-    return max(one, other, key=_HARDER.index)
+def _later(one: Halt | None, other: Halt | None) -> Halt | None:
+    """Of the two files the one that was written last; what cannot be read holds against any other."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda halt: (halt is UNREADABLE, halt.written))
 
 
 def _content(path: Path) -> bytes:
@@ -252,4 +257,4 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError:
-        return UNREADABLE
+        return NOTHING_TO_READ

@@ -22,7 +22,6 @@ from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO, decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
-from tradectl.domain.states import TradingState
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill, StrategyTotals
 from tradectl.state.books import Books
@@ -179,9 +178,9 @@ def fill_row(fill: Fill, account_id: str, run_id: str) -> FillRow:
 
 def halt(books: Books) -> Halt | None:
     account = books.account
-    if account.trading_state is not TradingState.HALTED:
+    if not account.trading_state.is_halt:
         return None
-    return Halt(reason=account.trading_state_reason, since=iso(account.halted_at))
+    return Halt(reason=account.trading_state_reason, since=iso(account.state_since))
 
 
 def paused(books: Books) -> Paused | None:

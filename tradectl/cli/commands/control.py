@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
 
-EMERGENCY_HELP = """Halt at once and for good, cancel every open order, and prove it.
+EMERGENCY_HELP = """Halt at once and for good, cancel every open order but protective stops, and prove it.
 
 Sets a durable latch first: no order leaves after it and no run starts until `clear-halt --confirm`. Then
 asks the running process; one that does not answer is ended, and the job is finished from the journal.
@@ -69,6 +69,10 @@ def emergency_stop(
         bool,
         typer.Option("--all", help="Cancel the orders of others on the exchange account, too."),
     ] = False,
+    drop_protection: Annotated[
+        bool,
+        typer.Option("--drop-protection", help="Cancel the stops that protect positions, too."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     timeout: Annotated[
         float, typer.Option(help="Seconds that the whole may take.", min=0.5, max=600)
@@ -82,7 +86,12 @@ def emergency_stop(
     def stop(*, everything: bool) -> Receipt:
         with stdout_to_stderr():
             return stop_everything(
-                _dir(state_dir), reason, flatten=flatten, timeout=timeout, everything=everything
+                _dir(state_dir),
+                reason,
+                flatten=flatten,
+                timeout=timeout,
+                everything=everything,
+                drop_protection=drop_protection,
             )
 
     receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer

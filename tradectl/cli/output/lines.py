@@ -180,7 +180,8 @@ def _command(event: CommandReceived) -> str:
     target = f" {harmless(event.target)}" if event.target else ""
     reason = f": {harmless(event.reason)}" if event.reason else ""
     flatten = ", closing positions" if event.flatten else ""
-    return f"COMMAND {event.command.replace('_', '-')}{target}{flatten}{reason}"
+    drop = ", dropping protection" if event.drop_protection else ""
+    return f"COMMAND {event.command.replace('_', '-')}{target}{flatten}{drop}{reason}"
 
 
 def _system(event: SystemEvent) -> str:

@@ -20,6 +20,7 @@ from tradectl.documents.operations import (
     Divergence,
     DoctorReport,
     Finding,
+    ProtectiveStop,
     Receipt,
     Reconciliation,
     ReplayReport,
@@ -100,10 +101,21 @@ def receipt(receipt: Receipt) -> RenderableType:
         ("positions", receipt.positions_left),
     ):
         parts.append(line(name, _left(receipt, left)))
+    parts += [line("protected", Cell(_protection(stop), GOOD)) for stop in receipt.protection]
+    if receipt.unprotected:
+        mend = "" if receipt.flatten else ": `tradectl emergency-stop --flatten` closes them"
+        parts.append(line("UNPROTECTED", Cell(f"{names(receipt.unprotected)}{mend}", BAD)))
     if receipt.dust:
         parts.append(line("dust", Cell(f"{names(receipt.dust)}: too little to be sold", DIM)))
     parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
     return Group(*parts)
+
+
+def _protection(stop: ProtectiveStop) -> str:
+    return (
+        f"{harmless(stop.symbol)} by stop {harmless(stop.order_id)}: {stop.quantity} "
+        f"at {stop.stop_price}"
+    )
 
 
 def _left(receipt: Receipt, left: list[str]) -> Cell:

@@ -1,0 +1,48 @@
+"""What protects which position: the stops that rest at an exchange and can only reduce it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.positions import Position, closable
+from tradectl.domain.views import AccountView
+
+RESTS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+
+
+def rests_as_protection(order: Order) -> bool:
+    """The exchange has it, and nobody asked to cancel it."""
+    return order.spec.is_protective and order.status in RESTS
+
+
+def protecting(position: Position, working: Collection[Order]) -> list[Order]:
+    """The resting stops that would close the position, or a part of it."""
+    side = Side.SELL if position.quantity > 0 else Side.BUY
+    return [o for o in working if rests_as_protection(o) and o.spec.side is side]
+
+
+def is_dust(position: Position, view: AccountView) -> bool:
+    """Less than an exchange takes as an order."""
+    try:
+        instrument = view.instrument(position.symbol)
+    except UsageError:
+        return False
+    return instrument.is_dust(abs(position.quantity), view.mark(position.symbol))
+
+
+def unprotected(position: Position, view: AccountView) -> bool:
+    """A part of it that could be sold has no stop."""
+    if not position.quantity or is_dust(position, view):
+        return False
+    stops = protecting(position, view.working_orders(position.symbol))
+    if not stops:
+        return True
+    instrument = view.instrument(position.symbol)
+    left = instrument.floor_quantity(closable(position.quantity, stops[0].spec.side, stops))
+    return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
+
+
+__all__ = ["is_dust", "protecting", "rests_as_protection", "unprotected"]

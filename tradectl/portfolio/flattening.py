@@ -1,0 +1,122 @@
+"""Flattening: every position is closed at market, again and again until it is.
+
+    its order is on the way       it is waited for
+    the last one brought nothing  the next one goes out later, each time twice as long; on spot the
+                                  position's stop is placed again meanwhile
+    on spot, a stop holds coins   it is cancelled first
+    else                          a closing order
+
+A stop stays until its position is closed: on a perpetual beside the closing order, as both only
+reduce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import Event
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
+from tradectl.domain.positions import Position, closable
+from tradectl.domain.resilience import pause_after
+from tradectl.domain.time import SECOND
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.decisions import cancels, moves, orders, stays
+from tradectl.portfolio.position_delta import already_closing
+from tradectl.portfolio.protection import Protection, cancellable, stops_of
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class Attempt(Struct, frozen=True):
+    """A closing order was sent while `held` was held, the `number`th in a row that brought nothing before
+    it; the next one goes out at `next_at` (ns) at the earliest, unless something was closed."""
+
+    held: Decimal
+    number: int
+    next_at: int
+
+
+class Flattening:
+    """What is to be done about each position. `protection` sees to the stop of one that cannot be closed
+    yet; `new_order_id` gives an id that was never given before."""
+
+    def __init__(self, new_order_id: Callable[[], str], protection: Protection) -> None:
+        self._new_order_id = new_order_id
+        self._protection = protection
+        self._attempts: dict[str, Attempt] = {}
+
+    def next_try(self, symbol: str) -> int | None:
+        """When (ns) the symbol is to be looked at again."""
+        attempt = self._attempts.get(symbol)
+        return attempt.next_at if attempt is not None else None
+
+    def steps(self, symbol: str, view: AccountView, at: int, reason: str) -> list[Event]:
+        position, working = view.position(symbol), view.working_orders(symbol)
+        stops = stops_of(working)
+        if not position.quantity:
+            self._attempts.pop(symbol, None)
+            return [*cancels(cancellable(stops), "its position is closed")]
+        try:
+            instrument = view.instrument(symbol)
+        except UsageError as error:
+            held = position.quantity
+            return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
+        side = Side.SELL if position.quantity > 0 else Side.BUY
+        closing = already_closing(working, side)
+        size = instrument.floor_quantity(closable(position.quantity, side, closing))
+        if instrument.is_dust(size, view.mark(symbol)):
+            return self._nothing_to_close(position, closing, stops)
+        if self._too_early(position, at):
+            return [] if closing else self._protection.protect(symbol, view, at)
+        if not instrument.can_short:
+            if stops:
+                return self._protection.make_room(stops, reason)
+            if _bind_coins((order for order in working if order not in closing), side):
+                return []
+        return self._close(position, instrument, side, size, at, reason)
+
+    def _nothing_to_close(
+        self, position: Position, closing: list[Order], stops: list[Order]
+    ) -> list[Event]:
+        if closing:
+            return []
+        dust = "dust: below the exchange's minimum"
+        return [
+            stays(position.symbol, ZERO, position.quantity, dust),
+            *cancels(cancellable(stops), dust),
+        ]
+
+    def _too_early(self, position: Position, at: int) -> bool:
+        attempt = self._attempts.get(position.symbol)
+        return attempt is not None and attempt.held == position.quantity and at < attempt.next_at
+
+    def _close(
+        self,
+        position: Position,
+        instrument: Instrument,
+        side: Side,
+        size: Decimal,
+        at: int,
+        reason: str,
+    ) -> list[Event]:
+        symbol, held = instrument.symbol, position.quantity
+        before = self._attempts.get(symbol)
+        number = before.number + 1 if before is not None and before.held == held else 1
+        pause = pause_after(number, FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._attempts[symbol] = Attempt(held, number, at + int(pause * SECOND))
+        order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
+        return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]
+
+
+def _bind_coins(orders: Iterable[Order], side: Side) -> bool:
+    """They are on their way out at an exchange that still counts them; of an unknown one nobody knows."""
+    return any(o.spec.side is side and o.status is not OrderStatus.UNKNOWN for o in orders)
+
+
+__all__ = ["Flattening"]
