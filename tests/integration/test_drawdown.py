@@ -1,62 +1,25 @@
-"""The largest drawdown, computed again from the lines of the journals: nothing of the books is used.
-
-Money that goes and comes is added up from fills and last prices, spot and perpetual alike: a position is
-worth what the price has moved since it was filled. Equity is looked at where a risk timer fired and
-where a run ended.
-"""
+"""The largest drawdown shown is what the lines of the journals give, computed again beside the books."""
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.command import BUSY, is_seal, journals, running, tradectl, wait_until
+from tests.fixtures.command import BUSY, journals, running, tradectl, wait_until
+from tests.fixtures.recomputed import Recomputed, sealed_lines
 from tests.fixtures.run_inputs import Character, replayed, trades, written
 from tests.integration.test_determinism import BTC, ETH, PERPETUAL, config, files, played
 
-CASH = Decimal(100_000)
-FELL = Decimal("12.18")
 
-
-def largest_drawdown_pct(paths: Iterable[Path]) -> Decimal:
-    """Of the runs that continue each other, in percent."""
-    money, peak, worst = CASH, CASH, Decimal(0)
-    held: dict[str, Decimal] = {}
-    prices: dict[str, Decimal] = {}
-
-    def look() -> None:
-        nonlocal peak, worst
-        equity = money + sum(held[symbol] * prices[symbol] for symbol in held)
-        peak = max(peak, equity)
-        worst = max(worst, (peak - equity) / peak)
-
-    for path in paths:
-        for event in _events(path):
-            if event["type"] in ("market_data", "quote"):
-                prices[event["symbol"]] = Decimal(event["price"])
-            elif event["type"] == "order_filled":
-                sign = 1 if event["side"] == "buy" else -1
-                moved = sign * Decimal(event["quantity"])
-                money -= moved * Decimal(event["price"]) + Decimal(event.get("fee", "0"))
-                held[event["symbol"]] = held.get(event["symbol"], Decimal(0)) + moved
-            elif event["type"] == "timer_fired" and event["name"] in ("risk", "end"):
-                look()
-    look()
-    return worst * 100
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """What is recorded for good: up to the last seal."""
-    lines = path.read_bytes().splitlines()
-    sealed = max((n for n, line in enumerate(lines) if is_seal(line)), default=0)
-    read = [json.loads(line) for line in lines[:sealed] if not is_seal(line)]
-    return [line["event"] for line in read if "event" in line]
+def largest_drawdown_pct(folder: Path) -> Decimal:
+    """Of the runs in `folder`, which continue each other, in percent."""
+    account = Recomputed.of(*journals(folder))
+    account.measure()
+    return Decimal(account.worst.numerator * 100) / account.worst.denominator
 
 
 def assert_told(told: dict[str, Any], expected: Decimal) -> None:
@@ -69,7 +32,7 @@ def test_recorded_trades_add_up_to_the_largest_drawdown_shown(
     tmp_path: Path, settings: str
 ) -> None:
     summary = played(tmp_path, *config(tmp_path, settings), *files(BTC, ETH))
-    expected = largest_drawdown_pct(journals(tmp_path))
+    expected = largest_drawdown_pct(tmp_path)
     assert expected > 0
     assert_told(summary, expected)
     assert_told(tradectl(tmp_path, "status", "--json", "--run", "2").document(), expected)
@@ -90,7 +53,7 @@ def test_a_loss_that_was_partly_won_back_is_still_shown_whole(tmp_path: Path) ->
     )
     summary = played(tmp_path, "-c", path, "--data", data)
     portfolio = summary["portfolio"]
-    assert_told(summary, largest_drawdown_pct(journals(tmp_path)))
+    assert_told(summary, largest_drawdown_pct(tmp_path))
     assert Decimal(portfolio["max_drawdown_pct"]) > 2 * Decimal(portfolio["drawdown_pct"]) > 0
     shown = tradectl(tmp_path, "status", "--run", "2")
     assert f"maximum {Decimal(portfolio['max_drawdown_pct']):.2f}%" in shown.out
@@ -101,12 +64,12 @@ def test_it_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
     with running(tmp_path, *words) as run:
         wait_until(lambda: _filled(tmp_path) > 50)
         run.send(signal.SIGKILL)
-    before = largest_drawdown_pct(journals(tmp_path))
+    before = largest_drawdown_pct(tmp_path)
     assert before > 0
     summary = tradectl(
         tmp_path, "run", "--headless", "--json", *words, "--duration", "1"
     ).document()
-    both = largest_drawdown_pct(journals(tmp_path))
+    both = largest_drawdown_pct(tmp_path)
     assert both >= before
     assert_told(summary, both)
     assert replayed(tmp_path).verified
@@ -114,5 +77,7 @@ def test_it_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
 
 def _filled(folder: Path) -> int:
     return sum(
-        event["type"] == "order_filled" for path in journals(folder) for event in _events(path)
+        line.get("event", {}).get("type") == "order_filled"
+        for path in journals(folder)
+        for line in sealed_lines(path)
     )
