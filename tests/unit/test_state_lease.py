@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.errors import AlreadyRunning, StateError
-from tradectl.state.lease import FileLease
+from tradectl.state.lease import GUEST_S, FileLease
 
 
 def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
@@ -31,6 +31,23 @@ def test_nobody_else_gets_it_meanwhile(tmp_path: Path) -> None:
     assert not second.held
     with second.acquire():
         assert second.held
+
+
+def test_a_guest_owns_nothing_and_is_waited_for(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    def passing() -> float:
+        waits.append(0.5)
+        return sum(waits)
+
+    guest, owner = FileLease(tmp_path / "lock"), FileLease(tmp_path / "lock", monotonic=passing)
+    with guest.acquire(guest=True):
+        assert owner.owner() is None
+        with pytest.raises(AlreadyRunning, match="process unknown"), owner.acquire():
+            pass
+        assert sum(waits) > GUEST_S
+    with owner.acquire():
+        assert guest.owner() == os.getpid()
 
 
 def test_every_holder_has_a_higher_epoch(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ Plain and quick to import: this is what `status` waits for.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from tradectl.bus.clock import WallClock
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
@@ -62,7 +64,8 @@ class Inspector:
             status = ask(self._dir.socket, "status", Status, timeout=ANSWER_S)
             if wanted is None or wanted.run_id == status.run_id:
                 return status
-        return self._stored_status() if wanted is None else self._status_of(wanted)
+        self._see_to_the_killed(wanted or self._reader.last_run())
+        return self._stored_status() if wanted is None else self._status_of(self._one_run())
 
     def _status_of(self, run: StoredRun) -> Status:
         """As that run left it, or stored it last."""
@@ -156,7 +159,7 @@ class Inspector:
     def _flushed_run(self) -> str:
         """The id of the one asked for; the database is brought up to date first."""
         run = self._one_run()
-        self._flush()
+        self._flush(run)
         return run.run_id
 
     def _journal(self, run: StoredRun) -> Path:
@@ -171,13 +174,21 @@ class Inspector:
 
     def _account(self) -> str:
         """The account of its newest run; the database is brought up to date first."""
-        self._flush()
         run = self._reader.last_run()
+        self._flush(run)
         return run.account_id if run is not None else ""
 
-    def _flush(self) -> None:
+    def _flush(self, run: StoredRun | None = None) -> None:
         with contextlib.suppress(NotRunning, TimeoutError, ControlError):
             ask(self._dir.socket, "flush", Done, timeout=ANSWER_S)
+        self._see_to_the_killed(run)
+
+    def _see_to_the_killed(self, run: StoredRun | None) -> None:
+        """A run that was killed left its last moments in its journal alone."""
+        if run is not None and run.ended_at is None and not goes_on(self._journal(run)):
+            from tradectl.recovery.catch_up import catch_up_with_the_killed
+
+            asyncio.run(catch_up_with_the_killed(self._dir, run, WallClock().wall()))
 
 
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:

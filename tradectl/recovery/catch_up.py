@@ -15,7 +15,7 @@ import msgspec
 
 from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
-from tradectl.domain.errors import JournalError
+from tradectl.domain.errors import JournalError, TradectlError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -36,6 +36,22 @@ async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now:
     for run in _unknown_runs_before(recovered, state_dir, reader):
         await store_run(run, store, reader, now)
     await store_run(recovered, store, reader, now)
+
+
+async def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int) -> None:
+    """Store the last moments of a run that nobody has gone on from yet, as a guest of its directory. What
+    cannot be read or stored is left as it is: whoever goes on from it is told."""
+    path = state_dir.journals / f"{run.run_id}.jsonl"
+    with contextlib.suppress(TradectlError), state_dir.owned(guest=True):
+        reader = StateReader(state_dir.db)
+        if _is_complete(reader.run(run.run_id)) or goes_on(path):
+            return
+        store = Store(state_dir.db)
+        await store.open()
+        try:
+            await store_run(recover_from(path, reader), store, reader, now)
+        finally:
+            await store.close()
 
 
 def _unknown_runs_before(

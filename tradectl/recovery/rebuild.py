@@ -54,7 +54,7 @@ async def rebuilt_for_guest(state_dir: StateDir, now: int) -> str:
     owns it has seen to it. Raises StateError."""
     if _is_whole(state_dir):
         return ""
-    with contextlib.suppress(AlreadyRunning), state_dir.owned():
+    with contextlib.suppress(AlreadyRunning), state_dir.owned(guest=True):
         return await rebuilt(state_dir, now)
     return ""
 

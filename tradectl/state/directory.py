@@ -113,9 +113,9 @@ class StateDir:
             ) from error
         return [file for file in files if file.suffix == ".jsonl" and RUN_ID.fullmatch(file.stem)]
 
-    def owned(self) -> AbstractContextManager[None]:
-        """Be the only process here. Raises AlreadyRunning, StateError."""
-        return self.lease.acquire()
+    def owned(self, *, guest: bool = False) -> AbstractContextManager[None]:
+        """Be the only process here; as a guest, for a moment. Raises AlreadyRunning, StateError."""
+        return self.lease.acquire(guest=guest)
 
     def owner(self) -> int | None:
         """The process that owns the directory, or None."""

@@ -19,7 +19,8 @@ from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import AlreadyRunning, StateError
 
 NOTE = 16
-ASKING_S = 0.2
+ASKING_S, GUEST_S = 0.2, 10.0
+GUEST = b"guest"
 EXCLUSIVE = "FLOCK  ADVISORY  WRITE"
 
 
@@ -55,8 +56,9 @@ class FileLease:
         return self._epoch
 
     @contextlib.contextmanager
-    def acquire(self) -> Iterator[None]:
-        """Be the only one, for as long as the block lasts. Raises AlreadyRunning, StateError."""
+    def acquire(self, *, guest: bool = False) -> Iterator[None]:
+        """Be the only one, for as long as the block lasts. A guest tidies up and is gone in a moment: it
+        owns nothing, and is waited for. Raises AlreadyRunning, StateError."""
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -65,7 +67,7 @@ class FileLease:
             self._take(fd)
             self._epoch = _number(os.pread(fd, NOTE, NOTE)) + 1
             self._held = True
-            _note(fd, f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}")
+            _note(fd, f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}{_kind(guest):<{NOTE}}")
             yield
             _note(fd, " " * NOTE)
         finally:
@@ -74,13 +76,14 @@ class FileLease:
 
     def _take(self, fd: int) -> None:
         """Lock it; whoever only asks for the owner holds it for a moment, and is waited for."""
-        deadline = self._monotonic() + ASKING_S
+        since = self._monotonic()
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             owner = self.owner()
-            if owner is not None or self._monotonic() > deadline:
+            patience = GUEST_S if _is_guest(fd) else ASKING_S
+            if owner is not None or self._monotonic() > since + patience:
                 raise AlreadyRunning(
                     f"another tradectl (process {owner or 'unknown'}) owns {self._path.parent}: "
                     "stop it, or name another --state-dir"
@@ -98,7 +101,9 @@ class FileLease:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             noted = _number(os.pread(fd, NOTE, 0))
-            return noted if noted and _holds(noted, fd) else _holder(fd) or noted or None
+            if noted and _holds(noted, fd):
+                return None if _is_guest(fd) else noted
+            return _holder(fd) or noted or None
         finally:
             os.close(fd)
         return None
@@ -126,6 +131,14 @@ def _holds(process: int, fd: int) -> bool:
 def _told_of(opened: Path) -> str:
     """What the kernel says of `/proc/PROCESS/fd/NUMBER`."""
     return (opened.parents[1] / "fdinfo" / opened.name).read_text()
+
+
+def _kind(guest: bool) -> str:
+    return GUEST.decode() if guest else ""
+
+
+def _is_guest(fd: int) -> bool:
+    return os.pread(fd, NOTE, 2 * NOTE).strip() == GUEST
 
 
 def _number(note: bytes) -> int:
