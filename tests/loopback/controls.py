@@ -202,8 +202,11 @@ class OutsideControls:
         market: str = SPOT,
         client_order_id: str = "",
         reduce_only: bool = False,
+        stop_price: Number | None = None,
     ) -> Order:
-        """An order by somebody else on the same account. Raises ApiError as for anybody."""
+        """An order by somebody else on the same account, with `stop_price` one that waits for it. Raises
+        ApiError as for anybody."""
+        stop = ("STOP_LOSS" if market == SPOT else "STOP_MARKET") if stop_price is not None else ""
         order = Order(
             id=0,
             market=market,
@@ -211,10 +214,12 @@ class OutsideControls:
             account=account,
             client_id=client_order_id or f"web_{next(self._ids)}",
             side=side.upper(),
-            type="MARKET" if price is None else "LIMIT",
+            type=stop or ("MARKET" if price is None else "LIMIT"),
             quantity=Decimal(quantity),
             price=Decimal(price) if price is not None else None,
+            stop_price=Decimal(stop_price) if stop_price is not None else None,
             reduce_only=reduce_only,
+            algo=bool(stop) and market != SPOT,
             foreign=True,
         )
         return self.engines[market].place(order)

@@ -139,7 +139,8 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
     # --- asked by requests --------------------------------------------------------------------
 
     def arm_countdown(self, account: str, symbol: str, ms: int) -> None:
-        """Cancel every order of the futures symbol after `ms`; 0 disarms."""
+        """Cancel every order of the futures symbol after `ms`, whoever placed it, conditional ones too; 0
+        disarms."""
         key = (account, symbol)
         if (timer := self._countdowns.pop(key, None)) is not None:
             timer.cancel()
@@ -152,7 +153,10 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
         from tests.loopback.trading import cancel_all
 
         self._countdowns.pop((account, symbol), None)
-        ended = cancel_all(self.engines[FUTURES], account, symbol)
+        engine = self.engines[FUTURES]
+        ended = [
+            o for algo in (False, True) for o in cancel_all(engine, account, symbol, algo=algo)
+        ]
         self.truth.note("dead-man-fired", account=account, symbol=symbol, canceled=len(ended))
 
     # --- the truth of the account -------------------------------------------------------------

@@ -163,8 +163,12 @@ async def test_the_dead_man_switch_cancels(exchange: LoopbackExchange, client: A
     await client.fapiprivate_post_countdowncancelall({"symbol": "BTCUSDT", "countdownTime": 0})
     assert len(exchange.truth.open_orders()) == 1
     await client.fapiprivate_post_countdowncancelall({"symbol": "BTCUSDT", "countdownTime": 50})
+    await client.create_order(BTC, "market", "buy", "0.02", "62000", {"triggerPrice": "62000"})
+    theirs = exchange.outside_order("main", "BTCUSDT", "BUY", "0.01", "50000", market="futures")
+    assert {o.algo for o in exchange.truth.open_orders()} == {True, False}
     await exchange.until(lambda: exchange.truth.entries("dead-man-fired"))
     assert exchange.truth.open_orders() == []
+    assert theirs.status == "CANCELED"
 
 
 async def test_own_orders_trades_and_positions_are_told(

@@ -183,7 +183,9 @@ def dead_man(result: ProbeResult) -> Finding:
     if result.dead_man:
         return warned(name, f"offered; {result.dead_man}", "a run arms it, and alerts if it cannot")
     return passed(
-        name, f"armed and disarmed: orders are cancelled {seconds:g} s after we fall silent"
+        name,
+        f"armed and disarmed: orders are cancelled {seconds:g} s after we fall silent, but in no symbol"
+        " where a stop of ours or an order of others rests",
     )
 
 

@@ -179,7 +179,7 @@ async def _try_dead_man(result: ProbeResult, *, alone: bool) -> None:
     elif any(order.symbol in result.traded for order in result.orders):
         result.dead_man = "not tried: there are open orders that it could cancel"
     elif not alone:
-        result.dead_man = "not tried: the process that is running has it armed"
+        result.dead_man = "not tried: `status` tells where the process that is running has it armed"
     else:
         found = await asked(partial(_arm_and_disarm, result), 2 * DEAD_MAN_S)
         result.dead_man = found if isinstance(found, TradectlError) else ""

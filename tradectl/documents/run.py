@@ -51,13 +51,15 @@ class RunBusFigures(BusFigures, kw_only=True, frozen=True):
 
 class ExchangeStatus(Struct, kw_only=True, frozen=True):
     """What an exchange was last seen to have that the books do not know: orders of others, and how many
-    of ours have an unknown outcome; and what does not work there (`problems`)."""
+    of ours have an unknown outcome; what does not work there (`problems`); and by symbol whether its
+    dead-man switch is armed, or why not, where it has one."""
 
     name: str
     symbols: tuple[str, ...]
     problems: tuple[str, ...]
     foreign_orders: tuple[str, ...]
     unknown_orders: int
+    dead_man: dict[str, str] = {}
 
 
 class Status(AccountStatus, kw_only=True, frozen=True):

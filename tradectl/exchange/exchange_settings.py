@@ -110,7 +110,7 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
     dead_man_seconds: Annotated[
         float,
         Bounds(ge=1, le=3600, off=0),
-        "it cancels our orders when we have not been in touch for so long",
+        "it cancels our entries when we have not been in touch for so long",
     ] = 60.0
     not_found_seconds: Annotated[
         float,

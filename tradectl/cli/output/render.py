@@ -28,7 +28,7 @@ from tradectl.documents.account import (
     RestrictionRow,
 )
 from tradectl.documents.reasons import ReasonCode, Untraded
-from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
@@ -309,9 +309,21 @@ def _machine(status: Status) -> list[RenderableType]:
         if foreign := exchange.foreign_orders:
             whose = f"{harmless(exchange.name)}: {names(foreign)}, left alone"
             lines.append(line("not ours", Cell(whose)))
+        if exchange.dead_man:
+            lines.append(
+                line("dead-man", Cell(f"{harmless(exchange.name)}: {_switches(exchange)}"))
+            )
     lines.append(line("last record", Cell(figures.count(status.last_seq))))
     lines.append(line("state", value(status.state_hash, DIM)))
     return lines
+
+
+def _switches(exchange: ExchangeStatus) -> str:
+    """Whether its dead-man switch is armed, and why not, with the symbols of which that is true."""
+    symbols: dict[str, list[str]] = {}
+    for symbol, words in exchange.dead_man.items():
+        symbols.setdefault(words, []).append(symbol)
+    return "; ".join(f"{words} ({names(of)})" for words, of in symbols.items())
 
 
 def _how_to_replay(journal: str) -> list[RenderableType]:

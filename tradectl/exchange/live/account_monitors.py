@@ -1,10 +1,10 @@
-"""What goes on beside the orders of a live exchange: the account's user stream, the exchange's clock, its
-dead-man switch, and whether this process stood still."""
+"""What goes on beside the orders of a live exchange: the account's user stream, the exchange's clock, and
+whether this process stood still."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tradectl.bus.clock import Sleep
 from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
@@ -90,24 +90,4 @@ async def watch_clock(
         await sleep(every)
 
 
-async def keep_dead_man_armed(
-    venue: Venue,
-    symbols: Sequence[str],
-    reporter: ExecutionReporter,
-    seconds: float,
-    sleep: Sleep,
-) -> None:
-    """Well within its time; report when that cannot be done."""
-    while True:
-        try:
-            async with asyncio.timeout(seconds / 2):
-                await venue.arm_dead_man(symbols, seconds)
-            reporter.problem_over(SystemEventKind.DEAD_MAN_FAILED)
-        except AccessLost as error:
-            reporter.report_access_lost(error)
-        except (ExchangeError, TimeoutError) as error:
-            reporter.problem(SystemEventKind.DEAD_MAN_FAILED, f"{error or 'no answer in time'}")
-        await sleep(seconds / 4)
-
-
-__all__ = ["follow_user_stream", "keep_dead_man_armed", "watch_clock", "watch_for_stalls"]
+__all__ = ["follow_user_stream", "watch_clock", "watch_for_stalls"]

@@ -5,9 +5,9 @@
                                                          asked for by its client order id, again and
                                                          again, until the venue tells; never sent again
 
-Nothing here waits for anything else: each order (`order_submitter`), the user stream, clock and dead-man
-switch (`account_monitors`), and the comparison (`reconciler`) are tasks of their own, and all that they
-find out is reported as inputs to the core.
+Nothing here waits for anything else: each order (`order_submitter`), the user stream and clock
+(`account_monitors`), the dead-man switch (`dead_man`) and the comparison (`reconciler`) are tasks of
+their own, and all that they find out is reported as inputs to the core.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tradectl.domain.time import SECOND
 from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
+from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.live.fee_rates import FeeRates
 from tradectl.exchange.live.order_submitter import OrderSubmitter
@@ -41,7 +42,7 @@ from tradectl.exchange.venue import Venue, VenueFill, VenueOrder, VenueReport
 
 MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
-READ_ONLY_DRAIN_S, DISARM_S = 0.3, 3.0
+READ_ONLY_DRAIN_S = 0.3
 IN_QUESTION_S = 0.5
 
 
@@ -83,7 +84,7 @@ class LiveExchange:
         self._in_question = in_question
         self._reconcile_now = asyncio.Event()
         self._drain_s = settings.drain_seconds
-        self._arms_dead_man = self._disarms_dead_man = True
+        self._is_read_only = self._leaves_armed = False
         self._stall_detector = StallDetector(settings.stall_seconds, monotonic)
         self._reporter = ExecutionReporter(self.name, self.symbols, post, self._on_activity)
         self._tasks = BackgroundTasks(
@@ -96,6 +97,15 @@ class LiveExchange:
         self.reconciler = Reconciler(
             venue, self.tracker, self._reporter, settings, self.symbols, instruments, post
         )
+        self.dead_man = DeadManSwitch(
+            venue,
+            self.symbols,
+            self.tracker,
+            self._reporter,
+            settings.dead_man_seconds,
+            look=self._look_at_open_orders,
+            monotonic=monotonic,
+        )
         self._submitter = OrderSubmitter(
             venue,
             self.tracker,
@@ -103,6 +113,7 @@ class LiveExchange:
             self._reporter,
             settings,
             pre_send_check=self._pre_send_check,
+            make_safe=self.dead_man.make_safe,
             monotonic=monotonic,
             sleep=sleep,
         )
@@ -169,38 +180,28 @@ class LiveExchange:
         start(self._reconcile_for_ever())
         start(account_monitors.watch_for_stalls(self._stall_detector, self._on_stall, sleep))
         start(account_monitors.watch_clock(venue, reporter, settings.reconcile_seconds, sleep))
-        if self._has_dead_man:
-            start(
-                account_monitors.keep_dead_man_armed(
-                    venue, self.symbols, reporter, settings.dead_man_seconds, sleep
-                )
-            )
+        if settings.dead_man_seconds and venue.abilities.dead_man and not self._is_read_only:
+            start(self.dead_man.keep())
 
     async def quiesce(self) -> None:
         """Let what is on its way be answered, for a while; what is not stays unknown in the books."""
         await self._tasks.end(self._drain_s)
 
     async def stop(self) -> None:
-        """Who ends a run on purpose leaves what rests at the exchange on purpose: the switch is off."""
         await self.quiesce()
-        if self._has_dead_man and self._disarms_dead_man:
-            with contextlib.suppress(ExchangeError, TimeoutError):  # it then fires: the safe side
-                await asyncio.wait_for(self.venue.arm_dead_man(self.symbols, 0), DISARM_S)
+        if self._leaves_armed or not self._is_read_only:
+            await self.dead_man.end(leave_armed=self._leaves_armed)
 
     def attach_read_only(self) -> None:
-        """This run only reads, or finishes for another one: the dead-man switch stays as that one left
-        it, and at the end there is little to be waited for."""
-        self._arms_dead_man = self._disarms_dead_man = False
+        """This run only reads, or finishes for another one: the dead-man switch is that one's, and at the
+        end there is little to be waited for."""
+        self._is_read_only = True
         self._drain_s = READ_ONLY_DRAIN_S
 
     def leave_switch_armed(self) -> None:
-        """At the end, too: what could not be cancelled before it, the exchange cancels after it."""
-        self._disarms_dead_man = False
-
-    @property
-    def _has_dead_man(self) -> bool:
-        wanted = self._arms_dead_man and self._settings.dead_man_seconds
-        return bool(wanted and self.venue.abilities.dead_man)
+        """At the end, too, wherever no stop and no order of others rests: what could not be cancelled
+        before it, the exchange cancels after it."""
+        self._leaves_armed = True
 
     def _on_stall(self, seconds: float) -> None:
         self._reporter.restrict_all(f"this process stood still for {seconds:.0f} s")
@@ -228,7 +229,9 @@ class LiveExchange:
         self._reporter.report(self.tracker.apply(venue_reports))
         for one in venue_reports:
             tracked = self.tracker.find(one.client_order_id, one.venue_order_id)
-            if tracked is not None and tracked.lacks_fills():
+            if tracked is None:
+                self.dead_man.on_foreign_order(one.symbol)
+            elif tracked.lacks_fills():
                 self._tasks.start(self._submitter.fetch_fills(tracked))
 
     # --- comparing ------------------------------------------------------------------------------------
@@ -267,6 +270,7 @@ class LiveExchange:
             reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
             return False
         reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
+        self.dead_man.on_compared()
         for tracked in self.reconciler.missing():
             start(submitter.resolve(tracked))
         for tracked in self.tracker.not_found():
@@ -280,6 +284,10 @@ class LiveExchange:
             )
             start(submitter.cancel(tracked.spec.order_id))
         return True
+
+    async def _look_at_open_orders(self) -> None:
+        orders = await self.venue.open_orders(self.symbols)
+        self._reporter.report(self.tracker.apply_open_orders(orders))
 
     # --- past the core ----------------------------------------------------------------------------------
 
@@ -359,6 +367,7 @@ class LiveExchange:
             problems=tuple(self.problems),
             foreign_orders=tuple(o.client_order_id or o.venue_order_id for o in foreign),
             unknown_orders=sum(tracked.is_unknown for tracked in self.tracker.working()),
+            dead_man=self.dead_man.status(),
         )
 
 

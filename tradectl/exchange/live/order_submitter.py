@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tradectl.bus.clock import Sleep
 from tradectl.domain.commands import SubmitOrder
@@ -42,7 +42,8 @@ STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
-    empty when it may. `monotonic` gives seconds."""
+    empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol.
+    `monotonic` gives seconds."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class OrderSubmitter:
         settings: ExchangeSettings,
         *,
         pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
+        make_safe: Callable[[str], Awaitable[None]],
         monotonic: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -62,6 +64,7 @@ class OrderSubmitter:
         self._reporter = reporter
         self._settings = settings
         self._pre_send_check = pre_send_check
+        self._make_safe = make_safe
         self._monotonic = monotonic
         self._sleep = sleep
         self._fetching_fills: set[str] = set()
@@ -81,6 +84,8 @@ class OrderSubmitter:
 
         report, tracker = self._reporter.report, self._tracker
         try:
+            if tracked.spec.is_protective:
+                await self._make_safe(tracked.spec.symbol)
             order = await self._venue.submit(tracked.spec, tracked.client_id, check_before_send)
         except (VenueRefusal, NotExecuted) as error:
             if denial:

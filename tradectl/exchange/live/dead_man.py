@@ -1,0 +1,204 @@
+"""The exchange's dead-man switch: what it cancels when nothing was heard of us for a while.
+
+Its countdown cancels every order of a symbol, ours and those of others, entries and protective stops. So
+it is armed, symbol by symbol, only where nothing rests that has to stay: neither a stop of ours nor an
+order of somebody else. It is off before a stop is placed, and as soon as a foreign order is seen. Where
+no stream tells of the account's orders, what is open is asked for before it is armed.
+
+A run before this one may have armed it, and a request whose answer was lost may still arrive: what may
+be running counts as running until the exchange has confirmed that it is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from tradectl.domain.errors import AccessLost, ExchangeError
+from tradectl.domain.events import SystemEventKind
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.venue import Venue
+
+OFF_WITHIN_S = 3.0
+"""A stop waits for so long, and the end of a run: it is better placed late than not at all."""
+AGAIN_S = 0.5
+"""Between two tries to disarm it."""
+NOBODY_KNOWS = float("inf")
+STOP_RESTS, FOREIGN_RESTS = "a stop of ours rests", "an order of others rests"
+NOT_KNOWN = "what rests there is not known yet"
+
+
+class DeadManSwitch:
+    """Of the `symbols` at `venue`, for `seconds` each time; 0: it is never armed. `look` asks for what is
+    open there, and has the tracker know it. `monotonic` gives seconds."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        symbols: Sequence[str],
+        tracker: OrderTracker,
+        reporter: ExecutionReporter,
+        seconds: float,
+        *,
+        look: Callable[[], Awaitable[None]],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._venue = venue
+        self._symbols = tuple(symbols)
+        self._tracker = tracker
+        self._reporter = reporter
+        self._seconds = seconds
+        self._look = look
+        self._monotonic = monotonic
+        self._compared = False
+        self._until = dict.fromkeys(self._symbols, NOBODY_KNOWS)
+        self._doubted: set[str] = set()
+        self._failed: set[str] = set()
+        self._next_arming = 0.0
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    # --- what is known --------------------------------------------------------------------------------
+
+    def blocked(self) -> dict[str, str]:
+        """The symbols where it must not be armed, and why."""
+        reasons = {} if self._compared else dict.fromkeys(self._symbols, NOT_KNOWN)
+        reasons |= {order.symbol: FOREIGN_RESTS for order in self._tracker.foreign.values()}
+        stops = [t.spec.symbol for t in self._tracker.working() if t.spec.is_protective]
+        return reasons | dict.fromkeys(stops, STOP_RESTS)
+
+    def may_run(self, symbol: str) -> bool:
+        """A countdown may be running there."""
+        return self._until.get(symbol, 0.0) > self._monotonic()
+
+    def status(self) -> dict[str, str]:
+        """By symbol, in words; empty where there is no such switch."""
+        if not self._venue.abilities.dead_man:
+            return {}
+        if not self._seconds:
+            return dict.fromkeys(self._symbols, "off: exchanges.dead_man_seconds is 0")
+        blocked = self.blocked()
+        return {symbol: self._in_words(symbol, blocked.get(symbol)) for symbol in self._symbols}
+
+    def _in_words(self, symbol: str, why_not: str | None) -> str:
+        runs = self.may_run(symbol)
+        if why_not is not None:
+            return f"being disarmed: {why_not}" if runs else f"off: {why_not}"
+        is_sure = runs and symbol not in self._doubted and self._until[symbol] != NOBODY_KNOWS
+        return "armed" if is_sure else "off: it could not be armed"
+
+    # --- what it hears --------------------------------------------------------------------------------
+
+    def on_compared(self) -> None:
+        """All that is open was told."""
+        self._compared = True
+        self._changed.set()
+
+    def on_foreign_order(self, symbol: str) -> None:
+        if self.may_run(symbol):
+            self._changed.set()
+
+    # --- what it does ---------------------------------------------------------------------------------
+
+    async def keep(self) -> None:
+        """Well within its time, for ever; what cannot be done is reported."""
+        while True:
+            self._changed.clear()
+            await self._see_to_all()
+            must_go = any(symbol in self._failed for symbol in self.blocked())
+            wait = AGAIN_S if must_go else max(self._next_arming - self._monotonic(), 0.0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+
+    async def _see_to_all(self) -> None:
+        is_due = self._monotonic() >= self._next_arming
+        if is_due:
+            self._next_arming = self._monotonic() + self._seconds / 4
+            if not self._hears_of_orders() and not await self._tried("", self._look_once()):
+                return
+        for symbol in self._symbols:
+            await self._tried(symbol, self._see_to(symbol, arm=is_due))
+        if not self._failed:
+            self._reporter.problem_over(SystemEventKind.DEAD_MAN_FAILED)
+
+    def _hears_of_orders(self) -> bool:
+        is_lost = SystemEventKind.USER_STREAM_LOST in self._reporter.problems
+        return self._compared and self._venue.abilities.user_stream and not is_lost
+
+    async def _look_once(self) -> None:
+        await self._look()
+        self._compared = True
+
+    async def _tried(
+        self, what: str, work: Coroutine[Any, Any, None], within: float | None = None
+    ) -> bool:
+        """False where it failed, which is reported; `what` is a symbol. `within` in seconds."""
+        try:
+            async with asyncio.timeout(self._seconds / 2 if within is None else within):
+                await work
+        except AccessLost as error:
+            self._reporter.report_access_lost(error)
+        except (ExchangeError, TimeoutError) as error:
+            why = f"{error or 'no answer in time'}"
+            self._reporter.problem(SystemEventKind.DEAD_MAN_FAILED, why)
+        else:
+            self._failed.discard(what)
+            return True
+        finally:
+            work.close()
+        self._failed.add(what)
+        return False
+
+    async def _see_to(self, symbol: str, *, arm: bool) -> None:
+        async with self._lock:
+            if symbol in self.blocked():
+                if self.may_run(symbol):
+                    await self._disarm(symbol)
+            elif arm:
+                await self._arm(symbol)
+
+    async def _off(self, symbol: str) -> None:
+        async with self._lock:
+            await self._disarm(symbol)
+
+    async def make_safe(self, symbol: str) -> None:
+        """A stop is about to be placed: nothing may be running that would cancel it. Where it cannot be
+        disarmed the stop is better than none, and it is tried again."""
+        if not self._venue.abilities.dead_man or not self.may_run(symbol):
+            return
+        if not await self._tried(symbol, self._off(symbol), OFF_WITHIN_S):
+            self._changed.set()
+
+    async def end(self, *, leave_armed: bool) -> None:
+        """Off, everywhere: who ends a run on purpose leaves what rests on purpose. With `leave_armed`
+        only where something rests that has to stay; elsewhere the exchange cancels what we could not."""
+        if not self._venue.abilities.dead_man:
+            return
+        blocked = self.blocked()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OFF_WITHIN_S):
+                for symbol in self._symbols:
+                    if self.may_run(symbol) and (symbol in blocked or not leave_armed):
+                        await self._tried(symbol, self._off(symbol), OFF_WITHIN_S)
+
+    async def _arm(self, symbol: str) -> None:
+        self._until[symbol] = NOBODY_KNOWS
+        self._doubted.add(symbol)
+        await self._venue.arm_dead_man([symbol], self._seconds)
+        self._until[symbol] = self._monotonic() + self._seconds
+        self._doubted.discard(symbol)
+
+    async def _disarm(self, symbol: str) -> None:
+        await self._venue.arm_dead_man([symbol], 0)
+        if symbol in self._doubted:  # a request whose answer was lost may still get there
+            self._until[symbol] = self._monotonic() + self._seconds
+            self._doubted.discard(symbol)
+        else:
+            self._until[symbol] = 0.0
+
+
+__all__ = ["DeadManSwitch"]
