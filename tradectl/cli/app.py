@@ -34,7 +34,7 @@ terminal: status, alerts, pause, stop, emergency-stop; afterwards: replay.
 
 Exit codes: 0 success; 1 failed; 2 wrong usage or configuration; 3 replay diverged; 4 not running;
 5 emergency stop latched but not confirmed; 6 halted: refuses to trade; 7 another instance owns the
-state directory; 130 interrupted.
+state directory; 130 interrupted before it was done (a run that Ctrl-C ends in good order: 0).
 """
 
 app = typer.Typer(

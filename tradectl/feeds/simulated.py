@@ -71,8 +71,10 @@ def check_simulated(symbols: Iterable[str]) -> None:
 
 
 def start_price(symbol: str, left_at: Mapping[str, Decimal]) -> float:
+    """Where it was left, else where it always begins, however it is spelled: BTC/USDT, BTC-USDT."""
     known = left_at.get(symbol)
-    return float(known) if known else START_PRICES.get(symbol, OTHER_START_PRICE)
+    plain = "".join(filter(str.isalnum, symbol.partition(":")[0]))
+    return float(known) if known else START_PRICES.get(plain, OTHER_START_PRICE)
 
 
 _NEW: Mapping[str, Decimal] = {}
