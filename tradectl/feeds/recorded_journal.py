@@ -20,7 +20,7 @@ from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEve
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
-from tradectl.feeds.price_band import PriceBand
+from tradectl.feeds.price_band import PriceBand, check_wicks
 from tradectl.feeds.quality import (
     RowError,
     Tally,
@@ -135,3 +135,5 @@ def _check(event: MarketDataEvent) -> None:
         event.low <= min(event.open, event.price) and max(event.open, event.price) <= event.high
     ):
         raise RowError(TickFault.CANDLE, f"high {event.high}, low {event.low}, close {event.price}")
+    if isinstance(event, BarEvent):
+        check_wicks((event.open,), (event.high,), (event.low,), (event.price,))

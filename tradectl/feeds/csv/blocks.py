@@ -78,8 +78,10 @@ def read_blocks(
     tally: Tally,
     *,
     first_line: int,
+    rest: Callable[[], list[MarketDataEvent]] = list,
 ) -> Iterator[list[MarketDataEvent]]:
-    """The events of each block that has any. `read(block, line)` gets the number of its first line.
+    """The events of each block that has any. `read(block, line)` gets the number of its first line;
+    `rest` gives what it has kept until the end.
 
     Raises DataError when too many lines are bad, or none is good; where an archive breaks off that is one
     bad line more.
@@ -94,7 +96,10 @@ def read_blocks(
                 yield events
     except BrokenArchiveError as error:
         tally.note(line, RowError(TickFault.BROKEN_OFF, str(error)))
-    tally.finish(good)
+    kept = rest()
+    if kept:
+        yield kept
+    tally.finish(good + len(kept))
 
 
 def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:

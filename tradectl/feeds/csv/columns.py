@@ -19,6 +19,7 @@ from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind
 from tradectl.feeds.csv.rows import HALF, SIDES
 from tradectl.feeds.csv.times import all_to_ns
+from tradectl.feeds.price_band import check_wicks
 
 NOT_ALL_GOOD = (ValueError, KeyError, ArithmeticError)
 """What `read_block` raises: a cell is no number, a side is unknown, NaN cannot be compared, ..."""
@@ -128,6 +129,7 @@ def _bars(symbols: list[str], times: list[int], interval: int, numbers: list[lis
     tops, bottoms = map(max, opens, closes), map(min, opens, closes)
     if not (all(map(le, lows, bottoms)) and all(map(le, tops, highs))):
         raise ValueError("an impossible candle")
+    check_wicks(opens, highs, lows, closes)
     return closes, [
         BarEvent(
             symbol=symbol,

@@ -16,6 +16,7 @@ from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
 from tradectl.feeds.csv.rows import read_row
 from tradectl.feeds.opens import with_opens
 from tradectl.feeds.quality import RowError, Tally
+from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 
 class CsvFile:
@@ -32,6 +33,7 @@ class CsvFile:
         self._max_bad_share = max_bad_share
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
+        self._rows = RowsInOrder(self._tally)
         self._state = FileState(layout, _own_symbol(path, layout), latest)
 
     @property
@@ -40,7 +42,9 @@ class CsvFile:
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
-        blocks = read_blocks(self._blocks(), self._read, self._tally, first_line=2)
+        blocks = read_blocks(
+            self._blocks(), self._read, self._tally, first_line=2, rest=self._rows.take_all
+        )
         return with_opens(blocks) if self._state.layout.kind is Kind.CANDLES else blocks
 
     def _blocks(self) -> Iterator[bytes]:
@@ -64,6 +68,8 @@ class CsvFile:
     def _read(self, block: bytes, line: int) -> list[MarketDataEvent]:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
+        if self._rows.is_waiting:
+            return self._read_rows(block.decode(errors="replace"), line)
         try:
             events = read_block(self._state, block.decode())
         except NOT_ALL_GOOD:
@@ -72,15 +78,18 @@ class CsvFile:
         return events
 
     def _read_rows(self, text: str, first_line: int) -> list[MarketDataEvent]:
-        events = []
+        rows, state = self._rows, self._state
         for number, line in enumerate(text.split("\n"), first_line):
             if not line.strip():
                 continue
             self._tally.read(1)
             try:
-                events.append(read_row(self._state, line))
+                rows.add(read_row(state, line), confirms=state.confirmed)
+            except UnconfirmedRow as row:
+                rows.hold(number, row)
             except RowError as bad:
                 self._tally.note(number, bad)
+        events = rows.take()
         self._tally.check()
         return events
 

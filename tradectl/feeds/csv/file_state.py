@@ -13,13 +13,14 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import iso
 from tradectl.feeds.csv.layout import Kind, Layout
 from tradectl.feeds.csv.times import to_ns, unit_of
-from tradectl.feeds.price_band import PriceBand
+from tradectl.feeds.price_band import PriceBand, UnconfirmedPrice
 from tradectl.feeds.quality import RowError, TickFault, shown, symbol_name
+from tradectl.feeds.unconfirmed import UnconfirmedRow
 
 
 class FileState:
     """`latest` is the last moment that can be (ns UTC); `symbol` serves files without that column;
-    `interval` is the length of a candle in ns."""
+    `interval` is the length of a candle in ns. `confirmed`: the last row confirmed a new price level."""
 
     def __init__(self, layout: Layout, symbol: str, latest: int) -> None:
         self.layout = layout
@@ -28,6 +29,7 @@ class FileState:
         self.interval = 0
         self.last_time = 0
         self.price_band = PriceBand()
+        self.confirmed = False
         self._unit = layout.unit
         self._symbols: dict[str, str] = {}
         self._open_times: dict[str, int] = {}
@@ -74,8 +76,11 @@ class FileState:
             raise RowError(TickFault.REPEATED_CANDLE, f"{symbol} at {iso(opened)}")
 
     def commit(self, time: int, event: MarketDataEvent) -> None:
-        """Accept one good row, if its price is within the band. Raises RowError."""
-        self.price_band.check(event.symbol, event.price)
+        """Accept one good row, if its price is within the band; raises UnconfirmedRow if it is not."""
+        try:
+            self.confirmed = self.price_band.check(event.symbol, event.price)
+        except UnconfirmedPrice as fault:
+            raise UnconfirmedRow(event, fault) from None
         self.last_time = self._open_times[event.symbol] = time
 
     def commit_all(

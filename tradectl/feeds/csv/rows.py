@@ -13,6 +13,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Kind
+from tradectl.feeds.price_band import check_wicks
 from tradectl.feeds.quality import RowError, TickFault, amount, check_uncrossed, positive, shown
 
 HALF = Decimal("0.5")
@@ -25,7 +26,7 @@ SIDES = {
 
 
 def read_row(state: FileState, line: str) -> MarketDataEvent:
-    """The event that `line` spells, accepted by `state`. Raises RowError."""
+    """The event that `line` spells, accepted by `state`. Raises RowError, UnconfirmedRow."""
     layout = state.layout
     cells = split_row(line, layout.width)
     time = state.time(cells[layout.time])
@@ -89,6 +90,7 @@ def _bar(symbol: str, opened: int, interval: int, numbers: list[str]) -> BarEven
     first, high, low, close = map(positive, numbers[:4])
     if not (low <= first <= high and low <= close <= high):
         raise RowError(TickFault.CANDLE, f"open {first}, high {high}, low {low}, close {close}")
+    check_wicks((first,), (high,), (low,), (close,))
     return BarEvent(
         symbol=symbol,
         price=close,
