@@ -20,6 +20,7 @@ from tradectl.domain.events import (
 from tradectl.domain.events import StrategySignalEvent as Signal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -409,3 +410,63 @@ def test_a_stop_out_that_leaves_dust_is_one_and_is_not_bought_back() -> None:
     assert system.view.position(BTC).quantity == D("0.00001")
     assert system.signal("buy")[0].reason.startswith("stopped out")  # type: ignore[attr-defined]
     assert system.working() == []
+
+
+# --- while trading is halted ------------------------------------------------------------------------
+
+
+def halted(system: System) -> System:
+    system.view.trading_state = TradingState.HALTED
+    return system
+
+
+@pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
+def test_halted_what_a_late_fill_added_gets_a_stop_of_its_own_and_the_old_one_stays(
+    symbol: str,
+) -> None:
+    system = System(stop_loss_pct=D(3)).enter(symbol)
+    system.view.work(OrderSpec("late", symbol, BUY, D(1)))
+    halted(system).fill(system.view.orders["late"], "100")
+    assert system.working(symbol) == [STOP, STOP]
+    assert system.heard(symbol).working(symbol) == [STOP, STOP]
+
+
+def test_halted_amid_a_replacement_on_spot_the_stop_is_placed_once_the_old_one_is_gone() -> None:
+    system = halted(grown(BTC))
+    assert system.heard().working() == []
+    assert system.confirm_cancels().working() == [LARGER]
+
+
+def test_halted_amid_a_replacement_on_a_perpetual_the_old_stop_goes_when_the_new_one_rests() -> (
+    None
+):
+    system = halted(grown(PERPETUAL))
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [LARGER]
+
+
+def test_halted_an_exit_of_which_nobody_knows_does_not_count() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    system.signal("close")
+    (exit_order,) = system.confirm_cancels().view.working_orders(BTC)
+    exit_order.status = OrderStatus.UNKNOWN
+    assert STOP not in system.heard().working()
+    assert STOP in halted(system).heard().working()
+
+
+def test_halted_nothing_is_closed_where_the_market_is_beyond_the_stop() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.CANCELED
+    system.view.price(BTC, "96")
+    assert halted(system).heard().working() == []
+    system.view.price(BTC, "98")
+    system.at += SECOND
+    assert system.heard().working() == [STOP]
+
+
+def test_protection_that_was_dropped_does_not_come_back() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.CANCELED
+    system.view.protection_dropped = True
+    assert halted(system).heard().working() == []

@@ -23,6 +23,7 @@ from tradectl.domain.events import (
     Record,
     TimerFired,
 )
+from tradectl.domain.positions import Position
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.journal.event_log import FileEventLog, read_log
@@ -85,6 +86,22 @@ def test_a_thousand_systems_fit_into_one_process_and_none_knows_of_another() -> 
     assert len({each.state_hash() for each in made[::100]}) == 1
     assert {each.last_seq for each in made[1::100]} == {0}
     assert made[0].last_seq > 40
+
+
+def test_a_position_that_was_there_before_is_protected_with_its_first_price() -> None:
+    stops = msgspec.structs.replace(SETTINGS.portfolio, stop_loss_pct=Decimal(3))
+    settings = msgspec.structs.replace(SETTINGS, strategies=(), portfolio=stops)
+    before = account()
+    before.positions["BTCUSDT"] = Position("BTCUSDT", Decimal(1), Decimal(100))
+    before.holdings["BTCUSDT"] = {"a": Position("BTCUSDT", Decimal(1), Decimal(100))}
+    made = TradingSystem(settings, before, RUN, DataClock(), gateway=on_paper(settings))
+    made.open()
+    tick = MarketDataEvent(symbol="BTCUSDT", price=Decimal(101), volume=Decimal(5), ts=START)
+    records = made.apply(tick)
+    assert records[0].event == tick
+    assert isinstance(records[1].event, OrderInitialized)
+    assert records[1].event.order.stop_price == 97
+    assert not made.bus.core.has(MarketDataEvent, made.portfolio._on_first_price)
 
 
 async def driven_by_a_loop(inputs: list[MarketDataEvent], batch: int) -> list[Record]:

@@ -13,6 +13,7 @@ from tradectl.domain.events import (
     Event,
     ExecutionEvent,
     LimitBreached,
+    MarketDataEvent,
     OrderDenied,
     OrderInitialized,
     OrderReport,
@@ -55,6 +56,7 @@ class PortfolioAdapter(Adapter):
         self._recalled = recalled
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
+        self._awaited: set[str] = set()
 
     def attach_all(self) -> None:
         self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
@@ -68,6 +70,22 @@ class PortfolioAdapter(Adapter):
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
         self.attach(WarmUpReceived, self._on_warm_up, Stage.PORTFOLIO)
+        self._awaited = {position.symbol for position in self._state.books.positions()}
+        if self._awaited:
+            self.attach(MarketDataEvent, self._on_first_price, Stage.PORTFOLIO)
+
+    def _on_first_price(self, event: MarketDataEvent, record: Record) -> list[Event]:
+        """Of a position that was there before: it is protected as soon as its price is known. Whoever has
+        none of them hears nothing of market data."""
+        if event.symbol not in self._awaited:
+            return []
+        self._awaited.discard(event.symbol)
+        if not self._awaited:
+            self._bus.detach(self._on_first_price)
+        flattening = self._state.books.trading_state is TradingState.FLATTENING
+        if flattening or not self.engine.follows_orders:
+            return []
+        return self.engine.protect(self._state.books, record.at, event.symbol)
 
     def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books)

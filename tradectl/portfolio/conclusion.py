@@ -34,7 +34,7 @@ def _has_its_stop(position: Position, view: AccountView, stop_loss_pct: Decimal 
         return True
     instrument, working = view.instrument(position.symbol), view.working_orders(position.symbol)
     price = stop_price(position, instrument, stop_loss_pct)
-    stop = needed_stop(position, instrument, price, working)
+    stop = needed_stop(position, instrument, price, working, halted=True)
     return stop is None or stop.is_reached(mark)
 
 

@@ -124,11 +124,12 @@ class PortfolioEngine:
                 events += answer
         return events + self.protect(view, at)
 
-    def protect(self, view: AccountView, at: int) -> list[Event]:
-        """See to the stops of all positions."""
+    def protect(self, view: AccountView, at: int, symbol: str = "") -> list[Event]:
+        """See to the stops of all positions, or to that of one symbol."""
+        symbols = [symbol] if symbol else [position.symbol for position in view.positions()]
         events: list[Event] = []
-        for position in view.positions():
-            events += self._protection.protect(position.symbol, view, at)
+        for each in symbols:
+            events += self._protection.protect(each, view, at)
         return events
 
     def on_open(self, symbol: str, view: AccountView) -> list[Event]:

@@ -20,12 +20,13 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.events import Event, SystemEvent, SystemEventKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position, closable
+from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, cancels, orders
@@ -35,7 +36,8 @@ NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
 RESTING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
-PENDING_CANCEL = OrderStatus.PENDING_CANCEL
+PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
+HALTED = TradingState.HALTED
 
 
 class NeededStop(Struct, frozen=True):
@@ -58,12 +60,20 @@ def stop_price(position: Position, instrument: Instrument, stop_loss_pct: Decima
 
 
 def needed_stop(
-    position: Position, instrument: Instrument, price: Decimal, working: Collection[Order]
+    position: Position,
+    instrument: Instrument,
+    price: Decimal,
+    working: Collection[Order],
+    *,
+    halted: bool = False,
 ) -> NeededStop | None:
     """On spot for what is not already on its way out; None where nothing stays. There may be too little
-    of it for an order."""
+    of it for an order. An exit of which nobody knows whether it arrived is none once trading is halted:
+    if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
     side = Side.SELL if position.quantity > 0 else Side.BUY
-    others = [order for order in working if not order.spec.is_protective]
+    others = [
+        o for o in working if not o.spec.is_protective and not (halted and o.status is UNKNOWN)
+    ]
     staying = instrument.floor_quantity(closable(position.quantity, side, others))
     if not staying:
         return None
@@ -141,7 +151,8 @@ class Protection:
         price = self._lifted.get(symbol, ZERO)
         if self._away is not None:
             price = stop_price(position, instrument, self._away)
-        stop = needed_stop(position, instrument, price, working)
+        halted = view.trading_state is HALTED
+        stop = needed_stop(position, instrument, price, working, halted=halted)
         if stop is None:
             return said
         return said + self._replace(stop, stops, symbol, view, at)
@@ -157,11 +168,28 @@ class Protection:
             return self._cancel(outdated, "a better stop rests") + self._rests(symbol)
         if serving or any(order.status in IN_FLIGHT for order in stops):
             return []
+        if view.trading_state is HALTED:
+            return self._restore(stop, stops, symbol, view, at)
         if stops and not view.instrument(symbol).can_short:
             if not self._may_place(stop, symbol, view, at):
                 return []
             return self._cancel(stops, "it is not the stop that the position needs")
         return self._place(stop, symbol, view, at)
+
+    def _restore(
+        self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
+    ) -> list[Event]:
+        """Protect what of the position no stop covers, and leave those that there are."""
+        instrument, mark = view.instrument(symbol), view.mark(symbol)
+        staying = cancellable(stops)
+        if len(staying) < len(stops) and not instrument.can_short:
+            return []  # the coins are bound until it is gone
+        missing = instrument.floor_quantity(stop.staying - leaving(staying, stop.side))
+        if missing <= 0:
+            return self._rests(symbol)
+        if mark is None or stop.is_reached(mark):
+            return []  # it would be an exit, and that is the operator's to say
+        return self._place(replace(stop, quantity=missing), symbol, view, at)
 
     def _may_place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> bool:
         too_little = view.instrument(symbol).is_dust(stop.quantity, view.mark(symbol))
@@ -171,8 +199,6 @@ class Protection:
         mark = view.mark(symbol)
         if mark is None or not self._may_place(stop, symbol, view, at):
             return []
-        if view.trading_state is TradingState.HALTED and stop.is_reached(mark):
-            return []  # it would be an exit, and that is the operator's to say
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
         self._placed[symbol] = spec.order_id
         away = "as before" if self._away is None else f"{plain(self._away)}% from the entry price"
