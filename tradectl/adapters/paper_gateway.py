@@ -25,6 +25,7 @@ from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.paper_exchange import PaperExchange
+from tradectl.state.books import END_OF_DATA_TIMER
 
 PAPER_TIMER = "paper"
 
@@ -113,6 +114,8 @@ class PaperGateway:
     def _on_timer(self, timer: TimerFired, record: Record) -> None:
         if timer.name == PAPER_TIMER:
             self._exchange.wake(record.at)
+        elif timer.name == END_OF_DATA_TIMER:
+            self._exchange.end_of_data()
 
     def _on_booked(self, event: Event, _record: Record) -> None:
         self._exchange.booked(event)

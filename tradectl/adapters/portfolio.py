@@ -29,7 +29,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.state.books import RISK_TIMER
+from tradectl.state.books import END_OF_DATA_TIMER, RISK_TIMER
 
 REBALANCE_TIMER = "rebalance"
 FLATTEN_TIMER = "flatten"
@@ -107,6 +107,8 @@ class PortfolioAdapter(Adapter):
             return self._flatten_all(record)
         if timer.name == RISK_TIMER:
             return self._and_conclude(self._protect_all(record))
+        if timer.name == END_OF_DATA_TIMER:
+            return self.engine.end(self._state.books, "end of data")
         return []
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:

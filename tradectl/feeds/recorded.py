@@ -27,8 +27,8 @@ class RecordedFeed:
     """The market data of `paths` in time order, of all symbols or of `symbols` only.
 
     `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present: what lies more
-    than a day after it is a fault. Raises DataError for a file that cannot be played, UsageError when one
-    of `symbols` is in no file.
+    than a day after it is a fault; `unnamed` is the symbol of a file that names none. Raises DataError
+    for a file that cannot be played, UsageError when one of `symbols` is in no file.
     """
 
     simulated = False
@@ -40,8 +40,10 @@ class RecordedFeed:
         max_bad_share: float = MAX_BAD_SHARE,
         *,
         batch_size: int = BATCH_SIZE,
+        unnamed: str = "",
         now_ns: int,
     ) -> None:
+        self._unnamed = unnamed
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
@@ -90,7 +92,7 @@ class RecordedFeed:
         first = _first_line(path)
         if first.startswith("{"):
             return JournalFile(path, self._latest, self._max_bad_share, progress)
-        return CsvFile(path, first, self._latest, self._max_bad_share, progress)
+        return CsvFile(path, first, self._latest, self._max_bad_share, progress, self._unnamed)
 
     def _find_symbols(self) -> None:
         """Look for the symbols asked for; the first rows have them, unless they are missing."""

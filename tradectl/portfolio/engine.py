@@ -36,7 +36,7 @@ from tradectl.portfolio.position_delta import (
     nearer_zero,
     remaining_change,
 )
-from tradectl.portfolio.protection import Protection, stops_of
+from tradectl.portfolio.protection import Protection, cancellable, stops_of
 from tradectl.portfolio.sizing import sizer_for
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -69,6 +69,7 @@ class PortfolioEngine:
         self._signals: dict[str, dict[str, TargetSignal]] = {}
         self._net: dict[str, Decimal] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
+        self._turning: dict[str, tuple[str, str]] = {}
         self._protection = Protection(settings.stop_loss_pct, new_order_id)
         self.flattening = Flattening(new_order_id, self._protection)
 
@@ -76,7 +77,8 @@ class PortfolioEngine:
     def follows_orders(self) -> bool:
         """It has to hear what becomes of its orders."""
         settings = self._settings
-        return bool(settings.replace_bps or self._waiting) or self._protection.is_active
+        waits = self._waiting or self._turning
+        return bool(settings.replace_bps or waits) or self._protection.is_active
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any."""
@@ -147,6 +149,8 @@ class PortfolioEngine:
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, strategy = self._waiting.pop(symbol)
             events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+        if symbol in self._turning and not self._closing(symbol, view):
+            events = self._turn_over(symbol, view)
         if len(events) > 1:
             return events
         return events + self._protection.protect(symbol, view, at)
@@ -157,6 +161,7 @@ class PortfolioEngine:
         that had made room for an exit comes back."""
         held = view.position(order.symbol).quantity
         if order.reduce_only:
+            self._turning.pop(order.symbol, None)
             return self._protection.protect(order.symbol, view, at)
         if not held or (held > 0) == (order.side is BUY):
             return []
@@ -184,6 +189,16 @@ class PortfolioEngine:
     def concluded(self, view: AccountView) -> bool:
         """A halt has nothing left to do."""
         return concluded(view, self._settings.stop_loss_pct)
+
+    def end(self, view: AccountView, reason: str) -> list[Event]:
+        """Recorded data has ended: what works is cancelled, every position closed."""
+        self._signals.clear()
+        self._net.clear()
+        for by_symbol in (self._waiting, self._at_open, self._turning):
+            by_symbol.clear()
+        working = cancellable(view.working_orders())
+        closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
+        return [*cancels(working, reason), *closing]
 
     def target_signals(self) -> list[TargetSignal]:
         """The latest signal of every strategy and symbol, oldest symbol first."""
@@ -232,6 +247,8 @@ class PortfolioEngine:
             if self._in_the_way(symbol, view):
                 return [stays(symbol, target, position, "waiting for a cancel")]
             del self._waiting[symbol]
+        if symbol in self._turning:
+            return [stays(symbol, target, position, "the position is closed first")]
         only_reduce = only_reduce or view.trading_state.only_reduces
         change = _change_to_target(instrument, mark, position, target, view, only_reduce)
         reason_against = (
@@ -257,6 +274,9 @@ class PortfolioEngine:
                 stays(symbol, target, position, why),
                 *self._protection.make_room(bound, reason),
             ]
+        if change.turns and self._settings.turn == "two_orders":
+            self._turning[symbol] = (reason, strategy)
+            change = change.closing_part()
         return [
             moves(symbol, target, position, change.quantity, reason),
             *cancels(change.misdirected, reason),
@@ -292,6 +312,17 @@ class PortfolioEngine:
         reason = "the price has left its order behind"
         self._waiting[symbol] = (reason, strategy)
         return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
+
+    def _turn_over(self, symbol: str, view: AccountView) -> list[Event]:
+        """The order that closed is over: the other side is entered if nothing of the position is left."""
+        reason, strategy = self._turning.pop(symbol)
+        if view.position(symbol).quantity:
+            return []
+        return self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+
+    def _closing(self, symbol: str, view: AccountView) -> bool:
+        working = view.working_orders(symbol)
+        return any(o.spec.reduce_only and not o.spec.is_protective for o in working)
 
     def _in_the_way(self, symbol: str, view: AccountView) -> bool:
         """Orders that are to be gone before the next one is placed."""

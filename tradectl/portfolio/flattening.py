@@ -20,7 +20,7 @@ from msgspec import Struct
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.resilience import pause_after
@@ -80,6 +80,18 @@ class Flattening:
             if _bind_coins((order for order in working if order not in closing), side):
                 return []
         return self._close(position, instrument, side, size, at, reason)
+
+    def at_once(self, position: Position, view: AccountView, reason: str) -> list[Event]:
+        """One closing order, where whatever else works is on its way out."""
+        instrument, held = view.instrument(position.symbol), position.quantity
+        side, size = side_of(-held), instrument.floor_quantity(abs(held))
+        if instrument.is_dust(size, view.mark(position.symbol)):
+            return self._nothing_to_close(position, [], [])
+        order = OrderSpec(self._new_order_id(), position.symbol, side, size, reduce_only=True)
+        return [
+            moves(position.symbol, ZERO, held, side.signed(size), reason),
+            orders(order, reason),
+        ]
 
     def _nothing_to_close(
         self, position: Position, closing: list[Order], stops: list[Order]

@@ -47,6 +47,11 @@ class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
         EntryType,
         "of orders that only add to a position; what reduces or turns one always goes to market",
     ] = "market"
+    turn: Annotated[
+        Literal["one_order", "two_orders"],
+        "from long to short or back: one order for all of it; or one that closes, and once it is filled "
+        "one that opens, of the size that it has then",
+    ] = "one_order"
     limit_offset_bps: Annotated[
         Decimal,
         Bounds(gt=-10_000, lt=10_000),

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
@@ -49,6 +50,16 @@ class PositionDelta(Struct, frozen=True):
     def closes(self) -> bool:
         """To zero, or to the other side of it."""
         return bool(self.position) and (not self.aim or (self.aim > 0) != (self.position > 0))
+
+    @property
+    def turns(self) -> bool:
+        """Through zero, to the other side."""
+        return self.closes and bool(self.aim) and abs(self.quantity) > abs(self.position)
+
+    def closing_part(self) -> PositionDelta:
+        """The way to zero."""
+        quantity = self.instrument.floor_quantity(-self.position)
+        return replace(self, aim=ZERO, quantity=quantity)
 
 
 def nearer_zero(target: Decimal, position: Decimal) -> Decimal:

@@ -72,7 +72,8 @@ class DuplicateCheck(RememberingCheck):
     """No id twice, ever; and no order that repeats the last one of its symbol within the window.
 
     Only the last one: buying, selling and buying the same again is trading, however fast. So is a second
-    step out of a position once the first has filled, and a stop that comes back where it was.
+    step out of a position once the first has filled, or the step to its other side, and a stop that comes
+    back where it was.
     """
 
     code = "DUPLICATE"
@@ -94,7 +95,8 @@ class DuplicateCheck(RememberingCheck):
         ago = context.at - then
         if ago >= self._window_ms * MILLISECOND or not _same(order, before):
             return None
-        if context.impact.reduces and _makes_way(before, context):
+        turns = before.reduce_only and not order.reduce_only
+        if (context.impact.reduces or turns) and _makes_way(before, context):
             return None
         ago //= MILLISECOND
         return self.refuse(

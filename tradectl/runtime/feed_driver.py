@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, TimerFired
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import FiniteFeed, PacedFeed
+from tradectl.state.books import END_OF_DATA_TIMER
 
 LONGEST_NAP_S = 0.25
 
@@ -13,10 +14,19 @@ LONGEST_NAP_S = 0.25
 class RecordedFeedDriver:
     """Plays a recording. `speed` is a multiple of real time; None is full speed.
 
-    Nothing of a recording is shed: the next batch waits until the bus has taken the last one.
+    Nothing of a recording is shed: the next batch waits until the bus has taken the last one. With
+    `flatten` every position is closed at its end.
     """
 
-    def __init__(self, bus: EventBus, feed: FiniteFeed, speed: float | None = None) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        feed: FiniteFeed,
+        speed: float | None = None,
+        *,
+        flatten: bool = False,
+    ) -> None:
+        self._flatten = flatten
         self._bus = bus
         self._feed = feed
         self._speed = speed
@@ -31,6 +41,9 @@ class RecordedFeedDriver:
                 await self._hand_out(batch, self._speed)
             if self._bus.failure is not None or self._bus.concluded:
                 return
+        if self._flatten:
+            self._bus.post(TimerFired(source_component="feed", name=END_OF_DATA_TIMER))
+            await self._bus.dispatched()
         self._bus.end_of_data()
         await self._bus.dispatched()
 

@@ -200,11 +200,13 @@ class TradingRun(Session):
         elif isinstance(self.feed, LiveFeed):
             add_loop("feed", self.feed.run)
         else:
-            add_loop(
-                "feed", RecordedFeedDriver(self.bus, self.feed, self.options.speed).run, retry=False
-            )
+            add_loop("feed", self._recorded_driver(self.feed).run, retry=False)
         add_loop("sampler", self._sample)
         self._tell_of_exchanges()
+
+    def _recorded_driver(self, feed: RecordedFeed) -> RecordedFeedDriver:
+        options = self.options
+        return RecordedFeedDriver(self.bus, feed, options.speed, flatten=options.flatten_at_end)
 
     def _post_market(self, events: list[MarketDataEvent]) -> None:
         self.bus.post_market(events)

@@ -43,6 +43,7 @@ class RunOptions(Struct, kw_only=True):
     symbols: tuple[str, ...] = ()
     speed: float | None = None
     duration: float | None = None
+    flatten_at_end: bool = False
     fresh: bool = False
     approve: Approve | None = None
 
@@ -82,6 +83,7 @@ def open_feed(
             options.symbols,
             max_bad_share=feed.max_bad_share,
             batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
+            unnamed=_unnamed(options),
             now_ns=now,
         )
     symbols = options.symbols or options.settings.symbols
@@ -89,6 +91,12 @@ def open_feed(
     check_simulated(symbol for symbol in symbols if symbol not in described)
     left_at = recovered.account.marks if recovered is not None else {}
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
+
+
+def _unnamed(options: RunOptions) -> str:
+    """Whose prices a file has that does not say so: the one symbol asked for, or else configured."""
+    symbols = options.symbols or options.settings.symbols
+    return symbols[0] if len(symbols) == 1 else ""
 
 
 def account_kind(options: RunOptions) -> str:
@@ -103,7 +111,9 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
     """
     if options.data and not options.symbols:
         share = options.settings.feed.max_bad_share
-        ahead = RecordedFeed(options.data, max_bad_share=share, now_ns=now)
+        ahead = RecordedFeed(
+            options.data, max_bad_share=share, unnamed=_unnamed(options), now_ns=now
+        )
         next(ahead.batches(), None)
         return ahead.symbols
     return feed.symbols

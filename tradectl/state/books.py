@@ -78,6 +78,8 @@ STATE_AFTER = {
     RiskAction.HALT: TradingState.HALTED,
 }
 """What a limit's action makes of trading, where that is stricter than what it is."""
+END_OF_DATA_TIMER = "end of data"
+"""Recorded data has ended, and every position is to be closed."""
 RISK_TIMER, END_TIMER = "risk", "end"
 """When equity is measured: at every risk check, and as a run that others may continue ends."""
 EXTERNAL = "external"

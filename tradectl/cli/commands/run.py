@@ -90,6 +90,10 @@ def run(
             show_default="next-open",
         ),
     ] = None,
+    flatten_at_end: Annotated[
+        bool,
+        typer.Option("--flatten-at-end", help="With --data: close every position at its end."),
+    ] = False,
     symbol: Annotated[
         list[str] | None, typer.Option("--symbol", help="Trade only this symbol; repeatable.")
     ] = None,
@@ -120,6 +124,7 @@ def run(
     refuse_useless(
         {
             "--speed is of recorded data: add --data FILE": speed is not None and not data,
+            "--flatten-at-end is of recorded data: add --data FILE": flatten_at_end and not data,
             "--fill is of recorded data: add --data FILE": fill is not None and not data,
             "--exchange brings its own market data: leave out --data, or --exchange": bool(
                 exchange and data
@@ -158,6 +163,7 @@ def run(
         symbols=tuple(symbol or ()),
         speed=multiple,
         duration=duration,
+        flatten_at_end=flatten_at_end,
         fresh=fresh,
         approve=approval(yes, config) if settings.mode == "live" else None,
     )

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from tradectl.domain.commands import CancelOrder, SubmitOrder
 from tradectl.domain.events import (
+    BarEvent,
     BarOpened,
     MarketDataEvent,
     OrderAccepted,
@@ -76,6 +77,19 @@ class MatchingEngine:
         """A part of an event that is still to come whole: our orders meet as much of the market."""
         book = self._order_book(event.symbol)
         return self._fill_model.match(book, event, at) if book.working else []
+
+    def end_of_data(self) -> None:
+        """There is no next event: from now on an order meets the last one, and where orders trade at a
+        candle's open, the last open that there was."""
+        if not self._next_event:
+            return
+        self._next_event = False
+        for symbol, book in self._books.items():
+            bar = book.trade
+            if isinstance(bar, BarEvent):
+                book.trade = BarOpened(
+                    symbol=symbol, price=bar.open, volume=bar.volume, ts=bar.ts - bar.interval
+                )
 
     def submit(self, command: SubmitOrder, at: int) -> Reports:
         spec = command.order.spec

@@ -111,6 +111,10 @@ class PaperExchange:
             self._answer(self._engine.on_market(event, at) or (), at)
             perpetuals.after(event, at, was_held=True)
 
+    def end_of_data(self) -> None:
+        """No market data comes any more: the last of it is traded on."""
+        self._engine.end_of_data()
+
     def booked(self, event: Event) -> None:
         """A report of ours that changes the account has come to the books."""
         if self._perpetuals is not None:

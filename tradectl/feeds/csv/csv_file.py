@@ -20,10 +20,17 @@ from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 
 class CsvFile:
-    """A file with the header `header`. `latest` is the last moment that can be (ns UTC)."""
+    """A file with the header `header`. `latest` is the last moment that can be (ns UTC); `symbol` is its
+    symbol where neither it nor its name says one."""
 
     def __init__(
-        self, path: Path, header: str, latest: int, max_bad_share: float, progress: Progress
+        self,
+        path: Path,
+        header: str,
+        latest: int,
+        max_bad_share: float,
+        progress: Progress,
+        symbol: str = "",
     ) -> None:
         try:
             layout = read_header(header)
@@ -34,7 +41,7 @@ class CsvFile:
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
         self._rows = RowsInOrder(self._tally)
-        self._state = FileState(layout, _own_symbol(path, layout), latest)
+        self._state = FileState(layout, _own_symbol(path, layout, symbol), latest)
 
     @property
     def symbols(self) -> list[str]:
@@ -94,13 +101,14 @@ class CsvFile:
         return events
 
 
-def _own_symbol(path: Path, layout: Layout) -> str:
+def _own_symbol(path: Path, layout: Layout, given: str) -> str:
     """The symbol of a file that has no column for it."""
     if layout.symbol is not None:
         return ""
-    symbol = symbol_in_name(path)
-    if symbol is None:
+    symbol = symbol_in_name(path) or given
+    if not symbol:
         raise DataError(
-            f"{path} has neither a symbol column nor a symbol in its name: name it like BTCUSDT.csv"
+            f"{path} has neither a symbol column nor a symbol in its name: say which one it is of "
+            "(--symbol BTCUSDT), or name it like BTCUSDT.csv"
         )
     return symbol

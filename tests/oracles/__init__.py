@@ -1,0 +1,1 @@
+"""Results that somebody else published, and the strategies and configurations that have to give them."""
