@@ -293,7 +293,7 @@ def test_a_halt_says_why_and_how_it_ends() -> None:
     ],
 )
 def test_a_halt_says_what_still_happens(state: str, means: str) -> None:
-    halt = {"reason": "drawdown of 21%", "since": "2026-11-22T20:11:00Z"}
+    halt = {"reason": "drawdown of 21%", "since": "2026-11-22T20:11:00Z", "state": state}
     assert drawn(a_view(state=state, halt=halt))[1].rstrip().endswith(f"drawdown of 21%   {means}")
 
 

@@ -443,6 +443,20 @@ def test_status_names_a_halt_and_the_way_out() -> None:
     assert "clear-halt --confirm" in output
 
 
+@pytest.mark.parametrize(
+    ("state", "means"),
+    [
+        ("REDUCING", "no entries and only exits, over restarts too, until"),
+        ("FLATTENING", "every position is closed, and then trading is refused until"),
+    ],
+)
+def test_status_says_what_still_happens_in_a_halt(state: str, means: str) -> None:
+    halt = {"reason": "DRAWDOWN: lost 21%", "since": "2026-11-22T20:01:02Z", "state": state}
+    output = shown(status({"state": state, "halt": halt}))
+    assert f"{state} since 2026-11-22 20:01:02 UTC: DRAWDOWN: lost 21%" in output
+    assert f"{means} `tradectl clear-halt --confirm`" in output
+
+
 def test_the_summary_tells_why_what_and_how_to_replay() -> None:
     data = {
         "run_id": "20261122-200102",

@@ -11,6 +11,7 @@ from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import Liquidity, RestrictionKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.states import TradingState
 
 
 class PortfolioTotals(Struct, kw_only=True, frozen=True):
@@ -122,10 +123,11 @@ class StrategyRow(Struct, kw_only=True, frozen=True):
 
 
 class Halt(Struct, kw_only=True, frozen=True):
-    """Why and since when nothing is traded."""
+    """Why and since when trading is not free, and what it is: REDUCING, FLATTENING or HALTED."""
 
     reason: str
     since: str
+    state: TradingState = TradingState.HALTED
 
 
 class PauseCause(Struct, kw_only=True, frozen=True):

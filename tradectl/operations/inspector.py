@@ -95,7 +95,7 @@ class Inspector:
             status,
             running=hangs,
             state="HALTED" if halt else "NOT RESPONDING" if hangs else "STOPPED",
-            halt=Halt(reason=halt.reason, since=halt.since) if halt else None,
+            halt=Halt(reason=halt.reason, since=halt.since, state=halt.state) if halt else None,
             components=status.components if hangs else _ended(status.components),
         )
         if run is None:

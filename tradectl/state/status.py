@@ -180,7 +180,11 @@ def halt(books: Books) -> Halt | None:
     account = books.account
     if not account.trading_state.is_halt:
         return None
-    return Halt(reason=account.trading_state_reason, since=iso(account.state_since))
+    return Halt(
+        reason=account.trading_state_reason,
+        since=iso(account.state_since),
+        state=account.trading_state,
+    )
 
 
 def paused(books: Books) -> Paused | None:

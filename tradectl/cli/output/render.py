@@ -29,7 +29,7 @@ from tradectl.documents.account import (
 )
 from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
-from tradectl.domain.states import ComponentStatus
+from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.domain.text import harmless
 
 if TYPE_CHECKING:  # not for the documents that are printed most
@@ -41,6 +41,14 @@ if TYPE_CHECKING:  # not for the documents that are printed most
     )
 
 RUNNING, STOPPED = ComponentStatus.RUNNING, ComponentStatus.STOPPED
+COLOURS = {
+    "RUNNING": GOOD, "PAUSED": WARN, "REDUCING": LOUD, "FLATTENING": LOUD, "HALTED": LOUD,
+}  # fmt: skip
+MEANS = {
+    TradingState.REDUCING: "no entries and only exits, over restarts too,",
+    TradingState.FLATTENING: "every position is closed, and then trading is refused",
+    TradingState.HALTED: "trading is refused",
+}
 MOST_REASONS = 5
 MENDABLE = (
     ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.RESTRICTED, ReasonCode.REFUSED,
@@ -213,7 +221,7 @@ def recording(summary: RecordingSummary) -> RenderableType:
 
 def _headline(state: str, mode: str, source: str, run_id: str | None) -> Text:
     word = harmless(state or "?", 16).upper()
-    colour = {"RUNNING": GOOD, "PAUSED": WARN, "HALTED": LOUD}.get(word, BOLD)
+    colour = COLOURS.get(word, BOLD)
     text = Text(word, colour + BOLD, overflow="fold")
     if traded := figures.mode_words(mode, source):
         text.append(f"  {traded}", BOLD)
@@ -236,10 +244,10 @@ def _not_running(status: Status) -> list[Text]:
 def _halted(halt: Halt | None, source: str) -> list[Text]:
     if halt is None:
         return []
-    why = harmless(halt.reason or "no reason given")
-    said = [Text(f"HALTED since {_since(halt)}: {why}", LOUD)]
+    why, state = harmless(halt.reason or "no reason given"), halt.state or TradingState.HALTED
+    said = [Text(f"{state} since {_since(halt)}: {why}", LOUD)]
     if source != RECORDED:  # whose halt is its own, and ends with it
-        said.append(Text("trading is refused until `tradectl clear-halt --confirm`", DIM))
+        said.append(Text(f"{MEANS[state]} until `tradectl clear-halt --confirm`", DIM))
     return said
 
 

@@ -26,7 +26,7 @@ from tradectl.cli.output.cells import (
 from tradectl.cli.panel.chart import bar, chart, sparkline
 from tradectl.cli.panel.grid import MARGIN, SPACE, Line, Phrase, cropped, drawn, wrapped
 from tradectl.documents.run import ComponentRow, LiveStatus
-from tradectl.domain.states import ComponentStatus
+from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.domain.text import harmless
 
 STATE_STYLES = {
@@ -44,10 +44,10 @@ HALT_LINE = Style(bold=True, color="white", bgcolor="red")
 LIVE_FRAME = Style(bold=True, color="red")
 MOST_RESTRICTIONS = 3
 MEANS = {
-    "PAUSED": "exits go on; `tradectl resume` ends it",
-    "REDUCING": "exits only; it ends when all is flat",
-    "FLATTENING": "every position is being closed",
-    "HALTED": "`tradectl clear-halt --confirm` ends it",
+    TradingState.PAUSED: "exits go on; `tradectl resume` ends it",
+    TradingState.REDUCING: "exits only; it ends when all is flat",
+    TradingState.FLATTENING: "every position is being closed",
+    TradingState.HALTED: "`tradectl clear-halt --confirm` ends it",
 }
 
 STALE_S, DEAD_S = 10, 60
@@ -86,11 +86,10 @@ def halt(status: LiveStatus, width: int) -> list[Line]:
     """Since when and why not everything is traded: red in a halt, yellow in a pause; what that
     means and how it ends, where there is room."""
     if halt := status.halt:
-        means = MEANS.get(status.state, MEANS["HALTED"])
-        text = _why(halt.since, halt.reason, means, width)
+        text = _why(halt.since, halt.reason, MEANS[halt.state or TradingState.HALTED], width)
         return [drawn([Cell(text, HALT_LINE)], width, Cell(" ", HALT_LINE))]
     if status.state == "PAUSED":
-        paused, means = status.paused, MEANS["PAUSED"]
+        paused, means = status.paused, MEANS[TradingState.PAUSED]
         text = _why(paused.since, paused.reason, means, width) if paused else f"  {means}"
         return [drawn([Cell(text, WARN)], width)]
     return []
