@@ -15,6 +15,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.reasons import ReasonCode
 from tradectl.domain.events import (
     BarEvent,
+    BarOpened,
     Command,
     CommandReceived,
     MarketDataEvent,
@@ -48,6 +49,17 @@ def candles(prices: Iterable[int], symbol: str = "BTCUSDT") -> list[Input]:
         )
         for n, p in enumerate(map(Decimal, prices), start=1)
     ]  # fmt: skip
+
+
+def with_opens(bars: list[Input]) -> list[Input]:
+    """As recorded candles come: the open of each first."""
+    both: list[Input] = []
+    for bar in bars:
+        assert isinstance(bar, BarEvent)
+        opened = bar.ts - bar.interval
+        both.append(BarOpened(symbol=bar.symbol, price=bar.open, volume=bar.volume, ts=opened))
+        both.append(bar)
+    return both
 
 
 def trades(prices: Iterable[int]) -> list[Input]:
@@ -158,6 +170,13 @@ def reasons(trading: TradingSystem, symbols: tuple[str, ...] = ()) -> list[tuple
             candles(RISING[:21]),
             ReasonCode.DENIED,
             "1 signal, 1 order, all denied: ORDER_NOTIONAL x1: ",
+        ),
+        (
+            "donchian-breakout",
+            [],
+            with_opens(candles(RISING[:21])),
+            ReasonCode.NOT_FILLED,
+            "1 signal, with the last candle: there is no next one to open",
         ),
         (
             "donchian-breakout",

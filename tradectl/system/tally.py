@@ -40,6 +40,7 @@ ENDED: dict[type[Ended], str] = {
 }
 WHY_NOT = (
     ("paused", ReasonCode.PAUSED),
+    ("reducing", ReasonCode.HALTED),
     ("halted", ReasonCode.HALTED),
     ("refused", ReasonCode.REFUSED),
     ("no price", ReasonCode.NO_DATA),
@@ -48,10 +49,11 @@ WHY_NOT = (
     ("less than one lot", ReasonCode.TOO_SMALL),
 )
 """How the portfolio's word for not trading begins."""
-ON_TARGET = "on target"
+ON_TARGET, AT_OPEN = "on target", "(as the next candle opens)"
 DENIED_AS = {
     "PAUSED": ReasonCode.PAUSED,
     "RESTRICTED": ReasonCode.RESTRICTED,
+    "REDUCING": ReasonCode.HALTED,
     "HALTED": ReasonCode.HALTED,
     "MIN_NOTIONAL": ReasonCode.TOO_SMALL,
 }
@@ -185,6 +187,11 @@ def _why_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Rea
             f"{signals}, and a target of 0: no share of the equity, or offset by another strategy"
         )
         return small if is_alone else (ReasonCode.NOT_WANTED, offset)
+    if why.endswith(AT_OPEN):
+        return (
+            ReasonCode.NOT_FILLED,
+            f"{signals}, with the last candle: there is no next one to open",
+        )
     for words, code in WHY_NOT:
         if why.startswith(words):
             what = "every order below the smallest one: " * (code is ReasonCode.TOO_SMALL)
