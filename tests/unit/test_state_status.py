@@ -18,6 +18,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import decimal_text
 from tradectl.domain.orders import client_order_id
+from tradectl.domain.states import TradingState
 from tradectl.state import status
 
 
@@ -115,7 +116,7 @@ def test_a_halt_is_told_with_its_reason_and_moment_and_a_pause_is_none() -> None
     ledger.tell(CommandReceived(command=Command.PAUSE))
     assert status.halt(ledger.books) is None
     ledger.tell(EmergencyStopReceived(reason="fire"))
-    halt = Halt(reason="fire", since="1970-01-01T00:00:00.000001Z")
+    halt = Halt(state=TradingState.HALTED, reason="fire", since="1970-01-01T00:00:00.000001Z")
     assert status.halt(ledger.books) == halt
 
 

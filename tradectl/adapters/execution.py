@@ -14,6 +14,7 @@ from tradectl.domain.events import (
     Command,
     CommandReceived,
     Event,
+    HaltContinued,
     LimitBreached,
     OrderApproved,
     OrderFilled,
@@ -65,6 +66,7 @@ class ExecutionAdapter(Adapter):
         attach(CancelRequested, self._on_cancel, Stage.EXECUTION)
         attach(CommandReceived, self._on_command, Stage.EXECUTION)
         attach(LimitBreached, self._on_risk, Stage.EXECUTION)
+        attach(HaltContinued, self._on_halt_continued, Stage.EXECUTION)
         attach(OrderFilled, self._on_fill, Stage.EXECUTION)
         self._gateway.bind()
 
@@ -124,6 +126,9 @@ class ExecutionAdapter(Adapter):
         if event.action == RiskAction.ALERT:
             return []
         return [*self.engine.cancel_what_may_not_stay(self._state.books, event.message)]
+
+    def _on_halt_continued(self, event: HaltContinued, _record: Record) -> list[Event]:
+        return [*self.engine.cancel_what_may_not_stay(self._state.books, event.reason)]
 
     def _on_fill(self, fill: OrderFilled, _record: Record) -> None:
         self.engine.on_fill(fill)

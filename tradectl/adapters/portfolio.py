@@ -9,9 +9,11 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
     BarOpened,
+    CancelRequested,
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    HaltContinued,
     LimitBreached,
     MarketDataEvent,
     OrderDenied,
@@ -22,7 +24,6 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SymbolRestricted,
     TimerFired,
-    TradingConcluded,
     WarmUpReceived,
 )
 from tradectl.domain.money import ZERO
@@ -32,6 +33,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.books import END_OF_DATA_TIMER, RISK_TIMER
 
 REBALANCE_TIMER = "rebalance"
+ASKS = (OrderInitialized, CancelRequested)
 FLATTEN_TIMER = "flatten"
 
 
@@ -65,6 +67,7 @@ class PortfolioAdapter(Adapter):
         self.attach(TimerFired, self._on_timer, Stage.PORTFOLIO)
         self.attach(EmergencyStopReceived, self._on_halt, Stage.PORTFOLIO)
         self.attach(LimitBreached, self._on_halt, Stage.PORTFOLIO)
+        self.attach(HaltContinued, self._on_halt, Stage.PORTFOLIO)
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
@@ -106,7 +109,7 @@ class PortfolioAdapter(Adapter):
         if timer.name == FLATTEN_TIMER or (timer.name == RISK_TIMER and flattening):
             return self._flatten_all(record)
         if timer.name == RISK_TIMER:
-            return self._and_conclude(self._protect_all(record))
+            return self._protect_all(record)
         if timer.name == END_OF_DATA_TIMER:
             return self.engine.end(self._state.books, "end of data")
         return []
@@ -117,30 +120,32 @@ class PortfolioAdapter(Adapter):
             return []
         return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)
 
-    def _on_halt(self, _: LimitBreached | EmergencyStopReceived, record: Record) -> list[Event]:
-        """By a limit or by command. Where the account is to be flat, it is closed from here on."""
+    def _on_halt(
+        self, _: LimitBreached | EmergencyStopReceived | HaltContinued, record: Record
+    ) -> list[Event]:
+        """By a limit, by command or from the run before. What is to be flat is closed from here on."""
         if self._state.books.trading_state is TradingState.FLATTENING:
             return self._flatten_all(record)
-        return self._and_conclude(self._protect_all(record))
+        return self._protect_all(record)
 
     def _protect_all(self, record: Record) -> list[Event]:
-        if not self.engine.follows_orders:
-            return []
-        return self.engine.protect(self._state.books, record.at)
+        books, events = self._state.books, list[Event]()
+        if self.engine.follows_orders:
+            events = self.engine.protect(books, record.at)
+        return self._and_say(events, [position.symbol for position in books.positions()])
 
     def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
-        books = self._state.books
+        books, events = self._state.books, list[Event]()
         if books.trading_state is TradingState.FLATTENING:
             return self._flatten([event.symbol], record)
-        if not self.engine.follows_orders:
-            return self._and_conclude([])
-        answer = self.engine.on_execution(event.symbol, event.order_id, books, record.at)
-        return self._and_conclude(answer)
+        if self.engine.follows_orders:
+            events = self.engine.on_execution(event.symbol, event.order_id, books, record.at)
+        return self._and_say(events, [event.symbol])
 
-    def _on_liquidation(self, _: PositionLiquidated, _record: Record) -> list[Event]:
-        return self._and_conclude([])
+    def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
+        return self._and_say([], [event.symbol])
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
@@ -172,18 +177,12 @@ class PortfolioAdapter(Adapter):
                 timer = TimerFired(source_component=self.name, name=FLATTEN_TIMER)
                 self._bus.schedule(timer, again)
             events += steps
-        return self._and_conclude(events)
+        return self._and_say(events, symbols)
 
-    def _and_conclude(self, events: list[Event]) -> list[Event]:
-        """With the word that a halt has nothing left to do, where that is so and was not said."""
+    def _and_say(self, events: list[Event], symbols: list[str]) -> list[Event]:
+        """With what is to be said of a halt, after all that can be done about these symbols was."""
         books = self._state.books
-        if not books.trading_state.is_halt or events or not self.engine.concluded(books):
+        if not books.trading_state.is_halt or any(isinstance(event, ASKS) for event in events):
             return events
-        account = books.account
-        return [
-            TradingConcluded(
-                source_component=self.name,
-                state=account.trading_state,
-                reason=account.trading_state_reason,
-            )
-        ]
+        reason = books.account.trading_state_reason
+        return events + self.engine.halt_word.look(symbols, books, reason)

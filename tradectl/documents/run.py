@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tradectl.documents.account import AccountStatus, FillRow, Paused, PortfolioTotals
+from tradectl.documents.account import AccountStatus, FillRow, Halt, Paused, PortfolioTotals
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import SignalAction
@@ -164,6 +164,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     denied: int
     fills: int
     paused: Paused | None
+    halt: Halt | None
     portfolio: PortfolioTotals
     pnl: Amount
     run_orders: int

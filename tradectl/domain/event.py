@@ -142,6 +142,9 @@ class SystemEventKind(StrEnum):
     """an order that was over is said to be open"""
     ORDER_UNKNOWN = "order_unknown"
     ORDER_UNKNOWN_OVER = "order_unknown_over"
+    POSITION_UNPROTECTED = "position_unprotected"
+    """no stop covers a position while trading is reducing or halted"""
+    POSITION_UNPROTECTED_OVER = "position_unprotected_over"
     PROJECTION_STALLED = "projection_stalled"
     RECONCILE_FAILED = "reconcile_failed"
     RECONCILE_FAILED_OVER = "reconcile_failed_over"
@@ -172,6 +175,7 @@ ENDS = {
     _K.FEED_BACK: _K.FEED_LOST,
     _K.FEED_FRESH: _K.FEED_STALE,
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
+    _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
     _K.STOP_REFUSED_OVER: _K.STOP_REFUSED,
     _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,

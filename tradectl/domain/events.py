@@ -289,6 +289,15 @@ class PauseEnded(RiskEvent, frozen=True, gc=False, kw_only=True):
     message: str = ""
 
 
+class HaltContinued(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """A run begins in the halt that is latched: to see it through, never to trade anew."""
+
+    priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
+
+    state: TradingState
+    reason: str
+
+
 class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
     """Trading in a symbol is restricted for a reason, or no longer for that one (`restricted` False)."""
 
@@ -370,6 +379,7 @@ AnyEvent = (
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
+    | HaltContinued
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | SystemEvent | CommandReceived | EmergencyStopReceived | TradingConcluded | TimerFired
@@ -413,6 +423,7 @@ __all__ = [
     "FillShare",
     "FillShared",
     "FundingPaid",
+    "HaltContinued",
     "LimitBreached",
     "Liquidity",
     "MarketDataEvent",

@@ -17,6 +17,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EmergencyStopReceived,
     Event,
+    HaltContinued,
     LimitBreached,
     OrderDenied,
     PauseEnded,
@@ -81,6 +82,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.ORDER_ORPHANED: ERROR,
     SystemEventKind.ORDER_REOPENED: ERROR,
     SystemEventKind.ORDER_UNKNOWN: ERROR,
+    SystemEventKind.POSITION_UNPROTECTED: CRITICAL,
     SystemEventKind.PROJECTION_STALLED: ERROR,
     SystemEventKind.RECONCILE_FAILED: ERROR,
     SystemEventKind.RECOVERED: INFO,
@@ -120,6 +122,14 @@ def _liquidated(event: PositionLiquidated) -> AlertChange:
         f"({event.margin} margin), fee {money_text(event.fee)}{borne if event.insurance else ''}"
     )
     return AlertRaised("liquidated", message, CRITICAL, f"symbol:{event.symbol}")
+
+
+def _halt_continued(event: HaltContinued) -> AlertChange:
+    message = (
+        f"{event.state}, as before: {event.reason}; no entries; "
+        "`tradectl emergency-stop --flatten` closes what is open at once"
+    )
+    return AlertRaised("halt_continued", message, CRITICAL, event.source_component or "run")
 
 
 def _pause_ended(event: PauseEnded) -> AlertChange:
@@ -165,6 +175,7 @@ def _command(event: CommandReceived) -> AlertChange:
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     LimitBreached: _limit_breached,
     PositionLiquidated: _liquidated,
+    HaltContinued: _halt_continued,
     PauseEnded: _pause_ended,
     SymbolRestricted: _symbol_restricted,
     OrderDenied: _order_denied,

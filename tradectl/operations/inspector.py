@@ -70,7 +70,7 @@ class Inspector:
     def _status_of(self, run: StoredRun) -> Status:
         """As that run left it, or stored it last."""
         status, is_running = run.status or Status(), goes_on(self._journal(run))
-        ended = "HALTED" if status.halt is not None else "STOPPED"
+        ended = status.halt.state.value if status.halt is not None else "STOPPED"
         return replace(
             status,
             running=is_running,
@@ -94,7 +94,7 @@ class Inspector:
         status = replace(
             status,
             running=hangs,
-            state="HALTED" if halt else "NOT RESPONDING" if hangs else "STOPPED",
+            state=halt.state if halt else "NOT RESPONDING" if hangs else "STOPPED",
             halt=Halt(reason=halt.reason, since=halt.since, state=halt.state) if halt else None,
             components=status.components if hangs else _ended(status.components),
         )

@@ -25,9 +25,9 @@ from tradectl.domain.money import BPS, ONE, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.conclusion import concluded
 from tradectl.portfolio.decisions import cancels, idle, moves, obstacle, orders, stays
 from tradectl.portfolio.flattening import Flattening
+from tradectl.portfolio.halt_word import HaltWord
 from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import (
@@ -72,6 +72,7 @@ class PortfolioEngine:
         self._turning: dict[str, tuple[str, str]] = {}
         self._protection = Protection(settings.stop_loss_pct, new_order_id)
         self.flattening = Flattening(new_order_id, self._protection)
+        self.halt_word = HaltWord(settings.stop_loss_pct)
 
     @property
     def follows_orders(self) -> bool:
@@ -185,10 +186,6 @@ class PortfolioEngine:
         instrument = view.instrument(symbol)
         answer = self._steer(instrument, view, "no longer restricted", strategy, repeated=True)
         return events + (answer if len(answer) > 1 else [])
-
-    def concluded(self, view: AccountView) -> bool:
-        """A halt has nothing left to do."""
-        return concluded(view, self._settings.stop_loss_pct)
 
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""

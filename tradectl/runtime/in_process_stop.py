@@ -260,7 +260,7 @@ async def await_conclusion(session: Session, within: float) -> bool:
     books, clock, engine = session.books, session.bus.clock, session.system.portfolio.engine
     deadline = clock.monotonic() + within
     quiet_since: float | None = None
-    while not engine.concluded(books):
+    while not engine.halt_word.is_over(books):
         now = clock.monotonic()
         still = books.trading_state is TradingState.HALTED and all(
             rests_as_protection(order) for order in books.working_orders()

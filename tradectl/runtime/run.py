@@ -21,9 +21,10 @@ from tradectl.bus.clock import Clock, DataClock, WallClock
 from tradectl.bus.core import Stage
 from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
-from tradectl.domain.errors import Halted, TradectlError
+from tradectl.domain.errors import TradectlError
 from tradectl.domain.events import (
     Event,
+    HaltContinued,
     MarketDataEvent,
     Record,
     SystemEventKind,
@@ -40,6 +41,7 @@ from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
+from tradectl.runtime.halted_start import halt_to_see_through, refuse_if_halted
 from tradectl.runtime.in_process_stop import await_conclusion, leave_only_protection
 from tradectl.runtime.run_options import (
     RunOptions,
@@ -55,12 +57,11 @@ from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
 from tradectl.state.books import END_TIMER
-from tradectl.state.directory import StateDir
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
 
-ORDERS_DONE_S = 3.0
+ORDERS_DONE_S = 10.0
 
 
 class Screen(Protocol):
@@ -76,15 +77,18 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         return await _trade_on_recorded_data(options, screen)
     state_dir = options.state_dir
     state_dir.check()
-    _refuse_if_halted(state_dir)  # says so even while the process that was halted is still ending
+    refuse_if_halted(state_dir.latch)  # says so even while the halted process is still ending
     state_dir.create()
     with state_dir.owned():
-        _refuse_if_halted(state_dir)
+        refuse_if_halted(state_dir.latch)
         rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
+        halt = halt_to_see_through(state_dir.latch, recovered, options.settings)
+        if halt is not None:
+            options = msgspec.structs.replace(options, halt=halt)
         if options.on_exchange:
             return await _trade_on_exchange(options, recovered, screen, rebuilt_word)
         with _collect_garbage_rarely():
@@ -109,20 +113,12 @@ async def _trade_on_exchange(
     async with connected(settings, settings.symbols, private=options.live) as venues:
         if options.approve is not None:
             await options.approve(venues, options.state_dir)
-            _refuse_if_halted(options.state_dir)  # a human may have thought about it for long
+            refuse_if_halted(options.state_dir.latch)  # a human may have thought about it for long
         options = msgspec.structs.replace(options, settings=effective(settings, venues))
         account = await account_on_exchange(options, venues, recovered)
         with _collect_garbage_rarely():
             run = TradingRun(options, recovered, venues, account, rebuilt_word=rebuilt_word)
             return await run.execute(screen)
-
-
-def _refuse_if_halted(state_dir: StateDir) -> None:
-    halt = state_dir.latch.read()
-    if halt is not None:
-        raise Halted(
-            f"{halt}; look into it, then `tradectl clear-halt --confirm` lets it trade again"
-        )
 
 
 class TradingRun(Session):
@@ -155,7 +151,7 @@ class TradingRun(Session):
         super().__init__(
             settings,
             options.state_dir,
-            account or starting_account(settings, ahead, recovered),
+            account or starting_account(settings, ahead, recovered, options.halt),
             clock,
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),
@@ -228,6 +224,7 @@ class TradingRun(Session):
                 await self.open()
                 self.warm_up()
                 await self.orchestrator.start()
+                self._continue_halt()
                 self.report_recovery()
                 await screen.start(self)
                 self._tell_of_the_database()
@@ -237,6 +234,14 @@ class TradingRun(Session):
         if self.bus.failure is not None:
             raise self.bus.failure
         return self.status.summary(self.end_reason)
+
+    def _continue_halt(self) -> None:
+        """Where a halt is latched: before anything that waits, and before the feed begins."""
+        halt = self.options.halt
+        if halt is not None:
+            self.bus.post(
+                HaltContinued(source_component="run", state=halt.state, reason=halt.reason)
+            )
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""

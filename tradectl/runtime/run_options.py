@@ -21,6 +21,7 @@ from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
+from tradectl.state.latch import Halt
 from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ FULL_SPEED_BATCH = 4096
 class RunOptions(Struct, kw_only=True):
     """What the command line asks of one run. `speed` None is full speed, for recorded data only.
 
-    `approve` is asked before anything is traded with money, and raises where the answer is no.
+    `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
+    what is latched and to be seen through.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class RunOptions(Struct, kw_only=True):
     flatten_at_end: bool = False
     fresh: bool = False
     approve: Approve | None = None
+    halt: Halt | None = None
 
     @property
     def live(self) -> bool:
@@ -65,7 +68,7 @@ async def account_on_exchange(
     if recovered is None and options.live:
         currency = currency_of(settings, settings.traded_symbols())
         return await venues.new_account(Instruments(settings.instruments), currency)
-    account = starting_account(settings, settings.traded_symbols(), recovered)
+    account = starting_account(settings, settings.traded_symbols(), recovered, options.halt)
     if options.live:
         await venues.take_note_of_what_is_there(account, Instruments(settings.instruments))
     return account
@@ -120,13 +123,18 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
 
 
 def starting_account(
-    settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
+    settings: Settings,
+    symbols: tuple[str, ...],
+    recovered: Recovered | None,
+    halt: Halt | None = None,
 ) -> Account:
-    """The recovered account, paused if it was; or a new one in the currency of what is traded."""
+    """The recovered account, paused if it was, and halted where that is not cleared; or a new one in the
+    currency of what is traded."""
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        account.begin_again()
+        if halt is None:
+            account.begin_again()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

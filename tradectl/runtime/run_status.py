@@ -26,7 +26,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
-from tradectl.state.status import fill_row, max_drawdown_pct, paused, portfolio_totals
+from tradectl.state.status import fill_row, halt, max_drawdown_pct, paused, portfolio_totals
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -114,6 +114,7 @@ class RunStatus:
             denied=account.denied_count,
             fills=account.fills_count,
             paused=paused(books),
+            halt=halt(books),
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
             run_orders=began.orders_since(books),

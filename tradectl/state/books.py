@@ -27,6 +27,7 @@ from tradectl.domain.events import (
     Event,
     ExecutionEvent,
     FundingPaid,
+    HaltContinued,
     LimitBreached,
     MarketDataEvent,
     OrderAccepted,
@@ -281,6 +282,13 @@ class Books(BooksView):
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         self.account.end_pause(event.code)
 
+    def on_halt_continued(self, event: HaltContinued, record: Record) -> None:
+        """Killed as it began, a halt may be latched and not among the records."""
+        if event.state.is_stricter_than(self.trading_state) or (
+            event.state is TradingState.FLATTENING and self.trading_state is TradingState.HALTED
+        ):
+            self._enter_state(event.state, event.reason, record.at)
+
     def on_concluded(self, event: TradingConcluded, _record: Record) -> None:
         """What was flattened is flat: HALTED, for the same reason."""
         if self.trading_state is TradingState.FLATTENING:
@@ -478,5 +486,6 @@ _folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
+_folds(Books.on_halt_continued, HaltContinued)
 _folds(Books.on_concluded, TradingConcluded)
 _folds(Books.on_timer, TimerFired)

@@ -20,6 +20,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    HaltContinued,
     LimitBreached,
     OrderApproved,
     OrderCanceled,
@@ -34,6 +35,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SymbolRestricted,
     SystemEvent,
+    TradingConcluded,
 )
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
@@ -62,6 +64,8 @@ class LineLog:
             CancelRequested: _cancel,
             LimitBreached: _risk,
             PauseEnded: _pause_ended,
+            HaltContinued: _halt_continued,
+            TradingConcluded: _concluded,
             SymbolRestricted: _restriction,
             CommandReceived: _command,
             EmergencyStopReceived: _command,
@@ -167,6 +171,14 @@ def _risk(event: LimitBreached) -> str:
 
 def _pause_ended(event: PauseEnded) -> str:
     return f"RISK pause ended {harmless(event.code)}: {harmless(event.message)}"
+
+
+def _halt_continued(event: HaltContinued) -> str:
+    return f"HALT goes on {event.state}: {harmless(event.reason)}"
+
+
+def _concluded(event: TradingConcluded) -> str:
+    return f"HALT done {event.state}, nothing is left to do: {harmless(event.reason)}"
 
 
 def _restriction(event: SymbolRestricted) -> str:

@@ -146,6 +146,7 @@ def summary(summary: Summary) -> RenderableType:
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
         *_paused(summary.paused),
+        *_halted(summary.halt, summary.source),
         line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),

@@ -1,0 +1,105 @@
+"""What is said of a halt: that a position stands without protection, and that nothing is left to do.
+
+In REDUCING and HALTED nothing limits what a position without a stop may lose: it is said once, as long as
+it lasts, with the command that closes it. What has a stop or an exit on its way is waited for. A halt is
+over with when no order is on its way and every position is closed, or where trading is HALTED, has the
+stop that it should have; dust counts as closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tradectl.domain.events import Event, SystemEvent, SystemEventKind, TradingConcluded
+from tradectl.domain.money import plain
+from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.positions import Position
+from tradectl.domain.protection import is_dust, rests_as_protection, unprotected
+from tradectl.domain.states import TradingState
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.decisions import NAME
+from tradectl.portfolio.protection import needed_stop, stop_price
+
+UNPROTECTED = SystemEventKind.POSITION_UNPROTECTED
+PROTECTED_AGAIN = SystemEventKind.POSITION_UNPROTECTED_OVER
+WATCHED = (TradingState.REDUCING, TradingState.HALTED)
+ON_ITS_WAY = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
+
+
+class HaltWord:
+    """`stop_loss_pct` is how far from its entry price each position's stop should be, if it should have
+    one."""
+
+    def __init__(self, stop_loss_pct: Decimal | None) -> None:
+        self._stop_loss_pct = stop_loss_pct
+        self._bare: dict[str, None] = {}
+        self._concluded: TradingState | None = None
+
+    def look(self, symbols: Iterable[str], view: AccountView, reason: str) -> list[Event]:
+        """What is to be said now, of these symbols and of the whole; `reason` is the halt's."""
+        events = [*self._of_protection(symbols, view)]
+        state = view.trading_state if self.is_over(view) else None
+        if state is not None and state is not self._concluded:
+            events.append(TradingConcluded(source_component=NAME, state=state, reason=reason))
+        self._concluded = state
+        return events
+
+    def is_over(self, view: AccountView) -> bool:
+        """The halt has nothing left to do."""
+        if not view.trading_state.is_halt:
+            return False
+        working = view.working_orders()
+        if view.trading_state is not TradingState.HALTED:
+            return not working and all(is_dust(position, view) for position in view.positions())
+        if not all(rests_as_protection(order) for order in working):
+            return False
+        return all(self._has_its_stop(position, view) for position in view.positions())
+
+    def _has_its_stop(self, position: Position, view: AccountView) -> bool:
+        """As far as it is to have one, and can: where the market is beyond it, none can be placed."""
+        away, mark = self._stop_loss_pct, view.mark(position.symbol)
+        if away is None or view.protection_dropped or not mark or not unprotected(position, view):
+            return True
+        instrument = view.instrument(position.symbol)
+        price, working = (
+            stop_price(position, instrument, away),
+            view.working_orders(position.symbol),
+        )
+        stop = needed_stop(position, instrument, price, working, halted=True)
+        return stop is None or stop.is_reached(mark)
+
+    def _of_protection(self, symbols: Iterable[str], view: AccountView) -> Iterable[Event]:
+        for symbol in symbols:
+            bare = view.trading_state in WATCHED and unprotected(view.position(symbol), view)
+            if not bare and symbol in self._bare:
+                del self._bare[symbol]
+                yield _said(PROTECTED_AGAIN, symbol, "it is protected, or being closed")
+            elif bare and symbol not in self._bare and not _help_comes(symbol, view):
+                self._bare[symbol] = None
+                yield _said(UNPROTECTED, symbol, _what_to_do(symbol, view))
+
+
+def _help_comes(symbol: str, view: AccountView) -> bool:
+    return any(
+        order.spec.reduce_only
+        and (order.spec.type is OrderType.MARKET or order.status in ON_ITS_WAY)
+        for order in view.working_orders(symbol)
+    )
+
+
+def _what_to_do(symbol: str, view: AccountView) -> str:
+    held = plain(view.position(symbol).quantity)
+    return (
+        f"trading is {view.trading_state}, and no stop covers the position of {held} {symbol}: "
+        "`tradectl emergency-stop --flatten` closes it"
+    )
+
+
+def _said(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
+    )
+
+
+__all__ = ["HaltWord"]

@@ -1,0 +1,56 @@
+"""Whether a run may begin while a halt is latched.
+
+HALTED it may not. REDUCING and FLATTENING are seen through by whoever trades the account next, for as
+long as something is open; once nothing is, they refuse as well.
+"""
+
+from __future__ import annotations
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import Halted
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.protection import is_dust
+from tradectl.domain.states import TradingState
+from tradectl.recovery.recovery import Recovered
+from tradectl.state.books_view import BooksView
+from tradectl.state.latch import Halt, HaltSwitch
+
+
+def refuse_if_halted(latch: HaltSwitch) -> None:
+    """Raises Halted."""
+    halt = latch.read()
+    if halt is not None and halt.state is TradingState.HALTED:
+        raise refusal(halt)
+
+
+def halt_to_see_through(
+    latch: HaltSwitch, recovered: Recovered | None, settings: Settings
+) -> Halt | None:
+    """The halt that this run goes on in, None where trading is free. Raises Halted where there is nothing
+    to be done in it any more, and StateError."""
+    halt = latch.read()
+    if halt is None:
+        return None
+    if halt.state is TradingState.REDUCING and recovered is not None:
+        account = recovered.account
+        if account.trading_state.is_stricter_than(halt.state):
+            halt = latch.set(account.trading_state_reason, account.trading_state)
+    if halt.state is TradingState.HALTED:
+        raise refusal(halt)
+    if recovered is None or not _has_open(recovered, settings):
+        raise refusal(latch.set(halt.reason) if halt.state is TradingState.FLATTENING else halt)
+    return halt
+
+
+def refusal(halt: Halt) -> Halted:
+    return Halted(f"{halt}; look into it, then `tradectl clear-halt --confirm` lets it trade again")
+
+
+def _has_open(recovered: Recovered, settings: Settings) -> bool:
+    books = BooksView(recovered.account, Instruments(settings.instruments))
+    if books.working_orders():
+        return True
+    return any(not is_dust(position, books) for position in books.positions())
+
+
+__all__ = ["halt_to_see_through", "refusal", "refuse_if_halted"]
