@@ -162,6 +162,25 @@ def test_ctrl_z_gives_the_terminal_back_and_in_the_background_nothing_is_drawn(
         assert screen.ends() == 0
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no shell with job control")
+def test_what_is_watched_in_the_background_is_not_drawn_over_the_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    with running(folder), terminal(80, 24, program=SHELL) as screen:
+        watch = shlex.join([*TRADECTL, "status", "--watch", "--state-dir", str(folder)])
+        screen.types(watch, b"RUNNING")
+        seen = len(screen.raw)
+        screen.process.sendcontrol("z")
+        screen.sent(b"Stopped", seen)
+        screen.types("bg", b"&")
+        since = last_seq(folder)
+        wait_until(lambda: last_seq(folder) > since + 150, every=0.2)  # it looks again each second
+        told = screen.types("echo $((6 * 7))", b"42")
+        assert b"RUNNING" not in told
+        screen.types("fg", b"RUNNING")
+        screen.process.sendintr()
+        screen.types("exit", b"exit")
+
+
 def last_seq(folder: Path) -> int:
     found: int = tradectl(folder, "status", "--json").document()["last_seq"]
     return found

@@ -13,13 +13,17 @@ from rich.text import Text
 
 from tradectl.cli.output import render
 from tradectl.cli.output.cells import DIM
+from tradectl.cli.output.foreground import is_in_front, terminal_of
 from tradectl.documents.run import Status
 
 
 def show_again(status: Status, console: Console) -> None:
-    """In place of what stands on the terminal; under a pipe, all of it after what came before."""
+    """In place of what stands on the terminal, while it is ours; under a pipe, all of it after what came
+    before."""
     if not console.is_terminal:
         render.show(render.status(status), console)
+        return
+    if not is_in_front(terminal_of(console.file)):
         return
     with console:  # in one write
         console.control(Control.clear(), Control.home())

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import IO
 
+from tradectl.cli.output.foreground import is_in_front, terminal_of
+
 UP = "\x1b[?1049h\x1b[?25l"
 DOWN = "\x1b[?25h\x1b[?1049l"
 FATAL = (
@@ -35,7 +37,7 @@ class Terminal:
         self._file = file
         self._is_up = False
         self._writing = threading.Lock()
-        self._fd = _terminal_of(file)
+        self._fd = terminal_of(file)
 
     @property
     def encoding(self) -> str:
@@ -60,7 +62,7 @@ class Terminal:
 
     def ready(self) -> bool:
         """Whether a sheet can be shown now; the screen is up then, and down when not."""
-        if not self._is_in_front():
+        if not is_in_front(self._fd):
             self.take_down()
         elif not self._is_up:
             self._file.write(UP)
@@ -100,21 +102,6 @@ class Terminal:
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
         signal.signal(number, self._on_signal)  # it only stopped, and goes on
-
-    def _is_in_front(self) -> bool:
-        if self._fd is None:
-            return True
-        try:
-            return os.tcgetpgrp(self._fd) == os.getpgrp()
-        except OSError:  # the terminal of another session has no foreground for us
-            return True
-
-
-def _terminal_of(file: IO[str]) -> int | None:
-    try:
-        return file.fileno() if file.isatty() else None
-    except (OSError, ValueError):
-        return None
 
 
 @contextmanager
