@@ -215,6 +215,7 @@ def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -
 
 PAUSE = CommandReceived(command=Command.PAUSE, reason="lunch")
 RESUME = CommandReceived(command=Command.RESUME)
+CLEAR_HALT = CommandReceived(command=Command.CLEAR_HALT)
 RISK_PAUSE = LimitBreached(code="loss", message="too much", action=RiskAction.PAUSE)
 RISK_HALT = LimitBreached(code="loss", message="far too much", action=RiskAction.HALT)
 RISK_REDUCE = LimitBreached(code="loss", message="far too much", action=RiskAction.REDUCE)
@@ -314,12 +315,12 @@ def test_a_copy_of_the_account_has_pauses_of_its_own(ledger: Ledger) -> None:
         ([RISK_FLATTEN], "RUNNING", []),
     ],
 )
-def test_a_run_begins_paused_as_the_account_was_or_after_a_cleared_halt_by_the_operator_alone(
+def test_a_cleared_halt_leaves_a_pause_that_was_there_alone_and_the_operators_own_beside_it(
     ledger: Ledger, events: list[CommandReceived | LimitBreached], mode: str, causes: list[str]
 ) -> None:
     ledger.tell(*events)
+    ledger.tell(CLEAR_HALT)
     account = ledger.books.snapshot()
-    account.begin_again()
     assert (account.trading_state, [*account.pauses]) == (TradingState(mode), causes)
     assert (account.trading_state_reason != "") == bool(causes)
     assert (account.state_since == 0, account.protection_dropped) == (not causes, False)

@@ -54,7 +54,7 @@ class RiskAdapter(Adapter):
         return [OrderApproved(source_component=self.name, order=judged)]
 
     def _on_command(self, event: CommandReceived, _record: Record) -> None:
-        if event.command is Command.RESUME:
+        if event.command in (Command.RESUME, Command.CLEAR_HALT):
             self.engine.begin_anew()
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:

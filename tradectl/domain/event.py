@@ -105,6 +105,7 @@ class Liquidity(StrEnum):
 class Command(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
+    CLEAR_HALT = "clear_halt"
     EMERGENCY_STOP = "emergency_stop"
     CANCEL_ALL = "cancel_all"
     QUARANTINE = "quarantine"

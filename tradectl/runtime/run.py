@@ -23,6 +23,8 @@ from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.events import (
+    Command,
+    CommandReceived,
     Event,
     HaltContinued,
     MarketDataEvent,
@@ -32,6 +34,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.states import AlertSeverity, ComponentStatus
+from tradectl.domain.time import iso
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
@@ -151,7 +154,7 @@ class TradingRun(Session):
         super().__init__(
             settings,
             options.state_dir,
-            account or starting_account(settings, ahead, recovered, options.halt),
+            account or starting_account(settings, ahead, recovered),
             clock,
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),
@@ -222,6 +225,7 @@ class TradingRun(Session):
         with ended_by_signals(self.end):
             try:
                 await self.open()
+                self._tell_of_a_cleared_halt()
                 self.warm_up()
                 await self.orchestrator.start()
                 self._continue_halt()
@@ -242,6 +246,20 @@ class TradingRun(Session):
             self.bus.post(
                 HaltContinued(source_component="run", state=halt.state, reason=halt.reason)
             )
+
+    def _tell_of_a_cleared_halt(self) -> None:
+        """`clear-halt` is typed when nothing runs: the next run records it, before anything else."""
+        account = self.books.account
+        if not account.trading_state.is_halt or self.options.halt is not None:
+            return
+        since, reason = iso(account.state_since), account.trading_state_reason
+        self.bus.post(
+            CommandReceived(
+                source_component="operator",
+                command=Command.CLEAR_HALT,
+                reason=f"halted at {since}: {reason}",
+            )
+        )
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""

@@ -68,7 +68,7 @@ async def account_on_exchange(
     if recovered is None and options.live:
         currency = currency_of(settings, settings.traded_symbols())
         return await venues.new_account(Instruments(settings.instruments), currency)
-    account = starting_account(settings, settings.traded_symbols(), recovered, options.halt)
+    account = starting_account(settings, settings.traded_symbols(), recovered)
     if options.live:
         await venues.take_note_of_what_is_there(account, Instruments(settings.instruments))
     return account
@@ -123,18 +123,13 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
 
 
 def starting_account(
-    settings: Settings,
-    symbols: tuple[str, ...],
-    recovered: Recovered | None,
-    halt: Halt | None = None,
+    settings: Settings, symbols: tuple[str, ...], recovered: Recovered | None
 ) -> Account:
-    """The recovered account, paused if it was, and halted where that is not cleared; or a new one in the
-    currency of what is traded."""
+    """The recovered account, paused or halted if it was; or a new one in the currency of what is
+    traded."""
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        if halt is None:
-            account.begin_again()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

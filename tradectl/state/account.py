@@ -126,16 +126,15 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
             else:
                 self.trading_state_reason = left.reason
 
-    def begin_again(self) -> None:
-        """As a run begins, allowed to trade: a pause goes on. A halt was cleared, and with it went what
-        limits had paused before; the operator's own pause is the operator's to end."""
-        if self.trading_state is not TradingState.PAUSED:
-            own = self.pauses.get(OPERATOR)
-            self.run_freely()
-            if own is not None:
-                self.pauses = {OPERATOR: own}
-                self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
-                self.state_since = own.since
+    def end_halt(self) -> None:
+        """It was cleared, and with it went what limits had paused before; the operator's own pause is the
+        operator's to end."""
+        own = self.pauses.get(OPERATOR)
+        self.run_freely()
+        if own is not None:
+            self.pauses = {OPERATOR: own}
+            self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
+            self.state_since = own.since
 
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:
