@@ -138,7 +138,8 @@ def test_the_template_sets_nothing() -> None:
 
 def test_the_template_uncommented_is_the_defaults_too() -> None:
     chosen = loaded(uncommented(template()))
-    assert chosen.instruments == (BUILT_IN["BTCUSDT"],)
+    built_in = msgspec.structs.asdict(BUILT_IN["BTCUSDT"])
+    assert [msgspec.structs.asdict(i) for i in chosen.instruments] == [built_in]
     assert chosen.exchanges == (ExchangeSettings(id="binance"),)
     assert msgspec.structs.replace(chosen, instruments=(), exchanges=()) == Settings()
 

@@ -27,6 +27,20 @@ COIN = Instrument("COINUSDT", "USDT", Decimal("0.05"), Decimal("0.001"), Decimal
         ("BTCUSDT_PERP", "USDT", "5"),
         ("BTC", "USDT", "5"),
         ("WHATEVER", "USDT", "5"),
+        ("XBTUSD", "USD", "5"),
+        ("DOTUSD", "USD", "5"),
+        ("FOOTUSD", "USD", "5"),
+        ("BTCTUSD", "TUSD", "5"),
+        ("SHIBUSD", "USD", "5"),
+        ("SHIBBUSD", "BUSD", "5"),
+        ("FOOBUSD", "BUSD", "5"),
+        ("BTCJPY", "JPY", "5"),
+        ("BTC-USD", "USD", "5"),
+        ("BTC/USDT:USDT", "USDT", "5"),
+        ("BTC-USDT-SWAP", "USDT", "5"),
+        ("KRW-BTC", "KRW", "5"),
+        ("ETH-BTC", "BTC", "0.0001"),
+        ("ETHXBT", "XBT", "0.0001"),
     ],
 )
 def test_the_quote_currency_is_read_from_the_end_of_the_symbol(
@@ -41,6 +55,38 @@ def test_a_guessed_instrument_rounds_nothing_that_is_quoted_anywhere() -> None:
     guessed = Instrument.guess("PEPEUSDT")
     assert guessed.round_price(Decimal("0.00000123")) == Decimal("0.00000123")
     assert guessed.floor_quantity(Decimal("0.00000001")) == Decimal("0.00000001")
+
+
+@pytest.mark.parametrize(
+    ("price", "tick"),
+    [("60000", "1e-8"), ("1", "1e-8"), ("0.1", "1e-8"), ("0.01", "1e-9"), ("4.5e-9", "1e-16")],
+)
+def test_a_guessed_price_step_follows_the_price(price: str, tick: str) -> None:
+    assert Instrument.guess("PEPEUSDT").tick_at(Decimal(price)) == Decimal(tick)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "tick"),
+    [
+        ("BTCUSDT", "60000", "0.01"),
+        ("SOLUSDT", "150", "0.01"),
+        ("SOLUSDT", "1.5", "0.001"),
+        ("DOGEUSDT", "0.08", "0.00001"),
+        ("DOGEUSDT", "0.003", "0.000001"),
+    ],
+)
+def test_a_built_in_price_step_was_finer_when_the_coin_was_cheaper(
+    symbol: str, price: str, tick: str
+) -> None:
+    assert BUILT_IN[symbol].tick_at(Decimal(price)) == Decimal(tick)
+
+
+@given(st.decimals("1e-12", "1e6", allow_nan=False), st.sampled_from(["PEPEUSDT", *BUILT_IN]))
+def test_rounding_to_a_price_step_costs_next_to_nothing(price: Decimal, symbol: str) -> None:
+    instrument = Instruments()[symbol]
+    rounded = instrument.round_price(price)
+    assert is_multiple(rounded, instrument.tick_at(rounded))
+    assert abs(rounded - price) <= price * Decimal("0.0005")
 
 
 @pytest.mark.parametrize("kind", list(InstrumentKind))

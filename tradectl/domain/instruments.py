@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
+from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ONE, floor_to, round_to
 from tradectl.domain.setting import Bounds, Share
 
-QUOTE_CURRENCIES = (
-    "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB",
-)  # fmt: skip
-MIN_NOTIONAL = {"BTC": Decimal("0.0001"), "ETH": Decimal("0.001"), "BNB": Decimal("0.01")}
+MIN_NOTIONAL = {
+    "BTC": Decimal("0.0001"), "XBT": Decimal("0.0001"), "ETH": Decimal("0.001"), "BNB": Decimal("0.01"),
+}  # fmt: skip
 
 
 class InstrumentKind(StrEnum):
@@ -82,17 +82,24 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     @classmethod
     def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
-        """An instrument with steps of 1e-8, its quote currency read from the symbol's end."""
+        """An instrument with steps of 1e-8, or finer where its prices are tiny; its quote currency is
+        read from its symbol."""
         quote = quote_in(symbol) or "USDT"
         step = Decimal("1e-8")
-        return cls(symbol, quote, step, step, MIN_NOTIONAL.get(quote, Decimal(5)), kind)
+        return GuessedInstrument(
+            symbol, quote, step, step, MIN_NOTIONAL.get(quote, Decimal(5)), kind
+        )
 
     @property
     def can_short(self) -> bool:
         return self.kind is InstrumentKind.PERPETUAL
 
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The price step at `price`, which is above zero."""
+        return self.tick_size
+
     def round_price(self, price: Decimal) -> Decimal:
-        return round_to(price, self.tick_size)
+        return round_to(price, self.tick_at(price))
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
         return floor_to(quantity, self.lot_size)
@@ -103,14 +110,25 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         return not size or (mark is not None and size * mark < self.min_notional)
 
 
-def quote_in(symbol: str) -> str | None:
-    """The currency that a symbol such as ETHBTC or BTCUSDT_PERP ends with."""
-    name = symbol.upper().removesuffix("_PERP")
-    return next((q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q), None)
+class GuessedInstrument(Instrument, frozen=True):
+    """One that nobody described. Its price step follows the price: `DIGITS` of it are kept at least."""
+
+    DIGITS: ClassVar[int] = 8
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        if not price > 0:
+            return self.tick_size
+        return min(self.tick_size, ONE.scaleb(price.adjusted() + 1 - self.DIGITS))
+
+
+class ListedInstrument(GuessedInstrument, frozen=True):
+    """One with the steps that it has at today's prices; where it cost a thousandth they were finer."""
+
+    DIGITS: ClassVar[int] = 4
 
 
 def _spot(symbol: str, tick: str, lot: str) -> Instrument:
-    return Instrument(symbol, "USDT", Decimal(tick), Decimal(lot), Decimal(5))
+    return ListedInstrument(symbol, "USDT", Decimal(tick), Decimal(lot), Decimal(5))
 
 
 BUILT_IN = {
@@ -157,5 +175,4 @@ __all__ = [
     "Instruments",
     "MarginMode",
     "MarginTier",
-    "quote_in",
 ]

@@ -20,9 +20,10 @@ from decimal import Decimal
 from itertools import islice
 from random import Random
 
+from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
-from tradectl.domain.instruments import BUILT_IN, Instrument, quote_in
+from tradectl.domain.instruments import BUILT_IN, Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import SECOND

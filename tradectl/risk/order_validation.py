@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from tradectl.domain.instruments import Instrument
@@ -153,7 +154,7 @@ class NumberCheck(Check):
 
     def check(self, context: RiskContext) -> Refusal | None:
         order, instrument = context.order, context.view.instrument(context.order.symbol)
-        refusal = self._fault("quantity", order.quantity, instrument.lot_size)
+        refusal = self._fault("quantity", order.quantity, lambda _: instrument.lot_size)
         if refusal is None and order.type is not MARKET:
             refusal = self._prices(order, instrument)
         return refusal
@@ -161,15 +162,18 @@ class NumberCheck(Check):
     def _prices(self, order: OrderSpec, instrument: Instrument) -> Refusal | None:
         for name, price in (("price", order.price), ("stop price", order.stop_price)):
             if price is not None:
-                refusal = self._fault(name, price, instrument.tick_size)
+                refusal = self._fault(name, price, instrument.tick_at)
                 if refusal is not None:
                     return refusal
         return None
 
-    def _fault(self, name: str, value: object, step: Decimal) -> Refusal | None:
+    def _fault(
+        self, name: str, value: object, step_at: Callable[[Decimal], Decimal]
+    ) -> Refusal | None:
         # finiteness first: a NaN compares as false, or raises
         if not isinstance(value, Decimal) or not is_sane(value) or value <= 0:
             return self.refuse(f"{name} {value!r} is not a Decimal above 0 and below 1e15")
+        step = step_at(value)
         if not is_multiple(value, step):
             return self.refuse(f"{name} {value} is not a multiple of {plain(step)}", step, value)
         return None

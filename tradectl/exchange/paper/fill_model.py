@@ -180,7 +180,7 @@ class FillModel:
             book.take_from(source, side, quantity)
         if not quantity:
             return []
-        tick, usual = book.instrument.tick_size, book.usual_size(side)
+        tick, usual = book.instrument.tick_at(price), book.usual_size(side)
         price = self._slippage.taker_price(price, side, tick, quantity, usual)
         price = min(price, order.limit) if side is Side.BUY else max(price, order.limit)
         return [self._fill(book, order, quantity, price, Liquidity.TAKER, at)]

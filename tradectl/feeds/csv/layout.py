@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tradectl.domain.instruments import QUOTE_CURRENCIES
+from tradectl.domain.currencies import QUOTE_CURRENCIES
 from tradectl.feeds.csv.times import UNITS
 from tradectl.feeds.quality import shown
 
