@@ -148,6 +148,9 @@ class Summary(Struct, kw_only=True, frozen=True):
     account since it was opened; `bad` counts rows that were not traded on, by what was wrong there.
     `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
 
+    `funding_from` is where the funding of perpetuals came from: `file`, `rate` (a constant), `none`
+    where it was not applied; null where no perpetual was traded.
+
     `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
     and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
     important first."""
@@ -171,6 +174,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     run_fills: int
     run_pnl: Amount
     max_drawdown_pct: Amount
+    funding_from: str | None
     slippage_bps: Amount
     bad_rows: int
     bad: dict[str, int]

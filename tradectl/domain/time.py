@@ -7,7 +7,8 @@ from functools import lru_cache
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
-DAY = 86_400 * SECOND
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
 
 
 def iso(ns: int) -> str:

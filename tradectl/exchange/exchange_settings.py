@@ -70,6 +70,23 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     latency_jitter_ms: Annotated[
         Milliseconds, "up to so much more for both ways together, drawn evenly from the run's seed"
     ] = 0
+    funding_rate: Annotated[
+        Decimal,
+        Bounds(gt=-1, lt=1),
+        "what a long perpetual pays each time, as a part of its worth; a short gets it, below zero the "
+        "other way round. Usual is 0.0001; 0 is none, and the summary says so",
+    ] = ZERO
+    funding_interval_hours: Annotated[
+        int, Bounds(ge=1, le=168), "paid at its multiples, 00:00, 08:00 and 16:00 UTC for 8"
+    ] = 8
+    funding_file: Annotated[
+        str, "published rates instead: a CSV of time, symbol and rate; for the symbols that it has"
+    ] = ""
+
+    @property
+    def funding_from(self) -> str:
+        """`file`, `rate` or `none`."""
+        return "file" if self.funding_file else "rate" if self.funding_rate else "none"
 
 
 class ExchangeSettings(Section, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ class RunStatus:
             run_fills=began.fills_since(books),
             run_pnl=began.pnl_since(books),
             max_drawdown_pct=max_drawdown_pct(books),
+            funding_from=self._funding_from(),
             slippage_bps=self._slippage(),
             bad_rows=feed.bad_count if feed else 0,
             bad=dict(feed.bad) if feed else {},
@@ -138,6 +139,14 @@ class RunStatus:
             if books.trading_state.is_halt
             else int(engine.nothing_trades()),
         )
+
+    def _funding_from(self) -> str | None:
+        settings, books = self._session.settings, self._session.books
+        if not any(books.instruments[symbol].can_short for symbol in books.account.positions):
+            return None
+        if settings.mode == "live":
+            return "none"
+        return settings.paper.funding_from
 
     def _strategies(self, account: AccountStatus) -> list[StrategyRow]:
         """Those that ever traded the account, and those that run."""

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
 from tradectl.adapters.gateway import Gateway, NoGateway
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.adapters.portfolio import REBALANCE_TIMER
-from tradectl.bus.clock import Clock
+from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.components import Component
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -26,7 +27,9 @@ from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import HOUR, SECOND
+from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
+from tradectl.feeds.funding_file import read_funding
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
@@ -179,12 +182,24 @@ def set_timers(bus: EventBus, config: OrchestratorConfig) -> None:
 
 
 def on_paper(settings: Settings) -> MakeGateway:
-    """The paper exchange that `settings` describe."""
+    """The paper exchange that `settings` describe. Raises DataError for a file of funding rates that
+    cannot be read."""
+    rates = funding_rates(settings)
 
     def make(bus: EventBus, books: Books) -> Gateway:
-        return PaperGateway(bus, books.instruments, settings.paper, settings.seed, view=books)
+        return PaperGateway(
+            bus, books.instruments, settings.paper, settings.seed, view=books, rates=rates
+        )
 
     return make
+
+
+def funding_rates(settings: Settings) -> FundingRates:
+    """What perpetuals on paper pay."""
+    paper, published = settings.paper, list[FundingRate]()
+    if paper.funding_file:
+        published = read_funding(Path(paper.funding_file).expanduser(), WallClock().wall())
+    return FundingRates(paper.funding_rate, paper.funding_interval_hours * HOUR, published)
 
 
 def strategy_hashes(settings: Settings) -> dict[str, str]:

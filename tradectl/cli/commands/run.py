@@ -102,6 +102,13 @@ def run(
         typer.Option("--strategy", help="A name, or path/to/file.py:ClassName; repeatable."),
     ] = None,
     settings_set: SetOption = None,
+    funding: Annotated[
+        Path | None,
+        typer.Option(
+            help="Funding rates of perpetuals on paper: a CSV of time, symbol and rate.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(help="End after this many seconds.", min=0.001)
     ] = None,
@@ -133,6 +140,9 @@ def run(
                 fresh and data
             ),
             "--yes confirms that money is traded: add --live": yes and not live,
+            "--funding is of paper trading, live it comes from the exchange: leave it out": bool(
+                live and funding
+            ),
             "--seed is of paper trading, and --live is not: leave it out": bool(
                 live and seed is not None
             ),
@@ -148,7 +158,7 @@ def run(
     from tradectl.runtime.run_options import RunOptions
     from tradectl.state.directory import StateDir
 
-    overrides = _overrides(symbol, strategy, seed, fill)
+    overrides = _overrides(symbol, strategy, seed, fill, funding)
     settings = check_mode(load_settings(config, overrides, assignments=settings_set or ()), live)
     if exchange is not None:
         from tradectl.runtime.exchanges import on_exchange
@@ -175,7 +185,11 @@ def run(
 
 
 def _overrides(
-    symbols: list[str] | None, strategies: list[str] | None, seed: int | None, fill: Fill | None
+    symbols: list[str] | None,
+    strategies: list[str] | None,
+    seed: int | None,
+    fill: Fill | None,
+    funding: Path | None,
 ) -> dict[str, Any]:
     """Flags as settings; what was not given is left to the file."""
     flags: dict[str, Any] = {}
@@ -185,8 +199,12 @@ def _overrides(
         flags["strategies"] = [{"name": _short(s), "strategy": s} for s in strategies]
     if seed is not None:
         flags["seed"] = seed if -LARGEST_SEED <= seed < LARGEST_SEED else _folded(seed)
-    if fill is not None:
-        flags["paper"] = {"fill": fill.value}
+    paper = {
+        "fill": None if fill is None else fill.value,
+        "funding_file": None if funding is None else str(funding),
+    }
+    if given := {name: value for name, value in paper.items() if value is not None}:
+        flags["paper"] = given
     return flags
 
 

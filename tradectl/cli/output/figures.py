@@ -148,17 +148,22 @@ def moment(time: Any) -> str:
 
 
 def net(portfolio: PortfolioTotals | None) -> Decimal | None:
-    """Realised and unrealised profit after fees; None where none of them is known."""
+    """Realised and unrealised profit after fees, with funding and insurance; None where none of them is
+    known."""
     if portfolio is None:
         return None
-    parts = [
-        decimal(amount)
-        for amount in (portfolio.realized_pnl, portfolio.unrealized_pnl, portfolio.fees)
-    ]
-    if all(part is None for part in parts):
+    gains = (
+        portfolio.realized_pnl, portfolio.unrealized_pnl, portfolio.funding, portfolio.insurance,
+    )  # fmt: skip
+    parts, fees = [decimal(amount) for amount in gains], decimal(portfolio.fees)
+    if fees is None and all(part is None for part in parts[:2]):
         return None
-    realized, unrealized, fees = (part or ZERO for part in parts)
-    return realized + unrealized - fees
+    return sum((part or ZERO for part in parts), ZERO) - (fees or ZERO)
+
+
+def is_something(amount: str | None) -> bool:
+    """Neither nothing nor unknown."""
+    return bool(decimal(amount))
 
 
 def mode_words(mode: str, source: str) -> str:

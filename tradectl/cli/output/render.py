@@ -57,6 +57,10 @@ MENDABLE = (
 """Reasons for which something can be done."""
 RECORDED = "recorded"
 OF_A_RUN = "of a run on recorded data: --run ID, see `tradectl runs`"
+NO_FUNDING = {
+    "paper": "none was applied to perpetuals: --funding FILE or paper.funding_rate",
+    "live": "what the exchange settles on perpetuals is not booked",
+}
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -154,6 +158,8 @@ def summary(summary: Summary) -> RenderableType:
         *_of_this_run(summary),
         *_account(summary.portfolio),
     ]
+    if summary.funding_from == "none":
+        parts.append(line("funding", Cell(NO_FUNDING[summary.mode], WARN)))
     if summary.quarantined:
         parts.append(line("quarantine", *_quarantined(summary)))
     parts += untraded(summary.untraded, everything=not summary.run_fills)
@@ -285,12 +291,28 @@ def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:
             cells.profit(portfolio.unrealized_pnl),
             Cell(f"  fees {figures.money(portfolio.fees)}"),
         ),
+        *_perpetual(portfolio),
         line(
             "drawdown",
             Cell(figures.percent(portfolio.drawdown_pct)),
             Cell(f"  maximum {figures.percent(portfolio.max_drawdown_pct)}"),
         ),
     ]
+
+
+def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
+    """What only perpetuals have, where they have it."""
+    lines: list[RenderableType] = []
+    if figures.is_something(portfolio.margin_used):
+        used = f"{figures.money(portfolio.margin_used)} used"
+        least = f"  maintenance {figures.money(portfolio.maintenance_margin)}"
+        lines.append(line("margin", Cell(used), Cell(least)))
+    if figures.is_something(portfolio.funding):
+        lines.append(line("funding", cells.profit(portfolio.funding)))
+    if figures.is_something(portfolio.insurance):
+        borne = "  of liquidated positions' losses, borne by the exchange"
+        lines.append(line("insurance", cells.profit(portfolio.insurance), Cell(borne, DIM)))
+    return lines
 
 
 def _cold(status: Status) -> list[Text]:
