@@ -36,7 +36,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import BPS, ZERO, side_of
+from tradectl.domain.money import HUNDRED, ZERO, side_of
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
@@ -254,11 +254,11 @@ def _of(held: HeldPerpetual) -> Callable[[OrderSpec, Instrument], bool]:
 
 
 def _rounded(held: HeldPerpetual, price: Decimal) -> Decimal:
-    """To the tick, against us; to twelve digits where a tick would cost more than a basis point."""
+    """To the tick, against us; to twelve digits where that would cost more than a part in a hundred."""
     worse = ROUND_FLOOR if held.position.quantity > 0 else ROUND_CEILING
     tick = held.instrument.tick_size
     rounded = (price / tick).to_integral_value(worse) * tick
-    if abs(rounded - price) <= price * BPS:
+    if abs(rounded - price) * HUNDRED <= price:
         return rounded
     return Context(prec=12, rounding=worse).plus(price)
 
