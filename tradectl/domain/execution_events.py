@@ -112,7 +112,8 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
     """An exchange closed `quantity` of a perpetual position, trading on `side`, because its collateral no
     longer sufficed. `fee` is its liquidation fee and `insurance` the loss beyond the collateral, which
-    the exchange bears. `ts` is the exchange's time, ns UTC.
+    the exchange bears; of a `quantity` of zero there was only that left to bear. `ts` is the exchange's
+    time, ns UTC.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION

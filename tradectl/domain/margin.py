@@ -162,6 +162,15 @@ class MarginAccount:
         needed = maintenance(held.instrument, abs(position.quantity) * price)
         return self.behind(held) + position.unrealized(price) > needed
 
+    def covers(self, symbol: str, price: Decimal) -> bool:
+        """At `price` of this symbol its loss is not beyond what stands behind it."""
+        held = self.held[symbol]
+        return self.behind(held) + held.position.unrealized(price) >= 0
+
+    def cross_worth(self) -> Decimal:
+        """The collateral of the cross positions, at their marks; below zero it is owed."""
+        return self.cash - self.set_aside + self._cross_profit
+
     def liquidation_price(self, symbol: str) -> Decimal | None:
         """Of a held position, the others at their marks."""
         held = self.held[symbol]

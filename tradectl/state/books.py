@@ -175,7 +175,7 @@ class Books(BooksView):
         opens = not self.position(symbol).quantity and self.instruments[symbol].can_short
         # in place
         if opens:
-            account.hold_from(symbol, held_from(self.last.get(symbol), record.at))
+            account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
         self._enter(booking, Fill(fill, order.spec.entered_by, record.at, booking.kept))
         for name in booking.owned:
             self._strategy(name).fills += 1
@@ -219,7 +219,7 @@ class Books(BooksView):
         fill = Fill(liquidation_fill(event, record.seq), LIQUIDATED, record.at)
         # in place
         booked.enter(self.account, event)
-        if self._projected:
+        if self._projected and event.quantity:
             self.new_fills.append(fill)
         measure(self, record.at, reads=False)
         return [booked.booking.changed()]
@@ -230,7 +230,7 @@ class Books(BooksView):
         if event.ts <= account.funded_until.get(symbol, 0):
             account.duplicates += 1
             return []
-        shares = funding_shares(self.holdings(symbol), event) or {EXTERNAL: event.payment}
+        shares = funding_shares(self.holdings(symbol), event)
         held, cash = self.position(symbol), account.cash + event.payment
         # in place
         account.cash, account.funding = cash, account.funding + event.payment

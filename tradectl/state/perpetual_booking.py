@@ -26,6 +26,10 @@ from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.booking import Booking
 
 
+NOBODY = "external"
+"""Who gets what no strategy's position has brought."""
+
+
 class LiquidationBooking(Struct, frozen=True):
     """The positions and the cash after it, and the strategies' parts of what the insurance bore."""
 
@@ -58,8 +62,10 @@ def liquidation(
     weights = holders(held)
     closed = part_of({name: -weight for name, weight in weights.items()}, signed, lot)
     closing = {name: part for name, part in closed.items() if part * signed > 0}
-    fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI)
-    insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
+    fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI) if closing else {}
+    insurance = {NOBODY: event.insurance}
+    if closing:
+        insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
     after = before.after_fill(signed, event.price, event.fee)
     cash = account.cash + after.realized - before.realized - event.fee + event.insurance
     if not cash.is_finite():
@@ -72,10 +78,10 @@ def liquidation(
 
 
 def funding_shares(held: Mapping[str, Position], event: FundingPaid) -> dict[str, Decimal]:
-    """What each strategy gets of a payment; nothing where none of them holds the symbol."""
+    """What each strategy gets of a payment."""
     weights = holders(held)
     if not sum(weights.values(), ZERO):
-        return {}
+        return {NOBODY: event.payment}
     return shared_out(event.payment, weights, CENT_OF_A_SATOSHI)
 
 

@@ -21,6 +21,7 @@ from tradectl.domain.events import (
     QuoteEvent,
 )
 from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
@@ -132,6 +133,16 @@ class MatchingEngine:
             for order in tuple(book.working.values())
             if meant(order.spec, book.instrument)
         ]
+
+    def buys_of_coins(self, symbol: str) -> Decimal:
+        """What the orders working there may still spend on coins, in money."""
+        book = self._books.get(symbol)
+        if book is None or not book.working or book.instrument.can_short:
+            return ZERO
+        last = book.trade or book.quote
+        mark = last.price if last is not None else ZERO
+        buys = (order for order in book.working.values() if order.spec.side is Side.BUY)
+        return sum((o.left * (mark if o.is_market else o.limit) for o in buys), ZERO)
 
     def working(self) -> list[WorkingOrder]:
         """Every order that rests here, by symbol, then age."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from random import Random
 
 from tradectl.domain.commands import CancelOrder, OutboundCommand
-from tradectl.domain.events import Event, MarketDataEvent, Record
+from tradectl.domain.events import Event, MarketDataEvent, OrderFilled, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.margin import HeldPerpetual
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
@@ -97,6 +97,8 @@ class PaperExchange:
         if event.symbol in self._held:
             self._on_market_of_perpetual(event, at)
             return
+        if self._held and self._perpetuals is not None:
+            self._perpetuals.keep_from_coins(event.symbol, at)
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
@@ -174,7 +176,10 @@ class PaperExchange:
         elif self._opens_a_lost_account(command.order.spec):
             self._answer([rejection(command.order.spec, "the account was liquidated")], at)
         else:
-            self._answer(self._engine.submit(command, at), at)
+            reports = self._engine.submit(command, at)
+            self._answer(reports, at)
+            if self._perpetuals is not None and any(isinstance(r, OrderFilled) for r in reports):
+                self._perpetuals.cover(command.order.spec.symbol, at)
 
     def _opens_a_lost_account(self, spec: OrderSpec) -> bool:
         """An order that was on its way when the account was liquidated."""

@@ -8,7 +8,7 @@ Liquidation. A position is judged at the worst price of what came: a candle's lo
 for a short. Going there the market passes our own orders first: stops and limits nearer than the
 liquidation price trade before it. Then the working orders of what is lost are cancelled, and it is
 closed: at the liquidation price, or at the candle's open, trade or quote where the market was beyond it
-at once; on a cross account the other symbols at their marks. The liquidation fee is paid as far as
+at once (and where it was beyond all that was there, before any order of ours); on a cross account the other symbols at their marks. The liquidation fee is paid as far as
 collateral is left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Protocols":
 cancel, close, fee, and the insurance fund for a negative balance. It may close large positions step by
 step; here all is closed at once.)
@@ -36,7 +36,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import HUNDRED, ZERO, side_of
+from tradectl.domain.money import HUNDRED, ZERO, Side, side_of
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
@@ -47,6 +47,7 @@ from tradectl.exchange.paper.reports import SOURCE
 
 Answer = Callable[[Sequence[Event], int], None]
 UNKNOWN = 0
+NOT_FREE = "the money stands behind perpetuals"
 
 
 class PaperPerpetuals:
@@ -137,8 +138,11 @@ class PaperPerpetuals:
             self._since = at - event.interval
             self._fund(event.symbol, self._since, at)
             self._liquidate_within(event, at)
-        else:
-            self._fund(event.symbol, at - 1, at)
+            return
+        self._fund(event.symbol, at - 1, at)
+        held = self.held.get(event.symbol)
+        if held is not None and not self._account.covers(event.symbol, event.price):
+            self._liquidate(held, event.price, at)
 
     def after(self, event: MarketDataEvent, at: int, *, was_held: bool) -> None:
         """Our orders have met it, and a position is or `was_held`."""
@@ -155,6 +159,18 @@ class PaperPerpetuals:
         if held is not None:
             self._account.put(HeldPerpetual.at(held.position, held.instrument, event.price))
             self._fund(symbol, at, at)
+        self.cover(symbol, at)
+
+    def cover(self, symbol: str, at: int) -> None:
+        """A fill in a perpetual, or its fee, may have cost more than there was: what is left is closed,
+        and the insurance bears the rest."""
+        account, cross = self._account, self._account.cross()
+        if cross and account.cross_worth() < 0:
+            self._liquidate(cross[0], cross[0].mark, at)
+        elif not cross and account.cash < 0 and self._view.instrument(symbol).can_short:
+            self.is_lost = True
+            borne = self._liquidation(symbol, Side.SELL, ZERO, ZERO, at, insurance=-account.cash)
+            self._answer([borne], at)
 
     def _take_over(self, symbol: str) -> None:
         """What the books hold is right once they have heard all: cash may have come from outside."""
@@ -165,6 +181,13 @@ class PaperPerpetuals:
         position = self._view.position(symbol)
         if position is not self.held[symbol].position:
             self._hold(position, self.held[symbol].mark)
+
+    def keep_from_coins(self, symbol: str, at: int) -> None:
+        """Before the market meets our orders in coins: what stands behind perpetuals by now is not spent
+        on them."""
+        spent = self._engine.buys_of_coins(symbol)
+        if spent and spent > self._account.free():
+            self._answer(self._engine.cancel_where(_buys_of(symbol), NOT_FREE), at)
 
     # --- liquidation ------------------------------------------------------------------------------
 
@@ -178,7 +201,7 @@ class PaperPerpetuals:
             if self._account.survives(symbol, bar.low if is_long else bar.high) or price is None:
                 return
             price = min(price, bar.open) if is_long else max(price, bar.open)
-            if price == reached:
+            if price == reached or not self._account.covers(symbol, price):
                 self._liquidate(held, price, at)
                 return
             reached = price
@@ -203,23 +226,44 @@ class PaperPerpetuals:
             fee = min(abs(position.quantity) * due, max(left, ZERO)).quantize(FEE_STEP, ROUND_DOWN)
             left -= fee
             events.append(
-                PositionLiquidated(
-                    source_component=SOURCE,
-                    symbol=position.symbol,
-                    liquidation_id=f"{position.symbol}-{at}",
-                    side=side_of(-position.quantity),
-                    quantity=abs(position.quantity),
-                    price=at_price,
+                self._liquidation(
+                    position.symbol,
+                    side_of(-position.quantity),
+                    abs(position.quantity),
+                    at_price,
+                    at,
                     fee=fee,
                     insurance=ZERO if events else shortfall,
-                    margin=each.instrument.margin,
-                    ts=at,
                 )
             )
         flat = {h.position.symbol: ZERO for h in lost}
         self._answer(self._engine.restore_positions(flat), at)
         self.is_lost = self.is_lost or not held.isolated
         self._answer(events, at)
+
+    def _liquidation(
+        self,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        at: int,
+        *,
+        fee: Decimal = ZERO,
+        insurance: Decimal,
+    ) -> PositionLiquidated:
+        return PositionLiquidated(
+            source_component=SOURCE,
+            symbol=symbol,
+            liquidation_id=f"{symbol}-{at}",
+            side=side,
+            quantity=quantity,
+            price=price,
+            fee=fee,
+            insurance=insurance,
+            margin=self._view.instrument(symbol).margin,
+            ts=at,
+        )
 
     # --- funding ----------------------------------------------------------------------------------
 
@@ -245,12 +289,19 @@ class PaperPerpetuals:
             self._answer([paid], at)
 
 
+def _buys_of(symbol: str) -> Callable[[OrderSpec, Instrument], bool]:
+    return lambda spec, _instrument: spec.symbol == symbol and spec.side is Side.BUY
+
+
 def _of(held: HeldPerpetual) -> Callable[[OrderSpec, Instrument], bool]:
-    """The orders that go with a liquidated position: of its symbol, or of all that stands with it."""
+    """The orders that go with a liquidated position: of its symbol; or on a cross account of all that
+    stands with it, and those that would buy coins with money that is lost."""
     symbol = held.position.symbol
     if held.isolated:
         return lambda spec, _instrument: spec.symbol == symbol
-    return lambda _spec, instrument: instrument.can_short and instrument.margin is MarginMode.CROSS
+    return lambda spec, instrument: (
+        instrument.margin is MarginMode.CROSS if instrument.can_short else spec.side is Side.BUY
+    )
 
 
 def _rounded(held: HeldPerpetual, price: Decimal) -> Decimal:
