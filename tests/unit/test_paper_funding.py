@@ -11,7 +11,6 @@ from tradectl.domain.events import FundingPaid
 from tradectl.domain.time import HOUR
 from tradectl.exchange.paper.funding_rates import NEVER, FundingRate, FundingRates
 from tradectl.state.consistency import problems_of
-from tradectl.state.perpetual_booking import parts
 
 RATE = D("0.0001")
 EIGHT = FundingRates(RATE, 8 * HOUR)
@@ -136,10 +135,3 @@ def test_moments_are_multiples_of_the_interval_and_a_file_goes_before_the_consta
     assert [filed.next_after(BTC, at) for at in (0, 3, 5)] == [3, 5, NEVER]
     assert (filed.at(BTC, 3), filed.at(ETH, DUE)) == (D(2), RATE)
     assert FundingRates().next_after(BTC, 0) == NEVER
-
-
-def test_parts_sum_to_the_whole() -> None:
-    shared = parts(D("-0.01"), {"a": D(1), "b": D(0), "c": D(-1), "d": D(3)})
-    assert sum(shared.values()) == D("-0.01")
-    assert "b" not in shared
-    assert parts(D(1), {"a": D(1), "b": D(-1)}) == {}

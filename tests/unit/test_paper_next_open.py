@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tests.fixtures.paper_exchange import PaperHarness, bar, opens, order, quote, trade
+from tradectl.domain.commands import ApprovedOrder, SubmitOrder
+from tradectl.domain.time import SECOND
 
 CANDLE = bar("100 103 99 101", minute=0)
 
@@ -38,6 +40,16 @@ def test_while_a_candle_is_open_the_market_stands_at_its_open() -> None:
     paper = exchange()
     paper.see(opens("102"))
     assert paper.send(order("1", "buy 2")) == ["fill 2@102 taker"]
+
+
+def test_what_is_decided_inside_a_candle_waits_for_the_next_open() -> None:
+    """By a timer, say: the open is past, and where the candle went is not known before its close."""
+    paper = exchange()
+    paper.see(opens("102"))
+    decided = ApprovedOrder(order("1", "sell 2").order.spec, 5 * SECOND)
+    assert paper.send(SubmitOrder(decided)) == []
+    assert paper.see(bar("102 105 80 81", minute=1)) == []
+    assert paper.see(opens("81", minute=2)) == ["fill 2@81 taker"]
 
 
 def test_where_opens_are_not_told_the_next_candle_tells_its_own() -> None:

@@ -25,7 +25,6 @@ from tradectl.domain.shares import part_of, shared_out
 from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.booking import Booking
 
-
 NOBODY = "external"
 """Who gets what no strategy's position has brought."""
 
@@ -44,7 +43,7 @@ class LiquidationBooking(Struct, frozen=True):
             account.strategies.setdefault(name, StrategyTotals()).insurance += part
         account.insurance += event.insurance
         account.turnover += event.quantity * event.price
-        account.fills_count += 1
+        account.fills_count += bool(event.quantity)
 
 
 def liquidation(

@@ -107,7 +107,7 @@ class FillModel:
     def _arrivals(self, book: PaperOrderBook, bar: BarEvent | None, at: int) -> Reports:
         """What was held for this event comes to the market: of a bar, to its open."""
         reports: Reports = []
-        for order in book.take_arriving():
+        for order in book.take_arriving(bar):
             offer = (bar.open, bar) if bar is not None else book.best_offer(order.spec.side)
             of_order = self._enter(book, order, offer, at)
             if order.left:

@@ -105,7 +105,7 @@ class MatchingEngine:
         if reason:
             return [rejection(spec, reason)]
         order = self._admit(spec)
-        if not self._next_event or isinstance(book.trade, BarOpened):
+        if not self._next_event or book.stands_at_open(command.order.created_at):
             return self._fill_model.arrive(book, order, at)
         if order.stop is None:
             book.hold(order)

@@ -36,7 +36,8 @@ class WorkingOrder(Struct, eq=False):
 
     `limit` is the worst price it takes, `left` the quantity it may still trade (zero when it is
     over), `stop` the price that it waits for (None once triggered), `fills` how often it traded.
-    `arriving` until it meets the market, where that is with the next event.
+    `arriving` until it meets the market, where that is with the next event; it came `inside_candle` when
+    that had opened and not closed.
     """
 
     spec: OrderSpec
@@ -46,6 +47,7 @@ class WorkingOrder(Struct, eq=False):
     stop: Decimal | None = None
     fills: int = 0
     arriving: bool = False
+    inside_candle: bool = False
 
     @classmethod
     def of(cls, spec: OrderSpec, venue_order_id: str) -> WorkingOrder:
@@ -141,12 +143,13 @@ class PaperOrderBook:
     def hold(self, order: WorkingOrder) -> None:
         """Keep `order` until the next event."""
         order.arriving = True
+        order.inside_candle = isinstance(self.trade, BarOpened)
         self.working[order.spec.order_id] = order
         self.arriving.append(order)
 
-    def take_arriving(self) -> list[WorkingOrder]:
-        """What was held meets the market now."""
-        arriving = [*self.arriving]
+    def take_arriving(self, bar: BarEvent | None) -> list[WorkingOrder]:
+        """What was held meets the market now. Not a `bar` that had opened before it came."""
+        arriving = [o for o in self.arriving if bar is None or not o.inside_candle]
         for order in arriving:
             self.remove(order)
             order.arriving = False
@@ -185,6 +188,11 @@ class PaperOrderBook:
             if price is not None:
                 return price, quote
         return None if trade is None else (trade.price, trade)
+
+    def stands_at_open(self, decided_at: int) -> bool:
+        """A candle has opened, and what was decided by then (ns) meets its open. What is decided inside
+        it does not: that price is past, and where the candle went is not known before its close."""
+        return isinstance(self.trade, BarOpened) and decided_at <= self.trade_at
 
     def usual_size(self, side: Side) -> Decimal:
         """The last traded quantity, else the quoted one; zero where neither is known."""

@@ -8,10 +8,11 @@ Liquidation. A position is judged at the worst price of what came: a candle's lo
 for a short. Going there the market passes our own orders first: stops and limits nearer than the
 liquidation price trade before it. Then the working orders of what is lost are cancelled, and it is
 closed: at the liquidation price, or at the candle's open, trade or quote where the market was beyond it
-at once (and where it was beyond all that was there, before any order of ours); on a cross account the other symbols at their marks. The liquidation fee is paid as far as
-collateral is left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Protocols":
-cancel, close, fee, and the insurance fund for a negative balance. It may close large positions step by
-step; here all is closed at once.)
+at once (and where that is beyond all that was there, before any order of ours). On a cross account the
+other symbols are closed with it, at their marks. The liquidation fee is paid as far as collateral is
+left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Protocols": cancel, close, fee,
+and the insurance fund for a negative balance. It may close large positions step by step; here all is
+closed at once.)
 
 Funding. Whoever holds a position at the moment pays -rate x quantity x mark, rounded to 1e-8. The mark is
 the last price by then; a candle that contains the moment counts as past, with what is left at its close.
