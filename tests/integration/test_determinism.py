@@ -188,7 +188,7 @@ def test_the_profit_of_a_real_file_is_what_its_fills_add_up_to(
     paths = [real_data(name) for name in names]
     state = tmp_path / "state"
     summary = played(state, *files(*paths), *config(tmp_path, settings))
-    fills = tradectl(state, "fills", "--json").document()
+    fills = tradectl(state, "fills", "--json", "--run", summary["run_id"]).document()
     assert len(fills) == summary["fills"] >= fills_at_least
     assert Decimal(summary["pnl"]) == profit_of(fills, last_prices(*paths))
     books = summary["portfolio"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -188,7 +189,9 @@ class Inspector:
         if run is not None and run.ended_at is None and not goes_on(self._journal(run)):
             from tradectl.recovery.catch_up import catch_up_with_the_killed
 
-            asyncio.run(catch_up_with_the_killed(self._dir, run, WallClock().wall()))
+            with ThreadPoolExecutor(1) as aside:  # whoever asks may be in a loop of its own
+                now = WallClock().wall()
+                aside.submit(asyncio.run, catch_up_with_the_killed(self._dir, run, now)).result()
 
 
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:

@@ -447,7 +447,9 @@ class Books(BooksView):
     def _readings(self) -> Readings | None:
         """With the symbols that have a price which no reading has seen."""
         known = self.account.readings
-        unread = tuple(sorted(s for s in {*self.last, *self._unread} if self.has_new_price(s)))
+        unread = tuple(
+            sorted(filter(self.has_new_price, {**self.last, **dict.fromkeys(self._unread)}))
+        )
         if known is None and not unread:
             return None
         return msgspec.structs.replace(known or readings_of(self.account), unread=unread)

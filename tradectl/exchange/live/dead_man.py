@@ -55,7 +55,7 @@ class DeadManSwitch:
         self._monotonic = monotonic
         self._compared = False
         self._until = dict.fromkeys(self._symbols, NOBODY_KNOWS)
-        self._doubted: set[str] = set()
+        self._unsure: set[str] = set()
         self._failed: set[str] = set()
         self._next_arming = 0.0
         self._lock = asyncio.Lock()
@@ -83,11 +83,11 @@ class DeadManSwitch:
         blocked = self.blocked()
         return {symbol: self._in_words(symbol, blocked.get(symbol)) for symbol in self._symbols}
 
-    def _in_words(self, symbol: str, why_not: str | None) -> str:
+    def _in_words(self, symbol: str, reason: str | None) -> str:
         runs = self.may_run(symbol)
-        if why_not is not None:
-            return f"being disarmed: {why_not}" if runs else f"off: {why_not}"
-        is_sure = runs and symbol not in self._doubted and self._until[symbol] != NOBODY_KNOWS
+        if reason is not None:
+            return f"being disarmed: {reason}" if runs else f"off: {reason}"
+        is_sure = runs and symbol not in self._unsure and self._until[symbol] != NOBODY_KNOWS
         return "armed" if is_sure else "off: it could not be armed"
 
     # --- what it hears --------------------------------------------------------------------------------
@@ -187,16 +187,16 @@ class DeadManSwitch:
 
     async def _arm(self, symbol: str) -> None:
         self._until[symbol] = NOBODY_KNOWS
-        self._doubted.add(symbol)
+        self._unsure.add(symbol)
         await self._venue.arm_dead_man([symbol], self._seconds)
         self._until[symbol] = self._monotonic() + self._seconds
-        self._doubted.discard(symbol)
+        self._unsure.discard(symbol)
 
     async def _disarm(self, symbol: str) -> None:
         await self._venue.arm_dead_man([symbol], 0)
-        if symbol in self._doubted:  # a request whose answer was lost may still get there
+        if symbol in self._unsure:  # a request whose answer was lost may still get there
             self._until[symbol] = self._monotonic() + self._seconds
-            self._doubted.discard(symbol)
+            self._unsure.discard(symbol)
         else:
             self._until[symbol] = 0.0
 
