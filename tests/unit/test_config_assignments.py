@@ -89,6 +89,11 @@ def test_one_that_was_named_by_a_flag() -> None:
     assert only.parameters == {"timeframe": "1h"}
 
 
+def test_one_that_is_assigned_itself_has_its_own_parameters() -> None:
+    (only,) = assigned("strategy.entry=30", "strategy.strategy=donchian-breakout").strategies
+    assert (only.strategy, only.parameters) == ("donchian-breakout", {"entry": 30})
+
+
 def test_every_strategy_that_has_it_or_one_by_its_name(two: Path) -> None:
     settings = assigned(
         "strategy.symbols=BTCUSDT",

@@ -89,13 +89,14 @@ def assign_to_strategies(tree: Tree, assignments: Iterable[Assignment]) -> Tree:
         return tree
     plain = msgspec.to_builtins(DEFAULT_STRATEGY, builtin_types=(Decimal,))
     strategies = [dict(each) for each in tree.get("strategies") or [plain]]
-    kinds = [_parameters(each) for each in strategies]
-    for one in rest:
-        _assign(one, strategies, kinds)
+    for one in sorted(
+        rest, key=lambda one: not one.key.endswith(".strategy")
+    ):  # which has the others
+        _assign(one, strategies)
     return {**tree, "strategies": tuple(strategies)}
 
 
-def _assign(one: Assignment, strategies: list[Tree], kinds: list[dict[str, Any]]) -> None:
+def _assign(one: Assignment, strategies: list[Tree]) -> None:
     key, chosen = _reach(one, strategies)
     name = key.removeprefix("parameters.")
     if name == key and name in _OF_A_STRATEGY and name != "parameters":
@@ -104,6 +105,7 @@ def _assign(one: Assignment, strategies: list[Tree], kinds: list[dict[str, Any]]
         for i in chosen:
             strategies[i] |= typed
         return
+    kinds = {i: _parameters(strategies[i]) for i in chosen}
     having = [i for i in chosen if name in kinds[i]]
     if not having:
         fields = [field for field in _OF_A_STRATEGY if field != "parameters"]

@@ -30,13 +30,14 @@ def why_silent(
     if by_bars and candles and slot.timeframe % candles:
         return ReasonCode.TIMEFRAME, cannot_be_made(slot.timeframe, candles)
     unit = _unit(slot, candles or 0)
+    failed = f", failed {running.failures} times" if running.failures else ""
     if slot.cold > 0:
-        return ReasonCode.WARM_UP, f"needs {slot.need} {unit}, saw {slot.need - slot.cold}"
+        return ReasonCode.WARM_UP, f"needs {slot.need} {unit}, saw {slot.need - slot.cold}{failed}"
     length = slot.timeframe if by_bars else (candles or 0)
     if running.warmed_by == "on_quote" or not length:
-        return ReasonCode.NO_SIGNAL, f"no signal in {_span(newest - slot.began)} of {unit}"
+        return ReasonCode.NO_SIGNAL, f"no signal in {_span(newest - slot.began)} of {unit}{failed}"
     seen = newest // length - (slot.began - (candles or 0)) // length
-    return ReasonCode.NO_SIGNAL, f"no signal in {seen} {unit}"
+    return ReasonCode.NO_SIGNAL, f"no signal in {seen} {unit}{failed}"
 
 
 def _unit(slot: SymbolSlot, candles: int) -> str:
