@@ -17,6 +17,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -86,6 +87,7 @@ def test_a_signal_becomes_a_target_and_an_order() -> None:
             current=D(0),
             change=D(20),
             reason="fast over slow",
+            strategies=(StrategyTarget("ema", D(1), D(1), D(20)),),
         ),
         OrderInitialized(
             source_component="portfolio",
@@ -167,7 +169,7 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
     events = chosen.on_signal(asked, view)
     assert reason(events).startswith(why)
     assert answer(events).target == answer(events).current == view.position(asked.symbol).quantity
-    assert chosen.target_signals() == []
+    assert answer(events).strategies == ()
 
 
 # --- what is not worth an order -------------------------------------------------------------------
@@ -210,7 +212,7 @@ def test_a_turn_closes_too() -> None:
 
 def test_a_repeated_signal_does_not_chase_small_drifts() -> None:
     chosen, view = engine(), account()
-    chosen.on_signal(signal("buy"), view)
+    view.take(chosen.on_signal(signal("buy"), view))
     view.own(BTC, "17")
     assert reason(chosen.on_signal(signal("buy"), view)) == "within the drift of 25% of the target"
     assert brief(chosen.on_signal(signal("buy", strength=0.9), view)) == [("buy", D(1), False)]
@@ -387,7 +389,7 @@ def test_paused_a_resting_entry_is_cancelled() -> None:
 def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
     view, chosen = account(held="5"), engine()
     view.trading_state = TradingState.HALTED
-    assert reason(chosen.on_signal(signal("close"), view)) == "halted"
+    assert reason(view.take(chosen.on_signal(signal("close"), view))) == "halted"
     assert chosen.rebalance(view, "schedule", 0) == []
     view.trading_state = TradingState.RUNNING
     assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(5), True)]
@@ -398,14 +400,15 @@ def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
 
 def test_strategies_are_netted_and_remembered() -> None:
     chosen, view = engine({"ema": D("0.5"), "rsi": D("0.5")}), account(PERPETUAL)
-    first = chosen.on_signal(signal("buy", PERPETUAL), view)
+    first = view.take(chosen.on_signal(signal("buy", PERPETUAL), view))
     assert brief(first) == [("buy", D(10), False)]
-    view.own(PERPETUAL, "10")
-    second = chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view)
+    view.own(PERPETUAL, "10").hold(PERPETUAL, ema="10")
+    second = view.take(chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view))
     assert brief(second) == [("sell", D(10), True)]
-    assert [(w.strategy, w.symbol, w.size) for w in chosen.target_signals()] == [
-        ("ema", PERPETUAL, D(1)),
-        ("rsi", PERPETUAL, D(-1)),
+    assert orders(second)[0].strategy == "rsi"
+    assert [(t.strategy, t.quantity) for t in view.targets(PERPETUAL).values()] == [
+        ("ema", D(10)),
+        ("rsi", D(-10)),
     ]
 
 
@@ -425,8 +428,9 @@ def test_strategies_are_netted_and_remembered() -> None:
 )
 def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, bool]]) -> None:
     chosen = engine(sizing="fixed_quantity", quantity=D(20))
-    chosen.on_signal(signal("buy"), account())
-    events = chosen.rebalance(account(held=held), "schedule", 0)
+    view = account(held=held)
+    view.take(chosen.on_signal(signal("buy"), account()))
+    events = chosen.rebalance(view, "schedule", 0)
     assert brief(events) == expected
     assert all(e.reason == "schedule" for e in events if isinstance(e, TargetComputed))
     assert all(order.strategy == "ema" for order in orders(events))
@@ -437,7 +441,7 @@ def test_rebalancing_measures_what_moves() -> None:
     view = account().price(PERPETUAL, "100")
     view.instruments = FakeAccount(known=False).instruments
     for symbol in (BTC, PERPETUAL, "NO_PRICE_USDT"):
-        chosen.on_signal(signal("buy", symbol), view)
+        view.take(chosen.on_signal(signal("buy", symbol), view))
     for n in range(20):
         view.price(BTC, D(100 + n % 2)).price(PERPETUAL, D(100 + 4 * (n % 2)))
         chosen.rebalance(view, "schedule", 0)
@@ -455,6 +459,6 @@ def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
 def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
     chosen, view = engine(), account()
     work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
-    chosen.on_signal(signal("close"), view)
+    view.take(chosen.on_signal(signal("close"), view))
     view.fill("w-0", "100")
     assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(20), True)]

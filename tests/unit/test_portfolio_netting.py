@@ -9,28 +9,34 @@ from hypothesis import strategies as st
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
+from tradectl.domain.shares import StrategyTarget
 from tradectl.portfolio.netting import (
     Allocations,
-    TargetSignal,
     net_target,
+    parts_of_net,
     share_of,
-    target_signal_of,
+    target_of,
 )
 
 D = Decimal
 SHARES = st.decimals(0, 1, places=4)
-TARGETS = st.builds(
-    TargetSignal,
-    symbol=st.just("BTCUSDT"),
-    strategy=st.just("any"),
-    size=st.decimals(-1, 1, places=4),
-    confidence=SHARES,
-    allocation=SHARES,
-)
+Allocated = tuple[D, D, D]
+"""Size, confidence and allocation of one strategy."""
+TARGETS = st.tuples(st.decimals(-1, 1, places=4), SHARES, SHARES)
 
 
-def target(size: str, confidence: str = "1", allocation: str = "1") -> TargetSignal:
-    return TargetSignal("BTCUSDT", "any", D(size), D(confidence), D(allocation))
+def target(size: str, confidence: str = "1", allocation: str = "1") -> Allocated:
+    return D(size), D(confidence), D(allocation)
+
+
+def named(each: list[Allocated]) -> tuple[list[StrategyTarget], Allocations]:
+    """A strategy for each."""
+    targets = [StrategyTarget(f"s{n}", one[0], one[1]) for n, one in enumerate(each)]
+    return targets, Allocations({f"s{n}": one[2] for n, one in enumerate(each)})
+
+
+def net_of(each: list[Allocated]) -> D:
+    return net_target(*named(each))
 
 
 def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> StrategySignalEvent:
@@ -40,7 +46,7 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
 
 
 @pytest.mark.parametrize(
-    ("target_signals", "net"),
+    ("targets", "net"),
     [
         ([], "0"),
         ([target("1")], "1"),
@@ -60,33 +66,38 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
         ([target("1"), target("1"), target("0"), target("0")], "0.5"),
     ],
 )
-def test_targets_of_a_symbol_are_netted(target_signals: list[TargetSignal], net: str) -> None:
-    assert net_target(target_signals) == D(net)
+def test_targets_of_a_symbol_are_netted(targets: list[Allocated], net: str) -> None:
+    assert net_of(targets) == D(net)
+
+
+@given(st.lists(TARGETS, max_size=6))
+def test_each_strategy_has_its_part_of_the_net(targets: list[Allocated]) -> None:
+    parts = parts_of_net(*named(targets))
+    assert list(parts) == [f"s{n}" for n in range(len(targets))]
+    assert abs(sum(parts.values(), D(0)) - net_of(targets)) < D("1e-25")
+    for part, (size, confidence, allocation) in zip(parts.values(), targets, strict=True):
+        assert (part == 0) == (not (size and confidence and allocation))
+        assert part * size >= 0
 
 
 @given(st.lists(TARGETS, max_size=6))
 def test_a_net_target_is_never_larger_than_one_nor_than_what_is_allocated(
-    target_signals: list[TargetSignal],
+    targets: list[Allocated],
 ) -> None:
-    allocated = min(D(1), sum((w.allocation for w in target_signals), D(0)))
-    assert abs(net_target(target_signals)) <= allocated
+    allocated = min(D(1), sum((allocation for _, _, allocation in targets), D(0)))
+    assert abs(net_of(targets)) <= allocated
 
 
 @given(st.lists(TARGETS, max_size=6))
-def test_opposite_targets_give_the_opposite_net(target_signals: list[TargetSignal]) -> None:
-    opposite = [
-        TargetSignal(w.symbol, w.strategy, -w.size, w.confidence, w.allocation)
-        for w in target_signals
-    ]
-    assert net_target(opposite) == -net_target(target_signals)
+def test_opposite_targets_give_the_opposite_net(targets: list[Allocated]) -> None:
+    opposite = [(-size, confidence, allocation) for size, confidence, allocation in targets]
+    assert net_of(opposite) == -net_of(targets)
 
 
-@given(st.lists(TARGETS.filter(lambda w: w.confidence > 0 < w.allocation), min_size=1, max_size=6))
-def test_strategies_that_agree_lose_nothing_to_rounding(target_signals: list[TargetSignal]) -> None:
-    agreed = [
-        TargetSignal(w.symbol, w.strategy, D(1), w.confidence, w.allocation) for w in target_signals
-    ]
-    assert net_target(agreed) == min(D(1), sum((w.allocation for w in target_signals), D(0)))
+@given(st.lists(TARGETS.filter(lambda w: w[1] > 0 < w[2]), min_size=1, max_size=6))
+def test_strategies_that_agree_lose_nothing_to_rounding(targets: list[Allocated]) -> None:
+    agreed = [(D(1), confidence, allocation) for _, confidence, allocation in targets]
+    assert net_of(agreed) == min(D(1), sum((allocation for _, _, allocation in targets), D(0)))
 
 
 @pytest.mark.parametrize(
@@ -102,25 +113,29 @@ def test_strategies_that_agree_lose_nothing_to_rounding(target_signals: list[Tar
     ],
 )
 def test_an_action_is_read_in_any_case(action: Any, size: str) -> None:
-    assert target_signal_of(signal(action, strength=0.5), D(1)).size == D(size)
+    assert target_of(signal(action, strength=0.5), can_short=True).size == D(size)
+
+
+def test_on_spot_to_sell_is_to_want_nothing() -> None:
+    assert target_of(signal("sell"), can_short=False).size == 0
 
 
 @pytest.mark.parametrize("action", ["hold", "", "long", None, 1])
 def test_an_action_that_is_none_is_refused(action: Any) -> None:
     with pytest.raises(UsageError, match="is not one of buy, sell, close"):
-        target_signal_of(signal(action), D(1))
+        target_of(signal(action), can_short=True)
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, 0.25])
 def test_strength_is_taken_by_its_text(value: Any) -> None:
-    assert target_signal_of(signal(strength=value), D(1)).size == D(str(value))
+    assert target_of(signal(strength=value), can_short=True).size == D(str(value))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 1e300])
 @pytest.mark.parametrize("name", ["strength", "confidence"])
 def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
-        target_signal_of(signal(**{name: value}), D(1))
+        target_of(signal(**{name: value}), can_short=True)
 
 
 @pytest.mark.parametrize(

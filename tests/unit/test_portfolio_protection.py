@@ -46,6 +46,7 @@ class System:
         self.view = FakeAccount(cash="1000000").price(BTC, "100").price(PERPETUAL, "100")
 
     def take(self, events: list[Event]) -> System:
+        self.view.take(events)
         for event in events:
             if isinstance(event, OrderInitialized):
                 self.view.work(event.order)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import FakeAccount
 from tradectl.domain.errors import ConfigError
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.statistics import EwmVolatility
+from tradectl.portfolio.decisions import stays
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.sizing import DECAY, ENOUGH, InverseVolatility, sizer_for
 
@@ -20,8 +22,17 @@ D = Decimal
 def quantity(nets: dict[str, str], mark: str = "100", cash: str = "10000", **settings: Any) -> D:
     """What is held of the first symbol."""
     sizer = sizer_for(PortfolioSettings(**settings))
-    decimals = {symbol: D(target) for symbol, target in nets.items()}
-    return sizer.quantity(next(iter(nets)), decimals, D(mark), FakeAccount(cash))
+    symbol, net = next((symbol, D(net)) for symbol, net in nets.items())
+    return sizer.quantity(symbol, net, net, D(mark), wanting(*nets, cash=cash))
+
+
+def wanting(*symbols: str, cash: str = "10000") -> FakeAccount:
+    """An account in which a strategy wants to hold these."""
+    account = FakeAccount(cash)
+    for symbol in symbols:
+        targets = (StrategyTarget("s", D(1), D(1)),)
+        account.take([stays(symbol, D(0), D(0), "", targets)])
+    return account
 
 
 @pytest.mark.parametrize(
@@ -60,16 +71,32 @@ def test_a_weight_never_passes_its_cap(target: D, fraction: D) -> None:
     assert (held > 0) == (target > 0)
 
 
+@pytest.mark.parametrize(("fraction", "parts"), [("0.2", ["12", "-8"]), ("1.5", ["90", "-60"])])
+def test_a_strategys_part_is_sized_whatever_the_others_want(
+    fraction: str, parts: list[str]
+) -> None:
+    sizer, account = sizer_for(PortfolioSettings(fraction=D(fraction))), wanting("A")
+    sized = [sizer.quantity("A", part, D("0.2"), D(100), account) for part in (D("0.6"), D("-0.4"))]
+    assert sized == [D(part) for part in parts]
+
+
+def test_a_net_that_is_capped_cuts_each_part_alike() -> None:
+    sizer, account = sizer_for(PortfolioSettings(fraction=D(1))), wanting("A")
+    sized = [sizer.quantity("A", part, D("0.6"), D(100), account) for part in (D("0.4"), D("0.2"))]
+    assert sized == [D(20), D(10)]
+    assert sizer.largest(D(100), account) == 30
+
+
 def test_the_calmer_symbol_gets_more() -> None:
     sizer = InverseVolatility(D(1), D(1))
     for i in range(ENOUGH + 1):
         sizer.sample("calm", D(100 + i % 2))
         sizer.sample("wild", D(100 + 3 * (i % 2)))
-    nets = {"calm": D(1), "wild": D(-1)}
-    calm, wild = (sizer.weight(symbol, nets) for symbol in nets)
+    account = wanting("calm", "wild")
+    calm, wild = (sizer.weight(symbol, account) for symbol in ("calm", "wild"))
     ratio = log(1.03) / log(1.01)
-    assert float(calm / -wild) == pytest.approx(ratio, rel=1e-6)
-    assert calm - wild == pytest.approx(D(1), abs=D("1e-8"))
+    assert float(calm / wild) == pytest.approx(ratio, rel=1e-6)
+    assert calm + wild == pytest.approx(D(1), abs=D("1e-8"))
 
 
 def test_a_symbol_not_yet_measured_counts_as_average() -> None:
@@ -77,15 +104,15 @@ def test_a_symbol_not_yet_measured_counts_as_average() -> None:
     for i in range(ENOUGH + 1):
         sizer.sample("one", D(100 + i % 2))
         sizer.sample("other", D(100 + i % 2))
-    nets = {"one": D(1), "other": D(1), "new": D(1)}
-    assert sizer.weight("new", nets) == D("0.33333333")
+    assert sizer.weight("new", wanting("one", "other", "new")) == D("0.33333333")
+    assert sizer.weight("new", wanting("one", "other")) == D("0.33333333")
 
 
 def test_a_price_that_never_moves_does_not_divide_by_zero() -> None:
     sizer = InverseVolatility(D(1), D(1))
     for _ in range(ENOUGH + 1):
         sizer.sample("still", D(100))
-    assert sizer.weight("still", {"still": D(1)}) == 1
+    assert sizer.weight("still", wanting("still")) == 1
 
 
 def test_volatility_is_none_before_there_is_enough() -> None:

@@ -340,14 +340,13 @@ def test_a_restarted_system_trades_on_as_if_it_had_never_stopped() -> None:
     [past] = warm_up(RUN, ticks[cut - 40 : cut], ticks[cut].ts)
     assert orders_in(restarted.apply(past, at=ticks[cut].ts)) == []
     restarted.open()
-    known = [engine.portfolio.engine.target_signals() for engine in (whole, restarted)]
-    assert known[0] == known[1] != []
+    known = [system.books.targets(COIN) for system in (whole, restarted)]
+    assert known[0] == known[1] != {}
     expected, got = (orders_in(each.apply(*ticks[cut:])) for each in (whole, restarted))
     assert got == expected != []
 
 
-def test_an_old_signal_that_is_not_what_the_strategy_holds_is_not_acted_upon() -> None:
-    """It was flattened meanwhile, say: what the past wants is not bought back."""
+def test_signals_of_the_past_that_strategies_are_shown_are_not_acted_upon() -> None:
     settings = Settings(symbols=(COIN,), strategies=(ema_cross(),))
     account = Account.open(RUN, "USDT", Decimal(100_000))
     made = TradingSystem(settings, account, RUN, DataClock(), gateway=on_paper(settings))
@@ -355,5 +354,5 @@ def test_an_old_signal_that_is_not_what_the_strategy_holds_is_not_acted_upon() -
     [past] = warm_up(RUN, ticks[:40], ticks[40].ts)
     made.apply(past, at=ticks[40].ts)
     made.open()
-    assert made.portfolio.engine.target_signals() == []
+    assert made.books.targets(COIN) == {}
     assert orders_in(made.apply(*ticks[40:])) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -24,9 +22,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SymbolRestricted,
     TimerFired,
-    WarmUpReceived,
 )
-from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -37,12 +33,8 @@ ASKS = (OrderInitialized, CancelRequested)
 FLATTEN_TIMER = "flatten"
 
 
-Recalled = Callable[[], Mapping[tuple[str, str], StrategySignalEvent]]
-
-
 class PortfolioAdapter(Adapter):
-    """Binds a PortfolioEngine to the bus and the books; without one, the default sizing. `recalled` gives
-    the last signals, by strategy and symbol, of the past that strategies were shown."""
+    """Binds a PortfolioEngine to the bus and the books; without one, the default sizing."""
 
     name = "portfolio"
 
@@ -51,11 +43,8 @@ class PortfolioAdapter(Adapter):
         bus: EventBus,
         state: HasBooks,
         engine: PortfolioEngine | None = None,
-        *,
-        recalled: Recalled = dict,
     ) -> None:
         super().__init__(bus)
-        self._recalled = recalled
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
         self._awaited: set[str] = set()
@@ -72,7 +61,6 @@ class PortfolioAdapter(Adapter):
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
-        self.attach(WarmUpReceived, self._on_warm_up, Stage.PORTFOLIO)
         self._awaited = {position.symbol for position in self._state.books.positions()}
         if self._awaited:
             self.attach(MarketDataEvent, self._on_first_price, Stage.PORTFOLIO)
@@ -95,12 +83,6 @@ class PortfolioAdapter(Adapter):
 
     def _on_open(self, event: BarOpened, _record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books)
-
-    def _on_warm_up(self, _: WarmUpReceived, _record: Record) -> None:
-        books = self._state.books
-        for (strategy, symbol), signal in self._recalled().items():
-            own = books.holdings(symbol).get(strategy)
-            self.engine.recall(signal, own.quantity if own is not None else ZERO, books)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         flattening = self._state.books.trading_state is TradingState.FLATTENING

@@ -6,7 +6,7 @@ symbols at once for the smallest, of one alone for the largest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from msgspec import Struct
@@ -14,7 +14,8 @@ from msgspec import Struct
 from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE, ZERO
-from tradectl.portfolio.netting import TargetSignal, net_target
+from tradectl.domain.shares import StrategyTarget
+from tradectl.portfolio.netting import Allocations, net_target
 from tradectl.portfolio.sizing import sizer_for
 
 
@@ -29,12 +30,16 @@ class Size(Struct, frozen=True):
 
 
 class Funds(Struct, frozen=True):
-    """An account as a sizer sees it: so much equity."""
+    """An account as a sizer sees it: so much equity, for these symbols."""
 
     amount: Decimal
+    symbols: Collection[str]
 
     def equity(self) -> Decimal:
         return self.amount
+
+    def wanted(self) -> Collection[str]:
+        return self.symbols
 
 
 class Sizing:
@@ -92,18 +97,19 @@ class Sizing:
     def _quantity(
         self, symbol: str, targets: Mapping[str, Decimal], price: Decimal, equity: Decimal
     ) -> Decimal:
-        return abs(self._sizer.quantity(symbol, targets, price, Funds(equity)))
+        net = targets[symbol]
+        return abs(self._sizer.quantity(symbol, net, net, price, Funds(equity, targets.keys())))
 
 
 def full_targets(settings: Settings) -> dict[str, Decimal]:
     """The net target of each traded symbol when every strategy asks for all that it may; those of zero
     left out."""
-    signals: dict[str, list[TargetSignal]] = {}
+    allocations = Allocations({s.name: s.allocation for s in settings.strategies})
+    wanted: dict[str, list[StrategyTarget]] = {}
     for strategy in settings.strategies:
         for symbol in strategy.reach(settings.symbols):
-            signal = TargetSignal(symbol, strategy.name, ONE, allocation=strategy.allocation)
-            signals.setdefault(symbol, []).append(signal)
-    nets = {symbol: net_target(of_symbol) for symbol, of_symbol in signals.items()}
+            wanted.setdefault(symbol, []).append(StrategyTarget(strategy.name, ONE, ONE))
+    nets = {symbol: net_target(targets, allocations) for symbol, targets in wanted.items()}
     return {symbol: net for symbol, net in nets.items() if net != ZERO}
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import IllegalTransition
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.shares import Share
+from tradectl.domain.shares import Share, part_of
 
 
 class OrderType(StrEnum):
@@ -293,6 +293,16 @@ class Order(Struct, omit_defaults=True):
     def coming(self) -> Decimal:
         """What it may still add to the position, signed."""
         return self.spec.side.signed(self.remaining)
+
+    def coming_for(self, lot: Decimal) -> dict[str, Decimal]:
+        """What it may still add, signed, for each strategy that wanted it; nothing where it is for all.
+        `lot` is the quantity step."""
+        spec = self.spec
+        if not spec.shares:
+            return {} if spec.is_for_all else {spec.strategy: self.coming}
+        wishes = {share.strategy: share.quantity for share in spec.shares}
+        had = part_of(wishes, spec.side.signed(self.filled), lot)
+        return {name: wish - had[name] for name, wish in wishes.items()}
 
     @property
     def is_working(self) -> bool:

@@ -62,6 +62,13 @@ class Position(Struct, frozen=True, omit_defaults=True):
         return Position(self.symbol, new, self.cost - released, realized, fees)
 
 
+def nearer_zero(target: Decimal, position: Decimal) -> Decimal:
+    """The part of the way from `position` to `target` that only reduces the position."""
+    if position > 0:
+        return min(max(target, ZERO), position)
+    return max(min(target, ZERO), position)
+
+
 def coming(working: Iterable[Order]) -> Decimal:
     """Signed quantity that the orders may still trade, taken together."""
     return sum((order.coming for order in working), ZERO)

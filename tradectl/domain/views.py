@@ -11,6 +11,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 
 
@@ -71,6 +72,23 @@ class AccountView(Protocol):
 
     def positions(self) -> Collection[Position]:
         """Those that are not flat."""
+        ...
+
+    def holdings(self, symbol: str) -> Mapping[str, Position]:
+        """The strategies' virtual positions in the symbol, by configuration; they add up to the
+        account's."""
+        ...
+
+    def targets(self, symbol: str) -> Mapping[str, StrategyTarget]:
+        """What strategies want of the symbol."""
+        ...
+
+    def targeted(self) -> Collection[str]:
+        """The symbols that strategies have spoken of."""
+        ...
+
+    def wanted(self) -> Collection[str]:
+        """The symbols that a strategy wants to hold something of."""
         ...
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:

@@ -6,12 +6,18 @@ decision says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import CancelRequested, OrderInitialized, TargetComputed
+from tradectl.domain.events import (
+    CancelRequested,
+    OrderInitialized,
+    StrategiesCrossed,
+    TargetComputed,
+)
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta
@@ -20,7 +26,12 @@ NAME = "portfolio"
 
 
 def moves(
-    symbol: str, target: Decimal, current: Decimal, change: Decimal, reason: str
+    symbol: str,
+    target: Decimal,
+    current: Decimal,
+    change: Decimal,
+    reason: str,
+    strategies: tuple[StrategyTarget, ...] = (),
 ) -> TargetComputed:
     return TargetComputed(
         source_component=NAME,
@@ -29,11 +40,31 @@ def moves(
         current=current,
         change=change,
         reason=reason,
+        strategies=strategies,
     )
 
 
-def stays(symbol: str, target: Decimal, current: Decimal, reason: str) -> TargetComputed:
-    return moves(symbol, target, current, ZERO, reason)
+def stays(
+    symbol: str,
+    target: Decimal,
+    current: Decimal,
+    reason: str,
+    strategies: tuple[StrategyTarget, ...] = (),
+) -> TargetComputed:
+    return moves(symbol, target, current, ZERO, reason, strategies)
+
+
+def cross(
+    symbol: str, price: Decimal, shares: Mapping[str, Decimal], reason: str
+) -> StrategiesCrossed:
+    """Strategies trade with each other, as far as nobody else is needed for it."""
+    return StrategiesCrossed(
+        source_component=NAME,
+        symbol=symbol,
+        price=price,
+        shares=tuple(Share(name, quantity) for name, quantity in shares.items()),
+        reason=reason,
+    )
 
 
 def orders(order: OrderSpec, reason: str) -> OrderInitialized:
@@ -62,14 +93,14 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
     below the exchange's minimum cannot be sent.
     """
     size = abs(change.quantity)
-    if repeated and size <= settings.drift * abs(change.aim):
+    if repeated and change.is_within(settings.drift):
         return f"within the drift of {plain(settings.drift * 100)}% of the target"
     notional, smallest = size * change.mark, change.instrument.min_notional
     if notional < smallest:
-        what = "dust: " if change.closes else ""
+        what = "dust: " if change.exits else ""
         return f"{what}below the exchange's minimum of {plain(smallest)} {change.instrument.quote}"
     smallest = settings.min_trade_notional
-    if notional < smallest and not change.closes:
+    if notional < smallest and not change.exits:
         return f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
     return ""
 

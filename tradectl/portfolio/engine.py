@@ -1,49 +1,52 @@
 """The portfolio: from the signals of strategies to orders.
 
-    signals of a symbol  -> netted      the latest of each strategy, weighed by its allocation
-    net target signal    -> sized       a target position
-    target               -> compared    less the position, less what working orders will bring
+    signal               -> sized       each strategy's target, a virtual position of its own
+    targets of a symbol  -> netted      one position for all
+    net target           -> compared    less the position, less what working orders will bring
     what is left         -> ordered     unless it is not worth an order
+    what cancels out     -> crossed     strategies trade with each other, at the mark
 
 Every signal is answered by a `TargetComputed` that says where the portfolio wants to be and, when
 nothing is done about it, why.
 
-The engine keeps the latest signals and their net, which symbols wait for a cancel before the next order
-is placed, and which were stopped out. It never trades a symbol that no strategy has spoken of since it
-was made: a position found at a restart, or one made by hand, is not its own to close.
+Targets and virtual positions are kept in the books. The engine remembers which symbols wait before the
+next order is placed and for whom, which were stopped out, and within a step the signals that others
+follow. It never trades what no strategy asked for: a position of nobody, or of a strategy that is not
+configured any more, is not its own to close.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side
-from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import cancels, idle, moves, obstacle, orders, stays
+from tradectl.portfolio.decisions import cancels, cross, idle, moves, obstacle, orders, stays
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
-from tradectl.portfolio.netting import Allocations, TargetSignal, net_target, target_signal_of
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.position_delta import (
-    CANCELLABLE,
-    PositionDelta,
-    nearer_zero,
-    remaining_change,
-)
+from tradectl.portfolio.position_delta import CANCELLABLE, PositionDelta
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
+from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.sizing import sizer_for
+from tradectl.portfolio.strategy_targets import StrategyTargets, all_out, same_word
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
 RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
+
+Waiting = tuple[str, Collection[str]]
+"""Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
+_NOBODY: Mapping[str, StrategyTarget] = {}
 
 
 class PortfolioEngine:
@@ -61,15 +64,14 @@ class PortfolioEngine:
         sized_at_open: bool = False,
     ) -> None:
         self.sized_at_open = sized_at_open
-        self._at_open: dict[str, tuple[str, str]] = {}
+        self._at_open: dict[str, Waiting] = {}
         self._settings = settings
-        self._allocations = Allocations(allocations)
         self._new_order_id = new_order_id
         self._sizer = sizer_for(settings)
-        self._signals: dict[str, dict[str, TargetSignal]] = {}
-        self._net: dict[str, Decimal] = {}
-        self._waiting: dict[str, tuple[str, str]] = {}
-        self._turning: dict[str, tuple[str, str]] = {}
+        self._targets = StrategyTargets(self._sizer, allocations)
+        self._heard: dict[str, dict[str, StrategyTarget]] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._turning: dict[str, Waiting] = {}
         self._protection = Protection(settings.stop_loss_pct, new_order_id)
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct)
@@ -82,47 +84,36 @@ class PortfolioEngine:
         return bool(settings.replace_bps or waits) or self._protection.is_active
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
-        """A `TargetComputed`, then the cancels and the order that follow from it, if any."""
-        symbol = signal.symbol
+        """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
+        symbol at one moment are netted: the last of them is acted upon with all."""
+        symbol, events = signal.symbol, list[Event]()
+        heard = self._heard.pop(symbol, {})
         try:
-            instrument = view.instrument(symbol)
-            target_signal = target_signal_of(signal, self._allocations.of(signal.strategy))
+            asked = self._targets.asked(signal, view.instrument(symbol))
+            heard[asked.strategy] = asked
         except UsageError as error:
             held = view.position(symbol).quantity
-            return [stays(symbol, held, held, f"refused: {error}")]
-        before = self._net.get(symbol)
-        self._take(target_signal)
+            events.append(stays(symbol, held, held, f"refused: {error}"))
+            if not heard:
+                return events
+        if signal.followed:
+            self._heard[symbol] = heard
+            held = view.position(symbol).quantity
+            return events or [stays(symbol, held, held, "netted with the signal that follows")]
         # a strategy may repeat itself with every bar: only a change of mind is worth a small trade
-        repeated = before == self._net.get(symbol)
-        return self._steer(instrument, view, signal.reason or "signal", signal.strategy, repeated)
-
-    def recall(self, signal: StrategySignalEvent, held: Decimal, view: AccountView) -> None:
-        """A signal of an earlier run, of a strategy that holds `held` of the symbol. It is taken for the
-        strategy's present one, without any order, where it is what the strategy has; else it is as if
-        the strategy had not spoken yet: nothing is bought on an old word."""
-        symbol = signal.symbol
-        try:
-            instrument = view.instrument(symbol)
-            target_signal = target_signal_of(signal, self._allocations.of(signal.strategy))
-        except UsageError:
-            return
-        size = target_signal.size
-        wanted = ZERO if size < 0 and not instrument.can_short else size
-        if wanted.compare(ZERO) == held.compare(ZERO):
-            self._take(target_signal)
-        else:
-            self._forget(symbol, signal.strategy)
+        known = view.targets(symbol)
+        repeated = all(same_word(new, known.get(name)) for name, new in heard.items())
+        reason = signal.reason or "signal"
+        return events + self._steer(symbol, view, reason, repeated, said=heard)
 
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
         events: list[Event] = []
-        for symbol, of_symbol in self._signals.items():
-            strategy = next(iter(of_symbol)) if len(of_symbol) == 1 else ""
-            answer = self._replace_outdated(view.instrument(symbol), view, strategy)
-            answer = answer or self._steer(
-                view.instrument(symbol), view, reason, strategy, repeated=True
-            )
+        for symbol in view.targeted():
+            answer = self._replace_outdated(view.instrument(symbol), view)
+            everyone = view.targets(symbol)
+            answer = answer or self._steer(symbol, view, reason, repeated=True, afresh=everyone)
             if len(answer) > 1:
                 events += answer
         return events + self.protect(view, at)
@@ -139,17 +130,17 @@ class PortfolioEngine:
         """A candle opens: what was decided as the last one closed is ordered now."""
         if symbol not in self._at_open:
             return []
-        reason, strategy = self._at_open.pop(symbol)
-        return self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+        reason, names = self._at_open.pop(symbol)
+        return self._steer(symbol, view, reason, repeated=False, afresh=names)
 
     def on_execution(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to, unless the answer to what goes on now has to come first."""
         events: list[Event] = []
-        self._protection.on_execution(symbol, order_id, view, self._net.get(symbol, ZERO))
+        self._protection.on_execution(symbol, order_id, view, self._targets.net(symbol, view))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
-            reason, strategy = self._waiting.pop(symbol)
-            events = self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+            reason, names = self._waiting.pop(symbol)
+            events = self._steer(symbol, view, reason, repeated=False, afresh=names)
         if symbol in self._turning and not self._closing(symbol, view):
             events = self._turn_over(symbol, view)
         if len(events) > 1:
@@ -157,139 +148,130 @@ class PortfolioEngine:
         return events + self._protection.protect(symbol, view, at)
 
     def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
-        """Risk denied an order whole. Where it was to reduce the position and to go beyond, the part that
-        reduces is asked for by itself: an exit is not held back by what stands against an entry. A stop
-        that had made room for an exit comes back."""
-        held = view.position(order.symbol).quantity
+        """Risk denied an order whole. Where it was to reduce the position and to go beyond, or was the
+        exit of one strategy netted with another's entry, the part that reduces is asked for by itself:
+        an exit is not held back by what stands against an entry. A stop that had made room for an exit
+        comes back. Nothing crosses."""
+        symbol, held = order.symbol, view.position(order.symbol).quantity
         if order.reduce_only:
-            self._turning.pop(order.symbol, None)
-            return self._protection.protect(order.symbol, view, at)
-        if not held or (held > 0) == (order.side is BUY):
+            self._turning.pop(symbol, None)
+            return self._protection.protect(symbol, view, at)
+        if not held or ((held > 0) == (order.side is BUY) and not order.shares):
             return []
-        answer = self._steer(
-            view.instrument(order.symbol),
-            view,
-            f"the part that reduces passes: {reason}",
-            order.strategy,
-            repeated=False,
-            only_reduce=True,
-        )
+        why = f"the part that reduces passes: {reason}"
+        answer = self._steer(symbol, view, why, repeated=False, only_reduce=True, crosses=False)
         return answer if len(answer) > 1 else []
 
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The symbol is free again: its stop is seen to, and then its target."""
         events = self._protection.protect(symbol, view, at)
-        of_symbol = self._signals.get(symbol)
-        if not of_symbol:
+        if not view.targets(symbol):
             return events
-        strategy = next(iter(of_symbol)) if len(of_symbol) == 1 else ""
-        instrument = view.instrument(symbol)
-        answer = self._steer(instrument, view, "no longer restricted", strategy, repeated=True)
+        answer = self._steer(symbol, view, "no longer restricted", repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
-        self._signals.clear()
-        self._net.clear()
-        for by_symbol in (self._waiting, self._at_open, self._turning):
+        for by_symbol in (self._heard, self._waiting, self._at_open, self._turning):
             by_symbol.clear()
+        out = [
+            stays(symbol, ZERO, view.position(symbol).quantity, reason, all_out(symbol, view))
+            for symbol in view.wanted()
+        ]
         working = cancellable(view.working_orders())
         closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
-        return [*cancels(working, reason), *closing]
-
-    def target_signals(self) -> list[TargetSignal]:
-        """The latest signal of every strategy and symbol, oldest symbol first."""
-        return [signal for of_symbol in self._signals.values() for signal in of_symbol.values()]
-
-    def _forget(self, symbol: str, strategy: str) -> None:
-        of_symbol = self._signals.get(symbol, {})
-        if of_symbol.pop(strategy, None) is not None:
-            self._set_net(symbol, of_symbol)
-        if not of_symbol:
-            self._signals.pop(symbol, None)
-
-    def _take(self, signal: TargetSignal) -> None:
-        of_symbol = self._signals.setdefault(signal.symbol, {})
-        of_symbol[signal.strategy] = signal
-        self._set_net(signal.symbol, of_symbol)
-
-    def _set_net(self, symbol: str, of_symbol: Mapping[str, TargetSignal]) -> None:
-        net = net_target(of_symbol.values())
-        self._protection.on_target(symbol, net)
-        if net:
-            self._net[symbol] = net
-        else:
-            self._net.pop(symbol, None)
+        return [*out, *cancels(working, reason), *closing]
 
     def _steer(
         self,
-        instrument: Instrument,
+        symbol: str,
         view: AccountView,
         reason: str,
-        strategy: str,
         repeated: bool,
+        *,
+        said: Mapping[str, StrategyTarget] = _NOBODY,
+        afresh: Collection[str] = (),
         only_reduce: bool = False,
+        crosses: bool = True,
     ) -> list[Event]:
-        symbol = instrument.symbol
-        position = view.position(symbol).quantity
-        mark = view.mark(symbol)
+        """Toward the targets: those in the books, some of them sized `afresh`, and what is `said` now.
+        Nothing is kept of what is `repeated` unless something is done about it."""
+        instrument = view.instrument(symbol)
+        position, mark = view.position(symbol).quantity, view.mark(symbol)
         if mark is None or mark <= 0:
-            return [stays(symbol, position, position, "no price yet")]
-        target = self._target(instrument, mark, view)
-        if view.trading_state in (FLATTENING, HALTED):
-            return [stays(symbol, target, position, "halted")]
-        if self._protection.is_stopped_out(symbol) and instrument.is_dust(abs(position), mark):
-            return [stays(symbol, target, position, "stopped out: another signal enters again")]
-        if symbol in self._waiting:
-            if self._in_the_way(symbol, view):
-                return [stays(symbol, target, position, "waiting for a cancel")]
-            del self._waiting[symbol]
-        if symbol in self._turning:
-            return [stays(symbol, target, position, "the position is closed first")]
+            unsized = self._targets.unsized(symbol, view, said.values())
+            return [stays(symbol, position, position, "no price yet", unsized)]
+        wanted = self._targets.resized(instrument, mark, view, said, afresh)
+        if said:
+            self._protection.on_target(symbol, wanted.net)
         only_reduce = only_reduce or view.trading_state.only_reduces
-        change = _change_to_target(instrument, mark, position, target, view, only_reduce)
-        reason_against = (
-            obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
-        )
-        if reason_against:
+        change = change_to(instrument, mark, wanted.targets, view, only_reduce)
+        target, new = change.target, () if repeated else wanted.changed
+        why = self._why_not_now(instrument, view)
+        if why:
+            return [stays(symbol, target, position, why, new)]
+        why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
+        if why:
+            crossed = self._cross(change, repeated) if crosses else []
+            new = wanted.changed if crossed else new
             return [
-                stays(symbol, target, position, reason_against),
-                *cancels(change.misdirected, reason_against),
+                stays(symbol, target, position, why, new),
+                *cancels(change.misdirected, why),
+                *crossed,
             ]
+        waiting = reason, said or afresh
         if self.sized_at_open and view.awaits_open(symbol):
-            self._at_open[symbol] = (reason, strategy)
+            self._at_open[symbol] = waiting
+            why = f"{reason} (as the next candle opens)"
             return [
-                stays(symbol, target, position, f"{reason} (as the next candle opens)"),
+                stays(symbol, target, position, why, new),
                 *cancels(change.misdirected, reason),
             ]
         working = view.working_orders(symbol)
         bound = [] if change.adds or instrument.can_short else stops_of(working)
         if bound:  # on spot the stop binds the coins that are to be sold
-            self._waiting[symbol] = (reason, strategy)
+            self._waiting[symbol] = waiting
             why = "its stop is cancelled first"
             return [
-                stays(symbol, target, position, why),
+                stays(symbol, target, position, why, wanted.changed),
                 *self._protection.make_room(bound, reason),
             ]
         if change.turns and self._settings.turn == "two_orders":
-            self._turning[symbol] = (reason, strategy)
+            self._turning[symbol] = waiting
             change = change.closing_part()
         return [
-            moves(symbol, target, position, change.quantity, reason),
+            moves(symbol, target, position, change.quantity, reason, wanted.changed),
             *cancels(change.misdirected, reason),
-            orders(self._order(change, strategy), reason),
+            orders(self._order(change, wanted.targets), reason),
         ]
 
-    def _target(self, instrument: Instrument, mark: Decimal, view: AccountView) -> Decimal:
-        net = self._net.get(instrument.symbol)
-        if net is None or (net < 0 and not instrument.can_short):
-            return ZERO
-        quantity = self._sizer.quantity(instrument.symbol, self._net, mark, view)
-        return instrument.floor_quantity(quantity)
+    def _why_not_now(self, instrument: Instrument, view: AccountView) -> str:
+        """Why nothing is done about the symbol, whatever its target is."""
+        symbol = instrument.symbol
+        if view.trading_state in (FLATTENING, HALTED):
+            return "halted"
+        held = abs(view.position(symbol).quantity)
+        if self._protection.is_stopped_out(symbol) and instrument.is_dust(held, view.mark(symbol)):
+            return "stopped out: another signal enters again"
+        if symbol in self._waiting:
+            if self._in_the_way(symbol, view):
+                return "waiting for a cancel"
+            del self._waiting[symbol]
+        return "the position is closed first" if symbol in self._turning else ""
 
-    def _replace_outdated(
-        self, instrument: Instrument, view: AccountView, strategy: str
-    ) -> list[Event]:
+    def _cross(self, change: PositionDelta, repeated: bool) -> list[Event]:
+        """What strategies can trade with each other where no order is made."""
+        if not isinstance(change, SharedDelta):
+            return []
+        if repeated and change.is_within(self._settings.drift):
+            return []
+        shares = change.crossed()
+        if not shares:
+            return []
+        symbol = change.instrument.symbol
+        return [cross(symbol, change.mark, shares, "strategies that want the opposite")]
+
+    def _replace_outdated(self, instrument: Instrument, view: AccountView) -> list[Event]:
         """Cancel the resting entries whose price has been left behind: they are placed anew once that
         is confirmed, so that there are never two."""
         symbol, far = instrument.symbol, self._settings.replace_bps
@@ -307,15 +289,15 @@ class PortfolioEngine:
         if not outdated:
             return []
         reason = "the price has left its order behind"
-        self._waiting[symbol] = (reason, strategy)
+        self._waiting[symbol] = reason, view.targets(symbol)
         return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
 
     def _turn_over(self, symbol: str, view: AccountView) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""
-        reason, strategy = self._turning.pop(symbol)
+        reason, names = self._turning.pop(symbol)
         if view.position(symbol).quantity:
             return []
-        return self._steer(view.instrument(symbol), view, reason, strategy, repeated=False)
+        return self._steer(symbol, view, reason, repeated=False, afresh=names)
 
     def _closing(self, symbol: str, view: AccountView) -> bool:
         working = view.working_orders(symbol)
@@ -330,11 +312,15 @@ class PortfolioEngine:
         away = self._settings.limit_offset_bps * BPS
         return instrument.round_price(mark * (ONE - away if buys else ONE + away))
 
-    def _order(self, change: PositionDelta, strategy: str) -> OrderSpec:
+    def _order(self, change: PositionDelta, targets: Mapping[str, StrategyTarget]) -> OrderSpec:
         buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
         price = None
         if adds and self._settings.order_type == "limit":
             price = self._limit_price(change.instrument, change.mark, buys)
+        shares = (
+            change.ordered() if isinstance(change, SharedDelta) else dict.fromkeys(targets, ZERO)
+        )
+        alone = len(shares) == 1
         return OrderSpec(
             order_id=self._new_order_id(),
             symbol=change.instrument.symbol,
@@ -343,34 +329,12 @@ class PortfolioEngine:
             type=MARKET if price is None else LIMIT,
             price=price,
             reduce_only=not adds and size <= abs(change.position),
-            strategy=strategy,
+            strategy=next(iter(shares)) if alone else "",
+            shares=() if alone else tuple(Share(*share) for share in shares.items()),
         )
 
     def _sample(self, view: AccountView) -> None:
-        for symbol in self._signals:
+        for symbol in view.targeted():
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
-
-
-def _change_to_target(
-    instrument: Instrument,
-    mark: Decimal,
-    position: Decimal,
-    target: Decimal,
-    view: AccountView,
-    only_reduce: bool,
-) -> PositionDelta:
-    aim = nearer_zero(target, position) if only_reduce else target
-    quantity, misdirected = aim - position, _NONE
-    working = view.working_orders(instrument.symbol)
-    if working:
-        may_add = bool(aim) and not only_reduce
-        quantity, misdirected = remaining_change(
-            working, aim, position, may_add, instrument.can_short
-        )
-    quantity = instrument.floor_quantity(quantity)
-    return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
-
-
-_NONE: list[Order] = []

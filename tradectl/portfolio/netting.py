@@ -1,48 +1,33 @@
 """Several strategies, one position.
 
-Each strategy has one signal per symbol, its latest. The target signals of a symbol are netted before
-anything is traded, so that two strategies that disagree do not pay fees to trade with each other.
-
 An allocation is the share of the portfolio that a strategy may use. Confidence moves that share
-between the strategies that have a signal in the symbol: it is a weight against the others and means
-nothing alone. With equal confidence the net signal is just the sum of allocation x size.
+between the strategies that have a target in the symbol: it is a weight against the others and means
+nothing alone. With equal confidence the net target is just the sum of allocation x size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
-
-from msgspec import Struct
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, ZERO, number
+from tradectl.domain.shares import StrategyTarget
 
 BUY, SELL = SignalAction.BUY, SignalAction.SELL
 
 
-class TargetSignal(Struct, frozen=True, omit_defaults=True):
-    """What one strategy wants of one symbol. `size` is its signed strength, -1 (short) to 1 (long);
-    `confidence` and `allocation` are 0 to 1."""
-
-    symbol: str
-    strategy: str
-    size: Decimal
-    confidence: Decimal = ONE
-    allocation: Decimal = ONE
-
-
-def target_signal_of(signal: StrategySignalEvent, allocation: Decimal) -> TargetSignal:
-    """The signal that `signal` spells. Raises UsageError when it spells none.
+def target_of(signal: StrategySignalEvent, can_short: bool) -> StrategyTarget:
+    """The target that `signal` spells, not yet sized. Raises UsageError when it spells none.
 
     Signals are also built by hand: an action may be a plain string in any case.
     """
     action = action_of(signal.action)
     strength = share_of("strength", signal.strength)
     confidence = share_of("confidence", signal.confidence)
-    size = strength if action is BUY else -strength if action is SELL else ZERO
-    return TargetSignal(signal.symbol, signal.strategy, size, confidence, allocation)
+    size = strength if action is BUY else -strength if action is SELL and can_short else ZERO
+    return StrategyTarget(signal.strategy, size, confidence)
 
 
 def action_of(value: object) -> SignalAction:
@@ -67,23 +52,41 @@ def share_of(name: str, value: object) -> Decimal:
     return share
 
 
-def net_target(signals: Iterable[TargetSignal]) -> Decimal:
-    """The target signals of one symbol as one, in -1..1:
+def parts_of_net(
+    targets: Collection[StrategyTarget], allocations: Allocations
+) -> dict[str, Decimal]:
+    """What each strategy contributes to the net target of a symbol:
 
-        A x sum(a c s) / sum(a c),   A = min(1, sum(a))
+        A x a c s / sum(a c),   A = min(1, sum(a))
 
     with allocation a, confidence c and size s of each: the total allocation, shared out by a c.
     """
-    total = weight = pull = ZERO
-    for signal in signals:
-        share = signal.allocation * signal.confidence
-        total += signal.allocation
-        weight += share
-        pull += share * signal.size
+    total, weight, shares = _weighed(targets, allocations)
+    if not weight:
+        return {target.strategy: ZERO for target in targets}
+    return {
+        target.strategy: total * (share * target.size / weight)
+        for target, share in zip(targets, shares, strict=True)
+    }
+
+
+def net_target(targets: Collection[StrategyTarget], allocations: Allocations) -> Decimal:
+    """The targets of one symbol as one, in -1..1: the sum of the parts."""
+    total, weight, shares = _weighed(targets, allocations)
     if not weight:
         return ZERO
-    # the quotient first: when all agree it is exactly their size, and no lot is lost to rounding
-    return (total if total < ONE else ONE) * (pull / weight)
+    pull = sum((share * target.size for target, share in zip(targets, shares, strict=True)), ZERO)
+    # the quotient first: when all agree it is exactly their size
+    return total * (pull / weight)
+
+
+def _weighed(
+    targets: Collection[StrategyTarget], allocations: Allocations
+) -> tuple[Decimal, Decimal, list[Decimal]]:
+    """The total allocation, at most 1; the sum of the weights; the weights."""
+    given = [allocations.of(target.strategy) for target in targets]
+    shares = [share * target.confidence for share, target in zip(given, targets, strict=True)]
+    return min(ONE, sum(given, ZERO)), sum(shares, ZERO), shares
 
 
 class Allocations:
@@ -96,6 +99,9 @@ class Allocations:
                     f"allocation of {strategy!r}: expected a Decimal from 0 to 1, got {share!r}"
                 )
         self._shares = dict(shares)
+
+    def __contains__(self, strategy: str) -> bool:
+        return not self._shares or strategy in self._shares
 
     def of(self, strategy: str) -> Decimal:
         """Raises UsageError for a strategy that was left out."""

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderStatus, OrderType
-from tradectl.domain.positions import closable, coming
+from tradectl.domain.positions import closable, coming, nearer_zero
+from tradectl.domain.views import AccountView
 
 BUY = Side.BUY
 CANCELLABLE = (
@@ -61,12 +62,35 @@ class PositionDelta(Struct, frozen=True):
         quantity = self.instrument.floor_quantity(-self.position)
         return replace(self, aim=ZERO, quantity=quantity)
 
+    @property
+    def exits(self) -> bool:
+        """It is worth any cost."""
+        return self.closes
 
-def nearer_zero(target: Decimal, position: Decimal) -> Decimal:
-    """The part of the way from `position` to `target` that only reduces the position."""
-    if position > 0:
-        return min(max(target, ZERO), position)
-    return max(min(target, ZERO), position)
+    def is_within(self, drift: Decimal) -> bool:
+        """It is no more than `drift`, a share, of the aim."""
+        return abs(self.quantity) <= drift * abs(self.aim)
+
+
+def delta_to(
+    instrument: Instrument,
+    mark: Decimal,
+    target: Decimal,
+    view: AccountView,
+    only_reduce: bool,
+) -> PositionDelta:
+    """The way from the position to the `target`; with `only_reduce`, as far as it reduces."""
+    position = view.position(instrument.symbol).quantity
+    aim = nearer_zero(target, position) if only_reduce else target
+    quantity, misdirected = aim - position, _NONE
+    working = view.working_orders(instrument.symbol)
+    if working:
+        may_add = bool(aim) and not only_reduce
+        quantity, misdirected = remaining_change(
+            working, aim, position, may_add, instrument.can_short
+        )
+    quantity = instrument.floor_quantity(quantity)
+    return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
 
 
 def remaining_change(
@@ -74,32 +98,32 @@ def remaining_change(
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
     `may_add`, the quantity only reduces the position."""
-    expected = [order for order in orders if _counts(order)]
+    expected = [order for order in orders if counts(order)]
     change = aim - position - coming(expected)
-    misdirected = [order for order in expected if _rests(order) and _is_buy(order) != (change > 0)]
+    misdirected = [order for order in expected if rests(order) and _is_buy(order) != (change > 0)]
     if change and misdirected:
         expected = [order for order in expected if order not in misdirected]
         change = aim - position - coming(expected)
     else:
         misdirected = []
     if not may_add or (change < 0 and not can_short):
-        change = _only_closing(change, position, expected)
+        change = only_closing(change, position, expected)
     return change, misdirected
 
 
 def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:
     """The reduce-only market orders of `side` on their way."""
-    return [order for order in orders if _counts(order) and _closes(order, side)]
+    return [order for order in orders if counts(order) and _closes(order, side)]
 
 
-def _only_closing(change: Decimal, position: Decimal, expected: Iterable[Order]) -> Decimal:
+def only_closing(change: Decimal, position: Decimal, expected: Iterable[Order]) -> Decimal:
     """`change` cut to the part of the position that is not yet on its way out: what an order in
     flight may still bring can only be closed once it is here."""
     side = side_of(change)
     return side.signed(min(abs(change), closable(position, side, expected)))
 
 
-def _counts(order: Order) -> bool:
+def counts(order: Order) -> bool:
     return order.status is not OrderStatus.PENDING_CANCEL and not order.spec.is_protective
 
 
@@ -108,9 +132,12 @@ def _closes(order: Order, side: Side) -> bool:
     return spec.reduce_only and spec.side is side and spec.type is OrderType.MARKET
 
 
-def _rests(order: Order) -> bool:
+def rests(order: Order) -> bool:
     return order.spec.type is not OrderType.MARKET and order.status in CANCELLABLE
 
 
 def _is_buy(order: Order) -> bool:
     return order.spec.side is BUY
+
+
+_NONE: list[Order] = []

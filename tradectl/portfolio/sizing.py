@@ -1,13 +1,13 @@
-"""From a net target signal to a quantity.
+"""From a net target to quantities.
 
-Four ways, each a few lines. A net of 1 is a full position, of -0.5 half a short one; a sizer is only
-asked about symbols whose net is not zero, since being out needs no arithmetic.
+Four ways, each a few lines. A net of 1 is a full position, of -0.5 half a short one; each strategy has a
+part of it. What is sized is always one part.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Protocol
 
@@ -30,81 +30,88 @@ class HasEquity(Protocol):
 
     def equity(self) -> Decimal: ...
 
+    def wanted(self) -> Collection[str]:
+        """The symbols that a strategy wants to hold something of."""
+        ...
+
 
 class Sizer(ABC):
     @abstractmethod
     def quantity(
-        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, part: Decimal, net: Decimal, mark: Decimal, account: HasEquity
     ) -> Decimal:
-        """The signed quantity to hold of `symbol`, not yet rounded to its lot.
+        """The signed quantity that a strategy's `part` of the symbol's `net` target makes, not yet
+        rounded to its lot; `mark` is above zero."""
 
-        `nets` are the net target signals of all symbols, those of zero left out; `mark` is above zero.
-        """
+    def largest(self, mark: Decimal, account: HasEquity) -> Decimal | None:
+        """The largest position of all strategies together; None where there is no limit."""
+        return None
 
     def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
         """A mark at a regular moment, for sizers that measure."""
 
 
 class FixedQuantity(Sizer):
-    """quantity x net, whatever the equity."""
+    """quantity x part, whatever the equity."""
 
     def __init__(self, quantity: Decimal) -> None:
         self._quantity = quantity
 
     def quantity(
-        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, part: Decimal, net: Decimal, mark: Decimal, account: HasEquity
     ) -> Decimal:
-        return self._quantity * nets[symbol]
+        return self._quantity * part
 
 
 class WeightSizer(Sizer):
-    """equity x weight / mark, the weight held within +-max_weight."""
+    """equity x weight x part / mark, the weight of the whole net held within +-max_weight."""
 
     def __init__(self, max_weight: Decimal) -> None:
         self._max_weight = max_weight
 
     @abstractmethod
-    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
-        """Signed share of equity."""
+    def weight(self, symbol: str, account: HasEquity) -> Decimal:
+        """The share of equity of a full position."""
 
     def quantity(
-        self, symbol: str, nets: Mapping[str, Decimal], mark: Decimal, account: HasEquity
+        self, symbol: str, part: Decimal, net: Decimal, mark: Decimal, account: HasEquity
     ) -> Decimal:
         equity = account.equity()
-        if equity <= 0:
+        if equity <= 0 or not part:
             return ZERO
-        weight, cap = self.weight(symbol, nets), self._max_weight
-        if weight > cap:
-            weight = cap
-        elif weight < -cap:
-            weight = -cap
+        full, cap = self.weight(symbol, account), self._max_weight
+        weight = full * part if abs(full * net) <= cap else cap * part / abs(net)
         return equity * weight / mark
+
+    def largest(self, mark: Decimal, account: HasEquity) -> Decimal | None:
+        return max(account.equity(), ZERO) * self._max_weight / mark
 
 
 class FixedFraction(WeightSizer):
-    """weight = fraction x net."""
+    """weight = fraction."""
 
     def __init__(self, fraction: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
         self._fraction = fraction
 
-    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
-        return self._fraction * nets[symbol]
+    def weight(self, symbol: str, account: HasEquity) -> Decimal:
+        return self._fraction
 
 
 class EqualWeight(WeightSizer):
-    """weight = allotted x net / number of symbols with a target."""
+    """weight = allotted / number of symbols with a target."""
 
     def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
         self._allotted = allotted
 
-    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
-        return self._allotted * nets[symbol] / len(nets)
+    def weight(self, symbol: str, account: HasEquity) -> Decimal:
+        wanted = account.wanted()
+        return self._allotted / (len(wanted) + (symbol not in wanted))
 
 
 class InverseVolatility(WeightSizer):
-    """weight = allotted x net x (1/v) / sum(1/v) over the symbols with a target: each brings about
+    """weight = allotted x (1/v) / sum(1/v) over the symbols with a target: each brings about
     the same risk.
 
     A symbol not yet measured counts as moving as much as the measured ones do on average; while
@@ -128,13 +135,14 @@ class InverseVolatility(WeightSizer):
             return None
         return max(measured.value, QUIETEST)
 
-    def weight(self, symbol: str, nets: Mapping[str, Decimal]) -> Decimal:
-        measured = {s: v for s in nets if (v := self.volatility(s)) is not None}
+    def weight(self, symbol: str, account: HasEquity) -> Decimal:
+        wanted = sorted({*account.wanted(), symbol})  # floats are added up in one order
+        measured = {s: v for s in wanted if (v := self.volatility(s)) is not None}
         usual = sum(measured.values()) / len(measured) if measured else 1.0
-        calm = {s: 1 / measured.get(s, usual) for s in nets}
+        calm = {s: 1 / measured.get(s, usual) for s in wanted}
         share = calm[symbol] / sum(calm.values())
         # statistics end here: the share goes on as a decimal, in digits that mean something
-        return self._allotted * nets[symbol] * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
+        return self._allotted * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
 
 
 def sizer_for(settings: PortfolioSettings) -> Sizer:

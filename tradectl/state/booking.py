@@ -102,6 +102,8 @@ def book_fill(
         own = after if alike else _filled(own, fill.price, signed, fill.fee, kept)
         return _checked(Booking(after, {name: own}, cash, kept=kept))
     parts = parts_of(order, signed, before.quantity, held, instrument.lot_size)
+    if not instrument.can_short:
+        parts = none_short(parts, held, instrument.lot_size)
     owned, shares = _shared(fill, parts, kept, held, flat=not after.quantity)
     return _checked(Booking(after, owned, cash, shares, kept))
 
@@ -153,6 +155,24 @@ def parts_of(
     if signed != closing:
         parts[spec.strategy] = parts.get(spec.strategy, ZERO) + signed - closing
     return parts
+
+
+def none_short(
+    parts: dict[str, Decimal], held: Mapping[str, Position], lot: Decimal
+) -> dict[str, Decimal]:
+    """The parts of a fill on spot. Nobody can sell what it does not hold any more, as where a stop was
+    faster: what it lacks the others have less."""
+    after = {name: own.quantity + parts.get(name, ZERO) for name, own in held.items()}
+    after |= {name: part for name, part in parts.items() if name not in held}
+    lacking = {name: left for name, left in after.items() if left < 0}
+    if not lacking or sum(after.values(), ZERO) < 0:
+        return parts
+    having = {name: left for name, left in after.items() if left > 0}
+    taken = part_of(having, -sum(lacking.values(), ZERO), lot)
+    moved = {name: -left for name, left in lacking.items()}
+    moved |= {name: -quantity for name, quantity in taken.items()}
+    names = dict.fromkeys([*parts, *moved])
+    return {name: parts.get(name, ZERO) + moved.get(name, ZERO) for name in names}
 
 
 def refuse_contradiction(order: Order, fill: OrderFilled) -> None:

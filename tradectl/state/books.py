@@ -211,6 +211,10 @@ class Books(BooksView):
         if event.strategies:
             targets = self.account.targets.setdefault(event.symbol, {})
             targets.update((target.strategy, target) for target in event.strategies)
+            if any(target.size for target in targets.values()):
+                self._wanted[event.symbol] = None
+            else:
+                self._wanted.pop(event.symbol, None)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""

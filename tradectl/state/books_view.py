@@ -43,6 +43,11 @@ class BooksView:
         """when candles opened last"""
         self._orders: dict[str, Order] = {}
         self._working: dict[str, dict[str, Order]] = {}
+        self._wanted = {
+            symbol: None
+            for symbol, targets in account.targets.items()
+            if any(target.size for target in targets.values())
+        }
         self._finished: deque[str] = deque()
         for order in account.finished:
             self._orders[order.spec.order_id] = order
@@ -151,6 +156,10 @@ class BooksView:
     def targeted(self) -> Collection[str]:
         """The symbols that strategies have spoken of."""
         return self.account.targets.keys()
+
+    def wanted(self) -> Collection[str]:
+        """The symbols that a strategy wants to hold something of."""
+        return self._wanted.keys()
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:

@@ -65,8 +65,6 @@ class StrategyEngine:
         self._deferred: dict[tuple[str, str], SymbolSlot] = {}
         self._events: list[Event] = []
         self._silent = False
-        self.recalled: dict[tuple[str, str], StrategySignalEvent] = {}
-        """by strategy and symbol: the last signal of the past that it was shown"""
 
     def on_market(self, event: MarketDataEvent, at: int) -> list[Event] | None:
         """The signals and failures of the strategies at `event`, dispatched at `at` (ns UTC)."""
@@ -93,8 +91,8 @@ class StrategyEngine:
         return events
 
     def warm_up(self, events: Iterable[MarketDataEvent], at: int) -> list[Event]:
-        """Show the strategies what was recorded before this run, oldest first. Their signals are kept as
-        `recalled`; their failures are returned."""
+        """Show the strategies what was recorded before this run, oldest first. Their signals are heard by
+        nobody; their failures are returned."""
         failures: list[Event] = []
         self._silent = True
         for event in events:
@@ -162,7 +160,6 @@ class StrategyEngine:
 
     def _emit(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
         if self._silent:
-            self.recalled[signal.strategy, signal.symbol] = signal
             return
         if slot.below_limit(at):
             slot.count(signal, at)

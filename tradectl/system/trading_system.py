@@ -69,6 +69,7 @@ class BookkeepingSystem:
     ) -> None:
         self.settings = settings
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
+        account.configured = tuple(strategy.name for strategy in settings.strategies)
         self.books = Books(account, Instruments(settings.instruments), projected=projected)
         attach_books(self.bus.core, self.books)
 
@@ -148,7 +149,7 @@ class TradingSystem(BookkeepingSystem):
         self.execution = ExecutionAdapter(
             bus, self, self.gateway, halt_switch=halt_switch, lease=lease
         )
-        self.portfolio = PortfolioAdapter(bus, self, portfolio, recalled=lambda: engine.recalled)
+        self.portfolio = PortfolioAdapter(bus, self, portfolio)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()
         self.tally = Tally()

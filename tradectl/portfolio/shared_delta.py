@@ -1,0 +1,165 @@
+"""What is left to do where several strategies have a part in the position.
+
+Each strategy has a way of its own to go: from its virtual position to its aim, less what working orders
+will bring it. The ways together are the account's: one order takes what is left when they are netted, and
+each gets its part of what is filled. Where nothing is left to order, they trade with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, side_of
+from tradectl.domain.orders import Order
+from tradectl.domain.positions import nearer_zero
+from tradectl.domain.shares import StrategyTarget, fitted, part_of
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.position_delta import (
+    BUY,
+    PositionDelta,
+    counts,
+    delta_to,
+    only_closing,
+    rests,
+)
+
+
+class SharedDelta(PositionDelta, frozen=True):
+    """`wishes` are the signed quantities that each strategy still wants traded, `aims` where it wants to
+    be, `held` where each is."""
+
+    wishes: dict[str, Decimal]
+    aims: dict[str, Decimal]
+    held: dict[str, Decimal]
+
+    @property
+    def exits(self) -> bool:
+        """For one of the strategies it is a way to zero, or to the other side of it."""
+        return any(
+            wish and self.held.get(name, ZERO) * self.aims[name] <= 0 and self.held.get(name)
+            for name, wish in self.wishes.items()
+        )
+
+    def is_within(self, drift: Decimal) -> bool:
+        return all(abs(wish) <= drift * abs(self.aims[name]) for name, wish in self.wishes.items())
+
+    def ordered(self) -> dict[str, Decimal]:
+        """Whose the order of `quantity` is, and how much of it."""
+        return fitted(self.wishes, self.quantity, self.instrument.lot_size)
+
+    def crossed(self) -> dict[str, Decimal]:
+        """What the strategies can trade with each other, without any order."""
+        return fitted(self.wishes, ZERO, self.instrument.lot_size)
+
+
+def change_to(
+    instrument: Instrument,
+    mark: Decimal,
+    targets: Mapping[str, StrategyTarget],
+    view: AccountView,
+    only_reduce: bool,
+) -> PositionDelta:
+    """The way from the position to the `targets`; with `only_reduce`, as far as it reduces."""
+    alone = len(targets) == 1 and not any(
+        own.quantity and name not in targets
+        for name, own in view.holdings(instrument.symbol).items()
+    )
+    if not alone:
+        return shared_delta(instrument, mark, targets, view, only_reduce)
+    (target,) = targets.values()
+    return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
+
+
+def shared_delta(
+    instrument: Instrument,
+    mark: Decimal,
+    targets: Mapping[str, StrategyTarget],
+    view: AccountView,
+    only_reduce: bool,
+) -> SharedDelta:
+    """The same where all of the strategies, and the account, are only to come nearer to zero."""
+    symbol, lot = instrument.symbol, instrument.lot_size
+    position = view.position(symbol).quantity
+    held = {name: own.quantity for name, own in view.holdings(symbol).items()}
+    wanted = {name: target.quantity or ZERO for name, target in targets.items()}
+    aims = wanted
+    if only_reduce:
+        aims = {name: nearer_zero(aim, held.get(name, ZERO)) for name, aim in wanted.items()}
+    expected = [order for order in view.working_orders(symbol) if counts(order)]
+    coming = [_coming(order, held, position, lot) for order in expected]
+    wishes = _wishes(aims, held, coming)
+    misdirected = [order for order in expected if rests(order) and _leads_away(order, wishes)]
+    if misdirected:
+        expected = [order for order in expected if order not in misdirected]
+        coming = [_coming(order, held, position, lot) for order in expected]
+        wishes = _wishes(aims, held, coming)
+    if only_reduce or not instrument.can_short:
+        wishes = {
+            name: wish
+            if wish > 0 and not only_reduce
+            else _closing(wish, held.get(name, ZERO), [each.get(name, ZERO) for each in coming])
+            for name, wish in wishes.items()
+        }
+    change = sum(wishes.values(), ZERO)
+    if change and (only_reduce or (change < 0 and not instrument.can_short)):
+        change = only_closing(change, position, expected)
+    others = sum((own for name, own in held.items() if name not in wanted), ZERO)
+    return SharedDelta(
+        instrument,
+        mark,
+        position,
+        sum(wanted.values(), others),
+        sum(aims.values(), others),
+        instrument.floor_quantity(change),
+        misdirected,
+        wishes,
+        aims,
+        held,
+    )
+
+
+def _wishes(
+    aims: Mapping[str, Decimal], held: Mapping[str, Decimal], coming: Iterable[dict[str, Decimal]]
+) -> dict[str, Decimal]:
+    wishes = {name: aim - held.get(name, ZERO) for name, aim in aims.items()}
+    for each in coming:
+        for name, quantity in each.items():
+            if name in wishes:
+                wishes[name] -= quantity
+    return wishes
+
+
+def _coming(
+    order: Order, held: Mapping[str, Decimal], position: Decimal, lot: Decimal
+) -> dict[str, Decimal]:
+    """What the order may still bring to each strategy; one for all takes from each that holds."""
+    quantity = order.coming
+    if not order.spec.is_for_all:
+        return order.coming_for(lot)
+    if quantity * position >= 0:
+        return {}
+    closing = max(quantity, -position) if position > 0 else min(quantity, -position)
+    return part_of({name: -own for name, own in held.items() if own}, closing, lot)
+
+
+def _leads_away(order: Order, wishes: Mapping[str, Decimal]) -> bool:
+    """Those that it is for want the opposite, or are not configured any more."""
+    owners = order.spec.owners
+    if any(name not in wishes for name in owners):
+        return True
+    wish = sum((wishes[name] for name in owners), ZERO)
+    return bool(wish) and (wish > 0) != (order.spec.side is BUY)
+
+
+def _closing(wish: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
+    """The part of a wish that only takes the strategy's own position down, less what is leaving."""
+    if not wish:
+        return wish
+    side = side_of(wish)
+    leaving = sum((abs(quantity) for quantity in coming if quantity * wish > 0), ZERO)
+    return side.signed(min(abs(wish), max(-side.signed(own) - leaving, ZERO)))
+
+
+__all__ = ["SharedDelta", "change_to", "shared_delta"]

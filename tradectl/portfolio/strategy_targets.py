@@ -1,0 +1,150 @@
+"""What each strategy wants of a symbol, as a position of its own.
+
+Each strategy has one target per symbol, made from its latest signal and kept in the books. It is worked
+out anew when the strategy speaks, when another one's word changes its part of the portfolio, and at a
+scheduled rebalancing; else it stays what it was: a strategy that is silent keeps its position, whatever
+the others say, and after a restart too.
+
+The targets of a symbol are netted before anything is traded, so that two strategies that disagree do
+not pay fees to trade with each other. On spot, where nothing can be sold short, a SELL is a target of
+zero before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.domain.events import StrategySignalEvent
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO
+from tradectl.domain.shares import StrategyTarget
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.netting import Allocations, net_target, parts_of_net, target_of
+from tradectl.portfolio.sizing import Sizer
+
+
+class Wanted(Struct, frozen=True):
+    """The `targets` of a symbol by strategy, in the order of the configuration, and those of them that
+    are not yet in the books (`changed`). `net` is the net target signal, -1 to 1."""
+
+    targets: dict[str, StrategyTarget]
+    changed: tuple[StrategyTarget, ...]
+    net: Decimal
+
+
+class StrategyTargets:
+    """Works targets out. `allocations` are shares of the portfolio by strategy, in the order of the
+    configuration."""
+
+    def __init__(self, sizer: Sizer, allocations: Mapping[str, Decimal]) -> None:
+        self._sizer = sizer
+        self._allocations = Allocations(allocations)
+        self._place = {name: n for n, name in enumerate(allocations)}
+
+    def asked(self, signal: StrategySignalEvent, instrument: Instrument) -> StrategyTarget:
+        """What the signal asks for, not yet sized. Raises UsageError for what nobody can follow."""
+        self._allocations.of(signal.strategy)
+        return target_of(signal, instrument.can_short)
+
+    def known(self, symbol: str, view: AccountView) -> dict[str, StrategyTarget]:
+        """The targets in the books, of strategies that are configured: what another one holds stays."""
+        targets = view.targets(symbol)
+        if len(targets) < 2 and all(name in self._allocations for name in targets):
+            return dict(targets)
+        known = [name for name in targets if name in self._allocations]
+        return {name: targets[name] for name in sorted(known, key=self._place_of)}
+
+    def net(self, symbol: str, view: AccountView) -> Decimal:
+        """The net target signal, -1 to 1."""
+        return net_target(self.known(symbol, view).values(), self._allocations)
+
+    def unsized(
+        self, symbol: str, view: AccountView, said: Iterable[StrategyTarget]
+    ) -> tuple[StrategyTarget, ...]:
+        """What was said where there is no price to size it by, as far as it is new."""
+        known = view.targets(symbol)
+        return tuple(new for new in said if not same_word(new, known.get(new.strategy)))
+
+    def resized(
+        self,
+        instrument: Instrument,
+        mark: Decimal,
+        view: AccountView,
+        said: Mapping[str, StrategyTarget],
+        afresh: Collection[str] = (),
+    ) -> Wanted:
+        """The targets after what is `said` by strategies, those of some sized `afresh` by the mark."""
+        symbol = instrument.symbol
+        known = self.known(symbol, view)
+        after = {**known, **said}
+        if len(after) > len(known) > 0:
+            after = {name: after[name] for name in sorted(after, key=self._place_of)}
+        parts = parts_of_net(after.values(), self._allocations)
+        net = net_target(after.values(), self._allocations)
+
+        def sized(names: Iterable[str]) -> dict[str, StrategyTarget]:
+            return {
+                name: msgspec.structs.replace(
+                    after[name],
+                    quantity=instrument.floor_quantity(
+                        self._sizer.quantity(symbol, parts[name], net, mark, view)
+                    ),
+                )
+                for name in names
+            }
+
+        new = sized(self._concerned(known, after, {*said, *afresh}, parts))
+        targets = after | new
+        if len(targets) > 1:
+            most, total = self._sizer.largest(mark, view), total_of(targets)
+            if most is not None and abs(total) > most:
+                new = sized(after)
+                targets = new
+        changed = tuple(target for name, target in new.items() if target != known.get(name))
+        return Wanted(targets, changed, net)
+
+    def _concerned(
+        self,
+        known: Mapping[str, StrategyTarget],
+        after: Mapping[str, StrategyTarget],
+        afresh: Collection[str],
+        parts: Mapping[str, Decimal],
+    ) -> Iterable[str]:
+        """Whose target has to be worked out: who spoke, who gets another part by it, and who could not be
+        sized before."""
+        if len(after) == 1:
+            return [n for n, target in after.items() if n in afresh or target.quantity is None]
+        before = parts_of_net(known.values(), self._allocations)
+        return [
+            name
+            for name, target in after.items()
+            if name in afresh or target.quantity is None or before.get(name) != parts[name]
+        ]
+
+    def _place_of(self, name: str) -> tuple[int, str]:
+        return self._place.get(name, -1), name
+
+
+def same_word(new: StrategyTarget, old: StrategyTarget | None) -> bool:
+    """It asks for what the strategy asked for before."""
+    return old is not None and new.size == old.size and new.confidence == old.confidence
+
+
+def all_out(symbol: str, view: AccountView) -> tuple[StrategyTarget, ...]:
+    """The symbol's targets when no strategy is to hold anything any more."""
+    return tuple(
+        msgspec.structs.replace(target, size=ZERO, quantity=ZERO)
+        for target in view.targets(symbol).values()
+        if target.size or target.quantity
+    )
+
+
+def total_of(targets: Mapping[str, StrategyTarget]) -> Decimal:
+    return sum((target.quantity or ZERO for target in targets.values()), ZERO)
+
+
+__all__ = ["StrategyTargets", "Wanted", "all_out", "same_word", "total_of"]
