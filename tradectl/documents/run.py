@@ -143,9 +143,27 @@ class LiveStatus(Status, kw_only=True, frozen=True):
     progress: Progress | None = None
 
 
+class HeldBack(Struct, kw_only=True, frozen=True):
+    """Trading was paused or halted by this cause (`operator`, a limit's code, REDUCING, FLATTENING,
+    HALTED): since when at first and until when at last (null: it still is), why at last, and how much of
+    the data passed meanwhile: trades, quotes or candles (`rows`), as a `share` of all (0 to 1, null where
+    the data has no end), and in seconds of its own time."""
+
+    cause: str
+    reason: str
+    since: Time
+    until: Time | None
+    times: int
+    rows: int
+    share: Amount | None
+    span_s: float
+
+
 class Summary(Struct, kw_only=True, frozen=True):
     """What a finished run has to say for itself. `pnl` is net of fees, `max_drawdown_pct` of the
     account since it was opened; `bad` counts rows that were not traded on, by what was wrong there.
+    `held_back` has all that paused or halted trading in this run, `held_back_share` how much of recorded
+    data passed under any of it, 0 to 1.
     `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
 
     `funding_from` is where the funding of perpetuals came from: `file`, `rate` (a constant), `none`
@@ -168,6 +186,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     fills: int
     paused: Paused | None
     halt: Halt | None
+    held_back: list[HeldBack]
+    held_back_share: Amount | None
     portfolio: PortfolioTotals
     pnl: Amount
     run_orders: int

@@ -24,6 +24,7 @@ from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.runtime.held_back import HeldBackData
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
 from tradectl.state.status import fill_row, halt, max_drawdown_pct, paused, portfolio_totals
@@ -47,6 +48,7 @@ class RunStatus:
         self._monitor = monitor
         self._clock = session.bus.clock
         self._began = self._clock.monotonic()
+        self._held_back = HeldBackData(session.bus, session.books)
         self._equity: deque[float] = deque(maxlen=EQUITY_SAMPLES)
         self._signals = session.bus.keep([StrategySignalEvent], NEWEST)
         self._fills = session.bus.keep([OrderFilled], NEWEST)
@@ -115,6 +117,8 @@ class RunStatus:
             fills=account.fills_count,
             paused=paused(books),
             halt=halt(books),
+            held_back=self._held_back.rows(feed.events if feed else 0),
+            held_back_share=decimal_text(self._held_back.share(feed.events)) if feed else None,
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
             run_orders=began.orders_since(books),

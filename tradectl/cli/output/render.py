@@ -17,6 +17,7 @@ from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
+from tradectl.cli.output.held_back import not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.documents.account import (
     FillRow,
@@ -151,6 +152,7 @@ def summary(summary: Summary) -> RenderableType:
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
         *_paused(summary.paused),
         *_halted(summary.halt, summary.source),
+        *not_traded(summary),
         line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),
@@ -268,7 +270,7 @@ def _paused(paused: Paused | None) -> list[Text]:
     why = harmless(paused.reason or "no reason given")
     return [
         Text(f"PAUSED since {figures.moment(paused.since)} UTC: {why}", WARN),
-        Text("no new entries, over restarts too, until `tradectl resume`", DIM),
+        Text("no new entries, over restarts too; `tradectl resume` lets them go on", DIM),
     ]
 
 

@@ -14,6 +14,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EventType,
     LimitBreached,
+    PauseEnded,
     Record,
     SymbolRestricted,
     SystemEvent,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 10.0
 
 logging.getLogger("tradectl").addHandler(logging.NullHandler())
-GRAVE = (LimitBreached, SymbolRestricted, SystemEvent, CommandReceived)
+GRAVE = (LimitBreached, PauseEnded, SymbolRestricted, SystemEvent, CommandReceived)
 """At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SHOWN = [family for family in EventType if family is not EventType.MARKET_DATA]
 
