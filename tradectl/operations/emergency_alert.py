@@ -56,6 +56,9 @@ def _message(receipt: Receipt) -> str:
         parts.append(receipt.error)
     if left := [*receipt.open_orders_left, *receipt.positions_left]:
         parts.append(f"left: {', '.join(left)}")
+    if bare := receipt.unprotected:
+        mend = "`tradectl emergency-stop --flatten` closes what is open"
+        parts.append(f"without protection: {', '.join(bare)}; {mend}")
     return "; ".join(parts)
 
 
