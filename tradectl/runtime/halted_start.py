@@ -6,8 +6,11 @@ long as something is open; once nothing is, they refuse as well.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import Halted
+from tradectl.domain.errors import Halted, TradectlError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.protection import is_dust
 from tradectl.domain.states import TradingState
@@ -42,6 +45,18 @@ def halt_to_see_through(
     return halt
 
 
+@contextlib.contextmanager
+def halted_or(latch: HaltSwitch) -> Iterator[None]:
+    """An account that cannot be recovered is refused as halted first, where a halt is latched."""
+    try:
+        yield
+    except TradectlError as error:
+        halt = latch.read()
+        if halt is None:
+            raise
+        raise Halted(f"{halt}; and its account cannot be recovered: {error}") from error
+
+
 def refusal(halt: Halt) -> Halted:
     return Halted(f"{halt}; look into it, then `tradectl clear-halt --confirm` lets it trade again")
 
@@ -53,4 +68,4 @@ def _has_open(recovered: Recovered, settings: Settings) -> bool:
     return any(not is_dust(position, books) for position in books.positions())
 
 
-__all__ = ["halt_to_see_through", "refusal", "refuse_if_halted"]
+__all__ = ["halt_to_see_through", "halted_or", "refusal", "refuse_if_halted"]

@@ -44,7 +44,7 @@ from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
-from tradectl.runtime.halted_start import halt_to_see_through, refuse_if_halted
+from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse_if_halted
 from tradectl.runtime.in_process_stop import await_conclusion, leave_only_protection
 from tradectl.runtime.run_options import (
     RunOptions,
@@ -84,9 +84,10 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
     state_dir.create()
     with state_dir.owned():
         refuse_if_halted(state_dir.latch)
-        rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
-        recovered = None if options.fresh else recover(state_dir, kind)
+        with halted_or(state_dir.latch):
+            rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
+            recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
         halt = halt_to_see_through(state_dir.latch, recovered, options.settings)
