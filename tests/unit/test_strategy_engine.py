@@ -17,7 +17,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SystemEvent,
 )
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import DAY, SECOND
 from tradectl.strategy.base import Signal, Strategy, Value
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
@@ -224,6 +224,13 @@ def test_a_strategy_whose_bars_cannot_be_made_is_told_of_once() -> None:
         "the data has bars of 5m, the strategy wants 1m: set its timeframe to 5m, or to a multiple"
     )
     assert systems(said) == [("strategy_idle", f"BTC: {why}")]
+
+
+def test_no_timeframe_is_asked_for_that_would_be_refused() -> None:
+    (_, why) = systems(feed(engine(instance("OnBars", timeframe="1h")), bar(interval=7 * DAY)))[0]
+    assert why.endswith(
+        "has bars of 7d, the strategy wants 1h: leave its timeframe out to get those"
+    )
 
 
 class OnHours(Strategy):

@@ -94,6 +94,8 @@ def hint(place: Place) -> str:
     import difflib  # only on the way to an error message
 
     index = place[1] if len(place) > 1 else None
+    if place[0] in ("strategy", "strategies") and isinstance(index, str):
+        return "what stands in a table [[strategies]] is set in the file, or by --set strategy.KEY=VALUE"
     if place[0] in LISTS and isinstance(index, str) and index.isdecimal():
         return f"what stands in a table [[{place[0]}]] can be set in the file only"
     parent, kind, _ = locate(place[:-1])

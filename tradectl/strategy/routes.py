@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tradectl.domain.events import SystemEventKind
+from tradectl.domain.time import DAY
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
 from tradectl.strategy.instances import QUOTES, TRADES, Callback, RunningStrategy, SymbolSlot
 
@@ -119,10 +120,10 @@ class Routes(dict[int, dict[str, Route]]):
 def cannot_be_made(timeframe: int, candles: int) -> str:
     """Why there are no bars of `timeframe` ns where prices come as candles of `candles` ns."""
     wanted, given = spell_timeframe(timeframe), spell_timeframe(candles)
-    return (
-        f"the data has bars of {given}, the strategy wants {wanted}: "
-        f"set its timeframe to {given}, or to a multiple"
-    )
+    mend = f"set its timeframe to {given}, or to a multiple"
+    if DAY % candles:  # which no timeframe that is set may be
+        mend = "leave its timeframe out to get those"
+    return f"the data has bars of {given}, the strategy wants {wanted}: {mend}"
 
 
 def callbacks_of(slots: Iterable[SymbolSlot], name: str) -> tuple[Callback, ...]:
