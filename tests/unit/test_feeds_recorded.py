@@ -218,7 +218,7 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
         (gzip.compress(b"", mtime=0), "first line is empty"),
         (b"\n\n", "first line is empty"),
         (b"hello\n", "no column of times in 'hello'; expected a first line like ts_ms,symbol"),
-        (b"1723161255342,BTCUSDT,1,1,buy\n", "no column of times"),
+        (b"1723161255342,BTCUSDT,1,1,buy\n", "its first line is a row"),
         (b"ts_ms,symbol,colour\n1,2,3\n", "columns unknown or missing"),
         (b"ts_ms,symbol,bid,ask\n1,2,3,4\n", "columns unknown or missing"),
         (b"ts_ms;symbol;price;qty\n", "no column of times"),

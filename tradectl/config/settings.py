@@ -76,6 +76,11 @@ class FeedSettings(Section, frozen=True, kw_only=True):
         Bounds(ge=0, le=1),
         "share of a recorded file's rows that may be bad before it is refused",
     ] = 0.01
+    rows: Annotated[
+        Literal["auto", "trades"],
+        "recorded rows with a side: not played where they look like an order book's, or trades whatever "
+        "they look like",
+    ] = "auto"
     stale_after_seconds: Annotated[
         float, Bounds(gt=0), "age of a symbol's newest data at which an alert is raised"
     ] = 30.0

@@ -27,8 +27,9 @@ class RecordedFeed:
     """The market data of `paths` in time order, of all symbols or of `symbols` only.
 
     `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present: what lies more
-    than a day after it is a fault; `unnamed` is the symbol of a file that names none. Raises DataError
-    for a file that cannot be played, UsageError when one of `symbols` is in no file.
+    than a day after it is a fault; `unnamed` is the symbol of a file that names none; `are_trades`: what
+    looks like an order book's rows is not. Raises DataError for a file that cannot be played, UsageError
+    when one of `symbols` is in no file.
     """
 
     simulated = False
@@ -41,9 +42,11 @@ class RecordedFeed:
         *,
         batch_size: int = BATCH_SIZE,
         unnamed: str = "",
+        are_trades: bool = False,
         now_ns: int,
     ) -> None:
         self._unnamed = unnamed
+        self._are_trades = are_trades
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
@@ -89,10 +92,19 @@ class RecordedFeed:
         return [self._open_one(path, progress) for path in self._paths]
 
     def _open_one(self, path: Path, progress: Progress) -> CsvFile | JournalFile:
-        first = _first_line(path)
+        first, second = _first_lines(path)
         if first.startswith("{"):
             return JournalFile(path, self._latest, self._max_bad_share, progress)
-        return CsvFile(path, first, self._latest, self._max_bad_share, progress, self._unnamed)
+        return CsvFile(
+            path,
+            first,
+            second,
+            self._latest,
+            self._max_bad_share,
+            progress,
+            symbol=self._unnamed,
+            are_trades=self._are_trades,
+        )
 
     def _find_symbols(self) -> None:
         """Look for the symbols asked for; the first rows have them, unless they are missing."""
@@ -106,10 +118,11 @@ class RecordedFeed:
             found.update(dict.fromkeys(event.symbol for events in some for event in events))
 
 
-def _first_line(path: Path) -> str:
+def _first_lines(path: Path) -> tuple[str, str]:
     try:
         block = next(line_blocks(path, Progress()), b"")
-        line = block.partition(b"\n")[0].decode("utf-8-sig").strip()
+        first, _, rest = block.partition(b"\n")
+        line = first.decode("utf-8-sig").strip()
     except BrokenArchiveError as error:
         raise DataError(f"{path} is a broken gzip file: {error}") from None
     except UnicodeDecodeError:
@@ -120,4 +133,4 @@ def _first_line(path: Path) -> str:
         )
     if not line:
         raise DataError(f"{path}: the first line is empty; {EXPECTED}")
-    return line
+    return line, rest.partition(b"\n")[0].decode(errors="replace").strip()

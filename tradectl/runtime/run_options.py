@@ -87,6 +87,7 @@ def open_feed(
             max_bad_share=feed.max_bad_share,
             batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
             unnamed=_unnamed(options),
+            are_trades=feed.rows == "trades",
             now_ns=now,
         )
     symbols = options.symbols or options.settings.symbols
@@ -113,9 +114,13 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
     `now` is the computer's time, ns. Raises DataError.
     """
     if options.data and not options.symbols:
-        share = options.settings.feed.max_bad_share
+        feed_settings = options.settings.feed
         ahead = RecordedFeed(
-            options.data, max_bad_share=share, unnamed=_unnamed(options), now_ns=now
+            options.data,
+            max_bad_share=feed_settings.max_bad_share,
+            unnamed=_unnamed(options),
+            are_trades=feed_settings.rows == "trades",
+            now_ns=now,
         )
         next(ahead.batches(), None)
         return ahead.symbols

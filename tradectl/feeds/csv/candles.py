@@ -33,7 +33,7 @@ def _steps(state: FileState, text: str) -> Counter[int]:
     for line in text.splitlines():
         try:
             cells = split_row(line, layout.width)
-            moment = state.time(cells[layout.time])
+            moment = state.time(layout.time_in(cells))
             symbol = state.symbol if layout.symbol is None else state.name(cells[layout.symbol])
         except RowError:
             continue

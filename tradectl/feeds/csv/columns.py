@@ -32,7 +32,8 @@ def read_block(state: FileState, text: str) -> list[MarketDataEvent]:
     layout = state.layout
     stride = layout.width + 1
     cells = _cells(text, stride)
-    times = all_to_ns(cells[layout.time :: stride], state.unit(cells[layout.time]))
+    spelled = layout.times_in(cells, stride)
+    times = all_to_ns(spelled, state.unit(spelled[0]))
     if times[0] <= 0 or times[0] < state.last_time or times[-1] > state.latest:
         raise ValueError("times out of range")
     if times != sorted(times):

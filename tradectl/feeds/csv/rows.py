@@ -29,7 +29,7 @@ def read_row(state: FileState, line: str) -> MarketDataEvent:
     """The event that `line` spells, accepted by `state`. Raises RowError, UnconfirmedRow."""
     layout = state.layout
     cells = split_row(line, layout.width)
-    time = state.time(cells[layout.time])
+    time = state.time(layout.time_in(cells))
     symbol = state.symbol if layout.symbol is None else state.name(cells[layout.symbol])
     numbers = [cells[place] for place in layout.numbers]
     event: MarketDataEvent

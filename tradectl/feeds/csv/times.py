@@ -6,8 +6,10 @@ file: the same digits are a moment of this century in one unit only.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 
 from tradectl.domain.time import MILLISECOND, SECOND, iso
 
@@ -19,6 +21,8 @@ MOST_DIGITS = 20
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CLOCK = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?")
 
 
 def unit_of(text: str, latest: int) -> int:
@@ -35,6 +39,30 @@ def unit_of(text: str, latest: int) -> int:
     raise ValueError(
         f"no time between 2009 and {iso(latest)} in any unit (s, ms, us, ns, ISO 8601)"
     )
+
+
+class Spelling(Enum):
+    """What a time says."""
+
+    MOMENT = 1
+    DAY = 2
+    CLOCK = 3
+
+
+def spelling_of(text: str) -> Spelling | None:
+    """Of a number or an ISO 8601 text; None for what is no time."""
+    if _CLOCK.fullmatch(text):
+        return Spelling.CLOCK
+    if _DAY.fullmatch(text):
+        return Spelling.DAY
+    try:
+        to_ns(text, 1)
+    except ValueError:
+        try:
+            to_ns(text, ISO_8601)
+        except ValueError:
+            return None
+    return Spelling.MOMENT
 
 
 def to_ns(text: str, unit: int) -> int:

@@ -1,0 +1,65 @@
+"""Rows of an order book look like trades: a time, a price, an amount, a side. They must not be played so.
+
+In a book those who sell stand above those who buy. A taker who buys pays what the sellers ask, so that
+among trades it is the other way round, or the same price. Several stretches of the file are looked at,
+because a book moves with its market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+
+from tradectl.domain.money import Side
+from tradectl.feeds.csv.file_state import FileState
+from tradectl.feeds.csv.rows import SIDES, split_row
+from tradectl.feeds.quality import RowError, positive
+
+STRETCH = 20
+ENOUGH = 3
+"""Rows of each side that a stretch needs to say anything."""
+MOST = 0.9
+"""The share of the stretches that have to look like a book."""
+
+
+def looks_like_a_book(state: FileState, text: str) -> str:
+    """What was seen in the rows of `text` that is a book's; empty when they may be trades."""
+    told: list[tuple[Decimal, Decimal]] = []
+    judged = 0
+    for stretch in _stretches(_rows(state, text)):
+        sells, buys = (
+            [price for side, price in stretch if side is wanted] for wanted in (Side.SELL, Side.BUY)
+        )
+        if len(sells) < ENOUGH or len(buys) < ENOUGH:
+            continue
+        judged += 1
+        if min(sells) > max(buys):
+            told.append((min(sells), max(buys)))
+    if not told or len(told) < MOST * judged:
+        return ""
+    sell, buy = told[0]
+    return f"everybody who sells stands above everybody who buys, such as {sell} above {buy}"
+
+
+_Row = tuple[Side, Decimal]
+
+
+def _rows(state: FileState, text: str) -> Iterator[_Row]:
+    layout = state.layout
+    for line in text.splitlines():
+        try:
+            cells = split_row(line, layout.width)
+            side = SIDES.get(cells[layout.side or 0].strip())
+            if side is not None:
+                yield side, positive(cells[layout.numbers[0]])
+        except RowError:
+            continue
+
+
+def _stretches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    while stretch := list(islice(rows, STRETCH)):
+        yield stretch
+
+
+__all__ = ["looks_like_a_book"]
