@@ -22,8 +22,12 @@ POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("price", lambda row: cells.price(row.current_price), keep=5, right=True),
     Column("unrealised", lambda row: cells.profit(row.unrealized_pnl), keep=6, right=True),
     Column("realised", lambda row: cells.profit(row.realized_pnl), keep=3, right=True),
+)
+PERPETUALS: tuple[Column[PositionRow], ...] = (
+    *POSITIONS,
     Column("liquidation", lambda row: cells.price(row.liquidation_price), keep=2, right=True),
 )
+"""Positions of which one could be liquidated."""
 ORDERS: tuple[Column[OrderRow], ...] = (
     Column("created", lambda row: cells.moment(row.created_at), keep=2),
     Column("symbol", lambda row: cells.text(row.symbol, BOLD), keep=9),

@@ -74,7 +74,9 @@ def show(renderable: RenderableType, to: Console | None = None) -> None:
 
 
 def positions(rows: Sequence[PositionRow]) -> RenderableType:
-    return Listing(columns.POSITIONS, rows, "no positions: the account is flat")
+    has_perpetual = any(row.liquidation_price is not None for row in rows)
+    wanted = columns.PERPETUALS if has_perpetual else columns.POSITIONS
+    return Listing(wanted, rows, "no positions: the account is flat")
 
 
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
