@@ -103,12 +103,13 @@ class HeldPerpetual(Struct, frozen=True, gc=False):
 
 class MarginAccount:
     """The perpetuals of an account and what stands behind each. Sums are kept, so that a price concerns
-    its own symbol alone, however many are held."""
+    its own symbol alone, however many are held; `crossed` is how many of them are on cross margin."""
 
     def __init__(self, cash: Decimal) -> None:
         self.cash = cash
         self.held: dict[str, HeldPerpetual] = {}
         self.set_aside = ZERO
+        self.crossed = 0
         self._cross_profit = ZERO
         self._cross_maintenance = ZERO
 
@@ -143,6 +144,7 @@ class MarginAccount:
         if held.isolated:
             self.set_aside += sign * held.set_aside
         else:
+            self.crossed += sign
             self._cross_profit += sign * held.profit
             self._cross_maintenance += sign * held.maintenance
 

@@ -23,6 +23,10 @@ POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("P&L", lambda row: cells.profit(row.unrealized_pnl), 9, keep=6, right=True),
     Column("realised", lambda row: cells.profit(row.realized_pnl), 9, keep=1, right=True),
 )
+PERPETUALS: tuple[Column[PositionRow], ...] = (
+    *POSITIONS,
+    Column("liquidated", lambda row: cells.price(row.liquidation_price), 10, keep=3, right=True),
+)
 ORDERS: tuple[Column[OrderRow], ...] = (
     Column("", lambda row: cells.text(row.symbol, BOLD), 12, keep=9),
     Column("side", lambda row: cells.side(row.side), 5, keep=8),
@@ -65,7 +69,9 @@ COMPONENTS: tuple[Column[tuple[str, ComponentRow]], ...] = (
 
 def positions(status: LiveStatus) -> Table[PositionRow]:
     rows = status.positions[-MOST_ROWS:]
-    return Table("Positions", POSITIONS, rows, "none: the account is flat", rank=1)
+    has_perpetual = any(row.liquidation_price is not None for row in rows)
+    wanted = PERPETUALS if has_perpetual else POSITIONS
+    return Table("Positions", wanted, rows, "none: the account is flat", rank=1)
 
 
 def orders(status: LiveStatus) -> Table[OrderRow]:

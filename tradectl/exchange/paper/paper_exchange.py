@@ -108,10 +108,18 @@ class PaperExchange:
     def _on_market_of_perpetual(self, event: MarketDataEvent, at: int) -> None:
         """A price of a perpetual that is held."""
         perpetuals = self._perpetuals
-        if perpetuals is not None:
+        if perpetuals is None:
+            return
+        is_undisturbed = perpetuals.is_undisturbed(event, at)
+        if not is_undisturbed:
             perpetuals.before(event, at)
-            self._answer(self._engine.on_market(event, at) or (), at)
+        reports = self._engine.on_market(event, at)
+        if reports:
+            self._answer(reports, at)
+        if reports or not is_undisturbed:
             perpetuals.after(event, at, was_held=True)
+        else:
+            perpetuals.note(event.symbol, event.price)
 
     def end_of_data(self) -> None:
         """No market data comes any more: the last of it is traded on."""

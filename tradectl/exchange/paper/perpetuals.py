@@ -37,7 +37,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import HUNDRED, ZERO, Side, side_of
+from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side, side_of
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
@@ -46,6 +46,8 @@ from tradectl.exchange.paper.funding_rates import FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
 from tradectl.exchange.paper.reports import SOURCE
 
+Bound = tuple[bool, Decimal, Position]
+"""Of a position that is long or not: the price that it can go to."""
 Answer = Callable[[Sequence[Event], int], None]
 UNKNOWN = 0
 NOT_FREE = "the money stands behind perpetuals"
@@ -70,6 +72,9 @@ class PaperPerpetuals:
         self._cash = view.cash
         self._due: dict[str, int] = {}
         self._since = UNKNOWN
+        self._marks: dict[str, Decimal] = {}
+        self._bounds: dict[str, Bound] = {}
+        self._alone = ""
 
     def restore(self) -> None:
         """Go on with the perpetuals that the books hold."""
@@ -85,14 +90,15 @@ class PaperPerpetuals:
 
     def reported(self, event: Event, at: int) -> None:
         """A report that changes the account goes out at `at`."""
+        if not isinstance(event, OrderFilled | FundingPaid | PositionLiquidated):
+            return
+        self._unbound()
         if isinstance(event, OrderFilled):
             self._fill(event, at)
         elif isinstance(event, FundingPaid):
             self._account.cash += event.payment
-        elif isinstance(event, PositionLiquidated):
-            self._close(event)
         else:
-            return
+            self._close(event)
         self._in_flight.append(event)
 
     def booked(self, event: Event) -> None:
@@ -132,6 +138,23 @@ class PaperPerpetuals:
 
     # --- a price comes ----------------------------------------------------------------------------
 
+    def is_undisturbed(self, event: MarketDataEvent, at: int) -> bool:
+        """The usual case, told by few comparisons: nothing is due, and where `event` goes is well before
+        the liquidation price, which nothing has moved since it was worked out."""
+        symbol = event.symbol
+        bound, view = self._bounds.get(symbol), self._view
+        if bound is None or at >= self._due[symbol] or view.cash is not self._cash:
+            return False
+        is_long, price, position = bound
+        if self._in_flight or view.position(symbol) is not position:
+            return False
+        if isinstance(event, BarEvent):
+            return event.low > price if is_long else event.high < price
+        return event.price > price if is_long else event.price < price
+
+    def note(self, symbol: str, price: Decimal) -> None:
+        self._marks[symbol] = price
+
     def before(self, event: MarketDataEvent, at: int) -> None:
         """Before our orders in the symbol, of which a position is held, meet it."""
         self._take_over(event.symbol)
@@ -156,19 +179,46 @@ class PaperPerpetuals:
             self._liquidate_within(bar, at)
         elif held is not None and not self._account.survives(symbol, event.price):
             self._liquidate(held, event.price, at)
+        self._marks[symbol] = event.price
         held = self.held.get(symbol)
         if held is not None:
-            self._account.put(HeldPerpetual.at(held.position, held.instrument, event.price))
+            self._put(held, event.price)
             self._fund(symbol, at, at)
         self.cover(symbol, at)
+        self._bound(symbol)
+
+    def _bound(self, symbol: str) -> None:
+        """Work out how far the price can go, where no other symbol has a say in it."""
+        held = self.held.get(symbol)
+        if held is None or self._in_flight or (not held.isolated and self._account.crossed > 1):
+            self._bounds.pop(symbol, None)
+            return
+        is_long = held.position.quantity > 0
+        price = self._account.liquidation_price(symbol)
+        if price is None:
+            price = ZERO if is_long else LARGEST
+        self._bounds[symbol] = (is_long, price, held.position)
+        if not held.isolated:
+            self._alone = symbol
+
+    def _unbound(self) -> None:
+        """The account has changed, and with it how far each price can go."""
+        self._bounds.clear()
+        held, self._alone = self.held.get(self._alone), ""
+        if held is not None:
+            self._put(held, self._marks[held.position.symbol])
+
+    def _put(self, held: HeldPerpetual, mark: Decimal) -> None:
+        self._account.put(HeldPerpetual.at(held.position, held.instrument, mark))
 
     def cover(self, symbol: str, at: int) -> None:
         """A fill in a perpetual, or its fee, may have cost more than there was: what is left is closed,
         and the insurance bears the rest."""
-        account, cross = self._account, self._account.cross()
-        if cross and account.cross_worth() < 0:
-            self._liquidate(cross[0], cross[0].mark, at)
-        elif not cross and account.cash < 0 and self._view.instrument(symbol).can_short:
+        account = self._account
+        if account.crossed and account.cross_worth() < 0:
+            first = account.cross()[0]
+            self._liquidate(first, first.mark, at)
+        elif not account.crossed and account.cash < 0 and self._view.instrument(symbol).can_short:
             self.is_lost = True
             borne = self._liquidation(symbol, Side.SELL, ZERO, ZERO, at, insurance=-account.cash)
             self._answer([borne], at)
@@ -177,17 +227,20 @@ class PaperPerpetuals:
         """What the books hold is right once they have heard all: cash may have come from outside."""
         if self._in_flight:
             return
-        if self._view.cash is not self._cash:
+        position, held = self._view.position(symbol), self.held[symbol]
+        if self._view.cash is not self._cash or position is not held.position:
+            self._unbound()
             self._cash = self._account.cash = self._view.cash
-        position = self._view.position(symbol)
-        if position is not self.held[symbol].position:
-            self._hold(position, self.held[symbol].mark)
+            self._hold(position, held.mark)
 
     def keep_from_coins(self, symbol: str, at: int) -> None:
         """Before the market meets our orders in coins: what stands behind perpetuals by now is not spent
         on them."""
         spent = self._engine.buys_of_coins(symbol)
-        if spent and spent > self._account.free():
+        if not spent:
+            return
+        self._unbound()
+        if spent > self._account.free():
             self._answer(self._engine.cancel_where(_buys_of(symbol), NOT_FREE), at)
 
     # --- liquidation ------------------------------------------------------------------------------
