@@ -99,7 +99,7 @@ class EmergencyStop:
             report = self._directly()
         else:
             report = self._and_other_accounts(report)
-        self._latch_what_is_flat(report)
+        self._end_flattening()
         errors = [error for error in (not_latched, report.error) if error]
         receipt = Receipt(
             **asdict(replace(report, error="; ".join(errors) or None)),
@@ -128,10 +128,10 @@ class EmergencyStop:
             return str(error)
         return None
 
-    def _latch_what_is_flat(self, report: StopReport) -> None:
-        """Nothing is left to be closed: no order may leave any more for it, either."""
-        if self._stop.flatten and report.confirmed and not report.positions_left:
-            with contextlib.suppress(StateError):  # as it is, it refuses to trade anew, too
+    def _end_flattening(self) -> None:
+        """Everything is flat, or the time is up: no closing order may leave any more."""
+        if self._stop.flatten:
+            with contextlib.suppress(StateError):  # as it is, nothing is traded anew, either
                 self._dir.latch.set(self._reason)
 
     def _ms(self) -> float:
