@@ -108,11 +108,12 @@ def check_it_goes_on(folder: Path) -> None:
 def test_a_disk_that_fills_ends_the_run_and_the_latch_still_holds(disk: Disk, busy: Path) -> None:
     with running(disk.state, "-c", busy) as run:
         check_it_failed_well(run, NO_ROOM)
+    (disk.state / "reserve").unlink()  # else see below
     disk.fill()
     stop = tradectl(disk.state, "emergency-stop", "--flatten", "--json")
     receipt = json.loads(stop.out)
     assert (stop.code, receipt["latched"], receipt["confirmed"]) == (5, True, False)
-    assert "full" in receipt["error"]
+    assert NO_ROOM in receipt["error"]
     assert receipt["open_orders_left"] or receipt["positions_left"]
     assert tradectl(disk.state, "run", "--headless", "--duration", 5).code == 6
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tradectl.domain.commands import OutboundCommand
-from tradectl.domain.errors import CoreError, TradectlError
+from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
 from tradectl.domain.events import Record
 
 Sender = Callable[[OutboundCommand, int], None]
@@ -71,6 +71,14 @@ class CommandRelease:
         else:
             self._send(commands)
         return written
+
+    async def synced(self) -> None:
+        """Wait until what was written is as durable as the journal promises; `fail` hears if not."""
+        if self.journal is not None and self.journal.strict:
+            try:
+                await asyncio.to_thread(self.journal.sync)
+            except JournalFailed as error:
+                self._fail(error)
 
     async def quiet(self) -> None:
         """Wait until no command waits for a sync."""

@@ -355,6 +355,19 @@ class EventBus:
         """Wait until no input is waiting (scheduled ones aside)."""
         await self._quiet.wait()
 
+    async def written(self) -> None:
+        """Wait until all that was posted is decided and written, as durably as the journal promises: what
+        is answered to a human waits for it. Raises what broke the bus."""
+        await self.dispatched()
+        await self.synced()
+
+    async def synced(self) -> None:
+        """The same for what is decided by now."""
+        if self.failure is None:
+            await self.command_release.synced()
+        if self.failure is not None:
+            raise self.failure
+
     async def join(self) -> None:
         """Wait until no input is waiting and every observer has handled what it was given."""
         while True:

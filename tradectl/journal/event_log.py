@@ -7,11 +7,13 @@ still going on read the same log, the last one again and again (`tail`). Today i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.journal.reader import JournalReader
 from tradectl.journal.writer import Footer, Header, JournalWriter
@@ -80,7 +82,16 @@ class EventLog(Protocol):
 
 
 class FileEventLog(JournalWriter):
-    """An `EventLog` in the new file `path`. Raises JournalFailed when it cannot be made."""
+    """An `EventLog` in the new file `path`. Raises JournalFailed, and leaves none, when it cannot be made."""
+
+    def __init__(self, path: Path, header: Header, *, strict: bool = False) -> None:
+        try:
+            super().__init__(path, header, strict=strict)
+        except JournalFailed as error:
+            if not isinstance(error.__cause__, FileExistsError):  # that one is another run's
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            raise
 
     @property
     def position(self) -> int:

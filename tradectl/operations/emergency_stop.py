@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.operations.emergency_alert import leave_alert
+from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
     CONTINUED,
     LIVE_ACCOUNT,
@@ -169,7 +171,7 @@ class EmergencyStop:
             paths = [path for path in paths if self._is_unfinished(path)]
             self._wait_for_the_end(self._deadline if paths else 0.0)
             for path in paths:
-                with self._dir.owned():
+                with self._dir.owned(), self._room_on_the_disk():
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so
             done = done.with_other(_failed(self._dir, error))
@@ -215,12 +217,21 @@ class EmergencyStop:
         done = StopReport()
         try:
             done = self._missing()
-            with self._dir.owned():
+            with self._dir.owned(), self._room_on_the_disk():
                 for path in _journals_to_finish(self._dir):
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so, and what may be left
             done = done.with_other(_failed(self._dir, error))
         return done
+
+    @contextlib.contextmanager
+    def _room_on_the_disk(self) -> Iterator[None]:
+        """What was kept for this; the next one shall have room, too."""
+        self._dir.reserve.give_back()
+        try:
+            yield
+        finally:
+            self._dir.reserve.make()
 
     def _finished(self, path: Path) -> StopReport:
         recovered = None
@@ -240,13 +251,18 @@ class EmergencyStop:
         return asyncio.run(self.finishing_run(recovered))
 
     async def finishing_run(self, recovered: Recovered) -> StopReport:
-        """A run that does this alone. Raises ExchangeError, StateError, JournalError."""
+        """A run that does this alone, without the database, which is brought up to date after it. Raises
+        ExchangeError, StateError, JournalError."""
         from tradectl.runtime.short_run import short_run
 
         account = recovered.account
         held = [p.symbol for p in account.positions.values() if p.quantity]
         run = short_run(
-            self._dir, recovered, source="emergency", reason=f"emergency stop: {self._reason}"
+            self._dir,
+            recovered,
+            source="emergency",
+            reason=f"emergency stop: {self._reason}",
+            projected=False,
         )
         async with contextlib.AsyncExitStack() as stack:
             left = max(LEAST_S, self._deadline - self._clock.monotonic())
@@ -259,7 +275,10 @@ class EmergencyStop:
                 for symbol in held:
                     session.bus.post(_last_known_price(symbol, account.marks))
             await session.bus.dispatched()  # the stop goes first where both wait
-            return await stop_session(session, self._reason, self._stop, self._deadline)
+            report = await stop_session(session, self._reason, self._stop, self._deadline)
+        before, now = recovered.journal, self._clock.wall()
+        problem = await stored_afterwards(self._dir, before, session.journal_path, now)
+        return replace(report, error="; ".join(filter(None, [report.error, problem])) or None)
 
 
 def _load_ahead(state_dir: StateDir) -> None:

@@ -7,11 +7,12 @@ and no journal, there was an account and nothing says what became of it: that is
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
-from tradectl.domain.errors import AlreadyRunning, StateError, TradectlError
+from tradectl.domain.errors import AlreadyRunning, JournalError, StateError, TradectlError
 from tradectl.domain.text import harmless
 from tradectl.journal.reader import NotBegun, read_header
-from tradectl.recovery.catch_up import store_run
+from tradectl.recovery.catch_up import catch_up, store_run
 from tradectl.recovery.recovery import recover_from
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
@@ -19,6 +20,7 @@ from tradectl.state.schema import damage_of
 from tradectl.state.store import Store
 
 ASIDE = "state.db.damaged"
+LOCK_TIMEOUT_S = 1.0
 
 
 def set_aside_if_damaged(state_dir: StateDir) -> None:
@@ -27,6 +29,24 @@ def set_aside_if_damaged(state_dir: StateDir) -> None:
     damage = damage_of(state_dir.db)
     if damage:
         _set_aside(state_dir, damage, fresh=False)
+
+
+async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path, now: int) -> str:
+    """The run of `journal`, of the owner of the directory, did without the database and has ended: store
+    what that misses by now, of the run `before` it first. Why it could not be, in words."""
+    reader = StateReader(state_dir.db)
+    store = Store(state_dir.db, lock_timeout=LOCK_TIMEOUT_S)
+    try:
+        set_aside_if_damaged(state_dir)
+        await store.open()
+        try:
+            await catch_up(store, state_dir, recover_from(before, reader), now)
+            await store_run(recover_from(journal, reader), store, reader, now)
+        finally:
+            await store.close()
+    except (StateError, JournalError) as error:
+        return f"{error}; the journal has it, and the next run makes up for it"
+    return ""
 
 
 def _set_aside(state_dir: StateDir, damage: str, *, fresh: bool) -> str:
@@ -113,4 +133,4 @@ async def _from_journals(state_dir: StateDir, reader: StateReader, now: int) -> 
     return stored, unread
 
 
-__all__ = ["rebuilt", "rebuilt_for_guest", "set_aside_if_damaged"]
+__all__ = ["rebuilt", "rebuilt_for_guest", "set_aside_if_damaged", "stored_afterwards"]

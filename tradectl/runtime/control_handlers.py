@@ -20,13 +20,19 @@ EMERGENCY_TIMEOUT_S = 3.0
 def control_handlers(
     session: Session, run_status: RunStatus, alerts: AlertManager, end: Callable[[str], None]
 ) -> dict[str, Handler]:
-    """Command -> coroutine function taking the request's arguments; `end` ends the run for a reason."""
+    """Command -> coroutine function taking the request's arguments; `end` ends the run for a reason.
+
+    None answers what the journal does not have: that is written first, or the answer is why not.
+    """
 
     async def status() -> Status:
-        return run_status.now()
+        now = run_status.now()
+        await session.bus.synced()
+        return now
 
     async def flush() -> Done:
         """Have the database show the present."""
+        await session.bus.synced()
         await session.state.flush()
         await alerts.flush()
         return Done()

@@ -88,7 +88,7 @@ async def _reconciled(session: Session, *, accept: bool) -> None:
     deadline = clock.monotonic() + AGREE_WITHIN_S
     while True:
         await session.gateway.reconcile(accept=accept)
-        await session.bus.dispatched()
+        await session.bus.written()
         live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())
         if not in_question or clock.monotonic() > deadline:

@@ -57,7 +57,7 @@ class Stop(Struct, frozen=True, kw_only=True):
 
 async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     """Stop, wait until it is done, and report what was cancelled, closed and left. `deadline` is
-    monotonic seconds."""
+    monotonic seconds. Raises JournalFailed: what is not written down was not done."""
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orchestrator, dropping = session.orchestrator, stop.drop_protection
     orders = [order.spec.order_id for order in books.working_orders()]
@@ -85,12 +85,13 @@ async def stop_session(session: Session, reason: str, stop: Stop, deadline: floa
             report = report.without_confirmation(f"{found.exchange}: {found.error}")
     for proof in proofs:
         report = _by_exchange(report, proof, books, stop)
+    await session.bus.written()
     return replace(report, journal=session.journal_path.name)
 
 
 async def _reconciled(session: Session) -> None:
     await session.gateway.reconcile()
-    await session.bus.dispatched()
+    await session.bus.written()
 
 
 async def _flat(session: Session, reason: str, deadline: float) -> None:

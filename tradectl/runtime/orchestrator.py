@@ -22,7 +22,7 @@ from tradectl.bus.components import Component, Quiesces, Terms
 from tradectl.bus.core import CORE, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import NotRunning, StateError
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -230,11 +230,18 @@ class TradingOrchestrator:
         await self._command(CommandReceived(command=Command.CANCEL_ALL, reason=harmless(reason)))
 
     async def _command(self, command: CommandReceived) -> None:
-        """Before the start a command waits for it, as any input does."""
-        self.event_bus.post(command)
+        """Returns once it is written down. Before the start a command waits for it, as any input does.
+        Raises NotRunning after the end, and what broke the bus."""
         if self.event_bus.running:
-            await self.event_bus.dispatched()
-        self._note_halt()
+            self.event_bus.post(command)
+            try:
+                await self.event_bus.written()
+            finally:
+                self._note_halt()
+        elif self.lifecycle is Lifecycle.CREATED:
+            self.event_bus.post(command)
+        else:
+            raise NotRunning("it has ended, and takes no commands any more")
 
     def _latch_a_halt(self, _: LimitBreached | TradingConcluded, _record: Record) -> None:
         """In the step itself: killed right after it, a restart must not trade on.

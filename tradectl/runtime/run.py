@@ -84,6 +84,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
     state_dir.create()
     with state_dir.owned():
         refuse_if_halted(state_dir.latch)
+        state_dir.reserve.make()
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
             rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)

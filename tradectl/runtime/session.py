@@ -47,7 +47,8 @@ NO_LIMIT = 1 << 63
 class Session:
     """`source` is where prices come from, `account_kind` which later runs continue the account; `gateway`
     makes the way to the exchange, which is the paper one without it. One on recorded data has nothing of
-    the directory's account: its halt is its own, and it needs no lease."""
+    the directory's account: its halt is its own, and it needs no lease. One that is not `projected` does
+    without the database."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Session:
         account_kind: str,
         recovered: Recovered | None = None,
         gateway: MakeGateway | None = None,
+        projected: bool = True,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -90,11 +92,12 @@ class Session:
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)
+        self._projected = projected
         store_interval = settings.orchestrator.store_interval_seconds
         self.state = StateManager(
             self.bus,
             books=self.books,
-            store=self.store,
+            store=self.store if projected else None,
             flush_interval=store_interval if clock.live else RECORDED_FLUSH_S,
             snapshot_interval=None if is_recorded else SNAPSHOT_S,
         )
@@ -121,18 +124,27 @@ class Session:
 
     async def open(self) -> None:
         """Bring the database up to date with the runs before, then begin this one in both."""
-        await self.store.open()
-        if self.recovered is not None:
-            if not self.recovered.clean:  # what this run begins with must not vanish behind it
-                await asyncio.to_thread(sync_file, self.recovered.journal)
-            await catch_up(self.store, self.state_dir, self.recovered, self._clock.wall())
-            stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
-            self.state.check(stored)
+        if self.recovered is not None and not self.recovered.clean:
+            # what this run begins with must not vanish behind it
+            await asyncio.to_thread(sync_file, self.recovered.journal)
+        if self._projected:
+            await self._open_database()
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._log = FileEventLog(self.journal_path, self._header, strict=strict)
         self._lock = RunLock(self.journal_path)
         self.bus.command_release.journal = self._log
+        if self._projected:
+            await self._begin_in_database()
+
+    async def _open_database(self) -> None:
+        await self.store.open()
+        if self.recovered is not None:
+            await catch_up(self.store, self.state_dir, self.recovered, self._clock.wall())
+            stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
+            self.state.check(stored)
+
+    async def _begin_in_database(self) -> None:
         row = RunBegun(
             self.run_id,
             self.books.account.account_id,

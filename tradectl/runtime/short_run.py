@@ -21,10 +21,10 @@ from tradectl.state.directory import StateDir
 
 @contextlib.asynccontextmanager
 async def short_run(
-    state_dir: StateDir, recovered: Recovered, *, source: str, reason: str
+    state_dir: StateDir, recovered: Recovered, *, source: str, reason: str, projected: bool = True
 ) -> AsyncIterator[Session]:
-    """The session, started; `reason` is what its journal ends with. Raises ExchangeError, ConfigError,
-    StateError, JournalError."""
+    """The session, started; `reason` is what its journal ends with, `projected` as a session has it.
+    Raises ExchangeError, ConfigError, StateError, JournalError."""
     header = recovered.header
     settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
@@ -43,19 +43,23 @@ async def short_run(
             account_kind=header.account,
             recovered=recovered,
             gateway=gateway,
+            projected=projected,
         )
         session.gateway.attach_read_only()
         for name, component in session.system.components():
             session.orchestrator.add(name, component)
         try:
-            set_aside_if_damaged(state_dir)  # what is needed of it is caught up with
+            if projected:
+                set_aside_if_damaged(state_dir)  # what is needed of it is caught up with
             await session.open()
             await session.orchestrator.start()
             session.report_recovery()
             yield session
         finally:
-            await session.orchestrator.stop()
-            await session.close(reason)
+            try:
+                await session.orchestrator.stop()
+            finally:
+                await session.close(reason)
 
 
 def _without_strategies(settings: Settings) -> Settings:

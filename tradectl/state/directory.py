@@ -1,6 +1,6 @@
 """The state directory: one account's files, one owner, one process at a time.
 
-state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock (the lease)
+state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock (the lease)   reserve (room)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
+from tradectl.journal.reserve import Reserve
 from tradectl.state.latch import HaltLatch
 from tradectl.state.lease import FileLease
 
@@ -57,6 +58,7 @@ class StateDir:
         self.socket = self.path / "control.sock"
         self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")
+        self.reserve = Reserve(self.path / "reserve")
 
     def create(self) -> None:
         """Make the directory, mode 0700, with its latch. Raises StateError when that cannot be."""
