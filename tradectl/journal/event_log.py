@@ -82,7 +82,7 @@ class EventLog(Protocol):
 
 
 class FileEventLog(JournalWriter):
-    """An `EventLog` in the new file `path`. Raises JournalFailed, and leaves none, when it cannot be made."""
+    """An `EventLog` in the new file `path`. Raises JournalFailed when it cannot be made: none is left."""
 
     def __init__(self, path: Path, header: Header, *, strict: bool = False) -> None:
         try:
