@@ -234,13 +234,16 @@ class EmergencyStop:
             self._dir.reserve.make()
 
     def _finished(self, path: Path) -> StopReport:
-        recovered = None
+        left = None
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
+            left = _left(
+                recovered, Stop()
+            )  # by the journal: what is tried from here on may come to naught
             report = self._finish(recovered)
             return report.without_confirmation(recovered.lost) if recovered.lost else report
         except Exception as error:  # one that cannot be finished must not keep the others open
-            return _failed(self._dir, error, recovered)
+            return _failed(self._dir, error, left)
 
     def _finish(self, recovered: Recovered) -> StopReport:
         """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper;
@@ -321,20 +324,17 @@ def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
     return [run for run in found if run is not None]
 
 
-def _failed(
-    state_dir: StateDir, error: Exception, recovered: Recovered | None = None
-) -> StopReport:
+def _failed(state_dir: StateDir, error: Exception, left: StopReport | None = None) -> StopReport:
     why = str(error) if isinstance(error, TradectlError) else described(error)
-    return _last_known(state_dir, recovered).without_confirmation(why)
+    return (left or _last_known(state_dir)).without_confirmation(why)
 
 
-def _last_known(state_dir: StateDir, recovered: Recovered | None) -> StopReport:
+def _last_known(state_dir: StateDir) -> StopReport:
     """What may still be open: by the journal, or where that cannot be read, by the database."""
-    if recovered is None:
-        with contextlib.suppress(Exception):  # whatever is broken, there must be a receipt
-            recovered = recover(state_dir)
-    if recovered is not None:
-        return replace(_left(recovered, Stop()), confirmed=False)
+    with contextlib.suppress(Exception):  # whatever is broken, there must be a receipt
+        recovered = recover(state_dir)
+        if recovered is not None:
+            return _left(recovered, Stop())
     with contextlib.suppress(StateError):
         return _by_database(StateReader(state_dir.db).last_run())
     return StopReport()
