@@ -5,14 +5,12 @@ Plain and quick to import: this is what `status` waits for.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from tradectl.bus.clock import WallClock
+from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
@@ -189,9 +187,7 @@ class Inspector:
         if run is not None and run.ended_at is None and not goes_on(self._journal(run)):
             from tradectl.recovery.catch_up import catch_up_with_the_killed
 
-            with ThreadPoolExecutor(1) as aside:  # whoever asks may be in a loop of its own
-                now = WallClock().wall()
-                aside.submit(asyncio.run, catch_up_with_the_killed(self._dir, run, now)).result()
+            catch_up_with_the_killed(self._dir, run, ComputerClock.wall())
 
 
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:

@@ -8,8 +8,10 @@ of this, however often, leaves nothing out.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -38,7 +40,7 @@ async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now:
     await store_run(recovered, store, reader, now)
 
 
-async def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int) -> None:
+def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int) -> None:
     """Store the last moments of a run that nobody has gone on from yet, as a guest of its directory. What
     cannot be read or stored is left as it is: whoever goes on from it is told."""
     path = state_dir.journals / f"{run.run_id}.jsonl"
@@ -46,12 +48,17 @@ async def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int
         reader = StateReader(state_dir.db)
         if _is_complete(reader.run(run.run_id)) or goes_on(path):
             return
-        store = Store(state_dir.db)
-        await store.open()
-        try:
-            await store_run(recover_from(path, reader), store, reader, now)
-        finally:
-            await store.close()
+
+        async def caught_up() -> None:
+            store = Store(state_dir.db)
+            await store.open()
+            try:
+                await store_run(recover_from(path, reader), store, reader, now)
+            finally:
+                await store.close()
+
+        with ThreadPoolExecutor(1) as thread:  # whoever looks may have a loop of his own
+            thread.submit(asyncio.run, caught_up()).result()
 
 
 def _unknown_runs_before(
