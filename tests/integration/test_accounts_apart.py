@@ -82,7 +82,7 @@ def test_a_losing_one_halts_itself_and_not_the_account(tmp_path: Path, folder: P
     assert tradectl(folder, "run", "--headless", "--duration", "0.3", "-c", config).code == 0
 
     shown = tradectl(folder, "status", "--json", "--run", run).document()
-    assert (shown["run_id"], shown["state"], shown["source"]) == (run, "HALTED", "recorded")
+    assert (shown["run_id"], shown["running"], shown["source"]) == (run, False, "recorded")
     assert shown["halt"]["reason"]
     assert tradectl(folder, "alerts", "--json", "--run", run).document()
     assert "clear-halt" not in tradectl(folder, "status", "--run", run).out

@@ -226,7 +226,8 @@ class TradingRun(Session):
         """Start, trade until something ends it, stop. The summary."""
         with ended_by_signals(self.end):
             try:
-                await self.open()
+                with halted_or(self.latch):
+                    await self.open()
                 self._tell_of_a_cleared_halt()
                 self.warm_up()
                 await self.orchestrator.start()
@@ -271,7 +272,7 @@ class TradingRun(Session):
             if self.bus.failure is None and not self.options.data:
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:
-                await leave_only_protection(self.gateway, self.state_dir.latch)
+                await leave_only_protection(self.gateway, self.latch)
             await self.orchestrator.stop()
             self.status.sample()
         finally:

@@ -79,14 +79,14 @@ class Session:
         self._lock: RunLock | None = None
         self._entered = False
         is_recorded = account_kind == RECORDED_ACCOUNT
-        latch: HaltSwitch = HaltInMemory() if is_recorded else state_dir.latch
+        self.latch: HaltSwitch = HaltInMemory() if is_recorded else state_dir.latch
         self.system = TradingSystem(
             settings,
             account,
             self.run_id,
             clock,
             gateway=gateway or on_paper(settings),
-            halt_switch=latch,
+            halt_switch=self.latch,
             lease=None if is_recorded else state_dir.lease,
             projected=True,
         )
@@ -102,7 +102,7 @@ class Session:
             snapshot_interval=None if is_recorded else SNAPSHOT_S,
         )
         self.orchestrator = TradingOrchestrator(
-            settings.orchestrator, bus=self.bus, state=self.state, latch=latch
+            settings.orchestrator, bus=self.bus, state=self.state, latch=self.latch
         )
 
     def _make_header(self, account: Account, account_kind: str) -> Header:
