@@ -12,7 +12,8 @@ import pytest
 from tradectl.bus.clock import DataClock
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
-from tradectl.documents.reasons import ReasonCode
+from tradectl.documents.reasons import ReasonCode, by_importance
+from tradectl.documents.run import HeldBack
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
@@ -26,6 +27,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.time import SECOND
 from tradectl.recovery.warm_up import warm_up
+from tradectl.runtime.held_back import as_reasons
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
@@ -264,4 +266,24 @@ def test_what_was_seen_in_the_run_before_is_not_of_this_one() -> None:
     trading.apply(*before[500:])
     assert reasons(trading) == [
         ("no_signal", "BTCUSDT", "no signal in 99 seconds of trades"),
+    ]
+
+
+def test_what_held_all_of_trading_back_is_a_reason_of_its_own() -> None:
+    def held_back(cause: str, rows: int, share: str | None) -> HeldBack:
+        return HeldBack(
+            cause=cause, reason="why", since="", until=None, times=1, rows=rows, share=share, span_s=70
+        )  # fmt: skip
+
+    rows = [
+        held_back("operator", 7, None),
+        held_back("DAILY_LOSS", 59, "0.59"),
+        held_back("REDUCING", 3, "0.03"),
+        held_back("DRAWDOWN", 0, "0"),
+    ]
+    told = by_importance(as_reasons(rows))
+    assert [(reason.code, reason.strategy, reason.symbol, reason.text) for reason in told] == [
+        ("halted", "", "", "halted for 3% of the data: why"),
+        ("paused", "", "", "paused for 70 seconds: why"),
+        ("paused", "", "", "paused for 59% of the data: why"),
     ]

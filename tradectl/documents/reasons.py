@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -26,9 +27,14 @@ class ReasonCode(StrEnum):
 
 
 class Untraded(Struct, kw_only=True, frozen=True):
-    """Why `strategy` has traded nothing in `symbol` (empty: in all of its symbols)."""
+    """Why `strategy` has traded nothing in `symbol`; both are empty where it holds for all of them."""
 
     code: ReasonCode
     strategy: str
     symbol: str
     text: str
+
+
+def by_importance(reasons: Iterable[Untraded]) -> list[Untraded]:
+    order = list(ReasonCode)
+    return sorted(reasons, key=lambda reason: order.index(reason.code))

@@ -7,12 +7,14 @@ something to count: market data that nothing holds back pays nothing for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import HeldBack
 from tradectl.domain.events import (
     BarOpened,
@@ -25,6 +27,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.money import decimal_text
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND, iso
 from tradectl.state.books_view import BooksView
 
@@ -145,4 +148,21 @@ def _share(events: int, of_events: int) -> Decimal:
     return round(Decimal(min(events, of_events)) / of_events, 4)
 
 
-__all__ = ["HeldBackData"]
+def as_reasons(rows: Iterable[HeldBack]) -> list[Untraded]:
+    """For which nothing was traded: what held all of trading back while data passed."""
+    found = []
+    for row in rows:
+        if row.rows:
+            is_halt = row.cause in (*TradingState,)
+            share = (
+                f"{Decimal(row.share):.0%} of the data"
+                if row.share
+                else f"{row.span_s:.0f} seconds"
+            )
+            why = f"{'halted' if is_halt else 'paused'} for {share}: {row.reason or row.cause}"
+            code = ReasonCode.HALTED if is_halt else ReasonCode.PAUSED
+            found.append(Untraded(code=code, strategy="", symbol="", text=why))
+    return found
+
+
+__all__ = ["HeldBackData", "as_reasons"]

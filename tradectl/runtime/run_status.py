@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from tradectl.documents.account import AccountStatus, FillRow, StrategyRow
+from tradectl.documents.reasons import by_importance
 from tradectl.documents.run import (
     LiveStatus,
     Progress,
@@ -24,7 +25,7 @@ from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.runtime.held_back import HeldBackData
+from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
 from tradectl.state.status import fill_row, halt, max_drawdown_pct, paused, portfolio_totals
@@ -103,6 +104,11 @@ class RunStatus:
         account, events, began = books.account, session.system.last_seq, session.state.began
         engine = session.system.strategy.engine
         feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
+        untraded = session.system.untraded(
+            () if session.source == "recorded" else session.settings.symbols
+        )
+        held_back = self._held_back.rows(feed.events if feed else 0)
+        paused_for = [] if began.fills_since(books) else as_reasons(held_back)
         return Summary(
             run_id=session.run_id,
             mode=session.settings.mode,
@@ -117,7 +123,7 @@ class RunStatus:
             fills=account.fills_count,
             paused=paused(books),
             halt=halt(books),
-            held_back=self._held_back.rows(feed.events if feed else 0),
+            held_back=held_back,
             held_back_share=decimal_text(self._held_back.share(feed.events)) if feed else None,
             portfolio=portfolio_totals(books),
             pnl=decimal_text(books.profit()),
@@ -133,9 +139,7 @@ class RunStatus:
             if feed
             else [],
             quarantined=engine.quarantined(),
-            untraded=session.system.untraded(
-                () if session.source == "recorded" else session.settings.symbols
-            ),
+            untraded=by_importance([*paused_for, *untraded]),
             nothing_trades=engine.nothing_trades(),
             journal=str(session.journal_path),
             state_hash=session.state.state_hash(),

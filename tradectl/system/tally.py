@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tradectl.bus.core import Core, Stage
-from tradectl.documents.reasons import ReasonCode, Untraded
+from tradectl.documents.reasons import ReasonCode, Untraded, by_importance
 from tradectl.domain.events import (
     OrderCanceled,
     OrderDenied,
@@ -137,14 +137,12 @@ class Tally:
     ) -> list[Untraded]:
         """A reason for each strategy and symbol without a fill, the most important first. `symbols` are
         those of the run; without any, those that there was data of."""
-        found = [
+        return by_importance(
             Untraded(code=code, strategy=instance.name, symbol=symbol, text=text)
             for instance in instances
             for symbol in instance.symbols or symbols or tuple(books.last)
             for code, text in self._reasons(instance, symbol, engine, books)
-        ]
-        order = list(ReasonCode)
-        return sorted(found, key=lambda reason: order.index(reason.code))
+        )
 
     def _reasons(
         self, instance: StrategyInstance, symbol: str, engine: StrategyEngine, books: Books

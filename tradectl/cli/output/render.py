@@ -178,10 +178,15 @@ def summary(summary: Summary) -> RenderableType:
 
 def untraded(reasons: Sequence[Untraded] | None, *, everything: bool) -> list[RenderableType]:
     """Why nothing was traded, the most important first; where something was (not `everything`), only what
-    asks to be mended. The same reason at several symbols is said once."""
+    asks to be mended. The same reason at several symbols is said once; what held all of trading back has
+    a line of its own."""
     symbols: dict[tuple[str, str], list[str]] = {}
     for reason in reasons or ():
-        if reason.code != ReasonCode.QUARANTINED and (everything or reason.code in MENDABLE):
+        if (
+            reason.strategy
+            and reason.code != ReasonCode.QUARANTINED
+            and (everything or reason.code in MENDABLE)
+        ):
             symbols.setdefault((reason.strategy, reason.text), []).append(reason.symbol)
     lines: list[RenderableType] = [
         line("no trades", value(f"{names(of)} by {strategy}: {text}", WARN))
