@@ -19,7 +19,9 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     `unrealized_pnl` - `fees` + `funding` + `insurance`: what perpetuals got (below zero: paid) for being
     held, and what exchanges bore of liquidations. `margin_used` is the initial margin of the perpetuals,
     `maintenance_margin` what their collateral must not fall to. `drawdown_pct` is from `peak_equity` to
-    now and `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak."""
+    now and `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak.
+    `peak_equity` and `day_start_equity` (UTC) are what loss limits measure from: `resume` and
+    `clear-halt` let them begin anew. `day_pnl` is the equity's change since the latter."""
 
     currency: str
     equity: Amount
@@ -36,6 +38,8 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     max_drawdown_pct: Amount
     initial_cash: Amount
     peak_equity: Amount
+    day_start_equity: Amount
+    day_pnl: Amount
     turnover: Amount
 
 

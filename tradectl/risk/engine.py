@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tradectl.domain.commands import ApprovedOrder
-from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded
+from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded, RiskAction
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, iso
@@ -52,8 +52,11 @@ class RiskEngine:
     def review(self, view: AccountView, at: int) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
-        breaches = (monitor.newly_breached(view) for monitor in self._monitors)
-        return [event for event in breaches if event is not None]
+        found = [monitor.newly_breached(view) for monitor in self._monitors]
+        breaches = [event for event in found if event is not None]
+        if view.trading_state.is_halt:  # which is more than a pause
+            return [event for event in breaches if event.action is not RiskAction.PAUSE]
+        return breaches
 
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
         """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""

@@ -7,6 +7,7 @@ their own: they begin anew when an operator lets trading go on. Money put in or 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -66,6 +67,15 @@ def shift(account: Account, amount: Decimal) -> None:
 
 def readings_of(account: Account) -> Readings:
     return account.readings or Readings(peak=account.peak_equity)
+
+
+def with_unread(books: BooksView, symbols: Iterable[str]) -> Readings | None:
+    """The readings as a snapshot keeps them: with those of the `symbols` whose price none has seen."""
+    known = books.account.readings
+    unread = tuple(sorted(symbol for symbol in symbols if books.has_new_price(symbol)))
+    if known is None and not unread:
+        return None
+    return replace(readings_of(books.account), unread=unread)
 
 
 def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readings:

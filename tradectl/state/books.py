@@ -58,7 +58,7 @@ from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
-from tradectl.state.baselines import begin_anew, measure, readings_of, shift
+from tradectl.state.baselines import begin_anew, measure, shift, with_unread
 from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
 from tradectl.state.books_view import BooksView
 from tradectl.state.perpetual_booking import (
@@ -67,7 +67,6 @@ from tradectl.state.perpetual_booking import (
     liquidation,
     liquidation_fill,
 )
-from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState, compare
 
 E = TypeVar("E", bound=Event)
@@ -436,7 +435,7 @@ class Books(BooksView):
         return copy(
             account,
             reconciliation=known.copy() if known is not None else None,
-            readings=self._readings(),
+            readings=with_unread(self, {*self.last, *self._unread}),
             positions=dict(account.positions),
             pauses=dict(account.pauses),
             funded_until=dict(account.funded_until),
@@ -447,16 +446,6 @@ class Books(BooksView):
             finished=[_copied(self._orders[i]) for i in self._finished],
             marks=dict(sorted(marks.items())),
         )
-
-    def _readings(self) -> Readings | None:
-        """With the symbols that have a price which no reading has seen."""
-        known = self.account.readings
-        unread = tuple(
-            sorted(filter(self.has_new_price, {**self.last, **dict.fromkeys(self._unread)}))
-        )
-        if known is None and not unread:
-            return None
-        return msgspec.structs.replace(known or readings_of(self.account), unread=unread)
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)

@@ -88,6 +88,8 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         max_drawdown_pct=max_drawdown_pct(books),
         initial_cash=decimal_text(books.account.initial_cash),
         peak_equity=decimal_text(books.peak_equity),
+        day_start_equity=decimal_text(books.day_start_equity),
+        day_pnl=decimal_text(books.equity() - books.day_start_equity),
         turnover=decimal_text(books.account.turnover),
     )
 
