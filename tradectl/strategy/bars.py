@@ -2,9 +2,9 @@
 
 Intervals are half open, `[start, end)`, and aligned to midnight UTC. Ticks cannot say that theirs was
 the last of an interval, so a bar made of them is finished by the first tick of a later one; a bar made
-of shorter bars is finished by the one that reaches its end. Where nothing traded there are flat bars,
-so that n bars are always n intervals, unless the gap is so long that it is not a quiet market but a
-missing one.
+of shorter bars is finished by the one that reaches its end, and one of the length that is wanted is
+taken as it is. Where nothing traded there are flat bars, so that n bars are always n intervals, unless
+the gap is so long that it is not a quiet market but a missing one.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ class BarBuilder:
             self.late += 1
             return ()
         self._last = bar.ts
+        if bar.interval == self.interval and self._open is None:
+            return self._take(bar, start)
         finished: Sequence[BarEvent] = ()
         if start < self._end:
             self._high = max(self._high, bar.high)
@@ -116,6 +118,12 @@ class BarBuilder:
             self._open = None
         return finished
 
+    def _take(self, bar: BarEvent, start: int) -> Sequence[BarEvent]:
+        """A bar that is already what is wanted, after the flat ones before it."""
+        finished = self._flat_bars(start)
+        self._symbol, self._close, self._end = bar.symbol, bar.price, bar.ts
+        return [*finished, bar] if finished else (bar,)
+
     def _begin(self, event: MarketDataEvent, first: Decimal, high: Decimal, low: Decimal) -> None:
         self._symbol = event.symbol
         self._open, self._high, self._low, self._close = first, high, low, event.price
@@ -127,6 +135,13 @@ class BarBuilder:
         if self._open is not None:
             finished.append(self._bar(self._open))
         start = ts - ts % self.interval
+        finished += self._flat_bars(start)
+        self._end = start + self.interval
+        return finished
+
+    def _flat_bars(self, start: int) -> list[BarEvent]:
+        """Those of the intervals without trades before `start`."""
+        finished: list[BarEvent] = []
         missing = (start - self._end) // self.interval if self._end else 0
         if missing > self._max_gap or (missing > 0 and self._interrupted):
             self.skipped += missing
@@ -136,7 +151,6 @@ class BarBuilder:
             for _ in range(missing):
                 self._end += self.interval
                 finished.append(self._bar(self._close))
-        self._end = start + self.interval
         self._interrupted = False
         return finished
 

@@ -95,18 +95,15 @@ class Routes(dict[int, dict[str, Route]]):
     def _price_route(self, feed: int, symbol: str, at: int) -> Route:
         slots = self._slots(symbol, feed, at)
         built: dict[int, list[Callback]] = {}
-        direct: list[Callback] = []
         for callback in callbacks_of(slots, "on_bar"):
             slot = callback.slot
-            if slot.timeframe == feed:
-                direct.append(callback)
-            elif feed == TRADES or slot.timeframe % feed == 0:
+            if feed == TRADES or slot.timeframe % feed == 0:
                 built.setdefault(slot.timeframe, []).append(callback)
             else:
                 message = f"{symbol}: {cannot_be_made(slot.timeframe, feed)}"
                 self._report_once(SystemEventKind.STRATEGY_IDLE, slot.running.component, message)
         bars = tuple((self._builder(symbol, t), tuple(group)) for t, group in built.items())
-        return Route(bars, (*direct, *callbacks_of(slots, "on_trade")))
+        return Route(bars, callbacks_of(slots, "on_trade"))
 
     def _builder(self, symbol: str, timeframe: int) -> BarBuilder:
         return self._builders.setdefault((symbol, timeframe), BarBuilder(timeframe))
