@@ -38,7 +38,7 @@ ENDED: dict[type[Ended], str] = {
     OrderExpired: "expired",
     OrderCanceled: "cancelled",
 }
-WHY_NOT = (
+IDLE_REASONS = (
     ("paused", ReasonCode.PAUSED),
     ("reducing", ReasonCode.HALTED),
     ("halted", ReasonCode.HALTED),
@@ -155,16 +155,16 @@ class Tally:
         if tally.fills:
             return []
         if tally.orders:
-            return [_why_not_filled(tally, total)]
+            return [_reason_not_filled(tally, total)]
         can_short = books.instruments[traded].can_short
         if not (signals[SignalAction.BUY] or (can_short and signals[SignalAction.SELL])):
             spot = ": spot cannot be sold short" if signals[SignalAction.SELL] else ""
             return [(ReasonCode.NOT_WANTED, f"{total}, none to buy{spot}")]
         is_alone = sum(symbol == traded for _, symbol in self._signals) == 1
-        return [_why_not_ordered(tally, total, is_alone=is_alone and bool(instance.allocation))]
+        return [_reason_not_ordered(tally, total, is_alone=is_alone and bool(instance.allocation))]
 
 
-def _why_not_filled(tally: SymbolTally, signals: str) -> Reason:
+def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
     orders, denied = _count(tally.orders, "order"), tally.denied.total()
     if denied < tally.orders:
         ends = {**tally.ended, "denied": denied}
@@ -176,7 +176,7 @@ def _why_not_filled(tally: SymbolTally, signals: str) -> Reason:
     return DENIED_AS.get(code, ReasonCode.DENIED), f"{signals}, {orders}, all denied: {why}"
 
 
-def _why_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:
+def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:
     """`is_alone`: it has a share of the equity, and no other strategy speaks of the symbol."""
     why, count = tally.idle.most_common(1)[0] if tally.idle else ("not answered", 1)
     if why == ON_TARGET:
@@ -190,7 +190,7 @@ def _why_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Rea
             ReasonCode.NOT_FILLED,
             f"{signals}, with the last candle: there is no next one to open",
         )
-    for words, code in WHY_NOT:
+    for words, code in IDLE_REASONS:
         if why.startswith(words):
             what = "every order below the smallest one: " * (code is ReasonCode.TOO_SMALL)
             return code, f"{signals}, {what}{why} x{count}"
