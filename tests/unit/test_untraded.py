@@ -29,6 +29,7 @@ from tradectl.domain.time import SECOND
 from tradectl.recovery.warm_up import warm_up
 from tradectl.runtime.held_back import as_reasons
 from tradectl.state.account import Account
+from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
 
@@ -254,6 +255,18 @@ def test_one_that_is_in_quarantine_comes_first() -> None:
 def test_what_was_traded_needs_no_reason() -> None:
     trading, _ = traded(settings("donchian-breakout"), candles(RISING))
     assert (trading.tally.fills, reasons(trading)) == (1, [])
+
+
+def test_what_one_strategy_traded_is_no_trade_of_another() -> None:
+    """One buys strength; the other would sell it, and has nothing to sell."""
+    made = settings("donchian-breakout")
+    against = StrategyInstance("against", "rsi-reversion", parameters={"period": 5})
+    made = msgspec.structs.replace(made, strategies=(*made.strategies, against))
+    trading, _ = traded(made, candles(RISING))
+    assert trading.tally.fills >= 1
+    assert reasons(trading) == [
+        ("not_wanted", "BTCUSDT", "1 signal, none to buy: spot cannot be sold short"),
+    ]
 
 
 def test_what_was_seen_in_the_run_before_is_not_of_this_one() -> None:

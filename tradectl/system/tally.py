@@ -20,6 +20,7 @@ from tradectl.domain.events import (
     OrderRejected,
     Record,
     SignalAction,
+    StrategiesCrossed,
     StrategySignalEvent,
     TargetComputed,
 )
@@ -60,13 +61,17 @@ DENIED_AS = {
 
 
 class SymbolTally:
-    """Of one symbol: orders and fills in number, why targets were not followed, why orders were denied,
-    and how orders ended without a fill."""
+    """Of one symbol: orders and fills in number, the strategies that orders were for and that crossed
+    with others, why targets were not followed, why orders were denied, how they ended without a fill."""
 
-    __slots__ = ("denied", "ended", "fills", "idle", "messages", "orders")
+    __slots__ = (
+        "crossed", "denied", "ended", "fills", "idle", "messages", "ordered", "orders",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.orders = self.fills = 0
+        self.ordered: set[str] = set()
+        self.crossed: set[str] = set()
         self.idle: Counter[str] = Counter()
         self.denied: Counter[str] = Counter()
         self.messages: dict[str, str] = {}
@@ -88,6 +93,7 @@ class Tally:
         core.attach(StrategySignalEvent, self._on_signal, Stage.STATE)
         core.attach(TargetComputed, self._on_target, Stage.STATE)
         core.attach(OrderInitialized, self._on_order, Stage.STATE)
+        core.attach(StrategiesCrossed, self._on_crossed, Stage.STATE)
         core.attach(OrderDenied, self._on_denied, Stage.STATE)
         core.attach(OrderFilled, self._on_fill, Stage.STATE)
         core.attach(OrderRejected, self._on_end, Stage.STATE)
@@ -113,7 +119,12 @@ class Tally:
             idle[event.reason if known else OTHER] += 1
 
     def _on_order(self, event: OrderInitialized, _record: Record) -> None:
-        self._of(event.order.symbol).orders += 1
+        found = self._of(event.order.symbol)
+        found.orders += 1
+        found.ordered.update(event.order.owners)
+
+    def _on_crossed(self, event: StrategiesCrossed, _record: Record) -> None:
+        self._of(event.symbol).crossed.update(share.strategy for share in event.shares)
 
     def _on_denied(self, event: OrderDenied, _record: Record) -> None:
         found = self._of(event.symbol)
@@ -152,9 +163,9 @@ class Tally:
         if not signals:
             return [engine.why_silent(instance.name, symbol, books.data_time(symbol))]
         tally, total = self._of(traded), _count(signals.total(), "signal")
-        if tally.fills:
+        if instance.name in tally.crossed or (tally.fills and instance.name in tally.ordered):
             return []
-        if tally.orders:
+        if instance.name in tally.ordered:
             return [_reason_not_filled(tally, total)]
         can_short = books.instruments[traded].can_short
         if not (signals[SignalAction.BUY] or (can_short and signals[SignalAction.SELL])):
