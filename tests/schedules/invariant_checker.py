@@ -36,7 +36,8 @@ from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
-from tradectl.state.books import EXTERNAL, Books
+from tradectl.state.adoption import EXTERNAL
+from tradectl.state.books import Books
 from tradectl.state.directory import StateDir
 from tradectl.state.reader import StateReader
 

@@ -21,7 +21,11 @@ MISMATCH, BALANCE = RestrictionKind.MISMATCH, RestrictionKind.BALANCE
 
 
 def account_report(
-    positions: dict[str, str], cash: str | None = None, *, accept: bool = False
+    positions: dict[str, str],
+    cash: str | None = None,
+    *,
+    accept: bool = False,
+    transfer: bool = False,
 ) -> AccountReported:
     return AccountReported(
         exchange="venue",
@@ -29,6 +33,7 @@ def account_report(
         cash=None if cash is None else Decimal(cash),
         tolerance=Decimal("0.005"),
         accept=accept,
+        transfer=transfer,
     )
 
 
@@ -132,7 +137,7 @@ def test_accepting_makes_our_books_the_exchanges_and_is_no_profit(
         there = "1"
     profit, unrealized = ledger.books.profit(), ledger.books.unrealized()
     tell(ledger, *[account_report({symbol: there}, cash)] * 2)
-    tell(ledger, account_report({symbol: there}, cash, accept=True))
+    tell(ledger, account_report({symbol: there}, cash, accept=True, transfer=symbol == PERP))
     books = ledger.books
     assert books.position(symbol).quantity == Decimal(there)
     assert books.cash == Decimal(cash)
@@ -140,6 +145,35 @@ def test_accepting_makes_our_books_the_exchanges_and_is_no_profit(
     assert held(ledger, symbol) == []
     assert problems_of(books.snapshot(), books.instruments) == []
     assert unrealized == 20
+
+
+@pytest.mark.parametrize("there", ["2", "0", "-1", "5"])
+def test_money_that_is_missing_where_a_perpetual_is_held_is_a_loss(there: str) -> None:
+    """It was liquidated there, say, or paid funding: no loss limit may miss that."""
+    ledger = Ledger().trade("o1", "buy 2@100", PERP, strategy="a")
+    ledger.tell(tick("110", PERP))
+    books = ledger.books
+    profit, peak, day = books.profit(), books.peak_equity, books.day_start_equity
+    before = books.cash + (20 if there in ("0", "-1") else 0)  # what closing at the mark brings
+    tell(ledger, account_report({PERP: there}, "9000", accept=True))
+    assert books.position(PERP).quantity == Decimal(there)
+    assert books.cash == 9_000
+    assert books.profit() == profit - (before - 9_000)
+    assert (books.peak_equity, books.day_start_equity) == (peak, day)
+    assert books.account.invested == CASH
+    assert problems_of(books.snapshot(), books.instruments) == []
+
+
+def test_money_beyond_what_is_known_is_a_deposit_and_what_the_operator_took_out_no_loss() -> None:
+    for cash, transfer in (("12000", False), ("7000", True)):
+        ledger = Ledger().trade("o1", "buy 2@100", PERP)
+        ledger.tell(tick("110", PERP))
+        profit = ledger.books.profit()
+        lost = ledger.books.peak_equity - ledger.books.equity()
+        tell(ledger, account_report({PERP: "2"}, cash, accept=True, transfer=transfer))
+        assert ledger.books.profit() == profit
+        assert ledger.books.peak_equity - ledger.books.equity() == lost
+        assert ledger.books.account.invested == Decimal(cash)
 
 
 @pytest.mark.parametrize("cash", ["4000", "25000"])

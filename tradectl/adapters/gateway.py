@@ -65,7 +65,7 @@ class Gateway(Protocol):
 
     # --- the exchange's word ----------------------------------------------------------------------
 
-    async def reconcile(self, *, accept: bool = False) -> None:
+    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
         """Have each exchange compared with the books; what differs is reported. With `accept` the
         exchange's word is taken for ours."""
         ...
@@ -115,7 +115,7 @@ class NoGateway:
     ) -> list[Cancelled]:
         return []
 
-    async def reconcile(self, *, accept: bool = False) -> None:
+    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
         pass
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:

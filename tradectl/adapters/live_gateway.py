@@ -72,8 +72,10 @@ class LiveGateway:
             cancel, lambda name, why: Cancelled(exchange=name, error=why), within
         )
 
-    async def reconcile(self, *, accept: bool = False) -> None:
-        await asyncio.gather(*(exchange.reconcile(accept=accept) for exchange in self.exchanges))
+    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
+        await asyncio.gather(
+            *(e.reconcile(accept=accept, transfer=transfer) for e in self.exchanges)
+        )
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
         return await self._ask_each(

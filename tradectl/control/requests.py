@@ -68,6 +68,7 @@ class EmergencyStop(Request, frozen=True, kw_only=True):
 
 class Reconcile(Request, frozen=True, kw_only=True):
     accept: bool = False
+    transfer: bool = False
 
 
 class AcknowledgeAlert(Request, frozen=True, kw_only=True):

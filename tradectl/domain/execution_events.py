@@ -96,7 +96,8 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
 
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
     that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
-    With `accept` the operator takes the exchange's word for ours.
+    With `accept` the operator takes the exchange's word for ours; with `transfer` too, what the cash
+    differs by was put in or taken out, and is no profit or loss.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -107,6 +108,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     cash: Decimal | None = None
     tolerance: Decimal = ZERO
     accept: bool = False
+    transfer: bool = False
 
 
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):

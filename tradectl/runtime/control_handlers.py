@@ -61,8 +61,8 @@ def control_handlers(
         end("halted")
         return report
 
-    async def reconcile(accept: bool = False) -> Reconciliation:
-        return await compare(session, accept=accept)
+    async def reconcile(accept: bool = False, transfer: bool = False) -> Reconciliation:
+        return await compare(session, accept=accept, transfer=transfer)
 
     async def acknowledge(alert_id: str) -> Done:
         alerts.acknowledge(alert_id)

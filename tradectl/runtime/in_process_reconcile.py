@@ -37,13 +37,20 @@ LOOK_EVERY_S = 0.5
 NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
 
 
-def reconcile(state_dir: StateDir, *, accept: bool) -> Reconciliation:
+def reconcile(state_dir: StateDir, *, accept: bool, transfer: bool = False) -> Reconciliation:
     """Compare, whether a process runs or not. Raises UsageError without a live account, ExchangeError."""
     state_dir.check()
     if not state_dir.journal_files():  # nor anything to lock
         raise UsageError(NO_ACCOUNT)
     if state_dir.owner() is not None:
-        return ask(state_dir.socket, "reconcile", Reconciliation, timeout=ANSWER_S, accept=accept)
+        return ask(
+            state_dir.socket,
+            "reconcile",
+            Reconciliation,
+            timeout=ANSWER_S,
+            accept=accept,
+            transfer=transfer,
+        )
     with state_dir.owned():
         recovered = recover(state_dir, LIVE_ACCOUNT)
         if recovered is None:
@@ -52,16 +59,17 @@ def reconcile(state_dir: StateDir, *, accept: bool) -> Reconciliation:
         async def compared() -> Reconciliation:
             run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")
             async with run as session:
-                return await compare(session, accept=accept)
+                return await compare(session, accept=accept, transfer=transfer)
 
         return asyncio.run(compared())
 
 
-async def compare(session: Session, *, accept: bool) -> Reconciliation:
-    """Compare now; with `accept` the exchange's word is taken for ours first. Raises UsageError."""
+async def compare(session: Session, *, accept: bool, transfer: bool = False) -> Reconciliation:
+    """Compare now; with `accept` the exchange's word is taken for ours first, with `transfer` the cash as
+    put in or taken out. Raises UsageError."""
     if not session.gateway.remote:
         raise UsageError("nothing to reconcile: this account is on paper")
-    await _reconciled(session, accept=accept)
+    await _reconciled(session, accept=accept, transfer=transfer)
     await session.state.flush()
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     proofs = await session.gateway.proof(everything=True, within=PROOF_S)
@@ -82,12 +90,12 @@ async def compare(session: Session, *, accept: bool) -> Reconciliation:
     )
 
 
-async def _reconciled(session: Session, *, accept: bool) -> None:
+async def _reconciled(session: Session, *, accept: bool, transfer: bool) -> None:
     """Until the account reports agree with the books, or clearly do not."""
     clock = session.bus.clock
     deadline = clock.monotonic() + AGREE_WITHIN_S
     while True:
-        await session.gateway.reconcile(accept=accept)
+        await session.gateway.reconcile(accept=accept, transfer=transfer)
         await session.bus.written()
         live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())

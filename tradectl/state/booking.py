@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import Event, FillShare, FillShared, OrderFilled, PositionChanged
@@ -125,6 +126,15 @@ def book_transfer(
     if instrument.can_short:
         return _checked(Booking(after, owned, cash + after.realized - before.realized))
     return _checked(Booking(after, owned, cash, transferred=moved * price))
+
+
+def with_result(booking: Booking, profit: Decimal, own: Position, owner: str) -> Booking:
+    """With a profit or loss of the position that no fill explains; `own` is its `owner`'s, if the booking
+    has not changed it."""
+    own = booking.owned.get(owner, own)
+    position = replace(booking.position, realized=booking.position.realized + profit)
+    owned = booking.owned | {owner: replace(own, realized=own.realized + profit)}
+    return replace(booking, position=position, owned=owned)
 
 
 def parts_of(
@@ -244,4 +254,5 @@ __all__ = [
     "book_transfer",
     "parts_of",
     "refuse_contradiction",
+    "with_result",
 ]

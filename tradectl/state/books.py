@@ -53,13 +53,14 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import ZERO, side_of
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
+from tradectl.state.adoption import adopt, transfer_fill
 from tradectl.state.baselines import begin_anew, measure, shift, with_unread
-from tradectl.state.booking import Adoption, Booking, book_fill, book_transfer, refuse_contradiction
+from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
 from tradectl.state.perpetual_booking import (
     funding_shares,
@@ -82,8 +83,6 @@ END_OF_DATA_TIMER = "end of data"
 """Recorded data has ended, and every position is to be closed."""
 RISK_TIMER, END_TIMER = "risk", "end"
 """When equity is measured: at every risk check, and as a run that others may continue ends."""
-EXTERNAL = "external"
-"""The strategy that what came from outside is entered under."""
 LIQUIDATED = "liquidation"
 """Where a fill has its strategy: it was nobody's decision."""
 
@@ -259,15 +258,15 @@ class Books(BooksView):
         noted = known.copy() if known is not None else ReconciliationState()
         adopted = Adoption({}, account.cash, ZERO)
         if report.accept:
-            adopted = self._adopt(report, noted)
+            adopted = adopt(self, report, noted)
         bookings, transferred = adopted.bookings, adopted.transferred
         ours = {symbol: self.position(symbol).quantity for symbol in report.positions}
         ours |= {symbol: booking.position.quantity for symbol, booking in bookings.items()}
         restrictions = [*compare(noted, report, ours, adopted.cash)]
-        fills = [self._transfer_fill(booking, record) for booking in bookings.values()]
+        fills = [transfer_fill(self, booking, record) for booking in bookings.values()]
         # in place
         for booking, fill in zip(bookings.values(), fills, strict=True):
-            self._enter(booking, fill)
+            self._enter(booking, fill if fill.report.quantity else None)
         noted.transferred += transferred
         account.reconciliation, account.cash = noted, adopted.cash
         shift(account, transferred)
@@ -307,43 +306,6 @@ class Books(BooksView):
 
     # --- working it out --------------------------------------------------------------------------------
 
-    def _adopt(self, report: AccountReported, noted: ReconciliationState) -> Adoption:
-        """Take the exchange's word; what it says is `noted` as undisputed."""
-        bookings: dict[str, Booking] = {}
-        cash, transferred = self.account.cash, ZERO
-        for symbol, reported in report.positions.items():
-            before = self.position(symbol)
-            moved = reported - noted.external.get(symbol, ZERO) - before.quantity
-            noted.discrepancies.pop(symbol, None)
-            if moved:
-                price = self.mark(symbol) or before.entry_price
-                own = self.holdings(symbol).get(EXTERNAL) or Position(symbol)
-                booking = book_transfer(
-                    moved, price, before, own, EXTERNAL, cash, self.instruments[symbol]
-                )
-                bookings[symbol] = booking
-                cash, transferred = booking.cash, transferred + booking.transferred
-        if report.cash is not None:
-            moved = noted.money_moved(report.exchange, report.cash, cash)
-            cash, transferred = cash + moved, transferred + moved
-        if not cash.is_finite():
-            raise CoreError(f"{report.exchange} says that its balance is {report.cash}: no number")
-        return Adoption(bookings, cash, transferred)
-
-    def _transfer_fill(self, booking: Booking, record: Record) -> Fill:
-        symbol = booking.position.symbol
-        moved = booking.position.quantity - self.position(symbol).quantity
-        report = OrderFilled(
-            source_component="operator",
-            order_id=f"{EXTERNAL}-{record.seq}",
-            symbol=symbol,
-            trade_id=symbol,
-            side=side_of(moved),
-            quantity=abs(moved),
-            price=self.mark(symbol) or self.position(symbol).entry_price,
-        )
-        return Fill(report, EXTERNAL, record.at)
-
     def _known(self, order_id: str) -> Order:
         order = self.order(order_id)
         if order is None:
@@ -356,11 +318,11 @@ class Books(BooksView):
         """Raises IllegalTransition, before anything is changed."""
         self._set_status(order, step(order.status, trigger), record)
 
-    def _enter(self, booking: Booking, fill: Fill) -> None:
+    def _enter(self, booking: Booking, fill: Fill | None) -> None:
         account, symbol = self.account, booking.position.symbol
         account.positions[symbol], account.cash = booking.position, booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
-        if self._projected:
+        if self._projected and fill is not None:
             self.new_fills.append(fill)
 
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:

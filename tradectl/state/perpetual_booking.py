@@ -23,10 +23,8 @@ from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import part_of, shared_out
 from tradectl.state.account import Account, StrategyTotals
+from tradectl.state.adoption import EXTERNAL
 from tradectl.state.booking import Booking
-
-NOBODY = "external"
-"""Who gets what no strategy's position has brought."""
 
 
 class LiquidationBooking(Struct, frozen=True):
@@ -62,7 +60,7 @@ def liquidation(
     closed = part_of({name: -weight for name, weight in weights.items()}, signed, lot)
     closing = {name: part for name, part in closed.items() if part * signed > 0}
     fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI) if closing else {}
-    insurance = {NOBODY: event.insurance}
+    insurance = {EXTERNAL: event.insurance}
     if closing:
         insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
     after = before.after_fill(signed, event.price, event.fee)
@@ -80,7 +78,7 @@ def funding_shares(held: Mapping[str, Position], event: FundingPaid) -> dict[str
     """What each strategy gets of a payment."""
     weights = holders(held)
     if not sum(weights.values(), ZERO):
-        return {NOBODY: event.payment}
+        return {EXTERNAL: event.payment}
     return shared_out(event.payment, weights, CENT_OF_A_SATOSHI)
 
 

@@ -258,11 +258,13 @@ class LiveExchange:
                 async with asyncio.timeout(wait):
                     await self._reconcile_now.wait()
 
-    async def reconcile(self, *, accept: bool = False) -> bool:
+    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> bool:
         """Compare once; what is wrong is reported. False when the venue could not be asked."""
         reporter, submitter, start = self._reporter, self._submitter, self._tasks.start
         try:
-            reopened = await self.reconciler.compare(self._rates.fetch, accept=accept)
+            reopened = await self.reconciler.compare(
+                self._rates.fetch, accept=accept, transfer=transfer
+            )
         except AccessLost as error:
             reporter.report_access_lost(error)
             return False

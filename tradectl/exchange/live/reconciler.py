@@ -60,7 +60,7 @@ class Reconciler:
         self._activities += 1
 
     async def compare(
-        self, before_booking: BeforeBooking, *, accept: bool = False
+        self, before_booking: BeforeBooking, *, accept: bool = False, transfer: bool = False
     ) -> list[TrackedOrder]:
         """Take a picture and post it; the orders that were over for us and are open there.
 
@@ -74,7 +74,7 @@ class Reconciler:
             holdings = await self._venue.holdings()
             if before == self._activities:
                 self.since = max(asked_since, newest)
-                self._post_account_report(holdings, accept=accept)
+                self._post_account_report(holdings, accept=accept, transfer=transfer)
                 return reopened
         return []
 
@@ -111,7 +111,7 @@ class Reconciler:
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
-    def _post_account_report(self, holdings: Holdings, *, accept: bool) -> None:
+    def _post_account_report(self, holdings: Holdings, *, accept: bool, transfer: bool) -> None:
         busy = {
             tracked.spec.symbol
             for tracked in self._tracker.working()
@@ -131,6 +131,7 @@ class Reconciler:
             cash=None if busy else self.cash(holdings),
             tolerance=self._settings.balance_tolerance_pct * PERCENT,
             accept=accept,
+            transfer=transfer,
         )
         self._post(report, AT_ONCE)
 
