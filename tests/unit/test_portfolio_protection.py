@@ -471,3 +471,32 @@ def test_protection_that_was_dropped_does_not_come_back() -> None:
     stop.status = OrderStatus.CANCELED
     system.view.protection_dropped = True
     assert halted(system).heard().working() == []
+
+
+def test_on_a_perpetual_no_stop_is_cancelled_for_another_one_while_an_exit_is_on_its_way() -> None:
+    """Which of them fits is only known when it is through, or refused."""
+    system = grown(PERPETUAL)
+    system.view.work(OrderSpec("out", PERPETUAL, SELL, D(1), reduce_only=True))
+    assert system.heard(PERPETUAL).working(PERPETUAL)[:2] == [STOP, LARGER]
+    system.view.orders["out"].status = OrderStatus.REJECTED
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [LARGER]
+
+
+def test_a_stop_whose_cancel_is_refused_is_not_asked_to_go_again_and_again() -> None:
+    system = grown(BTC)
+    (old,) = [o for o in system.view.orders.values() if o.spec.is_protective]
+    old.status = OrderStatus.ACCEPTED
+    assert system.engine.on_execution(BTC, "", system.view, system.at) == []
+    system.at += SECOND
+    assert system.heard().working() == []
+    assert old.status is OrderStatus.PENDING_CANCEL
+
+
+def test_what_is_ordered_in_this_very_step_is_not_protected_in_it() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    system.signal("close", PERPETUAL)
+    system.view.orders["id-3"].status = OrderStatus.REJECTED
+    system.view.orders["id-2"].status = OrderStatus.CANCELED
+    system.view.price(PERPETUAL, "96")
+    said = system.engine.rebalance(system.view, "timer", system.at)
+    assert [type(event) for event in said] == [TargetComputed, OrderInitialized]

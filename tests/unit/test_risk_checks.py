@@ -9,7 +9,7 @@ import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.risk.account_checks import (
@@ -538,10 +538,11 @@ def test_buying_selling_and_buying_again_is_no_repetition() -> None:
 )
 def test_a_stop_comes_back_where_it_was_once_it_is_gone(status: str, allowed: bool) -> None:
     check, view = DuplicateCheck(500), account(held="1")
-    first = stop("97", order_id="a", reduce_only=True)
+    kept: dict[str, Any] = {"reduce_only": True, "strategy": PROTECTOR}
+    first = stop("97", order_id="a", **kept)
     view.work(first, OrderStatus(status))
     check.remember(first, 0)
-    assert passes(check, stop("97", order_id="b", reduce_only=True), view, 1) == allowed
+    assert passes(check, stop("97", order_id="b", **kept), view, 1) == allowed
 
 
 def test_a_window_of_zero_is_off() -> None:

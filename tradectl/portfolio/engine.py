@@ -110,20 +110,26 @@ class PortfolioEngine:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         self._sample(view)
         events: list[Event] = []
+        ordered: set[str] = set()
         for symbol in view.targeted():
             answer = self._replace_outdated(view.instrument(symbol), view)
             everyone = view.targets(symbol)
             answer = answer or self._steer(symbol, view, reason, repeated=True, afresh=everyone)
             if len(answer) > 1:
                 events += answer
-        return events + self.protect(view, at)
+                ordered.add(symbol)
+        return events + self.protect(view, at, but=ordered)
 
-    def protect(self, view: AccountView, at: int, symbol: str = "") -> list[Event]:
-        """See to the stops of all positions, or to that of one symbol."""
+    def protect(
+        self, view: AccountView, at: int, symbol: str = "", but: Collection[str] = ()
+    ) -> list[Event]:
+        """See to the stops of all positions, or to that of one symbol; `but` those of which something was
+        ordered in this very step: what becomes of that comes first."""
         symbols = [symbol] if symbol else [position.symbol for position in view.positions()]
         events: list[Event] = []
         for each in symbols:
-            events += self._protection.protect(each, view, at)
+            if each not in but:
+                events += self._protection.protect(each, view, at)
         return events
 
     def on_open(self, symbol: str, view: AccountView) -> list[Event]:

@@ -76,7 +76,7 @@ class Flattening:
             return [] if closing else self._protection.protect(symbol, view, at)
         if not instrument.can_short:
             if stops:
-                return self._protection.make_room(stops, reason)
+                return self._protection.make_room(stops, reason, at)
             if _bind_coins((order for order in working if order not in closing), side):
                 return []
         return self._close(position, instrument, side, size, at, reason)

@@ -28,6 +28,7 @@ from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.states import TradingState
+from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, cancels, orders
 from tradectl.portfolio.retries import RetryTimes
@@ -38,6 +39,8 @@ RESTING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
 HALTED = TradingState.HALTED
+KEPT = 1_000
+"""Cancels of which it is remembered when they were asked for."""
 
 
 class NeededStop(Struct, frozen=True):
@@ -115,6 +118,8 @@ class Protection:
         self._away = stop_loss_pct
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
+        self._now = 0
+        self._cancelled_at: dict[str, int] = {}
         self._placed: dict[str, str] = {}
         self._lifted: dict[str, Decimal] = {}
         self._refused: set[str] = set()
@@ -131,6 +136,7 @@ class Protection:
         """Place the position's stop, or cancel what does not serve any more. Nothing is done on the price
         of an earlier run, except in a halt, or about a position whose size is in question. `at` in ns
         UTC."""
+        self._now = at
         if view.protection_dropped or (self._away is None and symbol not in self._lifted):
             return []
         if not view.mark(symbol):
@@ -164,7 +170,8 @@ class Protection:
         serving = [order for order in stops if serves(order, stop)]
         resting = next((order for order in serving if order.status in RESTING), None)
         if resting is not None:
-            outdated = [order for order in stops if order is not resting]
+            exit_under_way = stop.staying < stop.quantity  # which of them fits is seen after it
+            outdated = [] if exit_under_way else [o for o in stops if o is not resting]
             return self._cancel(outdated, "a better stop rests") + self._rests(symbol)
         if serving or any(order.status in IN_FLIGHT for order in stops):
             return []
@@ -205,8 +212,9 @@ class Protection:
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
         return [orders(spec, f"{away}{beyond}")]
 
-    def make_room(self, stops: Collection[Order], reason: str) -> list[Event]:
+    def make_room(self, stops: Collection[Order], reason: str, at: int = 0) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
+        self._now = max(self._now, at)
         if self._away is None:
             self._lifted |= {
                 o.spec.symbol: o.spec.stop_price for o in stops if o.spec.stop_price is not None
@@ -214,8 +222,17 @@ class Protection:
         return self._cancel(stops, reason)
 
     def _cancel(self, stops: Collection[Order], reason: str) -> list[Event]:
-        asked = cancellable(stops)
+        """One whose cancel was refused is asked for again after a while, and not at once: whoever refuses
+        it may know that it is over, and its end is on the way."""
+        asked = [
+            order
+            for order in cancellable(stops)
+            if self._now >= self._cancelled_at.get(order.spec.order_id, self._now - SECOND) + SECOND
+        ]
         for order in asked:
+            self._cancelled_at[order.spec.order_id] = self._now
+            if len(self._cancelled_at) > KEPT:
+                del self._cancelled_at[next(iter(self._cancelled_at))]
             if self._placed.get(order.spec.symbol) == order.spec.order_id:
                 del self._placed[order.spec.symbol]
         return [*cancels(asked, reason)]

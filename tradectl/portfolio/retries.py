@@ -10,11 +10,11 @@ from tradectl.domain.resilience import pause_after
 from tradectl.domain.time import SECOND
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-FORGIVEN_AFTER = 300 * SECOND
+FORGIVEN_AFTER = 120 * SECOND
 
 
 class RetryTimes:
-    """Failures by symbol, and when the next try is due; times in ns. What did not fail for five minutes
+    """Failures by symbol, and when the next try is due; times in ns. What did not fail for two minutes
     begins anew."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from decimal import Decimal
 
 from tradectl.domain.money import plain
-from tradectl.domain.orders import OrderSpec, OrderStatus
+from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.risk.base import Check, Refusal, RememberingCheck
@@ -115,9 +115,11 @@ class DuplicateCheck(RememberingCheck):
 
 
 def _makes_way(order: OrderSpec, context: RiskContext) -> bool:
-    """It was done, or it was a stop that is no longer there."""
+    """It was done; or it is over, and what protects a position is tried again, in its own time."""
     known = context.view.order(order.order_id)
-    return known is not None and (known.status is FILLED or (order.is_protective and known.is_over))
+    if known is None:
+        return False
+    return known.status is FILLED or (known.is_over and context.order.strategy == PROTECTOR)
 
 
 def _same(one: OrderSpec, other: OrderSpec) -> bool:

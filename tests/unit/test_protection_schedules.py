@@ -1,0 +1,35 @@
+"""No state is reached in which protection was removed and the position kept (see
+`tests.schedules.paper_protection`).
+
+    TRADECTL_PROTECTION_SEED=17 python -m pytest -n 0 -s tests/unit/test_protection_schedules.py
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.profiles import examples
+from tests.schedules.paper_protection import ProtectionSchedule
+
+SEED = os.environ.get("TRADECTL_PROTECTION_SEED", "")
+CHUNK = 30
+SEEDS = [int(SEED)] if SEED else range(examples(300))
+
+
+@pytest.mark.parametrize("first", SEEDS[::CHUNK])
+def test_whatever_happens_a_position_keeps_its_stop(first: int) -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(first, first + (1 if SEED else CHUNK)):
+        schedule = ProtectionSchedule(seed)
+        schedule.play()
+        if SEED:
+            print("\n".join(schedule.log))
+        assert not schedule.wrong, f"seed {seed}: {schedule.wrong[0]}"
+        seen += schedule.seen
+    if not SEED:  # what never trades proves nothing
+        assert min(seen[kind] for kind in ("kill", "refuse", "flatten", "halt", "reduce")) > 0
+        assert seen["covered"] > 1
+        assert seen["flat"] > 1
