@@ -205,3 +205,9 @@ def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
         except DataError:
             pass
         assert_fit_to_trade_on(events)
+
+
+def test_a_level_that_later_lines_confirm_loses_none_of_them(tmp_path: Path) -> None:
+    trades = [trade(T0 + n, price) for n, price in enumerate(["100", *["30"] * 5, "29"])]
+    events, feed = read_feed(journal(tmp_path / "run.jsonl", *map(line, trades)))
+    assert (events, feed.progress.bad) == (trades, {})

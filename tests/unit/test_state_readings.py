@@ -170,6 +170,21 @@ def test_midnight_lifts_its_own_cause_alone() -> None:
     assert reviewed.account.trading_state_reason.startswith("DRAWDOWN")
 
 
+def test_an_account_that_was_killed_before_midnight_goes_on_with_the_first_review_after_it() -> (
+    None
+):
+    limits = RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+    killed = all_in(limits)
+    killed.ledger.at = DAY * 100 + 1
+    killed.prints([100, 89, 89])
+    ledger = Ledger(Account.load(killed.ledger.books.snapshot().dump()))
+    again = Reviewed(ledger, limits)
+    ledger.at = DAY * 101 - 60 * SECOND
+    assert [*again.account.pauses] == ["DAILY_LOSS"]
+    again.review()
+    assert (again.state, again.said) == (TradingState.RUNNING, ["DAILY_LOSS over"])
+
+
 def test_a_daily_pause_may_last_until_resume() -> None:
     limits = RiskLimits(
         daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None,

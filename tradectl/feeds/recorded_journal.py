@@ -20,7 +20,7 @@ from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEve
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
-from tradectl.feeds.price_band import PriceBand, check_wicks
+from tradectl.feeds.price_band import PriceBand, UnconfirmedPrice, check_wicks
 from tradectl.feeds.quality import (
     RowError,
     Tally,
@@ -31,6 +31,7 @@ from tradectl.feeds.quality import (
     shown,
     symbol_name,
 )
+from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
@@ -53,6 +54,7 @@ class JournalFile:
         self._latest = latest
         self._progress = progress
         self._tally = Tally(str(path), progress, max_bad_share)
+        self._rows = RowsInOrder(self._tally)
         self._price_band = PriceBand()
         self._decoder = msgspec.json.Decoder(_Line)
         self._last_ts = 0
@@ -64,24 +66,35 @@ class JournalFile:
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many lines are bad."""
         blocks = line_blocks(self._path, self._progress)
-        return read_blocks(blocks, self._read, self._tally, first_line=1)
+        rest = self._rows.take_all
+        return read_blocks(blocks, self._read, self._tally, first_line=1, rest=rest)
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
-        events = []
         for number, line in enumerate(block.split(b"\n"), first_line):
             if len(line) > LONGEST_EVENT or not any(kind in line for kind in _MARKET_DATA):
                 continue
             try:
                 event = self._event(line)
+                if event is None:
+                    continue
+                self._rows.add(event, confirms=self._accept(event))
+            except UnconfirmedRow as row:
+                self._rows.hold(number, row)
             except RowError as bad:
-                self._tally.read(1)
                 self._tally.note(number, bad)
-                continue
-            if event is not None:
-                self._tally.read(1)
-                events.append(event)
+            self._tally.read(1)
+        events = self._rows.take()
         self._tally.check()
         return events
+
+    def _accept(self, event: MarketDataEvent) -> bool:
+        """Whether the event confirms a new level of prices. Raises UnconfirmedRow."""
+        try:
+            confirms = self._price_band.check(event.symbol, event.price)
+        except UnconfirmedPrice as fault:
+            raise UnconfirmedRow(event, fault) from None
+        self._last_ts = event.ts
+        return confirms
 
     def _event(self, line: bytes) -> MarketDataEvent | None:
         """The market data of a line, or None when it records something else. Raises RowError."""
@@ -93,8 +106,6 @@ class JournalFile:
             raise RowError(TickFault.NOT_AN_EVENT, shown(str(error))) from None
         event = self._in_time(record.event, record.event.ts or record.at)
         _check(event)
-        self._price_band.check(event.symbol, event.price)
-        self._last_ts = event.ts
         return event
 
     def _in_time(self, event: MarketDataEvent, ts: int) -> MarketDataEvent:

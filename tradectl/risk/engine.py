@@ -53,10 +53,7 @@ class RiskEngine:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
         found = [monitor.newly_breached(view) for monitor in self._monitors]
-        breaches = [event for event in found if event is not None]
-        if view.trading_state.is_halt:  # which is more than a pause
-            return [event for event in breaches if event.action is not RiskAction.PAUSE]
-        return breaches
+        return [event for event in found if event is not None and not _is_so(event, view)]
 
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
         """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""
@@ -70,6 +67,13 @@ class RiskEngine:
         """Limits measure from the present on."""
         for monitor in self._monitors:
             monitor.begin_anew()
+
+
+def _is_so(event: LimitBreached, view: AccountView) -> bool:
+    """A pause that is there already, or a halt, which is more than one."""
+    if event.action is not RiskAction.PAUSE:
+        return False
+    return view.trading_state.is_halt or view.paused_at(event.code) is not None
 
 
 def _failed(code: str, error: Exception) -> Refusal:
