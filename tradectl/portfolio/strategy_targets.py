@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.netting import Allocations, net_target, parts_of_net, target_of
@@ -53,8 +53,8 @@ class StrategyTargets:
     def known(self, symbol: str, view: AccountView) -> dict[str, StrategyTarget]:
         """The targets in the books, of strategies that are configured: what another one holds stays."""
         targets = view.targets(symbol)
-        if len(targets) < 2 and all(name in self._allocations for name in targets):
-            return dict(targets)
+        if len(targets) < 2:
+            return {name: target for name, target in targets.items() if name in self._allocations}
         known = [name for name in targets if name in self._allocations]
         return {name: targets[name] for name in sorted(known, key=self._place_of)}
 
@@ -78,34 +78,58 @@ class StrategyTargets:
         afresh: Collection[str] = (),
     ) -> Wanted:
         """The targets after what is `said` by strategies, those of some sized `afresh` by the mark."""
-        symbol = instrument.symbol
-        known = self.known(symbol, view)
+        known = self.known(instrument.symbol, view)
         after = {**known, **said}
-        if len(after) > len(known) > 0:
+        if len(after) == 1:
+            return self._alone(instrument, mark, view, known, after, said or afresh)
+        if known and len(after) > len(known):
             after = {name: after[name] for name in sorted(after, key=self._place_of)}
         parts = parts_of_net(after.values(), self._allocations)
         net = net_target(after.values(), self._allocations)
 
         def sized(names: Iterable[str]) -> dict[str, StrategyTarget]:
             return {
-                name: msgspec.structs.replace(
-                    after[name],
-                    quantity=instrument.floor_quantity(
-                        self._sizer.quantity(symbol, parts[name], net, mark, view)
-                    ),
-                )
+                name: self._sized(after[name], parts[name], net, instrument, mark, view)
                 for name in names
             }
 
         new = sized(self._concerned(known, after, {*said, *afresh}, parts))
         targets = after | new
-        if len(targets) > 1:
-            most, total = self._sizer.largest(mark, view), total_of(targets)
-            if most is not None and abs(total) > most:
-                new = sized(after)
-                targets = new
+        most = self._sizer.largest(mark, view)
+        if most is not None and abs(total_of(targets)) > most:
+            targets = new = sized(after)
         changed = tuple(target for name, target in new.items() if target != known.get(name))
         return Wanted(targets, changed, net)
+
+    def _alone(
+        self,
+        instrument: Instrument,
+        mark: Decimal,
+        view: AccountView,
+        known: Mapping[str, StrategyTarget],
+        after: dict[str, StrategyTarget],
+        afresh: Collection[str],
+    ) -> Wanted:
+        """The usual case: one strategy in the symbol, and its target is the net."""
+        ((name, target),) = after.items()
+        net = min(self._allocations.of(name), ONE) * target.size if target.confidence else ZERO
+        if name not in afresh and target.quantity is not None:
+            return Wanted(after, (), net)
+        target = self._sized(target, net, net, instrument, mark, view)
+        return Wanted({name: target}, () if target == known.get(name) else (target,), net)
+
+    def _sized(
+        self,
+        target: StrategyTarget,
+        part: Decimal,
+        net: Decimal,
+        instrument: Instrument,
+        mark: Decimal,
+        view: AccountView,
+    ) -> StrategyTarget:
+        quantity = self._sizer.quantity(instrument.symbol, part, net, mark, view)
+        quantity = instrument.floor_quantity(quantity)
+        return StrategyTarget(target.strategy, target.size, target.confidence, quantity)
 
     def _concerned(
         self,
@@ -116,8 +140,6 @@ class StrategyTargets:
     ) -> Iterable[str]:
         """Whose target has to be worked out: who spoke, who gets another part by it, and who could not be
         sized before."""
-        if len(after) == 1:
-            return [n for n, target in after.items() if n in afresh or target.quantity is None]
         before = parts_of_net(known.values(), self._allocations)
         return [
             name

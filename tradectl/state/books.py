@@ -206,13 +206,13 @@ class Books(BooksView):
 
     def on_target(self, event: TargetComputed, _record: Record) -> None:
         """What strategies want is kept: it outlives the process that heard them."""
-        if event.strategies:
-            targets = self.account.targets.setdefault(event.symbol, {})
-            targets.update((target.strategy, target) for target in event.strategies)
-            if any(target.size for target in targets.values()):
-                self._wanted[event.symbol] = None
-            else:
-                self._wanted.pop(event.symbol, None)
+        symbol, targets = event.symbol, self.account.targets
+        for target in event.strategies:
+            targets.setdefault(symbol, {})[target.strategy] = target
+            if target.size:
+                self._wanted[symbol] = None
+            elif not any(other.size for other in targets[symbol].values()):
+                self._wanted.pop(symbol, None)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
