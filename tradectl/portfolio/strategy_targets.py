@@ -20,8 +20,9 @@ from msgspec import Struct
 
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ONE, ZERO
-from tradectl.domain.shares import StrategyTarget
+from tradectl.domain.money import ONE, ZERO, floor_to, side_of
+from tradectl.domain.positions import nearer_zero
+from tradectl.domain.shares import StrategyTarget, part_of
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.netting import Allocations, net_target, parts_of_net, target_of
 from tradectl.portfolio.sizing import Sizer
@@ -94,10 +95,10 @@ class StrategyTargets:
             }
 
         new = sized(self._concerned(known, after, {*said, *afresh}, parts))
-        targets = after | new
         most = self._sizer.largest(mark, view)
-        if most is not None and abs(total_of(targets)) > most:
-            targets = new = sized(after)
+        if most is not None:
+            new = _held_within(most, after | new, new, instrument, view)
+        targets = after | new
         changed = tuple(target for name, target in new.items() if target != known.get(name))
         return Wanted(targets, changed, net)
 
@@ -149,6 +150,38 @@ class StrategyTargets:
 
     def _place_of(self, name: str) -> tuple[int, str]:
         return self._place.get(name, -1), name
+
+
+def _held_within(
+    most: Decimal,
+    targets: Mapping[str, StrategyTarget],
+    new: dict[str, StrategyTarget],
+    instrument: Instrument,
+    view: AccountView,
+) -> dict[str, StrategyTarget]:
+    """The `new` ones of the targets, cut where all together would be larger than `most`: nobody has to
+    give up what it holds for it, but they do not add to theirs."""
+    total, lot = total_of(targets), instrument.lot_size
+    over = abs(total) - floor_to(most, lot)
+    if over <= 0:
+        return new
+    held = view.holdings(instrument.symbol)
+    room: dict[str, Decimal] = {}
+    for name, target in new.items():
+        own = held[name].quantity if name in held else ZERO
+        wanted = target.quantity or ZERO
+        if wanted * total > 0:
+            room[name] = wanted - nearer_zero(wanted, own) if wanted * own > 0 else wanted
+    available = abs(sum(room.values(), ZERO))
+    if not available:
+        return new
+    cut = part_of(room, side_of(total).signed(min(over, available)), lot)
+    return {
+        name: msgspec.structs.replace(
+            target, quantity=(target.quantity or ZERO) - cut.get(name, ZERO)
+        )
+        for name, target in new.items()
+    }
 
 
 def same_word(new: StrategyTarget, old: StrategyTarget | None) -> bool:
