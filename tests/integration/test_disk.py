@@ -127,6 +127,24 @@ def test_a_disk_that_fills_ends_the_run_and_the_latch_still_holds(disk: Disk, bu
     check_it_goes_on(disk.state)
 
 
+def test_on_a_full_disk_a_stop_has_the_room_that_was_kept_for_it(disk: Disk, busy: Path) -> None:
+    with running(disk.state, "-c", busy) as run:
+        run.line(" FILL ")
+        disk.fill()
+        stop = tradectl(disk.state, "emergency-stop", "--flatten", "--json").document()
+        assert run.end().code != 0
+    assert (stop["confirmed"], stop["open_orders_left"], stop["positions_left"]) == (True, [], [])
+    assert tradectl(disk.state, "positions", "--json").document() == []
+    for journal in journals(disk.state):
+        assert command("replay", journal, "--json").document()["verified"]
+    assert tradectl(disk.state, "run", "--headless", "--duration", 5).code == 6
+    again = tradectl(disk.state, "emergency-stop", "--flatten", "--json").document()
+    assert (again["confirmed"], again["positions_left"]) == (True, [])
+    (disk.path / "filler").unlink()
+    assert tradectl(disk.state, "clear-halt", "--confirm").code == 0
+    check_it_goes_on(disk.state)
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["an account", "nothing yet"])
 def test_without_room_to_start_there_is_one_clear_line(disk: Disk, known: bool) -> None:
     if known:

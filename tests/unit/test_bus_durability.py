@@ -293,3 +293,35 @@ async def test_a_failed_bus_can_be_stopped(strict: bool) -> None:
     bus.post(note("order 2"))
     await asyncio.wait_for(bus.stop(), DEADLINE)
     assert sent(bus) == []
+
+
+# --- what is answered to a human ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "journal", [MemoryJournal(fails_at=2), MemoryJournal(strict=True, sync_fails=True)]
+)
+async def test_who_waits_for_what_is_written_hears_that_it_could_not_be(
+    journal: MemoryJournal,
+) -> None:
+    bus = trading_bus(journal)
+    await bus.start()
+    bus.post(note("first"))
+    await bus.dispatched()
+    bus.post(note("second"))
+    with pytest.raises(JournalFailed):
+        await bus.written()
+    with pytest.raises(JournalFailed):
+        await bus.synced()
+    assert bus.failure is not None
+    await bus.stop()
+
+
+async def test_a_strict_journal_is_synced_before_the_answer() -> None:
+    journal = MemoryJournal(strict=True)
+    bus = trading_bus(journal)
+    await bus.start()
+    bus.post(note("first"))
+    await bus.written()
+    assert journal.log == ["write 1-1", "sync"]
+    await bus.stop()

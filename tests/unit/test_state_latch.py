@@ -13,7 +13,7 @@ import pytest
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
-from tradectl.state.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltLatch
+from tradectl.state.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltInMemory, HaltLatch
 
 SPARES = "spares"
 REPOSITORY = Path(__file__).parents[2]
@@ -454,3 +454,15 @@ def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path
     assert latch.read() == closing
     assert latch.state() is TradingState.FLATTENING
     assert latch.set("earth").state is latch.state() is TradingState.HALTED
+
+
+def test_a_halt_in_memory_hardens_as_the_latch_does_and_ends_with_its_run() -> None:
+    switch = HaltInMemory(lambda: 0)
+    assert (switch.read(), switch.state()) == (None, TradingState.RUNNING)
+    first = switch.set("once", TradingState.REDUCING)
+    assert (first.reason, first.since) == ("once", "1970-01-01T00:00:00.000000Z")
+    assert switch.set("twice", TradingState.HALTED).state is TradingState.HALTED
+    assert switch.set("softer", TradingState.REDUCING).state is TradingState.HALTED
+    assert HaltInMemory().read() is None
+    switch.clear()
+    assert switch.state() is TradingState.RUNNING

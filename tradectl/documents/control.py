@@ -15,6 +15,12 @@ class StateChange(Struct, kw_only=True, frozen=True):
     state: str
 
 
+class Stopping(Struct, kw_only=True, frozen=True):
+    """The run ends; `journal` is its, which has a footer once it has ended whole."""
+
+    journal: str
+
+
 class Stopped(Struct, kw_only=True, frozen=True):
     stopped: bool = True
 

@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Generator, Iterator
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -209,6 +210,15 @@ def _lines(file: Opened, path: Path) -> Iterator[bytes]:
             yield line
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalError(f"{path} is a broken gzip file: {error}") from error
+
+
+def has_footer(path: Path) -> bool:
+    """The run ended by itself, and its journal says so to the end; by its last lines alone."""
+    try:
+        lines = [line for line in islice(_lines_backwards(path, BLOCK), 3) if line]
+    except OSError:
+        return False
+    return len(lines) == 2 and lines[0].startswith(SEAL) and lines[1].startswith(FOOTER)
 
 
 def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Record]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import ask
-from tradectl.documents.control import Done, Stopped
+from tradectl.documents.control import Stopped, Stopping
 from tradectl.domain.errors import TradectlError
+from tradectl.journal.reader import has_footer
 from tradectl.state.directory import StateDir
 
 LOOK_EVERY_S = 0.05
@@ -19,9 +21,10 @@ def stop_and_wait(
     timeout: float,
     monotonic: Callable[[], float] = ComputerClock.monotonic,
 ) -> Stopped:
-    """Returns once the process has let go of its state directory. Raises NotRunning, TradectlError."""
+    """Returns once the process has let go of its state directory, and all that it did is written down.
+    Raises NotRunning, TradectlError."""
     process = state_dir.owner()
-    ask(state_dir.socket, "stop", Done)
+    journal = Path(ask(state_dir.socket, "stop", Stopping).journal)
     deadline = monotonic() + timeout
     while state_dir.owner() is not None:
         if monotonic() > deadline:
@@ -30,4 +33,9 @@ def stop_and_wait(
                 "`tradectl emergency-stop` ends it"
             )
         time.sleep(LOOK_EVERY_S)
+    if not has_footer(journal):
+        raise TradectlError(
+            f"it has ended, but not whole: {journal} has no end, and may lack what was done last; "
+            "the next run goes on from what is"
+        )
     return Stopped()

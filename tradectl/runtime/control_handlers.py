@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tradectl.control.server import Handler
-from tradectl.documents.control import Done, StateChange
+from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
 from tradectl.monitoring.alert_manager import AlertManager
@@ -45,9 +45,10 @@ def control_handlers(
         await session.orchestrator.resume()
         return StateChange(state=session.orchestrator.state)
 
-    async def stop() -> Done:
+    async def stop() -> Stopping:
+        await session.bus.synced()
         end("stopped by command")
-        return Done()
+        return Stopping(journal=str(session.journal_path))
 
     async def emergency_stop(
         reason: str,
