@@ -220,6 +220,8 @@ RUN = {
     "run_orders": 7,
     "run_fills": 5,
     "run_pnl": "-2.34",
+    "run_funding": "0",
+    "run_insurance": "0",
     "max_drawdown_pct": "12.18",
     "status": "clean",
 }

@@ -108,6 +108,8 @@ async def store_run(run: Recovered, store: Store, reader: StateReader, now: int)
         run_orders=began.orders_since(books),
         run_fills=began.fills_since(books),
         run_pnl=began.pnl_since(books),
+        run_funding=began.funding_since(books),
+        run_insurance=began.insurance_since(books),
         max_drawdown_pct=max_drawdown_pct(books),
         state_hash=run.state_hash,
         status=msgspec.structs.replace(

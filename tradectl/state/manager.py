@@ -138,6 +138,8 @@ class StateManager:
             run_orders=self.began.orders_since(books),
             run_fills=self.began.fills_since(books),
             run_pnl=self.began.pnl_since(books),
+            run_funding=self.began.funding_since(books),
+            run_insurance=self.began.insurance_since(books),
             max_drawdown_pct=status.max_drawdown_pct(books),
             state_hash=state_hash,
             status=described,

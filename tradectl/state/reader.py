@@ -86,7 +86,8 @@ class StateReader:
         """Every run, oldest first, without status."""
         sql = (
             "SELECT run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
-            "events, pnl, run_orders, run_fills, run_pnl, max_drawdown_pct, journal, last_seq, "
+            "events, pnl, run_orders, run_fills, run_pnl, run_funding, run_insurance, "
+            "max_drawdown_pct, journal, last_seq, "
             "state_hash FROM runs ORDER BY run_id"
         )
         return [self._document(StoredRun, row) for row in self._rows(sql)]

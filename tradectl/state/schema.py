@@ -28,6 +28,7 @@ CREATE TABLE runs (
     end_reason TEXT, events INTEGER NOT NULL DEFAULT 0,
     pnl TEXT NOT NULL DEFAULT '0', run_orders INTEGER NOT NULL DEFAULT 0,
     run_fills INTEGER NOT NULL DEFAULT 0, run_pnl TEXT NOT NULL DEFAULT '0',
+    run_funding TEXT NOT NULL DEFAULT '0', run_insurance TEXT NOT NULL DEFAULT '0',
     max_drawdown_pct TEXT NOT NULL DEFAULT '0',
     journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
     state_hash TEXT NOT NULL DEFAULT '', status TEXT

@@ -54,10 +54,19 @@ class RunStart(NamedTuple):
     orders: int
     fills: int
     profit: Decimal
+    funding: Decimal
+    insurance: Decimal
 
     @classmethod
     def of(cls, books: Books) -> RunStart:
-        return cls(books.account.orders_count, books.account.fills_count, books.profit())
+        account = books.account
+        return cls(
+            account.orders_count,
+            account.fills_count,
+            books.profit(),
+            account.funding,
+            account.insurance,
+        )
 
     def orders_since(self, books: Books) -> int:
         return books.account.orders_count - self.orders
@@ -68,6 +77,12 @@ class RunStart(NamedTuple):
     def pnl_since(self, books: Books) -> str:
         """Net of fees, at the last prices."""
         return decimal_text(books.profit() - self.profit)
+
+    def funding_since(self, books: Books) -> str:
+        return decimal_text(books.account.funding - self.funding)
+
+    def insurance_since(self, books: Books) -> str:
+        return decimal_text(books.account.insurance - self.insurance)
 
 
 def portfolio_totals(books: Books) -> PortfolioTotals:

@@ -60,6 +60,8 @@ class Changes(Struct):
     run_orders: int
     run_fills: int
     run_pnl: str
+    run_funding: str
+    run_insurance: str
     max_drawdown_pct: str
     state_hash: str
     status: AccountStatus
@@ -178,7 +180,8 @@ PRUNE_SQL = (
 )
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
-    "max_drawdown_pct = ?, last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
+    "run_funding = ?, run_insurance = ?, max_drawdown_pct = ?, last_seq = ?, state_hash = ?, "
+    "status = ? WHERE run_id = ?"
 )
 
 
@@ -204,6 +207,8 @@ def _run_values(changes: Changes) -> tuple[Any, ...]:
         changes.run_orders,
         changes.run_fills,
         changes.run_pnl,
+        changes.run_funding,
+        changes.run_insurance,
         changes.max_drawdown_pct,
         changes.last_seq,
         changes.state_hash,

@@ -14,7 +14,7 @@ left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Proto
 and the insurance fund for a negative balance. It may close large positions step by step; here all is
 closed at once.)
 
-Funding. Whoever holds a position at the moment pays -rate x quantity x mark, rounded to 1e-8. The mark is
+Funding. Whoever holds a position at the moment pays -rate x quantity x mark, rounded to 1e-10. The mark is
 the last price by then; a candle that contains the moment counts as past, with what is left at its close.
 Moments that were missed, in a gap of the data or while nothing ran, are paid one by one at the last mark.
 """
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
 
 from msgspec.structs import replace
 
@@ -37,7 +37,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side, side_of
+from tradectl.domain.money import CENT_OF_A_SATOSHI, HUNDRED, LARGEST, ZERO, Side, round_to, side_of
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
@@ -329,7 +329,7 @@ class PaperPerpetuals:
         while due <= until and symbol in self.held:
             held, rate = self.held[symbol], self._rates.at(symbol, due)
             quantity = held.position.quantity
-            payment = (-rate * quantity * held.mark).quantize(FEE_STEP, ROUND_HALF_EVEN)
+            payment = round_to(-rate * quantity * held.mark, CENT_OF_A_SATOSHI)
             paid = FundingPaid(
                 source_component=SOURCE,
                 symbol=symbol,
