@@ -14,7 +14,7 @@ left; what was lost beyond it, the insurance bears. (Binance, "Liquidation Proto
 and the insurance fund for a negative balance. It may close large positions step by step; here all is
 closed at once.)
 
-Funding. Whoever holds a position at the moment pays -rate x quantity x mark, rounded to 1e-10. The mark is
+Funding. Whoever holds a position at the moment pays -rate x quantity x mark, to ten decimals. The mark is
 the last price by then; a candle that contains the moment counts as past, with what is left at its close.
 Moments that were missed, in a gap of the data or while nothing ran, are paid one by one at the last mark.
 """
