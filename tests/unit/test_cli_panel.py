@@ -303,8 +303,9 @@ def test_a_pause_says_what_goes_on_and_above_all_why() -> None:
     line = drawn(a_view(state="PAUSED", paused={"reason": "lunch", **since}))[1]
     assert "since 20:11:00 UTC: lunch   exits go on; `tradectl resume` ends it" in line
     long = "a reason that fills the line to its end and leaves none"
-    line = drawn(a_view(state="PAUSED", paused={"reason": long, **since}))[1]
-    assert line.rstrip().endswith(long)
+    lines = drawn(a_view(state="PAUSED", paused={"reason": long, **since}))
+    assert lines[1].rstrip().endswith(long)
+    assert lines[2].rstrip() == "  exits go on; `tradectl resume` ends it"
 
 
 def test_recorded_data_has_a_progress_bar_and_counts_bad_rows() -> None:

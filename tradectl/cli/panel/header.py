@@ -84,22 +84,24 @@ def restrictions(status: LiveStatus, width: int) -> list[Line]:
 
 def halt(status: LiveStatus, width: int) -> list[Line]:
     """Since when and why not everything is traded: red in a halt, yellow in a pause; what that
-    means and how it ends, where there is room."""
+    means and how it ends, on a line of its own where the first has no room."""
     if halt := status.halt:
-        text = _why(halt.since, halt.reason, MEANS[halt.state or TradingState.HALTED], width)
-        return [drawn([Cell(text, HALT_LINE)], width, Cell(" ", HALT_LINE))]
-    if status.state == "PAUSED":
-        paused, means = status.paused, MEANS[TradingState.PAUSED]
-        text = _why(paused.since, paused.reason, means, width) if paused else f"  {means}"
-        return [drawn([Cell(text, WARN)], width)]
-    return []
+        means = MEANS[halt.state or TradingState.HALTED]
+        texts, style, rest = _reason(halt.since, halt.reason, means, width), HALT_LINE, HALT_LINE
+    elif status.state == "PAUSED":
+        paused, means, style, rest = status.paused, MEANS[TradingState.PAUSED], WARN, PLAIN
+        texts = _reason(paused.since, paused.reason, means, width) if paused else [f"  {means}"]
+    else:
+        return []
+    return [drawn([Cell(text, style)], width, Cell(" ", rest)) for text in texts]
 
 
-def _why(since: str, reason: str, means: str, width: int) -> str:
+def _reason(since: str, reason: str, means: str, width: int) -> list[str]:
     moment = figures.moment if width >= 100 else figures.clock
     when = f"{moment(since)} UTC" if since else "an unknown time"
     text = f"  since {when}: {harmless(reason or 'no reason given', width)}"
-    return f"{text}   {means}" if cell_len(text) + 3 + cell_len(means) <= width else text
+    fits = cell_len(text) + 3 + cell_len(means) <= width
+    return [f"{text}   {means}"] if fits else [text, f"  {means}"]
 
 
 def equity(status: LiveStatus, width: int) -> list[Line]:
