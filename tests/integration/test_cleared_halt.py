@@ -66,3 +66,21 @@ def risk_checks(journal: Path) -> list[int]:
         for record in records_of(journal)
         if isinstance(record.event, TimerFired) and record.event.name == "risk"
     ]
+
+
+def test_a_halt_that_no_journal_knows_is_recorded_as_cleared_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    words = ["--headless", "--duration", "0.5"]
+    assert tradectl(state, "run", *words).code == 0
+    assert tradectl(state, "emergency-stop", "--reason", "to look at it").code == 0
+    assert tradectl(state, "clear-halt", "--confirm").code == 0
+    for times in (1, 0):
+        assert tradectl(state, "run", *words).code == 0
+        cleared = [
+            event.reason
+            for event in events_of(journals(state)[-1], CommandReceived)
+            if event.command is Command.CLEAR_HALT
+        ]
+        assert len(cleared) == times
+        assert all("to look at it" in reason for reason in cleared)
+        assert replayed(state).verified

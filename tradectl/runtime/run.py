@@ -228,10 +228,13 @@ class TradingRun(Session):
             try:
                 with halted_or(self.latch):
                     await self.open()
-                self._tell_of_a_cleared_halt()
+                is_cleared = self._tell_of_a_cleared_halt()
                 self.warm_up()
                 await self.orchestrator.start()
                 self._continue_halt()
+                if is_cleared:
+                    await self.bus.written()
+                    self.state_dir.cleared_halt.forget()
                 self.report_recovery()
                 await screen.start(self)
                 self._tell_of_the_database()
@@ -250,19 +253,20 @@ class TradingRun(Session):
                 HaltContinued(source_component="run", state=halt.state, reason=halt.reason)
             )
 
-    def _tell_of_a_cleared_halt(self) -> None:
-        """`clear-halt` is typed when nothing runs: the next run records it, before anything else."""
-        account = self.books.account
-        if not account.trading_state.is_halt or self.options.halt is not None:
-            return
-        since, reason = iso(account.state_since), account.trading_state_reason
-        self.bus.post(
-            CommandReceived(
-                source_component="operator",
-                command=Command.CLEAR_HALT,
-                reason=f"halted at {since}: {reason}",
+    def _tell_of_a_cleared_halt(self) -> bool:
+        """`clear-halt` is typed when nothing runs: the next run records it, before anything else. Whether
+        there was one."""
+        if self.options.data or self.options.halt is not None:
+            return False
+        account, told = self.books.account, self.state_dir.cleared_halt.read()
+        if told is None and account.trading_state.is_halt:
+            told = f"halted since {iso(account.state_since)}: {account.trading_state_reason}"
+        if told is not None:
+            command = Command.CLEAR_HALT
+            self.bus.post(
+                CommandReceived(source_component="operator", command=command, reason=told)
             )
-        )
+        return told is not None
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""

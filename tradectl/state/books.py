@@ -280,8 +280,9 @@ class Books(BooksView):
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             self.account.run_freely()
             begin_anew(self)
-        elif event.command is Command.CLEAR_HALT and self.trading_state.is_halt:
-            self.account.end_halt()
+        elif event.command is Command.CLEAR_HALT:
+            if self.trading_state.is_halt:
+                self.account.end_halt()
             begin_anew(self)
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:

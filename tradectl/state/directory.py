@@ -1,6 +1,7 @@
 """The state directory: one account's files, one owner, one process at a time.
 
-state.db   journals/RUN_ID.jsonl   control.sock   halt (the latch)   lock (the lease)   reserve (room)
+state.db   journals/RUN_ID.jsonl   control.sock   lock (the lease)   reserve (room)
+halt (the latch)   halt-cleared (a note for the next run)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
 from tradectl.journal.reserve import Reserve
+from tradectl.state.cleared_halt import ClearedHalt
 from tradectl.state.latch import HaltLatch
 from tradectl.state.lease import FileLease
 
@@ -58,6 +60,7 @@ class StateDir:
         self.socket = self.path / "control.sock"
         self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")
+        self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
         self.reserve = Reserve(self.path / "reserve")
 
     def create(self) -> None:

@@ -130,6 +130,7 @@ def clear_halt(
         raise UsageError(f"{halt}; add --confirm to allow trading again")
     if halt is not None:
         with directory.owned():
+            directory.cleared_halt.note(halt)
             directory.latch.clear()
     said = "trading is allowed again" if halt else "there is no halt to clear"
     answer = _cleared(directory, was_halted=halt is not None)
