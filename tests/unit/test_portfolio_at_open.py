@@ -74,10 +74,10 @@ def test_a_turn_in_two_orders_closes_and_opens_with_what_is_left_then() -> None:
     assert reason(portfolio.on_signal(signal("sell", SYMBOL), view)) == (
         "the position is closed first"
     )
-    assert portfolio.on_execution(SYMBOL, "id-1", view, 0) == []
+    assert portfolio.on_execution(SYMBOL, view, 0) == []
     view.fill("id-1", "50")  # 200 of 1,000 are lost
     view.price(SYMBOL, "50")
-    second = portfolio.on_execution(SYMBOL, "id-1", view, 0)
+    second = portfolio.on_execution(SYMBOL, view, 0)
     assert brief(second) == [("sell", D(16), False)]
     assert answer(second).current == 0
 
@@ -86,7 +86,7 @@ def test_a_turn_whose_first_order_comes_to_nothing_is_not_gone_on_with() -> None
     portfolio, view = engine("two_orders"), account("4")
     first = orders(view.take(portfolio.on_signal(signal("sell", SYMBOL), view)))[0]
     view.work(first, OrderStatus.REJECTED)
-    assert portfolio.on_execution(SYMBOL, first.order_id, view, 0) == []
+    assert portfolio.on_execution(SYMBOL, view, 0) == []
     assert brief(portfolio.on_signal(signal("sell", SYMBOL), view)) == [("sell", D(4), True)]
 
 
@@ -102,11 +102,9 @@ def test_a_part_of_a_close_is_not_turned_over() -> None:
     first = orders(view.take(portfolio.on_signal(signal("sell", SYMBOL), view)))[0]
     view.work(first)
     view.fill(first.order_id, "100", D(1))
-    assert portfolio.on_execution(SYMBOL, first.order_id, view, 0) == []
+    assert portfolio.on_execution(SYMBOL, view, 0) == []
     view.fill(first.order_id, "100")
-    assert brief(portfolio.on_execution(SYMBOL, first.order_id, view, 0)) == [
-        ("sell", D(10), False)
-    ]
+    assert brief(portfolio.on_execution(SYMBOL, view, 0)) == [("sell", D(10), False)]
 
 
 def test_at_the_end_what_works_is_cancelled_and_all_is_closed() -> None:

@@ -64,7 +64,7 @@ class System:
         return self.heard(order.spec.symbol, order.spec.order_id)
 
     def heard(self, symbol: str = BTC, order_id: str = "") -> System:
-        return self.take(self.engine.on_execution(symbol, order_id, self.view, self.at))
+        return self.take(self.engine.on_execution(symbol, self.view, self.at))
 
     def confirm_cancels(self, symbol: str = BTC) -> System:
         for order in self.view.working_orders(symbol):
@@ -110,7 +110,7 @@ def test_without_the_setting_there_is_none_and_orders_are_not_followed() -> None
 def test_a_stop_that_serves_is_left_alone_however_often_it_is_looked_at() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     for _ in range(3):
-        assert system.engine.on_execution(BTC, "", system.view, system.at) == []
+        assert system.engine.on_execution(BTC, system.view, system.at) == []
         assert system.engine.rebalance(system.view, "timer", system.at) == []
 
 
@@ -170,7 +170,7 @@ def test_on_a_perpetual_the_old_stop_stays_where_the_new_one_is_refused(
     system = grown(PERPETUAL)
     _, new = system.view.working_orders(PERPETUAL)
     new.status = status
-    told = system.engine.on_execution(PERPETUAL, new.spec.order_id, system.view, system.at)
+    told = system.engine.on_execution(PERPETUAL, system.view, system.at)
     assert "an older one rests" in refusals(told)[0]
     assert STOP in system.take(told).working(PERPETUAL)
 
@@ -256,7 +256,7 @@ def test_a_stop_that_was_refused_is_tried_again_each_time_later_and_it_is_said(
             waits.append((system.at - began) // SECOND)
             began = system.at
             next(iter(stops)).status = status
-            heard = system.engine.on_execution(BTC, "", system.view, system.at)
+            heard = system.engine.on_execution(BTC, system.view, system.at)
             told += refusals(heard)
             assert system.take(heard).working() == []
         system.at += SECOND // 2
@@ -275,7 +275,7 @@ def test_that_it_is_protected_again_is_said_once() -> None:
     system.heard()
     system.at += SECOND
     assert system.take(system.engine.protect(system.view, system.at)).working() == [STOP]
-    told = [system.engine.on_execution(BTC, "", system.view, system.at) for _ in range(2)]
+    told = [system.engine.on_execution(BTC, system.view, system.at) for _ in range(2)]
     assert [[e.kind for e in events] for events in told] == [["stop_refused_over"], []]  # type: ignore[attr-defined]
 
 
@@ -486,7 +486,7 @@ def test_a_stop_whose_cancel_is_refused_is_not_asked_to_go_again_and_again() -> 
     system = grown(BTC)
     (old,) = [o for o in system.view.orders.values() if o.spec.is_protective]
     old.status = OrderStatus.ACCEPTED
-    assert system.engine.on_execution(BTC, "", system.view, system.at) == []
+    assert system.engine.on_execution(BTC, system.view, system.at) == []
     system.at += SECOND
     assert system.heard().working() == []
     assert old.status is OrderStatus.PENDING_CANCEL

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tests.unit.test_portfolio_engine import answer, brief, orders, reason, signal
@@ -227,3 +228,18 @@ def test_an_order_for_several_names_them_all() -> None:
     assert isinstance(event, OrderInitialized)
     assert event.order.shares == (Share("a", D(10)), Share("b", D(10)))
     assert event.order.entered_by == "a, b"
+
+
+def test_what_a_stop_closed_for_all_is_entered_again_by_who_asks_for_something_else() -> None:
+    both = Two(PERPETUAL, a="10", b="10")
+    stop = OrderSpec("s", PERPETUAL, Side.SELL, D(20), OrderType.STOP_MARKET, stop_price=D(90))
+    stop = replace(stop, reduce_only=True)
+    both.view.work(stop)
+    both.view.fill("s", "90")
+    both.view.hold(PERPETUAL)
+    for said in ("a buy", "b buy"):
+        assert reason(both.say(said)) == "stopped out: another signal enters again"
+    assert both.engine.rebalance(both.view, "schedule", 0) == []
+    assert shares(both.say("b buy 0.5")) == [("b", D("4.9"))]
+    both.now(b="4.9")
+    assert orders(both.say("a buy")) == []

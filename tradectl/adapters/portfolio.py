@@ -123,7 +123,7 @@ class PortfolioAdapter(Adapter):
         if books.trading_state is TradingState.FLATTENING:
             return self._flatten([event.symbol], record)
         if self.engine.follows_orders:
-            events = self.engine.on_execution(event.symbol, event.order_id, books, record.at)
+            events = self.engine.on_execution(event.symbol, books, record.at)
         return self._and_say(events, [event.symbol])
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:

@@ -265,6 +265,11 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
         return ", ".join(self.owners) or self.strategy
 
     @property
+    def is_stop_loss(self) -> bool:
+        """A protective stop, or the market order in place of one that came too late."""
+        return self.is_protective or self.strategy == PROTECTOR
+
+    @property
     def is_protective(self) -> bool:
         """A stop that can only take a position nearer to zero: it waits there for the day when nobody
         watches, and is no step toward any target."""

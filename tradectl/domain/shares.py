@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.money import ZERO, round_to
 
@@ -25,12 +26,18 @@ class Share(Struct, frozen=True, gc=False):
 class StrategyTarget(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a strategy wants of a symbol. `size` is its signed strength, -1 (short) to 1 (long);
     `confidence` is 0 to 1. `quantity` is the signed position that this makes; None as long as there was
-    no price to work it out by."""
+    no price to work it out by. `stopped`: a stop closed the position, and it is not entered again before
+    the strategy asks for something else."""
 
     strategy: str
     size: Decimal
     confidence: Decimal
     quantity: Decimal | None = None
+    stopped: bool = False
+
+    def stopped_out(self) -> StrategyTarget:
+        """As it is once a stop has closed the position."""
+        return replace(self, quantity=ZERO, stopped=True) if self.size else self
 
 
 def shared_out(whole: Decimal, weights: Mapping[str, Decimal], step: Decimal) -> dict[str, Decimal]:

@@ -10,9 +10,9 @@ Every signal is answered by a `TargetComputed` that says where the portfolio wan
 nothing is done about it, why.
 
 Targets and virtual positions are kept in the books. The engine remembers which symbols wait before the
-next order is placed and for whom, which were stopped out, and within a step the signals that others
-follow. It never trades what no strategy asked for: a position of nobody, or of a strategy that is not
-configured any more, is not its own to close.
+next order is placed and for whom, and within a step the signals that others follow. It never trades what
+no strategy asked for: a position of nobody, or of a strategy that is not configured any more, is not its
+own to close.
 """
 
 from __future__ import annotations
@@ -139,11 +139,10 @@ class PortfolioEngine:
         reason, names = self._at_open.pop(symbol)
         return self._steer(symbol, view, reason, repeated=False, afresh=names)
 
-    def on_execution(self, symbol: str, order_id: str, view: AccountView, at: int) -> list[Event]:
+    def on_execution(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to, unless the answer to what goes on now has to come first."""
         events: list[Event] = []
-        self._protection.on_execution(symbol, order_id, view, self._targets.net(symbol, view))
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, names = self._waiting.pop(symbol)
             events = self._steer(symbol, view, reason, repeated=False, afresh=names)
@@ -208,8 +207,6 @@ class PortfolioEngine:
             unsized = self._targets.unsized(symbol, view, said.values())
             return [stays(symbol, position, position, "no price yet", unsized)]
         wanted = self._targets.resized(instrument, mark, view, said, afresh)
-        if said:
-            self._protection.on_target(symbol, wanted.net)
         only_reduce = only_reduce or view.trading_state.only_reduces
         change = change_to(instrument, mark, wanted.targets, view, only_reduce)
         target, new = change.target, () if repeated else wanted.changed
@@ -218,6 +215,8 @@ class PortfolioEngine:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         if why:
+            if any(target.stopped for target in wanted.targets.values()):
+                why = "stopped out: another signal enters again"
             crossed = self._cross(change, repeated) if crosses else []
             new = wanted.changed if crossed else new
             return [
@@ -256,9 +255,6 @@ class PortfolioEngine:
         symbol = instrument.symbol
         if view.trading_state in (FLATTENING, HALTED):
             return "halted"
-        held = abs(view.position(symbol).quantity)
-        if self._protection.is_stopped_out(symbol) and instrument.is_dust(held, view.mark(symbol)):
-            return "stopped out: another signal enters again"
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
                 return "waiting for a cancel"

@@ -108,11 +108,7 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
 
 class Protection:
     """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that only
-    that a stop which made room for an exit comes back, at its own price, where the exit is refused.
-
-    It remembers the symbols whose stop closed the position: what the target was then is not bought back,
-    however often it is repeated; the next entry takes another net target signal.
-    """
+    that a stop which made room for an exit comes back, at its own price, where the exit is refused."""
 
     def __init__(self, stop_loss_pct: Decimal | None, new_order_id: Callable[[], str]) -> None:
         self._away = stop_loss_pct
@@ -123,7 +119,6 @@ class Protection:
         self._placed: dict[str, str] = {}
         self._lifted: dict[str, Decimal] = {}
         self._refused: set[str] = set()
-        self._stopped_out: dict[str, Decimal] = {}
 
     @property
     def is_active(self) -> bool:
@@ -262,29 +257,6 @@ class Protection:
             return []
         self._refused.discard(symbol)
         return [_told(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
-
-    # --- stopped out ----------------------------------------------------------------------------------
-
-    def is_stopped_out(self, symbol: str) -> bool:
-        return symbol in self._stopped_out
-
-    def on_execution(self, symbol: str, order_id: str, view: AccountView, net: Decimal) -> None:
-        """Something became of an order: it may be a stop that closed the position, but for what is too
-        little to be sold. `net` is the net target signal."""
-        order, left = view.order(order_id), view.position(symbol).quantity
-        if order is None or order.status is not OrderStatus.FILLED or not _is_stop(order.spec):
-            return
-        if not left or view.instrument(symbol).is_dust(abs(left), view.mark(symbol)):
-            self._stopped_out[symbol] = net
-
-    def on_target(self, symbol: str, net: Decimal) -> None:
-        """Another target than the one that was stopped out may be entered."""
-        if self._stopped_out.get(symbol) != net:
-            self._stopped_out.pop(symbol, None)
-
-
-def _is_stop(spec: OrderSpec) -> bool:
-    return spec.is_protective or spec.strategy == PROTECTOR
 
 
 def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:

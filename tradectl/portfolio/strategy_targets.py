@@ -30,11 +30,10 @@ from tradectl.portfolio.sizing import Sizer
 
 class Wanted(Struct, frozen=True):
     """The `targets` of a symbol by strategy, in the order of the configuration, and those of them that
-    are not yet in the books (`changed`). `net` is the net target signal, -1 to 1."""
+    are not yet in the books (`changed`)."""
 
     targets: dict[str, StrategyTarget]
     changed: tuple[StrategyTarget, ...]
-    net: Decimal
 
 
 class StrategyTargets:
@@ -59,10 +58,6 @@ class StrategyTargets:
         known = [name for name in targets if name in self._allocations]
         return {name: targets[name] for name in sorted(known, key=self._place_of)}
 
-    def net(self, symbol: str, view: AccountView) -> Decimal:
-        """The net target signal, -1 to 1."""
-        return net_target(self.known(symbol, view).values(), self._allocations)
-
     def unsized(
         self, symbol: str, view: AccountView, said: Iterable[StrategyTarget]
     ) -> tuple[StrategyTarget, ...]:
@@ -80,7 +75,7 @@ class StrategyTargets:
     ) -> Wanted:
         """The targets after what is `said` by strategies, those of some sized `afresh` by the mark."""
         known = self.known(instrument.symbol, view)
-        after = {**known, **said}
+        after = known | {n: new for n, new in said.items() if not is_stopped(new, known.get(n))}
         if len(after) == 1:
             return self._alone(instrument, mark, view, known, after, said or afresh)
         if known and len(after) > len(known):
@@ -100,7 +95,7 @@ class StrategyTargets:
             new = _held_within(most, after | new, new, instrument, view)
         targets = after | new
         changed = tuple(target for name, target in new.items() if target != known.get(name))
-        return Wanted(targets, changed, net)
+        return Wanted(targets, changed)
 
     def _alone(
         self,
@@ -114,10 +109,10 @@ class StrategyTargets:
         """The usual case: one strategy in the symbol, and its target is the net."""
         ((name, target),) = after.items()
         net = min(self._allocations.of(name), ONE) * target.size if target.confidence else ZERO
-        if name not in afresh and target.quantity is not None:
-            return Wanted(after, (), net)
+        if target.stopped or (name not in afresh and target.quantity is not None):
+            return Wanted(after, ())
         target = self._sized(target, net, net, instrument, mark, view)
-        return Wanted({name: target}, () if target == known.get(name) else (target,), net)
+        return Wanted({name: target}, () if target == known.get(name) else (target,))
 
     def _sized(
         self,
@@ -145,6 +140,7 @@ class StrategyTargets:
         return [
             name
             for name, target in after.items()
+            if not target.stopped
             if name in afresh or target.quantity is None or before.get(name) != parts[name]
         ]
 
@@ -189,10 +185,15 @@ def same_word(new: StrategyTarget, old: StrategyTarget | None) -> bool:
     return old is not None and new.size == old.size and new.confidence == old.confidence
 
 
+def is_stopped(new: StrategyTarget, old: StrategyTarget | None) -> bool:
+    """It asks for what a stop closed."""
+    return old is not None and old.stopped and same_word(new, old)
+
+
 def all_out(symbol: str, view: AccountView) -> tuple[StrategyTarget, ...]:
     """The symbol's targets when no strategy is to hold anything any more."""
     return tuple(
-        msgspec.structs.replace(target, size=ZERO, quantity=ZERO)
+        msgspec.structs.replace(target, size=ZERO, quantity=ZERO, stopped=False)
         for target in view.targets(symbol).values()
         if target.size or target.quantity
     )

@@ -9,6 +9,7 @@ float, nothing depends on the order of a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -185,6 +186,8 @@ class Books(BooksView):
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set_status(order, status, record)
+        if filled == asked and order.spec.is_stop_loss:
+            self._stop_out(symbol, booking.position.quantity, fill.price)
         return booking.events(fill)
 
     def on_crossed(self, event: StrategiesCrossed, _record: Record) -> None:
@@ -325,6 +328,12 @@ class Books(BooksView):
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)
+
+    def _stop_out(self, symbol: str, left: Decimal, price: Decimal) -> None:
+        """A stop is filled. Where nothing is `left` but dust, no strategy is in the symbol any more."""
+        if not left or self.instruments[symbol].is_dust(abs(left), price):
+            targets = self.account.targets.get(symbol, {})
+            targets.update({name: target.stopped_out() for name, target in targets.items()})
 
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
