@@ -19,8 +19,8 @@ from tradectl.state.readings import Reading, Readings, middle, prices_read
 
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
-    """At a risk check (it `reads`), as candles have closed, or as a run ends; `at` is ns UTC. A drawdown
-    is of what stood: inside a candle it waits for the close."""
+    """At a risk check (it `reads`), or as a run ends; `at` is ns UTC. A drawdown is of what stood: inside
+    a candle it waits for the close."""
     account, equity, day = books.account, books.equity(), at // DAY
     before, stood = readings_of(account), not books.is_inside_bar()
     high_water = max(account.high_water, equity) if stood else account.high_water
@@ -44,6 +44,16 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
     account.readings = after
     if has_read:
         books.prices_were_read()
+
+
+def measure_closes(books: BooksView) -> None:
+    """Candles have closed, and the next ones open."""
+    if books.is_inside_bar():
+        return
+    account, equity = books.account, books.equity()
+    account.high_water = max(account.high_water, equity)
+    account.peak_equity = max(account.peak_equity, equity)
+    account.max_drawdown = max(account.max_drawdown, drawdown_from(account.high_water, equity))
 
 
 def begin_anew(books: BooksView) -> None:

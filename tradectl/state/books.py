@@ -60,7 +60,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
-from tradectl.state.baselines import begin_anew, measure, shift, with_unread
+from tradectl.state.baselines import begin_anew, measure, measure_closes, shift, with_unread
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
 from tradectl.state.perpetual_booking import (
@@ -107,7 +107,7 @@ class Books(BooksView):
     def on_market(self, event: MarketDataEvent, record: Record) -> None:
         if event.__class__ is BarOpened and event.ts != self._opened_at:
             self._opened_at = event.ts
-            measure(self, record.at, reads=False)  # by the candles that have just closed
+            measure_closes(self)
         self.last[event.symbol] = event
 
     def on_order(self, event: OrderInitialized, record: Record) -> None:
