@@ -160,3 +160,18 @@ def test_bounded_there_is_nothing_in_a_trade_of_nothing() -> None:
     assert paper.send(order("1", "buy 2")) == ["accepted"]
     assert paper.see(trade("100", "0")) == []
     assert paper.see(trade("100", "1")) == ["part 1@100 taker"]
+
+
+def test_a_stop_that_enters_is_not_judged_by_the_candle_before_it() -> None:
+    paper = exchange()
+    paper.see(opens("101"))
+    paper.send(order("1", "buy 2 stop 102"))
+    assert paper.see(bar("101 104 96 103", minute=1)) == ["triggered", "fill 2@102 taker"]
+    assert paper.send(order("2", "buy 2 stop 103.5")) == ["accepted"]
+
+
+def test_as_data_ends_the_last_open_is_traded_on() -> None:
+    paper = exchange()
+    paper.see(opens("101"), bar("101 104 96 103", minute=1))
+    paper.matching.end_of_data()
+    assert paper.send(order("1", "buy 2")) == ["fill 2@101 taker"]

@@ -124,7 +124,7 @@ class GuessedInstrument(Instrument, frozen=True):
 class ListedInstrument(GuessedInstrument, frozen=True):
     """One with the steps that it has at today's prices; where it cost a thousandth they were finer."""
 
-    DIGITS: ClassVar[int] = 4
+    DIGITS: ClassVar[int] = 5
 
 
 def _spot(symbol: str, tick: str, lot: str) -> Instrument:

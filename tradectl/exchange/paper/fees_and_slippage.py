@@ -15,7 +15,8 @@ JITTER_STEPS = 10_000
 
 class SlippageModel:
     """A taker's price is the market's, made worse by `slippage + impact * quantity / usual + jitter` and
-    then rounded to the tick, against us. The same seed and the same calls give the same prices."""
+    then rounded to the tick, against us; without any it is the market's to the last digit. The same seed
+    and the same calls give the same prices."""
 
     def __init__(self, settings: PaperSettings, seed: int) -> None:
         self._slippage = settings.slippage_bps * BPS
@@ -35,6 +36,8 @@ class SlippageModel:
             slippage += self._impact * quantity / usual
         if self._jitter_step:
             slippage += self._jitter_step * self._random.randrange(JITTER_STEPS + 1)
+        if not slippage:
+            return price
         if side is Side.BUY:
             return ((price + price * slippage) / tick).to_integral_value(ROUND_CEILING) * tick
         worse = ((price - price * slippage) / tick).to_integral_value(ROUND_FLOOR) * tick

@@ -219,16 +219,16 @@ class PaperOrderBook:
         return None if self.quote is None else quoted(self.quote, side)
 
     def same_bar_offer(self, order: WorkingOrder) -> Offer | None:
-        """The worst case of a stop that follows an entry inside a candle: that the candle's high or low
-        came after the entry, and the stop was there by then. None where the candle is not the last one,
-        or does not reach it."""
-        bar, latest, stop = self.entered_in, self.trade, order.stop
-        if bar is None or latest is None or stop is None:
+        """The worst case of a stop behind an entry inside a candle: that the candle's high or low came
+        after the entry, and the stop was there by then. None where the candle is not the last one, or
+        does not reach it; where the next one has opened, it is that one's quantity that is had of."""
+        bar, latest, stop, side = self.entered_in, self.trade, order.stop, order.spec.side
+        if bar is None or latest is None or stop is None or not self.reducible(side):
             return None
-        if not triggers(order.spec.side, best_traded(bar, order.spec.side.opposite), stop):
+        if not triggers(side, best_traded(bar, side.opposite), stop):
             return None
         follows = isinstance(latest, BarOpened) and latest.ts - bar.ts < bar.interval
-        return (stop, bar) if latest is bar or follows else None
+        return (stop, latest) if latest is bar or follows else None
 
     # --- how much of an event is left -------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class PaperExchange:
         self._to_us = _OneWayDelay(settings, f"back {seed}")
         self._in_flight: deque[tuple[int, OutboundCommand]] = deque()
         self._next_arrival = NOTHING_IN_FLIGHT
+        self._ended = False
         self._perpetuals: PaperPerpetuals | None = None
         self._held: Mapping[str, HeldPerpetual] = {}
         if view is not None:
@@ -72,7 +73,7 @@ class PaperExchange:
         return self._engine.duplicates
 
     def send(self, command: OutboundCommand, at: int) -> None:
-        if self._to_exchange.is_instant:
+        if self._to_exchange.is_instant or self._ended:
             self._deliver(command, at)
             return
         arrival = self._to_exchange.arrival(at)
@@ -122,7 +123,9 @@ class PaperExchange:
             perpetuals.note(event.symbol, event.price)
 
     def end_of_data(self) -> None:
-        """No market data comes any more: the last of it is traded on."""
+        """No market data comes any more: the last of it is traded on, and what is on its way arrives."""
+        self._ended = True
+        self.wake(NOTHING_IN_FLIGHT - 1)
         self._engine.end_of_data()
 
     def booked(self, event: Event) -> None:
