@@ -29,8 +29,10 @@ from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
 from tradectl.documents.operations import StopReport
+from tradectl.domain.errors import JournalFailed
 from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import emergency_stop
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.replay.replay import Replay
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.state.directory import StateDir
@@ -143,6 +145,37 @@ async def test_killed_without_flatten_the_position_stays_and_is_named(
     assert (third["closed"], third["cancelled"]) == ([], [])
     await finished(remains)
     stays_halted(remains)
+
+
+async def test_where_nothing_can_be_journalled_entries_are_cancelled_and_protection_stays(
+    exchange: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not done, and not said to be."""
+    portfolio = PortfolioSettings(stop_loss_pct=Decimal(3))
+    settings = settings_for(exchange, market="futures", portfolio=portfolio)
+    async with trading(exchange, folder, settings=settings, market="futures") as trader:
+        await trader.orders_done(trader.buy("0.1"))
+        await trader.until(lambda: resting_types(exchange) == ["STOP_MARKET"])
+        await trader.in_status(trader.buy("0.1", "59900"), "accepted")
+        remains = await killed(trader, folder)
+
+    def refused(path: Path, *_: Any, **__: Any) -> None:
+        raise JournalFailed(f"cannot create the journal {path}: No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("tradectl.runtime.session.FileEventLog", refused)
+        receipt = await stop(remains)
+    assert not receipt["confirmed"]
+    assert "No space left on device" in receipt["error"]
+    assert receipt["positions_left"] == [SPOT]
+    assert exchange.position(SPOT) == Decimal("0.1")
+    assert resting_types(exchange) == ["STOP_MARKET"]
+    is_safe(exchange, await stop(remains), market="futures")
+    assert exchange.position(SPOT) == 0
+
+
+def resting_types(exchange: Any) -> list[str]:
+    return [o.type for o in exchange.truth.open_orders(market="futures") if not o.foreign]
 
 
 @pytest.mark.parametrize("side", ["long", "short"])

@@ -32,6 +32,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.operations.emergency_alert import leave_alert
+from tradectl.recovery.changes import EMERGENCY
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
     CONTINUED,
@@ -263,7 +264,7 @@ class EmergencyStop:
         run = short_run(
             self._dir,
             recovered,
-            source="emergency",
+            source=EMERGENCY,
             reason=f"emergency stop: {self._reason}",
             projected=False,
         )

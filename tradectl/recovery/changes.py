@@ -13,7 +13,8 @@ from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Header
 from tradectl.state.directory import StateDir
 
-SHORT = ("emergency", "reconcile")
+EMERGENCY, RECONCILE = "emergency", "reconcile"
+SHORT = (EMERGENCY, RECONCILE)
 
 
 def changes(state_dir: StateDir, now: Header) -> str:
@@ -55,4 +56,4 @@ def _is_rewritten(before: Header, now: Header, name: str) -> bool:
     return name in before.strategies and before.strategies[name] != now.strategies[name]
 
 
-__all__ = ["SHORT", "changes"]
+__all__ = ["EMERGENCY", "RECONCILE", "SHORT", "changes"]

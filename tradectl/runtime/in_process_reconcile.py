@@ -22,6 +22,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.exchange.base import OpenOrder, Proof
+from tradectl.recovery.changes import RECONCILE
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
@@ -57,7 +58,7 @@ def reconcile(state_dir: StateDir, *, accept: bool, transfer: bool = False) -> R
             raise UsageError(NO_ACCOUNT)
 
         async def compared() -> Reconciliation:
-            run = short_run(state_dir, recovered, source="reconcile", reason="reconciled")
+            run = short_run(state_dir, recovered, source=RECONCILE, reason="reconciled")
             async with run as session:
                 return await compare(session, accept=accept, transfer=transfer)
 

@@ -13,8 +13,11 @@ import msgspec
 
 from tradectl.bus.clock import WallClock
 from tradectl.config.settings import Settings
+from tradectl.domain.errors import JournalFailed
+from tradectl.recovery.changes import EMERGENCY
 from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
+from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.session import Session
 from tradectl.state.directory import StateDir
 
@@ -23,8 +26,8 @@ from tradectl.state.directory import StateDir
 async def short_run(
     state_dir: StateDir, recovered: Recovered, *, source: str, reason: str, projected: bool = True
 ) -> AsyncIterator[Session]:
-    """The session, started; `reason` is what its journal ends with, `projected` as a session has it.
-    Raises ExchangeError, ConfigError, StateError, JournalError."""
+    """The session, started; `source` is EMERGENCY or RECONCILE, `reason` what its journal ends with,
+    `projected` as a session has it. Raises ExchangeError, ConfigError, StateError, JournalError."""
     header = recovered.header
     settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
@@ -55,6 +58,12 @@ async def short_run(
             await session.orchestrator.start()
             session.report_recovery()
             yield session
+        except JournalFailed:
+            if (
+                source == EMERGENCY
+            ):  # what was to be cancelled is, as far as that is safe without one
+                await leave_only_protection(session.gateway, session.latch)
+            raise
         finally:
             try:
                 await session.orchestrator.stop()
