@@ -295,3 +295,47 @@ def test_one_bad_print_anywhere_never_changes_what_trading_may_do(
     assert reviewed.state is TradingState.RUNNING
     assert {each for each in reviewed.said if "alert" not in each} == set()
     assert reviewed.ledger.books.limit_peak <= CASH + 500
+
+
+actions = st.one_of(
+    st.tuples(st.just("print"), st.integers(20, 300)),
+    st.tuples(st.just("review"), st.sampled_from([SECOND // 2, 60 * SECOND, DAY])),
+    st.tuples(st.just("transfer"), st.integers(-3_000, 3_000)),
+    st.tuples(st.just("resume"), st.just(0)),
+    st.tuples(st.just("restart"), st.just(0)),
+)
+
+
+@given(st.lists(actions, max_size=40))
+def test_baselines_hold_whatever_happens(steps: list[tuple[str, int]]) -> None:
+    reviewed = all_in(RiskLimits(daily_loss_halt_pct=None, drawdown_halt_pct=None))
+    worst = D(0)
+    for what, amount in steps:
+        books, account = reviewed.ledger.books, reviewed.account
+        if what == "print":
+            reviewed.ledger.tell(tick(str(amount)))
+        elif what == "review":
+            reviewed.review(amount)
+        elif what == "transfer":
+            before = account.peak_equity - books.equity(), account.high_water - books.equity()
+            account.cash += amount
+            shift(account, D(amount))
+            now = account.peak_equity - books.equity(), account.high_water - books.equity()
+            assert now == before
+        elif what == "resume" and reviewed.state is TradingState.PAUSED:
+            reviewed.resume()
+            assert account.peak_equity == account.day_start_equity == books.equity()
+            said = len(reviewed.said)
+            reviewed.review(1)  # the first review after it does not fall back
+            assert [each for each in reviewed.said[said:] if "alert" not in each] == []
+        elif what == "restart":
+            hashed = reviewed.ledger.hash()
+            again = Ledger(Account.load(books.snapshot().dump()))
+            again.at = reviewed.ledger.at
+            reviewed.ledger = again
+            assert again.hash() == hashed
+        account = reviewed.account
+        assert account.peak_equity <= account.high_water
+        assert reviewed.ledger.books.limit_peak <= account.high_water
+        assert account.max_drawdown >= worst or what == "transfer"
+        worst = account.max_drawdown
