@@ -19,7 +19,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.instruments import MarginMode
-from tradectl.domain.money import money_text, plain
+from tradectl.domain.money import money_text
 from tradectl.domain.states import TradingState
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
@@ -76,7 +76,6 @@ class RiskAdapter(Adapter):
                 source_component=self.name,
                 code=LIQUIDATED,
                 message=f"the account was liquidated: {left} is left",
-                actual=plain(event.price),
                 action=RiskAction.HALT,
                 symbol=event.symbol,
             )

@@ -20,6 +20,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
+    FundingPaid,
     HaltContinued,
     LimitBreached,
     OrderApproved,
@@ -31,6 +32,7 @@ from tradectl.domain.events import (
     OrderOutcomeLost,
     OrderRejected,
     PauseEnded,
+    PositionLiquidated,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
@@ -56,6 +58,8 @@ class LineLog:
             OrderDenied: self._denied,
             StrategySignalEvent: _signal,
             OrderFilled: _fill,
+            PositionLiquidated: _liquidated,
+            FundingPaid: _funding,
             OrderRejected: _execution,
             OrderCanceled: _execution,
             OrderExpired: _execution,
@@ -149,6 +153,21 @@ def _fill(event: OrderFilled) -> str:
     return (
         f"FILL {event.side} {plain(event.quantity)} {harmless(event.symbol)} @ {event.price:f} "
         f"fee {plain(event.fee)} ({harmless(event.order_id)})"
+    )
+
+
+def _liquidated(event: PositionLiquidated) -> str:
+    insurance = f" insurance {plain(event.insurance)}" if event.insurance else ""
+    return (
+        f"LIQUIDATED {event.side} {plain(event.quantity)} {harmless(event.symbol)} @ {event.price:f} "
+        f"fee {plain(event.fee)}{insurance}"
+    )
+
+
+def _funding(event: FundingPaid) -> str:
+    return (
+        f"FUNDING {harmless(event.symbol)} {plain(event.payment)}: "
+        f"{plain(event.rate)} on {plain(event.quantity)} @ {event.price:f}"
     )
 
 
