@@ -21,6 +21,7 @@ from tests.loopback import LoopbackExchange
 from tests.loopback.orders import Order
 from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.plans import LIMIT
+from tests.schedules.protection_checker import ProtectionChecker
 from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
     EventType,
@@ -78,6 +79,13 @@ class InvariantChecker:
         self.counts: dict[str, int] = defaultdict(int)
         self._moved: dict[str, Decimal] = {}
         self.durable = DurableIntents(system, path / "journals")
+        self.protection = ProtectionChecker(
+            exchange,
+            market,
+            self.say,
+            self._held,
+            lambda: self.run.books if self.run is not None else None,
+        )
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
 
@@ -279,10 +287,14 @@ class InvariantChecker:
         self.counts["confirmed" if told["confirmed"] else "unconfirmed"] += 1
         if not told["confirmed"]:
             return
+        self.durable.look()
+        kept = {stop["order_id"] for stop in told["protection"]}
+        self.protection.receipt(told, list(self.lowest), self.durable.intents)
         open_orders = [
             o.client_id
             for o in self.exchange.truth.open_orders(market=self.market)
             if not o.foreign and not o.child
+            if self.durable.intents.get(o.client_id) not in kept
         ]
         if open_orders:
             self.say(f"the stop was confirmed, and {open_orders} are open")

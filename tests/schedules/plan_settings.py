@@ -27,6 +27,7 @@ def settings_of(plan: Plan, url: str) -> Settings:
         fraction=Decimal(str(plan.fraction)),
         order_type=plan.order_type,  # type: ignore[arg-type]
         limit_offset_bps=Decimal(plan.offset_bps),
+        stop_loss_pct=None if plan.stop_loss is None else Decimal(str(plan.stop_loss)),
     )
     limits = RiskLimits(
         max_position_notional=Decimal(LIMIT),

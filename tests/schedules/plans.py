@@ -61,6 +61,8 @@ class Plan:
     kills_after: tuple[int | None, ...]
     """How many callbacks each life has before it is killed; the last one has no end."""
     restart_after: tuple[float, ...]
+    stop_loss: float | None
+    """percent from the entry price: one that the market reaches, or one that it never does"""
     steps: tuple[Step, ...]
 
     @property
@@ -99,8 +101,23 @@ def plan_of(seed: int) -> Plan:
         slow_disk=random.choice((0.0, 0.02, 0.5)),
         kills_after=kills_after,
         restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
-        steps=_steps(random, market, symbols),
+        steps=_with_halts(seed, _steps(random, market, symbols)),
+        stop_loss=Random(f"stop {seed}").choice((None, 0.4, 3.0, 3.0)),
     )
+
+
+def _with_halts(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """In some plans a loss limit halts the account, at any moment, and more often than not a kill
+    follows at once. They are drawn apart from the rest, so that seeds keep their meaning."""
+    random = Random(f"halts {seed}")
+    halts: list[Step] = []
+    for _ in range(random.choice((0, 0, 1, 1, 2))):
+        at = round(random.uniform(steps[0].at, steps[-1].at), 3)
+        halts.append(Step(at, "limit", {"action": random.choice(("reduce", "flatten", "pause"))}))
+        if random.random() < 0.6:
+            later = round(at + random.choice((0.0, 0.05, 0.5, 3.0)), 3)
+            halts.append(Step(later, "kill", {"after": random.choice((0, 3, 20)), "power": False}))
+    return tuple(sorted([*steps, *halts], key=lambda step: step.at))
 
 
 def _kill_after(random: Random) -> int | None:

@@ -36,6 +36,7 @@ from tradectl.documents.operations import Reconciliation
 from tradectl.domain.errors import ExchangeError, Halted
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.orders import OrderStatus
+from tradectl.domain.states import TradingState
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
@@ -138,9 +139,11 @@ class ScheduledRun(Stops):
             pauses = self.plan.restart_after
             await asyncio.sleep(0.0 if self._quiet else pauses[len(self.lives) % len(pauses)])
             await self._stopped_directly()
-            if self.latch.read() is not None and life.end != "refused":
-                continue  # it must refuse
-            if self.latch.read() is not None:
+            halt = self.latch.read()
+            goes_on = halt is not None and halt.state is TradingState.REDUCING and self._quiet
+            if halt is not None and life.end != "refused" and not goes_on:
+                continue  # it must refuse, or see the halt through
+            if halt is not None:
                 await asyncio.sleep(LOOKS_INTO_IT_S)
                 await self._stopped_directly()
                 self.latch.clear()
@@ -236,6 +239,8 @@ class ScheduledRun(Stops):
         if self.life is not None:
             self.life.process.kill_after = None
             self.life.process.resume()
+        if self.latch.state() is TradingState.REDUCING:
+            self._terminate()  # nobody closes what it waits for
         return await self._until("a run trades", self._trades) and await self._until(
             "everything is settled", self._orders_ended
         )
@@ -297,6 +302,8 @@ class ScheduledRun(Stops):
             self.checker.what_others_did_is_held(run.books)
             await self._reconciled(life, run, accept=True)
         self.checker.compare(run.books)
+        if self.plan.stop_loss is not None:
+            self.checker.protection.compare([*self.plan.symbols], run.books)
         told = await self._reconciled(life, run, accept=False)
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")

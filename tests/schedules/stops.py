@@ -9,6 +9,7 @@ from tests.fixtures.documents import as_json
 from tests.schedules.steps import LOOKS_INTO_IT_S, Steps
 from tradectl.bus.clock import WallClock
 from tradectl.domain.errors import ExchangeError, TradectlError
+from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import EmergencyStop
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
@@ -37,6 +38,15 @@ class Stops(Steps):
         if self.life is not None:
             self.life.process.stop()
             asyncio.get_running_loop().call_later(seconds, self.life.process.resume)
+
+    # --- limits ---------------------------------------------------------------------------------
+
+    def _limit(self, action: str) -> None:
+        """A loss limit is reached, whatever was lost."""
+        breach = LimitBreached(
+            source_component=WHY, code="DRAWDOWN", message=WHY, action=RiskAction(action)
+        )
+        self.post(breach)
 
     # --- stops ----------------------------------------------------------------------------------
 

@@ -1,0 +1,125 @@
+"""No protection is removed from a position that stays: watched at the exchange, as orders end.
+
+On futures a new stop comes before the old one goes, so that at no moment a position stands without one.
+On spot a stop binds the coins and has to make room for an exit: there it must be back once all is quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from tests.loopback.exchange import LoopbackExchange
+from tests.loopback.orders import STOPS, Order
+from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.state.books import Books
+
+SMALL = Decimal(110)
+"""A position of no more than this is dust, or close to it."""
+
+
+class ProtectionChecker:
+    """`held` is what the exchange holds of ours, by symbol; `books` those of the run that trades now."""
+
+    def __init__(
+        self,
+        exchange: LoopbackExchange,
+        market: str,
+        say: Callable[[str], None],
+        held: Callable[[str], Decimal],
+        books: Callable[[], Books | None],
+    ) -> None:
+        self._exchange = exchange
+        self._market = market
+        self._say = say
+        self._held = held
+        self._books = books
+        truth: Any = exchange.truth
+        end = truth.order_ended
+
+        def ended(order: Order) -> None:
+            end(order)
+            self._ended(order)
+
+        truth.order_ended = ended
+
+    def open_against(self, symbol: str, held: Decimal) -> list[Order]:
+        """Our open orders on the side that closes what is held."""
+        side = "SELL" if held > 0 else "BUY"
+        return [
+            order
+            for order in self._exchange.truth.open_orders(market=self._market)
+            if order.symbol == symbol and order.side == side and not order.foreign
+        ]
+
+    def _ended(self, order: Order) -> None:
+        if self._market == "spot" or order.foreign or order.child or order.status == "FILLED":
+            return
+        if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
+            return
+        symbol, books = order.symbol, self._books()
+        held = self._held(symbol)
+        known = books.position(symbol).quantity if books is not None else held
+        if not self._matters(symbol, held) or not self._matters(symbol, known):
+            return
+        if (held > 0) != (order.side == "SELL") or (known > 0) != (held > 0):
+            return
+        if books is not None and _comes(order, books):
+            return
+        if not any(other.type in STOPS for other in self.open_against(symbol, held)):
+            self._say(f"the stop {order.client_id} went, and {held} {symbol} is kept without one")
+
+    def _matters(self, symbol: str, held: Decimal) -> bool:
+        return abs(held) * self._exchange.engines[self._market].last[symbol] > SMALL
+
+    # --- once all is quiet ----------------------------------------------------------------------
+
+    def compare(self, symbols: list[str], books: Books) -> None:
+        """Every position has its stop, or is on its way out."""
+        for symbol in symbols:
+            held = books.position(symbol).quantity
+            if not self._matters(symbol, held) or books.restrictions(symbol):
+                continue
+            left = abs(held) - sum(o.remaining for o in self.open_against(symbol, held))
+            if left > 0 and self._matters(symbol, left):
+                self._say(f"{left} of {held} {symbol} has no stop")
+
+    # --- a receipt ------------------------------------------------------------------------------
+
+    def receipt(
+        self, told: Mapping[str, Any], symbols: list[str], known_as: Mapping[str, str]
+    ) -> None:
+        """What it says to protect rests there, and what it does not say so is said to be bare.
+        `known_as` are our order ids by client order id."""
+        there = {
+            known_as.get(order.client_id, ""): order
+            for order in self._exchange.truth.open_orders(market=self._market)
+            if order.type in STOPS
+        }
+        covered: dict[str, Decimal] = {}
+        for stop in told["protection"]:
+            order = there.get(stop["order_id"])
+            if order is None or order.remaining < Decimal(stop["quantity"]):
+                self._say(f"the receipt says that {stop} protects, and the exchange has {order}")
+            covered[stop["symbol"]] = covered.get(stop["symbol"], Decimal(0)) + Decimal(
+                stop["quantity"]
+            )
+        for symbol in symbols:
+            held = self._held(symbol)
+            bare = abs(held) - covered.get(symbol, Decimal(0))
+            if bare > 0 and self._matters(symbol, bare) and symbol not in told["unprotected"]:
+                self._say(f"the receipt does not say that {bare} of {held} {symbol} is unprotected")
+
+
+def _comes(order: Order, books: Books) -> bool:
+    """Another stop is on its way: the position was opened anew while this one was being cancelled."""
+    known_as = {order.client_id, order.cancel_id}
+    return any(
+        other.spec.is_protective and other.status in (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
+        for other in books.working_orders(order.symbol)
+        if client_order_id(books.account.account_id, other.spec.order_id) not in known_as
+    )
+
+
+__all__ = ["ProtectionChecker"]
