@@ -64,6 +64,8 @@ class Plan:
     stop_loss: float | None
     """percent from the entry price: one that the market reaches, or one that it never does"""
     steps: tuple[Step, ...]
+    calm: bool = False
+    """the exchange behaves well enough for every stop to be placed"""
 
     @property
     def end(self) -> float:

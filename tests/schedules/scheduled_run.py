@@ -196,6 +196,8 @@ class ScheduledRun(Stops):
         if life.in_quiet and life.run is None and life.end not in ("killed", "refused"):
             self.checker.say(f"it did not start in quiet: {life.end}")
         self.checker.recovered()
+        if self.plan.calm and life.end == "ended" and life.run is not None:
+            self.checker.protection.compare([*self.plan.symbols], life.run.books)
 
     # --- the world around it --------------------------------------------------------------------
 

@@ -54,6 +54,10 @@ class HaltWord:
             return not working and all(is_dust(position, view) for position in view.positions())
         if not all(rests_as_protection(order) for order in working):
             return False
+        return self.all_protected(view)
+
+    def all_protected(self, view: AccountView) -> bool:
+        """Every position has the stop that it should have, as far as it can."""
         return all(self._has_its_stop(position, view) for position in view.positions())
 
     def _has_its_stop(self, position: Position, view: AccountView) -> bool:

@@ -273,4 +273,20 @@ async def await_conclusion(session: Session, within: float) -> bool:
     return True
 
 
-__all__ = ["Stop", "await_conclusion", "leave_only_protection", "report_by_books", "stop_session"]
+async def await_protection(session: Session, within: float) -> None:
+    """Wait, `within` seconds, until no position is without its stop: one may have made room for an exit,
+    or be on its way."""
+    books, clock, word = session.books, session.bus.clock, session.system.portfolio.engine.halt_word
+    deadline = clock.monotonic() + within
+    while not word.all_protected(books) and clock.monotonic() < deadline:
+        await clock.sleep(LOOK_EVERY_S)
+
+
+__all__ = [
+    "Stop",
+    "await_conclusion",
+    "await_protection",
+    "leave_only_protection",
+    "report_by_books",
+    "stop_session",
+]

@@ -45,7 +45,11 @@ from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, r
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse_if_halted
-from tradectl.runtime.in_process_stop import await_conclusion, leave_only_protection
+from tradectl.runtime.in_process_stop import (
+    await_conclusion,
+    await_protection,
+    leave_only_protection,
+)
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -274,6 +278,7 @@ class TradingRun(Session):
             self._tell_of_bad_rows()
             await screen.stop()
             if self.bus.failure is None and not self.options.data:
+                await await_protection(self, ORDERS_DONE_S)
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:
                 await leave_only_protection(self.gateway, self.latch)
