@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fixtures.paper_exchange import COIN, SYMBOL, order, settings, trade, word
+from tests.fixtures.paper_exchange import COIN, SYMBOL, order, quote, settings, trade, word
 from tradectl.domain.commands import CancelOrder
 from tradectl.domain.events import Event, ExecutionEvent, MarketDataEvent, OrderExpired, Record
 from tradectl.domain.instruments import Instruments
@@ -25,7 +25,7 @@ def ms(at: int) -> int:
 class Line:
     """A paper exchange, what it said and for when (ms after the start), and its timers."""
 
-    def __init__(self, seed: int = 3, **chosen: str | int) -> None:
+    def __init__(self, seed: int = 3, *, next_event: bool = False, **chosen: str | int) -> None:
         self.said: list[tuple[str, str, int]] = []
         self.reports: list[ExecutionEvent] = []
         self.due: list[int] = []
@@ -36,6 +36,7 @@ class Line:
             self._report,
             seed,
             wake_at=self.timers.append,
+            next_event=next_event,
         )
 
     def see(self, event: MarketDataEvent, at: int) -> None:
@@ -61,6 +62,25 @@ def test_without_latency_the_answer_is_due_at_the_moment_of_sending() -> None:
     line.paper.send(CancelOrder("b", SYMBOL), ms(7))
     assert line.said == [("a", "fill 1@100 taker", 5), ("b", "accepted", 6), ("b", "canceled", 7)]
     assert line.timers == []
+
+
+def test_on_recorded_data_an_order_meets_what_comes_after_its_arrival() -> None:
+    line = Line(next_event=True, latency_ms=20)
+    line.see(trade("100"), ms(0))
+    line.paper.send(order("a", "buy 1"), ms(0))
+    line.see(trade("101"), ms(9))
+    line.see(quote("101", "102"), ms(11))
+    assert line.said == [("a", "fill 1@102 taker", 21)]
+
+
+def test_as_data_ends_what_is_on_its_way_arrives_and_nothing_needs_long() -> None:
+    line = Line(next_event=True, latency_ms=20)
+    line.see(trade("100"), ms(0))
+    line.paper.send(order("a", "buy 1"), ms(0))
+    line.paper.end_of_data()
+    line.paper.send(order("b", "sell 1"), ms(1))
+    assert [(who, what) for who, what, _ in line.said] == [("b", "fill 1@100 taker")]
+    assert line.paper.proof().open_orders
 
 
 def test_an_order_trades_at_the_market_of_its_arrival_and_the_report_needs_as_long() -> None:

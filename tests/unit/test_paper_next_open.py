@@ -123,6 +123,24 @@ def test_a_candle_before_the_entry_sets_off_no_stop() -> None:
     assert paper.send(order("stop", "sell 2 stop 99.5", reduce_only=True)) == ["accepted"]
 
 
+@pytest.mark.parametrize(
+    ("candle", "told"),
+    [
+        ("110 112 109 111", "fill 2@110 maker"),
+        ("103 106 102 104", "fill 2@105 maker"),
+        ("105 106 102 104", "fill 2@105 maker"),
+    ],
+)
+def test_a_profit_is_taken_at_its_price_or_at_an_open_beyond_it(candle: str, told: str) -> None:
+    paper = exchange()
+    paper.see(opens("101"))
+    paper.send(order("1", "buy 2"))
+    paper.send(order("profit", "sell 2 @105", reduce_only=True))
+    paper.see(bar("101 104 100 102", minute=1))
+    seen = paper.see(opens(candle.split(maxsplit=1)[0], minute=2), bar(candle, minute=2))
+    assert seen == [told]
+
+
 def test_a_loss_comes_before_a_profit() -> None:
     paper = exchange()
     paper.see(opens("101"))

@@ -37,6 +37,7 @@ from tradectl.exchange.paper.order_book import (
     PaperOrderBook,
     WorkingOrder,
     best_traded,
+    opened_at,
     quoted,
     reaches,
 )
@@ -134,8 +135,9 @@ class FillModel:
         if order.is_market:
             offer = book.best_offer(side)
             return self._take(book, order, offer, at) if offer else []
-        if isinstance(event, BarEvent) and reaches(side, event.open, price):
-            price = event.open
+        opened = opened_at(event)
+        if opened is not None and reaches(side, opened, price):
+            price = opened
         quantity = _whole_lots(book, order, book.left_of(event, side))
         if not quantity:
             return []

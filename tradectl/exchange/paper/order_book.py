@@ -83,6 +83,13 @@ def quoted(event: MarketDataEvent, side: Side) -> Decimal | None:
     return event.ask if side is Side.BUY else event.bid
 
 
+def opened_at(event: MarketDataEvent) -> Decimal | None:
+    """The open of a candle: what was there before it is not told by a price in it."""
+    if type(event) is BarOpened:
+        return event.price
+    return event.open if type(event) is BarEvent else None
+
+
 def best_traded(event: MarketDataEvent, side: Side) -> Decimal:
     """The best price in `event` for who trades on `side`: a bar's low for a buyer."""
     if type(event) is BarEvent:
@@ -263,4 +270,12 @@ def _source(event: MarketDataEvent) -> MarketDataEvent | int:
     return event
 
 
-__all__ = ["Offer", "PaperOrderBook", "WorkingOrder", "best_traded", "quoted", "reaches"]
+__all__ = [
+    "Offer",
+    "PaperOrderBook",
+    "WorkingOrder",
+    "best_traded",
+    "opened_at",
+    "quoted",
+    "reaches",
+]

@@ -1,0 +1,138 @@
+"""Whole runs on recorded candles: each fill is judged again by the lines of the journal alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.command import journals, tradectl
+from tests.fixtures.run_inputs import replayed
+from tests.real_data import real_data
+
+CANDLES = Path(__file__).parents[1] / "data" / "btcusdt_candles.csv.gz"
+CONFIG = """
+portfolio = { fraction = 0.3, stop_loss_pct = STOP, turn = "two_orders" }
+paper = { slippage_bps = 0, latency_ms = LATENCY, latency_jitter_ms = LATENCY }
+
+[risk]
+max_order_notional = "none"
+max_position_notional = "none"
+max_gross_notional = "none"
+max_leverage = 3
+max_orders_per_second = 1000
+daily_loss_alert_pct = "none"
+daily_loss_pause_pct = "none"
+daily_loss_halt_pct = "none"
+drawdown_alert_pct = "none"
+drawdown_pause_pct = "none"
+drawdown_halt_pct = "none"
+
+[[strategies]]
+name = "ema-cross"
+strategy = "ema-cross"
+parameters = { fast = 2, slow = 5, band_bps = 0.0 }
+"""
+PERPETUAL = """
+[[instruments]]
+symbol = "BTCUSDT"
+quote = "USDT"
+kind = "perpetual"
+max_leverage = 5
+tick_size = 0.01
+lot_size = 0.00001
+min_notional = 5
+"""
+
+
+def played(
+    folder: Path, kind: str, *files: Path, stop: str = "0.05", latency: int = 0, words: str = ""
+) -> dict[str, Any]:
+    config = CONFIG.replace("STOP", stop).replace("LATENCY", str(latency))
+    (folder / "config.toml").write_text(config + (PERPETUAL if kind == "perpetual" else ""))
+    data = [word for file in files for word in ("--data", file)]
+    answer = tradectl(
+        folder / "state", "run", "--headless", "--json", "-c", folder / "config.toml",
+        *data, *words.split(),
+    )  # fmt: skip
+    summary: dict[str, Any] = answer.document()
+    assert replayed(folder / "state").verified
+    return summary
+
+
+def events(folder: Path) -> Iterator[dict[str, Any]]:
+    for line in journals(folder / "state")[-1].read_bytes().splitlines():
+        if line.startswith(b'{"seq"'):
+            yield json.loads(line)["event"]
+
+
+def judged(folder: Path) -> tuple[Counter[str], dict[str, Decimal]]:
+    """How often orders traded where, and what is held at the end."""
+    opened: dict[str, Decimal] = {}
+    candle: dict[str, dict[str, Any]] = {}
+    orders: dict[str, dict[str, Any]] = {}
+    told: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for event in events(folder):
+        match event["type"]:
+            case "bar_opened":
+                opened[event["symbol"]] = Decimal(event["price"])
+            case "bar":
+                candle[event["symbol"]] = event
+            case "order_initialized":
+                orders[event["order"]["order_id"]] = event["order"]
+            case "order_filled":
+                order, price = orders[event["order_id"]], Decimal(event["price"])
+                symbol, sign = event["symbol"], 1 if event["side"] == "buy" else -1
+                held[symbol] += sign * Decimal(event["quantity"])  # type: ignore[assignment]  # money
+                stop = Decimal(order.get("stop_price") or 0)
+                if price == opened[symbol] and (not stop or sign * (price - stop) >= 0):
+                    told["open"] += 1
+                elif price == stop and Decimal(candle[symbol]["low"]) <= stop <= Decimal(
+                    candle[symbol]["high"]
+                ):
+                    told["stop"] += 1
+                else:
+                    told["elsewhere"] += 1
+    return told, {symbol: Decimal(quantity) for symbol, quantity in held.items()}
+
+
+@pytest.mark.parametrize("latency", [0, 400])
+@pytest.mark.parametrize("kind", ["spot", "perpetual"])
+def test_orders_trade_at_opens_and_stops_at_their_price(
+    tmp_path: Path, kind: str, latency: int
+) -> None:
+    summary = played(tmp_path, kind, CANDLES, latency=latency, words="--flatten-at-end")
+    told, held = judged(tmp_path)
+    assert told["open"] > 30
+    assert told["stop"] > 5
+    assert told["elsewhere"] == 0
+    assert held == {"BTCUSDT": 0}
+    assert summary["portfolio"]["equity"] == summary["portfolio"]["cash"]
+
+
+def test_several_coins_of_a_fall(tmp_path: Path) -> None:
+    names = ("BTCUSDT", "SOLUSDT", "LUNAUSDT")
+    files = [real_data(f"candles/binance_1h_20201201_20210717/{name}.csv.gz") for name in names]
+    played(tmp_path, "spot", *files, stop="2", latency=400, words="--flatten-at-end")
+    told, held = judged(tmp_path)
+    assert told["elsewhere"] == 0
+    assert told["stop"] > 100
+    assert set(held.values()) == {Decimal(0)}
+
+
+def test_the_same_run_at_any_speed(tmp_path: Path) -> None:
+    states = set()
+    for speed in ("max", "99999999", "7777777"):
+        (tmp_path / speed).mkdir()
+        words = f"--flatten-at-end --speed {speed} --set paper.market_fill=bounded"
+        summary = played(tmp_path / speed, "perpetual", CANDLES, latency=700, words=words)
+        lines = [json.dumps(event) for event in events(tmp_path / speed)]
+        run = summary["run_id"]
+        states.add((len(lines), "\n".join(lines).replace(run, "RUN"), summary["state_hash"]))
+    assert len(states) == 1
