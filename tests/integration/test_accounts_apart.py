@@ -262,3 +262,17 @@ def test_the_accounts_snapshots_outlive_recorded_runs(
     assert tradectl(folder, "run", "--headless", *quick).code == 0
     assert [*reader.snapshots(paper)] == before != []
     assert not [*reader.snapshots(ids(folder)[-1])]
+
+
+def test_a_recorded_journal_that_is_damaged_or_gone_hinders_nobody(
+    folder: Path, quick: tuple[object, ...], keen: Path
+) -> None:
+    assert tradectl(folder, "run", "--headless", "--duration", "0.2", "-c", keen).code == 0
+    for damage in (lambda path: path.write_bytes(b"junk\n"), Path.unlink):
+        assert tradectl(folder, "run", "--headless", *quick).code == 0
+        damage(journals(folder)[-1])
+        again = tradectl(folder, "run", "--headless", "--json", "--duration", "0.2", "-c", keen)
+        assert again.document()["run_fills"] == 0 < again.document()["fills"]
+        receipt = emergency_stop(StateDir(folder), "now", flatten=False, timeout=5)
+        assert (receipt.confirmed, receipt.error) == (True, None)
+        assert tradectl(folder, "clear-halt", "--confirm").code == 0

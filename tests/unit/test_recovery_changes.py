@@ -17,6 +17,14 @@ from tradectl.state.directory import StateDir
 BEFORE, NOW = "20260101T000000000-aaaa", "20260102T000000000-bbbb"
 
 
+OF_BANDS = """
+[[strategies]]
+name = "a"
+strategy = "ema-cross"
+parameters = {{ band_bps = {} }}
+"""
+
+
 def header(run_id: str, text: str, folder: Path) -> Header:
     """Of a run by a configuration file that says `text`."""
     file = folder / "t.toml"
@@ -41,6 +49,7 @@ def said(folder: Path, before: str, now: str) -> str:
         ("", "seed = 1\nsymbols = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']"),
         ("risk.max_leverage = 2", "risk.max_leverage = 2.0"),
         ("", "[[strategies]]\nname = 'ema-cross'\nstrategy = 'ema-cross'"),
+        (OF_BANDS.format("10"), OF_BANDS.format("10.0")),
     ],
 )
 def test_the_same_in_other_words_is_not_another_setting(

@@ -91,9 +91,9 @@ class EmergencyStop:
         self._deadline = self._started + timeout
 
     def execute(self) -> Receipt:
-        _load_ahead(self._dir)
         not_latched = self._latch()
         latched_ms = self._ms()
+        _load_ahead(self._dir)
         killed = None
         report = self._through_the_process()
         method = "direct" if report is None else "control"

@@ -11,6 +11,7 @@ import contextlib
 from tradectl.config.settings import Settings
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Header
+from tradectl.recovery.recovery import account_journals
 from tradectl.state.directory import StateDir
 
 EMERGENCY, RECONCILE = "emergency", "reconcile"
@@ -30,7 +31,8 @@ def changes(state_dir: StateDir, now: Header) -> str:
         found.append(f"tradectl {now.program} in place of {before.program}")
     if before.config_hash != now.config_hash:
         keys = _differing(Settings.load(before.config), Settings.load(now.config))
-        found.append(f"other settings under {', '.join(keys)}")
+        if keys:
+            found.append(f"other settings under {', '.join(keys)}")
     sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
     if sources:
         found.append(f"other source of {', '.join(sources)}")
@@ -38,7 +40,7 @@ def changes(state_dir: StateDir, now: Header) -> str:
 
 
 def _last_header(state_dir: StateDir, now: Header) -> Header | None:
-    for path in reversed(state_dir.journal_files()):
+    for path in reversed(account_journals(state_dir)):
         with contextlib.suppress(NotBegun):
             header = read_header(path)
             is_same = header.account == now.account and header.run_id != now.run_id

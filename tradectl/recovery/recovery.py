@@ -67,13 +67,22 @@ class Recovered(Struct):
         return self.footer is not None
 
 
+def account_journals(state_dir: StateDir) -> list[Path]:
+    """Oldest first, without those that the database knows to be of recorded data: thousands may be, and a
+    stop must not wait until each was looked into. Raises StateError where they cannot be listed."""
+    recorded: set[str] = set()
+    with contextlib.suppress(StateError):  # without a readable database each is looked into
+        recorded = StateReader(state_dir.db).recorded_runs()
+    return [path for path in state_dir.journal_files() if path.stem not in recorded]
+
+
 def last_journal(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Path | None:
     """The newest journal of the account of this kind; recordings have their own.
 
     Raises JournalError for one that cannot be read or is another run's: an older one in its place would
     be another account.
     """
-    for path in reversed(state_dir.journal_files()):
+    for path in reversed(account_journals(state_dir)):
         with contextlib.suppress(NotBegun):
             header = read_header(path)
             _refuse_another_run(header, path)
@@ -198,4 +207,12 @@ def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:
         )
 
 
-__all__ = ["Recovered", "last_journal", "missing", "missing_run", "recover", "recover_from"]
+__all__ = [
+    "Recovered",
+    "account_journals",
+    "last_journal",
+    "missing",
+    "missing_run",
+    "recover",
+    "recover_from",
+]

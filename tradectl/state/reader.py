@@ -76,6 +76,11 @@ class StateReader:
         sql = "SELECT run_id FROM runs WHERE substr(run_id, 1, ?) = ? ORDER BY run_id"
         return [row["run_id"] for row in self._rows(sql, len(beginning), beginning)]
 
+    def recorded_runs(self) -> set[str]:
+        """The ids of those on recorded data, which are no account's."""
+        sql = f"SELECT run_id FROM runs WHERE NOT {NOT_RECORDED}"
+        return {row["run_id"] for row in self._rows(sql)}
+
     def _run(self, sql: str, *values: Any) -> StoredRun | None:
         for row in self._rows(sql, *values):
             row["status"] = self._decoded(row["status"])
