@@ -69,7 +69,7 @@ def test_restored_books_answer_as_the_first_ones_did() -> None:
     for ask in (
         Books.equity,
         Books.exposure,
-        Books.margin_used,
+        lambda books: books.margin().initial(),
         Books.drawdown,
         Books.working_orders,
         Books.positions,

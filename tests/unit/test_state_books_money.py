@@ -49,14 +49,14 @@ def test_on_spot_cash_pays_for_coins_and_equity_counts_them(ledger: Ledger) -> N
     assert books.cash == CASH - 201
     assert books.equity() == CASH - 201 + 220
     assert (books.unrealized(), books.realized(), books.fees()) == amounts("20", "0", "1")
-    assert (books.exposure(), books.margin_used()) == amounts("220", "0")
+    assert (books.exposure(), books.margin().initial()) == amounts("220", "0")
 
 
 def test_on_a_perpetual_cash_moves_by_profit_and_fees_alone(ledger: Ledger) -> None:
     ledger.trade("o1", "sell 2@100", PERP, fee="1").tell(tick("90", PERP))
     books = ledger.books
     assert (books.cash, books.equity()) == (CASH - 1, CASH - 1 + 20)
-    assert (books.exposure(), books.margin_used()) == amounts("180", "18")
+    assert (books.exposure(), books.margin().initial()) == amounts("180", "18")
     ledger.trade("o2", "buy 3@95", PERP)
     assert books.cash == CASH - 1 + 10
     assert books.position(PERP).quantity == 1

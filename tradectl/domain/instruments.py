@@ -146,12 +146,14 @@ BUILT_IN = {
 class Instruments:
     """The instruments of a run, by symbol; what nobody described is guessed, once.
 
-    `known` limits the run to the described symbols; without it any symbol may appear.
+    `known` limits the run to the described symbols; without it any symbol may appear. Only what is
+    described can be a perpetual.
     """
 
     def __init__(self, described: Iterable[Instrument] = (), *, known: bool = False) -> None:
         self._by_symbol = {i.symbol: i for i in described}
         self._known = known
+        self.any_perpetual = any(i.can_short for i in self._by_symbol.values())
 
     def __contains__(self, symbol: str) -> bool:
         return not self._known or symbol in self._by_symbol

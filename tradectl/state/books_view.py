@@ -226,14 +226,11 @@ class BooksView:
 
     def margin(self) -> MarginAccount:
         """The perpetual positions at their marks, and what stands behind them."""
-        return MarginAccount.of(self.account.cash, self.positions(), self.instrument, self.mark)
+        held = self.positions() if self.instruments.any_perpetual else ()
+        return MarginAccount.of(self.account.cash, held, self.instrument, self.mark)
 
     def funded_until(self, symbol: str) -> int:
         return self.account.funded_until.get(symbol, 0)
-
-    def margin_used(self) -> Decimal:
-        """The initial margin of the perpetual positions."""
-        return self.margin().initial()
 
     def drawdown(self) -> Decimal:
         """Share lost since the peak that limits measure from, 0 to 1."""
