@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -20,24 +21,60 @@ from tests.integration.test_determinism import (
     SEVERAL,
     config,
     files,
+    instrument,
     played,
 )
+from tests.real_data import real_data
 
 CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
 KILLS = 3
+FUNDED = SEVERAL.replace(
+    "paper = { ", "paper = { funding_rate = 0.001, funding_interval_hours = 1, "
+)
+EXPOSED = FUNDED.replace(
+    "[risk]",
+    "[portfolio]\nsizing = 'fixed_fraction'\nfraction = 9.0\nmax_weight = 9.0\nstop_loss_pct = 3.0\n"
+    "[risk]\nmax_leverage = 'none'\nmax_gross_notional = 'none'\nmax_position_notional = 'none'\n"
+    "max_order_notional = 'none'",
+)
+"""Much borrowed, so that much is lost."""
+REAL = {
+    "candles/binance_usdm_1m_202602/LTCUSDT.csv.gz": ("LTCUSDT", 50),
+    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz": ("LUNAUSDT", 20),
+    "quotes/binance_usdm_BTCUSDT_20240808T2354_0000.csv.gz": ("BTCUSDT", 20),
+    "trades/binance_usdm_ETHUSDT_20240808T2354_0000.csv.gz": ("ETHUSDT", 20),
+}
 
 
 def assert_agrees(folder: Path, shown: dict[str, Any]) -> None:
     assert differing(shown, Recomputed.of(*journals(folder))) == []
 
 
-@pytest.mark.parametrize("settings", [BUSY, LIMITS, SEVERAL, PERPETUAL])
+def assert_run_agrees(folder: Path, summary: dict[str, Any]) -> None:
+    assert_agrees(folder, summary)
+    words = ("status", "--json", "--run", summary["run_id"])
+    assert_agrees(folder, tradectl(folder, *words).document())
+
+
+@pytest.mark.parametrize(
+    "settings", [BUSY, LIMITS, SEVERAL, PERPETUAL, FUNDED + instrument("BTCUSDT")]
+)
 @pytest.mark.parametrize(
     "data", [(BTC, ETH), (CANDLES,), (QUOTES, BTC)], ids=["trades", "candles", "both"]
 )
 def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -> None:
-    summary = played(tmp_path, *config(tmp_path, settings), *files(*data))
-    assert_agrees(tmp_path, summary)
+    assert_run_agrees(tmp_path, played(tmp_path, *config(tmp_path, settings), *files(*data)))
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("exposed", [False, True], ids=["funded", "exposed"])
+def test_a_real_file_of_a_perpetual(tmp_path: Path, name: str, exposed: bool) -> None:
+    symbol, leverage = REAL[name]
+    perpetual = instrument(symbol).replace("max_leverage = 5", f"max_leverage = {leverage}")
+    words = config(tmp_path, (EXPOSED if exposed else FUNDED) + perpetual)
+    answer = tradectl(tmp_path, "run", "--headless", "--json", *words, *files(real_data(name)))
+    assert_run_agrees(tmp_path, json.loads(answer.out))
+    assert replayed(tmp_path).verified
 
 
 @pytest.mark.parametrize("settings", [BUSY, SEVERAL, PERPETUAL])
@@ -49,8 +86,6 @@ def test_an_account_that_is_killed_again_and_again(tmp_path: Path, settings: str
             run.line(" FILL ")
             run.send(signal.SIGKILL)
         assert_agrees(tmp_path, tradectl(tmp_path, "status", "--json").document())
-    summary = tradectl(
-        tmp_path, "run", "--headless", "--json", *words, "--duration", "1"
-    ).document()
-    assert_agrees(tmp_path, summary)
+    words = ["run", "--headless", "--json", *words, "--duration", "1"]
+    assert_agrees(tmp_path, tradectl(tmp_path, *words).document())
     assert replayed(tmp_path).verified

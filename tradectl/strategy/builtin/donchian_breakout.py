@@ -8,9 +8,10 @@ from tradectl.strategy.indicators import Donchian
 
 
 class DonchianBreakout(Strategy):
-    """Long when a bar closes above the high of the `entry` bars before it, out below the low of `exit`.
+    """Long when a bar goes above the high of the `entry` bars before it, out below the low of `exit`.
 
-    Short in the mirror: below the low of `entry` bars, out above the high of `exit`.
+    Short in the mirror: below the low of `entry` bars, out above the high of `exit`. A bar that goes
+    beyond both begins nothing.
     """
 
     entry: int = 20
@@ -32,22 +33,22 @@ class DonchianBreakout(Strategy):
         self._exit.update(high, low)
         if before is None or leave is None:
             return None
-        return self._judge(float(bar.price), before, leave)
+        return self._judge(high, low, before, leave)
 
     def _judge(
-        self, close: float, before: tuple[float, float], leave: tuple[float, float]
+        self, high: float, low: float, before: tuple[float, float], leave: tuple[float, float]
     ) -> Signal | None:
-        side = self._side
-        if close > before[0] and side <= 0:
+        side, above, below = self._side, high > before[0], low < before[1]
+        if above and not below and side <= 0:
             self._side = 1
-            return self.long(reason=f"closed above the high of {self.entry} bars")
-        if close < before[1] and side >= 0:
+            return self.long(reason=f"above the high of {self.entry} bars")
+        if below and not above and side >= 0:
             self._side = -1
-            return self.short(reason=f"closed below the low of {self.entry} bars")
-        if side > 0 and close < leave[1]:
+            return self.short(reason=f"below the low of {self.entry} bars")
+        if side > 0 and low < leave[1]:
             self._side = 0
-            return self.flat(reason=f"closed below the low of {self.exit} bars")
-        if side < 0 and close > leave[0]:
+            return self.flat(reason=f"below the low of {self.exit} bars")
+        if side < 0 and high > leave[0]:
             self._side = 0
-            return self.flat(reason=f"closed above the high of {self.exit} bars")
+            return self.flat(reason=f"above the high of {self.exit} bars")
         return None
