@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures.paper_exchange import COIN, PaperHarness, bar, opens, order, trade
+from tests.fixtures.paper_exchange import COIN, PaperHarness, bar, opens, order, quote, trade
 from tests.profiles import examples
 from tradectl.domain.events import OrderFilled
 
@@ -71,6 +71,26 @@ def test_of_a_trade_no_more_is_had_than_it_traded(
         for text, tif in orders:
             paper.send(order(f"{(number := number + 1)}", text, tif=tif))
         check(paper.fills[before:], volume)
+
+
+def test_what_is_quoted_is_had_once_while_its_price_stands() -> None:
+    """It is quoted again and again, also when only the other side has changed."""
+    paper = PaperHarness(quote("98", "101", "5", "5"), market_fill="bounded")
+    paper.send(order("1", "buy 4 @100"))
+    told = [
+        paper.see(quote(bid, ask, "5", size))
+        for bid, ask, size in [
+            ("98", "100", "1"), ("97", "100", "1"), ("98", "100", "1.5"),
+            ("98", "99", "1"), ("98", "100", "9"),
+        ]
+    ]  # fmt: skip
+    assert told == [
+        ["part 1@100 maker"],
+        [],
+        ["part 0.5@100 maker"],
+        ["part 1@100 maker"],
+        ["fill 1.5@100 maker"],
+    ]
 
 
 def test_what_is_left_under_a_lot_is_not_had() -> None:

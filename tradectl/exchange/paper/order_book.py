@@ -7,8 +7,9 @@ price, so one comparison serves both. Market events are only kept; what they mea
 an order asks, because most of them meet none.
 
 An event offers a quantity, and the book remembers how much of it we had: no trade is filled twice,
-and a candle's open offers of what the candle traded. A quote that names no size (zero) does not bound us;
-nor does a trade or candle, unless the book is `bounded`.
+what a quote offers is had once while its price stands, and a candle's open offers of what the candle
+traded. A quote that names no size (zero) does not bound us; nor does a trade or candle, unless the book
+is `bounded`.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class PaperOrderBook:
         self.rising: list[WorkingOrder] = []
         self.falling: list[WorkingOrder] = []
         self._quote_max_age = quote_max_age
-        self._taken: dict[Side | None, tuple[MarketDataEvent | int, Decimal]] = {}
+        self._taken: dict[Side | None, tuple[MarketDataEvent | Decimal | int | None, Decimal]] = {}
 
     # --- our orders -------------------------------------------------------------------------------
 
@@ -243,17 +244,18 @@ class PaperOrderBook:
         size = size_of(event, side)
         if not size and (not self._bounded or isinstance(event, QuoteEvent)):
             return UNBOUNDED
-        return size - self._taken_of(event, side)
+        return max(ZERO, size - self._taken_of(event, side))
 
     def take_from(self, event: MarketDataEvent, side: Side, quantity: Decimal) -> None:
         taken = self._taken_of(event, side) + quantity
-        self._taken[_pool(event, side)] = (_source(event), taken)
+        self._taken[_pool(event, side)] = (_source(event, side), taken)
 
     def _taken_of(self, event: MarketDataEvent, side: Side) -> Decimal:
         source, taken = self._taken.get(_pool(event, side), (None, ZERO))
-        now = _source(event)
+        now = _source(event, side)
         # two trades may be equal and are still two
-        return taken if source is now or (type(now) is int and source == now) else ZERO
+        same = source is now or (not isinstance(now, MarketDataEvent) and source == now)
+        return taken if same else ZERO
 
 
 def _pool(event: MarketDataEvent, side: Side) -> Side | None:
@@ -261,8 +263,11 @@ def _pool(event: MarketDataEvent, side: Side) -> Side | None:
     return side if isinstance(event, QuoteEvent) else None
 
 
-def _source(event: MarketDataEvent) -> MarketDataEvent | int:
-    """What the quantity is of: a candle, by the moment it opened, or the event itself."""
+def _source(event: MarketDataEvent, side: Side) -> MarketDataEvent | Decimal | int | None:
+    """What the quantity is of: a candle, by the moment it opened; a quote as long as its price stands; or
+    the event itself."""
+    if isinstance(event, QuoteEvent):
+        return quoted(event, side)
     if isinstance(event, BarOpened):
         return event.ts
     if isinstance(event, BarEvent) and event.ts:
