@@ -134,7 +134,7 @@ def test_a_halt_may_close_everything_at_once(
         portfolio=stop,
         paper=latency,
     )
-    assert D(79_000) < equity(summary) < D(86_000)
+    assert D(74_000) < equity(summary) < D(86_000)
     assert summary["halt"]["state"] == "HALTED"
     assert not summary["portfolio"]["unrealized_pnl"].strip("0.")
 

@@ -29,6 +29,7 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
+from tests.schedules.halting_plans import halting_plan
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
@@ -89,6 +90,17 @@ FOUND = (807, 834, 951)
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
+
+
+HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85)
+"""Seeds by which a stop was lost once, or is where one of the ways to keep it is taken out."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("seed", range(300) if is_deep() else HALTING)
+def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
+    judged(halting_plan(seed), tmp_path / str(seed))
 
 
 # --- the real process -------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tradectl.bus.clock import Clock
 from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, plain
-from tradectl.domain.orders import Order, client_order_id
+from tradectl.domain.orders import Order, OrderStatus, client_order_id
 from tradectl.domain.protection import is_dust, protecting, rests_as_protection, unprotected
 from tradectl.domain.resilience import pauses
 from tradectl.domain.states import TradingState
@@ -38,6 +38,7 @@ ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
 FLATTEN_SHARE = 0.75
 """Of the time that there is, for closing positions; the rest is for stops that are to be placed again."""
 QUIET_S = 1.0
+IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL)
 LOOK_EVERY_S = 0.005
 FAIL_STOP_S = 5.0
 JOURNAL_FAILED = (
@@ -274,11 +275,16 @@ async def await_conclusion(session: Session, within: float) -> bool:
 
 
 async def await_protection(session: Session, within: float) -> None:
-    """Wait, `within` seconds, until no position is without its stop: one may have made room for an exit,
-    or be on its way."""
+    """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
+    for an exit or be on its way, or an entry be filled at this very moment."""
+    if session.settings.portfolio.stop_loss_pct is None:
+        return
     books, clock, word = session.books, session.bus.clock, session.system.portfolio.engine.halt_word
     deadline = clock.monotonic() + within
-    while not word.all_protected(books) and clock.monotonic() < deadline:
+    while clock.monotonic() < deadline and session.bus.failure is None:
+        on_its_way = any(order.status in IN_FLIGHT for order in books.working_orders())
+        if not on_its_way and word.all_protected(books):
+            return
         await clock.sleep(LOOK_EVERY_S)
 
 

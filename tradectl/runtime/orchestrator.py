@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -88,6 +89,8 @@ class TradingOrchestrator:
         """it is HALTED, or a halt by a limit has nothing left to do"""
         self.concluded = asyncio.Event()
         """a halt has nothing left to do"""
+        self.settle: Callable[[], Awaitable[None]] | None = None
+        """what is waited for, in bounded time, once no more data comes in and before orders stop"""
         self._latch = latch
         self._components = self.event_bus.components
         self._managed: list[tuple[str, Component]] = []
@@ -186,6 +189,8 @@ class TradingOrchestrator:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for name in self._tasks:
             self._components.stopped(name)
+        if self.settle is not None:
+            await self.settle()
         ending, self._started = self._started[::-1], []
         for _, component in ending:
             if isinstance(component, Quiesces):

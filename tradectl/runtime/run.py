@@ -185,6 +185,8 @@ class TradingRun(Session):
             # where recorded data is not read on is decided in the core: at which tick the end of a halt
             # is noticed out here would be chance
             self.bus.attach(TradingConcluded, self._end_of_trading, Stage.PORTFOLIO)
+        else:
+            self.orchestrator.settle = lambda: await_protection(self, ORDERS_DONE_S)
         self._compose()
 
     def _end_of_trading(self, _: TradingConcluded, _record: Record) -> None:
@@ -278,7 +280,6 @@ class TradingRun(Session):
             self._tell_of_bad_rows()
             await screen.stop()
             if self.bus.failure is None and not self.options.data:
-                await await_protection(self, ORDERS_DONE_S)
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:
                 await leave_only_protection(self.gateway, self.latch)
