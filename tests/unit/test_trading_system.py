@@ -17,16 +17,20 @@ from tradectl.config.settings import Settings
 from tradectl.domain.events import (
     Command,
     CommandReceived,
+    Event,
     MarketDataEvent,
     OrderFilled,
     OrderInitialized,
     Record,
+    SignalAction,
+    StrategySignalEvent,
     TimerFired,
 )
 from tradectl.domain.positions import Position
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.journal.event_log import FileEventLog, read_log
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.account import Account
 from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.follower import Deciding, Folding
@@ -102,6 +106,39 @@ def test_a_position_that_was_there_before_is_protected_with_its_first_price() ->
     assert isinstance(records[1].event, OrderInitialized)
     assert records[1].event.order.stop_price == 97
     assert not made.bus.core.has(MarketDataEvent, made.portfolio._on_first_price)
+
+
+def test_what_was_stopped_out_is_not_bought_back_after_a_restart_until_another_word() -> None:
+    portfolio = PortfolioSettings(
+        sizing="fixed_quantity", quantity=Decimal(2), stop_loss_pct=Decimal(3)
+    )
+    settings = Settings(
+        symbols=("BTCUSDT",), strategies=(), portfolio=portfolio, paper=PaperSettings(latency_ms=0)
+    )
+    before = account()
+
+    def run(*inputs: Event) -> list[Record]:
+        """A life of its own, that ends as a crash ends one."""
+        nonlocal before
+        made = TradingSystem(settings, before, RUN, DataClock(), gateway=on_paper(settings))
+        made.open()
+        records = [record for one in inputs for record in made.apply(one)]
+        before = made.books.snapshot()
+        return records
+
+    def tick(price: int, second: int) -> MarketDataEvent:
+        at = START + second * SECOND
+        return MarketDataEvent(symbol="BTCUSDT", price=Decimal(price), volume=Decimal(5), ts=at)
+
+    def says(action: SignalAction) -> StrategySignalEvent:
+        return StrategySignalEvent(symbol="BTCUSDT", action=action, strategy="s")
+
+    buy, close = says(SignalAction.BUY), says(SignalAction.CLOSE)
+    assert OrderFilled in kinds(run(tick(100, 1), buy, tick(100, 2)))
+    assert OrderFilled in kinds(run(tick(100, 3), tick(90, 4), tick(90, 5)))
+    assert OrderInitialized not in kinds(run(tick(90, 6), buy, tick(90, 20), buy))
+    assert OrderInitialized not in kinds(run(tick(90, 21), buy, close))
+    assert OrderInitialized in kinds(run(tick(90, 22), buy))
 
 
 async def driven_by_a_loop(inputs: list[MarketDataEvent], batch: int) -> list[Record]:
