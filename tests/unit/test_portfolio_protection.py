@@ -500,3 +500,11 @@ def test_what_is_ordered_in_this_very_step_is_not_protected_in_it() -> None:
     system.view.price(PERPETUAL, "96")
     said = system.engine.rebalance(system.view, "timer", system.at)
     assert [type(event) for event in said] == [TargetComputed, OrderInitialized]
+
+
+def test_in_a_halt_what_was_refused_before_is_tried_at_once() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.REJECTED
+    assert system.heard().working() == []
+    assert halted(system).heard().working() == [STOP]

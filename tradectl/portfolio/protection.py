@@ -114,7 +114,7 @@ class Protection:
         self._away = stop_loss_pct
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
-        self._now = 0
+        self._now, self._state = 0, TradingState.RUNNING
         self._cancelled_at: dict[str, int] = {}
         self._placed: dict[str, str] = {}
         self._lifted: dict[str, Decimal] = {}
@@ -132,6 +132,11 @@ class Protection:
         of an earlier run, except in a halt, or about a position whose size is in question. `at` in ns
         UTC."""
         self._now = at
+        if (
+            view.trading_state is not self._state
+        ):  # a halt does not wait for what was refused before
+            self._state = view.trading_state
+            self._retries.clear()
         if view.protection_dropped or (self._away is None and symbol not in self._lifted):
             return []
         if not view.mark(symbol):
@@ -247,7 +252,8 @@ class Protection:
         if order.filled:
             return []
         was_there = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-        pause = self._retries.failed(symbol, at, free=1 if was_there else 0)
+        at_once = was_there or view.trading_state is HALTED  # its receipt waits for it
+        pause = self._retries.failed(symbol, at, free=1 if at_once else 0)
         self._refused.add(symbol)
         why = f"{order.status}, {order.reason}" if order.reason else order.status
         return [_told(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]

@@ -36,5 +36,10 @@ class RetryTimes:
         self._due[symbol] = at + int(pause * SECOND)
         return pause
 
+    def clear(self) -> None:
+        """Everything is tried at once again."""
+        for kept in (self._failures, self._last, self._due):
+            kept.clear()
+
 
 __all__ = ["RetryTimes"]
