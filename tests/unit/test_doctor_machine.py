@@ -24,6 +24,7 @@ from tradectl.doctor.machine import (
     instance,
     latch_file,
     machine,
+    reserve,
     strategies,
 )
 from tradectl.documents.operations import Finding, Verdict
@@ -143,6 +144,16 @@ def test_a_state_directory_that_is_not_there_yet_is_made_by_a_run(tmp_path: Path
     assert reported(directory_of_state(there))[0] is PASSED
     assert reported(latch_file(there))[0] is PASSED
     assert not (tmp_path / "a").exists()
+
+
+def test_room_for_an_emergency_stop_is_kept_or_missed(state_dir: StateDir) -> None:
+    assert reported(reserve(state_dir))[0] is PASSED
+    (state_dir.journals / "20260101T000000000-0000.jsonl").touch()
+    assert reported(reserve(state_dir))[0] is WARNED
+    state_dir.reserve.make()
+    verdict, words = reported(reserve(state_dir))
+    assert verdict is PASSED
+    assert "KiB are kept for an emergency stop" in words
 
 
 def test_a_state_directory_that_cannot_be_made_fails(

@@ -22,7 +22,8 @@ from tradectl.state.latch import SIZE
 from tradectl.state.reader import StateReader
 from tradectl.strategy.catalog import find
 
-MIB, GIB = 1024**2, 1024**3
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+SMALLEST_RESERVE = 128 * KIB
 LEAST_DISK, LITTLE_DISK = 100 * MIB, GIB
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
@@ -36,6 +37,7 @@ def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -
         directory,
         halt(state_dir),
         latch_file(state_dir),
+        reserve(state_dir),
         account(state_dir),
         instance(state_dir),
         disk(state_dir.path),
@@ -139,6 +141,20 @@ def latch_file(state_dir: StateDir) -> Finding:
     return passed(name, "at its full size: it can be set on a full disk")
 
 
+def reserve(state_dir: StateDir) -> Finding:
+    """Room for the journal of an emergency stop on a full disk."""
+    name, kept = "reserve", state_dir.reserve.size()
+    if not os.path.lexists(state_dir.path) or not state_dir.journal_files():
+        return passed(name, "will be made by the first run")
+    if kept < SMALLEST_RESERVE:
+        return warned(
+            name,
+            f"{kept / KIB:,.0f} KiB are kept for an emergency stop on a full disk",
+            "make room: the next run keeps more of it",
+        )
+    return passed(name, f"{kept / KIB:,.0f} KiB are kept for an emergency stop on a full disk")
+
+
 def account(state_dir: StateDir) -> Finding:
     """What the runs before left must be of a version that the next one can go on with."""
     try:
@@ -195,4 +211,5 @@ def _quoted(path: Path) -> str:
 
 
 __all__ = ["account", "config_file", "configuration", "directory_of_state", "disk", "halt", "instance",
-           "latch_file", "machine", "other_instance", "strategies"]  # fmt: skip
+           "latch_file", "machine", "other_instance", "reserve",
+           "strategies"]  # fmt: skip

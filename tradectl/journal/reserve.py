@@ -33,6 +33,13 @@ class Reserve:
             finally:
                 os.close(fd)
 
+    def size(self) -> int:
+        """Bytes that are kept now."""
+        try:
+            return self._path.lstat().st_size
+        except OSError:
+            return 0
+
     def give_back(self) -> None:
         with contextlib.suppress(OSError):  # then there is no more room than there was
             self._path.unlink()
