@@ -51,6 +51,7 @@ class CommandRelease:
         self._fail = fail
         self._held: list[OutboundCommand] = []
         self._syncing: asyncio.Task[None] | None = None
+        self._syncs: set[asyncio.Future[None]] = set()
         self._closed = False
 
     def write(self, records: list[Record]) -> None:
@@ -74,16 +75,22 @@ class CommandRelease:
 
     async def synced(self) -> None:
         """Wait until what was written is as durable as the journal promises; `fail` hears if not."""
-        if self.journal is not None and self.journal.strict:
-            try:
-                await asyncio.to_thread(self.journal.sync)
-            except JournalFailed as error:
-                self._fail(error)
+        if self.journal is None or not self.journal.strict:
+            return
+        sync = asyncio.ensure_future(asyncio.to_thread(self.journal.sync))
+        self._syncs.add(sync)
+        try:
+            await sync
+        except JournalFailed as error:
+            self._fail(error)
+        finally:
+            self._syncs.discard(sync)
 
     async def quiet(self) -> None:
-        """Wait until no command waits for a sync."""
-        if self._syncing is not None:
-            await asyncio.wait([self._syncing])
+        """Wait until nothing waits for a sync: the journal may be closed then."""
+        waiting = {*self._syncs, *([self._syncing] if self._syncing is not None else [])}
+        if waiting:
+            await asyncio.wait(waiting)
 
     def close(self) -> None:
         """Nothing leaves any more."""

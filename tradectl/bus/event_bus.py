@@ -363,7 +363,7 @@ class EventBus:
 
     async def synced(self) -> None:
         """The same for what is decided by now."""
-        if self.failure is None:
+        if self.failure is None and self.running:
             await self.command_release.synced()
         if self.failure is not None:
             raise self.failure
