@@ -113,6 +113,21 @@ def test_a_gap_is_borne_by_the_insurance_and_by_nobody_else(tmp_path: Path) -> N
     assert row["run_insurance"] == "20000"
 
 
+def test_what_was_liquidated_alone_is_not_bought_again(tmp_path: Path) -> None:
+    """The strategy still wants it; as after a stop, only a new signal enters. The account goes on."""
+    data = candles(tmp_path, *["100 100 100 100"] * 3, "100 100 80 80", *["80 80 80 80"] * 20)
+    made = config(tmp_path, 2, leverage=10, more='margin = "isolated"\n')
+    words = (
+        "--set", "orchestrator.portfolio_rebalance_interval_seconds=3600",
+        "--set", "portfolio.drift=0.25",
+    )  # fmt: skip
+    answer = run(tmp_path, made, "--data", data, *words)
+    shown = summary(answer)
+    assert_holds(tmp_path, shown)
+    assert (shown["run_fills"], shown["portfolio"]["equity"]) == (2, "8000")
+    assert "was liquidated at 90.36 (isolated margin)" in answer.err
+
+
 def test_spot_is_not_liquidated(tmp_path: Path) -> None:
     data = candles(tmp_path, *["100 100 100 100"] * 3, "1 1 1 1", "1 1 1 1")
     made = config(tmp_path, "0.9")

@@ -226,6 +226,7 @@ class Books(BooksView):
         booked.enter(self.account, event)
         if self._projected and event.quantity:
             self.new_fills.append(fill)
+        self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
         measure(self, record.at, reads=False)
         return [booked.booking.changed()]
 
@@ -330,7 +331,7 @@ class Books(BooksView):
             self.new_fills.append(fill)
 
     def _stop_out(self, symbol: str, left: Decimal, price: Decimal) -> None:
-        """A stop is filled. Where nothing is `left` but dust, no strategy is in the symbol any more."""
+        """By a stop or a liquidation. Where nothing is `left` but dust, no strategy is in the symbol."""
         if not left or self.instruments[symbol].is_dust(abs(left), price):
             targets = self.account.targets.get(symbol, {})
             targets.update({name: target.stopped_out() for name, target in targets.items()})
