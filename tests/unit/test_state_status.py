@@ -138,3 +138,23 @@ def test_one_document_holds_it_all() -> None:
     assert told.last_seq == ledger.seq
     assert told.portfolio is not None
     assert told.portfolio.cash == "9970"
+
+
+def test_a_strategys_row_has_its_part_of_the_account_and_the_rows_add_up() -> None:
+    ledger = Ledger().trade("o1", "buy 3@100", PERP, fee="0.3", strategy="a")
+    ledger.trade("o2", "sell 1@110", PERP, fee="0.11", strategy="b").tell(tick("120", PERP))
+    a, b = as_json(account_of(ledger).strategies)
+    assert (a["cash_flow"], a["unrealized_pnl"], a["fees"], a["total_pnl"]) == (
+        "-300", "60", "0.3", "59.7",
+    )  # fmt: skip
+    assert [(p["symbol"], p["side"], p["size"]) for p in b["positions"]] == [(PERP, "short", "1")]
+    assert b["total_pnl"] == "-10.11"
+    assert Decimal(a["total_pnl"]) + Decimal(b["total_pnl"]) == ledger.books.profit()
+
+
+def test_what_strategies_hold_that_are_not_configured_is_told() -> None:
+    ledger = Ledger().trade("o1", "buy 3@100", strategy="old").trade("o2", "buy 2@9", strategy="a")
+    ledger.books.account.configured = ("a",)
+    assert status.absent(ledger.books) == f"old holds 3 {SPOT}"
+    ledger.trade("o3", "sell 3@100", strategy="old")
+    assert status.absent(ledger.books) == ""

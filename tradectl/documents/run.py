@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tradectl.documents.account import AccountStatus, FillRow, Halt, Paused, PortfolioTotals
+from tradectl.documents.account import (
+    AccountStatus,
+    FillRow,
+    Halt,
+    Paused,
+    PortfolioTotals,
+    StrategyRow,
+)
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import SignalAction
@@ -189,6 +196,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     held_back: list[HeldBack]
     held_back_share: Amount | None
     portfolio: PortfolioTotals
+    strategies: list[StrategyRow]
     pnl: Amount
     run_orders: int
     run_fills: int

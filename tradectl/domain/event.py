@@ -157,6 +157,8 @@ class SystemEventKind(StrEnum):
     STOP_REFUSED_OVER = "stop_refused_over"
     STILL_PAUSED = "still_paused"
     """a run goes on with an account that was paused; `resume` ends it"""
+    STRATEGY_ABSENT = "strategy_absent"
+    """one that is not configured any more holds a position"""
     STRATEGY_FAILED = "strategy_failed"
     STRATEGY_IDLE = "strategy_idle"
     """a strategy hears nothing that it could trade on"""

@@ -89,6 +89,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.SLOW_STEP: WARNING,
     SystemEventKind.STILL_PAUSED: WARNING,
     SystemEventKind.STOP_REFUSED: CRITICAL,
+    SystemEventKind.STRATEGY_ABSENT: WARNING,
     SystemEventKind.STRATEGY_FAILED: WARNING,
     SystemEventKind.STRATEGY_QUARANTINED: ERROR,
     SystemEventKind.STRATEGY_THROTTLED: WARNING,

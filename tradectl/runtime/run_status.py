@@ -28,7 +28,14 @@ from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
-from tradectl.state.status import fill_row, halt, max_drawdown_pct, paused, portfolio_totals
+from tradectl.state.status import (
+    fill_row,
+    halt,
+    max_drawdown_pct,
+    paused,
+    portfolio_totals,
+    strategy_rows,
+)
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -126,6 +133,7 @@ class RunStatus:
             held_back=held_back,
             held_back_share=decimal_text(self._held_back.share(feed.events)) if feed else None,
             portfolio=portfolio_totals(books),
+            strategies=strategy_rows(books),
             pnl=decimal_text(books.profit()),
             run_orders=began.orders_since(books),
             run_fills=began.fills_since(books),

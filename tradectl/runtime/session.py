@@ -29,7 +29,7 @@ from tradectl.state.directory import StateDir, new_run_id
 from tradectl.state.latch import HaltInMemory, HaltSwitch
 from tradectl.state.manager import StateManager
 from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
-from tradectl.state.status import paused
+from tradectl.state.status import absent, paused
 from tradectl.state.store import RunBegun, Store
 from tradectl.system.trading_system import (
     MakeGateway,
@@ -230,6 +230,13 @@ class Session:
                 SystemEventKind.STILL_PAUSED,
                 f"paused since {still.since}, as before: {still.reason or 'no reason given'}; "
                 "`tradectl resume` allows entries again",
+            )
+        left = absent(self.books)
+        if left and self.source not in SHORT:
+            self._report(
+                SystemEventKind.STRATEGY_ABSENT,
+                f"{left}: not configured any more, so nobody trades it but stops and a flatten; "
+                "configured again under its name, a strategy goes on with it",
             )
         if self.state.problems:
             self._report(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))

@@ -24,7 +24,9 @@ from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill, StrategyTotals
+from tradectl.state.adoption import EXTERNAL
 from tradectl.state.books import Books
+from tradectl.state.manual_changes import MANUAL
 
 
 def account_status(
@@ -237,6 +239,17 @@ def strategy_rows(books: Books) -> list[StrategyRow]:
         strategy_row(books, name, account.strategies.get(name) or StrategyTotals(), owned[name])
         for name in sorted(owned)
     ]
+
+
+def absent(books: Books) -> str:
+    """What strategies hold that are not configured any more: `old holds 0.5 BTCUSDT, ...`."""
+    configured = {*books.account.configured, EXTERNAL, MANUAL, ""}
+    return ", ".join(
+        f"{name} holds {plain(own.quantity)} {symbol}"
+        for symbol, held in sorted(books.account.holdings.items())
+        for name, own in sorted(held.items())
+        if own.quantity and name not in configured
+    )
 
 
 def strategy_row(

@@ -27,6 +27,7 @@ from tradectl.documents.account import (
     PortfolioTotals,
     PositionRow,
     RestrictionRow,
+    StrategyRow,
 )
 from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
@@ -141,6 +142,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *_cold(status),
         Text(),
         *_account(status.portfolio),
+        *_strategies(status.strategies),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]
@@ -161,6 +163,7 @@ def summary(summary: Summary) -> RenderableType:
         line("trades", Cell(trades)),
         *_of_this_run(summary),
         *_account(summary.portfolio),
+        *_strategies(summary.strategies),
     ]
     if summary.funding_from == "none":
         parts.append(line("funding", Cell(NO_FUNDING[summary.mode], WARN)))
@@ -307,6 +310,27 @@ def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:
             Cell(f"  maximum {figures.percent(portfolio.max_drawdown_pct)}"),
         ),
     ]
+
+
+def _strategies(rows: Sequence[StrategyRow] | None) -> list[RenderableType]:
+    """What each has made of the account, where there are several."""
+    traded = [row for row in rows or () if row.fills or row.positions]
+    if len(traded) < 2:
+        return []
+    return [
+        line(
+            "strategy" if n == 0 else "",
+            Cell(f"{harmless(row.name, 24) or figures.NOTHING}  P&L net "),
+            cells.profit(row.total_pnl),
+            Cell(f"  fees {figures.money(row.fees)}{_held_by(row)}"),
+        )
+        for n, row in enumerate(traded)
+    ]
+
+
+def _held_by(row: StrategyRow) -> str:
+    held = [f"{p.side} {figures.quantity(p.size)} {p.symbol}" for p in row.positions]
+    return f"  {names(held)}" if held else "  flat"
 
 
 def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
