@@ -166,8 +166,8 @@ def test_a_halt_cancels_what_is_left_of_an_entry(tmp_path: Path) -> None:
     """A limit order is filled by what the market trades, bar by bar, until the halt comes."""
     halted(
         tmp_path,
-        "3 long, 9 flat",
-        [100, 100, 100, 100, 95, 94, 90, 85, 80, 75, 70, 70, 70, 70],
+        "3 long, 12 flat",
+        [100, 100, 100, 100, 95, 94, 90, 85, 80, 75, 70, 70, 69, 69, 69, 69],
         halt="2",
         portfolio='order_type = "limit"\nlimit_offset_bps = 400',
     )
