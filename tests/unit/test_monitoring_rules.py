@@ -18,9 +18,11 @@ from tradectl.domain.events import (
     LimitBreached,
     MarketDataEvent,
     OrderDenied,
+    PositionLiquidated,
     SystemEvent,
     TimerFired,
 )
+from tradectl.domain.money import Side
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_rules import (
@@ -85,6 +87,31 @@ def test_a_risk_event_is_as_severe_as_its_action(action: str, severity: str) -> 
         action=action,  # type: ignore[arg-type]
     )
     assert alert_change(event) == AlertRaised("DRAWDOWN", "down", AlertSeverity(severity), "risk")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "insurance", "words"),
+    [
+        ("2", "0", "BTCUSDT: the long of 2 was liquidated at 90 (cross margin), fee 1.00"),
+        ("2", "5", "fee 1.00, 5.00 of the loss borne by the exchange's insurance"),
+        ("0", "5", "BTCUSDT: more was lost than there was, 5.00 of the loss borne by"),
+    ],
+)
+def test_a_liquidation_is_critical(quantity: str, insurance: str, words: str) -> None:
+    change = alert_change(
+        PositionLiquidated(
+            symbol="BTCUSDT",
+            liquidation_id="1",
+            side=Side.SELL,
+            quantity=Decimal(quantity),
+            price=Decimal(90),
+            fee=Decimal(1),
+            insurance=Decimal(insurance),
+        )
+    )
+    assert isinstance(change, AlertRaised)
+    assert (change.severity, change.component) == ("critical", "symbol:BTCUSDT")
+    assert words in change.message
 
 
 def test_risk_events_of_two_symbols_are_two_conditions() -> None:

@@ -116,13 +116,18 @@ def _limit_breached(event: LimitBreached) -> AlertChange:
 
 
 def _liquidated(event: PositionLiquidated) -> AlertChange:
+    return AlertRaised("liquidated", _of_liquidation(event), CRITICAL, f"symbol:{event.symbol}")
+
+
+def _of_liquidation(event: PositionLiquidated) -> str:
+    borne = f"{money_text(event.insurance)} of the loss borne by the exchange's insurance"
+    if not event.quantity:
+        return f"{event.symbol}: more was lost than there was, {borne}"
     side = "long" if event.side is Side.SELL else "short"
-    borne = f", {money_text(event.insurance)} of the loss borne by the exchange's insurance"
-    message = (
+    return (
         f"{event.symbol}: the {side} of {plain(event.quantity)} was liquidated at {plain(event.price)} "
-        f"({event.margin} margin), fee {money_text(event.fee)}{borne if event.insurance else ''}"
+        f"({event.margin} margin), fee {money_text(event.fee)}{f', {borne}' if event.insurance else ''}"
     )
-    return AlertRaised("liquidated", message, CRITICAL, f"symbol:{event.symbol}")
 
 
 def _halt_continued(event: HaltContinued) -> AlertChange:

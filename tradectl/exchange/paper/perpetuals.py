@@ -218,7 +218,7 @@ class PaperPerpetuals:
         if account.crossed and account.cross_worth() < 0:
             first = account.cross()[0]
             self._liquidate(first, first.mark, at)
-        elif not account.crossed and account.cash < 0 and self._view.instrument(symbol).can_short:
+        elif not account.held and account.cash < 0 and self._view.instrument(symbol).can_short:
             self.is_lost = True
             borne = self._liquidation(symbol, Side.SELL, ZERO, ZERO, at, insurance=-account.cash)
             self._answer([borne], at)
