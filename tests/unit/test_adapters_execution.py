@@ -79,7 +79,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[ExecutionHarness]:
 async def test_an_approved_order_is_submitted_in_the_same_cascade(
     harness: ExecutionHarness,
 ) -> None:
-    harness.run_through(intent("o1", "buy 2"))
+    harness.run_through(intent("o1", "buy 2"), tick("100", ts=2))
     initialized, let_pass, submitted, filled = harness.orders()
     assert [type(r.event) for r in harness.orders()] == [
         OrderInitialized, OrderApproved, OrderSubmitted, OrderFilled,
