@@ -72,6 +72,7 @@ def test_reducing_goes_on_after_a_kill_and_ends_when_it_is_flat(tmp_path: Path) 
     state, words = tmp_path / "state", losing(tmp_path)
     killed_in(state, words, "RISK reduce DAILY_LOSS")
     assert status(state)["state"] == "REDUCING"
+    assert "REDUCING since " in tradectl(state, "positions").out
     with running(state, *words) as run:
         assert "DAILY_LOSS" in run.line("HALT goes on REDUCING")
         now = status(state)

@@ -75,7 +75,8 @@ def _show_again(document: Status) -> None:
 def positions(
     as_json: JsonOption = False, run: RunOption = None, state_dir: StateDirOption = None
 ) -> None:
-    print_data(_inspector(state_dir, run).status().positions, as_json, "render.positions")
+    status = _inspector(state_dir, run).status()
+    print_data(status.positions if as_json else status, as_json, "render.positions_of")
 
 
 def orders(

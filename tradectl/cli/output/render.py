@@ -80,6 +80,12 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
     return Listing(wanted, rows, "no positions: the account is flat")
 
 
+def positions_of(status: Status) -> RenderableType:
+    """With the halt or the pause that they stand in."""
+    state = [*_halted(status.halt, status.source), *_paused(status.paused)]
+    return Group(*state, positions(status.positions))
+
+
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
     return Listing(columns.ORDERS, rows, f"no orders; {OF_A_RUN}")
 
