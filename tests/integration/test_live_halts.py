@@ -1,0 +1,185 @@
+"""Halts at a real exchange: what protects a position rests there after each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.fixtures.documents import as_json
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.loopback import LoopbackExchange
+from tests.loopback.orders import STOPS, Order
+from tradectl.domain.errors import JournalFailed
+from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
+from tradectl.domain.states import TradingState
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.runtime.in_process_stop import Stop, stop_session
+from tradectl.state.directory import StateDir
+
+D = Decimal
+MARKETS = ("spot", "futures")
+FOREVER = -1
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[LoopbackExchange]:
+    async with LoopbackExchange() as exchange:
+        yield exchange
+
+
+def protected(exchange: LoopbackExchange, market: str) -> Any:
+    at = msgspec.structs.replace(QUICK, dead_man_seconds=0)
+    return settings_for(
+        exchange, at=at, market=market, portfolio=PortfolioSettings(stop_loss_pct=D(3))
+    )
+
+
+def open_there(exchange: LoopbackExchange, market: str) -> list[Order]:
+    return [o for o in exchange.truth.open_orders(market=market) if not o.foreign]
+
+
+async def with_a_stop(trader: Trader) -> Order:
+    await trader.orders_done(trader.buy("0.02"))
+    await trader.until(lambda: open_there(trader.exchange, trader.market))
+    (stop,) = open_there(trader.exchange, trader.market)
+    assert stop.type in STOPS
+    await trader.until(lambda: [o.status.value for o in working(trader)] == ["accepted"])
+    return stop
+
+
+def working(trader: Trader) -> list[Any]:
+    return list(trader.run.books.working_orders())
+
+
+def breach(action: RiskAction) -> LimitBreached:
+    return LimitBreached(source_component="test", code="DRAWDOWN", message="down", action=action)
+
+
+async def stopped(trader: Trader, stop: Stop, seconds: float = 5.0) -> Any:
+    deadline = trader.run.bus.clock.monotonic() + seconds
+    told = as_json(await stop_session(trader.run, "the test", stop, deadline))
+    trader.run.end("halted")
+    return told
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_reducing_entries_go_the_stop_stays_and_exits_pass(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        stop = await with_a_stop(trader)
+        entry = trader.buy("0.01", "59000")
+        await trader.in_status(entry, "accepted")
+        trader.run.bus.post(breach(RiskAction.REDUCE))
+        await trader.in_status(entry, "canceled")
+        assert open_there(exchange, market) == [stop]
+        assert StateDir(tmp_path).latch.state() is TradingState.REDUCING
+        late = trader.buy("0.01")
+        await trader.until(lambda: trader.denied(late))
+        assert trader.denied(late) == "REDUCING"
+        if market == "futures":  # on spot the stop has the coins
+            await trader.orders_done(trader.sell("0.02", reduce_only=True))
+            summary = await trader.task
+            assert (summary.exit_code, summary.reason) == (6, "halted")
+            assert trader.events(TradingConcluded)
+            assert not open_there(exchange, market)
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_flattening_closes_and_takes_the_stop_along(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        await with_a_stop(trader)
+        trader.run.bus.post(breach(RiskAction.FLATTEN))
+        summary = await trader.task
+        assert summary.exit_code == 6
+        assert not open_there(exchange, market)
+        assert abs(trader.true_position) < D("0.0001")
+    assert StateDir(tmp_path).latch.state() is TradingState.HALTED
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_an_emergency_stop_names_the_stop_that_stays(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        stop = await with_a_stop(trader)
+        entry = trader.buy("0.01", "59000")
+        await trader.in_status(entry, "accepted")
+        told = await stopped(trader, Stop())
+        assert (told["confirmed"], told["open_orders_left"]) == (True, [])
+        assert told["cancelled"] == [entry]
+        (protection,) = told["protection"]
+        assert trader.client_id(protection["order_id"]) == stop.client_id
+        assert (D(protection["quantity"]), told["unprotected"]) == (stop.quantity, [])
+        assert open_there(exchange, market) == [stop]
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_an_emergency_stop_may_drop_it(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        await with_a_stop(trader)
+        told = await stopped(trader, Stop(drop_protection=True))
+        assert (told["confirmed"], told["protection"]) == (True, [])
+        assert told["unprotected"] == [SPOT]
+        assert not open_there(exchange, market)
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """Every sale is refused: on spot the stop that made room for it is there again."""
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        await with_a_stop(trader)
+        exchange.misbehave(
+            "error", method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
+            placed=False, code=-2010, status=400, count=FOREVER,
+        )  # fmt: skip
+        told = await stopped(trader, Stop(flatten=True), seconds=4.0)
+        assert not told["confirmed"]
+        assert told["positions_left"] == [SPOT]
+        assert told["unprotected"] == []
+        (stop,) = open_there(exchange, market)
+        (protection,) = told["protection"]
+        assert trader.client_id(protection["order_id"]) == stop.client_id
+        assert trader.run.books.trading_state is TradingState.HALTED
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_where_the_journal_fails_entries_go_and_the_stop_stays(
+    market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    stops = []
+
+    async def failing() -> None:
+        settings = protected(exchange, market)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            stops.append(await with_a_stop(trader))
+            await trader.in_status(trader.buy("0.01", "59000"), "accepted")
+            trader.run.bus._fail(JournalFailed("No space left on device"))
+            await trader.task
+
+    with pytest.raises(JournalFailed):
+        await failing()
+    assert open_there(exchange, market) == stops
+    assert StateDir(tmp_path).latch.state() is TradingState.HALTED
