@@ -21,13 +21,13 @@ import pytest
 
 from tests.fixtures.command import (
     BUSY,
-    header_of,
     journals,
     records_of,
     running,
     tradectl,
 )
 from tests.fixtures.documents import as_json
+from tests.fixtures.run_inputs import begins_where
 from tests.profiles import is_deep
 from tradectl.documents.account import Consistency
 from tradectl.documents.operations import ReplayReport
@@ -35,7 +35,6 @@ from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.replay.replay import NO_LIMIT, Replay
-from tradectl.state.account import Account
 from tradectl.state.directory import StateDir
 
 CYCLES = 50 if is_deep() else 12
@@ -135,9 +134,7 @@ def check_the_killed_run(
     path = journals(folder)[-1]
     assert (recovered.journal, recovered.clean) == (path, False)
     if before is not None:
-        header = header_of(path)
-        assert header.continues == before.run_id
-        assert Account.load(header.state).hash(before.run_id) == before.state_hash
+        assert begins_where(before, path)
     result = replayed(path)
     assert result.verified, result.first_divergence
     assert result.state_hash == recovered.state_hash
