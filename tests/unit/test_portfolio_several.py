@@ -243,3 +243,54 @@ def test_what_a_stop_closed_for_all_is_entered_again_by_who_asks_for_something_e
     assert shares(both.say("b buy 0.5")) == [("b", D("4.9"))]
     both.now(b="4.9")
     assert orders(both.say("a buy")) == []
+
+
+def restarted(both: Two) -> Two:
+    """Another process with the same account."""
+    portfolio = PortfolioSettings()
+    both.engine = PortfolioEngine(portfolio, {"a": D("0.5"), "b": D("0.5")}, lambda: "new")
+    return both
+
+
+def test_who_is_silent_since_the_restart_keeps_its_position() -> None:
+    both = restarted(Two(COIN, a="10"))
+    both.view.price(COIN, "20")
+    assert both.engine.rebalance(both.view, "schedule", 0) == []
+    assert shares(both.say("b buy")) == [("b", D(46))]  # half of 20 % of 9,200 at 20
+    assert shares(both.say("a buy")) == [("a", D(36)), ("b", D(46))]
+
+
+@pytest.mark.parametrize(
+    ("held", "does"), [("10", []), ("4", []), ("0", []), ("-3", [("a", D(3))])]
+)
+def test_after_a_restart_nothing_is_bought_on_an_old_word(
+    held: str, does: list[tuple[str, D]]
+) -> None:
+    both = Two(PERPETUAL, a="10")
+    restarted(both.now(a=held))
+    events = both.engine.rebalance(both.view, "schedule", 0)
+    assert (shares(events) if events else []) == does
+
+
+def test_after_a_restart_an_exit_that_was_not_made_is_made() -> None:
+    both = Two(PERPETUAL, a="10")
+    both.say("a close")
+    restarted(both)
+    assert shares(both.engine.rebalance(both.view, "schedule", 0)) == [("a", D(-10))]
+
+
+def test_after_a_restart_what_orders_still_bring_stays() -> None:
+    both = Two(PERPETUAL)
+    (order,) = orders(both.say("a buy"))
+    both.view.work(order)
+    restarted(both)
+    assert shares(both.say("b buy")) == [("b", D(10))]
+    both.view.orders[order.order_id].status = OrderStatus.EXPIRED
+    assert shares(both.say("b buy")) == [("b", D(10))]
+
+
+def test_who_repeats_itself_after_the_restart_is_rebalanced_again() -> None:
+    both = restarted(Two(COIN, a="10"))
+    assert reason(both.say("a buy")) == "on target"
+    both.view.price(COIN, "50")
+    assert shares(both.engine.rebalance(both.view, "schedule", 0)) == [("a", D("9"))]

@@ -204,9 +204,7 @@ def test_at_every_record_the_strategies_are_the_account(seed: int, strategy: str
 def killed(made: TradingSystem, settings: Settings) -> Account:
     """The account as the next run has it: read back, and begun again."""
     text = msgspec.json.encode(made.books.snapshot().dump())
-    account = Account.load(msgspec.json.decode(text))
-    account.keep_positions()
-    return account
+    return Account.load(msgspec.json.decode(text))
 
 
 def replayed(settings: Settings, started: Account, run_id: str, records: list[Record]) -> None:

@@ -44,19 +44,32 @@ class StrategyTargets:
         self._sizer = sizer
         self._allocations = Allocations(allocations)
         self._place = {name: n for n, name in enumerate(allocations)}
+        self._spoken: set[tuple[str, str]] = set()
+        """by symbol and strategy, in this run: what is silent since a restart is not in it"""
 
     def asked(self, signal: StrategySignalEvent, instrument: Instrument) -> StrategyTarget:
         """What the signal asks for, not yet sized. Raises UsageError for what nobody can follow."""
         self._allocations.of(signal.strategy)
-        return target_of(signal, instrument.can_short)
+        target = target_of(signal, instrument.can_short)
+        self._spoken.add((signal.symbol, signal.strategy))
+        return target
 
     def known(self, symbol: str, view: AccountView) -> dict[str, StrategyTarget]:
         """The targets in the books, of strategies that are configured: what another one holds stays."""
         targets = view.targets(symbol)
-        if len(targets) < 2:
-            return {name: target for name, target in targets.items() if name in self._allocations}
-        known = [name for name in targets if name in self._allocations]
-        return {name: targets[name] for name in sorted(known, key=self._place_of)}
+        names = [name for name in targets if name in self._allocations]
+        if len(names) > 1:
+            names.sort(key=self._place_of)
+        return {
+            name: targets[name]
+            if (symbol, name) in self._spoken
+            else _of_an_old_word(symbol, targets[name], view)
+            for name in names
+        }
+
+    def _rests(self, symbol: str, target: StrategyTarget) -> bool:
+        """It stays as it is before the strategy speaks."""
+        return target.stopped or (symbol, target.strategy) not in self._spoken
 
     def unsized(
         self, symbol: str, view: AccountView, said: Iterable[StrategyTarget]
@@ -89,7 +102,7 @@ class StrategyTargets:
                 for name in names
             }
 
-        new = sized(self._concerned(known, after, {*said, *afresh}, parts))
+        new = sized(self._concerned(instrument.symbol, known, after, {*said, *afresh}, parts))
         most = self._sizer.largest(mark, view)
         if most is not None:
             new = _held_within(most, after | new, new, instrument, view)
@@ -109,7 +122,9 @@ class StrategyTargets:
         """The usual case: one strategy in the symbol, and its target is the net."""
         ((name, target),) = after.items()
         net = min(self._allocations.of(name), ONE) * target.size if target.confidence else ZERO
-        if target.stopped or (name not in afresh and target.quantity is not None):
+        if self._rests(instrument.symbol, target) or (
+            name not in afresh and target.quantity is not None
+        ):
             return Wanted(after, ())
         target = self._sized(target, net, net, instrument, mark, view)
         return Wanted({name: target}, () if target == known.get(name) else (target,))
@@ -129,6 +144,7 @@ class StrategyTargets:
 
     def _concerned(
         self,
+        symbol: str,
         known: Mapping[str, StrategyTarget],
         after: Mapping[str, StrategyTarget],
         afresh: Collection[str],
@@ -140,12 +156,23 @@ class StrategyTargets:
         return [
             name
             for name, target in after.items()
-            if not target.stopped
+            if not self._rests(symbol, target)
             if name in afresh or target.quantity is None or before.get(name) != parts[name]
         ]
 
     def _place_of(self, name: str) -> tuple[int, str]:
         return self._place.get(name, -1), name
+
+
+def _of_an_old_word(symbol: str, target: StrategyTarget, view: AccountView) -> StrategyTarget:
+    """What a strategy wants that has said nothing in this run: to keep its position, with what orders
+    still bring. An exit that was not made is still wanted; nothing is bought on an old word."""
+    lot, own = view.instrument(symbol).lot_size, view.holdings(symbol).get(target.strategy)
+    there = own.quantity if own is not None else ZERO
+    for order in view.working_orders(symbol):
+        there += order.coming_for(lot).get(target.strategy, ZERO)
+    quantity = there if target.quantity is None else nearer_zero(target.quantity, there)
+    return msgspec.structs.replace(target, quantity=quantity)
 
 
 def _held_within(

@@ -135,7 +135,6 @@ def starting_account(
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
-        account.keep_positions()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

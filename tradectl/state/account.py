@@ -12,7 +12,7 @@ from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order
-from tradectl.domain.positions import Position, nearer_zero
+from tradectl.domain.positions import Position
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.readings import Readings
@@ -135,17 +135,6 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
             self.pauses = {OPERATOR: own}
             self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
             self.state_since = own.since
-
-    def keep_positions(self) -> None:
-        """As a run begins: a strategy that is silent keeps its position. Of what it wanted, an exit that
-        was not made is still wanted; nothing is bought on an old word, unless its order works on."""
-        working = {order.spec.symbol for order in self.orders if not order.spec.is_protective}
-        for symbol, targets in self.targets.items():
-            held = self.holdings.get(symbol, {})
-            for name, target in targets.items() if symbol not in working else ():
-                own = held[name].quantity if name in held else ZERO
-                quantity = own if target.quantity is None else nearer_zero(target.quantity, own)
-                targets[name] = msgspec.structs.replace(target, quantity=quantity)
 
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:
