@@ -274,6 +274,14 @@ async def await_conclusion(session: Session, within: float) -> bool:
     return True
 
 
+async def await_stops(session: Session, within: float) -> None:
+    """Wait, `within` seconds, until no emergency stop is under way."""
+    clock = session.bus.clock
+    deadline = clock.monotonic() + within
+    while session.stops_under_way and clock.monotonic() < deadline:
+        await clock.sleep(LOOK_EVERY_S)
+
+
 async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
     for an exit or be on its way, or an entry be filled at this very moment."""
@@ -292,6 +300,7 @@ __all__ = [
     "Stop",
     "await_conclusion",
     "await_protection",
+    "await_stops",
     "leave_only_protection",
     "report_by_books",
     "stop_session",

@@ -48,6 +48,7 @@ from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse
 from tradectl.runtime.in_process_stop import (
     await_conclusion,
     await_protection,
+    await_stops,
     leave_only_protection,
 )
 from tradectl.runtime.run_options import (
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
 
 ORDERS_DONE_S = 10.0
+STOP_DONE_S = 30.0
 
 
 class Screen(Protocol):
@@ -332,6 +334,7 @@ class TradingRun(Session):
             elif self.orchestrator.halted.is_set():
                 self.end_reason = "halted"
                 await await_conclusion(self, ORDERS_DONE_S)
+                await await_stops(self, STOP_DONE_S)
         except TradectlError as error:
             self.end_reason = f"failed: {error}"
             raise

@@ -65,6 +65,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
+        self.stops_under_way = 0
         self.source = source
         self.recovered = recovered
         self._clock = clock
