@@ -112,3 +112,21 @@ def test_a_quantity_that_fits_whole_is_had_whole() -> None:
     """Whatever the lot: what is left of a position, say."""
     paper = PaperHarness(trade("100", "1"), market_fill="bounded")
     assert paper.send(order("1", "buy 0.0005")) == ["fill 0.0005@100 taker"]
+
+
+def test_who_stands_behind_gets_what_is_left_and_nobody_after_that() -> None:
+    paper = PaperHarness(next_event=True, market_fill="bounded")
+    for number, quantity in enumerate(["0.004", "0.004", "5", "0.002"], 1):
+        paper.send(order(str(number), f"buy {quantity}"))
+    assert paper.see(opens("100", "0.01")) == [
+        "fill 0.004@100 taker",
+        "fill 0.004@100 taker",
+        "accepted",
+        "part 0.002@100 taker",
+        "accepted",
+    ]
+    assert paper.see(opens("100", "0.0005", minute=2)) == []
+    assert paper.see(opens("100", "6", minute=3)) == [
+        "fill 4.998@100 taker",
+        "fill 0.002@100 taker",
+    ]

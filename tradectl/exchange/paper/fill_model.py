@@ -98,8 +98,10 @@ class FillModel:
             for order in side:
                 if not self._event_reaches(event, order):
                     break
-                if order.left:
-                    reports += self._fill_resting(book, order, event, at)
+                filled = self._fill_resting(book, order, event, at) if order.left else []
+                reports += filled
+                if order.left and not filled and self._is_used_up(book, order, event):
+                    break
         if bar is not None:
             entered = abs(book.position) > abs(held) or book.position * held < 0
             book.entered_in = bar if entered else None
@@ -143,6 +145,15 @@ class FillModel:
             return []
         book.take_from(event, side, quantity)
         return [self._fill(book, order, quantity, price, Liquidity.MAKER, at)]
+
+    def _is_used_up(
+        self, book: PaperOrderBook, order: WorkingOrder, event: MarketDataEvent
+    ) -> bool:
+        """Of what `order` could have had of there is not a lot left, for those behind it neither."""
+        side = order.spec.side
+        offer = book.best_offer(side) if order.is_market else None
+        source = event if offer is None else offer[1]
+        return book.left_of(source, side) < book.instrument.lot_size
 
     def _trigger(self, book: PaperOrderBook, order: WorkingOrder, offer: Offer, at: int) -> Reports:
         book.remove(order)
