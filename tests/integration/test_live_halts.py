@@ -155,7 +155,7 @@ async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
             "error", method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
             placed=False, code=-2010, status=400, count=FOREVER,
         )  # fmt: skip
-        told = await stopped(trader, Stop(flatten=True), seconds=4.0)
+        told = await stopped(trader, Stop(flatten=True), seconds=8.0)
         assert not told["confirmed"]
         assert told["positions_left"] == [SPOT]
         assert told["unprotected"] == []
