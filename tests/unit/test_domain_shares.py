@@ -13,7 +13,7 @@ from tradectl.domain.shares import fitted, part_of, shared_out
 D = Decimal
 LOT = D("0.001")
 LOTS = st.integers(-5_000, 5_000).map(lambda n: n * LOT)
-WISHES = st.lists(LOTS, min_size=1, max_size=5).map(
+WANTS = st.lists(LOTS, min_size=1, max_size=5).map(
     lambda lots: {f"s{n}": lot for n, lot in enumerate(lots)}
 )
 
@@ -36,27 +36,27 @@ def test_the_last_takes_what_rounding_leaves(
     assert [*shared_out(D(whole), named, LOT).values()] == [D(share) for share in shares]
 
 
-@given(WISHES.filter(lambda w: sum(w.values()) != 0), st.integers(0, 1000))
-def test_a_part_of_wishes_is_never_more_than_a_wish(wishes: dict[str, D], percent: int) -> None:
-    whole = sum(wishes.values(), D(0))
+@given(WANTS.filter(lambda w: sum(w.values()) != 0), st.integers(0, 1000))
+def test_a_part_of_wishes_is_never_more_than_a_wish(wants: dict[str, D], percent: int) -> None:
+    whole = sum(wants.values(), D(0))
     net = (whole * percent / 1000 / LOT).to_integral_value() * LOT
-    shares = part_of(wishes, net, LOT)
+    shares = part_of(wants, net, LOT)
     assert sum(shares.values(), D(0)) == net
     for name, share in shares.items():
-        assert abs(share) <= abs(wishes[name])
-        assert share * wishes[name] >= 0
+        assert abs(share) <= abs(wants[name])
+        assert share * wants[name] >= 0
 
 
-@given(WISHES, LOTS)
-def test_what_is_fitted_adds_up_to_what_can_be_had(wishes: dict[str, D], net: D) -> None:
-    bought = sum((wish for wish in wishes.values() if wish > 0), D(0))
-    sold = sum((wish for wish in wishes.values() if wish < 0), D(0))
-    shares = fitted(wishes, net, LOT)
+@given(WANTS, LOTS)
+def test_what_is_fitted_adds_up_to_what_can_be_had(wants: dict[str, D], net: D) -> None:
+    bought = sum((want for want in wants.values() if want > 0), D(0))
+    sold = sum((want for want in wants.values() if want < 0), D(0))
+    shares = fitted(wants, net, LOT)
     assert sum(shares.values(), D(0)) == min(max(net, sold), bought)
-    assert list(shares) == [name for name in wishes if name in shares]
+    assert list(shares) == [name for name in wants if name in shares]
     for name, share in shares.items():
-        assert 0 < abs(share) <= abs(wishes[name])
-        assert share * wishes[name] > 0
+        assert 0 < abs(share) <= abs(wants[name])
+        assert share * wants[name] > 0
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_what_is_fitted_adds_up_to_what_can_be_had(wishes: dict[str, D], net: D)
     ],
 )
 def test_only_one_side_is_cut(net: str, shares: dict[str, str]) -> None:
-    wishes = {"a": D(4), "b": D(-3), "c": D(2)}
-    assert fitted(wishes, D(net), LOT) == {name: D(share) for name, share in shares.items()}
+    wants = {"a": D(4), "b": D(-3), "c": D(2)}
+    assert fitted(wants, D(net), LOT) == {name: D(share) for name, share in shares.items()}

@@ -21,7 +21,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import PROTECTOR, OrderSpec
-from tradectl.domain.shares import Share
+from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.state import status
 from tradectl.state.consistency import problems_of
 
@@ -163,7 +163,9 @@ def test_funding_and_liquidations_are_borne_by_who_holds() -> None:
         symbol=PERP, liquidation_id="l", side=Side.SELL, quantity=D(2), price=D(60), fee=D("1.2"),
         insurance=D(4),
     )  # fmt: skip
+    ledger.books.account.targets[PERP] = {"a": StrategyTarget("a", D(1), D(1), D(3))}
     ledger.tell(closed)
+    assert ledger.books.targets(PERP)["a"].stopped
     assert held(ledger, PERP) == {"a": D(0), "b": D(0)}
     assert (totals["a"].insurance, ledger.books.holdings(PERP)["a"].fees) == (D(4), D("1.2"))
     assert adds_up(ledger)
@@ -182,15 +184,15 @@ ACTS = st.lists(
 )
 
 
-def asked(ledger: Ledger, symbol: str, order_id: str, what: str, wishes: dict[str, D]) -> OrderSpec:
+def asked(ledger: Ledger, symbol: str, order_id: str, what: str, wants: dict[str, D]) -> OrderSpec:
     """An order of one strategy, of several, or for all; of nothing where there is nothing to trade."""
-    whole, strategy = sum(wishes.values(), ZERO), ""
+    whole, strategy = sum(wants.values(), ZERO), ""
     if what == "all":
-        whole = -(ledger.books.position(symbol).quantity * wishes["a"] / 4).quantize(D("0.01"))
+        whole = -(ledger.books.position(symbol).quantity * wants["a"] / 4).quantize(D("0.01"))
     elif what == "one":
-        whole, strategy = wishes["a"], "a"
+        whole, strategy = wants["a"], "a"
     elif whole:
-        return order(order_id, symbol, **{name: str(wish) for name, wish in wishes.items()})
+        return order(order_id, symbol, **{name: str(want) for name, want in wants.items()})
     side = Side.BUY if whole > 0 else Side.SELL
     return OrderSpec(order_id, symbol, side, abs(whole), strategy=strategy)
 
@@ -214,16 +216,16 @@ def test_whatever_is_traded_the_strategies_add_up_to_the_account(
     ledger = Ledger()
     for n, (what, lots, price, parts, fee) in enumerate(acts):
         ledger.tell(tick(str(price), symbol))
-        own, wishes = held(ledger, symbol), {}
+        own, wants = held(ledger, symbol), {}
         for name, lot in zip("abc", lots, strict=True):
             least = -own.get(name, ZERO) if symbol == SPOT else D(-4)
-            wishes[name] = max(D(lot) / 100, least)
+            wants[name] = max(D(lot) / 100, least)
         if what == "cross":
-            pair = (Share("a", wishes["a"]), Share("b", -wishes["a"]))
+            pair = (Share("a", wants["a"]), Share("b", -wants["a"]))
             if symbol == PERP:
                 ledger.tell(StrategiesCrossed(symbol=symbol, price=price, shares=pair))
         else:
-            spec = asked(ledger, symbol, str(n), what, wishes)
+            spec = asked(ledger, symbol, str(n), what, wants)
             if spec.quantity:
                 filled(ledger, spec, price, parts, fee)
         told = status.account_status(ledger.books, RUN, 0)

@@ -305,9 +305,9 @@ class Order(Struct, omit_defaults=True):
         spec = self.spec
         if not spec.shares:
             return {} if spec.is_for_all else {spec.strategy: self.coming}
-        wishes = {share.strategy: share.quantity for share in spec.shares}
-        had = part_of(wishes, spec.side.signed(self.filled), lot)
-        return {name: wish - had[name] for name, wish in wishes.items()}
+        wants = {share.strategy: share.quantity for share in spec.shares}
+        had = part_of(wants, spec.side.signed(self.filled), lot)
+        return {name: want - had[name] for name, want in wants.items()}
 
     @property
     def is_working(self) -> bool:

@@ -50,35 +50,35 @@ def shared_out(whole: Decimal, weights: Mapping[str, Decimal], step: Decimal) ->
     return shares
 
 
-def part_of(wishes: Mapping[str, Decimal], net: Decimal, step: Decimal) -> dict[str, Decimal]:
-    """As much of all `wishes`, in proportion, as adds up to `net`, which is no more than they do. What
+def part_of(wants: Mapping[str, Decimal], net: Decimal, step: Decimal) -> dict[str, Decimal]:
+    """As much of all `wants`, in proportion, as adds up to `net`, which is no more than they do. What
     rounding leaves is handed on by who has all that it wants."""
-    if net == sum(wishes.values(), ZERO):
-        return dict(wishes)
-    shares, left = shared_out(net, wishes, step), ZERO
-    for name in reversed(list(wishes)):
-        wish, share = wishes[name], shares[name] + left
-        shares[name] = min(max(share, min(wish, ZERO)), max(wish, ZERO))
+    if net == sum(wants.values(), ZERO):
+        return dict(wants)
+    shares, left = shared_out(net, wants, step), ZERO
+    for name in reversed(list(wants)):
+        want, share = wants[name], shares[name] + left
+        shares[name] = min(max(share, min(want, ZERO)), max(want, ZERO))
         left = share - shares[name]
     shares[next(reversed(shares))] += left
     return shares
 
 
-def fitted(wishes: Mapping[str, Decimal], net: Decimal, step: Decimal) -> dict[str, Decimal]:
-    """The part of the `wishes`, signed quantities, that adds up to `net`: the buys or the sells are cut,
+def fitted(wants: Mapping[str, Decimal], net: Decimal, step: Decimal) -> dict[str, Decimal]:
+    """The part of the `wants`, signed quantities, that adds up to `net`: the buys or the sells are cut,
     in proportion, so that nobody gets more than it wanted. Those left with nothing are left out.
 
     With a net of zero it is what the strategies can trade with each other.
     """
-    buys = {name: wish for name, wish in wishes.items() if wish > 0}
-    sells = {name: wish for name, wish in wishes.items() if wish < 0}
+    buys = {name: want for name, want in wants.items() if want > 0}
+    sells = {name: want for name, want in wants.items() if want < 0}
     bought, sold = sum(buys.values(), ZERO), sum(sells.values(), ZERO)
     if bought + sold > net:
         buys = part_of(buys, max(net - sold, ZERO), step) if buys else buys
     elif bought + sold < net:
         sells = part_of(sells, min(net - bought, ZERO), step) if sells else sells
     cut = buys | sells
-    return {name: cut[name] for name in wishes if cut.get(name)}
+    return {name: cut[name] for name in wants if cut.get(name)}
 
 
 __all__ = ["Share", "StrategyTarget", "fitted", "part_of", "shared_out"]

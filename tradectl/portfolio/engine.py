@@ -210,7 +210,7 @@ class PortfolioEngine:
         only_reduce = only_reduce or view.trading_state.only_reduces
         change = change_to(instrument, mark, wanted.targets, view, only_reduce)
         target, new = change.target, () if repeated else wanted.changed
-        why = self._why_not_now(instrument, view)
+        why = self._reason_to_wait(instrument, view)
         if why:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
@@ -250,7 +250,7 @@ class PortfolioEngine:
             orders(self._order(change, wanted.targets), reason),
         ]
 
-    def _why_not_now(self, instrument: Instrument, view: AccountView) -> str:
+    def _reason_to_wait(self, instrument: Instrument, view: AccountView) -> str:
         """Why nothing is done about the symbol, whatever its target is."""
         symbol = instrument.symbol
         if view.trading_state in (FLATTENING, HALTED):

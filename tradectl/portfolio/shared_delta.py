@@ -27,10 +27,10 @@ from tradectl.portfolio.position_delta import (
 
 
 class SharedDelta(PositionDelta, frozen=True):
-    """`wishes` are the signed quantities that each strategy still wants traded, `aims` where it wants to
+    """`wants` are the signed quantities that each strategy still wants traded, `aims` where it wants to
     be, `held` where each is."""
 
-    wishes: dict[str, Decimal]
+    wants: dict[str, Decimal]
     aims: dict[str, Decimal]
     held: dict[str, Decimal]
 
@@ -38,20 +38,20 @@ class SharedDelta(PositionDelta, frozen=True):
     def exits(self) -> bool:
         """For one of the strategies it is a way to zero, or to the other side of it."""
         return any(
-            wish and self.held.get(name, ZERO) * self.aims[name] <= 0 and self.held.get(name)
-            for name, wish in self.wishes.items()
+            want and self.held.get(name, ZERO) * self.aims[name] <= 0 and self.held.get(name)
+            for name, want in self.wants.items()
         )
 
     def is_within(self, drift: Decimal) -> bool:
-        return all(abs(wish) <= drift * abs(self.aims[name]) for name, wish in self.wishes.items())
+        return all(abs(want) <= drift * abs(self.aims[name]) for name, want in self.wants.items())
 
     def ordered(self) -> dict[str, Decimal]:
         """Whose the order of `quantity` is, and how much of it."""
-        return fitted(self.wishes, self.quantity, self.instrument.lot_size)
+        return fitted(self.wants, self.quantity, self.instrument.lot_size)
 
     def crossed(self) -> dict[str, Decimal]:
         """What the strategies can trade with each other, without any order."""
-        return fitted(self.wishes, ZERO, self.instrument.lot_size)
+        return fitted(self.wants, ZERO, self.instrument.lot_size)
 
 
 def change_to(
@@ -89,20 +89,20 @@ def shared_delta(
         aims = {name: nearer_zero(aim, held.get(name, ZERO)) for name, aim in wanted.items()}
     expected = [order for order in view.working_orders(symbol) if counts(order)]
     coming = [_coming(order, held, position, lot) for order in expected]
-    wishes = _wishes(aims, held, coming)
-    misdirected = [order for order in expected if rests(order) and _leads_away(order, wishes)]
+    wants = _wants(aims, held, coming)
+    misdirected = [order for order in expected if rests(order) and _leads_away(order, wants)]
     if misdirected:
         expected = [order for order in expected if order not in misdirected]
         coming = [_coming(order, held, position, lot) for order in expected]
-        wishes = _wishes(aims, held, coming)
+        wants = _wants(aims, held, coming)
     if only_reduce or not instrument.can_short:
-        wishes = {
-            name: wish
-            if wish > 0 and not only_reduce
-            else _closing(wish, held.get(name, ZERO), [each.get(name, ZERO) for each in coming])
-            for name, wish in wishes.items()
+        wants = {
+            name: want
+            if want > 0 and not only_reduce
+            else _closing(want, held.get(name, ZERO), [each.get(name, ZERO) for each in coming])
+            for name, want in wants.items()
         }
-    change = sum(wishes.values(), ZERO)
+    change = sum(wants.values(), ZERO)
     if change and (only_reduce or (change < 0 and not instrument.can_short)):
         change = only_closing(change, position, expected)
     others = sum((own for name, own in held.items() if name not in wanted), ZERO)
@@ -114,21 +114,21 @@ def shared_delta(
         sum(aims.values(), others),
         instrument.floor_quantity(change),
         misdirected,
-        wishes,
+        wants,
         aims,
         held,
     )
 
 
-def _wishes(
+def _wants(
     aims: Mapping[str, Decimal], held: Mapping[str, Decimal], coming: Iterable[dict[str, Decimal]]
 ) -> dict[str, Decimal]:
-    wishes = {name: aim - held.get(name, ZERO) for name, aim in aims.items()}
+    wants = {name: aim - held.get(name, ZERO) for name, aim in aims.items()}
     for each in coming:
         for name, quantity in each.items():
-            if name in wishes:
-                wishes[name] -= quantity
-    return wishes
+            if name in wants:
+                wants[name] -= quantity
+    return wants
 
 
 def _coming(
@@ -144,22 +144,22 @@ def _coming(
     return part_of({name: -own for name, own in held.items() if own}, closing, lot)
 
 
-def _leads_away(order: Order, wishes: Mapping[str, Decimal]) -> bool:
+def _leads_away(order: Order, wants: Mapping[str, Decimal]) -> bool:
     """Those that it is for want the opposite, or are not configured any more."""
     owners = order.spec.owners
-    if any(name not in wishes for name in owners):
+    if any(name not in wants for name in owners):
         return True
-    wish = sum((wishes[name] for name in owners), ZERO)
-    return bool(wish) and (wish > 0) != (order.spec.side is BUY)
+    want = sum((wants[name] for name in owners), ZERO)
+    return bool(want) and (want > 0) != (order.spec.side is BUY)
 
 
-def _closing(wish: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
-    """The part of a wish that only takes the strategy's own position down, less what is leaving."""
-    if not wish:
-        return wish
-    side = side_of(wish)
-    leaving = sum((abs(quantity) for quantity in coming if quantity * wish > 0), ZERO)
-    return side.signed(min(abs(wish), max(-side.signed(own) - leaving, ZERO)))
+def _closing(want: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
+    """The part of a want that only takes the strategy's own position down, less what is leaving."""
+    if not want:
+        return want
+    side = side_of(want)
+    leaving = sum((abs(quantity) for quantity in coming if quantity * want > 0), ZERO)
+    return side.signed(min(abs(want), max(-side.signed(own) - leaving, ZERO)))
 
 
 __all__ = ["SharedDelta", "change_to", "shared_delta"]

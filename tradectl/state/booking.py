@@ -152,10 +152,10 @@ def parts_of(
     """
     spec = order.spec
     if spec.shares:
-        wishes = {share.strategy: share.quantity for share in spec.shares}
+        wants = {share.strategy: share.quantity for share in spec.shares}
         before = spec.side.signed(order.filled)
-        had, has = (part_of(wishes, filled, lot) for filled in (before, before + signed))
-        return {name: has[name] - had[name] for name in wishes}
+        had, has = (part_of(wants, filled, lot) for filled in (before, before + signed))
+        return {name: has[name] - had[name] for name in wants}
     if not spec.is_for_all:
         return {spec.strategy: signed}
     closing = -position if abs(signed) > abs(position) else signed

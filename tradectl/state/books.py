@@ -228,6 +228,7 @@ class Books(BooksView):
             self.new_fills.append(fill)
         self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
         measure(self, record.at, reads=False)
+        self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
         return [booked.booking.changed()]
 
     def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
