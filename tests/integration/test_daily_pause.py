@@ -63,7 +63,7 @@ def test_it_may_last_until_resume_and_is_said_first_where_it_was_most(tmp_path: 
     assert (held["until"], held["rows"]) == (None, len(PRICES) - 11)
     shown = run(tmp_path, settings, as_json=False).out
     assert "NO ENTRIES for 98% of the data" in shown
-    assert "held back   by DAILY_LOSS once, from 2024-07-13 16:11:05 and still UTC" in shown
+    assert "held back   by DAILY_LOSS once, from 2024-07-13 16:11:05 to the end (UTC)" in shown
 
 
 def test_a_pause_by_drawdown_does_not_end_with_the_day(tmp_path: Path) -> None:

@@ -448,7 +448,7 @@ def test_status_names_a_halt_and_the_way_out() -> None:
 @pytest.mark.parametrize(
     ("state", "means"),
     [
-        ("REDUCING", "no entries and only exits, over restarts too, until"),
+        ("REDUCING", "no entries and only exits, after a restart too, until"),
         ("FLATTENING", "every position is closed, and then trading is refused until"),
     ],
 )
@@ -642,10 +642,10 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
                 code="drawdown",
                 message="too deep",
                 limit="0.2",
-                actual="0.21",
+                actual="0.2101895689255925298381600391",
                 action=RiskAction.HALT,
             ),
-            "RISK halt drawdown: too deep [limit 0.2, actual 0.21]",
+            "RISK halt drawdown: too deep [limit 0.2, actual 0.210189568926]",
         ),
         (CommandReceived(command=Command.PAUSE, reason="lunch"), "COMMAND pause: lunch"),
         (

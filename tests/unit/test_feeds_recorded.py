@@ -314,9 +314,12 @@ def test_progress_tells_how_far_the_feed_has_come() -> None:
     first = next(batches := feed.batches())
     assert progress.events == len(first)
     assert progress.last_ts == first[-1].ts
+    assert progress.played(0) == 0.0
+    assert 0.0 < progress.played(progress.last_ts) < 0.5 < progress.fraction  # it reads ahead
     rest = [event for batch in batches for event in batch]
     assert (progress.events, progress.rows, progress.fraction) == (2000, 2000, 1.0)
     assert (progress.first_ts, progress.last_ts) == (first[0].ts, rest[-1].ts)
+    assert progress.played(progress.last_ts) == 1.0
     assert progress.bad_count == 0
 
 

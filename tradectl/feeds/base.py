@@ -28,6 +28,7 @@ class BadRow(Struct, frozen=True):
 
 class Progress(Struct):
     """How far a finite feed has come. Times are ns UTC, 0 before the first event.
+    Files are read ahead: `read_until` is the time of what was read last, `last_ts` of what was handed out.
 
     `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them.
     """
@@ -38,6 +39,7 @@ class Progress(Struct):
     bytes_total: int = 0
     first_ts: int = 0
     last_ts: int = 0
+    read_until: int = 0
     bad: dict[str, int] = field(default_factory=dict)
     bad_rows: list[BadRow] = field(default_factory=list)
 
@@ -45,6 +47,14 @@ class Progress(Struct):
     def fraction(self) -> float:
         """Share of the files' bytes (as stored) that has been read, 0 to 1."""
         return min(1.0, self.bytes_read / self.bytes_total) if self.bytes_total else 0.0
+
+    def played(self, until: int) -> float:
+        """Share that has been played where the run has come to `until` (ns UTC), 0 to 1: of what is read
+        ahead, the part of its time that is over."""
+        span = self.read_until - self.first_ts
+        if not self.first_ts or until < self.first_ts:
+            return 0.0
+        return self.fraction * min(1.0, (until - self.first_ts) / span) if span else self.fraction
 
     @property
     def bad_count(self) -> int:

@@ -74,13 +74,18 @@ class RecordedFeed:
 
         Raises DataError when too many rows of a file are bad, or none is good.
         """
-        sources = [file.events() for file in self._files]
+        sources = [self._read(file) for file in self._files]
         for events in sources[0] if len(sources) == 1 else merged(sources):
             chosen = [e for e in events if e.symbol in self._wanted] if self._wanted else events
             for start in range(0, len(chosen), self._batch_size):
                 batch = chosen[start : start + self._batch_size]
                 self._count(batch)
                 yield batch
+
+    def _read(self, file: CsvFile | JournalFile) -> Iterator[list[MarketDataEvent]]:
+        for events in file.events():
+            self.progress.read_until = max(self.progress.read_until, events[-1].ts)
+            yield events
 
     def _count(self, batch: list[MarketDataEvent]) -> None:
         progress = self.progress

@@ -22,8 +22,8 @@ from tradectl.risk.measures import confirmed_loss_pct, leverage, lost_pct
 CLEARS_AT = Decimal("0.9")
 """A level is over when the figure is below this share of it."""
 
-UNTIL_TOMORROW = "; no entries before the next day (UTC), or `tradectl resume`"
-UNTIL_RESUME = "; no entries before `tradectl resume`"
+UNTIL_TOMORROW = "; no entries before the next day (UTC), or until resumed"
+UNTIL_RESUME = "; no entries until resumed"
 
 Level = tuple[Decimal, RiskAction]
 """Where it begins, and what is done."""

@@ -180,7 +180,8 @@ class RunStatus:
         if not isinstance(self._feed, RecordedFeed):
             return None
         at, elapsed = self._feed.progress, self._elapsed()
-        fraction = at.fraction
+        last = self._session.books.last.values()
+        fraction = at.played(max((tick.ts for tick in last), default=0))
         return Progress(
             fraction=round(fraction, 4),
             events=at.events,

@@ -37,11 +37,11 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     command = app.command
-    command("pause", help="No new entries; exits go on.")(pause)
-    command("resume", help="Undo a pause.")(resume)
+    command("pause", help="No new entries; exits go on, and stops stay.")(pause)
+    command("resume", help="Undo a pause, whoever made it: you, or a limit.")(resume)
     command("stop", help="End the running process gracefully.")(stop)
     command("emergency-stop", help=EMERGENCY_HELP)(emergency_stop)
-    command("clear-halt", help="Allow trading again after an emergency stop.")(clear_halt)
+    command("clear-halt", help="Allow trading again after a halt.")(clear_halt)
 
 
 def pause(

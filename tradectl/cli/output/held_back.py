@@ -8,11 +8,13 @@ from rich.text import Text
 from tradectl.cli.output import figures
 from tradectl.cli.output.cells import LOUD, WARN
 from tradectl.cli.output.listing import line, value
-from tradectl.documents.run import Summary
+from tradectl.documents.run import HeldBack, Summary
 from tradectl.domain.text import harmless
 
 MOST = 0.5
 """From this share of the data on it is said first."""
+LEAST = 0.005
+"""What would be rounded to nothing."""
 
 
 def not_traded(summary: Summary) -> list[RenderableType]:
@@ -23,13 +25,20 @@ def not_traded(summary: Summary) -> list[RenderableType]:
         lines.append(
             Text(f"NO ENTRIES for {share:.0%} of the data: it says little of the strategy", LOUD)
         )
-    for each in summary.held_back or ():
-        part = f", {float(each.share):.0%} of the data" if each.share is not None else ""
-        times = f"{figures.count(each.times)} times" if each.times > 1 else "once"
-        until = f"to {figures.moment(each.until)}" if each.until else "and still"
-        text = (
-            f"by {harmless(each.cause)} {times}, from {figures.moment(each.since)} {until} UTC: "
-            f"{figures.count(each.rows)} rows{part}, {figures.duration(each.span_s)}"
-        )
-        lines.append(line("held back", value(text, WARN)))
-    return lines
+    held = [each for each in summary.held_back or () if each.rows]
+    return lines + [line("held back", value(_spelled(each), WARN)) for each in held]
+
+
+def _spelled(each: HeldBack) -> str:
+    times = f"{figures.count(each.times)} times" if each.times > 1 else "once"
+    until = figures.moment(each.until) if each.until else "the end"
+    rows = "1 row" if each.rows == 1 else f"{figures.count(each.rows)} rows"
+    part = "" if each.share is None else f", {_percent(float(each.share))} of the data"
+    return (
+        f"by {harmless(each.cause)} {times}, from {figures.moment(each.since)} to {until} (UTC): "
+        f"{rows}{part}, {figures.duration(each.span_s)}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= LEAST else "less than 1%"

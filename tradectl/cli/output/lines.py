@@ -9,6 +9,7 @@ judged it, and then shown in one line with what it said. Nothing here needs Rich
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Context
 from typing import Any
 
 from tradectl.cli.output import figures
@@ -45,6 +46,7 @@ from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 
 MOST_INTENTS = 1_000
+MOST_DIGITS = 12
 
 
 class LineLog:
@@ -224,4 +226,12 @@ def _system(event: SystemEvent) -> str:
 def _against(event: LimitBreached | OrderDenied) -> str:
     if not event.limit and not event.actual:
         return ""
-    return f" [limit {harmless(event.limit)}, actual {harmless(event.actual)}]"
+    return f" [limit {_figure(event.limit)}, actual {_figure(event.actual)}]"
+
+
+def _figure(text: str) -> str:
+    """As it was computed, but for digits that nobody reads."""
+    number = figures.decimal(text)
+    if number is None or len(text) <= MOST_DIGITS:
+        return harmless(text)
+    return plain(Context(prec=MOST_DIGITS).plus(number))

@@ -47,7 +47,7 @@ COLOURS = {
     "RUNNING": GOOD, "PAUSED": WARN, "REDUCING": LOUD, "FLATTENING": LOUD, "HALTED": LOUD,
 }  # fmt: skip
 MEANS = {
-    TradingState.REDUCING: "no entries and only exits, over restarts too,",
+    TradingState.REDUCING: "no entries and only exits, after a restart too,",
     TradingState.FLATTENING: "every position is closed, and then trading is refused",
     TradingState.HALTED: "trading is refused",
 }
@@ -82,7 +82,7 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    state = [*_halted(status.halt, status.source), *_paused(status.paused)]
+    state = [*_halted(status.halt, status.source), *_paused(status.paused, status.source)]
     return Group(*state, positions(status.positions))
 
 
@@ -143,7 +143,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
         *_halted(status.halt, status.source),
-        *_paused(status.paused),
+        *_paused(status.paused, status.source),
         *_restricted(status.restrictions),
         *_cold(status),
         Text(),
@@ -160,8 +160,8 @@ def summary(summary: Summary) -> RenderableType:
     trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
-        *_paused(summary.paused),
         *_halted(summary.halt, summary.source),
+        *_paused(summary.paused, summary.source),
         *not_traded(summary),
         line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
@@ -271,7 +271,9 @@ def _halted(halt: Halt | None, source: str) -> list[Text]:
         return []
     why, state = harmless(halt.reason or "no reason given"), halt.state or TradingState.HALTED
     said = [Text(f"{state} since {_since(halt)}: {why}", LOUD)]
-    if source != RECORDED:  # whose halt is its own, and ends with it
+    if source == RECORDED:  # whose halt is its own
+        said.append(Text("a halt ends a run on recorded data, and is not the account's", DIM))
+    else:
         said.append(Text(f"{MEANS[state]} until `tradectl clear-halt --confirm`", DIM))
     return said
 
@@ -280,13 +282,18 @@ def _since(halt: Halt) -> str:
     return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
 
 
-def _paused(paused: Paused | None) -> list[Text]:
+def _paused(paused: Paused | None, source: str) -> list[Text]:
     if paused is None:
         return []
     why = harmless(paused.reason or "no reason given")
+    means = (
+        "no new entries; nobody can resume a run on recorded data"
+        if source == RECORDED
+        else "no new entries, after a restart too, until `tradectl resume`"
+    )
     return [
         Text(f"PAUSED since {figures.moment(paused.since)} UTC: {why}", WARN),
-        Text("no new entries, over restarts too; `tradectl resume` lets them go on", DIM),
+        Text(means, DIM),
     ]
 
 

@@ -107,8 +107,7 @@ def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
         magic = file.read(len(_GZIP_MAGIC))
         file.seek(0)
         stored = iter(lambda: file.read(BLOCK), b"")
-        counted = _counted(stored, progress)
-        yield from _inflated(counted) if magic == _GZIP_MAGIC else counted
+        yield from (_inflated if magic == _GZIP_MAGIC else _counted)(stored, progress)
 
 
 def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
@@ -117,7 +116,7 @@ def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
         yield piece
 
 
-def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _inflated(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
     inflater = zlib.decompressobj(_GZIP)
     try:
         for stored in pieces:
@@ -125,8 +124,11 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
             while rest:
                 if inflater.eof:  # archives may be written one after the other
                     inflater = zlib.decompressobj(_GZIP)
-                yield inflater.decompress(rest, BLOCK)
-                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                piece = inflater.decompress(rest, BLOCK)
+                left = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                progress.bytes_read += len(rest) - len(left)
+                rest = left
+                yield piece
         yield inflater.flush()
     except zlib.error as error:
         raise BrokenArchiveError(f"damaged: {error}") from None
