@@ -306,6 +306,10 @@ def test_a_pause_says_what_goes_on_and_above_all_why() -> None:
     lines = drawn(a_view(state="PAUSED", paused={"reason": long, **since}))
     assert lines[1].rstrip().endswith(long)
     assert lines[2].rstrip() == "  exits go on; `tradectl resume` ends it"
+    recorded = drawn(a_view(state="PAUSED", source="recorded", paused={"reason": "x", **since}))
+    assert (
+        recorded[1].rstrip().endswith("x   exits go on; nobody can resume a run on recorded data")
+    )
 
 
 def test_recorded_data_has_a_progress_bar_and_counts_bad_rows() -> None:

@@ -445,6 +445,14 @@ def test_status_names_a_halt_and_the_way_out() -> None:
     assert "clear-halt --confirm" in output
 
 
+def test_a_pause_of_recorded_data_names_no_command_that_is_not_for_it() -> None:
+    paused = {"reason": "DRAWDOWN", "since": "2026-11-22T20:01:02Z", "causes": []}
+    assert "until `tradectl resume`" in shown(status({"state": "PAUSED", "paused": paused}))
+    output = shown(status({"state": "PAUSED", "source": "recorded", "paused": paused}))
+    assert "PAUSED since 2026-11-22 20:01:02 UTC: DRAWDOWN" in output
+    assert "tradectl resume" not in output
+
+
 @pytest.mark.parametrize(
     ("state", "means"),
     [

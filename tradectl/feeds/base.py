@@ -28,7 +28,7 @@ class BadRow(Struct, frozen=True):
 
 class Progress(Struct):
     """How far a finite feed has come. Times are ns UTC, 0 before the first event.
-    Files are read ahead: `read_until` is the time of what was read last, `last_ts` of what was handed out.
+    Files are read ahead: `read_until` is the time of what was read, `last_ts` of what was handed out.
 
     `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them.
     """

@@ -49,6 +49,7 @@ MEANS = {
     TradingState.FLATTENING: "every position is being closed",
     TradingState.HALTED: "`tradectl clear-halt --confirm` ends it",
 }
+NOBODY_RESUMES = "exits go on; nobody can resume a run on recorded data"
 
 STALE_S, DEAD_S = 10, 60
 
@@ -89,7 +90,9 @@ def halt(status: LiveStatus, width: int) -> list[Line]:
         means = MEANS[halt.state or TradingState.HALTED]
         texts, style, rest = _reason(halt.since, halt.reason, means, width), HALT_LINE, HALT_LINE
     elif status.state == "PAUSED":
-        paused, means, style, rest = status.paused, MEANS[TradingState.PAUSED], WARN, PLAIN
+        recorded = status.source == "recorded"
+        means = NOBODY_RESUMES if recorded else MEANS[TradingState.PAUSED]
+        paused, style, rest = status.paused, WARN, PLAIN
         texts = _reason(paused.since, paused.reason, means, width) if paused else [f"  {means}"]
     else:
         return []
