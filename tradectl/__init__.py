@@ -14,7 +14,7 @@ from tradectl.version import __version__
 _HOMES = {
     "EventBus": "tradectl.bus.event_bus",
     "OrchestratorConfig": "tradectl.config.settings",
-    "StateManager": "tradectl.state.manager",
+    "StateManager": "tradectl.storage.manager",
     "TradingOrchestrator": "tradectl.runtime.orchestrator",
     "ExecutionEvent": "tradectl.events",
     "EventPriority": "tradectl.events",
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         SystemEvent,
     )
     from tradectl.runtime.orchestrator import TradingOrchestrator
-    from tradectl.state.manager import StateManager
+    from tradectl.storage.manager import StateManager
 
 
 def __getattr__(name: str) -> Any:

@@ -37,7 +37,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.session import Session
 from tradectl.state.account import Account
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 TICKS_PER_SECOND = 1_000
 BUS_EVENTS_PER_SECOND = 5_000

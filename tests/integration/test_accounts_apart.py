@@ -15,8 +15,8 @@ from tests.fixtures.command import journals, running, tradectl, wait_until
 from tests.fixtures.run_inputs import Character, look, replayed, trades, waves, written
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.operations.inspector import Inspector
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
 
 HALTED, WRONG_USAGE, NOT_RUNNING = 6, 2, 4
 

@@ -14,7 +14,7 @@ from tests.fixtures.command import Running, journals, records_of, running, trade
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
 from tradectl.domain.events import Command, CommandReceived, OrderApproved, OrderInitialized
 from tradectl.domain.money import Side
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 USAGE = 2
 NOT_RUNNING = 4

@@ -35,7 +35,7 @@ from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
 from tradectl.operations.inspector import Inspector
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.replay.replay import NO_LIMIT, Replay
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 CYCLES = 50 if is_deep() else 12
 PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")

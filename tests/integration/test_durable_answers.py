@@ -33,7 +33,7 @@ from tradectl.documents.run import Status
 from tradectl.domain.errors import TradectlError
 from tradectl.operations.shutdown import stop_and_wait
 from tradectl.recovery.recovery import recover
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 NOT_CONFIRMED = 5
 QUIET = "symbols = ['BTCUSDT', 'ETHUSDT']\nfeed.ticks_per_second = 1"

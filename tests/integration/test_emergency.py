@@ -38,7 +38,7 @@ from tradectl.domain.errors import Halted
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 HALTED = 6
 NOT_CONFIRMED = 5

@@ -20,7 +20,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.states import TradingState
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 LOSING = """
 portfolio = {{ fraction = 0.9, max_weight = 0.9{stop} }}

@@ -35,7 +35,7 @@ from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.replay.replay import Replay
 from tradectl.runtime.in_process_reconcile import reconcile
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 NOT_CONFIRMED, HALTED = 5, 6
 

@@ -24,7 +24,7 @@ from tests.integration.test_live_protection import never_naked, stops
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 FUTURES = "futures"
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])

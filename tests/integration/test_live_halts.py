@@ -19,7 +19,7 @@ from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.runtime.in_process_stop import Stop, stop_session
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 D = Decimal
 MARKETS = ("spot", "futures")

@@ -28,7 +28,7 @@ from tests.fixtures.run_inputs import Character, Typed, look, written
 from tests.loopback import loopback_thread
 from tradectl.journal.reader import read_header
 from tradectl.runtime.in_process_reconcile import reconcile
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 HALTED = 6
 RESTING = ", order_type = 'limit', limit_offset_bps = 50, min_trade_notional = 1000"

@@ -28,7 +28,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.exchange.credentials import Credentials
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"
 SECRET = "CanarySecretCanarySecretCanarySecret0000000000000000000000000002"

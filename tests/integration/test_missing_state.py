@@ -19,7 +19,7 @@ import pytest
 from tests.fixtures.command import BUSY, Answer, command, journals, running, tradectl
 from tests.fixtures.run_inputs import Character, written
 from tradectl.recovery.recovery import recover
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 REFUSED, NOT_CONFIRMED = 1, 5
 SHORT_RUN = ("run", "--headless", "--json", "--duration", 0.2, "--strategy=donchian-breakout")

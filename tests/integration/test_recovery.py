@@ -32,8 +32,8 @@ from tests.fixtures.command import (
 from tests.fixtures.run_inputs import begins_where, look
 from tradectl.domain.events import OrderFilled
 from tradectl.recovery.recovery import Recovered, recover
-from tradectl.state.directory import StateDir
-from tradectl.state.schema import VERSION
+from tradectl.storage.directory import StateDir
+from tradectl.storage.schema import VERSION
 
 IDLE = "--strategy=donchian-breakout"
 """Bars of a minute: such a run ends before it has an order of its own."""

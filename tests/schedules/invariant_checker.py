@@ -39,8 +39,8 @@ from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
 from tradectl.state.adoption import EXTERNAL
 from tradectl.state.books import Books
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
 
 FRESH_LATCH_S = 0.06
 """The latch is read again within a millisecond, and looked up by name within 50."""

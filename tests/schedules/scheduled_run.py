@@ -40,8 +40,8 @@ from tradectl.domain.states import TradingState
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
-from tradectl.state.directory import StateDir
-from tradectl.state.latch import Halt, HaltLatch
+from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import Halt, HaltLatch
 
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 QUIET_S = 150.0

@@ -26,7 +26,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
-from tradectl.state.latch import HaltLatch
+from tradectl.storage.latch import HaltLatch
 
 LOOKS_INTO_IT_S = 4.0
 """How long the operator thinks about a halt before clearing it."""

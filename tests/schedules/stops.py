@@ -15,7 +15,7 @@ from tradectl.operations.emergency_stop import EmergencyStop
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.in_process_stop import Stop
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 STOP_S = 60.0
 """The longest that a direct stop may take, whatever the exchange does."""

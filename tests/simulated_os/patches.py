@@ -34,7 +34,7 @@ from tradectl.bus.clock import ComputerClock
 from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.runtime import run as runs
-from tradectl.state.lease import FileLease
+from tradectl.storage.lease import FileLease
 
 Swap = tuple[Any, str, Any]
 Clocks = dict[Any, Any]

@@ -24,8 +24,8 @@ from tradectl.domain.events import (
     Record,
 )
 from tradectl.domain.orders import OrderStatus
-from tradectl.state.latch import HaltLatch
-from tradectl.state.manager import StateManager
+from tradectl.storage.latch import HaltLatch
+from tradectl.storage.manager import StateManager
 
 
 def approve(event: OrderInitialized, record: Record) -> list[Event]:

@@ -12,7 +12,7 @@ from tradectl.config.settings import Settings
 from tradectl.doctor.examination import diagnose
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 pytestmark = pytest.mark.virtual_time
 

@@ -28,7 +28,7 @@ from tradectl.doctor.machine import (
     strategies,
 )
 from tradectl.documents.operations import Finding, Verdict
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 from tradectl.strategy.instances import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED

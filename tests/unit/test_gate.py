@@ -14,7 +14,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, Trigger, step
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
-from tradectl.state.latch import SIZE, HaltLatch
+from tradectl.storage.latch import SIZE, HaltLatch
 
 NOW = 7
 

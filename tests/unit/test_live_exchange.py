@@ -23,8 +23,8 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
-from tradectl.state.manager import StateManager
-from tradectl.state.store import Changes
+from tradectl.storage.manager import StateManager
+from tradectl.storage.store import Changes
 
 ccxt = pytest.importorskip("ccxt")
 

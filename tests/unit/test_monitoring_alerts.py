@@ -24,8 +24,8 @@ from tradectl.domain.states import AlertStatus
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert_registry import MAX_OPEN
 from tradectl.monitoring.notifier import NOTIFICATIONS
-from tradectl.state.reader import StateReader
-from tradectl.state.store import Store
+from tradectl.storage.reader import StateReader
+from tradectl.storage.store import Store
 
 IMPATIENT = RetryPolicy(
     timeout=0.25, attempts=2, backoff=0.001, failures=1, cooldown=0.005, max_cooldown=0.01

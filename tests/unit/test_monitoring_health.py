@@ -19,7 +19,7 @@ from tradectl.monitoring import (
     SystemMonitor,
 )
 from tradectl.monitoring.health import worst
-from tradectl.state.manager import StateManager
+from tradectl.storage.manager import StateManager
 
 HEALTHY, UNKNOWN, DEGRADED, UNHEALTHY, CRITICAL = HealthStatus
 

@@ -23,7 +23,7 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.monitoring import AlertManager, SystemMonitor
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.watchdog import Watchdog
-from tradectl.state.manager import StateManager
+from tradectl.storage.manager import StateManager
 
 
 @pytest.fixture

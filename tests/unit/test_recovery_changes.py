@@ -12,7 +12,7 @@ from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.journal.writer import Header, JournalWriter
 from tradectl.recovery.changes import changes
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 BEFORE, NOW = "20260101T000000000-aaaa", "20260102T000000000-bbbb"
 

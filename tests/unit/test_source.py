@@ -14,8 +14,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tradectl"
 CLOCK = PACKAGE / "bus" / "clock.py"
-DETERMINISTIC = ("domain", "strategy", "portfolio", "risk", "execution")
-DETERMINISTIC_FILES = ("bus/core.py", "state/books.py", "state/books_view.py", "state/account.py")
+DETERMINISTIC = ("domain", "strategy", "portfolio", "risk", "execution", "state")
+DETERMINISTIC_FILES = ("bus/core.py",)
 
 CLOCKS = {
     "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter",

@@ -25,8 +25,8 @@ from tradectl.domain.events import (
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
-from tradectl.state.latch import HaltSwitch
-from tradectl.state.lease import Lease
+from tradectl.storage.latch import HaltSwitch
+from tradectl.storage.lease import Lease
 
 STOPPING = (Command.EMERGENCY_STOP, Command.PAUSE)
 

@@ -30,7 +30,7 @@ from tradectl.exchange.venue import Holdings
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.exchanges import Venues
 from tradectl.state.account import Account
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 LISTEN_S = 5.0
 CONNECT_S = 7.0

@@ -17,9 +17,9 @@ from tradectl.doctor.finding import failed, passed, warned
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import JournalError, StateError, UsageError
 from tradectl.recovery.recovery import CONTINUED, last_journal
-from tradectl.state.directory import StateDir
-from tradectl.state.latch import SIZE
-from tradectl.state.reader import StateReader
+from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import SIZE
+from tradectl.storage.reader import StateReader
 from tradectl.strategy.catalog import find
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3

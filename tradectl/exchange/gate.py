@@ -22,8 +22,8 @@ from tradectl.domain.events import (
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
-from tradectl.state.latch import HaltSwitch
-from tradectl.state.lease import Lease
+from tradectl.storage.latch import HaltSwitch
+from tradectl.storage.lease import Lease
 
 SOURCE = "gate"
 NOT_SENT = "NOT_SENT"

@@ -26,7 +26,7 @@ from tradectl.monitoring.alert_writer import AlertWriter
 from tradectl.monitoring.notifier import NOTIFICATIONS, Notifier, Notify
 
 if TYPE_CHECKING:
-    from tradectl.state.store import Store
+    from tradectl.storage.store import Store
 
 NOTIFICATION_FAILED = "notification_failed"
 LOG_LEVELS = {

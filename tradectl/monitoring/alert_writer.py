@@ -12,7 +12,7 @@ from tradectl.domain.resilience import LONGEST_PAUSE_S
 from tradectl.monitoring.alert import Alert
 
 if TYPE_CHECKING:
-    from tradectl.state.store import Store
+    from tradectl.storage.store import Store
 
 log = logging.getLogger("tradectl.alerts")
 

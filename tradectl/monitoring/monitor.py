@@ -33,7 +33,7 @@ from tradectl.monitoring.resources import ResourceReader
 from tradectl.monitoring.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from tradectl.state.manager import StateManager
+    from tradectl.storage.manager import StateManager
 
 COMPONENT_UNHEALTHY = "component_unhealthy"
 SEVERITY_OF_HEALTH = {

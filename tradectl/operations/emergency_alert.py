@@ -12,8 +12,8 @@ from pathlib import Path
 from tradectl.documents.operations import Receipt
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert import Alert
-from tradectl.state.directory import StateDir, new_run_id
-from tradectl.state.store import Store
+from tradectl.storage.directory import StateDir, new_run_id
+from tradectl.storage.store import Store
 
 LOCK_TIMEOUT_S = 1.0
 

@@ -46,8 +46,8 @@ from tradectl.recovery.recovery import (
 )
 from tradectl.runtime.in_process_stop import Stop, report_by_books, stop_session
 from tradectl.state.books_view import BooksView
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader, StoredRun
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader, StoredRun
 
 ANSWER_SHARE = 0.4
 DIES_WITHIN_S = 2.0

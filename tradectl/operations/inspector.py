@@ -19,8 +19,8 @@ from tradectl.domain.errors import NotRunning, StateError, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.journal.run_lock import goes_on
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader, StoredRun, change_alert
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader, StoredRun, change_alert
 
 ANSWER_S = 2.0
 

@@ -26,7 +26,7 @@ from tradectl.journal.event_log import FileEventLog
 from tradectl.journal.writer import Footer, Header
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
-from tradectl.state.directory import new_run_id
+from tradectl.storage.directory import new_run_id
 from tradectl.system.trading_system import BookkeepingSystem
 from tradectl.version import __version__
 

@@ -11,7 +11,7 @@ from tradectl.control.client import ask
 from tradectl.documents.control import Stopped, Stopping
 from tradectl.domain.errors import TradectlError
 from tradectl.journal.reader import has_footer
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 LOOK_EVERY_S = 0.05
 

@@ -26,10 +26,10 @@ from tradectl.journal.run_lock import goes_on
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader, StoredRun
 from tradectl.state.status import RunStart, account_status, max_drawdown_pct
-from tradectl.state.store import Changes, RunBegun, Store
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader, StoredRun
+from tradectl.storage.store import Changes, RunBegun, Store
 
 
 async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now: int) -> None:

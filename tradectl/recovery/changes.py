@@ -12,7 +12,7 @@ from tradectl.config.settings import Settings
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Header
 from tradectl.recovery.recovery import account_journals
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 EMERGENCY, RECONCILE = "emergency", "reconcile"
 SHORT = (EMERGENCY, RECONCILE)

@@ -14,10 +14,10 @@ from tradectl.domain.text import harmless
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.recovery.catch_up import catch_up, store_run
 from tradectl.recovery.recovery import recover_from
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
-from tradectl.state.schema import damage_of
-from tradectl.state.store import Store
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+from tradectl.storage.schema import damage_of
+from tradectl.storage.store import Store
 
 ASIDE = "state.db.damaged"
 LOCK_TIMEOUT_S = 1.0

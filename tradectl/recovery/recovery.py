@@ -32,8 +32,8 @@ from tradectl.journal.event_log import read_log
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader, StoredRun
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader, StoredRun
 from tradectl.system.follower import Folding
 from tradectl.system.trading_system import BookkeepingSystem
 

@@ -16,7 +16,7 @@ from tradectl.domain.protection import is_dust
 from tradectl.domain.states import TradingState
 from tradectl.recovery.recovery import Recovered
 from tradectl.state.books_view import BooksView
-from tradectl.state.latch import Halt, HaltSwitch
+from tradectl.storage.latch import Halt, HaltSwitch
 
 
 def refuse_if_halted(latch: HaltSwitch) -> None:

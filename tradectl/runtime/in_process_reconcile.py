@@ -27,9 +27,9 @@ from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
 from tradectl.state.books import Books
-from tradectl.state.directory import StateDir
-from tradectl.state.reader import StateReader
 from tradectl.state.reconciliation import CASH, ENOUGH
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
 
 ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0

@@ -32,7 +32,7 @@ from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
 from tradectl.state.books_view import BooksView
-from tradectl.state.latch import HaltSwitch
+from tradectl.storage.latch import HaltSwitch
 
 ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
 FLATTEN_SHARE = 0.75

@@ -37,9 +37,9 @@ from tradectl.domain.events import (
 from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.domain.text import harmless
 from tradectl.runtime.supervisor import Loop, supervise
-from tradectl.state.latch import HaltSwitch
-from tradectl.state.manager import StateManager
 from tradectl.state.status import halt
+from tradectl.storage.latch import HaltSwitch
+from tradectl.storage.manager import StateManager
 from tradectl.system.trading_system import set_timers
 
 

@@ -20,9 +20,9 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
-from tradectl.state.directory import StateDir
-from tradectl.state.latch import Halt
-from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
+from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import Halt
+from tradectl.storage.reader import RECORDED_ACCOUNT, StateReader
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues

@@ -25,12 +25,12 @@ from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
-from tradectl.state.directory import StateDir, new_run_id
-from tradectl.state.latch import HaltInMemory, HaltSwitch
-from tradectl.state.manager import StateManager
-from tradectl.state.reader import RECORDED_ACCOUNT, StateReader
 from tradectl.state.status import absent, paused
-from tradectl.state.store import RunBegun, Store
+from tradectl.storage.directory import StateDir, new_run_id
+from tradectl.storage.latch import HaltInMemory, HaltSwitch
+from tradectl.storage.manager import StateManager
+from tradectl.storage.reader import RECORDED_ACCOUNT, StateReader
+from tradectl.storage.store import RunBegun, Store
 from tradectl.system.trading_system import (
     MakeGateway,
     TradingSystem,

@@ -19,7 +19,7 @@ from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.session import Session
-from tradectl.state.directory import StateDir
+from tradectl.storage.directory import StateDir
 
 
 @contextlib.asynccontextmanager

@@ -34,9 +34,9 @@ from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
 from tradectl.state.books import RISK_TIMER, Books
-from tradectl.state.latch import HaltSwitch
-from tradectl.state.lease import Lease
-from tradectl.state.manager import attach_books
+from tradectl.storage.latch import HaltSwitch
+from tradectl.storage.lease import Lease
+from tradectl.storage.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.tally import Tally

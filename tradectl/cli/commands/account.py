@@ -103,7 +103,7 @@ def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
 
 def _inspector(state_dir: Path | None, run: str | None = None) -> Inspector:
     from tradectl.operations.inspector import Inspector
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     inspector = Inspector(StateDir(state_dir), run)
     missing = inspector.missing_journal()

@@ -86,7 +86,7 @@ def resolve(alert_id: str, state_dir: StateDirOption = None) -> None:
 
 def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str) -> None:
     from tradectl.operations.inspector import Inspector
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     Inspector(StateDir(state_dir)).change_alert(alert_id, command, status)
     typer.echo(f"{status} {alert_id}")
@@ -94,7 +94,7 @@ def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str
 
 def _rows(state_dir: Path | None, run: str | None, everything: bool) -> list[AlertRow]:
     from tradectl.operations.inspector import Inspector
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     rows = Inspector(StateDir(state_dir), run).alerts()
     return [row for row in rows if everything or row.status != "resolved"]

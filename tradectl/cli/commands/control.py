@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tradectl.documents.control import HaltCleared, StateChange
     from tradectl.documents.operations import Receipt
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
 LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
@@ -172,6 +172,6 @@ def _print(answer: Struct, as_json: bool, line: str) -> None:
 
 
 def _dir(state_dir: Path | None) -> StateDir:
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     return StateDir(state_dir)

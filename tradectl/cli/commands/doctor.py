@@ -53,7 +53,7 @@ def doctor(
     from tradectl.config.load import load_settings
     from tradectl.doctor.examination import diagnose
     from tradectl.doctor.finding import report_of
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     settings = load_settings(config, assignments=settings_set or ())
     if live is not None:  # looking is allowed without a word, trading is not

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tradectl.documents.operations import Finding
     from tradectl.runtime.exchanges import Venues
     from tradectl.runtime.run_options import Approve
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
 NO_WORDS = (
     "live trading asks for typed words, and there is no terminal to type them on: "

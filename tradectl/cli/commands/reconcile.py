@@ -39,7 +39,7 @@ def reconcile(
             f"expected exchange or transfer, got {accept!r}", param_hint="'--accept'"
         )
     from tradectl.runtime.in_process_reconcile import reconcile as compare
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     found = compare(StateDir(state_dir), accept=accept is not None, transfer=accept == "transfer")
     print_data(found, as_json, "reports.reconciliation")

@@ -156,7 +156,7 @@ def run(
     from tradectl.config.load import load_settings
     from tradectl.runtime.run import trade
     from tradectl.runtime.run_options import RunOptions
-    from tradectl.state.directory import StateDir
+    from tradectl.storage.directory import StateDir
 
     overrides = _overrides(symbol, strategy, seed, fill, funding)
     settings = check_mode(load_settings(config, overrides, assignments=settings_set or ()), live)

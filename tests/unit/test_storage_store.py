@@ -29,10 +29,10 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.events import OrderAccepted, OrderCanceled
 from tradectl.domain.states import AlertStatus
 from tradectl.domain.time import DAY
-from tradectl.state import schema
 from tradectl.state.account import Account
-from tradectl.state.schema import connect
-from tradectl.state.store import Store
+from tradectl.storage import schema
+from tradectl.storage.schema import connect
+from tradectl.storage.store import Store
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ async def test_a_database_of_another_version_is_refused_by_name_and_left_alone(
 
 KILLED_WHILE_MAKING_TABLES = """
 import os, sys
-from tradectl.state.schema import TABLES, connect
+from tradectl.storage.schema import TABLES, connect
 db = connect(sys.argv[1])
 db.executescript("BEGIN IMMEDIATE; " + TABLES + " PRAGMA user_version = 1;")
 os._exit(9)

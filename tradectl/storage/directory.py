@@ -17,9 +17,9 @@ from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
 from tradectl.journal.reserve import Reserve
-from tradectl.state.cleared_halt import ClearedHalt
-from tradectl.state.latch import HaltLatch
-from tradectl.state.lease import FileLease
+from tradectl.storage.cleared_halt import ClearedHalt
+from tradectl.storage.latch import HaltLatch
+from tradectl.storage.lease import FileLease
 
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
 MOMENT = len("20240808T235415342")

@@ -26,8 +26,8 @@ from tradectl.state.account import Account
 from tradectl.state.books import FOLD, Books
 from tradectl.state.consistency import fill_problems, problems_of
 from tradectl.state.manual_changes import json_ready, set_cash, set_position
-from tradectl.state.projection import Projection
-from tradectl.state.store import Changes, Store
+from tradectl.storage.projection import Projection
+from tradectl.storage.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
 

@@ -20,7 +20,7 @@ from tradectl.documents.account import FillRow, OrderRow
 from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
-from tradectl.state.schema import LOCK_TIMEOUT_S, database_error, refuse_other
+from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
 

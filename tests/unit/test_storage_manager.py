@@ -25,7 +25,7 @@ from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import EmergencyStopReceived, Event, EventType
-from tradectl.state.manager import StateManager
+from tradectl.storage.manager import StateManager
 
 TRADE: list[Event] = [
     intent("o1", "buy 2"),

@@ -32,8 +32,8 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.events import Event, EventType, SystemEvent
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.manager import StateManager
-from tradectl.state.store import Changes, Store
+from tradectl.storage.manager import StateManager
+from tradectl.storage.store import Changes, Store
 
 TRADE: list[Event] = [
     intent("o1", "buy 2"),

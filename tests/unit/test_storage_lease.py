@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.errors import AlreadyRunning, StateError
-from tradectl.state.lease import GUEST_S, FileLease
+from tradectl.storage.lease import GUEST_S, FileLease
 
 
 def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:

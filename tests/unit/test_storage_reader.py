@@ -25,9 +25,9 @@ from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import DAY
-from tradectl.state.reader import StateReader, change_alert
-from tradectl.state.schema import VERSION
-from tradectl.state.store import Store
+from tradectl.storage.reader import StateReader, change_alert
+from tradectl.storage.schema import VERSION
+from tradectl.storage.store import Store
 
 
 @pytest.fixture

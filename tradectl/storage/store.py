@@ -27,8 +27,8 @@ from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account, Fill
-from tradectl.state.schema import LOCK_TIMEOUT_S, connect, database_error, prepare
 from tradectl.state.status import fill_row, order_row
+from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, prepare
 
 SNAPSHOTS_KEPT_NS = DAY
 

@@ -15,7 +15,7 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.text import harmless
 from tradectl.state.books import Books
-from tradectl.state.store import Changes, Store
+from tradectl.storage.store import Changes, Store
 
 
 class Projection:

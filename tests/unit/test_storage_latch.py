@@ -13,7 +13,7 @@ import pytest
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
-from tradectl.state.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltInMemory, HaltLatch
+from tradectl.storage.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltInMemory, HaltLatch
 
 SPARES = "spares"
 REPOSITORY = Path(__file__).parents[2]
@@ -61,7 +61,7 @@ def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str
         import sys
         from pathlib import Path
         from tradectl.domain.states import TradingState
-        from tradectl.state.latch import HaltLatch
+        from tradectl.storage.latch import HaltLatch
         latch = HaltLatch(Path(sys.argv[1]), spares=Path({str(spares_of(path))!r}))
     """
     return subprocess.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.text import harmless
-from tradectl.state.latch import LONGEST_REASON, Halt
+from tradectl.storage.latch import LONGEST_REASON, Halt
 
 MODE = 0o600
 
