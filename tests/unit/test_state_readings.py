@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, PERP, SPOT, Ledger, tick
-from tradectl.domain.events import Command, CommandReceived, TimerFired
+from tradectl.domain.events import BarEvent, BarOpened, Command, CommandReceived, TimerFired
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, SECOND
 from tradectl.risk.engine import RiskEngine
@@ -295,6 +295,18 @@ def test_one_bad_print_anywhere_never_changes_what_trading_may_do(
     assert reviewed.state is TradingState.RUNNING
     assert {each for each in reviewed.said if "alert" not in each} == set()
     assert reviewed.ledger.books.limit_peak <= CASH + 500
+
+
+def test_the_present_drawdown_is_never_deeper_than_the_maximum() -> None:
+    reviewed = all_in()
+    books, ts = reviewed.ledger.books, reviewed.ledger.at
+    opened = BarOpened(symbol=SPOT, price=D(110), volume=D(9), ts=ts)
+    closed = {"price": D(99), "volume": D(9), "ts": ts + 60 * SECOND, "interval": 60 * SECOND}
+    reviewed.ledger.tell(opened)
+    reviewed.review()  # inside the candle: its open is no peak
+    reviewed.ledger.tell(BarEvent(symbol=SPOT, open=D(110), high=D(110), low=D(99), **closed))
+    reviewed.review()
+    assert books.drawdown() == books.max_drawdown() == D("0.01")
 
 
 actions = st.one_of(

@@ -20,13 +20,14 @@ from tradectl.state.readings import Reading, Readings, middle, prices_read
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
     """At a risk check (it `reads`), or as a run ends; `at` is ns UTC. A drawdown is of what stood: inside
-    a candle it waits for the close."""
+    a candle it waits for the close, and no open is a peak."""
     account, equity, day = books.account, books.equity(), at // DAY
     before, stood = readings_of(account), not books.is_inside_bar()
     high_water = max(account.high_water, equity) if stood else account.high_water
     after = _read(books, before, at, equity) if reads else before
     has_read = after is not before
-    day_start, peak = account.day_start_equity, max(account.peak_equity, equity)
+    day_start = account.day_start_equity
+    peak = max(account.peak_equity, equity) if stood else account.peak_equity
     if before.start is not None and after.start is None:  # what began between two readings
         day_start = middle(before.start, day_start, equity)
         if before.limits_began:
