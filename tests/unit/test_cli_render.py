@@ -296,6 +296,11 @@ def test_a_row_shows_its_json(
     assert shown(table_of(table, row), 160).splitlines()[1].split() == words.split()
 
 
+def test_a_run_that_a_halt_ended_is_told_from_others() -> None:
+    halted = {**RUN, "end_reason": "halted"}
+    assert shown(table_of(render.runs, halted), 160).splitlines()[1].split()[-1] == "halted"
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

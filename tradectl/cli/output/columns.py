@@ -67,9 +67,14 @@ COMPONENTS: tuple[Column[tuple[str, ComponentRow]], ...] = (
 )
 
 
+HALTED = "halted"
+"""Why a run ended, where that is worth a word."""
+
+
 def _ending(run: RunRow) -> Cell:
-    word = harmless(run.status or figures.NOTHING, 24)
-    return Cell(word, {"clean": GOOD, "crashed": LOUD}.get(word, PLAIN))
+    halted = run.clean and run.end_reason == HALTED
+    word = HALTED if halted else harmless(run.status or figures.NOTHING, 24)
+    return Cell(word, {"clean": GOOD, "crashed": LOUD, HALTED: LOUD}.get(word, PLAIN))
 
 
 RUNS: tuple[Column[RunRow], ...] = (
@@ -82,8 +87,8 @@ RUNS: tuple[Column[RunRow], ...] = (
     Column("events", lambda row: cells.count(row.events), keep=3, right=True),
     Column("orders", lambda row: cells.count(row.run_orders), keep=1, right=True),
     Column("fills", lambda row: cells.count(row.run_fills), keep=1, right=True),
-    Column("own P&L", lambda row: cells.profit(row.run_pnl), keep=5, right=True),
-    Column("P&L", lambda row: cells.profit(row.pnl), keep=6, right=True),
+    Column("run P&L", lambda row: cells.profit(row.run_pnl), keep=5, right=True),
+    Column("account P&L", lambda row: cells.profit(row.pnl), keep=6, right=True),
     Column(
         "max drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=3, right=True
     ),
