@@ -300,11 +300,20 @@ def test_one_bad_print_anywhere_never_changes_what_trading_may_do(
 def test_the_present_drawdown_is_never_deeper_than_the_maximum() -> None:
     reviewed = all_in()
     books, ts = reviewed.ledger.books, reviewed.ledger.at
-    opened = BarOpened(symbol=SPOT, price=D(110), volume=D(9), ts=ts)
-    closed = {"price": D(99), "volume": D(9), "ts": ts + 60 * SECOND, "interval": 60 * SECOND}
-    reviewed.ledger.tell(opened)
+    minute, five = 60 * SECOND, D(5)
+    reviewed.ledger.tell(BarOpened(symbol=SPOT, price=D(110), volume=five, ts=ts))
     reviewed.review()  # inside the candle: its open is no peak
-    reviewed.ledger.tell(BarEvent(symbol=SPOT, open=D(110), high=D(110), low=D(99), **closed))
+    bar = BarEvent(
+        symbol=SPOT,
+        open=D(110),
+        high=D(110),
+        low=D(99),
+        price=D(99),
+        volume=five,
+        ts=ts + minute,
+        interval=minute,
+    )
+    reviewed.ledger.tell(bar)
     reviewed.review()
     assert books.drawdown() == books.max_drawdown() == D("0.01")
 

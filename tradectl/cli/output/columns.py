@@ -72,7 +72,7 @@ HALTED = "halted"
 
 
 def _ending(run: RunRow) -> Cell:
-    halted = run.clean and run.end_reason == HALTED
+    halted = run.status == "clean" and run.end_reason == HALTED
     word = HALTED if halted else harmless(run.status or figures.NOTHING, 24)
     return Cell(word, {"clean": GOOD, "crashed": LOUD, HALTED: LOUD}.get(word, PLAIN))
 
