@@ -294,3 +294,11 @@ def test_who_repeats_itself_after_the_restart_is_rebalanced_again() -> None:
     assert reason(both.say("a buy")) == "on target"
     both.view.price(COIN, "50")
     assert shares(both.engine.rebalance(both.view, "schedule", 0)) == [("a", D("9"))]
+
+
+def test_where_nothing_is_left_to_close_those_who_hold_the_opposite_are_out_at_the_mark() -> None:
+    both = Two(PERPETUAL, a="10", b="-10")
+    assert crossed(both.engine.cross_out(both.view, "stop")) == [("a", D(-10)), ("b", D(10))]
+    assert crossed(both.engine.end(both.view, "end of data")) == [("a", D(-10)), ("b", D(10))]
+    both.now(a="10", b="-9")
+    assert both.engine.cross_out(both.view, "stop") == []

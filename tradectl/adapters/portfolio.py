@@ -106,8 +106,10 @@ class PortfolioAdapter(Adapter):
         self, _: LimitBreached | EmergencyStopReceived | HaltContinued, record: Record
     ) -> list[Event]:
         """By a limit, by command or from the run before. What is to be flat is closed from here on."""
-        if self._state.books.trading_state is TradingState.FLATTENING:
-            return self._flatten_all(record)
+        books = self._state.books
+        if books.trading_state is TradingState.FLATTENING:
+            crossed = self.engine.cross_out(books, books.account.trading_state_reason)
+            return crossed + self._flatten_all(record)
         return self._protect_all(record)
 
     def _protect_all(self, record: Record) -> list[Event]:

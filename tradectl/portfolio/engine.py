@@ -175,6 +175,18 @@ class PortfolioEngine:
         answer = self._steer(symbol, view, "no longer restricted", repeated=True)
         return events + (answer if len(answer) > 1 else [])
 
+    def cross_out(self, view: AccountView, reason: str) -> list[Event]:
+        """Where the account is flat and strategies hold the opposite of each other, they are out at the
+        mark: there is nothing that an order could close."""
+        events: list[Event] = []
+        for symbol in view.targeted():
+            held = {name: own.quantity for name, own in view.holdings(symbol).items()}
+            mark = view.mark(symbol)
+            if mark and any(held.values()) and not view.position(symbol).quantity:
+                shares = {name: -quantity for name, quantity in held.items() if quantity}
+                events.append(cross(symbol, mark, shares, reason))
+        return events
+
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
         for by_symbol in (self._heard, self._waiting, self._at_open, self._turning):
@@ -185,7 +197,7 @@ class PortfolioEngine:
         ]
         working = cancellable(view.working_orders())
         closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
-        return [*out, *cancels(working, reason), *closing]
+        return [*out, *cancels(working, reason), *closing, *self.cross_out(view, reason)]
 
     def _steer(
         self,
