@@ -54,9 +54,9 @@ def config(folder: Path, fraction: object, *, leverage: int = 20, more: str = ""
     return written(folder, Character.KEEN, settings=text + more)
 
 
-def candles(folder: Path, *rows: str, step_ms: int = HOUR_MS) -> Path:
+def candles(folder: Path, *rows: str, step_ms: int = HOUR_MS, symbol: str = "BTCUSDT") -> Path:
     """Open, high, low, close in each."""
-    path = folder / "BTCUSDT.csv"
+    path = folder / f"{symbol}.csv"
     lines = [f"{T0 + n * step_ms},{row.replace(' ', ',')},1000000" for n, row in enumerate(rows)]
     path.write_text("ts_ms,open,high,low,close,volume\n" + "\n".join(lines) + "\n")
     return path
@@ -126,6 +126,25 @@ def test_what_was_liquidated_alone_is_not_bought_again(tmp_path: Path) -> None:
     assert_holds(tmp_path, shown)
     assert (shown["run_fills"], shown["portfolio"]["equity"]) == (2, "8000")
     assert "was liquidated at 90.36 (isolated margin)" in answer.err
+
+
+def test_a_cross_account_is_lost_with_all_its_positions_before_the_run_ends(tmp_path: Path) -> None:
+    """None is left behind in a run that has ended, and none is told of that is being closed."""
+    flat = ["100 100 100 100"] * 3
+    data = (
+        "--data", candles(tmp_path, *flat, "100 100 70 70", "70 70 70 70"),
+        "--data", candles(tmp_path, *["100 100 100 100"] * 5, symbol="ETHUSDT"),
+    )  # fmt: skip
+    second = OPEN[OPEN.index("[[instruments]]") :].replace("BTCUSDT", "ETHUSDT")
+    made = config(tmp_path, 4, more=second.replace("LEVERAGE", "20"))
+    answer = run(tmp_path, made, *data)
+    shown = summary(answer, 6)
+    assert_holds(tmp_path, shown)
+    held = ("positions", "--json", "--run", shown["run_id"])
+    assert tradectl(tmp_path / "state", *held).document() == []
+    assert "no stop covers" not in answer.err
+    told = [line for line in answer.err.splitlines() if "was liquidated at" in line]
+    assert len(told) == 2
 
 
 def test_spot_is_not_liquidated(tmp_path: Path) -> None:

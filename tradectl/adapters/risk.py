@@ -65,10 +65,13 @@ class RiskAdapter(Adapter):
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         """An account that is lost trades no more, on one reading: it is an exchange's word. What an
-        isolated position loses is lost for itself."""
+        isolated position loses is lost for itself. A cross account is lost position by position, and
+        is not halted, which may end the run, before the last of them is closed."""
         books = self._state.books
-        is_lost = event.margin is MarginMode.CROSS or books.equity() <= 0
-        if not is_lost or books.trading_state is TradingState.HALTED:
+        is_cross = event.margin is MarginMode.CROSS
+        if books.trading_state is TradingState.HALTED or (is_cross and self._is_cross_held()):
+            return []
+        if not is_cross and books.equity() > 0:
             return []
         left = money_text(books.equity(), books.currency)
         return [
@@ -80,3 +83,8 @@ class RiskAdapter(Adapter):
                 symbol=event.symbol,
             )
         ]
+
+    def _is_cross_held(self) -> bool:
+        books = self._state.books
+        held = (books.instrument(position.symbol) for position in books.positions())
+        return any(each.can_short and each.margin is MarginMode.CROSS for each in held)
