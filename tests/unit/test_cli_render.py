@@ -307,6 +307,8 @@ def test_a_run_that_a_halt_ended_is_told_from_others() -> None:
         (render.positions, "the account is flat"),
         (render.orders, "no orders"),
         (render.fills, "no fills yet"),
+        (render.orders_of_run, "no orders in this run"),
+        (render.fills_of_run, "no fills in this run"),
         (render.alerts, "no alerts"),
         (render.runs, "`tradectl run --paper`"),
         (render.strategies, "no strategies"),

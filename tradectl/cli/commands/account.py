@@ -85,7 +85,8 @@ def orders(
     run: RunOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
-    print_data(_inspector(state_dir, run).orders(limit), as_json, "render.orders")
+    shown = "render.orders" if run is None else "render.orders_of_run"
+    print_data(_inspector(state_dir, run).orders(limit), as_json, shown)
 
 
 def fills(
@@ -94,7 +95,8 @@ def fills(
     run: RunOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
-    print_data(_inspector(state_dir, run).fills(limit), as_json, "render.fills")
+    shown = "render.fills" if run is None else "render.fills_of_run"
+    print_data(_inspector(state_dir, run).fills(limit), as_json, shown)
 
 
 def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:

@@ -8,7 +8,7 @@ characters are made harmless.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,17 @@ from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
+from tradectl.cli.output.trading_state import RECORDED, halted, paused, restricted
 from tradectl.documents.account import (
     FillRow,
-    Halt,
     OrderRow,
-    Paused,
     PortfolioTotals,
     PositionRow,
-    RestrictionRow,
     StrategyRow,
 )
 from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
-from tradectl.domain.states import ComponentStatus, TradingState
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
 if TYPE_CHECKING:  # not for the documents that are printed most
@@ -46,18 +44,12 @@ RUNNING, STOPPED = ComponentStatus.RUNNING, ComponentStatus.STOPPED
 COLOURS = {
     "RUNNING": GOOD, "PAUSED": WARN, "REDUCING": LOUD, "FLATTENING": LOUD, "HALTED": LOUD,
 }  # fmt: skip
-MEANS = {
-    TradingState.REDUCING: "no entries and only exits, after a restart too,",
-    TradingState.FLATTENING: "every position is closed, and then trading is refused",
-    TradingState.HALTED: "trading is refused",
-}
 MOST_REASONS = 5
 MENDABLE = (
     ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.RESTRICTED, ReasonCode.REFUSED,
     ReasonCode.DENIED, ReasonCode.TOO_SMALL,
 )  # fmt: skip
 """Reasons for which something can be done."""
-RECORDED = "recorded"
 OF_A_RUN = "of a run on recorded data: --run ID, see `tradectl runs`"
 NO_FUNDING = {
     "paper": "none was applied to perpetuals: --funding FILE or paper.funding_rate",
@@ -82,7 +74,7 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    state = [*_halted(status.halt, status.source), *_paused(status.paused, status.source)]
+    state = [*halted(status.halt, status.source), *paused(status.paused, status.source)]
     return Group(*state, positions(status.positions))
 
 
@@ -90,8 +82,16 @@ def orders(rows: Sequence[OrderRow]) -> RenderableType:
     return Listing(columns.ORDERS, rows, f"no orders; {OF_A_RUN}")
 
 
+def orders_of_run(rows: Sequence[OrderRow]) -> RenderableType:
+    return Listing(columns.ORDERS, rows, "no orders in this run")
+
+
 def fills(rows: Sequence[FillRow]) -> RenderableType:
     return Listing(columns.FILLS, rows, f"no fills yet; {OF_A_RUN}")
+
+
+def fills_of_run(rows: Sequence[FillRow]) -> RenderableType:
+    return Listing(columns.FILLS, rows, "no fills in this run")
 
 
 def alerts(rows: Sequence[AlertRow]) -> RenderableType:
@@ -142,9 +142,9 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
     parts: list[RenderableType] = [
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
-        *_halted(status.halt, status.source),
-        *_paused(status.paused, status.source),
-        *_restricted(status.restrictions),
+        *halted(status.halt, status.source),
+        *paused(status.paused, status.source),
+        *restricted(status.restrictions),
         *_cold(status),
         Text(),
         *_account(status.portfolio),
@@ -160,8 +160,8 @@ def summary(summary: Summary) -> RenderableType:
     trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
-        *_halted(summary.halt, summary.source),
-        *_paused(summary.paused, summary.source),
+        *halted(summary.halt, summary.source),
+        *paused(summary.paused, summary.source),
         *not_traded(summary),
         line("ended", value(summary.reason)),
         line("time", Cell(figures.took(summary.elapsed_s))),
@@ -264,41 +264,6 @@ def _not_running(status: Status) -> list[Text]:
         else f"nothing ever did here; {OF_A_RUN}"
     )
     return [Text(f"nothing is running: {last}", WARN)]
-
-
-def _halted(halt: Halt | None, source: str) -> list[Text]:
-    if halt is None:
-        return []
-    why, state = harmless(halt.reason or "no reason given"), halt.state or TradingState.HALTED
-    said = [Text(f"{state} since {_since(halt)}: {why}", LOUD)]
-    if source == RECORDED:  # whose halt is its own
-        said.append(Text("a halt ends a run on recorded data, and is not the account's", DIM))
-    else:
-        said.append(Text(f"{MEANS[state]} until `tradectl clear-halt --confirm`", DIM))
-    return said
-
-
-def _since(halt: Halt) -> str:
-    return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
-
-
-def _paused(paused: Paused | None, source: str) -> list[Text]:
-    if paused is None:
-        return []
-    why = harmless(paused.reason or "no reason given")
-    means = (
-        "no new entries; nobody can resume a run on recorded data"
-        if source == RECORDED
-        else "no new entries, after a restart too, until `tradectl resume`"
-    )
-    return [
-        Text(f"PAUSED since {figures.moment(paused.since)} UTC: {why}", WARN),
-        Text(means, DIM),
-    ]
-
-
-def _restricted(rows: Iterable[RestrictionRow]) -> list[Text]:
-    return [Text(text, WARN) for text in figures.restrictions(rows)]
 
 
 def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:

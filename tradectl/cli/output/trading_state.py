@@ -1,0 +1,58 @@
+"""What holds trading back, for people: since when, why, what still happens, and what ends it.
+
+A run on recorded data is not the account: its halt ends it, and nobody can lift its pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from tradectl.cli.output import figures
+from tradectl.cli.output.cells import DIM, LOUD, WARN
+from tradectl.documents.account import Halt, Paused, RestrictionRow
+from tradectl.domain.states import TradingState
+from tradectl.domain.text import harmless
+
+RECORDED = "recorded"
+MEANS = {
+    TradingState.REDUCING: "no entries and only exits, after a restart too,",
+    TradingState.FLATTENING: "every position is closed, and then trading is refused",
+    TradingState.HALTED: "trading is refused",
+}
+
+
+def halted(halt: Halt | None, source: str) -> list[Text]:
+    if halt is None:
+        return []
+    why, state = harmless(halt.reason or "no reason given"), halt.state or TradingState.HALTED
+    said = [Text(f"{state} since {_since(halt)}: {why}", LOUD)]
+    if source == RECORDED:  # whose halt is its own
+        said.append(Text("a halt ends a run on recorded data, and is not the account's", DIM))
+    else:
+        said.append(Text(f"{MEANS[state]} until `tradectl clear-halt --confirm`", DIM))
+    return said
+
+
+def _since(halt: Halt) -> str:
+    return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
+
+
+def paused(pause: Paused | None, source: str) -> list[Text]:
+    if pause is None:
+        return []
+    why = harmless(pause.reason or "no reason given")
+    means = (
+        "no new entries; nobody can resume a run on recorded data"
+        if source == RECORDED
+        else "no new entries, after a restart too, until `tradectl resume`"
+    )
+    return [
+        Text(f"PAUSED since {figures.moment(pause.since)} UTC: {why}", WARN),
+        Text(means, DIM),
+    ]
+
+
+def restricted(rows: Iterable[RestrictionRow]) -> list[Text]:
+    return [Text(text, WARN) for text in figures.restrictions(rows)]
