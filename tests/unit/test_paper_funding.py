@@ -99,6 +99,17 @@ def test_a_gap_in_the_data_is_paid_moment_by_moment_at_the_last_mark() -> None:
     assert [e.ts for e in held.events if isinstance(e, FundingPaid)] == [DUE, 2 * DUE, 3 * DUE]
 
 
+@pytest.mark.parametrize("symbol", [BTC, ALONE])
+def test_the_mark_is_the_last_price_before_the_moment_however_quiet_the_market_was(
+    symbol: str,
+) -> None:
+    held = market(minutes_before=6).price(symbol, "100").fit(symbol, "buy 1")
+    held.price(symbol, "101").price(symbol, "102").price(symbol, "103").price(symbol, "104")
+    held.now += MINUTE // 2
+    held.price(symbol, "200")
+    assert payments(held) == [D("-0.0104")]
+
+
 def test_a_restart_across_the_moment_pays_it_once() -> None:
     first = market().price(BTC, "100").fit(BTC, "buy 1").price(BTC, "110")
     again = PerpetualMarket(account=first.books.snapshot(), rates=EIGHT, now=DUE + 9 * HOUR)

@@ -10,6 +10,7 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import (
+    AccountReported,
     Event,
     FundingPaid,
     MarketDataEvent,
@@ -70,7 +71,7 @@ class PaperGateway:
     def bind(self) -> None:
         self._bus.attach(MarketDataEvent, self._exchange.on_market, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
-        for kind in (OrderFilled, PositionLiquidated, FundingPaid):
+        for kind in (OrderFilled, PositionLiquidated, FundingPaid, AccountReported):
             self._bus.attach(kind, self._on_booked, Stage.EXCHANGE)
 
     async def quiesce(self) -> None:

@@ -95,32 +95,28 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        if event.symbol in self._held:
-            self._on_market_of_perpetual(event, at)
+        perpetuals, is_held = self._perpetuals, bool(self._held)
+        if perpetuals is not None and is_held and not perpetuals.is_undisturbed(event, at):
+            self._on_market_near(perpetuals, event, at)
             return
-        if self._held and self._perpetuals is not None:
-            self._perpetuals.keep_from_coins(event.symbol, at)
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
-            if self._perpetuals is not None and event.symbol in self._held:
-                self._perpetuals.after(event, at, was_held=False)
+            if perpetuals is not None and (is_held or event.symbol in self._held):
+                perpetuals.after(event, at, was_held=is_held)
 
-    def _on_market_of_perpetual(self, event: MarketDataEvent, at: int) -> None:
-        """A price of a perpetual that is held."""
-        perpetuals = self._perpetuals
-        if perpetuals is None:
-            return
-        is_undisturbed = perpetuals.is_undisturbed(event, at)
-        if not is_undisturbed:
+    def _on_market_near(self, perpetuals: PaperPerpetuals, event: MarketDataEvent, at: int) -> None:
+        """Perpetuals are held, and what comes may concern them."""
+        is_held = event.symbol in self._held
+        if is_held:
             perpetuals.before(event, at)
+        else:
+            perpetuals.keep_from_coins(event.symbol, at)
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
-        if reports or not is_undisturbed:
-            perpetuals.after(event, at, was_held=True)
-        else:
-            perpetuals.note(event.symbol, event.price)
+        if is_held or (reports and event.symbol in self._held):
+            perpetuals.after(event, at, was_held=is_held)
 
     def end_of_data(self) -> None:
         """No market data comes any more: the last of it is traded on, and what is on its way arrives."""
@@ -129,7 +125,7 @@ class PaperExchange:
         self._engine.end_of_data()
 
     def booked(self, event: Event) -> None:
-        """A report of ours that changes the account has come to the books."""
+        """A report that changes the account has come to the books."""
         if self._perpetuals is not None:
             self._perpetuals.booked(event)
 

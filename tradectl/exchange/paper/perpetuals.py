@@ -28,6 +28,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
 from msgspec.structs import replace
 
 from tradectl.domain.events import (
+    AccountReported,
     BarEvent,
     Event,
     FundingPaid,
@@ -46,8 +47,8 @@ from tradectl.exchange.paper.funding_rates import FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
 from tradectl.exchange.paper.reports import SOURCE
 
-Bound = tuple[bool, Decimal, Position]
-"""Of a position that is long or not: the price that it can go to."""
+Bound = tuple[Decimal, Decimal, int]
+"""Between which prices, and until when (ns), nothing happens to a position."""
 Answer = Callable[[Sequence[Event], int], None]
 UNKNOWN = 0
 NOT_FREE = "the money stands behind perpetuals"
@@ -102,9 +103,11 @@ class PaperPerpetuals:
         self._in_flight.append(event)
 
     def booked(self, event: Event) -> None:
-        """The books have heard of it."""
+        """The books have heard of it. What did not come from here has moved all that was worked out."""
         if self._in_flight and self._in_flight[0] is event:
             self._in_flight.popleft()
+        elif isinstance(event, AccountReported):
+            self._bounds.clear()
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
         symbol, signed = fill.symbol, fill.side.signed(fill.quantity)
@@ -139,25 +142,27 @@ class PaperPerpetuals:
     # --- a price comes ----------------------------------------------------------------------------
 
     def is_undisturbed(self, event: MarketDataEvent, at: int) -> bool:
-        """The usual case, told by few comparisons: nothing is due, and where `event` goes is well before
-        the liquidation price, which nothing has moved since it was worked out."""
+        """The usual case, told by few comparisons, and its price is noted: nothing is due, and where
+        `event` goes is well before the liquidation price, which nothing has moved since it was worked
+        out."""
         symbol = event.symbol
-        bound, view = self._bounds.get(symbol), self._view
-        if bound is None or at >= self._due[symbol] or view.cash is not self._cash:
+        bound = self._bounds.get(symbol)
+        if bound is None:
             return False
-        is_long, price, position = bound
-        if self._in_flight or view.position(symbol) is not position:
+        lowest, highest, due = bound
+        if at >= due:
             return False
         if isinstance(event, BarEvent):
-            return event.low > price if is_long else event.high < price
-        return event.price > price if is_long else event.price < price
-
-    def note(self, symbol: str, price: Decimal) -> None:
-        self._marks[symbol] = price
+            if event.low <= lowest or event.high >= highest:
+                return False
+        elif not lowest < event.price < highest:
+            return False
+        self._marks[symbol] = event.price
+        return True
 
     def before(self, event: MarketDataEvent, at: int) -> None:
         """Before our orders in the symbol, of which a position is held, meet it."""
-        self._take_over(event.symbol)
+        self._take_over(event.symbol, self._marks.get(event.symbol))
         if isinstance(event, BarEvent):
             self._since = at - event.interval
             self._fund(event.symbol, self._since, at)
@@ -197,7 +202,8 @@ class PaperPerpetuals:
         price = self._account.liquidation_price(symbol)
         if price is None:
             price = ZERO if is_long else LARGEST
-        self._bounds[symbol] = (is_long, price, held.position)
+        lowest, highest = (price, LARGEST) if is_long else (ZERO, price)
+        self._bounds[symbol] = lowest, highest, self._due[symbol]
         if not held.isolated:
             self._alone = symbol
 
@@ -223,8 +229,11 @@ class PaperPerpetuals:
             borne = self._liquidation(symbol, Side.SELL, ZERO, ZERO, at, insurance=-account.cash)
             self._answer([borne], at)
 
-    def _take_over(self, symbol: str) -> None:
-        """What the books hold is right once they have heard all: cash may have come from outside."""
+    def _take_over(self, symbol: str, mark: Decimal | None) -> None:
+        """What is held stands at its last `mark`. What the books hold is right once they have heard all:
+        cash may have come from outside."""
+        if mark is not None and mark is not self.held[symbol].mark:
+            self._put(self.held[symbol], mark)
         if self._in_flight:
             return
         position, held = self._view.position(symbol), self.held[symbol]
