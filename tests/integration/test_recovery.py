@@ -5,6 +5,7 @@ One run is killed in the middle of its work, and each test gets a copy of what i
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -31,6 +32,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.run_inputs import begins_where, look
 from tradectl.domain.events import OrderFilled
+from tradectl.domain.time import SECOND, iso
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.storage.directory import StateDir
 from tradectl.storage.schema import VERSION
@@ -112,7 +114,9 @@ def test_a_restart_stores_what_the_database_had_missed(state: Path) -> None:
 
 
 def test_a_database_that_was_lost_is_made_anew_from_the_journals(state: Path) -> None:
-    before = recovered(state)
+    """Also when a killed run ended: as its journal was last written, not as it was found out."""
+    before, long_ago = recovered(state), 1_700_000_000 * SECOND
+    os.utime(before.journal, ns=(long_ago, long_ago))
     for file in state.glob("state.db*"):
         file.unlink()
     assert recovered(state).state_hash == before.state_hash
@@ -120,6 +124,7 @@ def test_a_database_that_was_lost_is_made_anew_from_the_journals(state: Path) ->
     assert sorted(stored_fills(state)) == sorted(journalled_fills(state))
     runs = tradectl(state, "runs", "--json").document()
     assert [run["status"] for run in runs] == ["clean", "crashed", "clean"]
+    assert runs[1]["ended_at"] == iso(long_ago)
     assert look(state).status().consistency.ok
 
 

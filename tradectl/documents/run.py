@@ -219,7 +219,7 @@ class RunRecord(Struct, kw_only=True, frozen=True):
     """A run as the database has it; `account_kind` is paper, live or recorded (an account of its own).
     `pnl` (net of fees) and `max_drawdown_pct` are the account's at its end, `run_orders`, `run_fills` and
     `run_pnl` what this run added, `run_funding` and `run_insurance` the parts of that from perpetuals
-    alone. `ended_at` is null while it runs, and after a crash until the account's next run."""
+    alone. `ended_at` is null while it runs; of a crashed one it is when its journal was last written."""
 
     run_id: str
     account_id: str

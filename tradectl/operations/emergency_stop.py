@@ -280,8 +280,7 @@ class EmergencyStop:
                     session.bus.post(_last_known_price(symbol, account.marks))
             await session.bus.dispatched()  # the stop goes first where both wait
             report = await stop_session(session, self._reason, self._stop, self._deadline)
-        before, now = recovered.journal, self._clock.wall()
-        problem = await stored_afterwards(self._dir, before, session.journal_path, now)
+        problem = await stored_afterwards(self._dir, recovered.journal, session.journal_path)
         return replace(report, error="; ".join(filter(None, [report.error, problem])) or None)
 
 

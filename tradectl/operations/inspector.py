@@ -10,7 +10,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
@@ -187,7 +186,7 @@ class Inspector:
         if run is not None and run.ended_at is None and not goes_on(self._journal(run)):
             from tradectl.recovery.catch_up import catch_up_with_the_killed
 
-            catch_up_with_the_killed(self._dir, run, ComputerClock.wall())
+            catch_up_with_the_killed(self._dir, run)
 
 
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 
@@ -32,15 +33,15 @@ from tradectl.storage.reader import StateReader, StoredRun
 from tradectl.storage.store import Changes, RunBegun, Store
 
 
-async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered, now: int) -> None:
+async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> None:
     """Store what the database misses of `recovered` and of the runs before it. Raises StateError."""
     reader = StateReader(state_dir.db)
     for run in _unknown_runs_before(recovered, state_dir, reader):
-        await store_run(run, store, reader, now)
-    await store_run(recovered, store, reader, now)
+        await store_run(run, store, reader)
+    await store_run(recovered, store, reader)
 
 
-def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int) -> None:
+def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun) -> None:
     """Store the last moments of a run that nobody has gone on from yet, as a guest of its directory. What
     cannot be read or stored is left as it is: whoever goes on from it is told."""
     path = state_dir.journals / f"{run.run_id}.jsonl"
@@ -53,7 +54,7 @@ def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun, now: int) -> N
             store = Store(state_dir.db)
             await store.open()
             try:
-                await store_run(recover_from(path, reader), store, reader, now)
+                await store_run(recover_from(path, reader), store, reader)
             finally:
                 await store.close()
 
@@ -80,7 +81,7 @@ def _is_complete(run: StoredRun | None) -> bool:
     return run is not None and run.ended_at is not None
 
 
-async def store_run(run: Recovered, store: Store, reader: StateReader, now: int) -> None:
+async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
     """All of it, and last of all that it has ended, if it has: that makes it complete."""
     header, account = run.header, run.account
     known = reader.run(run.run_id)
@@ -123,4 +124,9 @@ async def store_run(run: Recovered, store: Store, reader: StateReader, now: int)
     if run.footer is not None:
         await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
     elif not goes_on(run.journal):
-        await store.end_run(run.run_id, iso(now), "crashed")
+        await store.end_run(run.run_id, _last_written(run.journal), "crashed")
+
+
+def _last_written(journal: Path) -> str:
+    """When a run that did not tell its end was last heard of, whenever somebody finds out."""
+    return iso(journal.stat().st_mtime_ns)

@@ -31,7 +31,7 @@ def set_aside_if_damaged(state_dir: StateDir) -> None:
         _set_aside(state_dir, damage, fresh=False)
 
 
-async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path, now: int) -> str:
+async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path) -> str:
     """The run of `journal`, of the owner of the directory, did without the database and has ended: store
     what that misses by now, of the run `before` it first. Why it could not be, in words."""
     reader = StateReader(state_dir.db)
@@ -40,8 +40,8 @@ async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path, no
         set_aside_if_damaged(state_dir)
         await store.open()
         try:
-            await catch_up(store, state_dir, recover_from(before, reader), now)
-            await store_run(recover_from(journal, reader), store, reader, now)
+            await catch_up(store, state_dir, recover_from(before, reader))
+            await store_run(recover_from(journal, reader), store, reader)
         finally:
             await store.close()
     except (StateError, JournalError) as error:
@@ -69,13 +69,13 @@ def _set_aside(state_dir: StateDir, damage: str, *, fresh: bool) -> str:
     return harmless(f"{state_dir.db} was damaged ({damage}) and is kept as {ASIDE}")
 
 
-async def rebuilt_for_guest(state_dir: StateDir, now: int) -> str:
+async def rebuilt_for_guest(state_dir: StateDir) -> str:
     """`rebuilt` by one that does not own the directory, and does for as long as this takes; whoever else
     owns it has seen to it. Raises StateError."""
     if _is_whole(state_dir):
         return ""
     with contextlib.suppress(AlreadyRunning), state_dir.owned(guest=True):
-        return await rebuilt(state_dir, now)
+        return await rebuilt(state_dir)
     return ""
 
 
@@ -87,7 +87,7 @@ def _is_whole(state_dir: StateDir) -> bool:
     return True
 
 
-async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
+async def rebuilt(state_dir: StateDir, *, fresh: bool = False) -> str:
     """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
     had to be. Raises StateError."""
     try:
@@ -100,7 +100,7 @@ async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
     reader = StateReader(state_dir.db)
     if reader.run_ids():
         return ""
-    stored, unread = await _from_journals(state_dir, reader, now)
+    stored, unread = await _from_journals(state_dir, reader)
     if not stored + unread and not said:
         return ""
     said = said or f"{state_dir.db} was missing or empty"
@@ -108,7 +108,7 @@ async def rebuilt(state_dir: StateDir, now: int, *, fresh: bool = False) -> str:
     return f"{said}: made anew from {stored} journals, without their alerts{lost}"
 
 
-async def _from_journals(state_dir: StateDir, reader: StateReader, now: int) -> tuple[int, int]:
+async def _from_journals(state_dir: StateDir, reader: StateReader) -> tuple[int, int]:
     """Store every run that has a journal, oldest first: how many were stored, how many cannot be read."""
     files = state_dir.journal_files()
     if not files:
@@ -126,7 +126,7 @@ async def _from_journals(state_dir: StateDir, reader: StateReader, now: int) -> 
             except TradectlError:  # whoever needs this one is told what is wrong with it
                 unread += 1
                 continue
-            await store_run(run, store, reader, now)
+            await store_run(run, store, reader)
             stored += 1
     finally:
         await store.close()

@@ -93,7 +93,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         state_dir.reserve.make()
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
-            rebuilt_word = await rebuilt(state_dir, WallClock().wall(), fresh=options.fresh)
+            rebuilt_word = await rebuilt(state_dir, fresh=options.fresh)
             recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
@@ -110,7 +110,7 @@ async def _trade_on_recorded_data(options: RunOptions, screen: Screen) -> Summar
     """Beside whoever trades the account, and beside others like itself: nothing of the account is asked
     for or touched, not its lock, its halt, its pause or its alerts."""
     options.state_dir.create_folders()
-    rebuilt_word = await rebuilt_for_guest(options.state_dir, WallClock().wall())
+    rebuilt_word = await rebuilt_for_guest(options.state_dir)
     with _collect_garbage_rarely():
         return await TradingRun(options, None, rebuilt_word=rebuilt_word).execute(screen)
 

@@ -141,7 +141,7 @@ class Session:
     async def _open_database(self) -> None:
         await self.store.open()
         if self.recovered is not None:
-            await catch_up(self.store, self.state_dir, self.recovered, self._clock.wall())
+            await catch_up(self.store, self.state_dir, self.recovered)
             stored = StateReader(self.state_dir.db).filled_quantities(self.books.account.account_id)
             self.state.check(stored)
 
