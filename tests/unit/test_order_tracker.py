@@ -15,6 +15,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
 from tradectl.exchange.live.order_tracker import OrderTracker, Reports
+from tradectl.exchange.live.tracked_order import TrackingState
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 S = OrderStatus
@@ -155,6 +156,39 @@ def test_an_order_reported_over_that_is_open_after_all_is_reopened() -> None:
     assert tracked is not None
     made.mark_rejected(tracked, "not now")
     assert made.reopened([order(S.ACCEPTED)]) == [tracked]
+
+
+def test_the_end_of_an_order_that_was_presumed_not_to_exist_is_the_venues_word() -> None:
+    made, ledger = tracker(), Ledger().work("o1", "buy 4")
+    tracked = made.get("o1")
+    assert tracked is not None
+    told = made.mark_unknown(tracked, "no answer") + made.mark_not_found(tracked, "no such order")
+    assert summary(told) == ["unknown", "expired"]
+    told += made.apply_open_orders([order(S.PARTIALLY_FILLED, "1")]) + made.apply([fill("t1")])
+    assert made.reopened([order(S.ACCEPTED)]) == [tracked]
+    ended = made.apply([order(S.CANCELED, "2")])
+    assert ended == []  # one more fill was counted
+    ended += made.apply([fill("t2"), order(S.CANCELED, "2")])
+    assert summary(ended) == ["t2", "canceled"]
+    for report in told + ended:
+        ledger.tell(report)
+    known = ledger.books.order("o1")
+    assert known is not None
+    assert (known.status, known.filled) == (S.CANCELED, Decimal(2))
+    assert tracked.state is TrackingState.OVER
+
+
+def test_what_was_presumed_not_to_exist_is_still_so_after_a_restart() -> None:
+    ledger = Ledger().work("o1", "buy 4")
+    before = tracker()
+    tracked = before.get("o1")
+    assert tracked is not None
+    for report in before.mark_unknown(tracked, "no answer") + before.mark_not_found(tracked, ""):
+        ledger.tell(report)
+    made, known = OrderTracker("venue", RUN, instruments()), ledger.books.order("o1")
+    assert known is not None
+    made.restore(known)
+    assert summary(made.apply([order(S.ACCEPTED), order(S.CANCELED)])) == ["accepted", "canceled"]
 
 
 def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None:

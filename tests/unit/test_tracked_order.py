@@ -25,7 +25,8 @@ filled_first  -       over       unknown    open  filled_first  ending     over 
 open          -       over       open       open  open          ending     over      not_found
 ending        -       over       ending     ending ending       ending     over      not_found
 over          -       over       over       over  over          over       -         over
-not_found     -       not_found  not_found  over  not_found     not_found  -         not_found
+not_found     -       not_found  not_found  returned  not_found  returned  -         not_found
+returned      -       returned   returned   returned  returned   returned  over      returned
 """
 
 

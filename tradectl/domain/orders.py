@@ -163,6 +163,9 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
             T.LOSE,
         )
     },
+    # that it expired may have been presumed, of an order that the exchange did not know for a while
+    (S.EXPIRED, T.CANCEL): S.CANCELED,
+    (S.EXPIRED, T.REJECT): S.REJECTED,
     # a cancel refused twice, or after the order moved on, or of one that never left
     (S.DENIED, T.CANCEL_REJECT): S.DENIED,
     (S.ACCEPTED, T.CANCEL_REJECT): S.ACCEPTED,

@@ -89,12 +89,13 @@ class OrderTracker:
 
     def restore(self, order: Order) -> TrackedOrder:
         """Follow an order from before, as the books know it. What the venue never named may not be
-        there at all."""
+        there at all, and may be there where it was presumed not to be."""
         tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
         tracked.filled = tracked.counted = order.filled
         tracked.trades.update(order.trades)
         if not order.is_working:
-            tracked.state = TrackingState.OVER
+            presumed = order.status is OrderStatus.EXPIRED and not order.venue_order_id
+            tracked.state = TrackingState.NOT_FOUND if presumed else TrackingState.OVER
         else:
             named = bool(order.venue_order_id)
             tracked.state = TrackingState.OPEN if named else TrackingState.UNKNOWN
@@ -194,7 +195,7 @@ class OrderTracker:
         tracked.counted = max(tracked.counted, order.filled)
         if order.status in ENDINGS:
             tracked.step(TrackingTrigger.END)
-            if tracked.state is TrackingState.ENDING:
+            if tracked.state in (TrackingState.ENDING, TrackingState.RETURNED):
                 tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
         return reports + self._complete(tracked)
 
@@ -268,7 +269,7 @@ class OrderTracker:
 
     def _complete(self, tracked: TrackedOrder) -> Reports:
         """Report its end once every counted fill is there; being filled is reported by the last fill."""
-        if tracked.is_over or tracked.lacks_fills():
+        if not tracked.awaits_its_end or tracked.lacks_fills():
             return []
         if tracked.filled >= tracked.spec.quantity:
             tracked.step(TrackingTrigger.COMPLETE)

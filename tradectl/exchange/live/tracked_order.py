@@ -36,6 +36,8 @@ class TrackingState(StrEnum):
     """its end was reported, or it never left"""
     NOT_FOUND = "not_found"
     """reported expired because the venue knows no such order; a fill may prove it wrong"""
+    RETURNED = "returned"
+    """it was not found, and is there after all: it is cancelled, and its true end is reported"""
 
 
 class TrackingTrigger(StrEnum):
@@ -96,8 +98,11 @@ NEXT: dict[tuple[TrackingState, TrackingTrigger], TrackingState] = {
     (S.ENDING, T.MISS): S.NOT_FOUND,
     # over: a late fill is booked, and whatever else comes late changes nothing
     **{(S.OVER, late): S.OVER for late in (T.REFUSE, T.LOSE, T.SEE, T.FILL, T.END, T.MISS)},
-    **{(S.NOT_FOUND, late): S.NOT_FOUND for late in (T.REFUSE, T.LOSE, T.FILL, T.END, T.MISS)},
-    (S.NOT_FOUND, T.SEE): S.OVER,
+    **{(S.NOT_FOUND, late): S.NOT_FOUND for late in (T.REFUSE, T.LOSE, T.FILL, T.MISS)},
+    (S.NOT_FOUND, T.SEE): S.RETURNED,
+    (S.NOT_FOUND, T.END): S.RETURNED,
+    **{(S.RETURNED, late): S.RETURNED for late in (T.REFUSE, T.LOSE, T.SEE, T.FILL, T.END, T.MISS)},
+    (S.RETURNED, T.COMPLETE): S.OVER,
 }
 
 
@@ -140,7 +145,13 @@ class TrackedOrder(Struct, eq=False):
 
     @property
     def is_over(self) -> bool:
-        return self.state is TrackingState.OVER or self.state is TrackingState.NOT_FOUND
+        """For the books."""
+        return self.state in (TrackingState.OVER, TrackingState.NOT_FOUND, TrackingState.RETURNED)
+
+    @property
+    def awaits_its_end(self) -> bool:
+        """The venue is to report it, or once more, where it was presumed."""
+        return not self.is_over or self.state is TrackingState.RETURNED
 
     def lacks_fills(self) -> bool:
         """The venue has counted more than it has reported."""
