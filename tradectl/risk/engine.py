@@ -17,7 +17,7 @@ from tradectl.domain.views import AccountView
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
-from tradectl.risk.limit_monitor import default_limit_monitors
+from tradectl.risk.limit_monitor import Reviewed, default_limit_monitors
 from tradectl.risk.limits import RiskLimits
 
 NAME = "risk"
@@ -31,7 +31,7 @@ class RiskEngine:
     def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
-        self._monitors = default_limit_monitors(limits)
+        self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]
         self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
@@ -52,7 +52,10 @@ class RiskEngine:
     def review(self, view: AccountView, at: int) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
-        found = [monitor.newly_breached(view) for monitor in self._monitors]
+        if not self._monitors:
+            return []
+        account = Reviewed.of(view)
+        found = [monitor.newly_breached(account) for monitor in self._monitors]
         return [event for event in found if event is not None and not _is_so(event, view)]
 
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:

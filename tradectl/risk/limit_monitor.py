@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import NamedTuple
 
 from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.money import plain
@@ -29,6 +30,21 @@ Level = tuple[Decimal, RiskAction]
 """Where it begins, and what is done."""
 
 
+class Reviewed(NamedTuple):
+    """The account at one review, with the figures that several limits ask for."""
+
+    view: AccountView
+    equity: Decimal
+    exposure: Decimal
+
+    @classmethod
+    def of(cls, view: AccountView) -> Reviewed:
+        return cls(view, view.equity(), view.exposure())
+
+
+Figure = Callable[[Reviewed], Decimal]
+
+
 class LimitMonitor:
     """Compares `figure` with its `levels`, which ascend, and `confirmed` with those that do more than
     alert. `message` is formatted with (actual, limit); `pause_ends` says how a pause does."""
@@ -36,10 +52,10 @@ class LimitMonitor:
     def __init__(
         self,
         code: str,
-        figure: Callable[[AccountView], Decimal],
+        figure: Figure,
         levels: tuple[Level, ...],
         message: str,
-        confirmed: Callable[[AccountView], Decimal] | None = None,
+        confirmed: Figure | None = None,
         pause_ends: str = "",
     ) -> None:
         self.code = code
@@ -54,12 +70,14 @@ class LimitMonitor:
         """What was reached before was measured from elsewhere."""
         self._reached = 0
 
-    def newly_breached(self, view: AccountView) -> LimitBreached | None:
+    @property
+    def has_levels(self) -> bool:
+        return bool(self._levels)
+
+    def newly_breached(self, account: Reviewed) -> LimitBreached | None:
         """The highest level newly reached, if any."""
-        if not self._levels:
-            return None
-        actual, before = self._figure(view), self._reached
-        self._reached = self._level_of(actual, self._confirmed(view), before)
+        actual, before = self._figure(account), self._reached
+        self._reached = self._level_of(actual, account, before)
         if self._reached <= before:
             return None
         limit, action = self._levels[self._reached - 1]
@@ -73,13 +91,13 @@ class LimitMonitor:
             action=action,
         )
 
-    def _level_of(self, actual: Decimal, confirmed: Decimal, before: int) -> int:
+    def _level_of(self, actual: Decimal, account: Reviewed, before: int) -> int:
         reached = before
         while reached and actual < self._levels[reached - 1][0] * CLEARS_AT:
             reached -= 1
         while reached < len(self._levels):
             limit, action = self._levels[reached]
-            if (actual if action is RiskAction.ALERT else confirmed) < limit:
+            if (actual if action is RiskAction.ALERT else self._confirmed(account)) < limit:
                 break
             reached += 1
         return reached
@@ -91,29 +109,29 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
     return [
         LimitMonitor(
             "DAILY_LOSS",
-            lambda view: lost_pct(view.day_start_equity, view.equity()),
+            lambda account: lost_pct(account.view.day_start_equity, account.equity),
             limits.levels("daily_loss"),
             "today's loss is {actual:.2f}%: the limit is {limit}%",
-            lambda view: confirmed_loss_pct(view.day_start_equity, view),
+            lambda account: confirmed_loss_pct(account.view.day_start_equity, account.view),
             UNTIL_TOMORROW if limits.daily_pause_ends == "next-day" else UNTIL_RESUME,
         ),
         LimitMonitor(
             "DRAWDOWN",
-            lambda view: lost_pct(view.limit_peak, view.equity()),
+            lambda account: lost_pct(account.view.limit_peak, account.equity),
             limits.levels("drawdown"),
             "the drawdown is {actual:.2f}%: the limit is {limit}%",
-            lambda view: confirmed_loss_pct(view.limit_peak, view),
+            lambda account: confirmed_loss_pct(account.view.limit_peak, account.view),
             UNTIL_RESUME,
         ),
         LimitMonitor(
             "GROSS_EXPOSURE",
-            lambda view: view.exposure(),
+            lambda account: account.exposure,
             _alert(limits.max_gross_notional),
             "all positions together are worth {actual:,.2f}: the limit is {limit}",
         ),
         LimitMonitor(
             "LEVERAGE",
-            leverage,
+            lambda account: leverage(account.exposure, account.equity),
             _alert(limits.max_leverage),
             "leverage is {actual:,.2f}: the limit is {limit}",
         ),

@@ -69,9 +69,8 @@ def value_of(order: OrderSpec, view: AccountView) -> Decimal:
     return price
 
 
-def leverage(view: AccountView) -> Decimal:
+def leverage(exposure: Decimal, equity: Decimal) -> Decimal:
     """Exposure as a multiple of equity; `LARGEST` stands for exposure without any equity."""
-    exposure, equity = view.exposure(), view.equity()
     if equity > 0:
         return exposure / equity
     return LARGEST if exposure else ZERO

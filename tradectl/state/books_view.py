@@ -86,7 +86,7 @@ class BooksView:
         return self.account.peak_equity if known is None else known.peak
 
     def confirmed_equity(self) -> Decimal | None:
-        if not self.positions():
+        if not self.holds_something():
             return self.account.cash
         known = self.account.readings
         return None if known is None else known.fell_to()
@@ -129,10 +129,16 @@ class BooksView:
 
     def is_inside_bar(self) -> bool:
         """Of the open candle of something held only the open is known."""
-        return any(type(self.last.get(p.symbol)) is BarOpened for p in self.positions())
+        if not self._opened_at:
+            return False
+        last, held = self.last, self.account.positions.values()
+        return any(p.quantity and type(last.get(p.symbol)) is BarOpened for p in held)
 
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)
+
+    def holds_something(self) -> bool:
+        return any(p.quantity for p in self.account.positions.values())
 
     def positions(self) -> Collection[Position]:
         return [p for p in self.account.positions.values() if p.quantity]
@@ -205,7 +211,11 @@ class BooksView:
         return position.quantity * price
 
     def equity(self) -> Decimal:
-        return self.account.cash + sum((self.value_of(p) for p in self.positions()), ZERO)
+        worth = ZERO
+        for position in self.account.positions.values():
+            if position.quantity:
+                worth += self.value_of(position)
+        return self.account.cash + worth
 
     def unrealized(self) -> Decimal:
         return sum(
@@ -219,10 +229,12 @@ class BooksView:
         return sum((p.fees for p in self.account.positions.values()), ZERO)
 
     def exposure(self) -> Decimal:
-        return sum(
-            (abs(p.quantity * (self.mark(p.symbol) or p.entry_price)) for p in self.positions()),
-            ZERO,
-        )
+        gross = ZERO
+        for position in self.account.positions.values():
+            if position.quantity:
+                price = self.mark(position.symbol) or position.entry_price
+                gross += abs(position.quantity * price)
+        return gross
 
     def margin(self) -> MarginAccount:
         """The perpetual positions at their marks, and what stands behind them."""

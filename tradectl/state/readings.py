@@ -54,32 +54,19 @@ class Readings(Struct, frozen=True, omit_defaults=True):
 
     def taken(self, reading: Reading, prices: Mapping[str, tuple[Decimal, Decimal]]) -> Readings:
         """With one more."""
-        after = replace(
-            self, newest=(*self.newest, reading)[-KEPT:], prices=dict(prices), unread=()
-        )
-        rose = after.rose_to()
-        return after if rose is None or rose <= self.peak else replace(after, peak=rose)
+        newest = (*self.newest, reading)[-KEPT:]
+        agreeing = _agreeing(newest)
+        peak = self.peak
+        if agreeing:
+            peak = max(peak, min(reading.worst, *[each.equity for each in agreeing]))
+        return Readings(newest, dict(prices), (), peak, self.start, self.limits_began)
 
     def fell_to(self) -> Decimal | None:
         """The equity that readings agree it has fallen to, if they do."""
-        return self._agreed(max, lambda reading: reading.best)
-
-    def rose_to(self) -> Decimal | None:
-        return self._agreed(min, lambda reading: reading.worst)
-
-    def _agreed(
-        self,
-        of: Callable[[Iterable[Decimal]], Decimal],
-        surely: Callable[[Reading], Decimal],
-    ) -> Decimal | None:
-        read = self.newest
-        if len(read) < 2:
+        agreeing = _agreeing(self.newest)
+        if not agreeing:
             return None
-        pair = read[-2:]
-        running = pair if pair[1].at - pair[0].at >= AGREE_AFTER else read
-        if running is read and len(read) < KEPT:
-            return None
-        return of([*(reading.equity for reading in running), surely(read[-1])])
+        return max(agreeing[-1].best, *[reading.equity for reading in agreeing])
 
     def shifted(self, amount: Decimal) -> Readings:
         """Money was put in, or taken out: it is neither a gain nor a loss."""
@@ -92,6 +79,15 @@ class Readings(Struct, frozen=True, omit_defaults=True):
             peak=self.peak + amount,
             start=None if self.start is None else self.start + amount,
         )
+
+
+def _agreeing(read: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """The newest ones running, as many as it takes to agree; none where there are not enough."""
+    if len(read) < 2:
+        return ()
+    if read[-1].at - read[-2].at >= AGREE_AFTER:
+        return read[-2:]
+    return read if len(read) == KEPT else ()
 
 
 def middle(one: Decimal, other: Decimal, third: Decimal) -> Decimal:
