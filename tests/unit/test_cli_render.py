@@ -463,15 +463,17 @@ def test_a_pause_of_recorded_data_names_no_command_that_is_not_for_it() -> None:
 @pytest.mark.parametrize(
     ("state", "means"),
     [
-        ("REDUCING", "no entries and only exits, after a restart too, until"),
+        ("REDUCING", "only exits, after a restart too, until"),
         ("FLATTENING", "every position is closed, and then trading is refused until"),
     ],
 )
 def test_status_says_what_still_happens_in_a_halt(state: str, means: str) -> None:
     halt = {"reason": "DRAWDOWN: lost 21%", "since": "2026-11-22T20:01:02Z", "state": state}
-    output = shown(status({"state": state, "halt": halt}))
+    output = shown(status({"state": state, "halt": halt, "positions": [POSITION]}))
     assert f"{state} since 2026-11-22 20:01:02 UTC: DRAWDOWN: lost 21%" in output
     assert f"{means} `tradectl clear-halt --confirm`" in output
+    flat = shown(status({"state": state, "halt": halt}))
+    assert "trading is refused until `tradectl clear-halt --confirm`" in flat
 
 
 def test_the_summary_tells_why_what_and_how_to_replay() -> None:

@@ -74,8 +74,7 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    state = [*halted(status.halt, status.source), *paused(status.paused, status.source)]
-    return Group(*state, positions(status.positions))
+    return Group(*_held_up(status), positions(status.positions))
 
 
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
@@ -142,8 +141,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
     parts: list[RenderableType] = [
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
-        *halted(status.halt, status.source),
-        *paused(status.paused, status.source),
+        *_held_up(status),
         *restricted(status.restrictions),
         *_cold(status),
         Text(),
@@ -160,7 +158,11 @@ def summary(summary: Summary) -> RenderableType:
     trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
-        *halted(summary.halt, summary.source),
+        *halted(
+            summary.halt,
+            summary.source,
+            is_flat=not figures.is_something(summary.portfolio.exposure),
+        ),
         *paused(summary.paused, summary.source),
         *not_traded(summary),
         line("ended", value(summary.reason)),
@@ -324,6 +326,14 @@ def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
         borne = "  of liquidated positions' losses, borne by the exchange"
         lines.append(line("insurance", cells.profit(portfolio.insurance), Cell(borne, DIM)))
     return lines
+
+
+def _held_up(status: Status) -> list[Text]:
+    is_flat = not status.positions
+    return [
+        *halted(status.halt, status.source, is_flat=is_flat),
+        *paused(status.paused, status.source),
+    ]
 
 
 def _cold(status: Status) -> list[Text]:

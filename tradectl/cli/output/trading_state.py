@@ -17,13 +17,14 @@ from tradectl.domain.text import harmless
 
 RECORDED = "recorded"
 MEANS = {
-    TradingState.REDUCING: "no entries and only exits, after a restart too,",
+    TradingState.REDUCING: "only exits, after a restart too,",
     TradingState.FLATTENING: "every position is closed, and then trading is refused",
     TradingState.HALTED: "trading is refused",
 }
 
 
-def halted(halt: Halt | None, source: str) -> list[Text]:
+def halted(halt: Halt | None, source: str, *, is_flat: bool) -> list[Text]:
+    """`is_flat`: no position is left, so that nothing goes on."""
     if halt is None:
         return []
     why, state = harmless(halt.reason or "no reason given"), halt.state or TradingState.HALTED
@@ -31,7 +32,8 @@ def halted(halt: Halt | None, source: str) -> list[Text]:
     if source == RECORDED:  # whose halt is its own
         said.append(Text("a halt ends a run on recorded data, and is not the account's", DIM))
     else:
-        said.append(Text(f"{MEANS[state]} until `tradectl clear-halt --confirm`", DIM))
+        means = MEANS[TradingState.HALTED if is_flat else state]
+        said.append(Text(f"{means} until `tradectl clear-halt --confirm`", DIM))
     return said
 
 
