@@ -161,7 +161,7 @@ def summary(summary: Summary) -> RenderableType:
         *halted(
             summary.halt,
             summary.source,
-            is_flat=not figures.is_something(summary.portfolio.exposure),
+            is_flat=_is_flat(summary.portfolio),
         ),
         *paused(summary.paused, summary.source),
         *not_traded(summary),
@@ -326,6 +326,10 @@ def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
         borne = "  of liquidated positions' losses, borne by the exchange"
         lines.append(line("insurance", cells.profit(portfolio.insurance), Cell(borne, DIM)))
     return lines
+
+
+def _is_flat(portfolio: PortfolioTotals | None) -> bool:
+    return portfolio is None or not figures.is_something(portfolio.exposure)
 
 
 def _held_up(status: Status) -> list[Text]:
