@@ -23,7 +23,9 @@ LimitOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     command = app.command
-    command("status", help=STATUS_HELP)(status)
+    command("status", help=STATUS_HELP, short_help="How the system and the account are doing.")(
+        status
+    )
     command("positions", help="Open positions, at the last price seen.")(positions)
     command("orders", help="Orders of the account, finished ones too, newest last.")(orders)
     command("fills", help="Fills of the account, newest last.")(fills)

@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
     alerts.callback()(list_alerts)
     alerts.command("ack", help="You have seen it: it stops being escalated.")(acknowledge)
     alerts.command("resolve", help="It is over.")(resolve)
-    app.add_typer(alerts, name="alerts")
+    app.add_typer(
+        alerts, name="alerts", short_help="What asked for attention, active alerts first."
+    )
 
 
 def list_alerts(

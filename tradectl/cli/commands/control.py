@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
 
+EMERGENCY_SHORT = "Halt for good; cancel all but protective stops."
 EMERGENCY_HELP = """Halt at once and for good, cancel every open order but protective stops, and prove it.
 
 Sets a durable latch first: no order leaves after it and no run starts until `clear-halt --confirm`. Then
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
     command("pause", help="No new entries; exits go on, and stops stay.")(pause)
     command("resume", help="Undo a pause, whoever made it: you, or a limit.")(resume)
     command("stop", help="End the running process gracefully.")(stop)
-    command("emergency-stop", help=EMERGENCY_HELP)(emergency_stop)
+    command("emergency-stop", help=EMERGENCY_HELP, short_help=EMERGENCY_SHORT)(emergency_stop)
     command("clear-halt", help="Allow trading again after a halt.")(clear_halt)
 
 

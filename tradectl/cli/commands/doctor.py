@@ -30,7 +30,7 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("doctor", help=HELP)(doctor)
+    app.command("doctor", help=HELP, short_help="Whether all that trading needs is well.")(doctor)
 
 
 def doctor(

@@ -20,7 +20,9 @@ Exit code 1 when they differ.
 
 
 def register(app: typer.Typer) -> None:
-    app.command("reconcile", help=HELP)(reconcile)
+    app.command("reconcile", help=HELP, short_help="Compare our books with the exchange.")(
+        reconcile
+    )
 
 
 def reconcile(

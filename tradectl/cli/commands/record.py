@@ -34,7 +34,7 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("record", help=HELP)(record)
+    app.command("record", help=HELP, short_help="Write market data of an exchange down.")(record)
 
 
 def record(

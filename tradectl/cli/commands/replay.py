@@ -28,7 +28,9 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("replay", help=HELP)(replay)
+    app.command(
+        "replay", help=HELP, short_help="Decide a run again from its journal, and compare."
+    )(replay)
 
 
 def replay(

@@ -59,7 +59,7 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("run", help=HELP)(run)
+    app.command("run", help=HELP, short_help="Trade, in the foreground, until Ctrl-C.")(run)
     app.command("strategies", help="The strategies there are, with their parameters.")(strategies)
 
 
