@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.events import (
     CancelRejected,
+    Command,
+    CommandReceived,
     Event,
     OrderApproved,
     OrderDenied,
@@ -23,7 +26,8 @@ from tradectl.domain.events import (
     OrderSubmitted,
     Record,
 )
-from tradectl.domain.orders import OrderStatus
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.storage.latch import HaltLatch
 from tradectl.storage.manager import StateManager
 
@@ -104,6 +108,25 @@ async def test_what_the_gate_holds_back_is_denied_and_never_rejected(
     assert harness.status("o1") is OrderStatus.DENIED
     assert not harness.state.books.working_orders(SPOT)
     assert harness.state.books.account.denied_count == 1
+
+
+async def test_the_command_to_cancel_all_leaves_the_stop_of_a_position(
+    harness: ExecutionHarness,
+) -> None:
+    harness.run_through(intent("o1", "buy 2"), tick("100", ts=2))
+    resting = {
+        "stop": OrderSpec(
+            "stop", SPOT, Side.SELL, Decimal(2),
+            OrderType.STOP_MARKET, stop_price=Decimal(95), reduce_only=True,
+        ),
+        "entry": OrderSpec("entry", SPOT, Side.BUY, Decimal(1), OrderType.LIMIT, price=Decimal(90)),
+    }  # fmt: skip
+    harness.run_through(*[OrderInitialized(order=spec, reason="why") for spec in resting.values()])
+    harness.run_through(tick("100", ts=3))
+    assert [harness.status(name).value for name in resting] == ["accepted", "accepted"]
+    harness.run_through(CommandReceived(command=Command.CANCEL_ALL, reason="why"))
+    harness.run_through(tick("100", ts=4))
+    assert [harness.status(name).value for name in resting] == ["accepted", "canceled"]
 
 
 async def test_a_cancel_of_what_was_held_back_changes_nothing(harness: ExecutionHarness) -> None:

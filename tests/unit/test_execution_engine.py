@@ -13,7 +13,7 @@ from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import Side
-from tradectl.domain.orders import WORKING, OrderSpec, OrderStatus
+from tradectl.domain.orders import WORKING, OrderSpec, OrderStatus, OrderType
 from tradectl.execution.engine import ExecutionEngine
 
 
@@ -114,6 +114,21 @@ def test_a_stop_cancels_orders_of_every_symbol_in_the_order_of_the_books(
     for name in ("o3", "o1", "o2"):
         account.work(spec(name))
     assert [c.order_id for c in engine.cancel_all(account, "")] == ["o3", "o1", "o2"]
+
+
+@pytest.mark.parametrize(("held", "gone"), [("2", ["entry"]), ("0", ["entry", "stop"])])
+def test_cancelling_all_leaves_the_stop_of_a_position_and_no_stop_of_none(
+    engine: ExecutionEngine, account: FakeAccount, held: str, gone: list[str]
+) -> None:
+    account.own(SPOT.symbol, held, "100")
+    account.work(spec("entry"))
+    account.work(
+        OrderSpec(
+            "stop", SPOT.symbol, Side.SELL, Decimal(2),
+            OrderType.STOP_MARKET, stop_price=Decimal(95), reduce_only=True,
+        )
+    )  # fmt: skip
+    assert [c.order_id for c in engine.cancel_all(account, "why")] == gone
 
 
 # --- slippage ----------------------------------------------------------------------------------------

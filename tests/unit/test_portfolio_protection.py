@@ -402,6 +402,25 @@ def test_a_position_without_a_stop_gets_one_when_its_hold_is_over_and_at_every_l
         assert system.working() == [STOP]
 
 
+def test_on_spot_an_exit_that_was_held_back_goes_out_before_the_stop_that_would_bind_its_coins() -> (
+    None
+):
+    system = System(stop_loss_pct=D(3)).enter()
+    (stop,) = system.view.working_orders(BTC)
+    stop.status = OrderStatus.DENIED
+    system.heard().view.held[BTC] = {MISMATCH: "why"}
+    system.signal("close")
+    for order in system.view.working_orders(BTC):
+        order.status = OrderStatus.DENIED
+    system.view.held.clear()
+    system.at += SECOND
+    system.take(system.engine.on_unrestricted(BTC, system.view, system.at))
+    assert system.working() == [("market", "sell", D(1), None)]
+    (exit_order,) = system.view.working_orders(BTC)
+    exit_order.status = OrderStatus.REJECTED
+    assert system.heard().working() == [STOP]
+
+
 def test_a_stop_out_that_leaves_dust_is_one_and_is_not_bought_back() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)

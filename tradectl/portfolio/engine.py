@@ -168,12 +168,13 @@ class PortfolioEngine:
         return answer if len(answer) > 1 else []
 
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
-        """The symbol is free again: its stop is seen to, and then its target."""
-        events = self._protection.protect(symbol, view, at)
-        if not view.targets(symbol):
-            return events
-        answer = self._steer(symbol, view, "no longer restricted", repeated=True)
-        return events + (answer if len(answer) > 1 else [])
+        """The symbol is free again: its target is seen to, or where nothing is to be done about that, its
+        stop. What becomes of an order comes first: on spot it would find its coins bound by the stop."""
+        if view.targets(symbol):
+            answer = self._steer(symbol, view, "no longer restricted", repeated=True)
+            if len(answer) > 1:
+                return answer
+        return self._protection.protect(symbol, view, at)
 
     def cross_out(self, view: AccountView, reason: str) -> list[Event]:
         """Where the account is flat and strategies hold the opposite of each other, they are out at the
