@@ -116,6 +116,8 @@ class PortfolioAdapter(Adapter):
         books, events = self._state.books, list[Event]()
         if self.engine.follows_orders:
             events = self.engine.protect(books, record.at)
+        if not books.trading_state.is_halt:
+            return events
         return self._and_say(events, [position.symbol for position in books.positions()])
 
     def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:

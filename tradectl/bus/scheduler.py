@@ -37,7 +37,8 @@ class Scheduler:
             return
         self._put += 1
         heapq.heappush(self._heap, (due, self._put, event))
-        self._look()
+        if due < self.next_due and not self.begins:
+            self.next_due = due
 
     def pop(self) -> tuple[int, Event]:
         """The event due first, and when. IndexError when there is none."""

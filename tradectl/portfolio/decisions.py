@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cache
 
 from tradectl.domain.events import (
     CancelRequested,
@@ -94,7 +95,7 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
     """
     size = abs(change.quantity)
     if repeated and change.is_within(settings.drift):
-        return f"within the drift of {plain(settings.drift * 100)}% of the target"
+        return _within(settings.drift)
     notional, smallest = size * change.mark, change.instrument.min_notional
     if notional < smallest:
         what = "dust: " if change.exits else ""
@@ -103,6 +104,11 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
     if notional < smallest and not change.exits:
         return f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
     return ""
+
+
+@cache
+def _within(drift: Decimal) -> str:
+    return f"within the drift of {plain(drift * 100)}% of the target"
 
 
 def idle(change: PositionDelta, view: AccountView) -> str:

@@ -108,11 +108,14 @@ class PortfolioEngine:
 
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
-        self._sample(view)
+        if self._sizer.measures:
+            self._sample(view)
         events: list[Event] = []
         ordered: set[str] = set()
         for symbol in view.targeted():
-            answer = self._replace_outdated(view.instrument(symbol), view)
+            if self._is_at_rest(symbol, view):
+                continue
+            answer = self._replace_outdated(symbol, view)
             everyone = view.targets(symbol)
             answer = answer or self._steer(symbol, view, reason, repeated=True, afresh=everyone)
             if len(answer) > 1:
@@ -263,6 +266,16 @@ class PortfolioEngine:
             orders(self._order(change, wanted.targets), reason),
         ]
 
+    def _is_at_rest(self, symbol: str, view: AccountView) -> bool:
+        """Nothing is held there, wanted or on its way: there is nothing to bring back."""
+        return (
+            not view.position(symbol).quantity
+            and symbol not in view.wanted()
+            and symbol not in self._waiting
+            and not view.working_orders(symbol)
+            and not any(own.quantity for own in view.holdings(symbol).values())
+        )
+
     def _reason_to_wait(self, instrument: Instrument, view: AccountView) -> str:
         """Why nothing is done about the symbol, whatever its target is."""
         symbol = instrument.symbol
@@ -286,12 +299,15 @@ class PortfolioEngine:
         symbol = change.instrument.symbol
         return [cross(symbol, change.mark, shares, "strategies that want the opposite")]
 
-    def _replace_outdated(self, instrument: Instrument, view: AccountView) -> list[Event]:
+    def _replace_outdated(self, symbol: str, view: AccountView) -> list[Event]:
         """Cancel the resting entries whose price has been left behind: they are placed anew once that
         is confirmed, so that there are never two."""
-        symbol, far = instrument.symbol, self._settings.replace_bps
-        mark, position = view.mark(symbol), view.position(symbol).quantity
-        if far is None or not mark or symbol in self._waiting or view.trading_state is not RUNNING:
+        far = self._settings.replace_bps
+        if far is None:
+            return []
+        instrument, mark = view.instrument(symbol), view.mark(symbol)
+        position = view.position(symbol).quantity
+        if not mark or symbol in self._waiting or view.trading_state is not RUNNING:
             return []
         outdated = [
             order

@@ -36,6 +36,9 @@ class HasEquity(Protocol):
 
 
 class Sizer(ABC):
+    measures = False
+    """It wants to `sample` marks."""
+
     @abstractmethod
     def quantity(
         self, symbol: str, part: Decimal, net: Decimal, mark: Decimal, account: HasEquity
@@ -120,6 +123,7 @@ class InverseVolatility(WeightSizer):
 
     def __init__(self, allotted: Decimal, max_weight: Decimal) -> None:
         super().__init__(max_weight)
+        self.measures = True
         self._allotted = allotted
         self._volatility: dict[str, EwmVolatility] = {}
 

@@ -57,6 +57,10 @@ class StrategyTargets:
     def known(self, symbol: str, view: AccountView) -> dict[str, StrategyTarget]:
         """The targets in the books, of strategies that are configured: what another one holds stays."""
         targets = view.targets(symbol)
+        if len(targets) == 1:
+            (name,) = targets
+            if (symbol, name) in self._spoken and name in self._allocations:
+                return dict(targets)
         names = [name for name in targets if name in self._allocations]
         if len(names) > 1:
             names.sort(key=self._place_of)
@@ -88,7 +92,9 @@ class StrategyTargets:
     ) -> Wanted:
         """The targets after what is `said` by strategies, those of some sized `afresh` by the mark."""
         known = self.known(instrument.symbol, view)
-        after = known | {n: new for n, new in said.items() if not is_stopped(new, known.get(n))}
+        after = known
+        if said:
+            after = known | {n: new for n, new in said.items() if not is_stopped(new, known.get(n))}
         if len(after) == 1:
             return self._alone(instrument, mark, view, known, after, said or afresh)
         if known and len(after) > len(known):

@@ -62,6 +62,7 @@ class LimitMonitor:
         self._figure = figure
         self._confirmed = confirmed or figure
         self._levels = levels
+        self._alerts_first = bool(levels) and levels[0][1] is RiskAction.ALERT
         self._message = message
         self._pause_ends = pause_ends
         self._reached = 0
@@ -77,6 +78,8 @@ class LimitMonitor:
     def newly_breached(self, account: Reviewed) -> LimitBreached | None:
         """The highest level newly reached, if any."""
         actual, before = self._figure(account), self._reached
+        if not before and actual < self._levels[0][0] and self._alerts_first:
+            return None
         self._reached = self._level_of(actual, account, before)
         if self._reached <= before:
             return None

@@ -99,8 +99,9 @@ def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readi
     prices = prices_read(before.prices, held, books.mark, books.has_new_price)
     best = worst = books.cash
     for position in held:
-        worth = [books.worth_at(position, price) for price in prices[position.symbol]]
-        best, worst = best + max(worth), worst + min(worth)
+        before_last, last = prices[position.symbol]
+        one, other = books.worth_at(position, before_last), books.worth_at(position, last)
+        best, worst = best + max(one, other), worst + min(one, other)
     if before.start is not None:
         began = {"peak": middle(before.start, before.peak, equity)} if before.limits_began else {}
         before = replace(before, start=None, limits_began=False, **began)

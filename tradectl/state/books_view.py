@@ -131,8 +131,10 @@ class BooksView:
         """Of the open candle of something held only the open is known."""
         if not self._opened_at:
             return False
-        last, held = self.last, self.account.positions.values()
-        return any(p.quantity and type(last.get(p.symbol)) is BarOpened for p in held)
+        for position in self.account.positions.values():
+            if position.quantity and type(self.last.get(position.symbol)) is BarOpened:
+                return True
+        return False
 
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)
