@@ -246,6 +246,15 @@ def test_a_file_of_rates_that_cannot_be_read_is_refused(
     assert len(answer.err.strip().splitlines()) == 1
 
 
+def test_rates_of_others_are_no_funding(tmp_path: Path) -> None:
+    """Nothing would be paid, and the summary would say that a file was."""
+    file = rates(tmp_path, f"{T0},BTC/USDT:USDT,0.1")
+    data = candles(tmp_path, *["100 100 100 100"] * 5)
+    answer = run(tmp_path, config(tmp_path, 1), "--data", data, "--funding", file)
+    assert answer.code == 1
+    assert "rates.csv: rates of BTC/USDT:USDT; expected of BTCUSDT" in answer.err
+
+
 def test_live_funding_comes_from_the_exchange(tmp_path: Path) -> None:
     answer = tradectl(tmp_path, "run", "--live", "--funding", "x.csv")
     assert answer.code == 2

@@ -25,8 +25,10 @@ from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
+from tradectl.domain.errors import DataError
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, SECOND
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.feeds.funding_file import read_funding
@@ -43,6 +45,8 @@ from tradectl.system.tally import Tally
 
 AT_ONCE = 1_000
 """Inputs that are queued before they are taken: fewer than a queue holds."""
+
+MOST_NAMED = 5
 
 MakeGateway = Callable[[EventBus, Books], Gateway]
 
@@ -196,11 +200,22 @@ def on_paper(settings: Settings) -> MakeGateway:
 
 
 def funding_rates(settings: Settings) -> FundingRates:
-    """What perpetuals on paper pay."""
+    """What perpetuals on paper pay. Raises DataError for a file that has rates of none of them."""
     paper, published = settings.paper, list[FundingRate]()
     if paper.funding_file:
-        published = read_funding(Path(paper.funding_file).expanduser(), WallClock().wall())
+        path = Path(paper.funding_file).expanduser()
+        published = read_funding(path, WallClock().wall())
+        perpetuals = sorted(i.symbol for i in settings.instruments if i.can_short)
+        found = sorted({rate.symbol for rate in published})
+        if perpetuals and not set(found).intersection(perpetuals):
+            raise DataError(
+                harmless(f"{path}: rates of {_few(found)}; expected of {_few(perpetuals)}")
+            )
     return FundingRates(paper.funding_rate, paper.funding_interval_hours * HOUR, published)
+
+
+def _few(symbols: list[str]) -> str:
+    return ", ".join(symbols[:MOST_NAMED]) + (", ..." if len(symbols) > MOST_NAMED else "")
 
 
 def strategy_hashes(settings: Settings) -> dict[str, str]:
