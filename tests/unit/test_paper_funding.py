@@ -110,6 +110,14 @@ def test_the_mark_is_the_last_price_before_the_moment_however_quiet_the_market_w
     assert payments(held) == [D("-0.0104")]
 
 
+def test_a_mark_of_an_earlier_position_is_not_taken_for_the_last() -> None:
+    held = market(minutes_before=5).price(BTC, "100").fit(BTC, "buy 1").price(BTC, "110")
+    held.fit(BTC, "sell 1").price(BTC, "200").fit(BTC, "buy 1")
+    held.now += 20 * HOUR
+    held.price(BTC, "300")
+    assert payments(held) == [D("-0.02")] * 3
+
+
 def test_a_restart_across_the_moment_pays_it_once() -> None:
     first = market().price(BTC, "100").fit(BTC, "buy 1").price(BTC, "110")
     again = PerpetualMarket(account=first.books.snapshot(), rates=EIGHT, now=DUE + 9 * HOUR)

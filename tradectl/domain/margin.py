@@ -133,20 +133,28 @@ class MarginAccount:
     def put(self, held: HeldPerpetual) -> None:
         """A position, or its new mark; a flat one is held no longer."""
         symbol = held.position.symbol
-        self._add(self.held.pop(symbol, None), -1)
+        before = self.held.pop(symbol, None)
+        if before is not None:
+            self._take_out(before)
         if held.position.quantity:
             self.held[symbol] = held
-            self._add(held, 1)
+            self._add(held)
 
-    def _add(self, held: HeldPerpetual | None, sign: int) -> None:
-        if held is None:
-            return
+    def _add(self, held: HeldPerpetual) -> None:
         if held.isolated:
-            self.set_aside += sign * held.set_aside
+            self.set_aside += held.set_aside
         else:
-            self.crossed += sign
-            self._cross_profit += sign * held.profit
-            self._cross_maintenance += sign * held.maintenance
+            self.crossed += 1
+            self._cross_profit += held.profit
+            self._cross_maintenance += held.maintenance
+
+    def _take_out(self, held: HeldPerpetual) -> None:
+        if held.isolated:
+            self.set_aside -= held.set_aside
+        else:
+            self.crossed -= 1
+            self._cross_profit -= held.profit
+            self._cross_maintenance -= held.maintenance
 
     def behind(self, held: HeldPerpetual) -> Decimal:
         """What stands behind a held position besides its own profit. An isolated one has what it set

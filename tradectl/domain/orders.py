@@ -265,7 +265,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def entered_by(self) -> str:
         """As it is shown: the strategy's name, or all of them."""
-        return ", ".join(self.owners) or self.strategy
+        return ", ".join(self.owners) if self.shares else self.strategy
 
     @property
     def is_stop_loss(self) -> bool:

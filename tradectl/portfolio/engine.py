@@ -348,10 +348,7 @@ class PortfolioEngine:
         price = None
         if adds and self._settings.order_type == "limit":
             price = self._limit_price(change.instrument, change.mark, buys)
-        shares = (
-            change.ordered() if isinstance(change, SharedDelta) else dict.fromkeys(targets, ZERO)
-        )
-        alone = len(shares) == 1
+        strategy, shares = _owners(change, targets)
         return OrderSpec(
             order_id=self._new_order_id(),
             symbol=change.instrument.symbol,
@@ -360,8 +357,8 @@ class PortfolioEngine:
             type=MARKET if price is None else LIMIT,
             price=price,
             reduce_only=not adds and size <= abs(change.position),
-            strategy=next(iter(shares)) if alone else "",
-            shares=() if alone else tuple(Share(*share) for share in shares.items()),
+            strategy=strategy,
+            shares=shares,
         )
 
     def _sample(self, view: AccountView) -> None:
@@ -369,3 +366,15 @@ class PortfolioEngine:
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
+
+
+def _owners(
+    change: PositionDelta, targets: Mapping[str, StrategyTarget]
+) -> tuple[str, tuple[Share, ...]]:
+    """Whose the order is: of one strategy, or of several with their shares."""
+    if not isinstance(change, SharedDelta):
+        return next(iter(targets)), ()
+    ordered = change.ordered()
+    if len(ordered) == 1:
+        return next(iter(ordered)), ()
+    return "", tuple(Share(name, quantity) for name, quantity in ordered.items())

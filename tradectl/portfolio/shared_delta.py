@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order
-from tradectl.domain.positions import nearer_zero
+from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.shares import StrategyTarget, fitted, part_of
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.position_delta import (
@@ -62,14 +62,17 @@ def change_to(
     only_reduce: bool,
 ) -> PositionDelta:
     """The way from the position to the `targets`; with `only_reduce`, as far as it reduces."""
-    alone = len(targets) == 1 and not any(
-        own.quantity and name not in targets
-        for name, own in view.holdings(instrument.symbol).items()
-    )
-    if not alone:
+    if not _is_alone(targets, view.holdings(instrument.symbol)):
         return shared_delta(instrument, mark, targets, view, only_reduce)
     (target,) = targets.values()
     return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
+
+
+def _is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Position]) -> bool:
+    """One strategy has a target, and no other one holds anything."""
+    if len(targets) != 1:
+        return False
+    return not any(own.quantity and name not in targets for name, own in holdings.items())
 
 
 def shared_delta(

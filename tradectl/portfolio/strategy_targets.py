@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ONE, ZERO, floor_to, side_of
+from tradectl.domain.money import ZERO, floor_to, side_of
 from tradectl.domain.positions import nearer_zero
 from tradectl.domain.shares import StrategyTarget, part_of
 from tradectl.domain.views import AccountView
@@ -32,7 +32,7 @@ class Wanted(Struct, frozen=True):
     """The `targets` of a symbol by strategy, in the order of the configuration, and those of them that
     are not yet in the books (`changed`)."""
 
-    targets: dict[str, StrategyTarget]
+    targets: Mapping[str, StrategyTarget]
     changed: tuple[StrategyTarget, ...]
 
 
@@ -54,13 +54,13 @@ class StrategyTargets:
         self._spoken.add((signal.symbol, signal.strategy))
         return target
 
-    def known(self, symbol: str, view: AccountView) -> dict[str, StrategyTarget]:
+    def known(self, symbol: str, view: AccountView) -> Mapping[str, StrategyTarget]:
         """The targets in the books, of strategies that are configured: what another one holds stays."""
         targets = view.targets(symbol)
         if len(targets) == 1:
             (name,) = targets
             if (symbol, name) in self._spoken and name in self._allocations:
-                return dict(targets)
+                return targets  # the usual case
         names = [name for name in targets if name in self._allocations]
         if len(names) > 1:
             names.sort(key=self._place_of)
@@ -93,8 +93,9 @@ class StrategyTargets:
         """The targets after what is `said` by strategies, those of some sized `afresh` by the mark."""
         known = self.known(instrument.symbol, view)
         after = known
-        if said:
-            after = known | {n: new for n, new in said.items() if not is_stopped(new, known.get(n))}
+        for name, new in said.items():
+            if not is_stopped(new, known.get(name)):
+                after = {**after, name: new}
         if len(after) == 1:
             return self._alone(instrument, mark, view, known, after, said or afresh)
         if known and len(after) > len(known):
@@ -108,12 +109,12 @@ class StrategyTargets:
                 for name in names
             }
 
-        new = sized(self._concerned(instrument.symbol, known, after, {*said, *afresh}, parts))
+        resized = sized(self._concerned(instrument.symbol, known, after, {*said, *afresh}, parts))
         most = self._sizer.largest(mark, view)
         if most is not None:
-            new = _held_within(most, after | new, new, instrument, view)
-        targets = after | new
-        changed = tuple(target for name, target in new.items() if target != known.get(name))
+            resized = _held_within(most, {**after, **resized}, resized, instrument, view)
+        targets = {**after, **resized}
+        changed = tuple(target for name, target in resized.items() if target != known.get(name))
         return Wanted(targets, changed)
 
     def _alone(
@@ -122,16 +123,16 @@ class StrategyTargets:
         mark: Decimal,
         view: AccountView,
         known: Mapping[str, StrategyTarget],
-        after: dict[str, StrategyTarget],
+        after: Mapping[str, StrategyTarget],
         afresh: Collection[str],
     ) -> Wanted:
         """The usual case: one strategy in the symbol, and its target is the net."""
         ((name, target),) = after.items()
-        net = min(self._allocations.of(name), ONE) * target.size if target.confidence else ZERO
         if self._rests(instrument.symbol, target) or (
             name not in afresh and target.quantity is not None
         ):
             return Wanted(after, ())
+        net = self._allocations.of(name) * target.size if target.confidence else ZERO
         target = self._sized(target, net, net, instrument, mark, view)
         return Wanted({name: target}, () if target == known.get(name) else (target,))
 

@@ -70,7 +70,6 @@ class PaperPerpetuals:
         self.held = self._account.held
         self.is_lost = False
         self._in_flight: deque[Event] = deque()
-        self._cash = view.cash
         self._due: dict[str, int] = {}
         self._since = UNKNOWN
         self._marks: dict[str, Decimal] = {}
@@ -91,15 +90,17 @@ class PaperPerpetuals:
 
     def reported(self, event: Event, at: int) -> None:
         """A report that changes the account goes out at `at`."""
-        if not isinstance(event, OrderFilled | FundingPaid | PositionLiquidated):
-            return
-        self._unbound()
         if isinstance(event, OrderFilled):
+            self._unbound(but=event.symbol)
             self._fill(event, at)
         elif isinstance(event, FundingPaid):
+            self._unbound()
             self._account.cash += event.payment
-        else:
+        elif isinstance(event, PositionLiquidated):
+            self._unbound(but=event.symbol)
             self._close(event)
+        else:
+            return
         self._in_flight.append(event)
 
     def booked(self, event: Event) -> None:
@@ -137,6 +138,7 @@ class PaperPerpetuals:
         symbol, instrument = position.symbol, self._view.instrument(position.symbol)
         if instrument.can_short:
             mark = price or self._view.mark(symbol) or position.entry_price
+            self._marks[symbol] = mark
             self._account.put(HeldPerpetual.at(position, instrument, mark))
 
     # --- a price comes ----------------------------------------------------------------------------
@@ -162,7 +164,7 @@ class PaperPerpetuals:
 
     def before(self, event: MarketDataEvent, at: int) -> None:
         """Before our orders in the symbol, of which a position is held, meet it."""
-        self._take_over(event.symbol, self._marks.get(event.symbol))
+        self._take_over(event.symbol)
         if isinstance(event, BarEvent):
             self._since = at - event.interval
             self._fund(event.symbol, self._since, at)
@@ -207,12 +209,14 @@ class PaperPerpetuals:
         if not held.isolated:
             self._alone = symbol
 
-    def _unbound(self) -> None:
-        """The account has changed, and with it how far each price can go."""
+    def _unbound(self, but: str = "") -> None:
+        """The account has changed, and with it how far each price can go. The position in `but` is put
+        anew by whoever calls."""
         self._bounds.clear()
-        held, self._alone = self.held.get(self._alone), ""
+        alone, self._alone = self._alone, ""
+        held = self.held.get(alone) if alone != but else None
         if held is not None:
-            self._put(held, self._marks[held.position.symbol])
+            self._put(held, self._marks[alone])
 
     def _put(self, held: HeldPerpetual, mark: Decimal) -> None:
         self._account.put(HeldPerpetual.at(held.position, held.instrument, mark))
@@ -229,18 +233,19 @@ class PaperPerpetuals:
             borne = self._liquidation(symbol, Side.SELL, ZERO, ZERO, at, insurance=-account.cash)
             self._answer([borne], at)
 
-    def _take_over(self, symbol: str, mark: Decimal | None) -> None:
-        """What is held stands at its last `mark`. What the books hold is right once they have heard all:
+    def _take_over(self, symbol: str) -> None:
+        """What is held stands at its last mark. What the books hold is right once they have heard all:
         cash may have come from outside."""
-        if mark is not None and mark is not self.held[symbol].mark:
-            self._put(self.held[symbol], mark)
+        held, mark = self.held[symbol], self._marks[symbol]
+        if mark is not held.mark:
+            self._put(held, mark)
         if self._in_flight:
             return
-        position, held = self._view.position(symbol), self.held[symbol]
-        if self._view.cash is not self._cash or position is not held.position:
+        position, cash = self._view.position(symbol), self._view.cash
+        if cash != self._account.cash or position != held.position:
             self._unbound()
-            self._cash = self._account.cash = self._view.cash
-            self._hold(position, held.mark)
+            self._account.cash = cash
+            self._hold(position, mark)
 
     def keep_from_coins(self, symbol: str, at: int) -> None:
         """Before the market meets our orders in coins: what stands behind perpetuals by now is not spent
