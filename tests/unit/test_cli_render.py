@@ -508,6 +508,22 @@ def test_the_summary_tells_why_what_and_how_to_replay() -> None:
         assert line in [shown_line.rstrip() for shown_line in lines]
 
 
+@pytest.mark.parametrize(
+    ("source", "paid", "words"),
+    [
+        ("none", "0", "none was applied to perpetuals"),
+        ("file", "0", "no rate of the file fell into a time"),
+        ("file", "-2.5", "funding     -2.50"),
+    ],
+)
+def test_a_summary_says_why_no_funding_was_paid(source: str, paid: str, words: str) -> None:
+    books = {**BOOKS, "funding": paid}
+    data = {"mode": "paper", "source": "recorded", "funding_from": source, "portfolio": books}
+    output = shown(summary(data))
+    assert words in output
+    assert output.count("\nfunding ") == 1
+
+
 def test_a_journal_below_home_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
     output = shown(summary({"journal": "/home/ada/runs/1.jsonl"}))

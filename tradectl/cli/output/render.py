@@ -55,6 +55,7 @@ NO_FUNDING = {
     "paper": "none was applied to perpetuals: --funding FILE or paper.funding_rate",
     "live": "what the exchange settles on perpetuals is not booked",
 }
+UNMET_FUNDING = "no rate of the file fell into a time in which a perpetual was held"
 ALWAYS_SHOWN = ("received", "delivered")
 """Of a recording's counts: the others where they are not zero."""
 
@@ -173,8 +174,8 @@ def summary(summary: Summary) -> RenderableType:
         *_account(summary.portfolio),
         *_strategies(summary.strategies),
     ]
-    if summary.funding_from == "none":
-        parts.append(line("funding", Cell(NO_FUNDING[summary.mode], WARN)))
+    if missing := _missing_funding(summary):
+        parts.append(line("funding", Cell(missing, WARN)))
     if summary.quarantined:
         parts.append(line("quarantine", *_quarantined(summary)))
     parts += untraded(summary.untraded, everything=not summary.run_fills)
@@ -185,6 +186,15 @@ def summary(summary: Summary) -> RenderableType:
     if summary.journal:
         parts += _how_to_replay(summary.journal)
     return Group(*parts)
+
+
+def _missing_funding(summary: Summary) -> str:
+    """Why perpetuals paid and got none, where that is not the market's doing."""
+    if summary.funding_from == "none":
+        return NO_FUNDING[summary.mode]
+    if summary.funding_from != "file" or figures.is_something(summary.portfolio.funding):
+        return ""
+    return UNMET_FUNDING
 
 
 def untraded(reasons: Sequence[Untraded] | None, *, everything: bool) -> list[RenderableType]:
