@@ -38,8 +38,8 @@ async def exchange() -> AsyncIterator[LoopbackExchange]:
         yield exchange
 
 
-def protected(exchange: LoopbackExchange, market: str) -> Any:
-    at = msgspec.structs.replace(QUICK, dead_man_seconds=0)
+def protected(exchange: LoopbackExchange, market: str, **more: Any) -> Any:
+    at = msgspec.structs.replace(QUICK, dead_man_seconds=0, **more)
     return settings_for(
         exchange, at=at, market=market, portfolio=PortfolioSettings(stop_loss_pct=D(3))
     )
@@ -143,6 +143,7 @@ async def test_an_emergency_stop_may_drop_it(
         assert not open_there(exchange, market)
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("market", MARKETS)
 async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
     market: str, exchange: LoopbackExchange, tmp_path: Path
@@ -155,7 +156,7 @@ async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
             "error", method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
             placed=False, code=-2010, status=400, count=FOREVER,
         )  # fmt: skip
-        told = await stopped(trader, Stop(flatten=True), seconds=8.0)
+        told = await stopped(trader, Stop(flatten=True), seconds=4.0)
         assert not told["confirmed"]
         assert told["positions_left"] == [SPOT]
         assert told["unprotected"] == []
@@ -163,6 +164,31 @@ async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
         (protection,) = told["protection"]
         assert trader.client_id(protection["order_id"]) == stop.client_id
         assert trader.run.books.trading_state is TradingState.HALTED
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize(("late", "seconds"), [(0.7, 1.5), (1.2, 4.4), (1.7, 6.0)])
+async def test_the_receipt_waits_for_the_stop_that_is_placed_again(
+    late: float, seconds: float, market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """However the sale ends, and as slowly as the stop is accepted: there is time kept for it."""
+    settings = protected(exchange, market, timeout_seconds=5.0)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        await with_a_stop(trader)
+        exchange.misbehave(
+            "error", method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
+            placed=False, code=-2010, status=400, count=FOREVER,
+        )  # fmt: skip
+        exchange.misbehave(
+            "late", method="POST", path="*rder", params={"side": "SELL"},
+            placed=False, seconds=late, count=FOREVER,
+        )  # fmt: skip
+        told = await stopped(trader, Stop(flatten=True), seconds)
+        assert (told["positions_left"], told["unprotected"]) == ([SPOT], [])
+        (stop,) = open_there(exchange, market)
+        (protection,) = told["protection"]
+        assert trader.client_id(protection["order_id"]) == stop.client_id
 
 
 @pytest.mark.parametrize("market", MARKETS)

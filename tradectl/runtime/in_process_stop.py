@@ -23,8 +23,10 @@ from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
+from tradectl.domain.events import RestrictionKind
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import Order, OrderStatus, client_order_id
+from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust, protecting, rests_as_protection, unprotected
 from tradectl.domain.resilience import pauses
 from tradectl.domain.states import TradingState
@@ -35,8 +37,9 @@ from tradectl.state.books_view import BooksView
 from tradectl.storage.latch import HaltSwitch
 
 ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
-FLATTEN_SHARE = 0.75
-"""Of the time that there is, for closing positions; the rest is for stops that are to be placed again."""
+KEPT_FOR_STOPS_S, KEPT_SHARE = 2.0, 0.5
+"""Of the time that there is, what closing positions leaves for stops that are to be placed again: a
+cancel, the refusal of a sale and the stop itself, one after the other; but never more than this share."""
 QUIET_S = 1.0
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL)
 LOOK_EVERY_S = 0.005
@@ -100,7 +103,8 @@ async def _flat(session: Session, reason: str, deadline: float) -> None:
     the stops again that had to make room for its sale."""
     books, clock = session.books, session.bus.clock
     left = max(LEAST_S / 2, deadline - clock.monotonic())
-    if not await await_conclusion(session, left * FLATTEN_SHARE):
+    kept = min(KEPT_FOR_STOPS_S, left * KEPT_SHARE)
+    if not await await_conclusion(session, left - kept):
         await session.orchestrator.emergency_stop(reason, drop_protection=books.protection_dropped)
 
 
@@ -155,8 +159,8 @@ def _by_our_books(
 async def _proven(
     session: Session, stop: Stop, deadline: float, *, keep_protection: bool
 ) -> tuple[list[Cancelled], list[Proof]]:
-    """Cancel what our books do not know, then ask until nothing is open but protection, or the time is
-    up."""
+    """Cancel what our books do not know, then ask until nothing is open but protection and nothing is on
+    its way any more, or the time is up: a stop that is placed again may be accepted at this moment."""
     gateway, clock = session.gateway, session.bus.clock
     ends = max(deadline, clock.monotonic() + LEAST_S)
 
@@ -167,13 +171,20 @@ async def _proven(
     cancelled = await gateway.cancel_all(
         keep_protection=keep_protection, whose=whose, within=left()
     )
-    kept = _names_of_protection(session.books) if keep_protection else set()
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
-    proofs = await gateway.proof(everything=stop.everything, within=left())
-    while any(_beyond(proof, kept) for proof in proofs) and clock.monotonic() < deadline:
-        await clock.sleep(next(waits))
+    while True:
+        settled = not keep_protection or _only_rests(session.books)
+        kept = _names_of_protection(session.books) if keep_protection else set()
         proofs = await gateway.proof(everything=stop.everything, within=left())
-    return cancelled, proofs
+        done = settled and not any(_beyond(proof, kept) for proof in proofs)
+        if done or clock.monotonic() >= deadline:
+            return cancelled, proofs
+        await clock.sleep(next(waits))
+
+
+def _only_rests(books: Books) -> bool:
+    """Nothing is on its way, to an exchange or out: whatever works rests there, and protects."""
+    return all(rests_as_protection(order) for order in books.working_orders())
 
 
 def _names_of_protection(books: Books) -> set[str]:
@@ -264,14 +275,21 @@ async def await_conclusion(session: Session, within: float) -> bool:
     quiet_since: float | None = None
     while not engine.halt_word.is_over(books):
         now = clock.monotonic()
-        still = books.trading_state is TradingState.HALTED and all(
-            rests_as_protection(order) for order in books.working_orders()
+        still = (
+            books.trading_state is TradingState.HALTED
+            and _only_rests(books)
+            and not any(_being_compared(position, books) for position in books.positions())
         )
         quiet_since = (quiet_since or now) if still else None
         if now > deadline or (quiet_since is not None and now - quiet_since > QUIET_S):
             return False
         await clock.sleep(LOOK_EVERY_S)
     return True
+
+
+def _being_compared(position: Position, books: Books) -> bool:
+    """Its stop follows as soon as its size is known for certain."""
+    return RestrictionKind.UNRECONCILED in books.restrictions(position.symbol)
 
 
 async def await_stops(session: Session, within: float) -> None:
