@@ -208,7 +208,7 @@ def test_a_terminal_that_obeys_nothing_gets_plain_lines(tmp_path: Path) -> None:
     ) as screen:
         assert screen.ends() == 0
     assert b"\x1b[?1049h" not in screen.raw
-    assert b" on simulated (simulated), journal " in screen.raw
+    assert b" on the simulated market, journal " in screen.raw
 
 
 def test_under_a_pipe_the_default_run_fills_within_seconds_and_speaks_plain_lines(

@@ -49,7 +49,9 @@ class LineScreen:
         kinds = GRAVE if at_full_speed else SHOWN
         run.bus.observe(kinds, self._on_record, name="screen")
         run.alerts.add_notification_handler(self._on_alert, name="screen")
-        self._say(f"run {run.run_id} on {run.feed.name} ({run.source}), journal {run.journal_path}")
+        name, source = run.feed.name, run.source
+        market = "the simulated market" if name == source else f"{name} ({source})"
+        self._say(f"run {run.run_id} on {market}, journal {run.journal_path}")
         self._task = asyncio.ensure_future(self._beat(run))
 
     async def stop(self) -> None:
