@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import events_of, journals, records_of, running, tradectl, wait_until
-from tests.fixtures.run_inputs import replayed
+from tests.fixtures.run_inputs import Character, replayed, written
 from tradectl.domain.events import MarketDataEvent, StrategySignalEvent, WarmUpReceived
 
 SLOW = """
@@ -95,3 +95,16 @@ def test_another_market_is_no_past(tmp_path: Path, config: Path) -> None:
             run.send(signal.SIGTERM)
             run.end()
     assert [len(warm_ups(path)) for path in journals(folder)] == [0, 0, 0]
+
+
+def test_a_position_that_a_run_has_no_data_of_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, Character.KEEN)
+    state = tmp_path / "state"
+    words = ("run", "--headless", "-c", path, "--duration", "1")
+    assert " FILL " in tradectl(state, *words, "--symbol", "BTCUSDT").err
+    other = tradectl(state, *words, "--symbol", "ETHUSDT")
+    assert other.code == 0
+    assert "ALERT ERROR" in other.err
+    assert "BTCUSDT: held, and not among the symbols of this run" in other.err
+    assert "not among the symbols" not in tradectl(state, *words).err
+    assert replayed(state).verified

@@ -158,3 +158,9 @@ def test_what_strategies_hold_that_are_not_configured_is_told() -> None:
     assert status.absent(ledger.books) == f"old holds 3 {SPOT}"
     ledger.trade("o3", "sell 3@100", strategy="old")
     assert status.absent(ledger.books) == ""
+
+
+def test_what_a_run_has_no_data_of_is_named() -> None:
+    ledger = Ledger().trade("o1", "buy 3@100", strategy="a")
+    assert status.without_data(ledger.books, [SPOT]) == ""
+    assert status.without_data(ledger.books, ["OTHER"]) == f"3 {SPOT}"

@@ -200,7 +200,10 @@ def reasons(trading: TradingSystem, symbols: tuple[str, ...] = ()) -> list[tuple
             ["strategy.allocation=0"],
             candles(RISING),
             ReasonCode.NOT_WANTED,
-            "1 signal, and a target of 0: no share of the equity, or offset by another strategy",
+            (
+                "1 signal, and a target of 0: no share of the equity, less than one lot, or offset by "
+                "another strategy"
+            ),
         ),
         (
             "donchian-breakout",

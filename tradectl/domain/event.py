@@ -165,6 +165,8 @@ class SystemEventKind(StrEnum):
     STRATEGY_QUARANTINED = "strategy_quarantined"
     STRATEGY_RELEASED = "strategy_released"
     STRATEGY_THROTTLED = "strategy_throttled"
+    SYMBOL_ABSENT = "symbol_absent"
+    """a position is held in a symbol that the run has no market data of"""
     USER_STREAM_LOST = "user_stream_lost"
     USER_STREAM_LOST_OVER = "user_stream_lost_over"
 

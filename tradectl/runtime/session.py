@@ -25,7 +25,7 @@ from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
-from tradectl.state.status import absent, paused
+from tradectl.state.status import absent, paused, without_data
 from tradectl.storage.directory import StateDir, new_run_id
 from tradectl.storage.latch import HaltInMemory, HaltSwitch
 from tradectl.storage.manager import StateManager
@@ -238,6 +238,14 @@ class Session:
                 SystemEventKind.STRATEGY_ABSENT,
                 f"{left}: not configured any more, so nobody trades it but stops and a flatten; "
                 "configured again under its name, a strategy goes on with it",
+            )
+        blind = without_data(self.books, self.settings.symbols)
+        if blind and self.source not in SHORT:
+            self._report(
+                SystemEventKind.SYMBOL_ABSENT,
+                f"{blind}: held, and not among the symbols of this run: without their prices nothing "
+                "exits them, and no stop of theirs trades on paper; run with them, too, or "
+                "`tradectl emergency-stop --flatten`",
             )
         if self.state.problems:
             self._report(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO, decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
+from tradectl.domain.protection import is_dust
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill, StrategyTotals
 from tradectl.state.adoption import EXTERNAL
@@ -249,6 +251,15 @@ def absent(books: Books) -> str:
         for symbol, held in sorted(books.account.holdings.items())
         for name, own in sorted(held.items())
         if own.quantity and name not in configured
+    )
+
+
+def without_data(books: Books, symbols: Collection[str]) -> str:
+    """What is held in others than `symbols`, dust left out: `0.5 BTCUSDT, ...`."""
+    return ", ".join(
+        f"{plain(position.quantity)} {position.symbol}"
+        for position in sorted(books.positions(), key=lambda held: held.symbol)
+        if position.symbol not in symbols and not is_dust(position, books)
     )
 
 

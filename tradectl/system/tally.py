@@ -193,7 +193,8 @@ def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> 
     if why == ON_TARGET:
         small = (ReasonCode.TOO_SMALL, f"{signals}, and a target of less than one lot")
         offset = (
-            f"{signals}, and a target of 0: no share of the equity, or offset by another strategy"
+            f"{signals}, and a target of 0: no share of the equity, less than one lot, or offset by "
+            "another strategy"
         )
         return small if is_alone else (ReasonCode.NOT_WANTED, offset)
     if why.endswith(AT_OPEN):
