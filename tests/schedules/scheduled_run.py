@@ -267,6 +267,10 @@ class ScheduledRun(Stops):
             )  # a clock that was ahead makes all look old for long
         return not live.discrepancies and not holds
 
+    def _nothing_on_its_way(self) -> bool:
+        run = self.run
+        return run is not None and all(o.status in AT_REST for o in run.books.working_orders())
+
     def _moved_outside(self) -> bool:
         """Somebody else traded on the account, or moved money."""
         truth, market = self.exchange.truth, self.plan.market
@@ -303,6 +307,8 @@ class ScheduledRun(Stops):
         if self._moved_outside():
             self.checker.what_others_did_is_held(run.books)
             await self._reconciled(life, run, accept=True)
+            # what was held back is ordered now, and what becomes of it is compared, too
+            await self._until("all is settled once more", self._nothing_on_its_way)
         self.checker.compare(run.books)
         if self.plan.stop_loss is not None:
             self.checker.protection.compare([*self.plan.symbols], run.books)
