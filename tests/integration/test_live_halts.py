@@ -16,6 +16,7 @@ from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
+from tradectl.domain.orders import OrderType
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.runtime.in_process_stop import Stop, stop_session
@@ -187,6 +188,39 @@ async def test_the_receipt_waits_for_the_stop_that_is_placed_again(
         told = await stopped(trader, Stop(flatten=True), seconds)
         assert (told["positions_left"], told["unprotected"]) == ([SPOT], [])
         (stop,) = open_there(exchange, market)
+        (protection,) = told["protection"]
+        assert trader.client_id(protection["order_id"]) == stop.client_id
+
+
+@pytest.mark.virtual_time
+async def test_a_strategys_own_stop_that_made_room_is_in_the_receipt_again(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """No stop is asked for by the settings: it comes back as it was."""
+    at = msgspec.structs.replace(QUICK, timeout_seconds=5.0)
+    async with trading(exchange, tmp_path, settings=settings_for(exchange, at=at)) as trader:
+        await trader.orders_done(trader.buy("0.02"))
+        by_hand: dict[str, Any] = {
+            "type": OrderType.STOP_MARKET,
+            "stop_price": D(58000),
+            "reduce_only": True,
+        }
+        held = trader.held  # the fee was paid in coins
+        await trader.in_status(trader.sell(str(held), **by_hand), "accepted")
+        selling: dict[str, Any] = {
+            "method": "POST",
+            "path": "order",
+            "placed": False,
+            "count": FOREVER,
+        }
+        exchange.misbehave(
+            "error", params={"type": "MARKET", "side": "SELL"}, code=-2010, status=400, **selling
+        )
+        exchange.misbehave("late", params={"side": "SELL"}, seconds=1.2, **selling)
+        told = await stopped(trader, Stop(flatten=True), seconds=4.4)
+        assert (told["positions_left"], told["unprotected"]) == ([SPOT], [])
+        (stop,) = open_there(exchange, "spot")
+        assert (stop.stop_price, stop.quantity) == (D(58000), held)
         (protection,) = told["protection"]
         assert trader.client_id(protection["order_id"]) == stop.client_id
 
