@@ -22,7 +22,8 @@ class Scheduler:
         self.begins = False
         self._heap: list[tuple[int, int, Event]] = []
         self._put = 0
-        self._intervals: dict[str, int] = {}
+        self._timers: dict[str, tuple[int, TimerFired]] = {}
+        """by name: how often, and the event that it is every time"""
         self._closed = False
 
     def close(self) -> None:
@@ -48,7 +49,7 @@ class Scheduler:
 
     def every(self, interval: int, name: str, now: int) -> None:
         """A timer; set at once, or when time begins (`now` is 0 until then)."""
-        self._intervals[name] = interval
+        self._timers[name] = interval, TimerFired(source_component="timer", name=name)
         if now:
             self.set_timer(name, now)
         else:
@@ -57,7 +58,7 @@ class Scheduler:
 
     def begin(self, now: int) -> None:
         self.begins = False
-        for name in self._intervals:
+        for name in self._timers:
             self.set_timer(name, now)
         self._look()
 
@@ -66,15 +67,15 @@ class Scheduler:
 
         A name without an interval is a timer set for once.
         """
-        interval = self._intervals.get(name)
-        if interval is not None:
-            timer = TimerFired(source_component="timer", name=name)
+        known = self._timers.get(name)
+        if known is not None:
+            interval, timer = known
             self.put(timer, now - now % interval + interval)
 
     def drop_timers(self) -> None:
         """Forget every timer; answers still come."""
         self.begins = False
-        self._intervals.clear()
+        self._timers.clear()
         self._heap = [entry for entry in self._heap if not isinstance(entry[2], TimerFired)]
         heapq.heapify(self._heap)
         self._look()

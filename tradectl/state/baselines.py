@@ -23,7 +23,6 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
     a candle it waits for the close, and no open is a peak."""
     account, equity, day = books.account, books.equity(), at // DAY
     before, stood = readings_of(account), not books.is_inside_bar()
-    high_water = max(account.high_water, equity) if stood else account.high_water
     after = _read(books, before, at, equity) if reads else before
     has_read = after is not before
     day_start = account.day_start_equity
@@ -38,9 +37,9 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
             replace(after, start=_before_now(books, before, has_read=has_read)),
         )
     # in place
-    account.high_water, account.peak_equity = high_water, peak
+    account.peak_equity = peak
     if stood:
-        account.max_drawdown = max(account.max_drawdown, drawdown_from(high_water, equity))
+        _note_extremes(account, equity)
     account.day, account.day_start_equity = day, day_start
     account.readings = after
     if has_read:
@@ -52,9 +51,17 @@ def measure_closes(books: BooksView) -> None:
     if books.is_inside_bar():
         return
     account, equity = books.account, books.equity()
-    account.high_water = max(account.high_water, equity)
     account.peak_equity = max(account.peak_equity, equity)
-    account.max_drawdown = max(account.max_drawdown, drawdown_from(account.high_water, equity))
+    _note_extremes(account, equity)
+
+
+def _note_extremes(account: Account, equity: Decimal) -> None:
+    """It stood there: higher than ever, or so far below that."""
+    if equity > account.high_water:
+        account.high_water = equity
+    else:
+        fallen = drawdown_from(account.high_water, equity)
+        account.max_drawdown = max(account.max_drawdown, fallen)
 
 
 def begin_anew(books: BooksView) -> None:

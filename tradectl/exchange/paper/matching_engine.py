@@ -70,7 +70,7 @@ class MatchingEngine:
         book = self._books.get(event.symbol) or self._order_book(event.symbol)
         if event.bid is not None or event.ask is not None:
             book.quote, book.quote_at = event, at
-        if not isinstance(event, QuoteEvent):
+        if event.__class__ is MarketDataEvent or not isinstance(event, QuoteEvent):
             book.trade, book.trade_at = event, at
         return self._fill_model.match(book, event, at) if book.working else None
 

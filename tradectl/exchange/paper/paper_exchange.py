@@ -95,8 +95,12 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        perpetuals, is_held = self._perpetuals, bool(self._held)
-        if perpetuals is not None and is_held and not perpetuals.is_undisturbed(event, at):
+        perpetuals = self._perpetuals
+        if perpetuals is None or not self._held:
+            is_held = False
+        elif perpetuals.is_undisturbed(event, at):
+            is_held = True
+        else:
             self._on_market_near(perpetuals, event, at)
             return
         reports = self._engine.on_market(event, at)

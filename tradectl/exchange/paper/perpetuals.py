@@ -152,14 +152,12 @@ class PaperPerpetuals:
         if bound is None:
             return False
         lowest, highest, due = bound
-        if at >= due:
+        price = event.price
+        if at >= due or not lowest < price < highest:
             return False
-        if isinstance(event, BarEvent):
-            if event.low <= lowest or event.high >= highest:
-                return False
-        elif not lowest < event.price < highest:
+        if event.__class__ is BarEvent and (event.low <= lowest or event.high >= highest):
             return False
-        self._marks[symbol] = event.price
+        self._marks[symbol] = price
         return True
 
     def before(self, event: MarketDataEvent, at: int) -> None:
