@@ -133,6 +133,7 @@ MISTAKES = [
     ("stop", NOT_RUNNING, "nothing is running here"),
     # what would have been passed over in silence
     ("run --speed 3", USAGE, "--speed is of recorded data: add --data FILE"),
+    ("run --seed 3 --set seed=4", USAGE, "--seed and --set seed are one setting: leave out one"),
     ("run --data good.csv --exchange binance", USAGE, "--exchange brings its own market data"),
     ("run --data good.csv --fresh", USAGE, "--fresh is needless"),
     ("run --yes", USAGE, "--yes confirms that money is traded: add --live"),

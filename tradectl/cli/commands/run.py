@@ -146,6 +146,15 @@ def run(
             "--seed is of paper trading, and --live is not: leave it out": bool(
                 live and seed is not None
             ),
+            **_said_twice(
+                settings_set or [],
+                {
+                    "--fill": ("paper.fill", fill),
+                    "--funding": ("paper.funding_file", funding),
+                    "--seed": ("seed", seed),
+                    "--symbol": ("symbols", symbol or None),
+                },
+            ),
         }
     )
     import asyncio
@@ -182,6 +191,16 @@ def run(
         summary = asyncio.run(trade(options, screen))
     print_data(summary, as_json, "render.summary")
     raise typer.Exit(summary.exit_code)
+
+
+def _said_twice(assignments: list[str], flags: dict[str, tuple[str, object]]) -> dict[str, bool]:
+    """For each flag with the setting that it is for and its value: whether `--set` has that, too."""
+    assigned = {assignment.partition("=")[0].strip() for assignment in assignments}
+    return {
+        f"{flag} and --set {key} are one setting: leave out one of them": value is not None
+        and key in assigned
+        for flag, (key, value) in flags.items()
+    }
 
 
 def _overrides(
