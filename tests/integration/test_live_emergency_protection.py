@@ -71,6 +71,10 @@ class Stopped:
         assert self.receipt["unprotected"] == []
 
 
+async def killed() -> None:
+    """Nothing more is seen to."""
+
+
 async def stopped(way: str, trader: Trader, exchange: Any, folder: Path, **how: Any) -> Stopped:
     """By the running process, or by another one that finds what a kill -9 leaves behind."""
     asked: dict[str, Any] = {"flatten": False, "timeout": 5.0, **how}
@@ -78,6 +82,7 @@ async def stopped(way: str, trader: Trader, exchange: Any, folder: Path, **how: 
         await trader.run.bus.dispatched()
         remains = folder.with_name("remains")
         shutil.copytree(folder, remains, ignore=shutil.ignore_patterns("*.sock"))
+        trader.run.orchestrator.settle = killed
         await trader.end()
         folder = remains
     receipt = as_json(
