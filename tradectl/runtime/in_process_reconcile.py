@@ -71,9 +71,9 @@ async def compare(session: Session, *, accept: bool, transfer: bool = False) -> 
     if not session.gateway.remote:
         raise UsageError("nothing to reconcile: this account is on paper")
     await _reconciled(session, accept=accept, transfer=transfer)
-    await session.state.flush()
-    stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     proofs = await session.gateway.proof(everything=True, within=PROOF_S)
+    await session.state.flush()  # a fill may have been heard of while the exchange was asked
+    stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     reached = [proof for proof in proofs if not proof.error]
     symbols = [row for proof in reached for row in _symbols(proof, session.books, stored)]
     orders = [row for proof in reached for row in _orders(proof, session.books)]
