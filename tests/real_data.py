@@ -10,10 +10,18 @@ import pytest
 _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def _folder() -> Path:
+    return Path(os.environ.get("TRADECTL_TEST_DATA", _BESIDE_THE_CHECKOUT))
+
+
+def all_real_data(pattern: str) -> list[str]:
+    """The names of the files there are, such as `trades/x.csv.gz` for `trades/*`."""
+    return sorted(str(path.relative_to(_folder())) for path in _folder().glob(pattern))
+
+
 def real_data(name: str) -> Path:
     """The file `name` (such as `trades/x.csv.gz`) of the folder TRADECTL_TEST_DATA, or skip."""
-    folder = Path(os.environ.get("TRADECTL_TEST_DATA", _BESIDE_THE_CHECKOUT))
-    path = folder / name
+    path = _folder() / name
     if not path.is_file():
         pytest.skip(f"no recorded data here: {name} (set TRADECTL_TEST_DATA)")
     return path

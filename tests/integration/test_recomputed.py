@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from tests.integration.test_determinism import (
     instrument,
     played,
 )
-from tests.real_data import real_data
+from tests.profiles import is_deep
+from tests.real_data import all_real_data, real_data
 
 CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
 KILLS = 3
@@ -38,12 +40,14 @@ EXPOSED = FUNDED.replace(
     "max_order_notional = 'none'",
 )
 """Much borrowed, so that much is lost."""
-REAL = {
-    "candles/binance_usdm_1m_202602/LTCUSDT.csv.gz": ("LTCUSDT", 50),
-    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz": ("LUNAUSDT", 20),
-    "quotes/binance_usdm_BTCUSDT_20240808T2354_0000.csv.gz": ("BTCUSDT", 20),
-    "trades/binance_usdm_ETHUSDT_20240808T2354_0000.csv.gz": ("ETHUSDT", 20),
-}
+REAL = [
+    "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz",
+    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz",
+    "quotes/binance_usdm_BTCUSDT_20240808T2354_0000.csv.gz",
+    "trades/binance_usdm_ETHUSDT_20240808T2354_0000.csv.gz",
+]
+KINDS = ("candles/*/*USDT*", "quotes/*USDT*", "trades/*USDT*")
+ALL = [name for kind in KINDS for name in all_real_data(kind)]
 
 
 def assert_agrees(folder: Path, shown: dict[str, Any]) -> None:
@@ -66,12 +70,13 @@ def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -
     assert_run_agrees(tmp_path, played(tmp_path, *config(tmp_path, settings), *files(*data)))
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("exposed", [False, True], ids=["funded", "exposed"])
-def test_a_real_file_of_a_perpetual(tmp_path: Path, name: str, exposed: bool) -> None:
-    symbol, leverage = REAL[name]
-    perpetual = instrument(symbol).replace("max_leverage = 5", f"max_leverage = {leverage}")
-    words = config(tmp_path, (EXPOSED if exposed else FUNDED) + perpetual)
+@pytest.mark.parametrize("name", ALL if is_deep() else REAL)
+@pytest.mark.parametrize("kind", ["spot", "funded", "exposed"])
+def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
+    symbol = re.findall("[A-Z0-9]+USDT", name)[-1]
+    perpetual = instrument(symbol).replace("max_leverage = 5", "max_leverage = 20")
+    settings = {"spot": SEVERAL, "funded": FUNDED + perpetual, "exposed": EXPOSED + perpetual}
+    words = config(tmp_path, settings[kind])
     answer = tradectl(tmp_path, "run", "--headless", "--json", *words, *files(real_data(name)))
     assert_run_agrees(tmp_path, json.loads(answer.out))
     assert replayed(tmp_path).verified
