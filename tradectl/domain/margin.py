@@ -54,6 +54,12 @@ def initial(instrument: Instrument, notional: Decimal) -> Decimal:
     return round_to(notional / max(ONE, instrument.max_leverage), CENT_OF_A_SATOSHI)
 
 
+def taken(position: Position, instrument: Instrument, mark: Decimal) -> Decimal:
+    """The initial margin that a position takes: at its mark, an isolated one at its entry."""
+    isolated = instrument.margin is MarginMode.ISOLATED
+    return initial(instrument, abs(position.cost if isolated else position.quantity * mark))
+
+
 def liquidation_price(
     position: Position, instrument: Instrument, collateral: Decimal
 ) -> Decimal | None:
@@ -95,10 +101,7 @@ class HeldPerpetual(Struct, frozen=True, gc=False):
 
     @property
     def initial(self) -> Decimal:
-        """The initial margin that it takes: at its mark, an isolated one at its entry."""
-        if self.isolated:
-            return self.set_aside
-        return initial(self.instrument, abs(self.position.quantity) * self.mark)
+        return taken(self.position, self.instrument, self.mark)
 
 
 class MarginAccount:
@@ -208,4 +211,5 @@ __all__ = [
     "initial",
     "liquidation_price",
     "maintenance",
+    "taken",
 ]

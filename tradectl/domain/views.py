@@ -8,7 +8,6 @@ from typing import Protocol
 
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.margin import MarginAccount
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import StrategyTarget
@@ -105,10 +104,6 @@ class AccountView(Protocol):
 
     def exposure(self) -> Decimal:
         """Gross: the absolute notional of all positions at their marks."""
-        ...
-
-    def margin(self) -> MarginAccount:
-        """The perpetual positions at their marks, and what stands behind them."""
         ...
 
     def funded_until(self, symbol: str) -> int:

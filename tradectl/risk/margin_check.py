@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradectl.domain.margin import initial
+from tradectl.domain.instruments import MarginMode
+from tradectl.domain.margin import initial, taken
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.positions import widest
 from tradectl.risk.base import Check, Refusal
@@ -23,16 +24,12 @@ class MarginCheck(Check):
         is_perpetual = impact.instrument.can_short
         if impact.reduces or (context.order.side is Side.SELL and not is_perpetual):
             return None
-        margin = context.view.margin()
-        if not is_perpetual and not margin.held:
+        there = _free(context)
+        if there is None:
             return None
-        need, there = _working_elsewhere(context), margin.free()
-        if is_perpetual:
-            held = margin.held.get(context.order.symbol)
-            there += ZERO if held is None else held.initial
-            need += initial(impact.instrument, impact.reach)
-        else:
-            need += impact.notional
+        need = initial(impact.instrument, impact.reach) if is_perpetual else impact.notional
+        if impact.working:
+            need += _working_elsewhere(context)
         if need <= there:
             return None
         return self.refuse(
@@ -41,6 +38,24 @@ class MarginCheck(Check):
             there,
             need,
         )
+
+
+def _free(context: RiskContext) -> Decimal | None:
+    """Collateral that no position of another symbol takes; None where coins are bought and no perpetual
+    is held."""
+    view, there = context.view, context.view.cash
+    is_needed = context.impact.instrument.can_short
+    for position in view.positions():
+        instrument = view.instrument(position.symbol)
+        if not instrument.can_short:
+            continue
+        is_needed = True
+        mark = view.mark(position.symbol) or position.entry_price
+        if instrument.margin is MarginMode.CROSS:
+            there += position.unrealized(mark)
+        if position.symbol != context.order.symbol:
+            there -= taken(position, instrument, mark)
+    return there if is_needed else None
 
 
 def _working_elsewhere(context: RiskContext) -> Decimal:

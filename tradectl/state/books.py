@@ -158,20 +158,14 @@ class Books(BooksView):
             raise CoreError(f"order {fill.order_id} of {asked} was filled {filled}: overfilled")
         status = step(order.status, Trigger.FILL if filled == asked else Trigger.PARTIAL_FILL)
         symbol, notional = fill.symbol, fill.quantity * fill.price
-        booking = book_fill(
-            fill,
-            order,
-            self.position(symbol),
-            self.holdings(symbol),
-            account.cash,
-            self.instruments[symbol],
-        )
+        before, instrument = self.position(symbol), self.instruments[symbol]
+        booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
         cost, fees, turnover = (
             order.cost + notional,
             order.fees + fill.fee,
             account.turnover + notional,
         )
-        opens = not self.position(symbol).quantity and self.instruments[symbol].can_short
+        opens = not before.quantity and instrument.can_short
         # in place
         if opens:
             account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
