@@ -49,6 +49,8 @@ from tradectl.exchange.paper.reports import SOURCE
 
 Bound = tuple[Decimal, Decimal, int]
 """Between which prices, and until when (ns), nothing happens to a position."""
+Changing = OrderFilled | FundingPaid | PositionLiquidated
+"""A report that changes the account."""
 Answer = Callable[[Sequence[Event], int], None]
 UNKNOWN = 0
 NOT_FREE = "the money stands behind perpetuals"
@@ -69,7 +71,7 @@ class PaperPerpetuals:
         self._account = MarginAccount(view.cash)
         self.held = self._account.held
         self.is_lost = False
-        self._in_flight: deque[Event] = deque()
+        self._in_flight: deque[Changing] = deque()
         self._due: dict[str, int] = {}
         self._since = UNKNOWN
         self._marks: dict[str, Decimal] = {}
@@ -106,7 +108,9 @@ class PaperPerpetuals:
     def booked(self, event: Event) -> None:
         """The books have heard of it. What did not come from here has moved all that was worked out."""
         if self._in_flight and self._in_flight[0] is event:
-            self._in_flight.popleft()
+            symbol = self._in_flight.popleft().symbol
+            if not self._in_flight:
+                self._bound(symbol)
         elif isinstance(event, AccountReported):
             self._bounds.clear()
 
