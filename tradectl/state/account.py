@@ -111,31 +111,6 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """A perpetual is held from `at` (ns), or its funding is settled up to there."""
         self.funded_until[symbol] = max(self.funded_until.get(symbol, 0), at)
 
-    def run_freely(self) -> None:
-        """Trading goes on, whatever paused or halted it."""
-        self.trading_state, self.trading_state_reason = TradingState.RUNNING, ""
-        self.state_since, self.protection_dropped, self.pauses = 0, False, {}
-
-    def end_pause(self, cause: str) -> None:
-        """One cause is over; trading is paused as long as there is another."""
-        self.pauses.pop(cause, None)
-        if self.trading_state is TradingState.PAUSED:
-            left = next(iter(self.pauses.values()), None)
-            if left is None:
-                self.run_freely()
-            else:
-                self.trading_state_reason = left.reason
-
-    def end_halt(self) -> None:
-        """It was cleared, and with it went what limits had paused before; the operator's own pause is the
-        operator's to end."""
-        own = self.pauses.get(OPERATOR)
-        self.run_freely()
-        if own is not None:
-            self.pauses = {OPERATOR: own}
-            self.trading_state, self.trading_state_reason = TradingState.PAUSED, own.reason
-            self.state_since = own.since
-
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:
         """A new account with nothing but cash."""

@@ -46,7 +46,6 @@ from tradectl.domain.events import (
     PositionLiquidated,
     QuoteEvent,
     Record,
-    RiskAction,
     StrategiesCrossed,
     SymbolRestricted,
     TargetComputed,
@@ -58,7 +57,8 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
-from tradectl.state.account import OPERATOR, Account, Fill, Pause, StrategyTotals
+from tradectl.state import trading_state
+from tradectl.state.account import OPERATOR, Account, Fill, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
 from tradectl.state.baselines import begin_anew, measure, measure_closes, shift, with_unread
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
@@ -74,12 +74,6 @@ from tradectl.state.reconciliation import ReconciliationState, compare
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
-STATE_AFTER = {
-    RiskAction.REDUCE: TradingState.REDUCING,
-    RiskAction.FLATTEN: TradingState.FLATTENING,
-    RiskAction.HALT: TradingState.HALTED,
-}
-"""What a limit's action makes of trading, where that is stricter than what it is."""
 END_OF_DATA_TIMER = "end of data"
 """Recorded data has ended, and every position is to be closed."""
 RISK_TIMER, END_TIMER = "risk", "end"
@@ -222,7 +216,6 @@ class Books(BooksView):
             self.new_fills.append(fill)
         self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
         measure(self, record.at, reads=False)
-        self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
         return [booked.booking.changed()]
 
     def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
@@ -241,11 +234,7 @@ class Books(BooksView):
         return [Booking(held, {}, cash).changed()]
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
-        reason, state = f"{event.code}: {event.message}", STATE_AFTER.get(event.action)
-        if event.action == RiskAction.PAUSE:
-            self._pause(event.code, reason, record.at)
-        elif state is not None and state.is_stricter_than(self.trading_state):
-            self._enter_state(state, reason, record.at)
+        trading_state.limit_breached(self.account, event, record.at)
 
     def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
         self.account.at_exchange().restrict(event)
@@ -272,32 +261,27 @@ class Books(BooksView):
         return [*(booking.changed() for booking in bookings.values()), *restrictions]
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
+        account = self.account
         if event.command is Command.EMERGENCY_STOP:
-            self._emergency_stop(event, record.at)
+            trading_state.emergency_stop(account, event, record.at)
         elif event.command is Command.PAUSE:
-            self._pause(OPERATOR, event.reason, record.at)
+            trading_state.pause(account, OPERATOR, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
-            self.account.run_freely()
+            trading_state.run_freely(account)
             begin_anew(self)
         elif event.command is Command.CLEAR_HALT:
             if self.trading_state.is_halt:
-                self.account.end_halt()
+                trading_state.end_halt(account)
             begin_anew(self)
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
-        self.account.end_pause(event.code)
+        trading_state.end_pause(self.account, event.code)
 
     def on_halt_continued(self, event: HaltContinued, record: Record) -> None:
-        """Killed as it began, a halt may be latched and not among the records."""
-        if event.state.is_stricter_than(self.trading_state) or (
-            event.state is TradingState.FLATTENING and self.trading_state is TradingState.HALTED
-        ):
-            self._enter_state(event.state, event.reason, record.at)
+        trading_state.continue_halt(self.account, event, record.at)
 
-    def on_concluded(self, event: TradingConcluded, _record: Record) -> None:
-        """What was flattened is flat: HALTED, for the same reason."""
-        if self.trading_state is TradingState.FLATTENING:
-            self.account.trading_state = TradingState.HALTED
+    def on_concluded(self, _event: TradingConcluded, _record: Record) -> None:
+        trading_state.conclude(self.account)
 
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
@@ -347,28 +331,6 @@ class Books(BooksView):
         order.updated_at = record.at
         if self._projected:
             self.touched[order.spec.order_id] = order
-
-    def _pause(self, cause: str, reason: str, at: int) -> None:
-        """One more cause, beside those that pause it already; a halt is more than a pause."""
-        account = self.account
-        if self.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
-            account.pauses.setdefault(cause, Pause(reason, at))
-            if self.trading_state is TradingState.RUNNING:
-                self._enter_state(TradingState.PAUSED, reason, at)
-
-    def _emergency_stop(self, event: CommandReceived, at: int) -> None:
-        """HALTED, or FLATTENING: that an operator may ask for in a halt, too, whose reason stays."""
-        self.account.protection_dropped |= event.drop_protection
-        state = TradingState.FLATTENING if event.flatten else TradingState.HALTED
-        if event.flatten and self.trading_state is TradingState.HALTED:
-            self.account.trading_state = state
-        elif state.is_stricter_than(self.trading_state):
-            self._enter_state(state, event.reason or "emergency stop", at)
-
-    def _enter_state(self, state: TradingState, reason: str, at: int) -> None:
-        account = self.account
-        account.trading_state, account.trading_state_reason = state, reason
-        account.state_since = at
 
     def _strategy(self, name: str) -> StrategyTotals:
         found = self.account.strategies.get(name)

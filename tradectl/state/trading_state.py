@@ -1,0 +1,102 @@
+"""How trading comes to be paused or halted, and how it goes on.
+
+A pause has causes: as long as there is one, nothing new is entered. A halt is stricter than every pause,
+and only an operator ends it. Nothing here can fail; times are ns UTC.
+"""
+
+from __future__ import annotations
+
+from tradectl.domain.events import CommandReceived, HaltContinued, LimitBreached, RiskAction
+from tradectl.domain.states import TradingState
+from tradectl.state.account import OPERATOR, Account, Pause
+
+STATE_AFTER = {
+    RiskAction.REDUCE: TradingState.REDUCING,
+    RiskAction.FLATTEN: TradingState.FLATTENING,
+    RiskAction.HALT: TradingState.HALTED,
+}
+"""What a limit's action makes of trading, where that is stricter than what it is."""
+
+
+def limit_breached(account: Account, event: LimitBreached, at: int) -> None:
+    reason, state = f"{event.code}: {event.message}", STATE_AFTER.get(event.action)
+    if event.action == RiskAction.PAUSE:
+        pause(account, event.code, reason, at)
+    elif state is not None and state.is_stricter_than(account.trading_state):
+        _enter(account, state, reason, at)
+
+
+def pause(account: Account, cause: str, reason: str, at: int) -> None:
+    """One more cause, beside those that pause it already; a halt is more than a pause."""
+    if account.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
+        account.pauses.setdefault(cause, Pause(reason, at))
+        if account.trading_state is TradingState.RUNNING:
+            _enter(account, TradingState.PAUSED, reason, at)
+
+
+def end_pause(account: Account, cause: str) -> None:
+    """One cause is over; trading is paused as long as there is another."""
+    account.pauses.pop(cause, None)
+    if account.trading_state is TradingState.PAUSED:
+        left = next(iter(account.pauses.values()), None)
+        if left is None:
+            run_freely(account)
+        else:
+            account.trading_state_reason = left.reason
+
+
+def emergency_stop(account: Account, event: CommandReceived, at: int) -> None:
+    """HALTED, or FLATTENING: that an operator may ask for in a halt, too, whose reason stays."""
+    account.protection_dropped |= event.drop_protection
+    state = TradingState.FLATTENING if event.flatten else TradingState.HALTED
+    if event.flatten and account.trading_state is TradingState.HALTED:
+        account.trading_state = state
+    elif state.is_stricter_than(account.trading_state):
+        _enter(account, state, event.reason or "emergency stop", at)
+
+
+def continue_halt(account: Account, event: HaltContinued, at: int) -> None:
+    """Killed as it began, a halt may be latched and not among the records."""
+    if event.state.is_stricter_than(account.trading_state) or (
+        event.state is TradingState.FLATTENING and account.trading_state is TradingState.HALTED
+    ):
+        _enter(account, event.state, event.reason, at)
+
+
+def conclude(account: Account) -> None:
+    """What was flattened is flat: HALTED, for the same reason."""
+    if account.trading_state is TradingState.FLATTENING:
+        account.trading_state = TradingState.HALTED
+
+
+def end_halt(account: Account) -> None:
+    """It was cleared, and with it went what limits had paused before; the operator's own pause is the
+    operator's to end."""
+    own = account.pauses.get(OPERATOR)
+    run_freely(account)
+    if own is not None:
+        account.pauses = {OPERATOR: own}
+        _enter(account, TradingState.PAUSED, own.reason, own.since)
+
+
+def run_freely(account: Account) -> None:
+    """Trading goes on, whatever paused or halted it."""
+    _enter(account, TradingState.RUNNING, "", 0)
+    account.protection_dropped, account.pauses = False, {}
+
+
+def _enter(account: Account, state: TradingState, reason: str, at: int) -> None:
+    account.trading_state, account.trading_state_reason = state, reason
+    account.state_since = at
+
+
+__all__ = [
+    "conclude",
+    "continue_halt",
+    "emergency_stop",
+    "end_halt",
+    "end_pause",
+    "limit_breached",
+    "pause",
+    "run_freely",
+]
