@@ -8,10 +8,12 @@ from tests.fixtures.books import RUN, SPOT, intent, open_books, tick
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.adapters.portfolio import PortfolioAdapter
 from tradectl.bus.clock import DataClock
+from tradectl.bus.components import Component
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.events import (
+    EmergencyStopReceived,
     Event,
     OrderApproved,
     OrderDenied,
@@ -27,43 +29,74 @@ from tradectl.storage.manager import StateManager
 
 
 class Judge:
-    """A risk that lets everything pass, or no stops."""
+    """A risk that lets everything pass but what it `denies`, by type."""
 
-    denies_stops = False
+    denies = ""
 
     def __call__(self, event: OrderInitialized, record: Record) -> list[Event]:
         spec = event.order
-        if self.denies_stops and spec.type.is_stop:
-            return [OrderDenied(order_id=spec.order_id, symbol=spec.symbol, code="why", message="")]
+        if spec.reduce_only and spec.type == self.denies:
+            why = {"code": "WHY", "message": "why"}
+            return [OrderDenied(order_id=spec.order_id, symbol=spec.symbol, **why)]
         return [OrderApproved(order=ApprovedOrder(spec, record.at))]
 
 
-async def test_the_risk_timer_sees_to_a_position_whose_stop_was_denied() -> None:
-    judge = Judge()
-    bus = EventBus(clock=DataClock(), core=Core(RUN))
-    state = StateManager(bus, books=open_books())
-    settings = PortfolioSettings(stop_loss_pct=Decimal(5))
-    execution = ExecutionAdapter(bus, state)
-    portfolio = PortfolioAdapter(bus, state, PortfolioEngine(settings, {}, bus.core.new_id))
+class PortfolioHarness:
+    """Books, a portfolio with stops, and execution on paper."""
 
-    def run_through(*events: Event) -> list[str]:
+    def __init__(self) -> None:
+        self.judge = Judge()
+        self.bus = EventBus(clock=DataClock(), core=Core(RUN))
+        self.state = StateManager(self.bus, books=open_books())
+        engine = PortfolioEngine(
+            PortfolioSettings(stop_loss_pct=Decimal(5)), {}, self.bus.core.new_id
+        )
+        execution = ExecutionAdapter(self.bus, self.state)
+        self.parts: list[Component] = [
+            self.state,
+            execution,
+            PortfolioAdapter(self.bus, self.state, engine),
+        ]
+
+    async def __aenter__(self) -> PortfolioHarness:
+        for part in self.parts:
+            await part.start()
+        self.bus.attach(OrderInitialized, self.judge, Stage.RISK)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for part in reversed(self.parts):
+            await part.stop()
+
+    def working_after(self, *events: Event) -> list[str]:
+        """The types of the orders that work once these went through."""
         for event in events:
-            bus.post(event)
-            bus.turn()
-        return [order.spec.type.value for order in state.books.working_orders(SPOT)]
+            self.bus.post(event)
+            self.bus.turn()
+        return [order.spec.type.value for order in self.state.books.working_orders(SPOT)]
 
-    await state.start()
-    await execution.start()
-    await portfolio.start()
-    bus.attach(OrderInitialized, judge, Stage.RISK)
-    run_through(tick("100", ts=1), intent("o1", "buy 2"))
-    judge.denies_stops = True
-    assert run_through(tick("100", ts=2)) == []
-    assert state.books.position(SPOT).quantity == 2
-    judge.denies_stops = False
-    assert run_through(tick("100", ts=2 + 2 * SECOND)) == []
-    timer = TimerFired(source_component="the test", name=RISK_TIMER)
-    assert run_through(timer) == ["stop_market"]
-    await portfolio.stop()
-    await execution.stop()
-    await state.stop()
+
+async def test_the_risk_timer_sees_to_a_position_whose_stop_was_denied() -> None:
+    async with PortfolioHarness() as harness:
+        harness.working_after(tick("100", ts=1), intent("o1", "buy 2"))
+        harness.judge.denies = "stop_market"
+        assert harness.working_after(tick("100", ts=2)) == []
+        assert harness.state.books.position(SPOT).quantity == 2
+        harness.judge.denies = ""
+        assert harness.working_after(tick("100", ts=2 + 2 * SECOND)) == []
+        timer = TimerFired(source_component="the test", name=RISK_TIMER)
+        assert harness.working_after(timer) == ["stop_market"]
+
+
+async def test_a_sale_that_risk_denies_while_flattening_gives_its_coins_back_to_the_stop() -> None:
+    async with PortfolioHarness() as harness:
+        harness.working_after(tick("100", ts=1), intent("o1", "buy 2"))
+        assert harness.working_after(tick("100", ts=2)) == ["stop_market"]
+        harness.working_after(tick("100", ts=3))
+        harness.judge.denies = "market"
+        harness.working_after(EmergencyStopReceived(reason="fire", flatten=True))
+        assert harness.working_after(tick("100", ts=4)) == ["stop_market"]
+        (stop,) = harness.state.books.working_orders(SPOT)
+        assert stop.status.value != "pending_cancel"
+        denied = [r.event for r in harness.bus.history() if isinstance(r.event, OrderDenied)]
+        assert len(denied) == 1

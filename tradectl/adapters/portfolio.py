@@ -135,11 +135,11 @@ class PortfolioAdapter(Adapter):
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
-        our own intent, and is answered by the part of it that only reduces."""
-        books = self._state.books
-        flattening = books.trading_state is TradingState.FLATTENING
-        if record.cause:
-            return [] if flattening else self._reduce_instead(event, record.at)
+        our own intent, and is answered by the part of it that only reduces; or while flattening, by the
+        stop that had made room for it."""
+        flattening = self._state.books.trading_state is TradingState.FLATTENING
+        if record.cause and not flattening:
+            return self._reduce_instead(event, record.at)
         return self._on_execution(event, record)
 
     def _reduce_instead(self, denial: OrderDenied, at: int) -> list[Event]:
