@@ -123,12 +123,12 @@ class PortfolioAdapter(Adapter):
     def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
-        books, events = self._state.books, list[Event]()
-        if books.trading_state is TradingState.FLATTENING:
+        books, state = self._state.books, self._state.books.trading_state
+        if state is TradingState.FLATTENING:
             return self._flatten([event.symbol], record)
-        if self.engine.follows_orders:
-            events = self.engine.on_execution(event.symbol, books, record.at)
-        return self._and_say(events, [event.symbol])
+        follows = self.engine.follows_orders
+        events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
+        return events if state is TradingState.RUNNING else self._and_say(events, [event.symbol])
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         return self._and_say([], [event.symbol])

@@ -79,9 +79,8 @@ class PortfolioEngine:
     @property
     def follows_orders(self) -> bool:
         """It has to hear what becomes of its orders."""
-        settings = self._settings
-        waits = self._waiting or self._turning
-        return bool(settings.replace_bps or waits) or self._protection.is_active
+        waits = self._waiting or self._turning or self._settings.replace_bps
+        return bool(waits) or self._protection.is_active
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a

@@ -72,6 +72,8 @@ def _is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Posi
     """One strategy has a target, and no other one holds anything."""
     if len(targets) != 1:
         return False
+    if holdings.keys() <= targets.keys():
+        return True
     return not any(own.quantity and name not in targets for name, own in holdings.items())
 
 

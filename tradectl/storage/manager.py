@@ -126,7 +126,7 @@ class StateManager:
         if snapshot:
             self.check()
         account = self.status()
-        described, state_hash = self.describe(account), self.state_hash()
+        described = self.describe(account)
         saved = books.snapshot() if snapshot else None
         orders, fills = books.take_changed()  # last: what is taken must reach the projection
         return Changes(
@@ -141,7 +141,7 @@ class StateManager:
             run_funding=self.began.funding_since(books),
             run_insurance=self.began.insurance_since(books),
             max_drawdown_pct=status.max_drawdown_pct(books),
-            state_hash=state_hash,
+            state_hash=account.state_hash or self.state_hash(),
             status=described,
             orders=orders,
             fills=fills,
