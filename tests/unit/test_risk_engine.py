@@ -185,7 +185,7 @@ def reviews(engine: RiskEngine, view: FakeAccount, equities: list[str]) -> list[
     said = []
     for equity in equities:
         view.cash = D(equity)
-        said.append([f"{event.code} {event.action}" for event in engine.review(view, 0)])
+        said.append([f"{event.code} {event.action}" for event in engine.review(view)])
     return said
 
 
@@ -223,7 +223,7 @@ def test_a_level_is_said_again_only_after_it_has_clearly_passed() -> None:
 def test_a_breach_is_an_event_with_figures() -> None:
     view = FakeAccount("8500")
     view.day_start_equity = D(10_000)
-    assert RiskEngine(RiskLimits()).review(view, 0) == [
+    assert RiskEngine(RiskLimits()).review(view) == [
         LimitBreached(
             source_component="risk",
             code="DAILY_LOSS",
@@ -238,24 +238,24 @@ def test_a_breach_is_an_event_with_figures() -> None:
 def test_exposure_and_leverage_that_the_market_made_are_alerts() -> None:
     view = FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "190", "100")
     engine = RiskEngine(RiskLimits(max_gross_notional=D(19_500)))
-    assert engine.review(view, 0) == []
+    assert engine.review(view) == []
     view.price(PERPETUAL, "110")
-    assert [(e.code, e.action) for e in engine.review(view, 0)] == [("GROSS_EXPOSURE", "alert")]
+    assert [(e.code, e.action) for e in engine.review(view)] == [("GROSS_EXPOSURE", "alert")]
     view.cash = D(5_000)
-    assert [(e.code, e.action) for e in engine.review(view, 0)] == [("LEVERAGE", "alert")]
-    assert engine.review(view, 0) == []
+    assert [(e.code, e.action) for e in engine.review(view)] == [("LEVERAGE", "alert")]
+    assert engine.review(view) == []
 
 
 @pytest.mark.parametrize("cash", ["0", "-100"])
 def test_exposure_without_equity_is_beyond_any_leverage(cash: str) -> None:
     view = FakeAccount(cash).price(PERPETUAL, "100").own(PERPETUAL, "1", "100")
-    assert [event.code for event in RiskEngine(RiskLimits()).review(view, 0)] == ["LEVERAGE"]
+    assert [event.code for event in RiskEngine(RiskLimits()).review(view)] == ["LEVERAGE"]
 
 
 def test_with_everything_off_a_review_says_nothing() -> None:
     view = FakeAccount("1").price(PERPETUAL, "100").own(PERPETUAL, "500", "100")
     view.peak_equity = view.day_start_equity = D(10**6)
-    assert RiskEngine(OFF).review(view, 0) == []
+    assert RiskEngine(OFF).review(view) == []
 
 
 # --- limits ---------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Reviewed:
         self.ledger.at += after
         self.ledger.tell(RISK_CHECK)
         books, at = self.ledger.books, self.ledger.at
-        ended, breaches = self.risk.ended_pauses(books, at), self.risk.review(books, at)
+        ended, breaches = self.risk.ended_pauses(books, at), self.risk.review(books)
         self.ledger.tell(*ended, *breaches)
         self.said += [f"{each.code} over" for each in ended]
         self.said += [f"{each.code} {each.action}" for each in breaches]

@@ -89,9 +89,8 @@ def assign_to_strategies(tree: Tree, assignments: Iterable[Assignment]) -> Tree:
         return tree
     plain = msgspec.to_builtins(DEFAULT_STRATEGY, builtin_types=(Decimal,))
     strategies = [dict(each) for each in tree.get("strategies") or [plain]]
-    for one in sorted(
-        rest, key=lambda one: not one.key.endswith(".strategy")
-    ):  # which has the others
+    # which strategy it is comes first: it has the other settings
+    for one in sorted(rest, key=lambda one: not one.key.endswith(".strategy")):
         _assign(one, strategies)
     return {**tree, "strategies": tuple(strategies)}
 

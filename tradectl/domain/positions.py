@@ -34,6 +34,11 @@ class Position(Struct, frozen=True, omit_defaults=True):
         return "long" if self.quantity > 0 else "short" if self.quantity < 0 else "flat"
 
     @property
+    def closing_side(self) -> Side:
+        """Of the order that closes it."""
+        return Side.SELL if self.quantity > 0 else Side.BUY
+
+    @property
     def entry_price(self) -> Decimal:
         """Average price of the open quantity; zero when flat."""
         return self.cost / self.quantity if self.quantity else ZERO

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView
@@ -20,7 +20,7 @@ def rests_as_protection(order: Order) -> bool:
 
 def protecting(position: Position, working: Collection[Order]) -> list[Order]:
     """The resting stops that would close the position, or a part of it."""
-    side = Side.SELL if position.quantity > 0 else Side.BUY
+    side = position.closing_side
     return [o for o in working if rests_as_protection(o) and o.spec.side is side]
 
 

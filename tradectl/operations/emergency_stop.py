@@ -238,9 +238,8 @@ class EmergencyStop:
         left = None
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
-            left = _left(
-                recovered, Stop()
-            )  # by the journal: what is tried from here on may come to naught
+            # by the journal: what is tried from here on may come to naught
+            left = _left(recovered, Stop())
             report = self._finish(recovered)
             return report.without_confirmation(recovered.lost) if recovered.lost else report
         except Exception as error:  # one that cannot be finished must not keep the others open

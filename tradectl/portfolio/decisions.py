@@ -14,6 +14,8 @@ from tradectl.domain.events import (
     CancelRequested,
     OrderInitialized,
     StrategiesCrossed,
+    SystemEvent,
+    SystemEventKind,
     TargetComputed,
 )
 from tradectl.domain.money import ZERO, plain
@@ -82,6 +84,13 @@ def cancels(working: Iterable[Order], reason: str) -> list[CancelRequested]:
         )
         for order in working
     ]
+
+
+def says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
+    """What there is to be known of the symbol, beside what is done about it."""
+    return SystemEvent(
+        source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
+    )
 
 
 # --- whether it is worth an order -------------------------------------------------------------------

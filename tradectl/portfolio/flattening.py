@@ -20,7 +20,7 @@ from msgspec import Struct
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Event
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO, Side, side_of
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.resilience import pause_after
@@ -67,7 +67,7 @@ class Flattening:
         except UsageError as error:
             held = position.quantity
             return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
-        side = Side.SELL if position.quantity > 0 else Side.BUY
+        side = position.closing_side
         closing = already_closing(working, side)
         size = instrument.floor_quantity(closable(position.quantity, side, closing))
         if instrument.is_dust(size, view.mark(symbol)):
@@ -84,7 +84,7 @@ class Flattening:
     def at_once(self, position: Position, view: AccountView, reason: str) -> list[Event]:
         """One closing order, where whatever else works is on its way out."""
         instrument, held = view.instrument(position.symbol), position.quantity
-        side, size = side_of(-held), instrument.floor_quantity(abs(held))
+        side, size = position.closing_side, instrument.floor_quantity(abs(held))
         if instrument.is_dust(size, view.mark(position.symbol)):
             return self._nothing_to_close(position, [], [])
         order = OrderSpec(self._new_order_id(), position.symbol, side, size, reduce_only=True)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tradectl.domain.events import Event, SystemEvent, SystemEventKind, TradingConcluded
+from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import NAME
+from tradectl.portfolio.decisions import NAME, says
 from tradectl.portfolio.protection import needed_stop, stop_price
 
 UNPROTECTED = SystemEventKind.POSITION_UNPROTECTED
@@ -78,10 +78,10 @@ class HaltWord:
             bare = view.trading_state in WATCHED and unprotected(view.position(symbol), view)
             if not bare and symbol in self._bare:
                 del self._bare[symbol]
-                yield _said(PROTECTED_AGAIN, symbol, "it is protected, or being closed")
+                yield says(PROTECTED_AGAIN, symbol, "it is protected, or being closed")
             elif bare and symbol not in self._bare and not _help_comes(symbol, view):
                 self._bare[symbol] = None
-                yield _said(UNPROTECTED, symbol, _what_to_do(symbol, view))
+                yield says(UNPROTECTED, symbol, _what_to_do(symbol, view))
 
 
 def _help_comes(symbol: str, view: AccountView) -> bool:
@@ -97,12 +97,6 @@ def _what_to_do(symbol: str, view: AccountView) -> str:
     return (
         f"trading is {view.trading_state}, and no stop covers the position of {held} {symbol}: "
         "`tradectl emergency-stop --flatten` closes it"
-    )
-
-
-def _said(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
-    return SystemEvent(
-        source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
     )
 
 

@@ -22,20 +22,20 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tradectl.domain.events import Event, SystemEvent, SystemEventKind
+from tradectl.domain.events import Event, SystemEventKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
+from tradectl.domain.protection import RESTS
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import NAME, cancels, orders
+from tradectl.portfolio.decisions import cancels, orders, says
 from tradectl.portfolio.retries import RetryTimes
 
 NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
-RESTING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
 HALTED = TradingState.HALTED
@@ -73,7 +73,7 @@ def needed_stop(
     """On spot for what is not already on its way out; None where nothing stays. There may be too little
     of it for an order. An exit of which nobody knows whether it arrived is none once trading is halted:
     if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
-    side = Side.SELL if position.quantity > 0 else Side.BUY
+    side = position.closing_side
     others = [
         o for o in working if not o.spec.is_protective and not (halted and o.status is UNKNOWN)
     ]
@@ -132,11 +132,9 @@ class Protection:
         of an earlier run, except in a halt, or about a position whose size is in question. `at` in ns
         UTC."""
         self._now = at
-        if (
-            view.trading_state is not self._state
-        ):  # a halt does not wait for what was refused before
+        if view.trading_state is not self._state:
             self._state = view.trading_state
-            self._retries.clear()
+            self._retries.clear()  # a halt does not wait for what was refused before
         if view.protection_dropped or (self._away is None and symbol not in self._lifted):
             return []
         if not view.mark(symbol):
@@ -168,7 +166,7 @@ class Protection:
     ) -> list[Event]:
         """Bring the `stops` that there are to the one that is needed."""
         serving = [order for order in stops if serves(order, stop)]
-        resting = next((order for order in serving if order.status in RESTING), None)
+        resting = next((order for order in serving if order.status in RESTS), None)
         if resting is not None:
             exit_under_way = stop.staying < stop.quantity  # which of them fits is seen after it
             outdated = [] if exit_under_way else [o for o in stops if o is not resting]
@@ -256,13 +254,13 @@ class Protection:
         pause = self._retries.failed(symbol, at, free=1 if at_once else 0)
         self._refused.add(symbol)
         why = f"{order.status}, {order.reason}" if order.reason else order.status
-        return [_told(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]
+        return [says(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]
 
     def _rests(self, symbol: str) -> list[Event]:
         if symbol not in self._refused:
             return []
         self._refused.discard(symbol)
-        return [_told(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
+        return [says(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
 
 
 def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
@@ -281,17 +279,11 @@ def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> Or
 
 
 def _refusal(symbol: str, view: AccountView, why: str, pause: float) -> str:
-    others = [o for o in stops_of(view.working_orders(symbol)) if o.status in RESTING]
+    others = [o for o in stops_of(view.working_orders(symbol)) if o.status in RESTS]
     left = "an older one rests" if others else "nothing limits its loss"
     return (
         f"{symbol}: the stop of a position of {plain(view.position(symbol).quantity)} was {why}: {left}. "
         f"The next try is in {pause:g} s; `tradectl emergency-stop --flatten` closes it"
-    )
-
-
-def _told(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
-    return SystemEvent(
-        source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
     )
 
 

@@ -92,9 +92,8 @@ async def rebuilt(state_dir: StateDir, *, fresh: bool = False) -> str:
     had to be. Raises StateError."""
     try:
         damage = damage_of(state_dir.db)
-    except (
-        StateError
-    ):  # of another version, or locked: whoever opens it is told, the journals first
+    except StateError:
+        # of another version, or locked: whoever opens it is told, the journals first
         return ""
     said = _set_aside(state_dir, damage, fresh=fresh) if damage else ""
     reader = StateReader(state_dir.db)

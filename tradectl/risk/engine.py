@@ -49,7 +49,7 @@ class RiskEngine:
             check.remember(order, at)
         return ApprovedOrder(order, at)
 
-    def review(self, view: AccountView, at: int) -> list[LimitBreached]:
+    def review(self, view: AccountView) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take."""
         if not self._monitors:

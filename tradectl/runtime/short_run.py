@@ -59,9 +59,8 @@ async def short_run(
             session.report_recovery()
             yield session
         except JournalFailed:
-            if (
-                source == EMERGENCY
-            ):  # what was to be cancelled is, as far as that is safe without one
+            if source == EMERGENCY:
+                # what was to be cancelled is, as far as that is safe without a journal
                 await leave_only_protection(session.gateway, session.latch)
             raise
         finally:

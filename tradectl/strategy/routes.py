@@ -87,9 +87,8 @@ class Routes(dict[int, dict[str, Route]]):
         finest = self._finest.setdefault(symbol, feed)
         if feed < finest:
             self._finest[symbol] = feed
-            self.get(finest, {}).pop(
-                symbol, None
-            )  # made again at its next event, without callbacks
+            # made again at its next event, without callbacks
+            self.get(finest, {}).pop(symbol, None)
         return feed <= finest
 
     def _price_route(self, feed: int, symbol: str, at: int) -> Route:

@@ -38,7 +38,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import CENT_OF_A_SATOSHI, HUNDRED, LARGEST, ZERO, Side, round_to, side_of
+from tradectl.domain.money import CENT_OF_A_SATOSHI, HUNDRED, LARGEST, ZERO, Side, round_to
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
@@ -298,7 +298,7 @@ class PaperPerpetuals:
             events.append(
                 self._liquidation(
                     position.symbol,
-                    side_of(-position.quantity),
+                    position.closing_side,
                     abs(position.quantity),
                     at_price,
                     at,
