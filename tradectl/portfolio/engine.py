@@ -230,15 +230,15 @@ class PortfolioEngine:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         if why:
-            if any(target.stopped for target in wanted.targets.values()):
-                why = "stopped out: another signal enters again"
+            for each in wanted.targets.values():
+                if each.stopped:
+                    why = "stopped out: another signal enters again"
             crossed = self._cross(change, repeated) if crosses else []
             new = wanted.changed if crossed else new
-            return [
-                stays(symbol, target, position, why, new),
-                *cancels(change.misdirected, why),
-                *crossed,
-            ]
+            events: list[Event] = [stays(symbol, target, position, why, new)]
+            if change.misdirected:
+                events += cancels(change.misdirected, why)
+            return events + crossed if crossed else events
         waiting = reason, said or afresh
         if self.sized_at_open and view.awaits_open(symbol):
             self._at_open[symbol] = waiting
