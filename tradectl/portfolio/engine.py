@@ -85,7 +85,8 @@ class PortfolioEngine:
     def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
         symbol at one moment are netted: the last of them is acted upon with all."""
-        symbol, events = signal.symbol, list[Event]()
+        symbol = signal.symbol
+        events: list[Event] = []
         heard = self._heard.pop(symbol, {})
         try:
             asked = self._targets.asked(signal, view.instrument(symbol))
