@@ -16,7 +16,7 @@ from tradectl.domain.time import DAY
 from tradectl.exchange.paper.funding_rates import FundingRate
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import BrokenArchiveError, check_file, line_blocks
-from tradectl.feeds.csv.layout import SYMBOL, symbol_in_name
+from tradectl.feeds.csv.layout import SYMBOL, place_of, symbol_in_name
 from tradectl.feeds.csv.times import UNITS, to_ns, unit_of
 from tradectl.feeds.quality import shown
 
@@ -34,7 +34,7 @@ def read_funding(path: Path, now_ns: int) -> list[FundingRate]:
     lines = _lines(path)
     names = [name.strip(' "\t\r').lower() for name in next(lines, "").split(",")]
     time, unit = _time_column(path, names)
-    rate, symbol = _place(names, RATES), _place(names, SYMBOL)
+    rate, symbol = place_of(names, RATES), place_of(names, SYMBOL)
     if rate is None:
         raise DataError(f"{path}: no column of rates in {shown(','.join(names))}; {EXPECTED}")
     named = symbol_in_name(path)
@@ -82,10 +82,6 @@ def _time_column(path: Path, names: list[str]) -> tuple[int, int | None]:
         if base in TIMES and unit in UNITS:
             return place, UNITS[unit]
     raise DataError(f"{path}: no column of times in {shown(','.join(names))}; {EXPECTED}")
-
-
-def _place(names: list[str], synonyms: tuple[str, ...]) -> int | None:
-    return next((names.index(name) for name in synonyms if name in names), None)
 
 
 __all__ = ["read_funding"]

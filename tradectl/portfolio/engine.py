@@ -36,7 +36,7 @@ from tradectl.portfolio.position_delta import CANCELLABLE, PositionDelta
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.sizing import sizer_for
-from tradectl.portfolio.strategy_targets import StrategyTargets, all_out, same_word
+from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, all_out, same_word
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
@@ -240,7 +240,19 @@ class PortfolioEngine:
             if change.misdirected:
                 events += cancels(change.misdirected, why)
             return events + crossed if crossed else events
-        waiting = reason, said or afresh
+        return self._go(change, wanted, new, view, (reason, said or afresh))
+
+    def _go(
+        self,
+        change: PositionDelta,
+        wanted: Wanted,
+        new: tuple[StrategyTarget, ...],
+        view: AccountView,
+        waiting: Waiting,
+    ) -> list[Event]:
+        """Order the change, or wait for what has to come before it."""
+        instrument, position, target = change.instrument, change.position, change.target
+        symbol, (reason, _) = instrument.symbol, waiting
         if self.sized_at_open and view.awaits_open(symbol):
             self._at_open[symbol] = waiting
             why = f"{reason} (as the next candle opens)"

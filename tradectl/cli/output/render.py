@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
+from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
@@ -25,7 +26,6 @@ from tradectl.documents.account import (
     OrderRow,
     PortfolioTotals,
     PositionRow,
-    StrategyRow,
 )
 from tradectl.documents.reasons import ReasonCode, Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
@@ -146,8 +146,8 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *restricted(status.restrictions),
         *_cold(status),
         Text(),
-        *_account(status.portfolio),
-        *_strategies(status.strategies),
+        *totals(status.portfolio),
+        *by_strategy(status.strategies),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]
@@ -171,8 +171,8 @@ def summary(summary: Summary) -> RenderableType:
         line("events", Cell(events)),
         line("trades", Cell(trades)),
         *_of_this_run(summary),
-        *_account(summary.portfolio),
-        *_strategies(summary.strategies),
+        *totals(summary.portfolio),
+        *by_strategy(summary.strategies),
     ]
     if missing := _missing_funding(summary):
         parts.append(line("funding", Cell(missing, WARN)))
@@ -276,66 +276,6 @@ def _not_running(status: Status) -> list[Text]:
         else f"nothing ever did here; {OF_A_RUN}"
     )
     return [Text(f"nothing is running: {last}", WARN)]
-
-
-def _account(portfolio: PortfolioTotals | None) -> list[RenderableType]:
-    if portfolio is None:
-        return [line(name, Cell(figures.NOTHING)) for name in ("equity", "cash", "P&L net")]
-    return [
-        line("equity", Cell(figures.money(portfolio.equity), BOLD)),
-        line("cash", Cell(figures.money(portfolio.cash))),
-        line(
-            "P&L net",
-            cells.profit(figures.net(portfolio)),
-            Cell("  realised "),
-            cells.profit(portfolio.realized_pnl),
-            Cell("  unrealised "),
-            cells.profit(portfolio.unrealized_pnl),
-            Cell(f"  fees {figures.money(portfolio.fees)}"),
-        ),
-        *_perpetual(portfolio),
-        line(
-            "drawdown",
-            Cell(figures.percent(portfolio.drawdown_pct)),
-            Cell(f"  maximum {figures.percent(portfolio.max_drawdown_pct)}"),
-        ),
-    ]
-
-
-def _strategies(rows: Sequence[StrategyRow] | None) -> list[RenderableType]:
-    """What each has made of the account, where there are several."""
-    traded = [row for row in rows or () if row.fills or row.positions]
-    if len(traded) < 2:
-        return []
-    return [
-        line(
-            "strategy" if n == 0 else "",
-            Cell(f"{harmless(row.name, 24) or figures.NOTHING}  P&L net "),
-            cells.profit(row.total_pnl),
-            Cell(f"  fees {figures.money(row.fees)}{_held_by(row)}"),
-        )
-        for n, row in enumerate(traded)
-    ]
-
-
-def _held_by(row: StrategyRow) -> str:
-    held = [f"{p.side} {figures.quantity(p.size)} {p.symbol}" for p in row.positions]
-    return f"  {names(held)}" if held else "  flat"
-
-
-def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
-    """What only perpetuals have, where they have it."""
-    lines: list[RenderableType] = []
-    if figures.is_something(portfolio.margin_used):
-        used = f"{figures.money(portfolio.margin_used)} used"
-        least = f"  maintenance {figures.money(portfolio.maintenance_margin)}"
-        lines.append(line("margin", Cell(used), Cell(least)))
-    if figures.is_something(portfolio.funding):
-        lines.append(line("funding", cells.profit(portfolio.funding)))
-    if figures.is_something(portfolio.insurance):
-        borne = "  of liquidated positions' losses, borne by the exchange"
-        lines.append(line("insurance", cells.profit(portfolio.insurance), Cell(borne, DIM)))
-    return lines
 
 
 def _is_flat(portfolio: PortfolioTotals | None) -> bool:

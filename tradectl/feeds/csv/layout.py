@@ -92,7 +92,7 @@ def read_header(line: str, row: str = "") -> Layout:
     if not times:
         raise ValueError(f"no column of times in {shown(line)}; {EXPECTED}")
     for kind, columns in NUMBERS.items():
-        numbers = [_place(names, synonyms) for synonyms in columns.values()]
+        numbers = [place_of(names, synonyms) for synonyms in columns.values()]
         found = tuple(place for place in numbers if place is not None)
         if len(found) == len(numbers):
             if kind is Kind.TRADES:
@@ -100,7 +100,7 @@ def read_header(line: str, row: str = "") -> Layout:
             time, clock = _times(times, _cells(row), names, kind)
             match = _TIME.fullmatch(names[time])
             unit = UNITS.get(match[1]) if match else None
-            symbol, side = _place(names, SYMBOL), _place(names, SIDE)
+            symbol, side = place_of(names, SYMBOL), place_of(names, SIDE)
             return Layout(kind, len(names), time, unit, found, symbol, side, clock)
     raise ValueError(f"columns unknown or missing in {shown(line)}; {EXPECTED}")
 
@@ -133,7 +133,8 @@ def _times(
     return day, clock
 
 
-def _place(names: list[str], synonyms: tuple[str, ...]) -> int | None:
+def place_of(names: list[str], synonyms: tuple[str, ...]) -> int | None:
+    """Of the column that has one of these names, the first of them that there is."""
     return next((names.index(name) for name in synonyms if name in names), None)
 
 
