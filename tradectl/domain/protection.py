@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable
 from tradectl.domain.views import AccountView
 
 RESTS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+
+
+def protects(spec: OrderSpec, held: Decimal) -> bool:
+    """A stop, and there is a position (`held`, signed) for it to close."""
+    return spec.is_protective and spec.side.signed(held) < 0
 
 
 def rests_as_protection(order: Order) -> bool:
@@ -20,8 +26,8 @@ def rests_as_protection(order: Order) -> bool:
 
 def protecting(position: Position, working: Collection[Order]) -> list[Order]:
     """The resting stops that would close the position, or a part of it."""
-    side = position.closing_side
-    return [o for o in working if rests_as_protection(o) and o.spec.side is side]
+    held = position.quantity
+    return [o for o in working if rests_as_protection(o) and protects(o.spec, held)]
 
 
 def is_dust(position: Position, view: AccountView) -> bool:
@@ -45,4 +51,4 @@ def unprotected(position: Position, view: AccountView) -> bool:
     return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
 
 
-__all__ = ["is_dust", "protecting", "rests_as_protection", "unprotected"]
+__all__ = ["is_dust", "protecting", "protects", "rests_as_protection", "unprotected"]

@@ -11,6 +11,7 @@ from tradectl.domain.errors import CoreError
 from tradectl.domain.events import CancelRequested, OrderFilled
 from tradectl.domain.money import BPS, ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.protection import protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 
@@ -57,7 +58,7 @@ class ExecutionEngine:
 
     def cancel_all(self, view: AccountView, reason: str) -> list[CancelRequested]:
         """The same for all but what protects a position."""
-        return self._cancels(view, reason, lambda spec: not protects(spec, view))
+        return self._cancels(view, reason, lambda spec: not _protects(spec, view))
 
     @staticmethod
     def _cancels(
@@ -99,7 +100,7 @@ def may_stay(spec: OrderSpec, view: AccountView) -> bool:
     does, but where an emergency stop drops that, too."""
     state = view.trading_state
     if spec.is_protective:
-        return protects(spec, view) and not view.protection_dropped
+        return _protects(spec, view) and not view.protection_dropped
     if state.only_reduces:
         return spec.reduce_only
     if state is TradingState.FLATTENING:
@@ -107,7 +108,5 @@ def may_stay(spec: OrderSpec, view: AccountView) -> bool:
     return state is TradingState.RUNNING
 
 
-def protects(spec: OrderSpec, view: AccountView) -> bool:
-    """A stop, and there is a position for it to close."""
-    held = view.position(spec.symbol).quantity
-    return spec.is_protective and spec.side.signed(held) < 0
+def _protects(spec: OrderSpec, view: AccountView) -> bool:
+    return protects(spec, view.position(spec.symbol).quantity)

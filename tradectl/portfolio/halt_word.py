@@ -13,18 +13,17 @@ from decimal import Decimal
 
 from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
-from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.orders import OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, says
-from tradectl.portfolio.protection import needed_stop, stop_price
+from tradectl.portfolio.protection import IN_FLIGHT, needed_stop, stop_price
 
 UNPROTECTED = SystemEventKind.POSITION_UNPROTECTED
 PROTECTED_AGAIN = SystemEventKind.POSITION_UNPROTECTED_OVER
 WATCHED = (TradingState.REDUCING, TradingState.HALTED)
-ON_ITS_WAY = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 
 
 class HaltWord:
@@ -87,7 +86,7 @@ class HaltWord:
 def _help_comes(symbol: str, view: AccountView) -> bool:
     return any(
         order.spec.reduce_only
-        and (order.spec.type is OrderType.MARKET or order.status in ON_ITS_WAY)
+        and (order.spec.type is OrderType.MARKET or order.status in IN_FLIGHT)
         for order in view.working_orders(symbol)
     )
 

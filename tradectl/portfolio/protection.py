@@ -27,7 +27,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
-from tradectl.domain.protection import RESTS
+from tradectl.domain.protection import RESTS, protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
@@ -146,7 +146,7 @@ class Protection:
         position, instrument = view.position(symbol), view.instrument(symbol)
         working = view.working_orders(symbol)
         said = self._what_became_of_it(symbol, view, at)
-        stops = [o for o in stops_of(working) if o.spec.side.signed(ONE) * position.quantity < 0]
+        stops = [o for o in working if protects(o.spec, position.quantity)]
         idle = [o for o in stops_of(working) if o not in stops]
         said += self._cancel(idle, "there is no position that it protects")
         if not position.quantity:

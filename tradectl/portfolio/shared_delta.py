@@ -84,7 +84,8 @@ def shared_delta(
     view: AccountView,
     only_reduce: bool,
 ) -> SharedDelta:
-    """The same where all of the strategies, and the account, are only to come nearer to zero."""
+    """The ways of several strategies to their `targets`, together; with `only_reduce`, as far as each of
+    them, and the account, comes nearer to zero."""
     symbol, lot = instrument.symbol, instrument.lot_size
     position = view.position(symbol).quantity
     held = {name: own.quantity for name, own in view.holdings(symbol).items()}

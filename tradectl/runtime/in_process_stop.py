@@ -23,14 +23,12 @@ from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
-from tradectl.domain.events import RestrictionKind
 from tradectl.domain.money import ZERO, plain
-from tradectl.domain.orders import Order, OrderStatus, client_order_id
-from tradectl.domain.positions import Position
-from tradectl.domain.protection import is_dust, protecting, rests_as_protection, unprotected
+from tradectl.domain.orders import Order, client_order_id
+from tradectl.domain.protection import is_dust, protecting, unprotected
 from tradectl.domain.resilience import pauses
-from tradectl.domain.states import TradingState
 from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
+from tradectl.runtime.conclusion import await_conclusion, only_rests
 from tradectl.runtime.session import Session
 from tradectl.state.books import Books
 from tradectl.state.books_view import BooksView
@@ -40,9 +38,6 @@ ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
 KEPT_FOR_STOPS_S, KEPT_SHARE = 2.0, 0.5
 """Of the time that there is, what closing positions leaves for stops that are to be placed again: a
 cancel, the refusal of a sale and the stop itself, one after the other; but never more than this share."""
-QUIET_S = 1.0
-IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL)
-LOOK_EVERY_S = 0.005
 FAIL_STOP_S = 5.0
 JOURNAL_FAILED = (
     "the journal could not be written: `tradectl reconcile` shows what the exchange has"
@@ -173,18 +168,13 @@ async def _proven(
     )
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     while True:
-        settled = not keep_protection or _only_rests(session.books)
+        settled = not keep_protection or only_rests(session.books)
         kept = _names_of_protection(session.books) if keep_protection else set()
         proofs = await gateway.proof(everything=stop.everything, within=left())
         done = settled and not any(_beyond(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
             return cancelled, proofs
         await clock.sleep(next(waits))
-
-
-def _only_rests(books: Books) -> bool:
-    """Nothing is on its way, to an exchange or out: whatever works rests there, and protects."""
-    return all(rests_as_protection(order) for order in books.working_orders())
 
 
 def _names_of_protection(books: Books) -> set[str]:
@@ -264,61 +254,8 @@ async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
             log.error("%s: orders may still rest there: %s", asked.exchange, asked.error)
 
 
-# --- waiting ------------------------------------------------------------------------------------------
-
-
-async def await_conclusion(session: Session, within: float) -> bool:
-    """Wait, `within` seconds, until the halt has nothing left to do. Where nothing is on its way any more
-    and a stop is still missing, it is not waited for to the end: the exchange will not take it."""
-    books, clock, engine = session.books, session.bus.clock, session.system.portfolio.engine
-    deadline = clock.monotonic() + within
-    quiet_since: float | None = None
-    while not engine.halt_word.is_over(books):
-        now = clock.monotonic()
-        still = (
-            books.trading_state is TradingState.HALTED
-            and _only_rests(books)
-            and not any(_being_compared(position, books) for position in books.positions())
-        )
-        quiet_since = (quiet_since or now) if still else None
-        if now > deadline or (quiet_since is not None and now - quiet_since > QUIET_S):
-            return False
-        await clock.sleep(LOOK_EVERY_S)
-    return True
-
-
-def _being_compared(position: Position, books: Books) -> bool:
-    """Its stop follows as soon as its size is known for certain."""
-    return RestrictionKind.UNRECONCILED in books.restrictions(position.symbol)
-
-
-async def await_stops(session: Session, within: float) -> None:
-    """Wait, `within` seconds, until no emergency stop is under way."""
-    clock = session.bus.clock
-    deadline = clock.monotonic() + within
-    while session.stops_under_way and clock.monotonic() < deadline:
-        await clock.sleep(LOOK_EVERY_S)
-
-
-async def await_protection(session: Session, within: float) -> None:
-    """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
-    for an exit or be on its way, or an entry be filled at this very moment."""
-    if session.settings.portfolio.stop_loss_pct is None:
-        return
-    books, clock, word = session.books, session.bus.clock, session.system.portfolio.engine.halt_word
-    deadline = clock.monotonic() + within
-    while clock.monotonic() < deadline and session.bus.failure is None:
-        on_its_way = any(order.status in IN_FLIGHT for order in books.working_orders())
-        if not on_its_way and word.all_protected(books):
-            return
-        await clock.sleep(LOOK_EVERY_S)
-
-
 __all__ = [
     "Stop",
-    "await_conclusion",
-    "await_protection",
-    "await_stops",
     "leave_only_protection",
     "report_by_books",
     "stop_session",

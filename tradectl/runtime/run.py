@@ -42,15 +42,11 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
+from tradectl.runtime.conclusion import await_conclusion, await_protection, await_stops
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse_if_halted
-from tradectl.runtime.in_process_stop import (
-    await_conclusion,
-    await_protection,
-    await_stops,
-    leave_only_protection,
-)
+from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
