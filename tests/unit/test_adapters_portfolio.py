@@ -22,9 +22,9 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.time import SECOND
+from tradectl.domain.timers import RISK_TIMER
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.state.books import RISK_TIMER
 from tradectl.storage.manager import StateManager
 
 

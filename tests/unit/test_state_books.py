@@ -320,3 +320,4 @@ def test_a_fold_survives_what_the_live_run_survived() -> None:
     events = [intent("o1", "buy 3", "UNKNOWN"), approved("o1")]
     events_and_fill = [*events, fill("t1", "o1", "buy 1@100", "UNKNOWN")]
     fold(books, (Record(n, 0, e) for n, e in enumerate(events_and_fill, 1)))  # type: ignore[arg-type]
+    assert not books.positions()

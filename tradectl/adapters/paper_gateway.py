@@ -21,12 +21,12 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
+from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.domain.views import AccountView
 from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.paper_exchange import PaperExchange
-from tradectl.state.books import END_OF_DATA_TIMER
 
 PAPER_TIMER = "paper"
 

@@ -24,9 +24,9 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.states import TradingState
+from tradectl.domain.timers import END_OF_DATA_TIMER, RISK_TIMER
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.state.books import END_OF_DATA_TIMER, RISK_TIMER
 
 REBALANCE_TIMER = "rebalance"
 ASKS = (OrderInitialized, CancelRequested)

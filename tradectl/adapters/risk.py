@@ -21,9 +21,9 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import MarginMode
 from tradectl.domain.money import money_text
 from tradectl.domain.states import TradingState
+from tradectl.domain.timers import RISK_TIMER
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
-from tradectl.state.books import RISK_TIMER
 
 LIQUIDATED = "LIQUIDATED"
 

@@ -1,8 +1,8 @@
 """The periodic review of the whole account, limit by limit.
 
-A monitor has a figure and levels of it, mildest first: alert, pause, halt. A level is reported once when
-it is reached, and again only after the figure has clearly fallen below it: one that trembles around its
-limit must not alert all day.
+A monitor has a figure and levels of it, mildest first: alert, pause, and a halt (REDUCING or
+FLATTENING). A level is reported once when it is reached, and again only after the figure has clearly
+fallen below it: one that trembles around its limit must not alert all day.
 
 An alert is about what the last prices say. A pause or a halt lasts, so it takes a loss that readings of
 equity agree on (`state.readings`): one wild print must not end the trading.

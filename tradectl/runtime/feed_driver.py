@@ -5,8 +5,8 @@ from __future__ import annotations
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import MarketDataEvent, TimerFired
 from tradectl.domain.time import SECOND
+from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.feeds.base import FiniteFeed, PacedFeed
-from tradectl.state.books import END_OF_DATA_TIMER
 
 LONGEST_NAP_S = 0.25
 

@@ -35,6 +35,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.domain.time import iso
+from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
@@ -60,7 +61,6 @@ from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
-from tradectl.state.books import END_TIMER
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues

@@ -57,6 +57,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
+from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import trading_state
 from tradectl.state.account import OPERATOR, Account, Fill, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
@@ -74,10 +75,6 @@ from tradectl.state.reconciliation import ReconciliationState, compare
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
-END_OF_DATA_TIMER = "end of data"
-"""Recorded data has ended, and every position is to be closed."""
-RISK_TIMER, END_TIMER = "risk", "end"
-"""When equity is measured: at every risk check, and as a run that others may continue ends."""
 LIQUIDATED = "liquidation"
 """Where a fill has its strategy: it was nobody's decision."""
 

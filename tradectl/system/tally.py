@@ -78,7 +78,7 @@ class SymbolTally:
         self.ended: Counter[str] = Counter()
 
 
-class Tally:
+class OutcomeTally:
     """Of one run. `bind` has it hear of a core's events."""
 
     def __init__(self) -> None:

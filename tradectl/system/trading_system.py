@@ -30,18 +30,19 @@ from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, SECOND
+from tradectl.domain.timers import RISK_TIMER
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.feeds.funding_file import read_funding
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
-from tradectl.state.books import RISK_TIMER, Books
+from tradectl.state.books import Books
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
 from tradectl.storage.manager import attach_books
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.system.tally import Tally
+from tradectl.system.tally import OutcomeTally
 
 AT_ONCE = 1_000
 """Inputs that are queued before they are taken: fewer than a queue holds."""
@@ -156,7 +157,7 @@ class TradingSystem(BookkeepingSystem):
         self.portfolio = PortfolioAdapter(bus, self, portfolio)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()
-        self.tally = Tally()
+        self.tally = OutcomeTally()
         self.tally.bind(bus.core)
 
     def open(self) -> None:
