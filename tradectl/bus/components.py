@@ -78,10 +78,8 @@ class ComponentRegistry:
     def heartbeat(self, name: str) -> ComponentState:
         """`name` is alive."""
         component = self.expect(name)
-        component.last_heartbeat, component.heartbeat_at = (
-            self._clock.now(),
-            self._clock.monotonic(),
-        )
+        component.last_heartbeat = self._clock.now()
+        component.heartbeat_at = self._clock.monotonic()
         return component
 
     def report(self, name: str, status: ComponentStatus, message: str = "") -> None:

@@ -65,10 +65,8 @@ class HaltWord:
         if away is None or view.protection_dropped or not mark or not unprotected(position, view):
             return True
         instrument = view.instrument(position.symbol)
-        price, working = (
-            stop_price(position, instrument, away),
-            view.working_orders(position.symbol),
-        )
+        price = stop_price(position, instrument, away)
+        working = view.working_orders(position.symbol)
         stop = needed_stop(position, instrument, price, working, halted=True)
         return stop is None or stop.is_reached(mark)
 

@@ -213,6 +213,8 @@ class TradingRun(Session):
         options = self.options
         return RecordedFeedDriver(self.bus, feed, options.speed, flatten=options.flatten_at_end)
 
+    # The feed is made before the bus that it posts to: these look for it when they are called.
+
     def _post_market(self, events: list[MarketDataEvent]) -> None:
         self.bus.post_market(events)
 

@@ -32,10 +32,8 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
         if before.limits_began:
             peak = max(middle(before.start, account.peak_equity, equity), equity)
     if day != account.day:
-        day_start, after = (
-            equity,
-            replace(after, start=_before_now(books, before, has_read=has_read)),
-        )
+        day_start = equity
+        after = replace(after, start=_before_now(books, before, has_read=has_read))
     # in place
     account.peak_equity = peak
     if stood:

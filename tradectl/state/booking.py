@@ -119,10 +119,8 @@ def book_transfer(
     instrument: Instrument,
 ) -> Booking:
     """Quantity that came (+) or went (-) from outside, at `price`."""
-    after, owned = (
-        before.after_fill(moved, price, ZERO),
-        {owner: own.after_fill(moved, price, ZERO)},
-    )
+    after = before.after_fill(moved, price, ZERO)
+    owned = {owner: own.after_fill(moved, price, ZERO)}
     if instrument.can_short:
         return _checked(Booking(after, owned, cash + after.realized - before.realized))
     return _checked(Booking(after, owned, cash, transferred=moved * price))

@@ -151,11 +151,8 @@ class Books(BooksView):
         symbol, notional = fill.symbol, fill.quantity * fill.price
         before, instrument = self.position(symbol), self.instruments[symbol]
         booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
-        cost, fees, turnover = (
-            order.cost + notional,
-            order.fees + fill.fee,
-            account.turnover + notional,
-        )
+        cost, fees = order.cost + notional, order.fees + fill.fee
+        turnover = account.turnover + notional
         opens = not before.quantity and instrument.can_short
         # in place
         if opens:

@@ -33,8 +33,8 @@ class Routes(dict[int, dict[str, Route]]):
     """Routes by feed and symbol.
 
     `slots(symbol, feed, at)` gives the symbol's slots, one for each strategy that the feed, which begins
-    at `at` (ns), has something for; `report(kind,
-    component, message)` is told of data that cannot be used, once for each message.
+    at `at` (ns), has something for; `report(kind, component, message)` is told of data that cannot be
+    used, once for each message.
     """
 
     def __init__(

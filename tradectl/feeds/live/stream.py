@@ -55,10 +55,8 @@ class Stream:
     async def run(self) -> None:
         """For ever. Raises what trying again does not mend: VenueRefusal, AccessLost, UsageError."""
         longest_silence = max(LONGEST_SILENCE_S, self._silence)
-        waits, silences = (
-            pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S),
-            pauses(self._silence, longest_silence),
-        )
+        waits = pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        silences = pauses(self._silence, longest_silence)
         while True:
             self._first, self._last = None, self._monotonic()
             try:
