@@ -284,12 +284,17 @@ class EmergencyStop:
 
 
 def _load_ahead(state_dir: StateDir) -> None:
-    """Import what a live account is finished with while the running process is asked: it takes long."""
+    """Import what a live account is finished with while the running process is asked: it takes long. So
+    may looking whether there is one: a process that hangs may hold the database."""
+    threading.Thread(target=_load_for_live, args=(state_dir,), daemon=True).start()
+
+
+def _load_for_live(state_dir: StateDir) -> None:
     with contextlib.suppress(TradectlError, OSError):
         if last_journal(state_dir, LIVE_ACCOUNT) is not None:
             from tradectl.exchange.ccxt_venue.client import load_ahead
 
-            threading.Thread(target=load_ahead, daemon=True).start()
+            load_ahead()
 
 
 def _is_stopped(process: int) -> bool:
