@@ -12,9 +12,12 @@ from typing import Any
 
 from tests.loopback.exchange import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
-from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.domain.money import Side
+from tradectl.domain.orders import Order as BooksOrder
+from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
 from tradectl.state.books import Books
 
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 SMALL = Decimal(110)
 """A position of no more than this is dust, or close to it."""
 
@@ -65,7 +68,7 @@ class ProtectionChecker:
             return
         if (held > 0) != (order.side == "SELL") or (known > 0) != (held > 0):
             return
-        if books is not None and _comes(order, books):
+        if books is not None and (_comes(order, books) or _leaves(order, books, held)):
             return
         if not any(other.type in STOPS for other in self.open_against(symbol, held)):
             self._say(f"the stop {order.client_id} went, and {held} {symbol} is kept without one")
@@ -112,13 +115,33 @@ class ProtectionChecker:
                 self._say(f"the receipt does not say that {bare} of {held} {symbol} is unprotected")
 
 
+def _is(order: Order, ours: BooksOrder, books: Books) -> bool:
+    name = client_order_id(books.account.account_id, ours.spec.order_id)
+    return name in (order.client_id, order.cancel_id)
+
+
 def _comes(order: Order, books: Books) -> bool:
     """Another stop is on its way: the position was opened anew while this one was being cancelled."""
-    known_as = {order.client_id, order.cancel_id}
     return any(
         other.spec.is_protective and other.status in (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
         for other in books.working_orders(order.symbol)
-        if client_order_id(books.account.account_id, other.spec.order_id) not in known_as
+        if not _is(order, other, books)
+    )
+
+
+def _leaves(order: Order, books: Books, held: Decimal) -> bool:
+    """The position was opened anew while this one was being cancelled, and is on its way out, all of it:
+    by an order made after that cancel was asked for."""
+    working = books.working_orders(order.symbol)
+    asked = [o.updated_at for o in working if _is(order, o, books) and o.status is PENDING_CANCEL]
+    side = Side.SELL if held > 0 else Side.BUY
+    return any(
+        other.spec.type is OrderType.MARKET
+        and other.spec.side is side
+        and other.remaining >= abs(held)
+        and other.created_at > asked[0]
+        for other in working
+        if asked
     )
 
 
