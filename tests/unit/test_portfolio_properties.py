@@ -72,7 +72,7 @@ def test_every_signal_has_one_answer_and_at_most_one_order_that_matches_it(
     assert answers == events[:1]
     ordered = [order.side.signed(order.quantity) for order in orders(events)]
     assert sum(ordered, D(0)) == answers[0].change
-    assert len(ordered) == bool(answers[0].change)
+    assert len(ordered) == bool(answers[0].change) == (answers[0].code is None)
 
 
 @given(accounts(), ACTIONS, st.floats(0, 1))

@@ -12,7 +12,7 @@ from tests.fixtures.fake_account import FakeAccount
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.statistics import EwmVolatility
-from tradectl.portfolio.decisions import stays
+from tradectl.portfolio.decisions import NO_PRICE, stays
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.sizing import DECAY, ENOUGH, InverseVolatility, sizer_for
 
@@ -31,7 +31,7 @@ def wanting(*symbols: str, cash: str = "10000") -> FakeAccount:
     account = FakeAccount(cash)
     for symbol in symbols:
         targets = (StrategyTarget("s", D(1), D(1)),)
-        account.take([stays(symbol, D(0), D(0), "", targets)])
+        account.take([stays(symbol, D(0), D(0), NO_PRICE, targets)])
     return account
 
 

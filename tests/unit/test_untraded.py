@@ -12,8 +12,9 @@ import pytest
 from tradectl.bus.clock import DataClock
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
-from tradectl.documents.reasons import ReasonCode, by_importance
+from tradectl.documents.reasons import by_importance
 from tradectl.documents.run import HeldBack
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,

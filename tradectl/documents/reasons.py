@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 
 from msgspec import Struct
 
-
-class ReasonCode(StrEnum):
-    """The more important first: what is nearer to a fault is said before what is nearer to the market."""
-
-    QUARANTINED = "quarantined"
-    NO_DATA = "no_data"
-    TIMEFRAME = "timeframe"
-    HALTED = "halted"
-    PAUSED = "paused"
-    RESTRICTED = "restricted"
-    REFUSED = "refused"
-    DENIED = "denied"
-    TOO_SMALL = "too_small"
-    NOT_FILLED = "not_filled"
-    WARM_UP = "warm_up"
-    NO_SIGNAL = "no_signal"
-    NOT_WANTED = "not_wanted"
+from tradectl.domain.event import ReasonCode
 
 
 class Untraded(Struct, kw_only=True, frozen=True):

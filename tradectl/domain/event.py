@@ -53,6 +53,31 @@ class Event(
     source_component: str = ""
 
 
+class ReasonCode(StrEnum):
+    """Why a target is not followed, or nothing was traded. The more important first: what is nearer to a
+    fault is said before what is nearer to the market."""
+
+    QUARANTINED = "quarantined"
+    NO_DATA = "no_data"
+    TIMEFRAME = "timeframe"
+    HALTED = "halted"
+    PAUSED = "paused"
+    RESTRICTED = "restricted"
+    REFUSED = "refused"
+    DENIED = "denied"
+    TOO_SMALL = "too_small"
+    NOT_FILLED = "not_filled"
+    WARM_UP = "warm_up"
+    NO_SIGNAL = "no_signal"
+    NOT_WANTED = "not_wanted"
+    ON_TARGET = "on_target"
+    """there is nothing to do"""
+
+
+Reason = tuple[ReasonCode, str]
+"""For a program, and for people."""
+
+
 class SignalAction(StrEnum):
     BUY = "buy"
     """be long"""

@@ -35,6 +35,7 @@ from tradectl.domain.event import (
     EventPriority,
     EventType,
     Liquidity,
+    ReasonCode,
     RestrictionKind,
     RiskAction,
     SignalAction,
@@ -59,7 +60,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 
 
 # --- market data -----------------------------------------------------------------------------------
@@ -155,14 +156,15 @@ class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True):
 class TargetComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     """Where the portfolio wants a position to be, and what of it is asked for now.
 
-    `change` is zero when nothing is to be done, and `reason` then says why. `strategies` are the targets
-    of those strategies whose target is another one now.
+    `change` is zero when nothing is to be done; `code` and `reason` then say why. `strategies` are the
+    targets of those strategies whose target is another one now.
     """
 
     target: Decimal
     current: Decimal
     change: Decimal
     reason: str = ""
+    code: ReasonCode | None = None
     strategies: tuple[StrategyTarget, ...] = ()
 
 

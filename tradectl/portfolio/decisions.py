@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import (
     CancelRequested,
     OrderInitialized,
@@ -21,11 +22,16 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
+from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta
 
 NAME = "portfolio"
+NETTED: Reason = (ReasonCode.NOT_WANTED, "netted with the signal that follows")
+NO_PRICE: Reason = (ReasonCode.NO_DATA, "no price yet")
+STOPPED_OUT: Reason = (ReasonCode.NOT_WANTED, "stopped out: another signal enters again")
+CLOSED_FIRST: Reason = (ReasonCode.NOT_WANTED, "the position is closed first")
 
 
 def moves(
@@ -51,10 +57,20 @@ def stays(
     symbol: str,
     target: Decimal,
     current: Decimal,
-    reason: str,
+    why: Reason,
     strategies: tuple[StrategyTarget, ...] = (),
 ) -> TargetComputed:
-    return moves(symbol, target, current, ZERO, reason, strategies)
+    code, reason = why
+    return TargetComputed(
+        source_component=NAME,
+        symbol=symbol,
+        target=target,
+        current=current,
+        change=ZERO,
+        reason=reason,
+        code=code,
+        strategies=strategies,
+    )
 
 
 def cross(
@@ -96,8 +112,8 @@ def says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
 # --- whether it is worth an order -------------------------------------------------------------------
 
 
-def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool) -> str:
-    """Why a change that is not zero is not ordered; empty when it is.
+def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool) -> Reason | None:
+    """Why a change that is not zero is not ordered; None when it is.
 
     A `repeated` target only moves a position that has drifted. Closing is worth any cost, yet what is
     below the exchange's minimum cannot be sent.
@@ -108,23 +124,28 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
     notional, smallest = size * change.mark, change.instrument.min_notional
     if notional < smallest:
         what = "dust: " if change.exits else ""
-        return f"{what}below the exchange's minimum of {plain(smallest)} {change.instrument.quote}"
+        why = f"{what}below the exchange's minimum of {plain(smallest)} {change.instrument.quote}"
+        return ReasonCode.TOO_SMALL, why
     smallest = settings.min_trade_notional
     if notional < smallest and not change.exits:
-        return f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
-    return ""
+        why = f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
+        return ReasonCode.TOO_SMALL, why
+    return None
 
 
 @cache
-def _within(drift: Decimal) -> str:
-    return f"within the drift of {plain(drift * 100)}% of the target"
+def _within(drift: Decimal) -> Reason:
+    return ReasonCode.NOT_WANTED, f"within the drift of {plain(drift * 100)}% of the target"
 
 
-def idle(change: PositionDelta, view: AccountView) -> str:
+def idle(change: PositionDelta, view: AccountView) -> Reason:
     """Why a change is zero."""
     if change.aim != change.target:
-        state = view.trading_state.lower()
-        return f"{state}: only what reduces the position is done"
+        state = view.trading_state
+        code = ReasonCode.PAUSED if state is TradingState.PAUSED else ReasonCode.HALTED
+        return code, f"{state.lower()}: only what reduces the position is done"
     if view.pending(change.instrument.symbol):
-        return "working orders come first"
-    return "on target" if change.aim == change.position else "less than one lot from the target"
+        return ReasonCode.NOT_WANTED, "working orders come first"
+    if change.aim == change.position:
+        return ReasonCode.ON_TARGET, "on target"
+    return ReasonCode.TOO_SMALL, "less than one lot from the target"

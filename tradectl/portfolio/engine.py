@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, Side
@@ -28,7 +29,19 @@ from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import cancels, cross, idle, moves, obstacle, orders, stays
+from tradectl.portfolio.decisions import (
+    CLOSED_FIRST,
+    NETTED,
+    NO_PRICE,
+    STOPPED_OUT,
+    cancels,
+    cross,
+    idle,
+    moves,
+    obstacle,
+    orders,
+    stays,
+)
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -93,13 +106,13 @@ class PortfolioEngine:
             heard[asked.strategy] = asked
         except UsageError as error:
             held = view.position(symbol).quantity
-            events.append(stays(symbol, held, held, f"refused: {error}"))
+            events.append(stays(symbol, held, held, (ReasonCode.REFUSED, f"refused: {error}")))
             if not heard:
                 return events
         if signal.followed:
             self._heard[symbol] = heard
             held = view.position(symbol).quantity
-            return events or [stays(symbol, held, held, "netted with the signal that follows")]
+            return events or [stays(symbol, held, held, NETTED)]
         # a strategy may repeat itself with every bar: only a change of mind is worth a small trade
         known = view.targets(symbol)
         repeated = all(same_word(new, known.get(name)) for name, new in heard.items())
@@ -195,13 +208,14 @@ class PortfolioEngine:
         """Recorded data has ended: what works is cancelled, every position closed."""
         for by_symbol in (self._heard, self._waiting, self._at_open, self._turning):
             by_symbol.clear()
-        out = [
-            stays(symbol, ZERO, view.position(symbol).quantity, reason, all_out(symbol, view))
+        out = ReasonCode.NOT_WANTED, reason
+        targets = [
+            stays(symbol, ZERO, view.position(symbol).quantity, out, all_out(symbol, view))
             for symbol in view.wanted()
         ]
         working = cancellable(view.working_orders())
         closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
-        return [*out, *cancels(working, reason), *closing, *self.cross_out(view, reason)]
+        return [*targets, *cancels(working, reason), *closing, *self.cross_out(view, reason)]
 
     def _steer(
         self,
@@ -221,7 +235,7 @@ class PortfolioEngine:
         position, mark = view.position(symbol).quantity, view.mark(symbol)
         if mark is None or mark <= 0:
             unsized = self._targets.unsized(symbol, view, said.values())
-            return [stays(symbol, position, position, "no price yet", unsized)]
+            return [stays(symbol, position, position, NO_PRICE, unsized)]
         wanted = self._targets.resized(instrument, mark, view, said, afresh)
         only_reduce = only_reduce or view.trading_state.only_reduces
         change = change_to(instrument, mark, wanted.targets, view, only_reduce)
@@ -233,12 +247,12 @@ class PortfolioEngine:
         if why:
             for each in wanted.targets.values():
                 if each.stopped:
-                    why = "stopped out: another signal enters again"
+                    why = STOPPED_OUT
             crossed = self._cross(change, repeated) if crosses else []
             new = wanted.changed if crossed else new
             events: list[Event] = [stays(symbol, target, position, why, new)]
             if change.misdirected:
-                events += cancels(change.misdirected, why)
+                events += cancels(change.misdirected, why[1])
             return events + crossed if crossed else events
         return self._go(change, wanted, new, view, (reason, said or afresh))
 
@@ -255,7 +269,7 @@ class PortfolioEngine:
         symbol, (reason, _) = instrument.symbol, waiting
         if self.sized_at_open and view.awaits_open(symbol):
             self._at_open[symbol] = waiting
-            why = f"{reason} (as the next candle opens)"
+            why = ReasonCode.NOT_FILLED, f"{reason} (as the next candle opens)"
             return [
                 stays(symbol, target, position, why, new),
                 *cancels(change.misdirected, reason),
@@ -264,7 +278,7 @@ class PortfolioEngine:
         bound = [] if change.adds or instrument.can_short else stops_of(working)
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = waiting
-            why = "its stop is cancelled first"
+            why = ReasonCode.NOT_WANTED, "its stop is cancelled first"
             return [
                 stays(symbol, target, position, why, wanted.changed),
                 *self._protection.make_room(bound, reason),
@@ -288,16 +302,16 @@ class PortfolioEngine:
             and not any(own.quantity for own in view.holdings(symbol).values())
         )
 
-    def _reason_to_wait(self, instrument: Instrument, view: AccountView) -> str:
+    def _reason_to_wait(self, instrument: Instrument, view: AccountView) -> Reason | None:
         """Why nothing is done about the symbol, whatever its target is."""
         symbol = instrument.symbol
         if view.trading_state in (FLATTENING, HALTED):
-            return "halted"
+            return ReasonCode.HALTED, "halted"
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):
-                return "waiting for a cancel"
+                return ReasonCode.NOT_WANTED, "waiting for a cancel"
             del self._waiting[symbol]
-        return "the position is closed first" if symbol in self._turning else ""
+        return CLOSED_FIRST if symbol in self._turning else None
 
     def _cross(self, change: PositionDelta, repeated: bool) -> list[Event]:
         """What strategies can trade with each other where no order is made."""
@@ -333,7 +347,8 @@ class PortfolioEngine:
             return []
         reason = "the price has left its order behind"
         self._waiting[symbol] = reason, view.targets(symbol)
-        return [stays(symbol, position, position, reason), *cancels(outdated, reason)]
+        why = ReasonCode.NOT_WANTED, reason
+        return [stays(symbol, position, position, why), *cancels(outdated, reason)]
 
     def _turn_over(self, symbol: str, view: AccountView) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""

@@ -18,6 +18,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import Event
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
@@ -66,7 +67,7 @@ class Flattening:
             instrument = view.instrument(symbol)
         except UsageError as error:
             held = position.quantity
-            return [stays(symbol, ZERO, held, f"cannot be closed: {error}")]
+            return [stays(symbol, ZERO, held, (ReasonCode.REFUSED, f"cannot be closed: {error}"))]
         side = position.closing_side
         closing = already_closing(working, side)
         size = instrument.floor_quantity(closable(position.quantity, side, closing))
@@ -100,7 +101,7 @@ class Flattening:
             return []
         dust = "dust: below the exchange's minimum"
         return [
-            stays(position.symbol, ZERO, position.quantity, dust),
+            stays(position.symbol, ZERO, position.quantity, (ReasonCode.TOO_SMALL, dust)),
             *cancels(cancellable(stops), dust),
         ]
 

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.documents.reasons import ReasonCode, Untraded
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.run import HeldBack
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     BarOpened,
     CommandReceived,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import Reason
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
@@ -134,7 +135,7 @@ class StrategyEngine:
         """There are strategies, and all of them are in quarantine."""
         return bool(self._strategies) and all(s.quarantined for s in self._strategies.values())
 
-    def why_silent(self, name: str, symbol: str, newest: int | None) -> silence.Reason:
+    def why_silent(self, name: str, symbol: str, newest: int | None) -> Reason:
         """Why an instance has said nothing about `symbol`, whose newest data is of `newest` (ns)."""
         return silence.why_silent(self._find(name), symbol, self._routes.candles_of(symbol), newest)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tradectl.documents.reasons import ReasonCode
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.time import SECOND
 from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.instances import RunningStrategy, SymbolSlot
 from tradectl.strategy.routes import cannot_be_made
-
-Reason = tuple[ReasonCode, str]
 
 _UNITS = {"on_bar": "bars", "on_trade": "trades", "on_quote": "quotes"}
 
@@ -53,6 +51,3 @@ def _span(ns: int) -> str:
         if ns >= 2 * seconds * SECOND:
             return f"{ns // (seconds * SECOND)} {unit}"
     return f"{max(ns, 0) / SECOND:.0f} seconds"
-
-
-__all__ = ["Reason", "why_silent"]

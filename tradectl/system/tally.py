@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tradectl.bus.core import Core, Stage
-from tradectl.documents.reasons import ReasonCode, Untraded, by_importance
+from tradectl.documents.reasons import Untraded, by_importance
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import (
     OrderCanceled,
     OrderDenied,
@@ -27,7 +28,6 @@ from tradectl.domain.events import (
 from tradectl.state.books import Books
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
-from tradectl.strategy.silence import Reason
 
 MOST_REASONS = 50
 """Of a symbol, kept apart: the texts of all others are counted as one."""
@@ -39,18 +39,7 @@ ENDED: dict[type[Ended], str] = {
     OrderExpired: "expired",
     OrderCanceled: "cancelled",
 }
-IDLE_REASONS = (
-    ("paused", ReasonCode.PAUSED),
-    ("reducing", ReasonCode.HALTED),
-    ("halted", ReasonCode.HALTED),
-    ("refused", ReasonCode.REFUSED),
-    ("no price", ReasonCode.NO_DATA),
-    ("dust", ReasonCode.TOO_SMALL),
-    ("below the", ReasonCode.TOO_SMALL),
-    ("less than one lot", ReasonCode.TOO_SMALL),
-)
-"""How the portfolio's word for not trading begins."""
-ON_TARGET, AT_OPEN = "on target", "(as the next candle opens)"
+UNANSWERED: Reason = (ReasonCode.NOT_WANTED, "not answered")
 DENIED_AS = {
     "PAUSED": ReasonCode.PAUSED,
     "RESTRICTED": ReasonCode.RESTRICTED,
@@ -72,7 +61,7 @@ class SymbolTally:
         self.orders = self.fills = 0
         self.ordered: set[str] = set()
         self.crossed: set[str] = set()
-        self.idle: Counter[str] = Counter()
+        self.idle: Counter[Reason] = Counter()
         self.denied: Counter[str] = Counter()
         self.messages: dict[str, str] = {}
         self.ended: Counter[str] = Counter()
@@ -113,10 +102,10 @@ class OutcomeTally:
         self._signals[key][event.action] += 1
 
     def _on_target(self, event: TargetComputed, _record: Record) -> None:
-        if not event.change:
-            idle = self._of(event.symbol).idle
-            known = event.reason in idle or len(idle) < MOST_REASONS
-            idle[event.reason if known else OTHER] += 1
+        if event.code is not None:
+            idle, why = self._of(event.symbol).idle, (event.code, event.reason)
+            known = why in idle or len(idle) < MOST_REASONS
+            idle[why if known else (event.code, OTHER)] += 1
 
     def _on_order(self, event: OrderInitialized, _record: Record) -> None:
         found = self._of(event.order.symbol)
@@ -189,24 +178,19 @@ def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
 
 def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:
     """`is_alone`: it has a share of the equity, and no other strategy speaks of the symbol."""
-    why, count = tally.idle.most_common(1)[0] if tally.idle else ("not answered", 1)
-    if why == ON_TARGET:
-        small = (ReasonCode.TOO_SMALL, f"{signals}, and a target of less than one lot")
-        offset = (
-            f"{signals}, and a target of 0: no share of the equity, less than one lot, or offset by "
-            "another strategy"
-        )
-        return small if is_alone else (ReasonCode.NOT_WANTED, offset)
-    if why.endswith(AT_OPEN):
-        return (
-            ReasonCode.NOT_FILLED,
-            f"{signals}, with the last candle: there is no next one to open",
-        )
-    for words, code in IDLE_REASONS:
-        if why.startswith(words):
-            what = "every order below the smallest one: " * (code is ReasonCode.TOO_SMALL)
-            return code, f"{signals}, {what}{why} x{count}"
-    return ReasonCode.NOT_WANTED, f"{signals}, {why} x{count}"
+    (code, why), count = tally.idle.most_common(1)[0] if tally.idle else (UNANSWERED, 1)
+    match code:
+        case ReasonCode.ON_TARGET if is_alone:
+            return ReasonCode.TOO_SMALL, f"{signals}, and a target of less than one lot"
+        case ReasonCode.ON_TARGET:
+            offset = "no share of the equity, less than one lot, or offset by another strategy"
+            return ReasonCode.NOT_WANTED, f"{signals}, and a target of 0: {offset}"
+        case ReasonCode.NOT_FILLED:
+            no_next = "with the last candle: there is no next one to open"
+            return code, f"{signals}, {no_next}"
+        case ReasonCode.TOO_SMALL:
+            why = f"every order below the smallest one: {why}"
+    return code, f"{signals}, {why} x{count}"
 
 
 def _count(number: int, what: str) -> str:

@@ -27,8 +27,9 @@ from tradectl.documents.account import (
     PortfolioTotals,
     PositionRow,
 )
-from tradectl.documents.reasons import ReasonCode, Untraded
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
