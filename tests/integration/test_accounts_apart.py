@@ -88,6 +88,25 @@ def test_a_losing_one_halts_itself_and_not_the_account(tmp_path: Path, folder: P
     assert "clear-halt" not in tradectl(folder, "status", "--run", run).out
 
 
+def test_its_alerts_are_of_the_time_of_the_data(tmp_path: Path, folder: Path) -> None:
+    """Those that an event makes, and what is said at the end: the same however often it is run."""
+    data = trades(tmp_path / "a.csv", {"BTCUSDT": [*LOSES, "", *LOSES]}, every_ms=2000)
+    config = written(tmp_path, Character.KEEN, settings=ALL_IN)
+    for _ in range(2):
+        tradectl(folder, "run", "--headless", "-c", config, "--data", data)
+    first, second = (
+        [
+            (row["type"], row["created_at"], row["updated_at"], row["count"])
+            for row in tradectl(folder, "alerts", "--all", "--json", "--run", run).document()
+        ]
+        for run in ids(folder)
+    )
+    assert first == second
+    assert {"feed_bad_rows", "DRAWDOWN", "DAILY_LOSS"} & {kind for kind, *_ in first}
+    for _, created, updated, _ in first:
+        assert "2023-11-14T22:13:20" <= created <= updated < "2023-11-14T22:24"
+
+
 def test_one_that_is_over_is_shown_by_its_id_and_the_account_by_none(
     folder: Path, quick: tuple[object, ...], keen: Path
 ) -> None:

@@ -6,6 +6,9 @@ acknowledges is repeated until somebody does.
 
 Alerts come from the bus, by the tables in `alert_rules`, or from whoever calls. They are the work of an
 observer: nothing here can delay trading.
+
+The time of an alert is that of the event which it is of, on recorded data as well: there it is the time
+of the data. What no event told of is of the time that the bus's clock shows.
 """
 
 from __future__ import annotations
@@ -14,10 +17,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from tradectl.bus.clock import Clock, WallClock
+from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Event
+from tradectl.domain.events import Event, Record
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_registry import AlertRegistry
@@ -62,7 +65,7 @@ class AlertManager:
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
-        self._clock = clock or WallClock()
+        self._clock = clock or bus.clock
         self._retry = retry
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
@@ -83,7 +86,7 @@ class AlertManager:
         """Subscribe to the bus and begin to deliver; does nothing when already started."""
         if self._escalation is not None:
             return
-        self._bus.observe(RULES, self.on_event, name=self.name, records=False)
+        self._bus.observe(RULES, self._on_record, name=self.name)
         self._escalation = asyncio.ensure_future(self._run_escalation())
         for notifier in self._notifiers:
             notifier.start()
@@ -96,7 +99,7 @@ class AlertManager:
         if self._escalation is None:
             return
         for kind in RULES:
-            self._bus.unsubscribe(kind, self.on_event)
+            self._bus.unsubscribe(kind, self._on_record)
         self._escalation.cancel()
         await asyncio.gather(self._escalation, return_exceptions=True)
         self._escalation = None
@@ -126,10 +129,7 @@ class AlertManager:
     ) -> Alert:
         """`create_alert` for callers that cannot await."""
         parsed = AlertSeverity.parse(severity)
-        alert, notify = self._registry.raise_alert(alert_type, message, parsed, component)
-        if notify:
-            self._notify(alert)
-        return alert
+        return self._raise(AlertRaised(alert_type, message, parsed, component), self._now())
 
     def get_active_alerts(self) -> list[Alert]:
         """Those not resolved, acknowledged ones included, oldest first."""
@@ -137,15 +137,15 @@ class AlertManager:
 
     def acknowledge(self, alert_id: str) -> Alert:
         """Somebody knows: no more reminders of this one. Raises UsageError for an unknown id."""
-        return self._registry.acknowledge(alert_id)
+        return self._registry.acknowledge(alert_id, self._now())
 
     def resolve(self, alert_id: str) -> Alert:
         """The condition is over; if it comes again it is a new alert. Raises UsageError as above."""
-        return self._registry.resolve(alert_id)
+        return self._registry.resolve(alert_id, self._now())
 
     def resolve_type(self, alert_type: str, component: str) -> Alert | None:
         """The same by what it is about; None when no such alert is open."""
-        return self._registry.clear(alert_type, component)
+        return self._registry.clear(alert_type, component, self._now())
 
     def add_notification_handler(self, handler: Notify, *, name: str = "") -> None:
         """Call `handler(alert)`, plain or async, with each alert to notify of from now on.
@@ -166,12 +166,31 @@ class AlertManager:
     # --- from the bus, to the handlers ---------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
-        """Raise or resolve the alert that the rules make of `event`; most events make none."""
+        """Raise or resolve the alert that the rules make of an `event` that the bus does not carry; most
+        events make none."""
+        self._heed(event, self._now())
+
+    def _on_record(self, record: Record) -> None:
+        self._heed(record.event, record.at)
+
+    def _heed(self, event: Event, at: int) -> None:
         change = alert_change(event)
         if isinstance(change, AlertRaised):
-            self.raise_alert(change.type, change.message, change.severity, change.component)
+            self._raise(change, at)
         elif isinstance(change, AlertCleared):
-            self.resolve_type(change.type, change.component)
+            self._registry.clear(change.type, change.component, at)
+
+    def _raise(self, what: AlertRaised, at: int, but: Notifier | None = None) -> Alert:
+        alert, notify = self._registry.raise_alert(
+            what.type, what.message, what.severity, what.component, at
+        )
+        if notify:
+            self._notify(alert, but)
+        return alert
+
+    def _now(self) -> int:
+        """Before the first recorded event the data has no time."""
+        return self._clock.now() or self._clock.wall()
 
     def _store(self, alert: Alert) -> None:
         if self._writer is not None:
@@ -190,12 +209,10 @@ class AlertManager:
 
     def _notifier_failed(self, notifier: Notifier, error: str) -> None:
         message = f"alerts cannot be delivered to {notifier.name}: {error}"
-        component, severity = f"notifier:{notifier.name}", AlertSeverity.ERROR
-        alert, notify = self._registry.raise_alert(
-            NOTIFICATION_FAILED, message, severity, component
+        failed = AlertRaised(
+            NOTIFICATION_FAILED, message, AlertSeverity.ERROR, f"notifier:{notifier.name}"
         )
-        if notify:
-            self._notify(alert, but=notifier)
+        self._raise(failed, self._now(), but=notifier)
 
     def _notifier_recovered(self, notifier: Notifier) -> None:
         self.resolve_type(NOTIFICATION_FAILED, f"notifier:{notifier.name}")

@@ -29,7 +29,7 @@ class OpenAlert(Struct):
 
 class AlertRegistry:
     """`changed` gets every alert that is new, counted, acknowledged or resolved; seconds as in
-    AlertManager."""
+    AlertManager. `at` is everywhere the time that it is of, ns UTC."""
 
     def __init__(
         self,
@@ -53,34 +53,34 @@ class AlertRegistry:
         return [entry.alert for entry in self._open.values()]
 
     def raise_alert(
-        self, alert_type: str, message: str, severity: AlertSeverity, component: str
+        self, alert_type: str, message: str, severity: AlertSeverity, component: str, at: int
     ) -> tuple[Alert, bool]:
         """The condition's alert, and whether to notify of it: new, worse, or silent for long."""
         key, message = (harmless(alert_type), harmless(component)), harmless(message)
         entry = self._open.get(key)
         if entry is not None:
-            return self._repeat(entry, message, severity)
+            return self._repeat(entry, message, severity, at)
         if len(self._open) >= MAX_OPEN:
-            self._drop_mildest()
+            self._drop_mildest(at)
         self._count += 1
-        alert_id, now = f"{self._run_id}-a{self._count}", self._clock.now()
-        alert = Alert(alert_id, key[0], severity, message, key[1], now, now)
+        alert_id = f"{self._run_id}-a{self._count}"
+        alert = Alert(alert_id, key[0], severity, message, key[1], at, at)
         self._open[key] = OpenAlert(alert, self._clock.monotonic())
         self._changed(alert)
         return alert, True
 
-    def acknowledge(self, alert_id: str) -> Alert:
+    def acknowledge(self, alert_id: str, at: int) -> Alert:
         """Raises UsageError for an id that is not open."""
-        return self._transition(self._find(alert_id), status=AlertStatus.ACKNOWLEDGED)
+        return self._transition(self._find(alert_id), at, status=AlertStatus.ACKNOWLEDGED)
 
-    def resolve(self, alert_id: str) -> Alert:
+    def resolve(self, alert_id: str, at: int) -> Alert:
         """Raises UsageError for an id that is not open."""
-        return self._close(self._find(alert_id))
+        return self._close(self._find(alert_id), at)
 
-    def clear(self, alert_type: str, component: str) -> Alert | None:
+    def clear(self, alert_type: str, component: str, at: int) -> Alert | None:
         """The condition is over; None when it was not open."""
         entry = self._open.get((harmless(alert_type), harmless(component)))
-        return None if entry is None else self._close(entry)
+        return None if entry is None else self._close(entry, at)
 
     def due_for_escalation(self) -> list[Alert]:
         """Critical alerts to notify of again now, because nobody has acknowledged them."""
@@ -96,12 +96,13 @@ class AlertRegistry:
         return [entry.alert for entry in due]
 
     def _repeat(
-        self, entry: OpenAlert, message: str, severity: AlertSeverity
+        self, entry: OpenAlert, message: str, severity: AlertSeverity, at: int
     ) -> tuple[Alert, bool]:
         old = entry.alert
         worse = severity > old.severity
         alert = self._transition(
             entry,
+            at,
             message=message,
             severity=severity if worse else old.severity,
             status=AlertStatus.ACTIVE if worse else old.status,
@@ -124,16 +125,15 @@ class AlertRegistry:
             f"no open alert has the id {harmless(alert_id)!r}: `tradectl alerts` lists them"
         )
 
-    def _transition(self, entry: OpenAlert, **changes: object) -> Alert:
-        now = self._clock.now()
-        entry.alert = msgspec.structs.replace(entry.alert, updated_at=now, **changes)
+    def _transition(self, entry: OpenAlert, at: int, **changes: object) -> Alert:
+        entry.alert = msgspec.structs.replace(entry.alert, updated_at=at, **changes)
         self._changed(entry.alert)
         return entry.alert
 
-    def _close(self, entry: OpenAlert) -> Alert:
+    def _close(self, entry: OpenAlert, at: int) -> Alert:
         del self._open[entry.alert.type, entry.alert.component]
-        return self._transition(entry, status=AlertStatus.RESOLVED)
+        return self._transition(entry, at, status=AlertStatus.RESOLVED)
 
-    def _drop_mildest(self) -> None:
+    def _drop_mildest(self, at: int) -> None:
         """Memory is bounded: the mildest open alert, of those the oldest, is let go."""
-        self._close(min(self._open.values(), key=lambda entry: entry.alert.severity.rank))
+        self._close(min(self._open.values(), key=lambda entry: entry.alert.severity.rank), at)
