@@ -268,7 +268,7 @@ def test_a_race_with_a_start_never_ends_in_trading(
         wait_until(folder.exists)
         _, receipt = emergency_stop(folder, executable=executable)
         assert run.end().code in (HALTED, -signal.SIGKILL)
-    if journals(folder):
+    if any(journal.stat().st_size for journal in journals(folder)[-1:]):
         is_holding(folder, receipt)
     else:  # it had not even begun one
         assert receipt["confirmed"]
@@ -305,6 +305,31 @@ def test_without_a_process_that_hears_it_it_leaves_its_own_alert(
     assert {row.severity for row in alerts} == {AlertSeverity.CRITICAL}
     assert len({row.id for row in alerts}) == 2
     look(folder).change_alert(alerts[0].id, "acknowledge_alert", "acknowledged")
+
+
+def active_alerts(folder: Path) -> list[tuple[str, str]]:
+    rows = look(folder).alerts()
+    return [(r.type, r.component) for r in rows if r.status is not AlertStatus.RESOLVED]
+
+
+def test_alerts_of_runs_that_are_over_end_with_the_stop_that_answers_them(
+    trading: Running, folder: Path
+) -> None:
+    """What stands without protection is said once more by a stop that leaves it so, and is over with one
+    that closes it."""
+    _, receipt = emergency_stop(folder, flatten=False)
+    trading.end()
+    bare = sorted(receipt["unprotected"])
+    assert bare
+    unprotected = [("position_unprotected", f"symbol:{symbol}") for symbol in bare]
+    stopped = ("emergency_stop", "operator")
+    assert sorted(active_alerts(folder)) == [stopped, *unprotected]
+    emergency_stop(folder, flatten=False)
+    assert sorted(active_alerts(folder)) == [stopped, *unprotected]
+    _, closed = emergency_stop(folder)
+    assert closed["unprotected"] == []
+    assert active_alerts(folder) == [stopped]
+    assert len(look(folder).alerts()) == 3 + len(bare)
 
 
 def test_a_lost_database_is_not_hidden_by_an_empty_one_with_the_alert(

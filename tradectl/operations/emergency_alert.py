@@ -1,7 +1,10 @@
-"""The alert of an emergency stop that no running process was told of.
+"""What an emergency stop has to do with alerts: its own, and those that it makes pointless.
 
-A process that is told raises its own. Where there is none, or none that answers, the alert is written
-down by the stop itself, so that `tradectl alerts` shows what was done, and what is left.
+A process that is told of the stop raises an alert. Where there is none, or none that answers, it is
+written down by the stop itself, so that `tradectl alerts` shows what was done, and what is left.
+
+Alerts of runs that are over have nobody who ends them. Those that say what the receipt answers are
+resolved: that a position lacks its stop, that an order's fate is not known, what an earlier stop left.
 """
 
 from __future__ import annotations
@@ -10,12 +13,23 @@ import asyncio
 from pathlib import Path
 
 from tradectl.documents.operations import Receipt
-from tradectl.domain.states import AlertSeverity
+from tradectl.documents.run import AlertRow
+from tradectl.domain.events import SystemEventKind
+from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.domain.time import iso
 from tradectl.monitoring.alert import Alert
 from tradectl.storage.directory import StateDir, new_run_id
+from tradectl.storage.reader import StateReader, resolve_alerts
 from tradectl.storage.store import Store
 
 LOCK_TIMEOUT_S = 1.0
+OF_A_POSITION = (SystemEventKind.POSITION_UNPROTECTED, SystemEventKind.STOP_REFUSED)
+OF_THE_ACCOUNT = (
+    SystemEventKind.CANCEL_FAILED,
+    SystemEventKind.ORDER_UNKNOWN,
+    "emergency_stop",
+    "halt_continued",
+)
 
 
 def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
@@ -47,6 +61,29 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
         asyncio.run(written())
 
 
+def resolve_answered(state_dir: StateDir, receipt: Receipt, now: int) -> None:
+    """The open alerts of runs that are over, as far as `receipt` answers them: by the symbol where it
+    knows of each position, the others where nothing is left that should not be. Raises StateError."""
+    if receipt.error is not None:
+        return
+    rows = StateReader(state_dir.db).alerts()
+    running = Path(receipt.journal).stem if receipt.method == "control" and receipt.journal else ""
+    answered = [
+        row.id
+        for row in rows
+        if row.status is not AlertStatus.RESOLVED
+        and row.run_id != running
+        and _is_answered(row, receipt)
+    ]
+    resolve_alerts(state_dir.db, answered, iso(now))
+
+
+def _is_answered(alert: AlertRow, receipt: Receipt) -> bool:
+    if alert.type in OF_A_POSITION:
+        return alert.component.removeprefix("symbol:") not in receipt.unprotected
+    return receipt.confirmed and alert.type in OF_THE_ACCOUNT
+
+
 def _message(receipt: Receipt) -> str:
     """The reason, and what a person has to look after."""
     parts = [receipt.reason or "emergency stop"]
@@ -62,4 +99,4 @@ def _message(receipt: Receipt) -> str:
     return "; ".join(parts)
 
 
-__all__ = ["leave_alert"]
+__all__ = ["leave_alert", "resolve_answered"]

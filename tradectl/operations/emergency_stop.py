@@ -31,7 +31,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
-from tradectl.operations.emergency_alert import leave_alert
+from tradectl.operations.emergency_alert import leave_alert, resolve_answered
 from tradectl.recovery.changes import EMERGENCY
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
@@ -115,10 +115,17 @@ class EmergencyStop:
             method=method,
             killed=killed,
         )
-        if method == "direct":
-            with contextlib.suppress(TradectlError):  # the receipt says it all the same
-                leave_alert(self._dir, receipt, self._clock.wall())
+        self._tell_in_alerts(receipt)
         return receipt
+
+    def _tell_in_alerts(self, receipt: Receipt) -> None:
+        """The receipt says it all the same where this fails."""
+        now = self._clock.wall()
+        with contextlib.suppress(TradectlError):
+            resolve_answered(self._dir, receipt, now)
+        if receipt.method == "direct":
+            with contextlib.suppress(TradectlError):
+                leave_alert(self._dir, receipt, now)
 
     def _latch(self) -> str | None:
         """Why it could not be set; None when it is."""

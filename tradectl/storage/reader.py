@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from tradectl.documents.account import FillRow, OrderRow
 from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.states import AlertStatus
 from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
@@ -202,13 +203,22 @@ def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
 
 def change_alert(path: Path, alert_id: str, status: str) -> bool:
     """Set the status of a stored alert; False when there is none of this id."""
-    if not path.exists():
-        return False
+    sql = "UPDATE alerts SET status = ? WHERE id = ?"
+    return _change(path, sql, [(status, alert_id)]) > 0
+
+
+def resolve_alerts(path: Path, alert_ids: Iterable[str], now: str) -> None:
+    """What these stored alerts tell of is over, as of `now` (ISO 8601)."""
+    sql = "UPDATE alerts SET status = ?, updated_at = ? WHERE id = ?"
+    _change(path, sql, [(AlertStatus.RESOLVED, now, alert_id) for alert_id in alert_ids])
+
+
+def _change(path: Path, sql: str, rows: list[tuple[str, ...]]) -> int:
+    """How many rows of the database it changed; there may be none at all."""
+    if not rows or not path.exists():
+        return 0
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db, db:
-            if not _has_tables(db, path):
-                return False
-            sql = "UPDATE alerts SET status = ? WHERE id = ?"
-            return db.execute(sql, (status, alert_id)).rowcount > 0
+            return db.executemany(sql, rows).rowcount if _has_tables(db, path) else 0
     except sqlite3.Error as error:
         raise database_error("write", path, error) from error
