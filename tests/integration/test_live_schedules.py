@@ -130,7 +130,7 @@ def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_pa
             live.exchange.behave()
         with live.running() as run:
             live.exchange.stop_walking()  # so that nothing new is ordered
-            wait_until(lambda: live.tradectl("reconcile").code == 0, every=2.5)
+            wait_until(lambda: live.tradectl("reconcile").code == 0, every=0.5)
             run.send(signal.SIGTERM)
             assert run.end().code == 0
         assert truth.duplicates() == []

@@ -65,9 +65,12 @@ class Gateway(Protocol):
 
     # --- the exchange's word ----------------------------------------------------------------------
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
+    async def reconcile(
+        self, *, accept: bool = False, transfer: bool = False, within: float = 0
+    ) -> None:
         """Have each exchange compared with the books; what differs is reported. With `accept` the
-        exchange's word is taken for ours."""
+        exchange's word is taken for ours. Where its rate limit asks for a pause it is waited for, up to
+        `within` seconds in all. Never raises for an exchange's reason."""
         ...
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
@@ -115,7 +118,9 @@ class NoGateway:
     ) -> list[Cancelled]:
         return []
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
+    async def reconcile(
+        self, *, accept: bool = False, transfer: bool = False, within: float = 0
+    ) -> None:
         pass
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:

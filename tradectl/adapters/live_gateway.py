@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
-from tradectl.domain.errors import ExchangeError, UsageError
+from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
 from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.venue import waiting
 
 T = TypeVar("T")
 
@@ -23,8 +25,11 @@ class LiveGateway:
     connected = True
     remote = True
 
-    def __init__(self, exchanges: Iterable[LiveExchange]) -> None:
+    def __init__(
+        self, exchanges: Iterable[LiveExchange], *, sleep: Sleep = ComputerClock.sleep
+    ) -> None:
         self.exchanges = tuple(exchanges)
+        self._sleep = sleep
         self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
@@ -72,17 +77,31 @@ class LiveGateway:
             cancel, lambda name, why: Cancelled(exchange=name, error=why), within
         )
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
-        await asyncio.gather(
-            *(e.reconcile(accept=accept, transfer=transfer) for e in self.exchanges)
-        )
+    async def reconcile(
+        self, *, accept: bool = False, transfer: bool = False, within: float = 0
+    ) -> None:
+        async def compare(exchange: LiveExchange) -> None:
+            while pause := await exchange.reconcile(accept=accept, transfer=transfer):
+                if pause > within:
+                    return
+                await self._sleep(pause)
+
+        if within:
+            await self._ask_each(compare, lambda _name, _why: None, within)
+        else:
+            await asyncio.gather(*(compare(exchange) for exchange in self.exchanges))
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
-        return await self._ask_each(
-            lambda exchange: exchange.proof(everything=everything),
-            lambda name, why: Proof(exchange=name, error=why),
-            within,
-        )
+        async def ask(exchange: LiveExchange) -> Proof:
+            while True:
+                try:
+                    return await exchange.proof(everything=everything)
+                except NotExecuted as error:
+                    if not 0 < error.retry_after <= within:
+                        raise
+                    await self._sleep(error.retry_after)
+
+        return await self._ask_each(ask, lambda name, why: Proof(exchange=name, error=why), within)
 
     def status(self) -> list[ExchangeStatus]:
         return [exchange.status() for exchange in self.exchanges]
@@ -93,12 +112,14 @@ class LiveGateway:
         failed: Callable[[str, str], T],
         within: float,
     ) -> list[T]:
-        """All at once, each for at most `within` seconds; what `failed` makes of one that did not."""
+        """All at once, each for at most `within` seconds, the pauses that its rate limit asks for among
+        them; what `failed` makes of one that did not."""
 
         async def answer(exchange: LiveExchange) -> T:
             try:
                 async with asyncio.timeout(within):
-                    return await ask(exchange)
+                    with waiting(within):
+                        return await ask(exchange)
             except (ExchangeError, TimeoutError) as error:
                 return failed(exchange.name, str(error) or "it did not answer in time")
 

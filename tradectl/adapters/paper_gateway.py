@@ -103,7 +103,9 @@ class PaperGateway:
         orders = self._exchange.cancel_all(self._bus.clock.now(), keep_protection=keep_protection)
         return [Cancelled(exchange=self._exchange.name, orders=orders)]
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> None:
+    async def reconcile(
+        self, *, accept: bool = False, transfer: bool = False, within: float = 0
+    ) -> None:
         pass
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:

@@ -8,7 +8,9 @@ an answer, and above all about none, is the live exchange's affair (`exchange.li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -19,6 +21,20 @@ from tradectl.domain.events import Liquidity, MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+
+PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
+"""The longest (s) that a call waits for the rate limit; None for as long as for an answer."""
+
+
+@contextmanager
+def waiting(seconds: float) -> Iterator[None]:
+    """What is asked in here waits for the rate limit for up to so many seconds: somebody who has the time
+    waits for the answer. An order does not: it is no longer the order that was meant."""
+    token = PATIENCE.set(seconds)
+    try:
+        yield
+    finally:
+        PATIENCE.reset(token)
 
 
 class Channel(StrEnum):
@@ -226,6 +242,7 @@ class Venue(Protocol):
 
 
 __all__ = [
+    "PATIENCE",
     "Abilities",
     "Channel",
     "Deliver",
@@ -237,4 +254,5 @@ __all__ = [
     "VenueFill",
     "VenueOrder",
     "VenueReport",
+    "waiting",
 ]

@@ -9,7 +9,7 @@ from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
 from tradectl.monitoring.alert_manager import AlertManager
-from tradectl.runtime.in_process_reconcile import compare
+from tradectl.runtime.in_process_reconcile import SharedComparison
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
@@ -24,6 +24,8 @@ def control_handlers(
 
     None answers what the journal does not have: that is written first, or the answer is why not.
     """
+
+    comparison = SharedComparison(session)
 
     async def status() -> Status:
         now = run_status.now()
@@ -63,7 +65,7 @@ def control_handlers(
         return report
 
     async def reconcile(accept: bool = False, transfer: bool = False) -> Reconciliation:
-        return await compare(session, accept=accept, transfer=transfer)
+        return await comparison.compare(accept=accept, transfer=transfer)
 
     async def acknowledge(alert_id: str) -> Done:
         alerts.acknowledge(alert_id)

@@ -33,7 +33,9 @@ from tradectl.storage.reader import StateReader
 
 ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
-PROOF_S = 20.0
+COMPARED_WITHIN_S = 25.0
+"""The pauses that a rate limit asks for among it."""
+LEAST_FOR_PROOF_S = 3.0
 LOOK_EVERY_S = 0.5
 NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
 
@@ -70,8 +72,11 @@ async def compare(session: Session, *, accept: bool, transfer: bool = False) -> 
     put in or taken out. Raises UsageError."""
     if not session.gateway.remote:
         raise UsageError("nothing to reconcile: this account is on paper")
+    clock = session.bus.clock
+    ends = clock.monotonic() + COMPARED_WITHIN_S
     await _reconciled(session, accept=accept, transfer=transfer)
-    proofs = await session.gateway.proof(everything=True, within=PROOF_S)
+    left = max(LEAST_FOR_PROOF_S, ends - clock.monotonic())
+    proofs = await session.gateway.proof(everything=True, within=left)
     await session.state.flush()  # a fill may have been heard of while the exchange was asked
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
     reached = [proof for proof in proofs if not proof.error]
@@ -91,12 +96,28 @@ async def compare(session: Session, *, accept: bool, transfer: bool = False) -> 
     )
 
 
+class SharedComparison:
+    """Whoever asks while a comparison is under way has its answer: a second one would only use up the
+    rate limit of the first. One that changes the books is never shared."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._under_way: asyncio.Task[Reconciliation] | None = None
+
+    async def compare(self, *, accept: bool, transfer: bool) -> Reconciliation:
+        if accept or transfer:
+            return await compare(self._session, accept=accept, transfer=transfer)
+        if self._under_way is None or self._under_way.done():
+            self._under_way = asyncio.create_task(compare(self._session, accept=False))
+        return await asyncio.shield(self._under_way)
+
+
 async def _reconciled(session: Session, *, accept: bool, transfer: bool) -> None:
     """Until the account reports agree with the books, or clearly do not."""
     clock = session.bus.clock
     deadline = clock.monotonic() + AGREE_WITHIN_S
     while True:
-        await session.gateway.reconcile(accept=accept, transfer=transfer)
+        await session.gateway.reconcile(accept=accept, transfer=transfer, within=COMPARED_WITHIN_S)
         await session.bus.written()
         live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())
@@ -170,4 +191,4 @@ def _order(
     )
 
 
-__all__ = ["compare", "reconcile"]
+__all__ = ["SharedComparison", "compare", "reconcile"]

@@ -27,6 +27,7 @@ from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 from tradectl.exchange.credentials import Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.venue import PATIENCE
 
 CACHED = 100_000
 """trades and orders that ccxt keeps for us between two reads"""
@@ -122,7 +123,8 @@ def hook(client: Any, limiter: RateLimiter) -> None:
     ) -> Any:
         cost = float(client.calculate_rate_limiter_cost(api, method, path, params, config))
         call = CALL.get()
-        await limiter.take(cost, privileged=call is not None and call.privileged)
+        privileged = call is not None and call.privileged
+        await limiter.take(cost, privileged=privileged, patience=PATIENCE.get())
         return await ask(path, api, method, params, config)
 
     async def sent(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:

@@ -17,7 +17,7 @@ from tradectl.domain.errors import NotExecuted
 class RateLimiter:
     """`rate` in tokens per second, `capacity` the most that can be saved up, `reserve` the part of it
     that only privileged calls may use. Raises NotExecuted from `take` for a wait beyond `patience`
-    (s)."""
+    (s), or beyond what the caller has instead."""
 
     def __init__(
         self,
@@ -40,9 +40,12 @@ class RateLimiter:
         self._away_until = 0.0
         self._banned_until = 0.0
 
-    async def take(self, cost: float, *, privileged: bool = False) -> None:
+    async def take(
+        self, cost: float, *, privileged: bool = False, patience: float | None = None
+    ) -> None:
+        ends = self._clock() + (self._patience if patience is None else patience)
         while wait := self.wait(cost, privileged=privileged):
-            if wait > self._patience:
+            if self._clock() + wait > ends:
                 raise NotExecuted(f"the rate limit asks for a pause of {wait:.1f} s", wait)
             await self._sleep(wait)
         self._tokens -= cost

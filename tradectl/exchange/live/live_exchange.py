@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.errors import AccessLost, ExchangeError
+from tradectl.domain.errors import AccessLost, ExchangeError, NotExecuted
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import Side
@@ -44,6 +44,8 @@ MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
 READ_ONLY_DRAIN_S = 0.3
 IN_QUESTION_S = 0.5
+KEPT_BACK_S, LONGEST_KEPT_BACK_S = 1.0, 30.0
+"""A comparison takes several calls: the rate limit must have room for all of them."""
 
 
 def always_allowed(_command: SubmitOrder) -> str:
@@ -83,6 +85,7 @@ class LiveExchange:
         self._monotonic, self._sleep = monotonic, sleep
         self._in_question = in_question
         self._reconcile_now = asyncio.Event()
+        self._asked = 0
         self._drain_s = settings.drain_seconds
         self._is_read_only = self._leaves_armed = False
         self._stall_detector = StallDetector(settings.stall_seconds, monotonic)
@@ -242,13 +245,18 @@ class LiveExchange:
 
     async def _reconcile_for_ever(self) -> None:
         """At its pace; sooner, then ever later, while the last comparison left something in question: a
-        difference that stays must not use up the rate limit."""
-        soon = pauses(IN_QUESTION_S)
+        difference that stays must not use up the rate limit. Where that is used up, ever later, and never
+        beside a comparison that somebody asked for."""
+        soon, later = pauses(IN_QUESTION_S), pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
         while True:
             self._reconcile_now.clear()
-            await self.reconcile()
+            kept_back = 0.0 if self._asked else await self._compare()
             wait = self._settings.reconcile_seconds
-            if self._in_question(self.symbols):
+            if not kept_back:
+                later = pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
+            if kept_back:
+                wait = max(wait, kept_back, next(later))
+            elif self._in_question(self.symbols):
                 wait = min(wait, next(soon))
             else:
                 soon = pauses(IN_QUESTION_S)
@@ -258,8 +266,21 @@ class LiveExchange:
                 async with asyncio.timeout(wait):
                     await self._reconcile_now.wait()
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> bool:
-        """Compare once; what is wrong is reported. False when the venue could not be asked."""
+    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> float:
+        """Compare at once; what is wrong is reported. Where the rate limit or the venue asks for a pause,
+        that (s), and nothing was compared."""
+        with self._on_demand():
+            return await self._compare(accept=accept, transfer=transfer)
+
+    @contextlib.contextmanager
+    def _on_demand(self) -> Iterator[None]:
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
+
+    async def _compare(self, *, accept: bool = False, transfer: bool = False) -> float:
         reporter, submitter, start = self._reporter, self._submitter, self._tasks.start
         try:
             reopened = await self.reconciler.compare(
@@ -267,10 +288,10 @@ class LiveExchange:
             )
         except AccessLost as error:
             reporter.report_access_lost(error)
-            return False
+            return 0.0
         except ExchangeError as error:
             reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
-            return False
+            return error.retry_after if isinstance(error, NotExecuted) else 0.0
         reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
         self.dead_man.on_compared()
         for tracked in self.reconciler.missing():
@@ -285,7 +306,7 @@ class LiveExchange:
                 f"{tracked.client_id} was over and is open: cancelling",
             )
             start(submitter.cancel(tracked.spec.order_id))
-        return True
+        return 0.0
 
     async def _look_at_open_orders(self) -> None:
         orders = await self.venue.open_orders(self.symbols)
@@ -337,8 +358,9 @@ class LiveExchange:
     async def proof(self, *, everything: bool) -> Proof:
         """As the venue itself reports it: the orders that are open, ours or those of anybody, and what it
         holds of each symbol. Raises ExchangeError."""
-        orders = await self.venue.open_orders(() if everything else self.symbols)
-        holdings = await self.venue.holdings()
+        with self._on_demand():
+            orders = await self.venue.open_orders(() if everything else self.symbols)
+            holdings = await self.venue.holdings()
         shown = [
             OpenOrder(
                 order.symbol,
