@@ -99,6 +99,7 @@ class ScheduledRun(Stops):
         self._random = Random(f"desk {plan.seed}")  # a salt: kept seeds keep their meaning
         self._quiet = self._over = False
         self._compared_at = 0.0
+        self._asked_to_end: Life | None = None
 
     async def perform(self) -> None:
         latching = mock.patch.object(HaltLatch, "_write", self._latching())
@@ -146,7 +147,7 @@ class ScheduledRun(Stops):
             if halt is not None:
                 await asyncio.sleep(LOOKS_INTO_IT_S)
                 await self._stopped_directly()
-                self.latch.clear()
+                self._clear_halt(halt)
 
     async def _first_life(self) -> None:
         """Plans begin with a run that trades, if it lives so long."""
@@ -156,6 +157,11 @@ class ScheduledRun(Stops):
             ):
                 return
             await asyncio.sleep(0.5)
+
+    def _clear_halt(self, halt: Halt) -> None:
+        """As `clear-halt` does."""
+        StateDir(self.folder).cleared_halt.note(halt)
+        self.latch.clear()
 
     async def _stopped_directly(self) -> None:
         while self.stopping:  # noqa: ASYNC110  a stop has no event of its own
@@ -241,13 +247,15 @@ class ScheduledRun(Stops):
         if self.life is not None:
             self.life.process.kill_after = None
             self.life.process.resume()
-        if self.latch.state() is TradingState.REDUCING:
-            self._terminate()  # nobody closes what it waits for
         return await self._until("a run trades", self._trades) and await self._until(
             "everything is settled", self._orders_ended
         )
 
     def _trades(self) -> bool:
+        reducing = self.latch.state() is TradingState.REDUCING
+        if reducing and self.run is not None and self.life is not self._asked_to_end:
+            self._asked_to_end = self.life
+            self._terminate()  # nobody closes what it waits for
         return self.run is not None and self.latch.read() is None
 
     def _orders_ended(self) -> bool:

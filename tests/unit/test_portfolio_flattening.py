@@ -170,6 +170,27 @@ def test_dust_is_reported_and_left_without_a_stop() -> None:
     assert (brief(events), cancelled(events)) == ([], [stop.order_id])
 
 
+def test_no_more_is_closed_than_the_exchange_still_holds() -> None:
+    view = account(PERPETUAL)
+    view.gone[PERPETUAL] = D(2)
+    assert brief(steps(engine(), view, symbol=PERPETUAL)) == [("sell", D(2), True)]
+
+
+@pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
+def test_what_the_exchange_holds_no_more_needs_no_closing_and_no_stop(symbol: str) -> None:
+    view = account(symbol)
+    chosen = engine()
+    stop = work(view, Side.SELL, "3", symbol, **STOP)
+    view.gone[symbol] = D(0)
+    assert not chosen.halt_word.is_over(view)
+    events = steps(chosen, view, symbol=symbol)
+    assert isinstance(events[0], TargetComputed)
+    assert events[0].reason == "its exchange does not hold it"
+    assert (brief(events), cancelled(events)) == ([], [stop.order_id])
+    del view.orders[stop.order_id]
+    assert chosen.halt_word.is_over(view)
+
+
 def test_what_cannot_be_closed_says_why() -> None:
     view = FakeAccount(known=False).own("DELISTED", "1")
     view.instruments = FakeAccount().instruments

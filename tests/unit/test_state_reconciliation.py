@@ -67,6 +67,31 @@ def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_sym
     assert tell(ledger, account_report({SPOT: "3"})) == []
 
 
+@pytest.mark.parametrize(
+    ("symbol", "held", "reported", "there"),
+    [
+        (SPOT, "buy 2@100", "3", "2"),  # what is there beyond ours is not ours
+        (SPOT, "buy 2@100", "0.5", "0.5"),
+        (PERP, "buy 2@100", "0", "0"),
+        (PERP, "buy 2@100", "-1", "0"),
+        (PERP, "sell 2@100", "-0.5", "-0.5"),
+        (PERP, "sell 2@100", "1", "0"),
+        (PERP, "sell 2@100", "-3", "-2"),
+    ],
+)
+def test_of_a_position_as_much_is_there_as_two_reports_agree_on(
+    symbol: str, held: str, reported: str, there: str
+) -> None:
+    ledger = Ledger().trade("o1", held, symbol)
+    ours = ledger.books.position(symbol).quantity
+    tell(ledger, account_report({symbol: reported}))
+    assert ledger.books.there(symbol) == ours
+    tell(ledger, account_report({symbol: reported}))
+    assert ledger.books.there(symbol) == Decimal(there)
+    tell(ledger, account_report({symbol: str(ours)}))
+    assert ledger.books.there(symbol) == ours
+
+
 def test_differences_that_differ_are_of_two_moments() -> None:
     ledger = Ledger()
     tell(ledger, *(account_report({SPOT: str(n)}) for n in (1, 2, 3, 4)))

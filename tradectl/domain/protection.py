@@ -32,16 +32,18 @@ def protecting(position: Position, working: Collection[Order]) -> list[Order]:
 
 def is_dust(position: Position, view: AccountView) -> bool:
     """Less than an exchange takes as an order."""
-    try:
-        instrument = view.instrument(position.symbol)
-    except UsageError:
-        return False
-    return instrument.is_dust(abs(position.quantity), view.mark(position.symbol))
+    return _too_small(position.symbol, position.quantity, view)
+
+
+def is_closed(position: Position, view: AccountView) -> bool:
+    """Nothing of it could be sold: it is dust, or its exchange does not hold it any more."""
+    there = view.there(position.symbol)
+    return not there or _too_small(position.symbol, there, view)
 
 
 def unprotected(position: Position, view: AccountView) -> bool:
     """A part of it that could be sold has no stop."""
-    if not position.quantity or is_dust(position, view):
+    if is_closed(position, view):
         return False
     stops = protecting(position, view.working_orders(position.symbol))
     if not stops:
@@ -51,4 +53,12 @@ def unprotected(position: Position, view: AccountView) -> bool:
     return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
 
 
-__all__ = ["is_dust", "protecting", "protects", "rests_as_protection", "unprotected"]
+def _too_small(symbol: str, quantity: Decimal, view: AccountView) -> bool:
+    try:
+        instrument = view.instrument(symbol)
+    except UsageError:
+        return False
+    return instrument.is_dust(abs(quantity), view.mark(symbol))
+
+
+__all__ = ["is_closed", "is_dust", "protecting", "protects", "rests_as_protection", "unprotected"]

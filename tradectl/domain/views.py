@@ -69,6 +69,11 @@ class AccountView(Protocol):
         """Flat when there is none."""
         ...
 
+    def there(self, symbol: str) -> Decimal:
+        """How much of our position its exchange holds, signed: less than ours where reports agree that
+        a part of it is gone. An exit cannot close more."""
+        ...
+
     def positions(self) -> Collection[Position]:
         """Those that are not flat."""
         ...

@@ -3,6 +3,7 @@
     its order is on the way       it is waited for
     the last one brought nothing  the next one goes out later, each time twice as long; on spot the
                                   position's stop is placed again meanwhile
+    its exchange holds less       no more than that is closed
     on spot, a stop holds coins   it is cancelled first
     else                          a closing order
 
@@ -18,7 +19,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.event import ReasonCode
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
@@ -32,6 +33,8 @@ from tradectl.portfolio.position_delta import already_closing
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+DUST = (ReasonCode.TOO_SMALL, "dust: below the exchange's minimum")
+GONE = (ReasonCode.RESTRICTED, "its exchange does not hold it")
 
 
 class Attempt(Struct, frozen=True):
@@ -70,9 +73,12 @@ class Flattening:
             return [stays(symbol, ZERO, held, (ReasonCode.REFUSED, f"cannot be closed: {error}"))]
         side = position.closing_side
         closing = already_closing(working, side)
-        size = instrument.floor_quantity(closable(position.quantity, side, closing))
+        there = view.there(symbol)
+        size = instrument.floor_quantity(closable(there, side, closing))
+        if not there:
+            return self._nothing_to_close(position, closing, stops, GONE)
         if instrument.is_dust(size, view.mark(symbol)):
-            return self._nothing_to_close(position, closing, stops)
+            return self._nothing_to_close(position, closing, stops, DUST)
         if self._too_early(position, at):
             return [] if closing else self._protection.protect(symbol, view, at)
         if not instrument.can_short:
@@ -87,7 +93,7 @@ class Flattening:
         instrument, held = view.instrument(position.symbol), position.quantity
         side, size = position.closing_side, instrument.floor_quantity(abs(held))
         if instrument.is_dust(size, view.mark(position.symbol)):
-            return self._nothing_to_close(position, [], [])
+            return self._nothing_to_close(position, [], [], DUST)
         order = OrderSpec(self._new_order_id(), position.symbol, side, size, reduce_only=True)
         return [
             moves(position.symbol, ZERO, held, side.signed(size), reason),
@@ -95,14 +101,14 @@ class Flattening:
         ]
 
     def _nothing_to_close(
-        self, position: Position, closing: list[Order], stops: list[Order]
+        self, position: Position, closing: list[Order], stops: list[Order], why: Reason
     ) -> list[Event]:
         if closing:
             return []
-        dust = "dust: below the exchange's minimum"
+        self._attempts.pop(position.symbol, None)
         return [
-            stays(position.symbol, ZERO, position.quantity, (ReasonCode.TOO_SMALL, dust)),
-            *cancels(cancellable(stops), dust),
+            stays(position.symbol, ZERO, position.quantity, why),
+            *cancels(cancellable(stops), why[1]),
         ]
 
     def _too_early(self, position: Position, at: int) -> bool:

@@ -3,7 +3,7 @@
 In REDUCING and HALTED nothing limits what a position without a stop may lose: it is said once, as long as
 it lasts, with the command that closes it. What has a stop or an exit on its way is waited for. A halt is
 over with when no order is on its way and every position is closed, or where trading is HALTED, has the
-stop that it should have; dust counts as closed.
+stop that it should have; dust counts as closed, and so does what its exchange holds no more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderType
 from tradectl.domain.positions import Position
-from tradectl.domain.protection import is_dust, rests_as_protection, unprotected
+from tradectl.domain.protection import is_closed, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, says
@@ -50,7 +50,7 @@ class HaltWord:
             return False
         working = view.working_orders()
         if view.trading_state is not TradingState.HALTED:
-            return not working and all(is_dust(position, view) for position in view.positions())
+            return not working and all(is_closed(position, view) for position in view.positions())
         if not all(rests_as_protection(order) for order in working):
             return False
         return self.all_protected(view)

@@ -191,6 +191,16 @@ class BooksView:
         known = self.account.reconciliation
         return _UNRESTRICTED if known is None else known.restrictions.get(symbol, _UNRESTRICTED)
 
+    def there(self, symbol: str) -> Decimal:
+        """How much of our position its exchange holds, signed."""
+        held, known = self.position(symbol).quantity, self.account.reconciliation
+        found = known.believed(symbol) if known is not None else ZERO
+        if not found or not held:
+            return held
+        return (
+            min(max(held + found, ZERO), held) if held > 0 else max(min(held + found, ZERO), held)
+        )
+
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
         where there is none yet."""

@@ -33,6 +33,10 @@ class Discrepancy(Struct, frozen=True):
     seen: int = 1
     in_a_row: int = 1
 
+    @property
+    def is_believed(self) -> bool:
+        return self.seen >= ENOUGH or self.in_a_row >= TOO_MANY
+
 
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
@@ -76,6 +80,11 @@ class ReconciliationState(Struct, omit_defaults=True):
         self.cash_at[exchange] = reported
         self.discrepancies.pop(CASH, None)
         return sum(self.cash_at.values(), ZERO) - self.external_cash - self.fees_elsewhere - cash
+
+    def believed(self, symbol: str) -> Decimal:
+        """How much more the exchange holds than we expected (signed), once its reports agree on that."""
+        found = self.discrepancies.get(symbol)
+        return found.difference if found is not None and found.is_believed else ZERO
 
     def copy(self) -> ReconciliationState:
         return ReconciliationState(
@@ -141,8 +150,8 @@ def _agrees(known: ReconciliationState, what: str, difference: Decimal) -> bool:
     same = before is not None and before.difference == difference
     seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
     in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
-    known.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
-    return seen < ENOUGH and in_a_row < TOO_MANY
+    found = known.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
+    return not found.is_believed
 
 
 def _restrict(
