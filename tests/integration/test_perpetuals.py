@@ -255,6 +255,72 @@ def test_rates_of_others_are_no_funding(tmp_path: Path) -> None:
     assert "rates.csv: rates of BTC/USDT:USDT; expected of BTCUSDT" in answer.err
 
 
+ETHER = """
+[[instruments]]
+symbol = "ETHUSDT"
+quote = "USDT"
+tick_size = 0.01
+lot_size = 0.001
+min_notional = 5
+kind = "perpetual"
+max_leverage = 20
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "missing"),
+    [
+        (["BTCUSDT 8", "BTCUSDT 16", "ETHUSDT 8", "ETHUSDT 16"], (), {}),
+        (["BTCUSDT 8", "BTCUSDT 16"], (), {"ETHUSDT": "no rates in the file"}),
+        (["BTCUSDT 8", "BTCUSDT 16"], ("--set", "paper.funding_rate=0.0001"), {}),
+        (
+            ["BTCUSDT 8", "ETHUSDT 8", "ETHUSDT 0", "BTCUSDT 16"],
+            ("--set", "paper.funding_interval_hours=4"),
+            {
+                "BTCUSDT": "the file's rates begin at 2024-07-14T00:00:00.000000Z",
+                "ETHUSDT": "the file's rates end at 2024-07-14T00:00:00.000000Z",
+            },
+        ),
+    ],
+)
+def test_a_file_that_does_not_cover_every_perpetual_is_said(
+    tmp_path: Path, rows: list[str], words: tuple[str, ...], missing: dict[str, str]
+) -> None:
+    """Some pay, and others are held for nothing: the figure alone looks right."""
+    flat = ["100 100 100 100"] * 20
+    data = [candles(tmp_path, *flat, symbol=symbol) for symbol in ("BTCUSDT", "ETHUSDT")]
+    places = [row.split() for row in rows]
+    file = rates(tmp_path, *(f"{T0 + int(at) * HOUR_MS},{of},0.0001" for of, at in places))
+    made = config(tmp_path, 0.5, more=ETHER)
+    given = ("--data", data[0], "--data", data[1], "--funding", file, *words)
+    shown = summary(run(tmp_path, made, *given))
+    assert shown["funding_missing"] == missing
+    assert D(shown["portfolio"]["funding"]) < 0
+    alerts = tradectl(tmp_path / "state", "alerts", "--json", "--run", shown["run_id"]).document()
+    told = [row["message"] for row in alerts if row["type"] == "funding_missing"]
+    assert told == (["; ".join(f"{s}: {why}" for s, why in missing.items())] if missing else [])
+    told_in_words = tradectl(tmp_path / "state", "run", "--headless", "-c", made, *given).out
+    for symbol, why in missing.items():
+        assert f"{symbol}: {why}" in told_in_words
+
+
+def test_rates_for_coins_alone_are_refused(tmp_path: Path) -> None:
+    data = candles(tmp_path, *["100 100 100 100"] * 5)
+    file = rates(tmp_path, f"{T0},BTCUSDT,0.1")
+    words = ("--data", data, "--funding", file)
+    spot = tradectl(tmp_path / "state", "run", "--headless", *words)
+    assert (spot.code, spot.out) == (2, "")
+    assert "paper.funding_file (--funding): rates are of perpetuals" in spot.err
+    made = config(tmp_path, 1)
+    for more in (("--data", candles(tmp_path, *["1 1 1 1"] * 2, symbol="SOLUSDT")), ()):
+        other = tradectl(
+            tmp_path / "state", "run", "--headless", "-c", made, "--funding", file,
+            "--symbol", "SOLUSDT", *more,
+        )  # fmt: skip
+        assert (other.code, other.out) == (2, "")
+        assert "of perpetuals, and none is traded (SOLUSDT): leave it out" in other.err
+
+
 def test_live_funding_comes_from_the_exchange(tmp_path: Path) -> None:
     answer = tradectl(tmp_path, "run", "--live", "--funding", "x.csv")
     assert answer.code == 2

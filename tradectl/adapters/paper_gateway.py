@@ -52,6 +52,7 @@ class PaperGateway:
         rates: FundingRates = NO_FUNDING,
     ) -> None:
         self._bus = bus
+        self.funding_rates = rates
         settings = settings or PaperSettings()
         self._exchange = PaperExchange(
             settings,

@@ -27,6 +27,7 @@ def check(settings: Settings) -> None:
     for index, instrument in enumerate(settings.instruments):
         _check_instrument(f"instruments[{index}]", instrument)
     _check_currency(settings)
+    _check_funding(settings)
     _check_stop(settings)
     _check_strategies(settings)
 
@@ -92,6 +93,16 @@ def _check_margin(key: str, instrument: Instrument) -> None:
             f"{key}.maintenance_margin: expected less than the initial margin of 1 / max_leverage "
             f"({plain(ONE)} / {plain(instrument.max_leverage)}), got "
             f"{plain(instrument.maintenance_margin)}"
+        )
+
+
+def _check_funding(settings: Settings) -> None:
+    """An exchange tells which of its symbols are perpetuals; of others the configuration does."""
+    described = any(instrument.can_short for instrument in settings.instruments)
+    if settings.paper.funding_file and not settings.exchanges and not described:
+        raise ConfigError(
+            "paper.funding_file (--funding): rates are of perpetuals, and no symbol is one: expected "
+            '[[instruments]] with kind = "perpetual", or no file'
         )
 
 

@@ -174,7 +174,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
 
     `funding_from` is where the funding of perpetuals came from: `file`, `rate` (a constant), `none`
-    where it was not applied; null where no perpetual was traded.
+    where it was not applied; null where no perpetual was traded. `funding_missing` says of each
+    perpetual why a file has no rates for it, or not for all of the time.
 
     `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
     and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
@@ -203,6 +204,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     run_pnl: Amount
     max_drawdown_pct: Amount
     funding_from: str | None
+    funding_missing: dict[str, str]
     slippage_bps: Amount
     bad_rows: int
     bad: dict[str, int]

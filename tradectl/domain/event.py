@@ -158,6 +158,8 @@ class SystemEventKind(StrEnum):
     FEED_BACK = "feed_back"
     FEED_STALE = "feed_stale"
     FEED_FRESH = "feed_fresh"
+    FUNDING_MISSING = "funding_missing"
+    """a file of funding rates does not cover what is traded: an alert"""
     HANDLER_FAILED = "handler_failed"
     INCONSISTENT = "inconsistent"
     """the books contradict themselves"""

@@ -76,6 +76,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.FEED_LOST: WARNING,
     SystemEventKind.FEED_STALE: WARNING,
     SystemEventKind.FEE_NOT_VALUED: WARNING,
+    SystemEventKind.FUNDING_MISSING: WARNING,
     SystemEventKind.HANDLER_FAILED: ERROR,
     SystemEventKind.INCONSISTENT: CRITICAL,
     SystemEventKind.LOOP_STALLED: ERROR,

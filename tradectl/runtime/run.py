@@ -46,6 +46,7 @@ from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, r
 from tradectl.runtime.conclusion import await_conclusion, await_protection, await_stops
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
+from tradectl.runtime.funding_coverage import refuse_useless_file
 from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse_if_halted
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.run_options import (
@@ -153,6 +154,8 @@ class TradingRun(Session):
             else open_feed(options, clock.wall(), recovered)
         )
         ahead = symbols_ahead(options, self.feed, clock.wall())
+        if options.symbols or not options.data:
+            refuse_useless_file(settings, ahead)
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(
@@ -244,6 +247,8 @@ class TradingRun(Session):
                 self.report_recovery()
                 await screen.start(self)
                 self._tell_of_the_database()
+                if not self.options.data:
+                    self._tell_of_funding()
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)
@@ -278,6 +283,8 @@ class TradingRun(Session):
         """Whatever fails on the way, what was begun is closed."""
         try:
             self._tell_of_bad_rows()
+            if self.options.data:
+                self._tell_of_funding()
             await screen.stop()
             if self.bus.failure is None and not self.options.data:
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
@@ -304,6 +311,15 @@ class TradingRun(Session):
             )
             self.alerts.raise_alert(
                 SystemEventKind.FEED_BAD_ROWS, message, AlertSeverity.WARNING, "feed"
+            )
+
+    def _tell_of_funding(self) -> None:
+        """As soon as it is known: of recorded data, at its end."""
+        missing = self.status.funding_missing()
+        if missing:
+            message = "; ".join(f"{symbol}: {why}" for symbol, why in missing.items())
+            self.alerts.raise_alert(
+                SystemEventKind.FUNDING_MISSING, message, AlertSeverity.WARNING, "funding"
             )
 
     async def _until_the_end(self) -> None:

@@ -25,6 +25,7 @@ from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.runtime.funding_coverage import not_covered
 from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
@@ -140,6 +141,7 @@ class RunStatus:
             run_pnl=began.pnl_since(books),
             max_drawdown_pct=max_drawdown_pct(books),
             funding_from=self._funding_from(),
+            funding_missing=self.funding_missing(),
             slippage_bps=self._slippage(),
             bad_rows=feed.bad_count if feed else 0,
             bad=dict(feed.bad) if feed else {},
@@ -163,6 +165,14 @@ class RunStatus:
         if settings.mode == "live":
             return "none"
         return settings.paper.funding_from
+
+    def funding_missing(self) -> dict[str, str]:
+        """Of what was traded, or before anything was, of the symbols asked for."""
+        session, books = self._session, self._session.books
+        since = self._feed.progress.first_ts if isinstance(self._feed, RecordedFeed) else 0
+        symbols = tuple(books.account.positions) or self._feed.symbols
+        now = max((tick.ts for tick in books.last.values()), default=0) or session.started_at
+        return not_covered(session, symbols, since or session.started_at, now)
 
     def _strategies(self, account: AccountStatus) -> list[StrategyRow]:
         """Those that ever traded the account, and those that run."""

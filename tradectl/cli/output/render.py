@@ -176,7 +176,7 @@ def summary(summary: Summary) -> RenderableType:
         *by_strategy(summary.strategies),
     ]
     if missing := _missing_funding(summary):
-        parts.append(line("funding", Cell(missing, WARN)))
+        parts.append(line("funding", value(missing, WARN)))
     if summary.quarantined:
         parts.append(line("quarantine", *_quarantined(summary)))
     parts += untraded(summary.untraded, everything=not summary.run_fills)
@@ -191,6 +191,11 @@ def summary(summary: Summary) -> RenderableType:
 
 def _missing_funding(summary: Summary) -> str:
     """Why perpetuals paid and got none, where that is not the market's doing."""
+    if summary.funding_missing:
+        symbols: dict[str, list[str]] = {}
+        for symbol, why in summary.funding_missing.items():
+            symbols.setdefault(why, []).append(symbol)
+        return "; ".join(f"{names(of)}: {why}" for why, of in symbols.items())
     if summary.funding_from == "none":
         return NO_FUNDING[summary.mode]
     if summary.funding_from != "file" or figures.is_something(summary.portfolio.funding):

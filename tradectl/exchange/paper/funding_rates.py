@@ -40,6 +40,15 @@ class FundingRates:
             self._times.setdefault(each.symbol, []).append(each.ts)
             self._rates[each.symbol, each.ts] = each.rate
 
+    def known_of(self, symbol: str) -> tuple[int, int] | None:
+        """The first and the last moment (ns) of the symbol's published rates."""
+        times = self._times.get(symbol)
+        return (times[0], times[-1]) if times else None
+
+    def is_constant(self, symbol: str) -> bool:
+        """It pays the one rate, again and again."""
+        return bool(self._rate) and symbol not in self._times
+
     def next_after(self, symbol: str, at: int) -> int:
         """The first moment (ns) after `at` at which the symbol pays; NEVER if there is none."""
         times = self._times.get(symbol)
