@@ -29,7 +29,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 ADDRESS = re.compile(r"0x[0-9a-f]{6}")
 
 HEAD = """
-import asyncio, os, subprocess, sys, time
+import asyncio, decimal, os, subprocess, sys, threading, time
 from decimal import Decimal
 from tradectl.strategy import Strategy
 
@@ -81,6 +81,7 @@ ENDS = {
     "returns 100 MB": "def on_trade(self, t): return 'x' * 100_000_000",
     "returns itself": "def on_trade(self, t): return self",
     "raises itself": "def on_trade(self, t): raise ValueError(self, object(), t)",
+    "raises its own number": "def on_trade(self, t): raise ValueError(f'{id(self)} {hex(id(t))}')",
     "returns what exits when it is shown": """
     def on_trade(self, t):
         class Wicked:
@@ -106,6 +107,13 @@ LIVES = {
             def isprintable(self): return True
             def __str__(self): sys.exit(7)
         return self.long(reason=Text('odd\\n\\udcff'))""",
+    "counts with three digits": """
+    def on_trade(self, t):
+        decimal.getcontext().prec = 3
+        decimal.getcontext().traps[decimal.Inexact] = True""",
+    "counts in a context of its own": """
+    def on_trade(self, t):
+        decimal.setcontext(decimal.Context(prec=2, rounding=decimal.ROUND_UP))""",
     "prints": """
     def on_trade(self, t):
         print('hello from strategy')
@@ -279,3 +287,46 @@ def test_one_that_exits_before_the_run_is_refused_by_name(
     refused = tradectl(folder, "run", "--headless", "--json", "--strategy", f"{file}:Bad")
     assert (refused.code, refused.out) == (USAGE, "")
     assert "SystemExit: 3" in refused.complaint()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LIVES["counts with three digits"],
+        LIVES["counts in a context of its own"],
+        "decimal.getcontext().prec = 3\n    def on_trade(self, t): ...",
+    ],
+)
+def test_the_precision_that_a_strategy_counts_with_is_its_own(tmp_path: Path, body: str) -> None:
+    alone = played(tmp_path, tmp_path / "alone", "def on_trade(self, t): ...", "Bad", "Good")
+    beside = played(tmp_path, tmp_path / "beside", body, "Bad", "Good").document()
+    assert int(beside["fills"]) > 10
+    assert beside["portfolio"] == alone.document()["portfolio"]
+
+
+def test_an_import_spoils_no_document(tmp_path: Path, folder: Path) -> None:
+    body = "os.write(1, b'hello'); subprocess.run(['echo', 'hello'])\n    def on_trade(self, t): ..."
+    answer = played(tmp_path, folder, body, "Bad", "Good")
+    assert answer.document()["quarantined"] == {}
+    assert answer.err.count("hello") >= 2
+
+
+def test_an_import_that_interrupts_itself_is_refused_by_name(tmp_path: Path, folder: Path) -> None:
+    answer = played(tmp_path, folder, "raise KeyboardInterrupt", "Bad")
+    assert answer.code == USAGE
+    assert "s.py, line" in answer.err
+    assert "KeyboardInterrupt" in answer.err
+
+
+def test_a_thread_of_a_strategy_does_not_keep_the_process(tmp_path: Path, folder: Path) -> None:
+    body = """
+    n = 0
+    def on_trade(self, t):
+        self.n += 1
+        if self.n == 3: threading.Thread(target=threading.Event().wait).start()"""
+    file = strategy_file(tmp_path, body)
+    data = trades(tmp_path / "d.csv", {"BTCUSDT": waves(60)})
+    words = ("run", "--headless", "--json", "--data", data, "--strategy", f"{file}:Bad")
+    answer = tradectl(folder, *words, executable=True)
+    assert (answer.code, answer.document()["reason"]) == (0, "end of data")
+    assert "a thread of a strategy is still running" in answer.err

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ from tradectl.domain.text import harmless, is_utf8
 from tradectl.version import __version__
 
 INTERRUPTED = 130
+THREAD_ENDS_WITHIN_S = 1.0
 
 HELP = """Trade crypto markets from a terminal: replayable, stoppable, explainable.
 
@@ -82,7 +84,21 @@ app.add_typer(
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
     _open_missing_streams()
-    sys.exit(_refuse_what_is_not_utf8() or _run())
+    code = _refuse_what_is_not_utf8() or _run()
+    _leave_threads_behind(code)
+    sys.exit(code)
+
+
+def _leave_threads_behind(code: int) -> None:
+    """Of ours none is left by now: a strategy's thread that goes on would keep the process for ever."""
+    for thread in threading.enumerate():
+        if thread is threading.current_thread() or thread.daemon:
+            continue
+        thread.join(THREAD_ENDS_WITHIN_S)
+        if thread.is_alive():
+            _say("a thread of a strategy is still running: it is not waited for", code)
+            sys.stdout.flush()
+            os._exit(code)
 
 
 def _open_missing_streams() -> None:

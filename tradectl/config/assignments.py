@@ -7,9 +7,7 @@ one of them; KEY is what stands in its table, or one of its parameters.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stdout
 from decimal import Decimal
 from typing import Any, NamedTuple, get_origin
 
@@ -24,6 +22,7 @@ from tradectl.domain.text import harmless
 from tradectl.strategy.base import KINDS
 from tradectl.strategy.catalog import find
 from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
+from tradectl.strategy.own_process import while_loading
 
 Tree = dict[str, Any]
 
@@ -146,7 +145,7 @@ def _reach(one: Assignment, strategies: list[Tree]) -> tuple[str, list[int]]:
 def _parameters(strategy: Mapping[str, Any]) -> dict[str, type]:
     """The types of its parameters; none where it cannot be loaded, which is said when it is made."""
     try:
-        with redirect_stdout(sys.stderr):  # stdout is for what the command has to say
+        with while_loading():
             parameters = find(strategy["strategy"]).parameters()
     except UsageError:
         return {}

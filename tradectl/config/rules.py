@@ -5,8 +5,6 @@ Each room's Struct has judged its own values when it was made. Each message begi
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from decimal import Decimal
 
 from tradectl.config.settings import Settings
@@ -164,9 +162,10 @@ def _check_allocations(shares: list[Decimal]) -> None:
 def _check_parameters(key: str, strategy: StrategyInstance) -> None:
     """By making the strategy: nothing else knows what its parameters may be."""
     from tradectl.strategy.engine import StrategyEngine
+    from tradectl.strategy.own_process import while_loading
 
     try:
-        with redirect_stdout(sys.stderr):  # stdout is for what the command has to say
+        with while_loading():
             StrategyEngine([strategy])
     except UsageError as error:
         raise ConfigError(f"{key}: {error}") from error

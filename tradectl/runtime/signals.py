@@ -1,4 +1,4 @@
-"""Signals that ask for an end: a graceful one of a run, the plain one of a command."""
+"""Signals that ask for the graceful end of a run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-
-from tradectl.domain.errors import Interrupted
 
 
 @contextmanager
@@ -25,22 +22,3 @@ def ended_by_signals(end: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number in names:
             loop.remove_signal_handler(number)
-
-
-@contextmanager
-def interrupted_by_signals() -> Iterator[None]:
-    """Outside an event loop: Ctrl-C raises Interrupted, which a strategy does not raise by itself."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise Interrupted
-
-
-__all__ = ["ended_by_signals", "interrupted_by_signals"]

@@ -13,16 +13,16 @@ import os
 import stat
 import sys
 import traceback
-from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
 from tradectl.strategy.base import Parameter, Strategy
+from tradectl.strategy.own_process import while_loading
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -134,9 +134,9 @@ def _installed() -> dict[str, EntryPoint]:
 
 def _from_package(entry: EntryPoint) -> type[Strategy]:
     try:
-        with redirect_stdout(sys.stderr):
+        with while_loading():
             module = importlib.import_module(entry.module)
-    except KeyboardInterrupt:  # the operator's: nothing trades yet, and nothing will
+    except Interrupted:  # the operator's: nothing trades yet, and nothing will
         raise
     except BaseException as error:  # somebody else's code: whatever it raises, it cannot be used
         where = f"strategy {entry.name!r} ({entry.value})"
@@ -157,9 +157,9 @@ def _load(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
-        with redirect_stdout(sys.stderr):  # stdout is for what tradectl itself has to say
+        with while_loading():
             exec(code, module.__dict__)  # noqa: S102  # what an import is
-    except KeyboardInterrupt:  # the operator's: nothing trades yet, and nothing will
+    except Interrupted:  # the operator's: nothing trades yet, and nothing will
         del sys.modules[name]
         raise
     except BaseException as error:  # the user's code: whatever it raises is theirs to mend

@@ -14,7 +14,9 @@ import reprlib
 from tradectl.domain.errors import Interrupted
 from tradectl.domain.text import LONGEST_LINE, described, harmless
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]*")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]*")
+_ID = re.compile(r"(?<!\d)\d{14,15}(?!\d)")
+"""What `id` gives, one digit more than a time in ms and one less than in us."""
 _LOOKED_AT = 2_000
 """Characters of a text that are looked at: far more than are kept."""
 _SHORT = reprlib.Repr()
@@ -25,8 +27,8 @@ _SHORT.maxother = _LOOKED_AT
 def line(text: str) -> str:
     """A strategy's text as one harmless line that is the same in every process."""
     text = str.__str__(text)[:_LOOKED_AT]  # of a subclass, too: none of its own methods are asked
-    if " at 0x" in text:
-        text = _ADDRESS.sub(" at 0x?", text)
+    if "0x" in text:
+        text = _ADDRESS.sub("0x?", text)
     return harmless(text, LONGEST_LINE)
 
 
@@ -35,7 +37,7 @@ def failure(error: BaseException) -> str:
     if isinstance(error, Interrupted):
         raise error
     try:
-        return line(described(error, _LOOKED_AT).removesuffix(": "))
+        return line(_ID.sub("?", described(error, _LOOKED_AT).removesuffix(": ")))
     except Interrupted:
         raise
     except BaseException:  # not even its type can be spelled

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from tradectl.domain.time import SECOND
 from tradectl.strategy import containment
 from tradectl.strategy.bars import parse_timeframe, spell_timeframe
 from tradectl.strategy.base import Signal, Strategy, Value
+from tradectl.strategy.own_process import apart
 
 TRADES = 0
 QUOTES = -1
@@ -113,11 +115,14 @@ class SymbolSlot:
         self.symbol = symbol
         self.timeframe = timeframe
         self.began = began
-        self.callbacks = {n: Callback(self, n, getattr(strategy, n)) for n in running.callbacks}
+        self.callbacks = {
+            n: Callback(self, n, partial(running.apart.run, getattr(strategy, n)))
+            for n in running.callbacks
+        }
         self.deferred: StrategySignalEvent | None = None
         self._emitted_at: deque[int] = deque(maxlen=limit)
         self._throttled_at: int | None = None
-        self.need = self.cold = _need(strategy)
+        self.need = self.cold = running.apart.run(_need, strategy)
         """how many calls it takes until it is warm, and how many more now"""
         if self.cold:
             self._count_calls(self.callbacks[running.warmed_by])
@@ -163,8 +168,10 @@ class RunningStrategy:
 
     def __init__(self, config: StrategyInstance, cls: type[Strategy]) -> None:
         _check(config, cls)
+        self.apart = apart()
+        """where its code is called"""
         try:
-            probe = cls(**config.parameters)
+            probe = self.apart.run(cls, **config.parameters)
         except UsageError as error:
             raise UsageError(f"strategy {config.name!r}: {error}") from error
         except BaseException as error:  # a user's code: whatever it raises, it cannot be built
@@ -221,19 +228,20 @@ class RunningStrategy:
     def _make_strategy(self, symbol: str, timeframe: int) -> Strategy:
         if self._shared is not None:
             return self._shared
-        strategy = self.cls(symbol if self.cls.per_symbol else "", **self.config.parameters)
+        of_symbol = symbol if self.cls.per_symbol else ""
+        strategy = self.apart.run(self.cls, of_symbol, **self.config.parameters)
         if timeframe != self.timeframe:
             strategy.timeframe = spell_timeframe(timeframe)
-        strategy.start()
+        self.apart.run(strategy.start)
         if not self.cls.per_symbol:
             self._shared = strategy
         return strategy
 
     def warm_up_need(self) -> WarmUpNeed:
         try:
-            probe = self.cls(**self.config.parameters)
-            probe.start()
-            count = _need(probe)
+            probe = self.apart.run(self.cls, **self.config.parameters)
+            self.apart.run(probe.start)
+            count = self.apart.run(_need, probe)
         except Interrupted:
             raise
         except BaseException:  # a user's code: what it cannot say it does not get
@@ -258,6 +266,7 @@ class RunningStrategy:
     def release(self) -> None:
         """End the quarantine, with new objects: those of a strategy that failed may be in any state."""
         self.quarantined = ""
+        self.apart = apart()
         self.slots.clear()
         self._shared = None
 

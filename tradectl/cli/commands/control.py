@@ -81,8 +81,8 @@ def emergency_stop(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.operations.emergency_stop import emergency_stop as stop_everything
+    from tradectl.strategy.own_process import stdout_to_stderr
 
     def stop(*, everything: bool) -> Receipt:
         with stdout_to_stderr():

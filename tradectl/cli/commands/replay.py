@@ -61,9 +61,8 @@ def replay(
         )
         _counterfactual(file, config, as_json)
         return
-    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.replay.replay import NO_LIMIT, Replay
-    from tradectl.runtime.signals import interrupted_by_signals
+    from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     with stdout_to_stderr(), interrupted_by_signals():
         report = Replay(file).run(
@@ -78,10 +77,9 @@ def replay(
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
-    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.config.load import load_settings
     from tradectl.replay.counterfactual import counterfactual
-    from tradectl.runtime.signals import interrupted_by_signals
+    from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     with stdout_to_stderr(), interrupted_by_signals():
         result = counterfactual(file, load_settings(config))

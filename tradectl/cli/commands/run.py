@@ -160,12 +160,12 @@ def run(
     import asyncio
 
     from tradectl.cli.commands.live_approval import approval, check_mode
-    from tradectl.cli.output.own_stdout import stdout_to_stderr
     from tradectl.cli.panel.screens import PanelScreen  # which keeps what is printed under it
     from tradectl.config.load import load_settings
     from tradectl.runtime.run import trade
     from tradectl.runtime.run_options import RunOptions
     from tradectl.storage.directory import StateDir
+    from tradectl.strategy.own_process import stdout_to_stderr
 
     overrides = _overrides(symbol, strategy, seed, fill, funding)
     settings = check_mode(load_settings(config, overrides, assignments=settings_set or ()), live)

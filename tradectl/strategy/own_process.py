@@ -1,0 +1,78 @@
+"""What stays the process's own while a strategy's code runs: standard output, Ctrl-C, and the precision
+with which money is counted.
+
+Standard output is for the document of a command: what strategies print meanwhile goes to stderr. Ctrl-C
+is the operator's alone. And `decimal.getcontext().prec = 6`, the first line of many a file, is of that
+file: the books go on with theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import decimal
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from tradectl.domain.errors import Interrupted
+
+STDOUT, STDERR = 1, 2
+
+
+@contextlib.contextmanager
+def while_loading() -> Iterator[None]:
+    """Around what an import of a user's file runs: nothing trades yet."""
+    with stdout_to_stderr(), interrupted_by_signals(), decimal.localcontext(decimal.Context()):
+        yield
+
+
+def apart() -> contextvars.Context:
+    """Where a strategy is called: it sets its own decimal context and nobody else's."""
+    context = contextvars.copy_context()
+    context.run(decimal.setcontext, decimal.Context())
+    return context
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What is printed goes to stderr, by `print` or past it: by the descriptor, by a child process."""
+    with contextlib.ExitStack() as stack:
+        if _is_ours():
+            sys.stdout.flush()
+            kept = os.dup(STDOUT)
+            stack.callback(os.close, kept)
+            os.dup2(STDERR, STDOUT)
+            stack.callback(os.dup2, kept, STDOUT)
+            stack.callback(sys.stdout.flush)  # `sys.__stdout__` was within a strategy's reach
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
+
+
+@contextlib.contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Outside an event loop: Ctrl-C raises Interrupted, which a strategy does not raise by itself."""
+    before = signal.getsignal(signal.SIGINT)
+    ours = threading.current_thread() is threading.main_thread()  # signals are no other thread's
+    if ours and before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        if ours and signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)
+
+
+def _is_ours() -> bool:
+    """The streams are those of the process; under a test or in a notebook they are others."""
+    try:
+        return (sys.stdout.fileno(), sys.stderr.fileno()) == (STDOUT, STDERR)
+    except (OSError, ValueError):
+        return False
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
