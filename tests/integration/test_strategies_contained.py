@@ -305,7 +305,9 @@ def test_the_precision_that_a_strategy_counts_with_is_its_own(tmp_path: Path, bo
 
 
 def test_an_import_spoils_no_document(tmp_path: Path, folder: Path) -> None:
-    body = "os.write(1, b'hello'); subprocess.run(['echo', 'hello'])\n    def on_trade(self, t): ..."
+    body = (
+        "os.write(1, b'hello'); subprocess.run(['echo', 'hello'])\n    def on_trade(self, t): ..."
+    )
     answer = played(tmp_path, folder, body, "Bad", "Good")
     assert answer.document()["quarantined"] == {}
     assert answer.err.count("hello") >= 2
