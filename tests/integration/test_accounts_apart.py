@@ -107,6 +107,26 @@ def test_its_alerts_are_of_the_time_of_the_data(tmp_path: Path, folder: Path) ->
         assert "2023-11-14T22:13:20" <= created <= updated < "2023-11-14T22:24"
 
 
+def test_each_says_why_it_traded_nothing(folder: Path, tmp_path: Path, keen: Path) -> None:
+    """One that ended, on recorded data or not, and one that was killed; one that traded does not."""
+    data = trades(tmp_path / "short.csv", {"BTCUSDT": waves(3)})
+    said = tradectl(folder, "run", "--headless", "--json", "--data", data).document()["untraded"]
+    tradectl(folder, "run", "--headless", "-c", keen, "--data", data)
+    with running(folder, "--set", "strategy.slow=100000") as run:
+        wait_until(lambda: bool(look(folder).runs()[-1].untraded))
+        run.send(signal.SIGKILL)
+        run.end()
+    ended, traded, killed = tradectl(folder, "runs", "--json").document()
+    assert ended["untraded"] == said
+    assert (traded["run_fills"], traded["untraded"]) == (1, [])
+    assert killed["status"] == "crashed"
+    assert {reason["code"] for reason in killed["untraded"]} <= {"warm_up", "no_data"}
+    shown = tradectl(folder, "runs").out
+    assert f"no trades   {ended['run_id']}: BTCUSDT by ema-cross: needs 150 trades, saw 3" in shown
+    assert f"no trades   {killed['run_id']}: " in shown
+    assert f"no trades   {traded['run_id']}" not in shown
+
+
 def test_one_that_is_over_is_shown_by_its_id_and_the_account_by_none(
     folder: Path, quick: tuple[object, ...], keen: Path
 ) -> None:

@@ -221,7 +221,9 @@ class RunRecord(Struct, kw_only=True, frozen=True):
     """A run as the database has it; `account_kind` is paper, live or recorded (an account of its own).
     `pnl` (net of fees) and `max_drawdown_pct` are the account's at its end, `run_orders`, `run_fills` and
     `run_pnl` what this run added, `run_funding` and `run_insurance` the parts of that from perpetuals
-    alone. `ended_at` is null while it runs; of a crashed one it is when its journal was last written."""
+    alone. `ended_at` is null while it runs; of a crashed one it is when its journal was last written.
+    `untraded` as in a summary, or as last stored; null where only the journal is left: replay it.
+    """
 
     run_id: str
     account_id: str
@@ -239,6 +241,7 @@ class RunRecord(Struct, kw_only=True, frozen=True):
     run_funding: Amount
     run_insurance: Amount
     max_drawdown_pct: Amount
+    untraded: list[Untraded] | None
     journal: str
 
 

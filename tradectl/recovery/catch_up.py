@@ -112,6 +112,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         run_funding=began.funding_since(books),
         run_insurance=began.insurance_since(books),
         max_drawdown_pct=max_drawdown_pct(books),
+        untraded=None,
         state_hash=run.state_hash,
         status=msgspec.structs.replace(
             shown or Status(),

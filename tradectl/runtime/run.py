@@ -182,6 +182,7 @@ class TradingRun(Session):
         )
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
         self.state.describe = self.status.with_run
+        self.state.why_untraded = self.status.untraded
         if options.data:
             # where recorded data is not read on is decided in the core: at which tick the end of a halt
             # is noticed out here would be chance

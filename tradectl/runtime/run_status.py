@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from tradectl.documents.account import AccountStatus, FillRow, StrategyRow
-from tradectl.documents.reasons import by_importance
+from tradectl.documents.reasons import Untraded, by_importance
 from tradectl.documents.run import (
     LiveStatus,
     Progress,
@@ -112,11 +112,7 @@ class RunStatus:
         account, events, began = books.account, session.system.last_seq, session.state.began
         engine = session.system.strategy.engine
         feed = self._feed.progress if isinstance(self._feed, RecordedFeed) else None
-        untraded = session.system.untraded(
-            () if session.source == "recorded" else session.settings.symbols
-        )
         held_back = self._held_back.rows(feed.events if feed else 0)
-        paused_for = [] if began.fills_since(books) else as_reasons(held_back)
         return Summary(
             run_id=session.run_id,
             mode=session.settings.mode,
@@ -149,7 +145,7 @@ class RunStatus:
             if feed
             else [],
             quarantined=engine.quarantined(),
-            untraded=by_importance([*paused_for, *untraded]),
+            untraded=self.untraded(),
             nothing_trades=engine.nothing_trades(),
             journal=str(session.journal_path),
             state_hash=session.state.state_hash(),
@@ -157,6 +153,16 @@ class RunStatus:
             if books.trading_state.is_halt
             else int(engine.nothing_trades()),
         )
+
+    def untraded(self) -> list[Untraded]:
+        """Why nothing was traded: what held all of it back, and what each strategy and symbol lacks."""
+        session = self._session
+        recorded = isinstance(self._feed, RecordedFeed)
+        reasons = session.system.untraded(() if recorded else session.settings.symbols)
+        if not session.state.began.fills_since(session.books):
+            events = self._feed.progress.events if isinstance(self._feed, RecordedFeed) else 0
+            reasons = as_reasons(self._held_back.rows(events)) + reasons
+        return by_importance(reasons)
 
     def _funding_from(self) -> str | None:
         settings, books = self._session.settings, self._session.books

@@ -18,6 +18,7 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import AnyHandler, Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.account import AccountStatus
+from tradectl.documents.reasons import Untraded
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -30,6 +31,7 @@ from tradectl.storage.projection import Projection
 from tradectl.storage.store import Changes, Store
 
 DEFAULT_CASH = Decimal(100_000)
+REASONS_EVERY_S = 2.0
 
 
 def attach_books(core: Core, books: Books) -> list[AnyHandler]:
@@ -47,7 +49,8 @@ class StateManager:
     """`store` is where the projection goes, if anywhere; intervals are in seconds. An event says when
     the projection has failed for `stalled_after`.
 
-    `describe` makes the status that is stored of the account's: a run adds what the books do not know.
+    `describe` makes the status that is stored of the account's, `why_untraded` has the reasons for which
+    nothing was traded: a run adds what the books do not know.
     """
 
     name = "state"
@@ -66,6 +69,8 @@ class StateManager:
         self.books = books or Books(Account.open(run_id, "USDT", DEFAULT_CASH))
         self.began = status.RunStart.of(self.books)
         self.describe: Callable[[AccountStatus], AccountStatus] = lambda account: account
+        self.why_untraded: Callable[[], list[Untraded] | None] = lambda: None
+        self._reasons_at = -REASONS_EVERY_S
         self.problems: list[str] = []
         self._fill_problems: list[str] = []
         self._run_id = run_id
@@ -141,6 +146,7 @@ class StateManager:
             run_funding=self.began.funding_since(books),
             run_insurance=self.began.insurance_since(books),
             max_drawdown_pct=status.max_drawdown_pct(books),
+            untraded=self._untraded(now=snapshot),
             state_hash=account.state_hash or self.state_hash(),
             status=described,
             orders=orders,
@@ -148,6 +154,14 @@ class StateManager:
             snapshot=saved,
             taken_at=self._clock.wall(),
         )
+
+    def _untraded(self, *, now: bool) -> list[Untraded] | None:
+        """Once in a while: it takes a look at every symbol."""
+        at = self._clock.monotonic()
+        if not now and at - self._reasons_at < REASONS_EVERY_S:
+            return None
+        self._reasons_at = at
+        return self.why_untraded()
 
     @property
     def last_seq(self) -> int:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.documents.account import FillRow, OrderRow
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
@@ -24,6 +25,7 @@ from tradectl.domain.states import AlertStatus
 from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
+Decoded = TypeVar("Decoded")
 
 
 RECORDED_ACCOUNT = "recorded"
@@ -84,8 +86,7 @@ class StateReader:
 
     def _run(self, sql: str, *values: Any) -> StoredRun | None:
         for row in self._rows(sql, *values):
-            row["status"] = self._decoded(row["status"])
-            return self._document(StoredRun, row)
+            return self._stored_run(row)
         return None
 
     def runs(self) -> list[StoredRun]:
@@ -93,10 +94,14 @@ class StateReader:
         sql = (
             "SELECT run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
             "events, pnl, run_orders, run_fills, run_pnl, run_funding, run_insurance, "
-            "max_drawdown_pct, journal, last_seq, "
-            "state_hash FROM runs ORDER BY run_id"
+            "max_drawdown_pct, untraded, journal, last_seq, state_hash FROM runs ORDER BY run_id"
         )
-        return [self._document(StoredRun, row) for row in self._rows(sql)]
+        return [self._stored_run(row) for row in self._rows(sql)]
+
+    def _stored_run(self, row: dict[str, Any]) -> StoredRun:
+        row["status"] = self._decoded(row.get("status"), Status)
+        row["untraded"] = self._decoded(row["untraded"], list[Untraded])
+        return self._document(StoredRun, row)
 
     def orders(self, account_id: str, limit: int = -1) -> list[OrderRow]:
         """Orders of an account, newest last; the newest `limit` of them."""
@@ -152,9 +157,9 @@ class StateReader:
         except msgspec.ValidationError as error:
             raise self._foreign(error) from error
 
-    def _decoded(self, status: str | None) -> Status | None:
+    def _decoded(self, text: str | None, document: type[Decoded]) -> Decoded | None:
         try:
-            return msgspec.json.decode(status, type=Status) if status is not None else None
+            return msgspec.json.decode(text, type=document) if text is not None else None
         except msgspec.DecodeError as error:
             raise self._foreign(error) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tradectl.domain.errors import DatabaseDamaged, StateError
 
-VERSION = 7
+VERSION = 8
 LOCK_TIMEOUT_S = 5.0
 
 PRIMARY_CODE = 0xFF
@@ -30,7 +30,7 @@ CREATE TABLE runs (
     run_fills INTEGER NOT NULL DEFAULT 0, run_pnl TEXT NOT NULL DEFAULT '0',
     run_funding TEXT NOT NULL DEFAULT '0', run_insurance TEXT NOT NULL DEFAULT '0',
     max_drawdown_pct TEXT NOT NULL DEFAULT '0',
-    journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
+    untraded TEXT, journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
     state_hash TEXT NOT NULL DEFAULT '', status TEXT
 ) STRICT;
 CREATE TABLE orders (

@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from tradectl.documents.account import AccountStatus, FillRow, OrderRow
+from tradectl.documents.reasons import Untraded
 from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import plain
@@ -50,7 +51,8 @@ class RunBegun(Struct, frozen=True):
 
 
 class Changes(Struct):
-    """What happened since the last write, up to and including `last_seq`."""
+    """What happened since the last write, up to and including `last_seq`. Without `untraded` the reasons
+    stay that were stored before."""
 
     run_id: str
     account_id: str
@@ -63,6 +65,7 @@ class Changes(Struct):
     run_funding: str
     run_insurance: str
     max_drawdown_pct: str
+    untraded: list[Untraded] | None
     state_hash: str
     status: AccountStatus
     orders: list[Order]
@@ -180,8 +183,8 @@ PRUNE_SQL = (
 )
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
-    "run_funding = ?, run_insurance = ?, max_drawdown_pct = ?, last_seq = ?, state_hash = ?, "
-    "status = ? WHERE run_id = ?"
+    "run_funding = ?, run_insurance = ?, max_drawdown_pct = ?, untraded = coalesce(?, untraded), "
+    "last_seq = ?, state_hash = ?, status = ? WHERE run_id = ?"
 )
 
 
@@ -201,6 +204,8 @@ def _statements(changes: Changes) -> Iterator[Statement]:
 
 def _run_values(changes: Changes) -> tuple[Any, ...]:
     status = msgspec.json.encode(changes.status).decode()
+    reasons = changes.untraded
+    untraded = None if reasons is None else msgspec.json.encode(reasons).decode()
     return (
         changes.events,
         changes.pnl,
@@ -210,6 +215,7 @@ def _run_values(changes: Changes) -> tuple[Any, ...]:
         changes.run_funding,
         changes.run_insurance,
         changes.max_drawdown_pct,
+        untraded,
         changes.last_seq,
         changes.state_hash,
         status,

@@ -8,7 +8,7 @@ characters are made harmless.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,16 @@ def alerts(rows: Sequence[AlertRow]) -> RenderableType:
 
 
 def runs(rows: Sequence[RunRow]) -> RenderableType:
-    return Listing(columns.RUNS, rows, "no runs recorded yet: `tradectl run --paper` makes one")
+    """With the reasons of the newest that traded nothing."""
+    listing = Listing(columns.RUNS, rows, "no runs recorded yet: `tradectl run --paper` makes one")
+    idle = [row for row in rows if row.untraded and not row.run_fills]
+    return Group(listing, *map(_idle_run, idle[-MOST_REASONS:]))
+
+
+def _idle_run(row: RunRow) -> RenderableType:
+    first, *others = _spelled(row.untraded or ())
+    more = Cell(f"; and {figures.count(len(others))} more: --json" if others else "", DIM)
+    return line("no trades", value(f"{row.run_id}: {first}", WARN), more)
 
 
 def strategies(rows: Sequence[AvailableStrategy]) -> RenderableType:
@@ -207,21 +216,27 @@ def untraded(reasons: Sequence[Untraded] | None, *, everything: bool) -> list[Re
     """Why nothing was traded, the most important first; where something was (not `everything`), only what
     asks to be mended. The same reason at several symbols is said once; what held all of trading back has
     a line of its own."""
-    symbols: dict[tuple[str, str], list[str]] = {}
-    for reason in reasons or ():
-        if (
-            reason.strategy
-            and reason.code != ReasonCode.QUARANTINED
-            and (everything or reason.code in MENDABLE)
-        ):
-            symbols.setdefault((reason.strategy, reason.text), []).append(reason.symbol)
-    lines: list[RenderableType] = [
-        line("no trades", value(f"{names(of)} by {strategy}: {text}", WARN))
-        for (strategy, text), of in [*symbols.items()][:MOST_REASONS]
-    ]
-    if (more := len(symbols) - MOST_REASONS) > 0:
+    found = _spelled(
+        reason
+        for reason in reasons or ()
+        if reason.strategy
+        and reason.code != ReasonCode.QUARANTINED
+        and (everything or reason.code in MENDABLE)
+    )
+    lines = [line("no trades", value(why, WARN)) for why in found[:MOST_REASONS]]
+    if (more := len(found) - MOST_REASONS) > 0:
         lines.append(line("", Cell(f"and {figures.count(more)} more: --json", DIM)))
     return lines
+
+
+def _spelled(reasons: Iterable[Untraded]) -> list[str]:
+    symbols: dict[tuple[str, str], list[str]] = {}
+    for reason in reasons:
+        symbols.setdefault((reason.strategy, reason.text), []).append(reason.symbol)
+    return [
+        f"{names(of)} by {strategy}: {text}" if strategy else text
+        for (strategy, text), of in symbols.items()
+    ]
 
 
 def _quarantined(summary: Summary) -> list[Cell]:
