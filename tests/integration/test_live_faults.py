@@ -461,8 +461,8 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         told = trader.alerts()["restricted_mismatch"]
         assert told.severity.value == "critical"
         assert "`tradectl reconcile --accept exchange`" in told.message
-        for entry in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
-            assert (await trader.orders_done(entry)).status == "denied"
+        for order in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
+            assert (await trader.orders_done(order)).status == "denied"  # none of it is ours
         await trader.until(lambda: not trader.restrictions("ETHUSDT"))
         other = trader.buy("0.1", symbol="ETHUSDT")
         assert (await trader.orders_done(other)).status == "filled"
@@ -474,6 +474,23 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         out = trader.sell("0.1998", reduce_only=True)
         assert (await trader.orders_done(out)).status == "filled"
         await trader.quiet()
+
+
+async def test_35_of_what_somebody_else_sold_a_part_the_rest_can_be_closed(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    settings = settings_for(exchange, market="futures")
+    async with trading(exchange, folder, settings=settings, market="futures") as trader:
+        entry = trader.buy("0.3")
+        assert (await trader.orders_done(entry)).status == "filled"
+        exchange.outside_trade("main", SPOT, "SELL", "0.2", market="futures")
+        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
+        too_much = trader.sell("0.3", reduce_only=True)
+        assert (await trader.orders_done(too_much)).status == "denied"
+        assert (await trader.orders_done(trader.buy("0.1"))).status == "denied"
+        out = trader.sell("0.1", reduce_only=True)
+        assert (await trader.orders_done(out)).status == "filled"
+        assert exchange.position(SPOT) == 0
 
 
 async def test_35_money_that_goes_holds_entries_back(

@@ -70,7 +70,7 @@ def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
 
 def test_what_a_stop_closes_leaves_in_spite_of_a_hold() -> None:
     harness = GatewayHarness()
-    harness.delayed(RestrictionKind.MISMATCH)
+    harness.delayed(RestrictionKind.UNRECONCILED)
     harness.ledger.tell(EmergencyStopReceived(flatten=True))
     assert harness.pre_send_check(submit(reduce_only=True)) == ""
     assert harness.pre_send_check(submit()) != ""

@@ -328,13 +328,43 @@ def test_a_position_whose_stop_is_passed_before_it_was_placed_is_closed(
     assert system.heard(PERPETUAL).working(PERPETUAL) == [("market", side.value, D(1), None)]
 
 
-@pytest.mark.parametrize(("kind", "placed"), [(MISMATCH, []), (RestrictionKind.STALE, [STOP])])
+UNRECONCILED = RestrictionKind.UNRECONCILED
+
+
+@pytest.mark.parametrize(
+    ("kind", "placed"), [(UNRECONCILED, []), (MISMATCH, [STOP]), (RestrictionKind.STALE, [STOP])]
+)
 def test_no_stop_is_placed_for_a_position_whose_size_is_in_question(
     kind: RestrictionKind, placed: list[object]
 ) -> None:
     system = System(stop_loss_pct=D(3))
     system.view.held[BTC] = {kind: "why"}
     assert system.enter().working() == placed
+
+
+@pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
+def test_of_what_somebody_else_has_closed_a_part_the_rest_is_protected_and_closed(
+    symbol: str,
+) -> None:
+    system = System(stop_loss_pct=D(3)).enter(symbol)
+    system.view.gone[symbol] = D("0.4")
+    system.view.held[symbol] = {MISMATCH: "why"}
+    system.heard(symbol).confirm_cancels(symbol)
+    left = ("stop_market", "sell", D("0.4"), D("97.00"))
+    assert left in system.working(symbol)
+    system.signal("close", symbol)
+    system.confirm_cancels(symbol)
+    assert ("market", "sell", D("0.4"), None) in system.working(symbol)
+
+
+def test_of_what_is_gone_nothing_is_protected_or_closed() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    system.view.gone[PERPETUAL] = D(0)
+    system.heard(PERPETUAL).confirm_cancels(PERPETUAL)
+    assert system.working(PERPETUAL) == []
+    (said,) = system.signal("close", PERPETUAL)
+    assert isinstance(said, TargetComputed)
+    assert (said.code, said.reason) == ("restricted", "its exchange does not hold it")
 
 
 def test_no_stop_is_placed_by_the_price_of_an_earlier_run() -> None:
@@ -408,7 +438,7 @@ def test_on_spot_an_exit_that_was_held_back_goes_out_before_the_stop_that_would_
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
     stop.status = OrderStatus.DENIED
-    system.heard().view.held[BTC] = {MISMATCH: "why"}
+    system.heard().view.held[BTC] = {UNRECONCILED: "why"}
     system.signal("close")
     for order in system.view.working_orders(BTC):
         order.status = OrderStatus.DENIED

@@ -311,6 +311,17 @@ def test_entries_end_at_the_first_level_that_is_more_than_an_alert(
     assert RiskLimits(**fields).no_entries_from("daily_loss") == limit
 
 
+def test_an_exit_closes_no_more_than_its_exchange_holds() -> None:
+    view = account().own(BTC, "2")
+    view.held[BTC] = {RestrictionKind.MISMATCH: "one is gone"}
+    view.gone[BTC] = D(1)
+    engine = RiskEngine(RiskLimits())
+    whole = order(side=Side.SELL, quantity="2", reduce_only=True)
+    rest = order(1, side=Side.SELL, reduce_only=True)
+    assert code(engine.judge(whole, view, 0)) == "RESTRICTED"
+    assert code(engine.judge(rest, view, 0)) == "approved"
+
+
 @pytest.mark.parametrize("kind", RestrictionKind)
 def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     kind: RestrictionKind,

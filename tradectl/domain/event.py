@@ -119,7 +119,7 @@ class RestrictionKind(StrEnum):
     @property
     def blocks_exits(self) -> bool:
         """Even an exit would be of a size that nobody knows."""
-        return self in (RestrictionKind.UNRECONCILED, RestrictionKind.MISMATCH)
+        return self is RestrictionKind.UNRECONCILED
 
 
 class Liquidity(StrEnum):

@@ -49,7 +49,8 @@ def unprotected(position: Position, view: AccountView) -> bool:
     if not stops:
         return True
     instrument = view.instrument(position.symbol)
-    left = instrument.floor_quantity(closable(position.quantity, stops[0].spec.side, stops))
+    there = view.there(position.symbol)
+    left = instrument.floor_quantity(closable(there, stops[0].spec.side, stops))
     return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
 
 

@@ -32,6 +32,7 @@ NETTED: Reason = (ReasonCode.NOT_WANTED, "netted with the signal that follows")
 NO_PRICE: Reason = (ReasonCode.NO_DATA, "no price yet")
 STOPPED_OUT: Reason = (ReasonCode.NOT_WANTED, "stopped out: another signal enters again")
 CLOSED_FIRST: Reason = (ReasonCode.NOT_WANTED, "the position is closed first")
+NOT_THERE: Reason = (ReasonCode.RESTRICTED, "its exchange does not hold it")
 
 
 def moves(
@@ -144,8 +145,11 @@ def idle(change: PositionDelta, view: AccountView) -> Reason:
         state = view.trading_state
         code = ReasonCode.PAUSED if state is TradingState.PAUSED else ReasonCode.HALTED
         return code, f"{state.lower()}: only what reduces the position is done"
-    if view.pending(change.instrument.symbol):
+    symbol = change.instrument.symbol
+    if view.pending(symbol):
         return ReasonCode.NOT_WANTED, "working orders come first"
+    if view.there(symbol) != change.position:
+        return NOT_THERE
     if change.aim == change.position:
         return ReasonCode.ON_TARGET, "on target"
     return ReasonCode.TOO_SMALL, "less than one lot from the target"

@@ -28,13 +28,12 @@ from tradectl.domain.positions import Position, closable
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.decisions import cancels, moves, orders, stays
+from tradectl.portfolio.decisions import NOT_THERE, cancels, moves, orders, stays
 from tradectl.portfolio.position_delta import already_closing
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 DUST = (ReasonCode.TOO_SMALL, "dust: below the exchange's minimum")
-GONE = (ReasonCode.RESTRICTED, "its exchange does not hold it")
 
 
 class Attempt(Struct, frozen=True):
@@ -76,7 +75,7 @@ class Flattening:
         there = view.there(symbol)
         size = instrument.floor_quantity(closable(there, side, closing))
         if not there:
-            return self._nothing_to_close(position, closing, stops, GONE)
+            return self._nothing_to_close(position, closing, stops, NOT_THERE)
         if instrument.is_dust(size, view.mark(symbol)):
             return self._nothing_to_close(position, closing, stops, DUST)
         if self._too_early(position, at):

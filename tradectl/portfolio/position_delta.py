@@ -89,6 +89,7 @@ def delta_to(
         quantity, misdirected = remaining_change(
             working, aim, position, may_add, instrument.can_short
         )
+    quantity = at_hand(quantity, position, view.there(instrument.symbol), working)
     quantity = instrument.floor_quantity(quantity)
     return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
 
@@ -121,6 +122,15 @@ def only_closing(change: Decimal, position: Decimal, expected: Iterable[Order]) 
     flight may still bring can only be closed once it is here."""
     side = side_of(change)
     return side.signed(min(abs(change), closable(position, side, expected)))
+
+
+def at_hand(
+    change: Decimal, position: Decimal, there: Decimal, working: Iterable[Order]
+) -> Decimal:
+    """`change`, and of an exit no more than what its exchange still holds of the position."""
+    if there == position or change * position >= 0:
+        return change
+    return only_closing(change, there, [order for order in working if counts(order)])
 
 
 def counts(order: Order) -> bool:

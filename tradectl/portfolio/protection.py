@@ -143,7 +143,8 @@ class Protection:
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
-        position, instrument = view.position(symbol), view.instrument(symbol)
+        instrument, there = view.instrument(symbol), view.there(symbol)
+        position = replace(view.position(symbol), quantity=there)
         working = view.working_orders(symbol)
         said = self._what_became_of_it(symbol, view, at)
         stops = [o for o in working if protects(o.spec, position.quantity)]
@@ -154,7 +155,7 @@ class Protection:
             return said
         price = self._lifted.get(symbol, ZERO)
         if self._away is not None:
-            price = stop_price(position, instrument, self._away)
+            price = stop_price(view.position(symbol), instrument, self._away)
         halted = view.trading_state is HALTED
         stop = needed_stop(position, instrument, price, working, halted=halted)
         if stop is None:

@@ -19,6 +19,7 @@ from tradectl.domain.views import AccountView
 from tradectl.portfolio.position_delta import (
     BUY,
     PositionDelta,
+    at_hand,
     counts,
     delta_to,
     only_closing,
@@ -111,6 +112,7 @@ def shared_delta(
     change = sum(wants.values(), ZERO)
     if change and (only_reduce or (change < 0 and not instrument.can_short)):
         change = only_closing(change, position, expected)
+    change = at_hand(change, position, view.there(symbol), expected)
     others = sum((own for name, own in held.items() if name not in wanted), ZERO)
     return SharedDelta(
         instrument,

@@ -65,6 +65,13 @@ class RiskContext:
         held = self.view.position(symbol).quantity
         return reduces(self.order, held, self.view.working_orders(symbol))
 
+    @property
+    def reduces_what_is_there(self) -> bool:
+        """By the word of its exchange, too."""
+        symbol = self.order.symbol
+        working = self.view.working_orders(symbol)
+        return reduces(self.order, self.view.there(symbol), working)
+
 
 def _impact(order: OrderSpec, view: AccountView) -> OrderImpact:
     symbol = order.symbol

@@ -63,8 +63,8 @@ class ReducingCheck(Check):
 
 
 class RestrictionCheck(Check):
-    """Trading in the symbol is restricted: entries always, and exits too where nobody can say what is
-    there to be closed. A stop that flattens closes it all the same."""
+    """Trading in the symbol is restricted: entries always, exits where nobody can say what is there to be
+    closed, or where that is less. A stop that flattens closes it all the same."""
 
     code = "RESTRICTED"
 
@@ -72,8 +72,9 @@ class RestrictionCheck(Check):
         restrictions = context.view.restrictions(context.order.symbol)
         if not restrictions or (context.only_reduces and context.view.trading_state is FLATTENING):
             return None
+        exits = context.only_reduces and context.reduces_what_is_there
         for kind, message in restrictions.items():
-            if kind.blocks_exits or not context.only_reduces:
+            if kind.blocks_exits or not exits:
                 return self.refuse(f"{context.order.symbol} is restricted ({kind}): {message}")
         return None
 

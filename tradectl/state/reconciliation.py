@@ -115,6 +115,7 @@ def compare(
             yield from _restrict(
                 known, symbol, RestrictionKind.MISMATCH, _mismatch(symbol, reported, expected)
             )
+            yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
         elif symbol not in known.discrepancies:
             yield from _lift(known, symbol, RestrictionKind.MISMATCH)
             yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
