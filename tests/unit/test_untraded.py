@@ -175,6 +175,13 @@ def reasons(trading: TradingSystem, symbols: tuple[str, ...] = ()) -> list[tuple
             ReasonCode.DENIED,
             "1 signal, 1 order, all denied: ORDER_NOTIONAL x1: ",
         ),
+        (  # what is denied is not ordered again with every candle and rebalancing
+            "donchian-breakout",
+            ["risk.max_order_notional=10"],
+            candles(RISING),
+            ReasonCode.DENIED,
+            "1 signal, 1 order, all denied: ORDER_NOTIONAL x1: ",
+        ),
         (
             "donchian-breakout",
             [],

@@ -78,8 +78,8 @@ class PortfolioAdapter(Adapter):
             return []
         return self.engine.protect(self._state.books, record.at, event.symbol)
 
-    def _on_signal(self, signal: StrategySignalEvent, _record: Record) -> list[Event]:
-        return self.engine.on_signal(signal, self._state.books)
+    def _on_signal(self, signal: StrategySignalEvent, record: Record) -> list[Event]:
+        return self.engine.on_signal(signal, self._state.books, record.at)
 
     def _on_open(self, event: BarOpened, _record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books)

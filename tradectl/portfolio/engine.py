@@ -9,6 +9,9 @@
 Every signal is answered by a `TargetComputed` that says where the portfolio wants to be and, when
 nothing is done about it, why.
 
+What risk denied is still wanted, and not ordered again and again: as long as nobody asks for something
+else and risk would say the same, nothing is sent to be denied.
+
 Targets and virtual positions are kept in the books. The engine remembers which symbols wait before the
 next order is placed and for whom, and within a step the signals that others follow. It never trades what
 no strategy asked for: a position of nobody, or of a strategy that is not configured any more, is not its
@@ -24,9 +27,9 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, ZERO, Side
+from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.shares import Share, StrategyTarget
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import (
@@ -44,6 +47,7 @@ from tradectl.portfolio.decisions import (
 )
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
+from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import CANCELLABLE, PositionDelta
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
@@ -57,6 +61,7 @@ RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
+WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
 Waiting = tuple[str, Collection[str]]
 """Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
 _NOBODY: Mapping[str, StrategyTarget] = {}
@@ -64,9 +69,10 @@ _NOBODY: Mapping[str, StrategyTarget] = {}
 
 class PortfolioEngine:
     """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
-    gives an id that was never given before. `at` is everywhere the time of the step, ns UTC. With
-    `sized_at_open` what is decided as a candle closes is ordered as the next one opens, of the size that
-    it has then. Raises ConfigError for an impossible allocation."""
+    gives an id that was never given before; `would_deny` says why risk would deny an order, if it
+    would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
+    candle closes is ordered as the next one opens, of the size that it has then. Raises ConfigError for
+    an impossible allocation."""
 
     def __init__(
         self,
@@ -74,12 +80,14 @@ class PortfolioEngine:
         allocations: Mapping[str, Decimal],
         new_order_id: Callable[[], str],
         *,
+        would_deny: WouldDeny = lambda order, view, at: None,
         sized_at_open: bool = False,
     ) -> None:
         self.sized_at_open = sized_at_open
         self._at_open: dict[str, Waiting] = {}
         self._settings = settings
-        self._new_order_id = new_order_id
+        self._would_deny = would_deny
+        self._orders = OrderMaking(settings, new_order_id)
         self._sizer = sizer_for(settings)
         self._targets = StrategyTargets(self._sizer, allocations)
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
@@ -95,7 +103,7 @@ class PortfolioEngine:
         waits = self._waiting or self._turning or self._settings.replace_bps
         return bool(waits) or self._protection.is_active
 
-    def on_signal(self, signal: StrategySignalEvent, view: AccountView) -> list[Event]:
+    def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int = 0) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
         symbol at one moment are netted: the last of them is acted upon with all."""
         symbol = signal.symbol
@@ -117,7 +125,7 @@ class PortfolioEngine:
         known = view.targets(symbol)
         repeated = all(same_word(new, known.get(name)) for name, new in heard.items())
         reason = signal.reason or "signal"
-        return events + self._steer(symbol, view, reason, repeated, said=heard)
+        return events + self._steer(symbol, view, reason, repeated, at, said=heard)
 
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
@@ -130,7 +138,7 @@ class PortfolioEngine:
                 continue
             answer = self._replace_outdated(symbol, view)
             everyone = view.targets(symbol)
-            answer = answer or self._steer(symbol, view, reason, repeated=True, afresh=everyone)
+            answer = answer or self._steer(symbol, view, reason, True, at, afresh=everyone)
             if len(answer) > 1:
                 events += answer
                 ordered.add(symbol)
@@ -187,7 +195,7 @@ class PortfolioEngine:
         """The symbol is free again: its target is seen to, or where nothing is to be done about that, its
         stop. What becomes of an order comes first: on spot it would find its coins bound by the stop."""
         if view.targets(symbol):
-            answer = self._steer(symbol, view, "no longer restricted", repeated=True)
+            answer = self._steer(symbol, view, "no longer restricted", repeated=True, at=at)
             if len(answer) > 1:
                 return answer
         return self._protection.protect(symbol, view, at)
@@ -223,6 +231,7 @@ class PortfolioEngine:
         view: AccountView,
         reason: str,
         repeated: bool,
+        at: int = 0,
         *,
         said: Mapping[str, StrategyTarget] = _NOBODY,
         afresh: Collection[str] = (),
@@ -254,7 +263,33 @@ class PortfolioEngine:
             if change.misdirected:
                 events += cancels(change.misdirected, why[1])
             return events + crossed if crossed else events
-        return self._go(change, wanted, new, view, (reason, said or afresh))
+        why = self._still_denied(change, wanted.targets, view, at) if repeated else None
+        if why is None:
+            return self._go(change, wanted, new, view, (reason, said or afresh))
+        if position and not only_reduce:
+            part = f"the part that reduces passes: {why[1]}"
+            answer = self._steer(
+                symbol, view, part, True, at, afresh=afresh, only_reduce=True, crosses=False
+            )
+            if len(answer) > 1:
+                return answer
+        return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
+
+    def _still_denied(
+        self,
+        change: PositionDelta,
+        targets: Mapping[str, StrategyTarget],
+        view: AccountView,
+        at: int,
+    ) -> Reason | None:
+        """Why risk would deny what was asked for before, if it would."""
+        order = self._orders.draft(self._first_part(change), targets)
+        return self._would_deny(order, view, at)
+
+    def _first_part(self, change: PositionDelta) -> PositionDelta:
+        """What of a change is ordered now: to the other side it may be two, one after the other."""
+        two = change.turns and self._settings.turn == "two_orders"
+        return change.closing_part() if two else change
 
     def _go(
         self,
@@ -283,13 +318,13 @@ class PortfolioEngine:
                 stays(symbol, target, position, why, wanted.changed),
                 *self._protection.make_room(bound, reason),
             ]
-        if change.turns and self._settings.turn == "two_orders":
+        now = self._first_part(change)
+        if now is not change:
             self._turning[symbol] = waiting
-            change = change.closing_part()
         return [
-            moves(symbol, target, position, change.quantity, reason, wanted.changed),
-            *cancels(change.misdirected, reason),
-            orders(self._order(change, wanted.targets), reason),
+            moves(symbol, target, position, now.quantity, reason, wanted.changed),
+            *cancels(now.misdirected, reason),
+            orders(self._orders.order(now, wanted.targets), reason),
         ]
 
     def _is_at_rest(self, symbol: str, view: AccountView) -> bool:
@@ -340,7 +375,7 @@ class PortfolioEngine:
             for order in view.working_orders(symbol)
             if order.spec.type is LIMIT and order.spec.price and not order.spec.reduce_only
             and order.status in CANCELLABLE
-            and abs(self._limit_price(instrument, mark, order.spec.side is BUY) - order.spec.price)
+            and abs(self._orders.limit_price(instrument, mark, order.spec.side is BUY) - order.spec.price)
             > far * BPS * order.spec.price
         ]  # fmt: skip
         if not outdated:
@@ -366,42 +401,8 @@ class PortfolioEngine:
         working = view.working_orders(symbol)
         return any(order.status is PENDING_CANCEL for order in working)
 
-    def _limit_price(self, instrument: Instrument, mark: Decimal, buys: bool) -> Decimal:
-        away = self._settings.limit_offset_bps * BPS
-        return instrument.round_price(mark * (ONE - away if buys else ONE + away))
-
-    def _order(self, change: PositionDelta, targets: Mapping[str, StrategyTarget]) -> OrderSpec:
-        buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
-        price = None
-        if adds and self._settings.order_type == "limit":
-            price = self._limit_price(change.instrument, change.mark, buys)
-        strategy, shares = _owners(change, targets)
-        return OrderSpec(
-            order_id=self._new_order_id(),
-            symbol=change.instrument.symbol,
-            side=BUY if buys else SELL,
-            quantity=size,
-            type=MARKET if price is None else LIMIT,
-            price=price,
-            reduce_only=not adds and size <= abs(change.position),
-            strategy=strategy,
-            shares=shares,
-        )
-
     def _sample(self, view: AccountView) -> None:
         for symbol in view.targeted():
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
-
-
-def _owners(
-    change: PositionDelta, targets: Mapping[str, StrategyTarget]
-) -> tuple[str, tuple[Share, ...]]:
-    """Whose the order is: of one strategy, or of several with their shares."""
-    if not isinstance(change, SharedDelta):
-        return next(iter(targets)), ()
-    ordered = change.ordered()
-    if len(ordered) == 1:
-        return next(iter(ordered)), ()
-    return "", tuple(Share(name, quantity) for name, quantity in ordered.items())

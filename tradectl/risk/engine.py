@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tradectl.domain.commands import ApprovedOrder
+from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded, RiskAction
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
@@ -22,6 +23,13 @@ from tradectl.risk.limits import RiskLimits
 
 NAME = "risk"
 DAILY_LOSS = "DAILY_LOSS"
+DENIED_AS = {
+    "PAUSED": ReasonCode.PAUSED,
+    "RESTRICTED": ReasonCode.RESTRICTED,
+    "REDUCING": ReasonCode.HALTED,
+    "HALTED": ReasonCode.HALTED,
+    "MIN_NOTIONAL": ReasonCode.TOO_SMALL,
+}
 
 
 class RiskEngine:
@@ -37,6 +45,22 @@ class RiskEngine:
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
         """The first refusal, else the order as one that may be submitted: nobody but risk makes an
         ApprovedOrder. `at` is the time of the step, ns UTC."""
+        refusal = self._refusal(order, view, at)
+        if refusal is not None:
+            return _denied(order, refusal)
+        for check in self._remembering:
+            check.remember(order, at)
+        return ApprovedOrder(order, at)
+
+    def would_deny(self, order: OrderSpec, view: AccountView, at: int) -> Reason | None:
+        """Why the order would be denied, were it asked for now; in the same words as long as it is for
+        the same rule."""
+        refusal = self._refusal(order, view, at)
+        if refusal is None:
+            return None
+        return reason_of(refusal.code), f"asked before, and still denied: {refusal.code}"
+
+    def _refusal(self, order: OrderSpec, view: AccountView, at: int) -> Refusal | None:
         context = RiskContext(order, view, at)
         for check in self._checks:
             try:
@@ -44,10 +68,8 @@ class RiskEngine:
             except Exception as error:  # whatever it is, it is not a yes
                 refusal = _failed(check.code, error)
             if refusal is not None:
-                return _denied(order, refusal)
-        for check in self._remembering:
-            check.remember(order, at)
-        return ApprovedOrder(order, at)
+                return refusal
+        return None
 
     def review(self, view: AccountView) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
@@ -70,6 +92,11 @@ class RiskEngine:
         """Limits measure from the present on."""
         for monitor in self._monitors:
             monitor.begin_anew()
+
+
+def reason_of(code: str) -> ReasonCode:
+    """What a denial of this code comes to."""
+    return DENIED_AS.get(code, ReasonCode.DENIED)
 
 
 def _is_so(event: LimitBreached, view: AccountView) -> bool:

@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TargetComputed,
 )
+from tradectl.risk.engine import reason_of
 from tradectl.state.books import Books
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
@@ -40,13 +41,6 @@ ENDED: dict[type[Ended], str] = {
     OrderCanceled: "cancelled",
 }
 UNANSWERED: Reason = (ReasonCode.NOT_WANTED, "not answered")
-DENIED_AS = {
-    "PAUSED": ReasonCode.PAUSED,
-    "RESTRICTED": ReasonCode.RESTRICTED,
-    "REDUCING": ReasonCode.HALTED,
-    "HALTED": ReasonCode.HALTED,
-    "MIN_NOTIONAL": ReasonCode.TOO_SMALL,
-}
 
 
 class SymbolTally:
@@ -173,7 +167,7 @@ def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
         return ReasonCode.NOT_FILLED, f"{signals}, {orders}, none filled: {how}"
     code, count = tally.denied.most_common(1)[0]
     why = f"{code} x{count}: {tally.messages[code]}"
-    return DENIED_AS.get(code, ReasonCode.DENIED), f"{signals}, {orders}, all denied: {why}"
+    return reason_of(code), f"{signals}, {orders}, all denied: {why}"
 
 
 def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:

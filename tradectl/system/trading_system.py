@@ -143,14 +143,16 @@ class TradingSystem(BookkeepingSystem):
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
         )
+        risk = RiskEngine(limits)
         portfolio = PortfolioEngine(
             settings.portfolio,
             allocations,
             bus.core.new_id,
+            would_deny=risk.would_deny,
             sized_at_open=settings.paper.fill == "next-open",
         )
         self.strategy = StrategyAdapter(bus, engine)
-        self.risk = RiskAdapter(bus, self, RiskEngine(limits))
+        self.risk = RiskAdapter(bus, self, risk)
         self.execution = ExecutionAdapter(
             bus, self, self.gateway, halt_switch=halt_switch, lease=lease
         )

@@ -1,0 +1,166 @@
+"""What risk denied is still wanted, and asked for again once risk would let it pass, or once somebody
+wants something else: not with every candle and timer in between."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fixtures.fake_account import PERP, FakeAccount
+from tradectl.domain.commands import ApprovedOrder
+from tradectl.domain.event import ReasonCode
+from tradectl.domain.events import (
+    CancelRequested,
+    Event,
+    OrderInitialized,
+    RestrictionKind,
+    StrategySignalEvent,
+    TargetComputed,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.risk.engine import RiskEngine
+from tradectl.risk.limits import RiskLimits
+
+D = Decimal
+SYMBOL = PERP.symbol
+SECOND = 10**9
+STILL = "asked before, and still denied: "
+
+
+class Desk:
+    """A portfolio before its judge, with an account at `mark`."""
+
+    def __init__(self, limits: dict[str, Any], held: str = "0", **settings: Any) -> None:
+        ids = count(1)
+        self.risk = RiskEngine(RiskLimits(**limits))
+        self.view = FakeAccount().price(SYMBOL, "100").own(SYMBOL, held)
+        self.portfolio = PortfolioEngine(
+            PortfolioSettings(**{"fraction": D("0.5"), "max_weight": D(1), **settings}),
+            {},
+            lambda: f"id-{next(ids)}",
+            would_deny=self.risk.would_deny,
+        )
+        self.at = SECOND
+
+    def says(self, action: str, **fields: Any) -> list[Event]:
+        """One strategy; a minute later each time."""
+        self.at += 60 * SECOND
+        spoken = StrategySignalEvent(symbol=SYMBOL, action=action, strategy="s", **fields)  # type: ignore[arg-type]
+        return self.view.take(self.portfolio.on_signal(spoken, self.view, self.at))
+
+    def rebalances(self) -> list[Event]:
+        self.at += 60 * SECOND
+        return self.view.take(self.portfolio.rebalance(self.view, "scheduled", self.at))
+
+    def denied(self, events: list[Event]) -> str:
+        """The code for which risk denies the one order of the events; empty where it lets it pass."""
+        (order,) = orders(events)
+        judged = self.risk.judge(order, self.view, self.at)
+        return "" if isinstance(judged, ApprovedOrder) else judged.code
+
+
+def orders(events: list[Event]) -> list[OrderSpec]:
+    return [event.order for event in events if isinstance(event, OrderInitialized)]
+
+
+def reason(events: list[Event]) -> tuple[ReasonCode | None, str]:
+    (answer,) = events
+    assert isinstance(answer, TargetComputed)
+    assert answer.change == 0
+    return answer.code, answer.reason
+
+
+SMALL = {"max_order_notional": D(2000)}
+
+
+def test_the_same_word_again_is_answered_and_not_ordered() -> None:
+    desk = Desk(SMALL)
+    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
+    for _ in range(3):
+        assert reason(desk.says("buy")) == (ReasonCode.DENIED, f"{STILL}ORDER_NOTIONAL")
+        assert desk.rebalances() == []
+
+
+@pytest.mark.parametrize("again", ["rebalances", "says"])
+def test_it_is_asked_for_as_soon_as_the_limit_gives_way(again: str) -> None:
+    desk = Desk({"max_leverage": D("0.25")}, sizing="fixed_quantity", quantity=D(30))
+    assert desk.denied(desk.says("buy")) == "LEVERAGE"
+    assert desk.rebalances() == []
+    desk.view.price(SYMBOL, "80")
+    events = desk.says("buy") if again == "says" else desk.rebalances()
+    assert desk.denied(events) == ""
+
+
+@pytest.mark.parametrize("fields", [{"action": "sell"}, {"action": "buy", "strength": 0.9}])
+def test_another_word_is_asked_for_anew(fields: dict[str, Any]) -> None:
+    desk = Desk(SMALL)
+    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
+    assert desk.denied(desk.says(**fields)) == "ORDER_NOTIONAL"
+
+
+def test_of_a_reversal_that_is_still_denied_the_part_that_reduces_passes() -> None:
+    """It came to be held after the denial: a late fill."""
+    desk = Desk(SMALL)
+    assert desk.denied(desk.says("sell")) == "ORDER_NOTIONAL"
+    desk.view.own(SYMBOL, "30")
+    events = desk.says("sell")
+    (order,) = orders(events)
+    assert (order.quantity, order.reduce_only) == (D(30), True)
+    assert order.quantity == -events[0].change  # type: ignore[attr-defined]
+    assert desk.denied(events) == ""
+    desk.view.own(SYMBOL, "0")
+    assert reason(desk.says("sell"))[1] == f"{STILL}ORDER_NOTIONAL"
+
+
+def test_what_rests_the_other_way_is_cancelled_all_the_same() -> None:
+    desk = Desk(SMALL)
+    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
+    desk.view.work(OrderSpec("old", SYMBOL, Side.SELL, D(3), OrderType.LIMIT, D(105)))
+    answer, cancel = desk.says("buy")
+    assert isinstance(answer, TargetComputed)
+    assert isinstance(cancel, CancelRequested)
+    assert cancel.order_id == "old"
+
+
+def test_a_restricted_symbol_is_not_asked_for_with_every_timer() -> None:
+    desk = Desk({})
+    desk.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
+    assert desk.denied(desk.says("buy")) == "RESTRICTED"
+    assert reason(desk.says("buy")) == (ReasonCode.RESTRICTED, f"{STILL}RESTRICTED")
+    assert desk.rebalances() == []
+    desk.view.held.clear()
+    freed = desk.portfolio.on_unrestricted(SYMBOL, desk.view, desk.at)
+    assert desk.denied(freed) == ""
+
+
+@given(
+    held=st.integers(-80, 80),
+    action=st.sampled_from(["buy", "sell", "close"]),
+    mark=st.integers(20, 300),
+    order=st.integers(100, 9_000),
+    position=st.integers(100, 9_000),
+    leverage=st.sampled_from(["0.1", "0.5", "3"]),
+    turn=st.sampled_from(["one_order", "two_orders"]),
+)
+def test_what_a_timer_orders_is_never_denied(
+    held: int, action: str, mark: int, order: int, position: int, leverage: str, turn: str
+) -> None:
+    limits = {
+        "max_order_notional": D(order),
+        "max_position_notional": D(position),
+        "max_leverage": D(leverage),
+    }
+    desk = Desk(limits, str(held), turn=turn)
+    desk.says(action)
+    desk.view.price(SYMBOL, str(mark))
+    events = desk.rebalances()
+    if orders(events):
+        assert desk.denied(events) == ""

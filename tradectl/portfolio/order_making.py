@@ -1,0 +1,67 @@
+"""The order that a change of a position makes: its price, what it may do, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import BPS, ONE, Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.shares import Share, StrategyTarget
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.position_delta import PositionDelta
+from tradectl.portfolio.shared_delta import SharedDelta
+
+DRAFT = "draft"
+
+
+class OrderMaking:
+    """`new_order_id` gives an id that was never given before."""
+
+    def __init__(self, settings: PortfolioSettings, new_order_id: Callable[[], str]) -> None:
+        self._settings = settings
+        self._new_order_id = new_order_id
+
+    def limit_price(self, instrument: Instrument, mark: Decimal, buys: bool) -> Decimal:
+        away = self._settings.limit_offset_bps * BPS
+        return instrument.round_price(mark * (ONE - away if buys else ONE + away))
+
+    def order(self, change: PositionDelta, targets: Mapping[str, StrategyTarget]) -> OrderSpec:
+        return self.draft(change, targets, self._new_order_id())
+
+    def draft(
+        self, change: PositionDelta, targets: Mapping[str, StrategyTarget], order_id: str = DRAFT
+    ) -> OrderSpec:
+        """The order without an id of its own: to ask what would become of it."""
+        buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
+        price = None
+        if adds and self._settings.order_type == "limit":
+            price = self.limit_price(change.instrument, change.mark, buys)
+        strategy, shares = _owners(change, targets)
+        return OrderSpec(
+            order_id=order_id,
+            symbol=change.instrument.symbol,
+            side=Side.BUY if buys else Side.SELL,
+            quantity=size,
+            type=OrderType.MARKET if price is None else OrderType.LIMIT,
+            price=price,
+            reduce_only=not adds and size <= abs(change.position),
+            strategy=strategy,
+            shares=shares,
+        )
+
+
+def _owners(
+    change: PositionDelta, targets: Mapping[str, StrategyTarget]
+) -> tuple[str, tuple[Share, ...]]:
+    """Whose the order is: of one strategy, or of several with their shares."""
+    if not isinstance(change, SharedDelta):
+        return next(iter(targets)), ()
+    ordered = change.ordered()
+    if len(ordered) == 1:
+        return next(iter(ordered)), ()
+    return "", tuple(Share(name, quantity) for name, quantity in ordered.items())
+
+
+__all__ = ["OrderMaking"]
