@@ -6,6 +6,7 @@ locks what a stop is to sell. `Watch` reads its log: how much of the position no
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -22,6 +23,7 @@ from tests.fixtures.run_inputs import Character
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
 from tradectl.domain.events import StrategySignalEvent
+from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Whose
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -29,6 +31,7 @@ FUTURES, OTHER = "futures", "ETHUSDT"
 FOREVER = -1
 WITHIN_S = 5.0
 D = Decimal
+THREE = D(3)
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +46,17 @@ async def exchange() -> AsyncIterator[LoopbackExchange]:
         yield exchange
 
 
-def protected(exchange: LoopbackExchange, market: str, dead_man: float = 0, **more: Any) -> Any:
+def protected(
+    exchange: LoopbackExchange,
+    market: str,
+    dead_man: float = 0,
+    stop_loss_pct: D | None = THREE,
+    **more: Any,
+) -> Any:
     at = msgspec.structs.replace(QUICK, dead_man_seconds=dead_man)
-    portfolio = PortfolioSettings(stop_loss_pct=D(3), sizing="fixed_quantity", quantity=D("0.02"))
+    portfolio = PortfolioSettings(
+        stop_loss_pct=stop_loss_pct, sizing="fixed_quantity", quantity=D("0.02")
+    )
     return settings_for(exchange, at=at, market=market, portfolio=portfolio, **more)
 
 
@@ -138,6 +149,39 @@ async def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_
         await trader.until(lambda: len(stops(exchange, "spot")) == 1)
         (after,) = stops(exchange, "spot")
         assert (after.quantity, after.stop_price) == (before.quantity, before.stop_price)
+
+
+async def test_a_stop_that_made_room_for_an_exit_comes_back_though_the_run_is_killed_in_between(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """One that no setting asks for: the records say where it was. The exit goes on, and is refused."""
+    settings = protected(exchange, "spot", stop_loss_pct=None)
+    async with trading(exchange, tmp_path / "state", settings=settings) as trader:
+        signalled(trader, "buy")
+        await trader.until(lambda: trader.held)
+        held = str(trader.held)
+        trader.sell(held, type=OrderType.STOP_MARKET, stop_price=D("58500"), reduce_only=True)
+        await trader.until(lambda: len(stops(exchange, "spot")) == 1)
+        (before,) = stops(exchange, "spot")
+        refused: dict[str, Any] = {"method": "POST", "path": "*rder", "code": -2010, "status": 400}
+        exchange.misbehave("error", params={"type": "MARKET"}, count=FOREVER, **refused)
+        stop_refused = exchange.misbehave("error", count=FOREVER, **refused)
+        signalled(trader, "close")
+        await trader.until(lambda: "stop_refused" in trader.alerts())
+        assert not before.open
+        await trader.run.bus.dispatched()
+        ignored = shutil.ignore_patterns("*.sock")
+        remains = shutil.copytree(tmp_path / "state", tmp_path / "remains", ignore=ignored)
+        trader.run.orchestrator.settle = nothing
+    stop_refused.remove()
+    async with trading(exchange, remains, settings=settings) as trader:
+        await trader.until(lambda: len(stops(exchange, "spot")) == 1)
+        (after,) = stops(exchange, "spot")
+        assert (after.quantity, after.stop_price) == (before.quantity, before.stop_price)
+
+
+async def nothing() -> None:
+    """A killed run sees to nothing at its end."""
 
 
 async def test_a_stop_that_is_refused_is_tried_again_and_the_position_is_said_to_be_unprotected(

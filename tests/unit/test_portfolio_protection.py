@@ -103,7 +103,7 @@ def test_a_short_position_gets_one_above() -> None:
 
 def test_without_the_setting_there_is_none_and_orders_are_not_followed() -> None:
     system = System()
-    assert not system.engine.follows_orders
+    assert not system.engine.follows_orders(system.view)
     assert system.enter().working() == []
 
 
@@ -216,7 +216,7 @@ def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_is_ref
         system.view.work(OrderSpec("by hand", BTC, SELL, D(1), **by_hand))  # type: ignore[arg-type]
     system.signal("close")
     assert system.working() == []
-    assert system.engine.follows_orders
+    assert system.engine.follows_orders(system.view)
     (exit_order,) = system.confirm_cancels().view.working_orders(BTC)
     exit_order.status = status
     if status is OrderStatus.DENIED:

@@ -157,7 +157,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
         b'"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
-        b'"insurance":"0","marks":{},'
+        b'"insurance":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0",'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"protection_dropped":false,"readings":null,"reconciliation":null,"state_since":0,'
@@ -221,6 +221,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "another cause of a pause": lambda a: a.pauses.update(DRAWDOWN=Pause("x", 5)),
     "since when": lambda a: setattr(a, "state_since", 5),
     "dropped protection": lambda a: setattr(a, "protection_dropped", True),
+    "a lifted stop": lambda a: a.lifted_stops.update({SPOT: ONE}),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
     "high water": lambda a: setattr(a, "high_water", a.high_water + 1),
     "readings": lambda a: setattr(a, "readings", Readings(peak=Decimal(7))),

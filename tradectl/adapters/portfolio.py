@@ -73,10 +73,11 @@ class PortfolioAdapter(Adapter):
         self._awaited.discard(event.symbol)
         if not self._awaited:
             self._bus.detach(self._on_first_price)
-        flattening = self._state.books.trading_state is TradingState.FLATTENING
-        if flattening or not self.engine.follows_orders:
+        books = self._state.books
+        flattening = books.trading_state is TradingState.FLATTENING
+        if flattening or not self.engine.follows_orders(books):
             return []
-        return self.engine.protect(self._state.books, record.at, event.symbol)
+        return self.engine.protect(books, record.at, event.symbol)
 
     def _on_signal(self, signal: StrategySignalEvent, record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books, record.at)
@@ -114,7 +115,7 @@ class PortfolioAdapter(Adapter):
 
     def _protect_all(self, record: Record) -> list[Event]:
         books, events = self._state.books, list[Event]()
-        if self.engine.follows_orders:
+        if self.engine.follows_orders(books):
             events = self.engine.protect(books, record.at)
         if not books.trading_state.is_halt:
             return events
@@ -126,7 +127,7 @@ class PortfolioAdapter(Adapter):
         books, state = self._state.books, self._state.books.trading_state
         if state is TradingState.FLATTENING:
             return self._flatten([event.symbol], record)
-        follows = self.engine.follows_orders
+        follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
         return events if state is TradingState.RUNNING else self._and_say(events, [event.symbol])
 

@@ -229,11 +229,13 @@ class OrderSubmitted(OrderEvent, frozen=True, gc=False, kw_only=True):
 
 
 class CancelRequested(OrderEvent, frozen=True, gc=False, kw_only=True):
-    """We asked for a working order to be cancelled."""
+    """We asked for a working order to be cancelled. With `makes_room` it is a stop that binds the coins
+    which are to be sold: it comes back where they are not."""
 
     order_id: str
     symbol: str
     reason: str = ""
+    makes_room: bool = False
 
 
 # --- risk ------------------------------------------------------------------------------------------

@@ -27,6 +27,12 @@ class AccountView(Protocol):
         ...
 
     @property
+    def lifted_stops(self) -> Mapping[str, Decimal]:
+        """By symbol the price of the stop that was cancelled to make room for an exit, as long as
+        something is held."""
+        ...
+
+    @property
     def cash(self) -> Decimal: ...
     @property
     def peak_equity(self) -> Decimal:

@@ -91,13 +91,16 @@ def orders(order: OrderSpec, reason: str) -> OrderInitialized:
     return OrderInitialized(source_component=NAME, order=order, reason=reason)
 
 
-def cancels(working: Iterable[Order], reason: str) -> list[CancelRequested]:
+def cancels(
+    working: Iterable[Order], reason: str, *, makes_room: bool = False
+) -> list[CancelRequested]:
     return [
         CancelRequested(
             source_component=NAME,
             order_id=order.spec.order_id,
             symbol=order.spec.symbol,
             reason=reason,
+            makes_room=makes_room,
         )
         for order in working
     ]

@@ -97,11 +97,10 @@ class PortfolioEngine:
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct)
 
-    @property
-    def follows_orders(self) -> bool:
+    def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
         waits = self._waiting or self._turning or self._settings.replace_bps
-        return bool(waits) or self._protection.is_active
+        return bool(waits) or self._protection.is_active(view)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int = 0) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a

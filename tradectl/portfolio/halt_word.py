@@ -19,7 +19,7 @@ from tradectl.domain.protection import is_closed, rests_as_protection, unprotect
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, says
-from tradectl.portfolio.protection import IN_FLIGHT, needed_stop, stop_price
+from tradectl.portfolio.protection import IN_FLIGHT, needed_stop, price_of_stop
 
 UNPROTECTED = SystemEventKind.POSITION_UNPROTECTED
 PROTECTED_AGAIN = SystemEventKind.POSITION_UNPROTECTED_OVER
@@ -61,11 +61,13 @@ class HaltWord:
 
     def _has_its_stop(self, position: Position, view: AccountView) -> bool:
         """As far as it is to have one, and can: where the market is beyond it, none can be placed."""
-        away, mark = self._stop_loss_pct, view.mark(position.symbol)
-        if away is None or view.protection_dropped or not mark or not unprotected(position, view):
+        mark = view.mark(position.symbol)
+        if view.protection_dropped or not mark or not unprotected(position, view):
+            return True
+        price = price_of_stop(position, view, self._stop_loss_pct)
+        if price is None:
             return True
         instrument = view.instrument(position.symbol)
-        price = stop_price(position, instrument, away)
         working = view.working_orders(position.symbol)
         stop = needed_stop(position, instrument, price, working, halted=True)
         return stop is None or stop.is_reached(mark)

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.events import Event, SystemEventKind
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
+from tradectl.domain.money import BPS, HUNDRED, ONE, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.protection import RESTS, protects
@@ -60,6 +60,14 @@ class NeededStop(Struct, frozen=True):
 def stop_price(position: Position, instrument: Instrument, stop_loss_pct: Decimal) -> Decimal:
     away = stop_loss_pct / HUNDRED if position.quantity > 0 else -stop_loss_pct / HUNDRED
     return instrument.round_price(position.entry_price * (ONE - away))
+
+
+def price_of_stop(position: Position, view: AccountView, away: Decimal | None) -> Decimal | None:
+    """Where the position should have its stop: so many percent `away` from its entry price; without that
+    where the one was that made room for an exit. None: it is to have none."""
+    if away is None:
+        return view.lifted_stops.get(position.symbol)
+    return stop_price(position, view.instrument(position.symbol), away)
 
 
 def needed_stop(
@@ -117,13 +125,11 @@ class Protection:
         self._now, self._state = 0, TradingState.RUNNING
         self._cancelled_at: dict[str, int] = {}
         self._placed: dict[str, str] = {}
-        self._lifted: dict[str, Decimal] = {}
         self._refused: set[str] = set()
 
-    @property
-    def is_active(self) -> bool:
+    def is_active(self, view: AccountView) -> bool:
         """There is something that it has to see to."""
-        return self._away is not None or bool(self._lifted)
+        return self._away is not None or bool(view.lifted_stops)
 
     # --- seeing to it ---------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class Protection:
         if view.trading_state is not self._state:
             self._state = view.trading_state
             self._retries.clear()  # a halt does not wait for what was refused before
-        if view.protection_dropped or (self._away is None and symbol not in self._lifted):
+        if view.protection_dropped or (self._away is None and symbol not in view.lifted_stops):
             return []
         if not view.mark(symbol):
             return []
@@ -151,11 +157,10 @@ class Protection:
         idle = [o for o in stops_of(working) if o not in stops]
         said += self._cancel(idle, "there is no position that it protects")
         if not position.quantity:
-            self._lifted.pop(symbol, None)
             return said
-        price = self._lifted.get(symbol, ZERO)
-        if self._away is not None:
-            price = stop_price(view.position(symbol), instrument, self._away)
+        price = price_of_stop(view.position(symbol), view, self._away)
+        if price is None:
+            return said
         halted = view.trading_state is HALTED
         stop = needed_stop(position, instrument, price, working, halted=halted)
         if stop is None:
@@ -214,13 +219,11 @@ class Protection:
     def make_room(self, stops: Collection[Order], reason: str, at: int = 0) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
         self._now = max(self._now, at)
-        if self._away is None:
-            self._lifted |= {
-                o.spec.symbol: o.spec.stop_price for o in stops if o.spec.stop_price is not None
-            }
-        return self._cancel(stops, reason)
+        return self._cancel(stops, reason, makes_room=True)
 
-    def _cancel(self, stops: Collection[Order], reason: str) -> list[Event]:
+    def _cancel(
+        self, stops: Collection[Order], reason: str, *, makes_room: bool = False
+    ) -> list[Event]:
         """One whose cancel was refused is asked for again after a while, and not at once: whoever refuses
         it may know that it is over, and its end is on the way."""
         asked = [
@@ -234,7 +237,7 @@ class Protection:
                 del self._cancelled_at[next(iter(self._cancelled_at))]
             if self._placed.get(order.spec.symbol) == order.spec.order_id:
                 del self._placed[order.spec.symbol]
-        return [*cancels(asked, reason)]
+        return [*cancels(asked, reason, makes_room=makes_room)]
 
     # --- what became of it ----------------------------------------------------------------------------
 
@@ -293,6 +296,7 @@ __all__ = [
     "Protection",
     "cancellable",
     "needed_stop",
+    "price_of_stop",
     "serves",
     "stops_of",
 ]

@@ -52,7 +52,7 @@ async def await_stops(session: Session, within: float) -> None:
 async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
     for an exit or be on its way, or an entry be filled at this very moment."""
-    if session.settings.portfolio.stop_loss_pct is None:
+    if session.settings.portfolio.stop_loss_pct is None and not session.books.lifted_stops:
         return
     books, clock, word = session.books, session.bus.clock, session.system.portfolio.engine.halt_word
     deadline = clock.monotonic() + within

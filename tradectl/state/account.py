@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.events import OrderFilled
-from tradectl.domain.money import ZERO
-from tradectl.domain.orders import Order
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -48,7 +48,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
     have a `peak_equity` of their own.
     `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
-    that an emergency stop was to cancel protective stops, too.
+    that an emergency stop was to cancel protective stops, too. `lifted_stops` are, by symbol, the prices
+    of those that were cancelled to make room for an exit, as long as something is held.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
     losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
@@ -78,6 +79,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     pauses: dict[str, Pause] = {}
     state_since: int = 0
     protection_dropped: bool = False
+    lifted_stops: dict[str, Decimal] = {}
     high_water: Decimal = ZERO
     max_drawdown: Decimal = ZERO
     peak_equity: Decimal = ZERO
@@ -110,6 +112,19 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def hold_from(self, symbol: str, at: int) -> None:
         """A perpetual is held from `at` (ns), or its funding is settled up to there."""
         self.funded_until[symbol] = max(self.funded_until.get(symbol, 0), at)
+
+    def hold(self, position: Position) -> None:
+        """Flat, there is nothing that a stop would protect."""
+        self.positions[position.symbol] = position
+        if self.lifted_stops and not position.quantity:
+            self.lifted_stops.pop(position.symbol, None)
+
+    def lift(self, stop: OrderSpec) -> None:
+        """It makes room for an exit. Of several the one that is reached first counts."""
+        price, known = stop.stop_price, self.lifted_stops.get(stop.symbol)
+        if price is not None:
+            nearest = max if stop.side is Side.SELL else min
+            self.lifted_stops[stop.symbol] = price if known is None else nearest(price, known)
 
     @classmethod
     def open(cls, account_id: str, currency: str, cash: Decimal) -> Account:

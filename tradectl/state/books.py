@@ -128,7 +128,10 @@ class Books(BooksView):
         self.account.denied_count += 1
 
     def on_cancel(self, event: CancelRequested, record: Record) -> None:
-        self._move(self._known(event.order_id), Trigger.REQUEST_CANCEL, record)
+        order = self._known(event.order_id)
+        self._move(order, Trigger.REQUEST_CANCEL, record)
+        if event.makes_room:
+            self.account.lift(order.spec)
 
     def on_execution(self, event: ExecutionEvent, record: Record) -> None:
         """An exchange's word on an order."""
@@ -298,7 +301,8 @@ class Books(BooksView):
 
     def _enter(self, booking: Booking, fill: Fill | None) -> None:
         account, symbol = self.account, booking.position.symbol
-        account.positions[symbol], account.cash = booking.position, booking.cash
+        account.hold(booking.position)
+        account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)
@@ -363,6 +367,7 @@ class Books(BooksView):
             positions=dict(account.positions),
             pauses=dict(account.pauses),
             funded_until=dict(account.funded_until),
+            lifted_stops=dict(sorted(account.lifted_stops.items())),
             strategies={name: copy(totals) for name, totals in account.strategies.items()},
             holdings={symbol: dict(held) for symbol, held in account.holdings.items()},
             targets={symbol: dict(wanted) for symbol, wanted in account.targets.items()},

@@ -69,6 +69,10 @@ class BooksView:
         return self.account.protection_dropped
 
     @property
+    def lifted_stops(self) -> Mapping[str, Decimal]:
+        return self.account.lifted_stops
+
+    @property
     def cash(self) -> Decimal:
         return self.account.cash
 

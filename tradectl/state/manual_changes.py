@@ -51,7 +51,7 @@ def set_position(books: Books, symbol: str, values: Mapping[str, Any]) -> None:
     after = Position(symbol, quantity, quantity * entry, before.realized, before.fees)
     if not books.instruments[symbol].can_short:
         _invest(account, after.cost - before.cost)
-    account.positions[symbol] = after
+    account.hold(after)
     _attribute(account, after)
     if mark is not None:
         books.last.pop(symbol, None)

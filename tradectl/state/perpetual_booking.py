@@ -35,7 +35,8 @@ class LiquidationBooking(Struct, frozen=True):
 
     def enter(self, account: Account, event: PositionLiquidated) -> None:
         symbol, booking = event.symbol, self.booking
-        account.positions[symbol], account.cash = booking.position, booking.cash
+        account.hold(booking.position)
+        account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         for name, part in self.insurance.items():
             account.strategies.setdefault(name, StrategyTotals()).insurance += part

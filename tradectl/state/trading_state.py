@@ -48,6 +48,8 @@ def end_pause(account: Account, cause: str) -> None:
 def emergency_stop(account: Account, event: CommandReceived, at: int) -> None:
     """HALTED, or FLATTENING: that an operator may ask for in a halt, too, whose reason stays."""
     account.protection_dropped |= event.drop_protection
+    if event.drop_protection:
+        account.lifted_stops = {}
     state = TradingState.FLATTENING if event.flatten else TradingState.HALTED
     if event.flatten and account.trading_state is TradingState.HALTED:
         account.trading_state = state
