@@ -1,4 +1,9 @@
-"""What is shown of an account is what its journals add up to, computed again beside the books."""
+"""What is shown of an account is what its journals add up to, computed again beside the books.
+
+Real files are run as spot, as a perpetual that pays funding, and as one that borrows as much as it may;
+the books are followed through the whole journal and compared as they go, and what a kill leaves of it is
+compared as well.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,15 @@ import json
 import re
 import signal
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
-from tests.fixtures.command import BUSY, journals, running, tradectl
-from tests.fixtures.recomputed import Recomputed, differing
+from tests.fixtures.command import BUSY, header_of, journals, running, tradectl, wait_until
+from tests.fixtures.documents import as_json
+from tests.fixtures.recomputed import Recomputed, differing, sealed_lines
 from tests.fixtures.run_inputs import replayed
 from tests.integration.test_determinism import (
     BTC,
@@ -25,8 +33,15 @@ from tests.integration.test_determinism import (
     instrument,
     played,
 )
-from tests.profiles import is_deep
+from tests.profiles import examples, is_deep
 from tests.real_data import all_real_data, real_data
+from tradectl.bus.clock import DataClock
+from tradectl.config.settings import Settings
+from tradectl.domain.events import Record
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+from tradectl.state.status import portfolio_totals, position_rows, strategy_rows
+from tradectl.system.trading_system import BookkeepingSystem
 
 CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
 KILLS = 3
@@ -43,21 +58,79 @@ EXPOSED = FUNDED.replace(
 REAL = [
     "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz",
     "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz",
-    "quotes/binance_usdm_BTCUSDT_20240808T2354_0000.csv.gz",
+    "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz",
     "trades/binance_usdm_ETHUSDT_20240808T2354_0000.csv.gz",
 ]
-KINDS = ("candles/*/*USDT*", "quotes/*USDT*", "trades/*USDT*")
-ALL = [name for kind in KINDS for name in all_real_data(kind)]
+KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
+NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else REAL
+COMPARED = examples(200)
+"""So many times in a run, at least, the books are compared with what is worked out beside them."""
+TO_JOURNAL = 30
+"""A journal has more bytes than that for each byte of the packed data."""
+
+
+class RealFile(NamedTuple):
+    """What is played: quotes with the trades of the same minutes, as strategies go by trades."""
+
+    name: str
+    base: str
+    quote: str
+
+    @classmethod
+    def of(cls, name: str) -> RealFile:
+        base, quote = re.findall("([A-Z0-9]+?)(USDT|BTC|EUR|USD_PERP)", Path(name).name)[-1]
+        return cls(name, base, quote)
+
+    def words(self, folder: Path, kind: str) -> list[object]:
+        settings = {"spot": SEVERAL, "funded": FUNDED, "exposed": EXPOSED}[kind]
+        if kind != "spot":
+            perpetual = instrument(self.base + self.quote).replace(
+                "max_leverage = 5", "max_leverage = 20"
+            )
+            perpetual = perpetual.replace("tick_size = 0.01", "tick_size = 0.00000001")
+            settings += perpetual.replace('"USDT"', f'"{self.quote.removesuffix("_PERP")}"')
+        played = [self.name]
+        if self.name.startswith("quotes/"):
+            played.append(self.name.replace("quotes/", "trades/"))
+        return [*config(folder, settings), *files(*map(real_data, played))]
 
 
 def assert_agrees(folder: Path, shown: dict[str, Any]) -> None:
     assert differing(shown, Recomputed.of(*journals(folder))) == []
 
 
-def assert_run_agrees(folder: Path, summary: dict[str, Any]) -> None:
-    assert_agrees(folder, summary)
-    words = ("status", "--json", "--run", summary["run_id"])
-    assert_agrees(folder, tradectl(folder, *words).document())
+def assert_run_agrees(folder: Path, run_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = tradectl(folder, "status", "--json", "--run", run_id).document()
+    assert_agrees(folder, shown)
+    return shown
+
+
+def assert_agrees_all_along(path: Path) -> int:
+    """The books, folded record by record, against the same records; how often they were compared."""
+    header, lines = header_of(path), list(sealed_lines(path))
+    account = Account.load(header.state)
+    system = BookkeepingSystem(Settings.load(header.config), account, header.run_id, DataClock())
+    expected, times, every = Recomputed(), 0, max(len(lines) // (2 * COMPARED), 1)
+    for number, line in enumerate(lines):
+        if "header" in line:
+            expected.begin(line["header"])
+        if "event" not in line:
+            continue
+        if number >= (times + 1) * every and "cause" not in line:  # what follows is booked with it
+            assert differing(figures(system.books), expected) == [], f"before record {line['seq']}"
+            times += 1
+        system.fold(msgspec.convert(line, Record))
+        expected.take(line["event"])
+    return times
+
+
+def figures(books: Books) -> dict[str, Any]:
+    """As `status` shows them."""
+    return {
+        "portfolio": as_json(portfolio_totals(books)),
+        "positions": as_json(position_rows(books)),
+        "strategies": as_json(strategy_rows(books)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,18 +140,38 @@ def assert_run_agrees(folder: Path, summary: dict[str, Any]) -> None:
     "data", [(BTC, ETH), (CANDLES,), (QUOTES, BTC)], ids=["trades", "candles", "both"]
 )
 def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -> None:
-    assert_run_agrees(tmp_path, played(tmp_path, *config(tmp_path, settings), *files(*data)))
+    summary = played(tmp_path, *config(tmp_path, settings), *files(*data))
+    assert_agrees(tmp_path, summary)
+    assert_run_agrees(tmp_path, summary["run_id"])
 
 
-@pytest.mark.parametrize("name", ALL if is_deep() else REAL)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["spot", "funded", "exposed"])
 def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
-    symbol = re.findall("[A-Z0-9]+USDT", name)[-1]
-    perpetual = instrument(symbol).replace("max_leverage = 5", "max_leverage = 20")
-    settings = {"spot": SEVERAL, "funded": FUNDED + perpetual, "exposed": EXPOSED + perpetual}
-    words = config(tmp_path, settings[kind])
-    answer = tradectl(tmp_path, "run", "--headless", "--json", *words, *files(real_data(name)))
-    assert_run_agrees(tmp_path, json.loads(answer.out))
+    words = RealFile.of(name).words(tmp_path, kind)
+    answer = tradectl(tmp_path, "run", "--headless", "--json", *words)
+    summary = json.loads(answer.out)
+    assert summary["orders"] > 0  # what never trades proves nothing
+    assert_agrees(tmp_path, summary)
+    assert_run_agrees(tmp_path, summary["run_id"])
+    assert assert_agrees_all_along(journals(tmp_path)[0]) > COMPARED
+    assert replayed(tmp_path).verified
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, ("spot", "funded", "exposed")[n % 3]) for n, name in enumerate(NAMES)]
+)
+def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> None:
+    """What the dead process left is shown as it is: to the last record that is sealed."""
+    size = real_data(name).stat().st_size * TO_JOURNAL
+    killed_at = size * Random(name).uniform(0.1, 0.9)
+    with running(tmp_path, *RealFile.of(name).words(tmp_path, kind)) as run:
+        (path,) = journals(tmp_path)
+        wait_until(lambda: path.stat().st_size >= killed_at)
+        run.kill()
+    shown = assert_run_agrees(tmp_path, path.stem)
+    assert shown["last_seq"] > 0
+    assert_agrees_all_along(path)
     assert replayed(tmp_path).verified
 
 

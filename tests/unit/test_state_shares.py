@@ -65,6 +65,23 @@ def test_a_fill_is_shared_out_by_what_each_wanted() -> None:
     assert adds_up(ledger)
 
 
+def test_a_fill_too_small_to_be_shared_says_whose_it_is() -> None:
+    """The journal alone must tell it: one lot of an order for two is one strategy's, and so is what a
+    stop closes for the one that holds."""
+    ledger = Ledger()
+    work(ledger, order("o", PERP, a="3", b="0.001"))
+    _changed, shared = ledger.tell(fill("t", "o", "buy 0.001@100", PERP, fee="0.4"))
+    assert isinstance(shared, FillShared)
+    assert shared.shares == (FillShare("a", D("0.001"), D("0.4")),)
+    work(
+        ledger, OrderSpec("stop", PERP, Side.SELL, D("0.001"), reduce_only=True, strategy=PROTECTOR)
+    )
+    _changed, shared = ledger.tell(fill("u", "stop", "sell 0.001@90", PERP))
+    assert isinstance(shared, FillShared)
+    assert shared.shares == (FillShare("a", D("-0.001"), D(0)),)
+    assert adds_up(ledger)
+
+
 def test_who_wanted_the_opposite_crosses_at_the_fills_price_and_pays_no_fee() -> None:
     ledger = Ledger().trade("b", "buy 10@90", PERP, strategy="b")
     work(ledger, order("o", PERP, a="6", b="-2"))

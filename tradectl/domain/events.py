@@ -187,8 +187,8 @@ class FillShare(Struct, frozen=True, gc=False):
 
 
 class FillShared(PortfolioEvent, frozen=True, gc=False, kw_only=True):
-    """How the books shared a fill out among several strategies, at its price. Those that went against
-    it crossed with the others."""
+    """Whose a fill is, at its price, where its order does not name the one strategy: of an order for
+    several, or for all, each one's part. Those that went against it crossed with the others."""
 
     order_id: str
     trade_id: str

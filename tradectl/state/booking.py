@@ -26,8 +26,9 @@ class Booking(Struct, frozen=True, gc=False):
     """What is after it: the account's `position` and `cash`, and the virtual positions, by strategy, of
     those who have a part in it (`owned`).
 
-    `shares` is who got what of a fill, `kept` the quantity that the exchange kept as its fee,
-    `transferred` the money that came (+) or went (-) from outside.
+    `shares` is who got what of a fill, where that is not the one strategy that its order names. `kept`
+    is the quantity that the exchange kept as its fee, `transferred` the money that came (+) or went (-)
+    from outside.
     """
 
     position: Position
@@ -106,6 +107,8 @@ def book_fill(
     if not instrument.can_short:
         parts = none_short(parts, held, instrument.lot_size)
     owned, shares = _shared(fill, parts, kept, held, flat=not after.quantity)
+    if [share.strategy for share in shares] == [name]:
+        shares = ()
     return _checked(Booking(after, owned, cash, shares, kept))
 
 
@@ -219,7 +222,7 @@ def _shared(
         if part or fee:
             after = owned[name] = _filled(own, fill.price, part, fee, keeps.get(name, ZERO))
             shares.append(FillShare(name, part, after.fees - own.fees))
-    return owned, tuple(shares) if len(shares) > 1 else ()
+    return owned, tuple(shares)
 
 
 def _filled(

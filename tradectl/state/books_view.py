@@ -271,8 +271,10 @@ class BooksView:
         (Risk 17(10), 2004), as a share of the peak.
 
         Equity is measured at every risk check since the account was opened, at the end of each run, and
-        now. Peaks move with money that is put in or taken out.
+        now, unless that is inside a candle. Peaks move with money that is put in or taken out.
         """
+        if self.is_inside_bar():
+            return self.account.max_drawdown
         now = drawdown_from(self.account.high_water, self.equity())
         return max(self.account.max_drawdown, now)
 
