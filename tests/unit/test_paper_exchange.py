@@ -206,6 +206,16 @@ def test_trade_ids_and_order_numbers_go_on_after_a_restart() -> None:
     assert fills == [("P41", "a.2"), ("P42", "b.1")]
 
 
+def test_no_fill_has_the_id_of_one_that_is_booked() -> None:
+    """The second was on its way as the process died, and the third was faster."""
+    line = Line()
+    held = known("a", "buy 9 @99", OrderStatus.PARTIALLY_FILLED, "2")
+    held.trades = ["a.1", "a.3"]
+    line.paper.restore([held])
+    line.see(trade("98", "9"), ms(0))
+    assert [getattr(report, "trade_id", None) for report in line.reports] == ["a.4"]
+
+
 def test_a_stop_restored_waits_and_one_that_has_traded_does_not_wait_again() -> None:
     line = Line(market_fill="bounded")
     line.paper.restore(

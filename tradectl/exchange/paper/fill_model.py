@@ -14,6 +14,7 @@ was waiting before it was triggered, if only for a moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from tradectl.domain.events import (
@@ -229,6 +230,12 @@ class FillModel:
         )
 
 
+def last_fill(trade_ids: Sequence[str]) -> int:
+    """The highest number among them: one before it may have been lost on its way as a process died, and
+    the next fill must not have the id of one that is booked."""
+    return max((int(each.rpartition(".")[2]) for each in trade_ids), default=0)
+
+
 def _whole_lots(book: PaperOrderBook, order: WorkingOrder, offered: Decimal) -> Decimal:
     """What `order` may take of a quantity: all that it still wants, or whole lots of it."""
     wanted = book.allowed(order)
@@ -252,4 +259,4 @@ def end_idle_reducers(book: PaperOrderBook, reports: Reports) -> Reports:
     return reports
 
 
-__all__ = ["FillModel", "end", "end_idle_reducers"]
+__all__ = ["FillModel", "end", "end_idle_reducers", "last_fill"]

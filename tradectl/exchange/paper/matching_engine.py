@@ -25,7 +25,7 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers
+from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers, last_fill
 from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
 from tradectl.exchange.paper.reports import (
     Reports,
@@ -178,7 +178,7 @@ class MatchingEngine:
             return [rejection(spec, "never reached the paper exchange", OrderExpired)]
         book, order = self._order_book(spec.symbol), self._admit(spec, known.venue_order_id)
         if known.filled:
-            order.left, order.fills, order.stop = known.remaining, len(known.trades), None
+            order.left, order.fills, order.stop = known.remaining, last_fill(known.trades), None
         if known.status is OrderStatus.PENDING_CANCEL:
             return [end(book, order, OrderCanceled)]
         book.add(order)
