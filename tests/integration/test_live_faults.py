@@ -27,6 +27,7 @@ from tests.loopback import FOREVER, LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import RestrictionKind
+from tradectl.domain.money import ZERO
 from tradectl.risk.limits import RiskLimits
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
@@ -491,6 +492,22 @@ async def test_35_of_what_somebody_else_sold_a_part_the_rest_can_be_closed(
         out = trader.sell("0.1", reduce_only=True)
         assert (await trader.orders_done(out)).status == "filled"
         assert exchange.position(SPOT) == 0
+
+
+async def test_35_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_filled(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    exchange.engines["futures"].cuts_reduce_only = True
+    settings = settings_for(exchange, market="futures")
+    async with trading(exchange, folder, settings=settings, market="futures") as trader:
+        entry = trader.buy("0.3")
+        assert (await trader.orders_done(entry)).status == "filled"
+        exchange.outside_trade("main", SPOT, "SELL", "0.2", market="futures")
+        out = trader.sell("0.3", reduce_only=True)
+        assert (await trader.orders_done(out)).status == "canceled"
+        assert (trader.order(out).filled, exchange.position(SPOT)) == (Decimal("0.1"), ZERO)
+        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
+        assert (trader.held, trader.run.books.there(SPOT)) == (Decimal("0.2"), ZERO)
 
 
 async def test_35_money_that_goes_holds_entries_back(

@@ -51,6 +51,8 @@ class Engine:
         self.last = {symbol: r.price for symbol, r in rules.items()}
         self.orders: dict[int, Order] = {}
         self.live: dict[int, Order] = {}
+        self.cuts_reduce_only = False
+        """a reduce-only order is made as small as the position when it comes, and filled like that"""
         """the open ones of `orders`"""
         self._by_client: dict[str, list[Order]] = defaultdict(list)
         self._accounts = accounts
@@ -294,5 +296,8 @@ class Engine:
     def _check_reduce_only(self, order: Order) -> None:
         if not order.reduce_only or order.algo:
             return
-        if not self._accounts[order.account].futures.reducible(order):
+        reducible = self._accounts[order.account].futures.reducible(order)
+        if not reducible:
             raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        if self.cuts_reduce_only:
+            order.quantity = min(order.quantity, reducible)

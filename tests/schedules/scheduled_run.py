@@ -90,6 +90,8 @@ class ScheduledRun(Stops):
         fees = Fees(asset=plan.fee_asset)  # type: ignore[arg-type]
         self.exchange = LoopbackExchange(plan.seed, fees=fees)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
+        cuts = Random(f"cuts {plan.seed}").random() < 0.5
+        self.exchange.engines["futures"].cuts_reduce_only = cuts
         self.latch = StateDir(folder).latch
         self.checker = InvariantChecker(system, self.exchange, plan.market, folder)
         self.starts = {s: self.exchange.engines[plan.market].last[s] for s in plan.symbols}

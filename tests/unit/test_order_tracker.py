@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import RUN, SPOT, Ledger, instruments
-from tradectl.domain.events import Liquidity, OrderDenied, OrderFilled, OrderReport
+from tradectl.domain.events import Liquidity, OrderCanceled, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
@@ -114,6 +114,16 @@ def test_an_order_filled_to_its_quantity_is_over_without_another_report() -> Non
     made = tracker()
     assert summary(made.apply([order(S.FILLED, "4")])) == ["accepted"]
     assert summary(made.apply([fill("t1", "4")])) == ["t1"]
+    assert made.working() == []
+
+
+def test_one_that_the_exchange_made_smaller_and_filled_is_over() -> None:
+    made = tracker()
+    smaller = msgspec.structs.replace(order(S.FILLED, "1"), quantity=Decimal(1))
+    assert summary(made.apply([smaller])) == ["accepted"]
+    (_, end) = made.apply([fill("t1")])
+    assert isinstance(end, OrderCanceled)
+    assert (_kind(end), end.reason) == ("canceled", "the exchange filled 1 of it, and no more")
     assert made.working() == []
 
 

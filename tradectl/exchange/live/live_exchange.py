@@ -98,7 +98,14 @@ class LiveExchange:
             self.name, account_id, instruments, in_books, self._rates.quote_value
         )
         self.reconciler = Reconciler(
-            venue, self.tracker, self._reporter, settings, self.symbols, instruments, post
+            venue,
+            self.tracker,
+            self._reporter,
+            settings,
+            self.symbols,
+            instruments,
+            post,
+            monotonic,
         )
         self.dead_man = DeadManSwitch(
             venue,

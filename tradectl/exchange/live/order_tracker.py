@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     OrderReport,
 )
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import (
     TAG_LENGTH,
     Order,
@@ -193,10 +193,11 @@ class OrderTracker:
         for fill in order.fills:
             reports += self._book_fill(tracked, fill)
         tracked.counted = max(tracked.counted, order.filled)
-        if order.status in ENDINGS:
+        ending = _ending_of(order, tracked.spec)
+        if ending is not None:
             tracked.step(TrackingTrigger.END)
             if tracked.state in (TrackingState.ENDING, TrackingState.RETURNED):
-                tracked.ending, tracked.reason = ENDINGS[order.status], order.reason
+                tracked.ending, tracked.reason = ending
         return reports + self._complete(tracked)
 
     def _see(self, tracked: TrackedOrder, order: VenueOrder) -> Reports:
@@ -293,6 +294,15 @@ class OrderTracker:
             venue_order_id=tracked.venue_id,
             reason=harmless(reason, 200),
         )
+
+
+def _ending_of(order: VenueOrder, spec: OrderSpec) -> tuple[type[ExecutionEvent], str] | None:
+    """How it ended, and why; None where it has not, or is filled. One that the venue made smaller, and
+    then filled, is over for us, too: nothing more will come of it."""
+    if order.status is OrderStatus.FILLED and order.filled < spec.quantity:
+        return OrderCanceled, f"the exchange filled {plain(order.filled)} of it, and no more"
+    kind = ENDINGS.get(order.status)
+    return None if kind is None else (kind, order.reason)
 
 
 __all__ = ["OrderTracker", "Reports"]

@@ -24,6 +24,8 @@ from tradectl.exchange.venue import Holdings, Venue, VenueFill
 TRIES = 3
 OVERLAP = 300 * SECOND
 """Fills are asked for from so long before the last one: venues' clocks and pages are not exact."""
+OVERDUE = 2.0
+"""A report is, after so many times as long as an unknown order is looked for."""
 PERCENT = Decimal("0.01")
 
 BeforeBooking = Callable[[Sequence[VenueFill]], Awaitable[None]]
@@ -42,6 +44,7 @@ class Reconciler:
         symbols: tuple[str, ...],
         instruments: Instruments,
         post: Callable[[Event, int], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self.instruments = instruments
         self.since = 0
@@ -54,6 +57,8 @@ class Reconciler:
         self._post = post
         self._activities = 0
         self._open: set[str] = set()
+        self._monotonic = monotonic
+        self._busy_since: dict[str, float] = {}
 
     def note_activity(self) -> None:
         """Something was sent or reported: a picture that is being taken is no good."""
@@ -112,13 +117,7 @@ class Reconciler:
         return newest
 
     def _post_account_report(self, holdings: Holdings, *, accept: bool, transfer: bool) -> None:
-        busy = {
-            tracked.spec.symbol
-            for tracked in self._tracker.working()
-            if tracked.is_unresolved
-            or tracked.lacks_fills()
-            or tracked.client_id not in self._open  # it may have fills that were not reported
-        }
+        busy = self._busy()
         positions = {
             symbol: holdings.of(self.instruments[symbol])
             for symbol in self._symbols
@@ -134,6 +133,20 @@ class Reconciler:
             transfer=transfer,
         )
         self._post(report, AT_ONCE)
+
+    def _busy(self) -> set[str]:
+        """Symbols of which fills may be on their way; no longer than until such a report is overdue, be
+        it that of an order that the venue has forgotten: what differs then is no matter of time."""
+        busy = {
+            tracked.spec.symbol
+            for tracked in self._tracker.working()
+            if tracked.is_unresolved
+            or tracked.lacks_fills()
+            or tracked.client_id not in self._open  # it may have fills that were not reported
+        }
+        now, overdue = self._monotonic(), OVERDUE * self._settings.not_found_seconds
+        self._busy_since = {symbol: self._busy_since.get(symbol, now) for symbol in sorted(busy)}
+        return {symbol for symbol, since in self._busy_since.items() if now - since < overdue}
 
     def cash(self, holdings: Holdings) -> Decimal:
         quotes = {self.instruments[symbol].quote for symbol in self._symbols}

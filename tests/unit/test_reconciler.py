@@ -1,0 +1,86 @@
+"""A symbol whose fills may be on their way is not compared, and no longer than until they are overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from tests.fixtures.fake_venue import FakeTime, SilentVenue
+from tradectl.domain.events import AccountReported, Event
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.reconciler import OVERDUE, Reconciler
+from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+D = Decimal
+SPEC = OrderSpec("o1", BTC, Side.BUY, D(4))
+COUNTED = VenueOrder(
+    BTC, "v1", client_order_id("account", "o1"), Side.BUY, OrderStatus.FILLED, D(4), D(4)
+)
+
+
+class Venue(SilentVenue):
+    """It has counted a fill that it tells nobody of."""
+
+    async def holdings(self) -> Holdings:
+        return Holdings({"USDT": D(600)}, {BTC: D(4)})
+
+
+class Comparing:
+    def __init__(self) -> None:
+        self.time, self.posted = FakeTime(), list[Event]()
+        instruments, settings = Instruments(), ExchangeSettings(id="binance", not_found_seconds=12)
+        self.tracker = OrderTracker("x", "account", instruments)
+        reporter = ExecutionReporter("x", (BTC, ETH), self._post, lambda: None)
+        self.reconciler = Reconciler(
+            Venue(),
+            self.tracker,
+            reporter,
+            settings,
+            (BTC, ETH),
+            instruments,
+            self._post,
+            self.time.monotonic,
+        )
+
+    def _post(self, event: Event, _at: int) -> None:
+        self.posted.append(event)
+
+    async def report(self) -> AccountReported:
+        await self.reconciler.compare(_nothing)
+        report = self.posted[-1]
+        assert isinstance(report, AccountReported)
+        return report
+
+
+async def _nothing(_: Sequence[VenueFill]) -> None:
+    pass
+
+
+async def test_what_is_counted_and_not_told_is_compared_when_it_is_overdue() -> None:
+    compared = Comparing()
+    compared.tracker.track(SPEC, 0)
+    compared.tracker.apply([COUNTED])
+    report = await compared.report()
+    assert (report.positions, report.cash) == ({ETH: D(0)}, None)
+    compared.time.jump(OVERDUE * 12 - 1)
+    assert (await compared.report()).cash is None
+    compared.time.jump(1)
+    report = await compared.report()
+    assert (report.positions, report.cash) == ({BTC: D(4), ETH: D(0)}, D(600))
+
+
+async def test_each_time_that_fills_may_come_is_its_own() -> None:
+    compared = Comparing()
+    compared.tracker.track(SPEC, 0)
+    await compared.report()
+    compared.tracker.mark_rejected(compared.tracker.working()[0], "no")
+    compared.time.jump(100)
+    assert BTC in (await compared.report()).positions
+    compared.tracker.track(OrderSpec("o2", BTC, Side.BUY, D(1)), 0)
+    assert BTC not in (await compared.report()).positions
