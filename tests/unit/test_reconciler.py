@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from tests.fixtures.books import PERP, SPOT, instruments
 from tests.fixtures.fake_venue import FakeTime, SilentVenue
 from tradectl.domain.events import AccountReported, Event
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -16,11 +16,10 @@ from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import OVERDUE, Reconciler
 from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
 
-BTC, ETH = "BTCUSDT", "ETHUSDT"
 D = Decimal
-SPEC = OrderSpec("o1", BTC, Side.BUY, D(4))
+SPEC = OrderSpec("o1", PERP, Side.BUY, D(4))
 COUNTED = VenueOrder(
-    BTC, "v1", client_order_id("account", "o1"), Side.BUY, OrderStatus.FILLED, D(4), D(4)
+    PERP, "v1", client_order_id("account", "o1"), Side.BUY, OrderStatus.FILLED, D(4), D(4)
 )
 
 
@@ -28,22 +27,22 @@ class Venue(SilentVenue):
     """It has counted a fill that it tells nobody of."""
 
     async def holdings(self) -> Holdings:
-        return Holdings({"USDT": D(600)}, {BTC: D(4)})
+        return Holdings({"USDT": D(600)}, {PERP: D(4)})
 
 
 class Comparing:
     def __init__(self) -> None:
         self.time, self.posted = FakeTime(), list[Event]()
-        instruments, settings = Instruments(), ExchangeSettings(id="binance", not_found_seconds=12)
-        self.tracker = OrderTracker("x", "account", instruments)
-        reporter = ExecutionReporter("x", (BTC, ETH), self._post, lambda: None)
+        known, settings = instruments(), ExchangeSettings(id="binance", not_found_seconds=12)
+        self.tracker = OrderTracker("x", "account", known)
+        reporter = ExecutionReporter("x", (PERP, SPOT), self._post, lambda: None)
         self.reconciler = Reconciler(
             Venue(),
             self.tracker,
             reporter,
             settings,
-            (BTC, ETH),
-            instruments,
+            (PERP, SPOT),
+            known,
             self._post,
             self.time.monotonic,
         )
@@ -67,12 +66,12 @@ async def test_what_is_counted_and_not_told_is_compared_when_it_is_overdue() -> 
     compared.tracker.track(SPEC, 0)
     compared.tracker.apply([COUNTED])
     report = await compared.report()
-    assert (report.positions, report.cash) == ({ETH: D(0)}, None)
+    assert (report.positions, report.cash) == ({SPOT: D(0)}, None)
     compared.time.jump(OVERDUE * 12 - 1)
     assert (await compared.report()).cash is None
     compared.time.jump(1)
     report = await compared.report()
-    assert (report.positions, report.cash) == ({BTC: D(4), ETH: D(0)}, D(600))
+    assert (report.positions, report.cash) == ({PERP: D(4), SPOT: D(0)}, D(600))
 
 
 async def test_each_time_that_fills_may_come_is_its_own() -> None:
@@ -81,6 +80,6 @@ async def test_each_time_that_fills_may_come_is_its_own() -> None:
     await compared.report()
     compared.tracker.mark_rejected(compared.tracker.working()[0], "no")
     compared.time.jump(100)
-    assert BTC in (await compared.report()).positions
-    compared.tracker.track(OrderSpec("o2", BTC, Side.BUY, D(1)), 0)
-    assert BTC not in (await compared.report()).positions
+    assert PERP in (await compared.report()).positions
+    compared.tracker.track(OrderSpec("o2", PERP, Side.BUY, D(1)), 0)
+    assert PERP not in (await compared.report()).positions
