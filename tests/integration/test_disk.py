@@ -197,6 +197,8 @@ def test_a_journal_that_may_not_grow_ends_the_run(tmp_path: Path, busy: Path) ->
         size = journals(folder)[0].stat().st_size
         resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size, size))
         check_it_failed_well(run, "File too large")
+    again = tradectl(folder, "run", "--headless", "--duration", 5)
+    assert (again.code, "the journal could not be written" in again.complaint()) == (6, True)
     assert tradectl(folder, "emergency-stop", "--json").document()["confirmed"]
     assert tradectl(folder, "clear-halt", "--confirm").code == 0
     check_it_goes_on(folder)

@@ -88,6 +88,7 @@ def test_what_cannot_be_written_was_not_done(
     assert NO_ROOM in ended.complaint()
     assert look(folder).status().paused is None
     assert replayed(folder).verified
+    assert tradectl(folder, "clear-halt", "--confirm").code == 0  # of the journal that failed
     again = tradectl(folder, "run", "--headless", "--json", "--duration", "0.2", "-c", config)
     assert again.document()["paused"] is None
 

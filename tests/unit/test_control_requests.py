@@ -87,6 +87,8 @@ BAD = {
     b"\xff\xfe\x00junk": "one line of JSON",
     b"[" * 60_000: "one line of JSON",
     b"pause": "one line of JSON",
+    b'{"v":2e400,"command":"pause"}': "one line of JSON",
+    b'{"v":2,"command":"pause","reason":-1e999}': "one line of JSON",
     b"[]": "expected an object",
     b'"pause"': "expected an object",
     b'{"command":"pause"}': "expected an object",

@@ -102,21 +102,22 @@ def understand(line: bytes) -> tuple[str, Request]:
     """Command and arguments of a line that asks. Raises UsageError, with what is wrong with it."""
     try:
         request = msgspec.json.decode(line)
-        if not isinstance(request, dict) or "v" not in request:
-            raise UsageError("expected an object with `v`, `command` and its arguments")
-        if request["v"] != VERSION:
-            raise UsageError(
-                f"the process that runs here speaks version {VERSION} of the protocol: "
-                "use the tradectl that started it"
-            )
-        command = request.get("command")
-        if not isinstance(command, str) or command not in COMMANDS:
-            raise UsageError(f"expected one of the commands {', '.join(sorted(COMMANDS))}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError("expected one line of JSON in UTF-8") from error
+    if not isinstance(request, dict) or "v" not in request:
+        raise UsageError("expected an object with `v`, `command` and its arguments")
+    if request["v"] != VERSION:
+        raise UsageError(
+            f"the process that runs here speaks version {VERSION} of the protocol: "
+            "use the tradectl that started it"
+        )
+    command = request.get("command")
+    if not isinstance(command, str) or command not in COMMANDS:
+        raise UsageError(f"expected one of the commands {', '.join(sorted(COMMANDS))}")
+    try:
         return command, msgspec.convert(request, COMMANDS[command])
     except msgspec.ValidationError as error:
         raise UsageError(f"{command}: {_plain(error)}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError("expected one line of JSON in UTF-8") from error
 
 
 def _plain(error: msgspec.ValidationError) -> str:

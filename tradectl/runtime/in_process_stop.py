@@ -39,9 +39,8 @@ KEPT_FOR_STOPS_S, KEPT_SHARE = 2.0, 0.5
 """Of the time that there is, what closing positions leaves for stops that are to be placed again: a
 cancel, the refusal of a sale and the stop itself, one after the other; but never more than this share."""
 FAIL_STOP_S = 5.0
-JOURNAL_FAILED = (
-    "the journal could not be written: `tradectl reconcile` shows what the exchange has"
-)
+JOURNAL_FAILED = "the journal could not be written"
+MAY_DIFFER = ": `tradectl reconcile` shows what the exchange has"
 
 log = logging.getLogger("tradectl.stop")
 
@@ -245,10 +244,10 @@ async def _within(deadline: float, work: Any, clock: Clock) -> None:
 async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
     """Latch, and cancel every order with our tag but protective stops, as far as the exchanges can be
     reached."""
+    with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
+        latch.set(JOURNAL_FAILED + (MAY_DIFFER if gateway.remote else ""))
     if not gateway.remote:
         return
-    with contextlib.suppress(StateError):  # a full disk has room for the latch; a lost one has not
-        latch.set(JOURNAL_FAILED)
     for asked in await gateway.cancel_all(keep_protection=True, within=FAIL_STOP_S):
         if asked.error:
             log.error("%s: orders may still rest there: %s", asked.exchange, asked.error)
