@@ -152,13 +152,13 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
     account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
-        b'{"account_id":"","cash":"100.5","configured":[],"currency":"USDT","day":0,'
+        b'{"account_id":"","candles":{},"cash":"100.5","configured":[],"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
         b'"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
         b'"insurance":"0","lifted_stops":{},"marks":{},'
-        b'"max_drawdown":"0",'
+        b'"max_drawdown":"0","opened_at":0,'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"protection_dropped":false,"readings":null,"reconciliation":null,"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
@@ -235,6 +235,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "turnover": lambda a: setattr(a, "turnover", a.turnover + 1),
     "funding": lambda a: setattr(a, "funding", a.funding + 1),
     "when it was paid": lambda a: a.funded_until.update({PERP: 1}),
+    "when candles opened": lambda a: setattr(a, "opened_at", 5),
+    "an open candle": lambda a: a.candles.update({SPOT: True}),
     "insurance": lambda a: setattr(a, "insurance", a.insurance + 1),
     "held": lambda a: a.at_exchange().restrict(
         SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE)

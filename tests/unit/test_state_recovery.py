@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from decimal import Decimal
+from itertools import product
 
 import msgspec
 import pytest
@@ -25,6 +27,8 @@ from tests.fixtures.books import (
 )
 from tests.profiles import examples
 from tradectl.domain.events import (
+    BarEvent,
+    BarOpened,
     CancelRejected,
     Command,
     CommandReceived,
@@ -39,7 +43,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.states import TradingState
-from tradectl.domain.time import DAY, SECOND
+from tradectl.domain.time import DAY, HOUR, SECOND
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 
@@ -198,6 +202,36 @@ def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
             filled += size
     run = live(events)
     assert {hashed for _, hashed in resumed_everywhere(run)} == {run.hash()}
+
+
+def candle(number: int, symbol: str, *, closes: bool, price: str) -> Event:
+    opened, at = DAY + number * HOUR, Decimal(price)
+    if not closes:
+        return BarOpened(symbol=symbol, price=at, volume=at, ts=opened)
+    return BarEvent(
+        symbol=symbol, open=at, high=at, low=at, price=at, volume=at, ts=opened + HOUR, interval=HOUR
+    )  # fmt: skip
+
+
+@settings(max_examples=examples(40))
+@given(st.lists(st.lists(PRICES, min_size=4, max_size=4), min_size=1, max_size=5), st.booleans())
+def test_recorded_candles_go_on_after_a_snapshot_wherever_in_a_candle_it_was_taken(
+    prices: list[list[str]], checked: bool
+) -> None:
+    """Two symbols are held, and their candles open and close together: what a drawdown is measured from
+    is looked at once, and never inside a candle."""
+    events: list[Event] = [intent("o1", "buy 5"), fill("t1", "o1", "buy 5@100")]
+    events += [intent("o2", "buy 5", PERP), fill("t2", "o2", "buy 5@100", PERP)]
+    for number, paid in enumerate(prices):
+        for price, (closes, symbol) in zip(paid, product([False, True], [SPOT, PERP]), strict=True):
+            events.append(candle(number, symbol, closes=closes, price=price))
+            events += [TimerFired(name="risk")] * checked
+    run = live(events)
+    assert {hashed for _, hashed in resumed_everywhere(run)} == {run.hash()}
+    books, again = run.state.books, open_books(restored(run.state.books))
+    for symbol in (SPOT, PERP):
+        assert again.awaits_open(symbol) == books.awaits_open(symbol) is True
+    assert again.is_inside_bar() == books.is_inside_bar() is False
 
 
 LATE: dict[str, list[Event]] = {

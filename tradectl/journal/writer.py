@@ -26,7 +26,7 @@ from msgspec import Struct
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 
-FORMAT = 4
+FORMAT = 5
 
 
 class Header(Struct):

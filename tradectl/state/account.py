@@ -54,6 +54,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
     losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
     else since when the position is held.
+    `opened_at` is when recorded candles opened last (ns UTC), and `candles` are of each symbol whether
+    its newest is open still, or has closed and waits for the next one's open.
 
     `holdings` are the strategies' virtual positions, by symbol and strategy: they add up to `positions`.
     `targets` are what strategies want, by symbol and strategy. `configured` are the run's strategies in
@@ -94,6 +96,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     funding: Decimal = ZERO
     insurance: Decimal = ZERO
     funded_until: dict[str, int] = {}
+    opened_at: int = 0
+    candles: dict[str, bool] = {}
     reconciliation: ReconciliationState | None = None
 
     @property

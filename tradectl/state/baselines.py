@@ -89,9 +89,9 @@ def with_unread(books: BooksView, symbols: Iterable[str]) -> Readings | None:
     """The readings as a snapshot keeps them: with those of the `symbols` whose price none has seen."""
     known = books.account.readings
     unread = tuple(sorted(symbol for symbol in symbols if books.has_new_price(symbol)))
-    if known is None and not unread:
-        return None
-    return replace(readings_of(books.account), unread=unread)
+    if known is None:
+        return Readings(unread=unread) if unread else None
+    return replace(known, unread=unread)
 
 
 def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readings:

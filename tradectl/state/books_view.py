@@ -39,8 +39,10 @@ class BooksView:
         self.last: dict[str, MarketDataEvent] = {}
         self._read: dict[str, MarketDataEvent] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
-        self._opened_at = 0
-        """when candles opened last"""
+        if account.readings is not None and account.readings.is_none:
+            account.readings = None
+        self._candles = account.candles
+        """of symbols that no data came of since these books were made"""
         self._orders: dict[str, Order] = {}
         self._working: dict[str, dict[str, Order]] = {}
         self._wanted = {
@@ -129,16 +131,24 @@ class BooksView:
 
     def awaits_open(self, symbol: str) -> bool:
         """Its candle has closed, and this is data that tells of opens."""
-        return bool(self._opened_at) and type(self.last.get(symbol)) is BarEvent
+        return bool(self.account.opened_at) and self.is_candle_open(symbol) is False
 
     def is_inside_bar(self) -> bool:
         """Of the open candle of something held only the open is known."""
-        if not self._opened_at:
+        if not self.account.opened_at:
             return False
         for position in self.account.positions.values():
-            if position.quantity and type(self.last.get(position.symbol)) is BarOpened:
+            if position.quantity and self.is_candle_open(position.symbol):
                 return True
         return False
+
+    def is_candle_open(self, symbol: str) -> bool | None:
+        """Only its open is known, or it has closed; None where the newest data is no candle."""
+        tick = self.last.get(symbol)
+        if tick is None:
+            return self._candles.get(symbol)
+        kind = type(tick)
+        return True if kind is BarOpened else False if kind is BarEvent else None
 
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)

@@ -52,6 +52,11 @@ class Readings(Struct, frozen=True, omit_defaults=True):
     start: Decimal | None = None
     limits_began: bool = False
 
+    @property
+    def is_none(self) -> bool:
+        """Nothing was read yet, and no day or limits began: there are `unread` prices alone."""
+        return not self.newest and not self.peak
+
     def taken(self, reading: Reading, prices: Mapping[str, tuple[Decimal, Decimal]]) -> Readings:
         """With one more."""
         newest = (*self.newest, reading)[-KEPT:]
