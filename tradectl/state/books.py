@@ -359,7 +359,6 @@ class Books(BooksView):
         account, copy = self.account, msgspec.structs.replace
         known = account.reconciliation
         working = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
-        candles = {s: self.is_candle_open(s) for s in sorted({*self._candles, *self.last})}
         marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
         return copy(
             account,
@@ -369,9 +368,7 @@ class Books(BooksView):
             pauses=dict(account.pauses),
             funded_until=dict(account.funded_until),
             lifted_stops=dict(sorted(account.lifted_stops.items())),
-            candles={s: is_open for s, is_open in candles.items() if is_open is not None}
-            if account.opened_at
-            else {},
+            candles=self.candles(),
             strategies={name: copy(totals) for name, totals in account.strategies.items()},
             holdings={symbol: dict(held) for symbol, held in account.holdings.items()},
             targets={symbol: dict(wanted) for symbol, wanted in account.targets.items()},

@@ -142,6 +142,13 @@ class BooksView:
                 return True
         return False
 
+    def candles(self) -> dict[str, bool]:
+        """Of each symbol whose newest data is a candle whether it is open."""
+        if not self.account.opened_at:
+            return {}
+        known = {s: self.is_candle_open(s) for s in sorted({*self._candles, *self.last})}
+        return {symbol: is_open for symbol, is_open in known.items() if is_open is not None}
+
     def is_candle_open(self, symbol: str) -> bool | None:
         """Only its open is known, or it has closed; None where the newest data is no candle."""
         tick = self.last.get(symbol)
