@@ -162,6 +162,34 @@ def test_a_halt_that_is_shown_is_latched(tmp_path: Path) -> None:
     assert breach.action is RiskAction.REDUCE
 
 
+def test_a_halt_that_could_be_latched_nowhere_goes_on_by_the_records(tmp_path: Path) -> None:
+    state, words = tmp_path / "state", losing(tmp_path)
+    killed_in(state, words, "RISK reduce DAILY_LOSS")
+    StateDir(state).latch.clear()  # as if it had never been written
+    with running(state, *words) as run:
+        run.line("HALT goes on REDUCING")
+        wait_until(lambda: status(state)["open_orders"])
+        run.kill()
+    assert not bought_in(journals(state)[-1])
+    assert status(state)["state"] == "REDUCING"
+
+
+def test_halted_by_the_records_alone_nothing_trades_until_it_is_cleared(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    words: list[object] = ["--headless", "--duration", "0.5"]
+    with running(state) as run:
+        run.line("FILL ")
+        assert tradectl(state, "emergency-stop", "--reason", "to look at it").code == 0
+        run.end()
+    StateDir(state).latch.clear()  # as if it had never been written
+    assert "to look at it" in refused(state, [*words, "--fresh"])
+    StateDir(state).latch.clear()
+    assert "to look at it" in refused(state, words)
+    assert status(state)["state"] == "HALTED"
+    assert tradectl(state, "clear-halt", "--confirm").code == 0
+    assert tradectl(state, "run", *words).code == 0
+
+
 def test_an_unreadable_latch_is_halted(tmp_path: Path) -> None:
     state, words = tmp_path / "state", losing(tmp_path)
     killed_in(state, words, "RISK reduce DAILY_LOSS")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +16,14 @@ from tests.fixtures.documents import as_json
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
-from tradectl.domain.errors import JournalFailed
+from tradectl.domain.errors import Halted, JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.orders import OrderType
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import HaltLatch
 
 D = Decimal
 MARKETS = ("spot", "futures")
@@ -142,6 +145,34 @@ async def test_an_emergency_stop_may_drop_it(
         assert (told["confirmed"], told["protection"]) == (True, [])
         assert told["unprotected"] == [SPOT]
         assert not open_there(exchange, market)
+
+
+@pytest.mark.parametrize("market", MARKETS)
+async def test_a_halt_that_can_be_latched_nowhere_holds_and_is_refused_after_a_kill(
+    market: str, exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_path: Path, _halt: Any) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path / "s", settings=settings, market=market) as trader:
+        stop = await with_a_stop(trader)
+        with monkeypatch.context() as broken:
+            broken.setattr(HaltLatch, "_write", staticmethod(fails))
+            told = as_json(
+                await stop_session(trader.run, "the test", Stop(), trader.run.bus.clock.monotonic())
+            )
+        assert (told["open_orders_left"], told["unprotected"]) == ([], [])
+        assert open_there(exchange, market) == [stop]
+        assert trader.run.books.trading_state is TradingState.HALTED
+        assert trader.run.latch.state() is TradingState.HALTED
+        ignored = shutil.ignore_patterns("*.sock", "halt")
+        remains = shutil.copytree(tmp_path / "s", tmp_path / "remains", ignore=ignored)
+    with pytest.raises(Halted, match="the test"):
+        async with trading(exchange, remains, settings=settings, market=market):
+            pass
+    assert StateDir(remains).latch.state() is TradingState.HALTED
+    assert stop.open
 
 
 @pytest.mark.virtual_time

@@ -466,3 +466,19 @@ def test_a_halt_in_memory_hardens_as_the_latch_does_and_ends_with_its_run() -> N
     assert HaltInMemory().read() is None
     switch.clear()
     assert switch.state() is TradingState.RUNNING
+
+
+def test_written_nowhere_it_holds_for_its_process_and_is_written_as_soon_as_it_can_be(
+    tmp_path: Path,
+) -> None:
+    path, spares = tmp_path / "gone" / "halt", tmp_path / "nowhere"
+    latch = HaltLatch(path, spares=spares, look_up_every=0.0)
+    for state in (TradingState.REDUCING, TradingState.HALTED, TradingState.HALTED):
+        with pytest.raises(StateError):
+            latch.set("fire", state)
+        assert latch.state() is state
+    assert HaltLatch(path, spares=spares).read() is None
+    path.parent.mkdir()
+    assert latch.set("fire") == HaltLatch(path, spares=spares).read() == latch.read()
+    latch.clear()
+    assert latch.state() is TradingState.RUNNING

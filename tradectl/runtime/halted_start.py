@@ -1,7 +1,8 @@
 """Whether a run may begin while a halt is latched.
 
 HALTED it may not. REDUCING and FLATTENING are seen through by whoever trades the account next, for as
-long as something is open; once nothing is, they refuse as well.
+long as something is open; once nothing is, they refuse as well. A halt that is only among the records is
+latched first: nothing but `clear-halt` ends one.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import contextlib
 from collections.abc import Iterator
 
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import Halted, TradectlError
+from tradectl.domain.errors import Halted, StateError, TradectlError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.protection import is_dust
 from tradectl.domain.states import TradingState
-from tradectl.recovery.recovery import Recovered
+from tradectl.recovery.recovery import Recovered, recover
 from tradectl.state.books_view import BooksView
+from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt, HaltSwitch
 
 
@@ -43,6 +45,27 @@ def halt_to_see_through(
     if recovered is None or not _has_open(recovered, settings):
         raise refusal(latch.set(halt.reason) if halt.state is TradingState.FLATTENING else halt)
     return halt
+
+
+def latch_by_records(state_dir: StateDir, kind: str, recovered: Recovered | None) -> None:
+    """A halt that only the account's records know is latched: it could be written nowhere when it came
+    about, and nobody has cleared it. `recovered` is None where the account is left behind: its halt is
+    not. Raises Halted where it cannot be latched now, either."""
+    if state_dir.latch.read() is not None:
+        return
+    if recovered is None:
+        with contextlib.suppress(
+            TradectlError
+        ):  # one that cannot be recovered is left behind for that
+            recovered = recover(state_dir, kind)
+    account = recovered.account if recovered is not None else None
+    if account is None or not account.trading_state.is_halt:
+        return
+    reason = account.trading_state_reason
+    try:
+        state_dir.latch.set(reason, account.trading_state)
+    except StateError as error:
+        raise Halted(f"halted, by the account's records: {reason}; and {error}") from error
 
 
 @contextlib.contextmanager

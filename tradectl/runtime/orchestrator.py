@@ -223,7 +223,10 @@ class TradingOrchestrator:
         with `flatten`, close every position."""
         if self._latch is not None:
             state = TradingState.FLATTENING if flatten else TradingState.HALTED
-            self._latch.set(reason, state, by_operator=True)
+            with contextlib.suppress(
+                StateError
+            ):  # halted by the record of it, and the observer says so
+                self._latch.set(reason, state, by_operator=True)
         await self._command(
             EmergencyStopReceived(
                 reason=harmless(reason), flatten=flatten, drop_protection=drop_protection
@@ -242,7 +245,8 @@ class TradingOrchestrator:
             try:
                 await self.event_bus.written()
             finally:
-                self._note_halt()
+                with contextlib.suppress(StateError):
+                    self._note_halt()
         elif self.lifecycle is Lifecycle.CREATED:
             self.event_bus.post(command)
         else:

@@ -34,7 +34,6 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.states import AlertSeverity, ComponentStatus
-from tradectl.domain.time import iso
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
@@ -47,7 +46,12 @@ from tradectl.runtime.conclusion import await_conclusion, await_protection, awai
 from tradectl.runtime.control_handlers import control_handlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.funding_coverage import refuse_useless_file
-from tradectl.runtime.halted_start import halt_to_see_through, halted_or, refuse_if_halted
+from tradectl.runtime.halted_start import (
+    halt_to_see_through,
+    halted_or,
+    latch_by_records,
+    refuse_if_halted,
+)
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.run_options import (
     RunOptions,
@@ -94,6 +98,8 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
+        if state_dir.cleared_halt.read() is None:
+            latch_by_records(state_dir, kind, recovered)
         halt = halt_to_see_through(state_dir.latch, recovered, options.settings)
         if halt is not None:
             options = msgspec.structs.replace(options, halt=halt)
@@ -270,9 +276,7 @@ class TradingRun(Session):
         there was one."""
         if self.options.data or self.options.halt is not None:
             return False
-        account, told = self.books.account, self.state_dir.cleared_halt.read()
-        if told is None and account.trading_state.is_halt:
-            told = f"halted since {iso(account.state_since)}: {account.trading_state_reason}"
+        told = self.state_dir.cleared_halt.read()
         if told is not None:
             command = Command.CLEAR_HALT
             self.bus.post(

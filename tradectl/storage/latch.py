@@ -2,8 +2,9 @@
 
 Today it is a latch in the state directory, a small file. It is made ahead, full size, so that setting it
 overwrites bytes that exist: that works on a full disk. Where even that is refused (a directory turned
-read-only) a second file in the temporary directory takes its place. Anything in it that is not blank and
-cannot be read means HALTED: a torn write must not let an order out.
+read-only) a second file in the temporary directory takes its place. Where that is refused, too, the halt
+holds for this process, and by the account's records for the next one. Anything in it that is not blank
+and cannot be read means HALTED: a torn write must not let an order out.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class HaltLatch:
         self._wall = wall
         self._fd = -1
         self._known: Halt | None = None
+        self._unwritten: Halt | None = None
         self._read_at = self._look_up_at = 0.0
 
     def prepare(self) -> None:
@@ -118,7 +120,7 @@ class HaltLatch:
     def read(self) -> Halt | None:
         """The halt, or None. What cannot be read counts as set."""
         held, spare = self._parse(_content(self._path)), self._parse(_content(self._spare))
-        return _later(held, spare)
+        return _later(_later(held, spare), self._unwritten)
 
     def state(self) -> TradingState:
         """The open file is read again after a millisecond at the latest, and looked up by name (it may
@@ -131,22 +133,27 @@ class HaltLatch:
             self._read_at = now + READ_EVERY_S
         elif now >= self._read_at:
             self._read_at = now + READ_EVERY_S
-            self._known = _later(self._known, self._in_open_file())
+            self._known = _later(self._known, _later(self._in_open_file(), self._unwritten))
         return self._known.state if self._known is not None else TradingState.RUNNING
 
     def set(
         self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
     ) -> Halt:
         """Latch, durably. A reason stays as it is where a halt is to close positions, or has closed
-        them. Raises StateError when no file could be written."""
+        them. Raises StateError when no file could be written: this process is halted all the same."""
         held = self.read()
-        if held is not None and not held.may_become(state, by_operator=by_operator):
+        if held is None or held.may_become(state, by_operator=by_operator):
+            halt = _next(held, reason, state, self._wall)
+        elif held is self._unwritten:
+            halt = held
+        else:
             return held
-        halt = _next(held, reason, state, self._wall)
+        self._unwritten = halt
         try:
             self._write(self._path, halt)
         except OSError as error:
             self._set_spare(halt, error)
+        self._unwritten = None
         return halt
 
     def clear(self) -> None:
@@ -155,6 +162,7 @@ class HaltLatch:
             if self._path.exists():
                 self._write(self._path, None)
             self._spare.unlink(missing_ok=True)
+            self._unwritten = None
         except OSError as error:
             raise StateError(
                 f"cannot clear the halt latch {self._path}: {error.strerror}"
