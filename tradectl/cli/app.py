@@ -91,6 +91,8 @@ def main() -> None:
 
 def _leave_threads_behind(code: int) -> None:
     """Of ours none is left by now: a strategy's thread that goes on would keep the process for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # the process is somebody else's, and goes on
     for thread in threading.enumerate():
         if thread is threading.current_thread() or thread.daemon:
             continue
