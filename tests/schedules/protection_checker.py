@@ -15,6 +15,7 @@ from tests.loopback.orders import STOPS, Order
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order as BooksOrder
 from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
+from tradectl.domain.positions import nearer_zero
 from tradectl.state.books import Books
 
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
@@ -62,7 +63,7 @@ class ProtectionChecker:
         if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
             return
         symbol, books = order.symbol, self._books()
-        held = self._held(symbol)
+        held = nearer_zero(self._exchange.position(symbol), self._held(symbol))
         known = books.position(symbol).quantity if books is not None else held
         if not self._matters(symbol, held) or not self._matters(symbol, known):
             return
