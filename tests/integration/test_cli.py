@@ -49,6 +49,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "wrong_type.toml").write_text("seed = 'one'\n")
     (folder / "impossible.toml").write_text("[risk]\nmax_leverage = -2\n")
     (folder / "not.toml").write_text("[risk\n")
+    (folder / "mistyped.toml").write_text("symbols = ['ETHUSDT', 'SOL-USTD']\n")
     (folder / "live.toml").write_text("mode = 'live'\n")
     (folder / "link").symlink_to(folder / "folder")
     (folder / "shared").mkdir()
@@ -132,6 +133,7 @@ MISTAKES = [
     ("resume", NOT_RUNNING, "nothing is running here"),
     ("stop", NOT_RUNNING, "nothing is running here"),
     # what would have been passed over in silence
+    ("run --symbol BCTUSDT", USAGE, "no 'BCTUSDT': did you mean 'BTCUSDT'? (known: BTCUSDT,"),
     ("run --speed 3", USAGE, "--speed is of recorded data: add --data FILE"),
     ("run --seed 3 --set seed=4", USAGE, "--seed and --set seed are one setting: leave out one"),
     ("run --data good.csv --exchange binance", USAGE, "--exchange brings its own market data"),
@@ -145,6 +147,8 @@ MISTAKES = [
     ("alerts --all resolve a1", USAGE, "alerts: options stand after `resolve`"),
     ("config check not.toml -c live.toml", USAGE, "-c and FILE name the same thing"),
     ("config check unknown_key.toml", USAGE, "unknown_key.toml: sead: unknown key"),
+    ("config check mistyped.toml", USAGE, "the simulated market has no 'SOL-USTD'"),
+    ("run -c mistyped.toml", USAGE, "the simulated market has no 'SOL-USTD'"),
     ("reconcile --state-dir folder", USAGE, "there is no live account here"),
     ("reconcile --state-dir nowhere", USAGE, "there is no live account here"),
     ("config frobnicate", USAGE, "No such command 'frobnicate'"),

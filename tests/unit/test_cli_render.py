@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
 from tradectl.cli.output import figures, render, reports
 from tradectl.cli.output.lines import LineLog
+from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.output.watched import show_again
 from tradectl.documents.account import FillRow, OrderRow, PortfolioTotals, PositionRow
 from tradectl.documents.market import AvailableStrategy
@@ -773,3 +775,21 @@ def test_the_heartbeat_says_how_the_run_is_doing() -> None:
 def test_the_line_log_does_not_load_rich() -> None:
     program = "import sys, tradectl.cli.output.lines; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("orders", "fills", "words"),
+    [(0, 0, "0 orders, 0 fills"), (1, 1, "1 order, 1 fill"), (1234, 2, "1,234 orders, 2 fills")],
+)
+def test_one_is_one_and_more_are_more(orders: int, fills: int, words: str) -> None:
+    output = shown(summary({"orders": orders, "fills": fills, "run_orders": orders}))
+    assert f"trades      {words}\n" in output
+
+
+def test_a_terminal_is_as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that exported its size before the window was changed does not know it any more."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "7")
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((60, 30)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert tuple(make_console().size) == (60, 30)

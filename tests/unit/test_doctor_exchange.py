@@ -174,11 +174,11 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("rate limit", several(venue(abilities=msgspec.structs.replace(ALL, channels=())),
                            exchange(poll_seconds=0.5)), WARNED, "raise poll_seconds"),
     # --- data
-    ("data", aged(0), PASSED, "1 symbols arrive, the oldest data 0."),
+    ("data", aged(0), PASSED, "1 symbol heard, the oldest data 0."),
     ("data", venue(news=[]), FAILED, "no trades, quotes of BTCUSDT within 0.05 s"),
     ("data", venue(news=VenueRefusal("no such stream")), FAILED, "no such stream"),
     ("data", venue(news=BUSY), FAILED, "busy"),
-    ("data", quotes_only, PASSED, "1 symbols"),
+    ("data", quotes_only, PASSED, "1 symbol"),
     ("data", aged(25), PASSED, "the oldest data 25."),
     ("data", aged(40), WARNED, "the oldest data 40."),
     ("data", aged(40, 1, 20), PASSED, "the oldest data 1."),

@@ -16,7 +16,7 @@ from tradectl.domain.instruments import BUILT_IN, Instrument
 from tradectl.domain.money import is_multiple
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import PacedFeed
-from tradectl.feeds.simulated import CATCH_UP, SimulatedMarket, check_simulated
+from tradectl.feeds.simulated import CATCH_UP, SimulatedMarket, check_simulated, unknown_coins
 
 START = 1_723_161_255 * SECOND
 THREE = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -194,3 +194,19 @@ def test_what_follows_a_restart_is_settled_by_the_prices_that_it_begins_with() -
     assert moves(at) == moves(at)
     assert moves(at) != moves({})  # or each run would only repeat the first
     assert moves(at) != moves({"BTCUSDT": Decimal("60000.01")})
+
+
+@pytest.mark.parametrize("symbol", ["BCTUSDT", "BTTC-USDT", "SOLANAUSDT", "ETTUSDT", "DODGEBTC"])
+def test_a_coin_that_is_nearly_one_of_those_built_in_is_mistyped(symbol: str) -> None:
+    """`BCT` is a letter from `BTC`, and nobody knows of another one of the name."""
+    with pytest.raises(UsageError, match=f"no '{symbol}': (did you mean .*)?.known: BTCUSDT, ETH"):
+        check_simulated([symbol])
+
+
+def test_a_coin_that_is_known_is_none_and_one_that_nobody_knows_is_said() -> None:
+    known = ["BTCUSDT", "ETCUSDT", "XBT/USD", "KRW-BTC", "DOGSUSDT", "BNBBTC", "SOLUSDT_PERP"]
+    check_simulated(known)
+    assert unknown_coins(known) == ""
+    assert unknown_coins([*known, "FOOUSDT", "USDT-BAR"]).startswith(
+        "FOOUSDT, USDT-BAR: no coin of"
+    )

@@ -4,6 +4,7 @@ Each room defines its own settings; this module only puts them side by side. Rea
 and flags is `config`'s trade.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -121,6 +122,11 @@ class Settings(Section, frozen=True, kw_only=True):
     strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
     instruments: tuple[Instrument, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
+
+    def undescribed(self, symbols: Iterable[str]) -> list[str]:
+        """Those that no `instruments` describe."""
+        described = {instrument.symbol for instrument in self.instruments}
+        return [symbol for symbol in symbols if symbol not in described]
 
     def traded_symbols(self) -> tuple[str, ...]:
         """Those that orders may be about: a strategy may hear one and trade another. Without strategies,

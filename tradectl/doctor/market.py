@@ -12,6 +12,7 @@ from tradectl.documents.operations import Finding
 from tradectl.domain.errors import TradectlError, VenueRefusal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import is_multiple, money_text, plain
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 
 SKEW_FAILED_NS, SKEW_WARNED_NS = SECOND, SECOND // 4
@@ -156,8 +157,10 @@ def data(result: ProbeResult, listen_s: float) -> Finding:
         )
     ages = [_corrected(age, result.clock) for age in received.ages.values() if age is not None]
     if not ages:
-        return passed(name, f"{len(expected)} symbols arrive; it does not say how old it is")
-    message = f"{len(expected)} symbols arrive, the oldest data {max(ages):.1f} s old"
+        return passed(
+            name, f"{counted(len(expected), 'symbol')} heard; it does not say how old it is"
+        )
+    message = f"{counted(len(expected), 'symbol')} heard, the oldest data {max(ages):.1f} s old"
     if max(ages) > result.settings.feed.stale_after_seconds:
         return warned(name, message, "entries wait for newer data: is the market busy enough?")
     return passed(name, message)

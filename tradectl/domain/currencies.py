@@ -27,16 +27,16 @@ QUOTE_CURRENCIES = (*STABLE, *STATE, *COINS)
 _KNOWN = frozenset((
     "1INCH", "AAVE", "ADA", "AGIX", "ALGO", "ALICE", "ANKR", "ANT", "APE", "APT", "AR", "ARB",
     "ATOM", "AUDIO", "AVAX", "AXS", "BAL", "BAND", "BAT", "BCH", "BLUR", "BNB", "BNT", "BONK",
-    "BSV", "BTC", "BTT", "CAKE", "CELO", "CHZ", "COMP", "CRV", "CVX", "DASH", "DOGE", "DOT",
-    "EGLD", "ENJ", "ENS", "EOS", "ETC", "ETH", "FET", "FIL", "FLOKI", "FLOW", "FTM", "FTT", "FXS",
-    "GALA", "GMT", "GRT", "GT", "HBAR", "HNT", "HOT", "ICP", "ICX", "IMX", "INJ", "IOST", "IOTA",
-    "JST", "JTO", "JUP", "KAVA", "KSM", "LDO", "LINK", "LIT", "LPT", "LRC", "LTC", "LUNA", "LUNC",
-    "MANA", "MATIC", "MINA", "MKR", "NEAR", "NEO", "NFT", "NMR", "NOT", "OMG", "ONE", "ONT", "OP",
-    "ORDI", "PAXG", "PEPE", "POL", "QNT", "QTUM", "RAY", "REN", "RNDR", "ROSE", "RUNE", "SAND",
-    "SEI", "SHIB", "SKL", "SNT", "SNX", "SOL", "STORJ", "STRK", "STX", "SUI", "SUSHI", "SXP", "TAO",
-    "THETA", "TIA", "TON", "TRB", "TRX", "UMA", "UNI", "USDC", "USDP", "USDT", "UST", "VET",
-    "WAVES", "WBTC", "WIF", "WLD", "XBT", "XEM", "XLM", "XMR", "XRP", "XTZ", "YFI", "ZEC",
-    "ZIL", "ZRX",
+    "BSV", "BTC", "BTG", "BTS", "BTT", "CAKE", "CELO", "CHZ", "COMP", "CRV", "CVX", "DASH", "DOG",
+    "DOGE", "DOGS", "DOT", "EGLD", "ENJ", "ENS", "EOS", "ETC", "ETH", "ETHW", "FET", "FIL", "FLOKI",
+    "FLOW", "FTM", "FTT", "FXS", "GALA", "GMT", "GRT", "GT", "HBAR", "HNT", "HOT", "ICP", "ICX",
+    "IMX", "INJ", "IOST", "IOTA", "JST", "JTO", "JUP", "KAVA", "KSM", "LDO", "LINK", "LIT", "LPT",
+    "LRC", "LTC", "LUNA", "LUNC", "MANA", "MATIC", "MINA", "MKR", "NEAR", "NEO", "NFT", "NMR",
+    "NOT", "OMG", "ONE", "ONT", "OP", "ORDI", "PAXG", "PEPE", "POL", "QNT", "QTUM", "RAY", "REN",
+    "RNDR", "ROSE", "RUNE", "SAND", "SEI", "SHIB", "SKL", "SNT", "SNX", "SOL", "SOLO", "SOLV",
+    "STORJ", "STRK", "STX", "SUI", "SUSHI", "SXP", "TAO", "THETA", "TIA", "TON", "TRB", "TRX",
+    "UMA", "UNI", "USDC", "USDP", "USDT", "UST", "VET", "WAVES", "WBTC", "WETH", "WIF", "WLD",
+    "XBT", "XEM", "XLM", "XMR", "XPR", "XRP", "XTZ", "YFI", "ZEC", "ZIL", "ZRX",
 ))  # fmt: skip
 _MARKET_OF = re.compile(r"[-_/:.](?:PERP|PERPETUAL|SWAP|SPOT|FUTURES?)$")
 _SEPARATOR = re.compile(r"[-_/:]")
@@ -58,6 +58,19 @@ def quote_in(symbol: str) -> str | None:
     return shorter if longer == "TUSD" and name.removesuffix(longer) not in _KNOWN else longer
 
 
+def coin_in(symbol: str) -> str:
+    """What is quoted: the rest of the symbol's name."""
+    name, quote = _MARKET_OF.sub("", symbol.upper()), quote_in(symbol) or ""
+    parts = [part for part in _SEPARATOR.split(name) if part]
+    if len(parts) > 1:
+        return parts[1] if parts[0] == quote else parts[0]
+    return name.removesuffix(quote)
+
+
+def is_known_coin(coin: str) -> bool:
+    return coin in _KNOWN or coin in QUOTE_CURRENCIES
+
+
 def _of_parts(first: str, second: str) -> str | None:
     counts = (*STABLE, *STATE)
     if first in counts and second not in counts:
@@ -65,4 +78,4 @@ def _of_parts(first: str, second: str) -> str | None:
     return second if second in QUOTE_CURRENCIES else None
 
 
-__all__ = ["QUOTE_CURRENCIES", "quote_in"]
+__all__ = ["QUOTE_CURRENCIES", "coin_in", "is_known_coin", "quote_in"]

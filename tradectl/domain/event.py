@@ -192,6 +192,8 @@ class SystemEventKind(StrEnum):
     STRATEGY_QUARANTINED = "strategy_quarantined"
     STRATEGY_RELEASED = "strategy_released"
     STRATEGY_THROTTLED = "strategy_throttled"
+    SYMBOL_UNKNOWN = "symbol_unknown"
+    """the simulated market has nothing but a name to go by: an alert"""
     SYMBOL_ABSENT = "symbol_absent"
     """a position is held in a symbol that the run has no market data of"""
     USER_STREAM_LOST = "user_stream_lost"

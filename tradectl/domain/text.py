@@ -35,6 +35,11 @@ def harmless(text: object, limit: int = LONGEST) -> str:
     return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
 
 
+def counted(number: int, what: str) -> str:
+    """`1 order`, `2,345 orders`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def is_utf8(text: str) -> bool:
     """Whether it can be written down: what the system hands over may hold stray bytes (surrogates)."""
     try:
@@ -68,4 +73,4 @@ def _shown(character: str) -> str:
     return " " if character.isspace() else "?"
 
 
-__all__ = ["LONGEST", "LONGEST_LINE", "described", "harmless", "is_utf8", "suggest"]
+__all__ = ["LONGEST", "LONGEST_LINE", "counted", "described", "harmless", "is_utf8", "suggest"]

@@ -20,7 +20,7 @@ from decimal import Decimal
 from itertools import islice
 from random import Random
 
-from tradectl.domain.currencies import quote_in
+from tradectl.domain.currencies import coin_in, is_known_coin, quote_in
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import BUILT_IN, Instrument
@@ -41,6 +41,8 @@ START_PRICES = {
     "DOGEUSDT": 0.12,
 }
 OTHER_START_PRICE = 100.0
+NEARLY = 0.66
+"""How alike names are, 0 to 1, of which one is the other with a letter more, less, wrong or misplaced."""
 
 DEVIATION = 1.2 / math.sqrt(365 * 86_400)
 """Of the log price in a second: 120% a year by shocks alone, 150% with bursts and jumps."""
@@ -61,14 +63,34 @@ FOLLOWERS = 0.2
 
 def check_simulated(symbols: Iterable[str]) -> None:
     """Anything can be invented, and what is only mistyped should not be: a symbol is a coin and its quote
-    currency, in capitals. Raises UsageError."""
+    currency, in capitals, and a coin that nobody knows is not nearly one of those built in. Raises
+    UsageError."""
     for symbol in symbols:
-        if quote_in(symbol) is None or symbol != symbol.upper():
+        if quote_in(symbol) is None or symbol != symbol.upper() or _is_mistyped(coin_in(symbol)):
             raise UsageError(
                 f"the simulated market has no {harmless(symbol)!r}: "
                 f"{suggest(symbol.upper(), BUILT_IN)}; expected a coin in capitals with what it is "
                 "quoted in, or one that is described under instruments"
             )
+
+
+def unknown_coins(symbols: Iterable[str]) -> str:
+    """Of which symbols the coin is not known, and what becomes of them; empty where there are none."""
+    unknown = [symbol for symbol in symbols if not is_known_coin(coin_in(symbol))]
+    if not unknown:
+        return ""
+    return (
+        f"{', '.join(map(harmless, unknown))}: no coin of that name is known here, so the price is "
+        f"invented from the start, at {OTHER_START_PRICE:g}; describe it under instruments if it is right"
+    )
+
+
+def _is_mistyped(coin: str) -> bool:
+    if is_known_coin(coin):
+        return False
+    from difflib import get_close_matches  # only for what is not known, never at start-up
+
+    return bool(get_close_matches(coin, map(coin_in, BUILT_IN), 1, NEARLY))
 
 
 def start_price(symbol: str, left_at: Mapping[str, Decimal]) -> float:

@@ -95,6 +95,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.STRATEGY_QUARANTINED: ERROR,
     SystemEventKind.STRATEGY_THROTTLED: WARNING,
     SystemEventKind.SYMBOL_ABSENT: ERROR,
+    SystemEventKind.SYMBOL_UNKNOWN: WARNING,
     SystemEventKind.USER_STREAM_LOST: WARNING,
 }
 """The kinds that tell of an end (`ENDS`) have no severity: they clear."""

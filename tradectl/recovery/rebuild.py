@@ -10,7 +10,7 @@ import contextlib
 from pathlib import Path
 
 from tradectl.domain.errors import AlreadyRunning, JournalError, StateError, TradectlError
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.recovery.catch_up import catch_up, store_run
 from tradectl.recovery.recovery import recover_from
@@ -104,7 +104,7 @@ async def rebuilt(state_dir: StateDir, *, fresh: bool = False) -> str:
         return ""
     said = said or f"{state_dir.db} was missing or empty"
     lost = f"; {unread} could not be read" if unread else ""
-    return f"{said}: made anew from {stored} journals, without their alerts{lost}"
+    return f"{said}: made anew from {counted(stored, 'journal')}, without their alerts{lost}"
 
 
 async def _from_journals(state_dir: StateDir, reader: StateReader) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from tradectl.domain.money import plain
 from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
 from tradectl.domain.states import TradingState
+from tradectl.domain.text import counted
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.risk.base import Check, Refusal, RememberingCheck
 from tradectl.risk.context import RiskContext
@@ -40,7 +41,7 @@ class OrderRateCheck(RememberingCheck):
         if context.impact.reduces:
             return None
         return self.refuse(
-            f"{self._most} orders went out within {self._window // SECOND} s, and more may not",
+            f"{counted(self._most, 'order')} went out within {self._window // SECOND} s: no more may",
             Decimal(self._most),
             Decimal(self._most + 1),
         )
@@ -62,7 +63,7 @@ class WorkingOrdersCheck(Check):
         if working < self._limit or context.impact.reduces:
             return None
         return self.refuse(
-            f"{working} orders are working: the limit is {self._limit}",
+            f"{counted(working, 'working order')}: the limit is {self._limit}",
             Decimal(self._limit),
             Decimal(working + 1),
         )

@@ -29,6 +29,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import decimal_text
 from tradectl.domain.states import TradingState
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND, iso
 from tradectl.state.books_view import BooksView
 
@@ -158,7 +159,7 @@ def as_reasons(rows: Iterable[HeldBack]) -> list[Untraded]:
             share = (
                 f"{Decimal(row.share):.0%} of the data"
                 if row.share
-                else f"{row.span_s:.0f} seconds"
+                else counted(round(row.span_s), "second")
             )
             why = f"{'halted' if is_halt else 'paused'} for {share}: {row.reason or row.cause}"
             code = ReasonCode.HALTED if is_halt else ReasonCode.PAUSED

@@ -34,10 +34,11 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.states import AlertSeverity, ComponentStatus
+from tradectl.domain.text import counted
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.feeds.simulated import SimulatedMarket
+from tradectl.feeds.simulated import SimulatedMarket, unknown_coins
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
@@ -255,6 +256,7 @@ class TradingRun(Session):
                 await screen.start(self)
                 self._tell_of_the_database()
                 if not self.options.data:
+                    self._tell_of_unknown_coins()
                     self._tell_of_funding()
                 await self._until_the_end()
             finally:
@@ -311,11 +313,19 @@ class TradingRun(Session):
         if progress is not None and progress.bad_rows:
             first = progress.bad_rows[0]
             message = (
-                f"{progress.bad_count} bad rows were not traded on; "
+                f"not traded on: {counted(progress.bad_count, 'bad row')}; "
                 f"the first: {first.file}:{first.line}: {first.reason}"
             )
             self.alerts.raise_alert(
                 SystemEventKind.FEED_BAD_ROWS, message, AlertSeverity.WARNING, "feed"
+            )
+
+    def _tell_of_unknown_coins(self) -> None:
+        simulated = isinstance(self.feed, SimulatedMarket)
+        unknown = unknown_coins(self.settings.undescribed(self.feed.symbols)) if simulated else ""
+        if unknown:
+            self.alerts.raise_alert(
+                SystemEventKind.SYMBOL_UNKNOWN, unknown, AlertSeverity.WARNING, "feed"
             )
 
     def _tell_of_funding(self) -> None:

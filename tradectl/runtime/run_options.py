@@ -91,8 +91,7 @@ def open_feed(
             now_ns=now,
         )
     symbols = options.symbols or options.settings.symbols
-    described = {instrument.symbol for instrument in options.settings.instruments}
-    check_simulated(symbol for symbol in symbols if symbol not in described)
+    check_simulated(options.settings.undescribed(symbols))
     left_at = recovered.account.marks if recovered is not None else {}
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
 

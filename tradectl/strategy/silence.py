@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tradectl.domain.event import Reason, ReasonCode
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.instances import RunningStrategy, SymbolSlot
 from tradectl.strategy.routes import cannot_be_made
 
-_UNITS = {"on_bar": "bars", "on_trade": "trades", "on_quote": "quotes"}
+_UNITS = {"on_bar": "bar", "on_trade": "trade", "on_quote": "quote"}
 
 
 def why_silent(
@@ -27,27 +28,34 @@ def why_silent(
     by_bars = running.warmed_by == "on_bar"
     if by_bars and candles and slot.timeframe % candles:
         return ReasonCode.TIMEFRAME, cannot_be_made(slot.timeframe, candles)
-    unit = _unit(slot, candles or 0)
-    failed = f", failed {running.failures} times" if running.failures else ""
+    unit, of = _unit(slot, candles or 0)
+    failed = f", failed {counted(running.failures, 'time')}" if running.failures else ""
     if slot.cold > 0:
-        return ReasonCode.WARM_UP, f"needs {slot.need} {unit}, saw {slot.need - slot.cold}{failed}"
+        return (
+            ReasonCode.WARM_UP,
+            f"needs {counted(slot.need, unit)}{of}, saw {slot.need - slot.cold}{failed}",
+        )
     length = slot.timeframe if by_bars else (candles or 0)
     if running.warmed_by == "on_quote" or not length:
-        return ReasonCode.NO_SIGNAL, f"no signal in {_span(newest - slot.began)} of {unit}{failed}"
+        return (
+            ReasonCode.NO_SIGNAL,
+            f"no signal in {_span(newest - slot.began)} of {unit}s{of}{failed}",
+        )
     seen = newest // length - (slot.began - (candles or 0)) // length
-    return ReasonCode.NO_SIGNAL, f"no signal in {seen} {unit}{failed}"
+    return ReasonCode.NO_SIGNAL, f"no signal in {counted(seen, unit)}{of}{failed}"
 
 
-def _unit(slot: SymbolSlot, candles: int) -> str:
+def _unit(slot: SymbolSlot, candles: int) -> tuple[str, str]:
+    """One of what it waits for, and how long each is."""
     by = slot.running.warmed_by
     if by == "on_trade" and candles:
-        return f"candles of {spell_timeframe(candles)}"
+        return "candle", f" of {spell_timeframe(candles)}"
     length = f" of {spell_timeframe(slot.timeframe)}" if by == "on_bar" else ""
-    return f"{_UNITS[by]}{length}"
+    return _UNITS[by], length
 
 
 def _span(ns: int) -> str:
     for unit, seconds in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if ns >= 2 * seconds * SECOND:
             return f"{ns // (seconds * SECOND)} {unit}"
-    return f"{max(ns, 0) / SECOND:.0f} seconds"
+    return counted(round(max(ns, 0) / SECOND), "second")

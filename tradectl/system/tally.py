@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TargetComputed,
 )
+from tradectl.domain.text import counted
 from tradectl.risk.engine import reason_of
 from tradectl.state.books import Books
 from tradectl.strategy.engine import StrategyEngine
@@ -145,7 +146,7 @@ class OutcomeTally:
         signals = self._signals.get((instance.name, traded))
         if not signals:
             return [engine.why_silent(instance.name, symbol, books.data_time(symbol))]
-        tally, total = self._of(traded), _count(signals.total(), "signal")
+        tally, total = self._of(traded), counted(signals.total(), "signal")
         if instance.name in tally.crossed or (tally.fills and instance.name in tally.ordered):
             return []
         if instance.name in tally.ordered:
@@ -159,7 +160,7 @@ class OutcomeTally:
 
 
 def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
-    orders, denied = _count(tally.orders, "order"), tally.denied.total()
+    orders, denied = counted(tally.orders, "order"), tally.denied.total()
     if denied < tally.orders:
         ends = {**tally.ended, "denied": denied}
         ends["working"] = tally.orders - sum(ends.values())
@@ -185,7 +186,3 @@ def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> 
         case ReasonCode.TOO_SMALL:
             why = f"every order below the smallest one: {why}"
     return code, f"{signals}, {why} x{count}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

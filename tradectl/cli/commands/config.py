@@ -67,6 +67,13 @@ def check(
 
     path = _named_once(file, config) or DEFAULT_FILE
     settings = load_settings(path, assignments=settings_set or ())
+    if settings.mode == "paper" and not settings.exchanges:
+        from tradectl.feeds.simulated import check_simulated, unknown_coins
+
+        undescribed = settings.undescribed(settings.symbols)
+        check_simulated(undescribed)
+        if unknown := unknown_coins(undescribed):
+            typer.echo(f"on the simulated market {unknown}", err=True)
     strategies = ", ".join(strategy.name for strategy in settings.strategies)
     typer.echo(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
 

@@ -128,14 +128,15 @@ class _ProgressLine:
         self._say(f"recording to {path}, until Ctrl-C")
 
     def show(self, progress: RecordingProgress, message: str) -> None:
-        from tradectl.cli.output.figures import count, duration
+        from tradectl.cli.output.figures import duration
+        from tradectl.domain.text import counted
 
         if message:
             self._say(message)
         elif self._is_seen:
-            line = f"{duration(progress.elapsed_s)}  {count(progress.events)} events"
+            line = f"{duration(progress.elapsed_s)}  {counted(progress.events, 'event')}"
             if reconnects := progress.counts.get("reconnects"):
-                line += f"  {reconnects} reconnects"
+                line += f"  {counted(reconnects, 'reconnect')}"
             self._write(f"\r{line}\x1b[K")
 
     def _say(self, line: str) -> None:

@@ -75,6 +75,11 @@ def count(value: Any) -> str:
     return NOTHING if amount is None else f"{amount:,.0f}"
 
 
+def counted(value: Any, what: str) -> str:
+    """`1 order`, `2,345 orders`."""
+    return f"{count(value)} {what}" if decimal(value) == 1 else f"{count(value)} {what}s"
+
+
 def rate(value: Any) -> str:
     """So many per second: `1,234/s`."""
     return NOTHING if decimal(value) is None else f"{rough(value)}/s"

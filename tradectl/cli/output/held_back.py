@@ -32,7 +32,7 @@ def not_traded(summary: Summary) -> list[RenderableType]:
 def _spelled(each: HeldBack) -> str:
     times = f"{figures.count(each.times)} times" if each.times > 1 else "once"
     until = figures.moment(each.until) if each.until else "the end"
-    rows = "1 row" if each.rows == 1 else f"{figures.count(each.rows)} rows"
+    rows = figures.counted(each.rows, "row")
     part = "" if each.share is None else f", {_percent(float(each.share))} of the data"
     return (
         f"by {harmless(each.cause)} {times}, from {figures.moment(each.since)} to {until} (UTC): "

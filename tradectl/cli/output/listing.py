@@ -6,6 +6,7 @@ never cut. Under a pipe there is no width to keep to.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
@@ -21,13 +22,16 @@ from tradectl.cli.output.cells import DIM, PLAIN, Cell, Column, Row, fitting
 from tradectl.domain.text import harmless
 
 PIPE_WIDTH = 1_000
+SIZE_BY_SHELL = ("COLUMNS", "LINES")
 GAP = 2
 NAME_WIDTH = 11
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where commands print: as wide as needed, plain and colourless when that is no terminal."""
-    found = Console(stderr=stderr, highlight=False, emoji=False)
+    """Where commands print: as wide as needed, plain and colourless when that is no terminal. A terminal
+    is as wide as it is, whatever a shell exported as COLUMNS before its window was changed."""
+    environ = {name: text for name, text in os.environ.items() if name not in SIZE_BY_SHELL}
+    found = Console(stderr=stderr, highlight=False, emoji=False, _environ=environ)
     if found.is_terminal:
         return found
     return Console(stderr=stderr, highlight=False, emoji=False, width=PIPE_WIDTH)

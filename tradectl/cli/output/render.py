@@ -122,7 +122,7 @@ def exchanges(rows: Sequence[ExchangeRow]) -> RenderableType:
 
 def markets(rows: Sequence[MarketRow]) -> RenderableType:
     listing = Listing(columns.MARKETS, rows, "no such markets")
-    return Group(listing, Text(f"{len(rows)} markets", DIM)) if rows else listing
+    return Group(listing, Text(figures.counted(len(rows), "market"), DIM)) if rows else listing
 
 
 def _strategy(row: AvailableStrategy) -> Text:
@@ -166,7 +166,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
 
 def summary(summary: Summary) -> RenderableType:
     events = f"{figures.count(summary.events)} at {figures.rate(summary.rate)}"
-    trades = f"{figures.count(summary.orders)} orders, {figures.count(summary.fills)} fills"
+    trades = _trades(summary.orders, summary.fills)
     parts: list[RenderableType] = [
         _headline(summary.state, summary.mode, summary.source, summary.run_id),
         *halted(
@@ -245,14 +245,16 @@ def _quarantined(summary: Summary) -> list[Cell]:
     return [*left, value(why, WARN)]
 
 
+def _trades(orders: int, fills: int) -> str:
+    return f"{figures.counted(orders, 'order')}, {figures.counted(fills, 'fill')}"
+
+
 def _of_this_run(summary: Summary) -> list[RenderableType]:
     """Where the account is older than the run: what the run did of all that."""
     if (summary.run_orders, summary.run_pnl) == (summary.orders, summary.pnl):
         return []
-    trades = (
-        f"{figures.count(summary.run_orders)} orders, {figures.count(summary.run_fills)} fills, "
-    )
-    return [line("this run", Cell(trades), cells.profit(summary.run_pnl))]
+    trades = _trades(summary.run_orders, summary.run_fills)
+    return [line("this run", Cell(f"{trades}, "), cells.profit(summary.run_pnl))]
 
 
 def recording(summary: RecordingSummary) -> RenderableType:
@@ -265,7 +267,7 @@ def recording(summary: RecordingSummary) -> RenderableType:
     return Group(
         Listing(columns.RECORDED, rows, "no symbols"),
         Text(),
-        line("recorded", Cell(f"{figures.count(summary.events)} events")),
+        line("recorded", Cell(figures.counted(summary.events, "event"))),
         line("from", value(summary.source)),
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("ended", value(summary.reason)),

@@ -79,8 +79,8 @@ def counterfactual(result: Counterfactual) -> RenderableType:
 def _result(result: TradingResult) -> str:
     return (
         f"P&L {figures.money(result.pnl, signed=True)}  fees {figures.money(result.fees)}  "
-        f"{figures.count(result.orders)} orders ({figures.count(result.denied)} denied)  "
-        f"{figures.count(result.fills)} fills"
+        f"{figures.counted(result.orders, 'order')} ({figures.count(result.denied)} denied)  "
+        f"{figures.counted(result.fills, 'fill')}"
     )
 
 

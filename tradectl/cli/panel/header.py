@@ -156,8 +156,8 @@ def progress(status: LiveStatus, width: int) -> list[Line]:
         [Cell(f"{fraction:.0%}", BOLD)],
         _named("left", figures.duration(done.eta_s)),
         [Cell(figures.rate(done.rate))],
-        [Cell(f"{figures.count(done.events)} events")],
-        [Cell(f"{figures.count(bad)} bad rows", WARN if bad else DIM)],
+        [Cell(figures.counted(done.events, "event"))],
+        [Cell(figures.counted(bad, "bad row"), WARN if bad else DIM)],
     ]
     size = max(width - 4 - sum(_size(phrase) + 2 for phrase in phrases), 8)
     return wrapped([[Cell(bar(fraction, size), GOOD)], *phrases], width)
@@ -211,7 +211,10 @@ def health(status: LiveStatus, width: int) -> list[Line]:
             _named("memory", f"{figures.count(use.rss_mb)} MB"),
             _named("loop lag", f"{figures.rough(use.loop_lag_ms)} ms"),
         ]
-    head: Phrase = [Cell("Health ", DIM), Cell(f"all {len(components)} components well", GOOD)]
+    head: Phrase = [
+        Cell("Health ", DIM),
+        Cell(f"all {figures.counted(len(components), 'component')} well", GOOD),
+    ]
     if not components:
         head = _named("Health", "no component yet")
     elif unwell:

@@ -18,6 +18,7 @@ from rich.control import Control
 from rich.screen import Screen
 
 from tradectl.cli.output import figures
+from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.panel import header, tables
 from tradectl.cli.panel.captured_output import captured_output
 from tradectl.cli.panel.grid import Columns, Filler, Line, Part, Ready, Sheet, framed, stacked
@@ -75,7 +76,7 @@ class Panel:
         refresh_per_second: float = 2,
     ) -> None:
         self._status = status
-        self._console = console or Console()
+        self._console = console or make_console()
         self._pause = 1 / refresh_per_second
 
     async def run(self, stop: asyncio.Event) -> None:
