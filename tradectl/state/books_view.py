@@ -14,7 +14,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import Position, coming, nearer_zero
+from tradectl.domain.positions import Position, coming
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
