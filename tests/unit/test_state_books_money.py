@@ -221,6 +221,7 @@ RISK_HALT = LimitBreached(code="loss", message="far too much", action=RiskAction
 RISK_REDUCE = LimitBreached(code="loss", message="far too much", action=RiskAction.REDUCE)
 RISK_FLATTEN = LimitBreached(code="loss", message="far too much", action=RiskAction.FLATTEN)
 FLATTEN = EmergencyStopReceived(reason="fire", flatten=True)
+BOTH = "fire; before it: loss: far too much"
 CONCLUDED = TradingConcluded(state=TradingState.REDUCING, reason="flat")
 RISK_ALERT = LimitBreached(code="loss", message="a bit", action=RiskAction.ALERT)
 
@@ -254,11 +255,13 @@ RISK_ALERT = LimitBreached(code="loss", message="a bit", action=RiskAction.ALERT
         ([RISK_FLATTEN, CONCLUDED], "HALTED", "loss: far too much"),
         ([RISK_REDUCE, CONCLUDED], "REDUCING", "loss: far too much"),
         ([RISK_HALT, RISK_FLATTEN], "HALTED", "loss: far too much"),
-        ([RISK_REDUCE, EmergencyStopReceived(reason="fire")], "HALTED", "fire"),
-        ([RISK_REDUCE, FLATTEN], "FLATTENING", "fire"),
+        ([RISK_REDUCE, EmergencyStopReceived(reason="fire")], "HALTED", BOTH),
+        ([RISK_REDUCE, FLATTEN], "FLATTENING", BOTH),
+        ([RISK_FLATTEN, FLATTEN, FLATTEN], "FLATTENING", BOTH),
+        ([RISK_FLATTEN, FLATTEN, CONCLUDED], "HALTED", BOTH),
         ([RISK_HALT, FLATTEN], "FLATTENING", "loss: far too much"),
         ([FLATTEN], "FLATTENING", "fire"),
-        ([FLATTEN, EmergencyStopReceived(reason="enough")], "HALTED", "enough"),
+        ([FLATTEN, EmergencyStopReceived(reason="enough")], "HALTED", "enough; before it: fire"),
     ],
 )
 def test_modes_by_example(

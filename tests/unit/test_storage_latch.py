@@ -149,7 +149,9 @@ def test_only_an_operator_has_positions_closed_in_a_halt(latch: HaltLatch) -> No
     assert latch.set("water", TradingState.REDUCING, by_operator=True) == closing
 
 
-@pytest.mark.parametrize(("word", "reason"), [("fire", "fire"), ("water", "water")])
+@pytest.mark.parametrize(
+    ("word", "reason"), [("fire", "fire"), ("water", "water; before it: fire")]
+)
 def test_what_was_flattened_is_halted_for_the_reason_and_since_when_it_was(
     latch: HaltLatch, word: str, reason: str
 ) -> None:
@@ -157,6 +159,22 @@ def test_what_was_flattened_is_halted_for_the_reason_and_since_when_it_was(
     done = latch.set(word)
     assert (done.state, done.reason) == (TradingState.HALTED, reason)
     assert (done.since == first.since) is (word == "fire")
+
+
+@pytest.mark.parametrize("again", [TradingState.FLATTENING, TradingState.HALTED])
+def test_an_emergency_stop_of_what_is_being_flattened_has_both_reasons(
+    latch: HaltLatch, path: Path, again: TradingState
+) -> None:
+    for one in (latch, HaltInMemory()):
+        one.set("a loss", TradingState.REDUCING)
+        one.set("a larger loss", TradingState.FLATTENING)
+        for _ in range(2):
+            stopped = one.set("fire", again, by_operator=True)
+            assert stopped == one.read()
+            both = "fire; before it: a larger loss; before it: a loss"
+            assert (stopped.state, stopped.reason) == (again, both)
+        assert one.set("fire").reason == both
+    assert latch_at(path).read() == latch.read()
 
 
 def test_it_can_be_cleared_and_set_again(latch: HaltLatch, path: Path) -> None:

@@ -40,6 +40,13 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def both_reasons(later: str, earlier: str) -> str:
+    """The later one first; one that says what the other does stands alone."""
+    if not earlier or earlier in later:
+        return later
+    return earlier if later in earlier else harmless(f"{later}; before it: {earlier}")
+
+
 def is_utf8(text: str) -> bool:
     """Whether it can be written down: what the system hands over may hold stray bytes (surrogates)."""
     try:

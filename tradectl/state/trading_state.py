@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tradectl.domain.events import CommandReceived, HaltContinued, LimitBreached, RiskAction
 from tradectl.domain.states import TradingState
+from tradectl.domain.text import both_reasons
 from tradectl.state.account import OPERATOR, Account, Pause
 
 STATE_AFTER = {
@@ -46,15 +47,19 @@ def end_pause(account: Account, cause: str) -> None:
 
 
 def emergency_stop(account: Account, event: CommandReceived, at: int) -> None:
-    """HALTED, or FLATTENING: that an operator may ask for in a halt, too, whose reason stays."""
+    """HALTED, or FLATTENING: that an operator may ask for in a halt, too. HALTED before, its reason
+    stays; FLATTENING before, it has both."""
     account.protection_dropped |= event.drop_protection
     if event.drop_protection:
         account.lifted_stops = {}
     state = TradingState.FLATTENING if event.flatten else TradingState.HALTED
+    reason = event.reason or "emergency stop"
     if event.flatten and account.trading_state is TradingState.HALTED:
         account.trading_state = state
     elif state.is_stricter_than(account.trading_state):
-        _enter(account, state, event.reason or "emergency stop", at)
+        _enter(account, state, reason, at)
+    elif state is account.trading_state is TradingState.FLATTENING:
+        account.trading_state_reason = both_reasons(reason, account.trading_state_reason)
 
 
 def continue_halt(account: Account, event: HaltContinued, at: int) -> None:
@@ -88,6 +93,9 @@ def run_freely(account: Account) -> None:
 
 
 def _enter(account: Account, state: TradingState, reason: str, at: int) -> None:
+    """A halt that gets graver keeps the reason that it had, beside the new one."""
+    if account.trading_state.is_halt and state.is_halt:
+        reason = both_reasons(reason, account.trading_state_reason)
     account.trading_state, account.trading_state_reason = state, reason
     account.state_since = at
 

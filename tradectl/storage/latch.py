@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
-from tradectl.domain.text import harmless
+from tradectl.domain.text import both_reasons, harmless
 from tradectl.domain.time import iso
 
 SIZE = 4096
@@ -139,14 +139,11 @@ class HaltLatch:
     def set(
         self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
     ) -> Halt:
-        """Latch, durably. A reason stays as it is where a halt is to close positions, or has closed
-        them. Raises StateError when no file could be written: this process is halted all the same."""
+        """Latch, durably. Raises StateError when no file could be written: this process is halted all
+        the same."""
         held = self.read()
-        if held is None or held.may_become(state, by_operator=by_operator):
-            halt = _next(held, reason, state, self._wall)
-        elif held is self._unwritten:
-            halt = held
-        else:
+        halt = _next(held, reason, state, self._wall, by_operator=by_operator)
+        if halt is held and held is not self._unwritten:
             return held
         self._unwritten = halt
         try:
@@ -233,23 +230,35 @@ class HaltInMemory:
     def set(
         self, reason: str, state: TradingState = TradingState.HALTED, *, by_operator: bool = False
     ) -> Halt:
-        held = self._halt
-        if held is None or held.may_become(state, by_operator=by_operator):
-            self._halt = held = _next(held, reason, state, self._wall)
-        return held
+        self._halt = _next(self._halt, reason, state, self._wall, by_operator=by_operator)
+        return self._halt
 
     def clear(self) -> None:
         self._halt = None
 
 
-def _next(held: Halt | None, reason: str, state: TradingState, wall: Callable[[], int]) -> Halt:
-    """A reason stays as it is where a halt is to close positions, or has closed them."""
+def _next(
+    held: Halt | None,
+    reason: str,
+    state: TradingState,
+    wall: Callable[[], int],
+    *,
+    by_operator: bool,
+) -> Halt:
+    """What holds then, `held` itself where nothing changes. A graver halt has the reasons of both, and so
+    has one that an operator orders again; a reason stays as it is where HALTED is to close positions."""
     reason = harmless(reason, LONGEST_REASON)
     if held is None:
         return Halt(state, reason, iso(wall()), 1)
-    if held.state is TradingState.HALTED or held.reason == reason:
-        return replace(held, state=state, written=held.written + 1)
-    return Halt(state, reason, iso(wall()), held.written + 1)
+    both, written = both_reasons(reason, held.reason), held.written + 1
+    if held.may_become(state, by_operator=by_operator):
+        if held.state is TradingState.HALTED or both == held.reason:
+            return replace(held, state=state, written=written)
+        return Halt(state, both, iso(wall()), written)
+    orders_again = by_operator and state is held.state is TradingState.FLATTENING
+    if orders_again and both != held.reason:
+        return replace(held, reason=both, written=written)
+    return held
 
 
 def _later(one: Halt | None, other: Halt | None) -> Halt | None:
