@@ -14,7 +14,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import Position, coming
+from tradectl.domain.positions import Position, coming, nearer_zero
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
@@ -215,12 +215,9 @@ class BooksView:
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed."""
         held, known = self.position(symbol).quantity, self.account.reconciliation
-        found = known.believed(symbol) if known is not None else ZERO
-        if not found or not held:
+        if known is None:
             return held
-        return (
-            min(max(held + found, ZERO), held) if held > 0 else max(min(held + found, ZERO), held)
-        )
+        return nearer_zero(held + known.believed(symbol), held)
 
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
