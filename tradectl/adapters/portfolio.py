@@ -31,6 +31,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 REBALANCE_TIMER = "rebalance"
 ASKS = (OrderInitialized, CancelRequested)
 FLATTEN_TIMER = "flatten"
+RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
 
 
 class PortfolioAdapter(Adapter):
@@ -74,7 +75,7 @@ class PortfolioAdapter(Adapter):
         if not self._awaited:
             self._bus.detach(self._on_first_price)
         books = self._state.books
-        flattening = books.trading_state is TradingState.FLATTENING
+        flattening = books.trading_state is FLATTENING
         if flattening or not self.engine.follows_orders(books):
             return []
         return self.engine.protect(books, record.at, event.symbol)
@@ -86,15 +87,16 @@ class PortfolioAdapter(Adapter):
         return self.engine.on_open(event.symbol, self._state.books)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
-        flattening = self._state.books.trading_state is TradingState.FLATTENING
-        if timer.name == REBALANCE_TIMER and not flattening:
-            return self.engine.rebalance(self._state.books, "scheduled rebalance", record.at)
-        if timer.name == FLATTEN_TIMER or (timer.name == RISK_TIMER and flattening):
+        name, books = timer.name, self._state.books
+        flattening = books.trading_state is FLATTENING
+        if name == REBALANCE_TIMER and not flattening:
+            return self.engine.rebalance(books, "scheduled rebalance", record.at)
+        if name == FLATTEN_TIMER or (name == RISK_TIMER and flattening):
             return self._flatten_all(record)
-        if timer.name == RISK_TIMER:
+        if name == RISK_TIMER:
             return self._protect_all(record)
-        if timer.name == END_OF_DATA_TIMER:
-            return self.engine.end(self._state.books, "end of data")
+        if name == END_OF_DATA_TIMER:
+            return self.engine.end(books, "end of data")
         return []
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
@@ -108,7 +110,7 @@ class PortfolioAdapter(Adapter):
     ) -> list[Event]:
         """By a limit, by command or from the run before. What is to be flat is closed from here on."""
         books = self._state.books
-        if books.trading_state is TradingState.FLATTENING:
+        if books.trading_state is FLATTENING:
             crossed = self.engine.cross_out(books, books.account.trading_state_reason)
             return crossed + self._flatten_all(record)
         return self._protect_all(record)
@@ -125,11 +127,11 @@ class PortfolioAdapter(Adapter):
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books, state = self._state.books, self._state.books.trading_state
-        if state is TradingState.FLATTENING:
+        if state is FLATTENING:
             return self._flatten([event.symbol], record)
         follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
-        return events if state is TradingState.RUNNING else self._and_say(events, [event.symbol])
+        return events if state is RUNNING else self._and_say(events, [event.symbol])
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         return self._and_say([], [event.symbol])
@@ -138,7 +140,7 @@ class PortfolioAdapter(Adapter):
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
         our own intent, and is answered by the part of it that only reduces; or while flattening, by the
         stop that had made room for it."""
-        flattening = self._state.books.trading_state is TradingState.FLATTENING
+        flattening = self._state.books.trading_state is FLATTENING
         if record.cause and not flattening:
             return self._reduce_instead(event, record.at)
         return self._on_execution(event, record)

@@ -29,6 +29,9 @@ class InstrumentKind(StrEnum):
     PERPETUAL = "perpetual"
 
 
+PERPETUAL = InstrumentKind.PERPETUAL
+
+
 class MarginMode(StrEnum):
     """What stands behind a perpetual position."""
 
@@ -92,7 +95,7 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     @property
     def can_short(self) -> bool:
-        return self.kind is InstrumentKind.PERPETUAL
+        return self.kind is PERPETUAL
 
     def tick_at(self, price: Decimal) -> Decimal:
         """The price step at `price`, which is above zero."""

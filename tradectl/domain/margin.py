@@ -15,7 +15,7 @@ of USD-M Futures", in signed quantities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -24,17 +24,20 @@ from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ONE, ZERO, round_to
 from tradectl.domain.positions import Position
 
+ISOLATED = MarginMode.ISOLATED
+
 Band = tuple[Decimal, Decimal, Decimal | None]
 """A rate, its deduction, and the notional up to which they hold (None: any)."""
 
 
-def bands(instrument: Instrument) -> Iterator[Band]:
+def bands(instrument: Instrument) -> list[Band]:
     rate, deduction = instrument.maintenance_margin, ZERO
+    found: list[Band] = []
     for tier in instrument.margin_tiers:
-        yield rate, deduction, tier.above
+        found.append((rate, deduction, tier.above))
         deduction += tier.above * (tier.rate - rate)
         rate = tier.rate
-    yield rate, deduction, None
+    return [*found, (rate, deduction, None)]
 
 
 def maintenance(instrument: Instrument, notional: Decimal) -> Decimal:
@@ -56,7 +59,7 @@ def initial(instrument: Instrument, notional: Decimal) -> Decimal:
 
 def taken(position: Position, instrument: Instrument, mark: Decimal) -> Decimal:
     """The initial margin that a position takes: at its mark, an isolated one at its entry."""
-    isolated = instrument.margin is MarginMode.ISOLATED
+    isolated = instrument.margin is ISOLATED
     return initial(instrument, abs(position.cost if isolated else position.quantity * mark))
 
 
@@ -79,25 +82,23 @@ class HeldPerpetual(Struct, frozen=True, gc=False):
     position: Position
     instrument: Instrument
     mark: Decimal
+    isolated: bool
     profit: Decimal
     maintenance: Decimal
     set_aside: Decimal
 
     @classmethod
     def at(cls, position: Position, instrument: Instrument, mark: Decimal) -> HeldPerpetual:
-        isolated = instrument.margin is MarginMode.ISOLATED
+        isolated = instrument.margin is ISOLATED
         return cls(
             position,
             instrument,
             mark,
+            isolated,
             position.unrealized(mark),
             maintenance(instrument, abs(position.quantity) * mark),
             initial(instrument, abs(position.cost)) if isolated else ZERO,
         )
-
-    @property
-    def isolated(self) -> bool:
-        return self.instrument.margin is MarginMode.ISOLATED
 
     @property
     def initial(self) -> Decimal:

@@ -28,15 +28,18 @@ class Side(StrEnum):
 
     @property
     def opposite(self) -> Side:
-        return Side.SELL if self is Side.BUY else Side.BUY
+        return _SELL if self is _BUY else _BUY
 
     def signed(self, quantity: Decimal) -> Decimal:
         """+quantity when buying, -quantity when selling."""
-        return quantity if self is Side.BUY else -quantity
+        return quantity if self is _BUY else -quantity
+
+
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 def side_of(signed_quantity: Decimal) -> Side:
-    return Side.BUY if signed_quantity > 0 else Side.SELL
+    return _BUY if signed_quantity > 0 else _SELL
 
 
 def number(text: str) -> Decimal:

@@ -83,6 +83,7 @@ class Trigger(StrEnum):
 
 
 S, T = OrderStatus, Trigger
+INITIALIZED = S.INITIALIZED
 
 NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.INITIALIZED, T.DENY): S.DENIED,
@@ -318,7 +319,7 @@ class Order(Struct, omit_defaults=True):
 
     @property
     def is_over(self) -> bool:
-        return self.status not in WORKING and self.status is not OrderStatus.INITIALIZED
+        return self.status not in WORKING and self.status is not INITIALIZED
 
     @property
     def average_price(self) -> Decimal | None:

@@ -42,13 +42,14 @@ class TradingState(StrEnum):
     @property
     def only_reduces(self) -> bool:
         """Strategies go on, with what brings a position nearer to zero."""
-        return self is TradingState.PAUSED or self is TradingState.REDUCING
+        return self in _ONLY_REDUCING
 
     def is_stricter_than(self, other: TradingState) -> bool:
         return self.rank > other.rank
 
 
 _HALTS = frozenset((TradingState.REDUCING, TradingState.FLATTENING, TradingState.HALTED))
+_ONLY_REDUCING = frozenset((TradingState.PAUSED, TradingState.REDUCING))
 
 
 class ComponentStatus(StrEnum):

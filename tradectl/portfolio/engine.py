@@ -26,7 +26,6 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent
-from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.shares import StrategyTarget
@@ -141,7 +140,9 @@ class PortfolioEngine:
             if len(answer) > 1:
                 events += answer
                 ordered.add(symbol)
-        return events + self.protect(view, at, but=ordered)
+        if self._protection.is_active(view):
+            events += self.protect(view, at, but=ordered)
+        return events
 
     def protect(
         self, view: AccountView, at: int, symbol: str = "", but: Collection[str] = ()
@@ -239,16 +240,17 @@ class PortfolioEngine:
     ) -> list[Event]:
         """Toward the targets: those in the books, some of them sized `afresh`, and what is `said` now.
         Nothing is kept of what is `repeated` unless something is done about it."""
-        instrument = view.instrument(symbol)
-        position, mark = view.position(symbol).quantity, view.mark(symbol)
+        instrument, mark, state = view.instrument(symbol), view.mark(symbol), view.trading_state
         if mark is None or mark <= 0:
-            unsized = self._targets.unsized(symbol, view, said.values())
-            return [stays(symbol, position, position, NO_PRICE, unsized)]
+            held = view.position(symbol).quantity
+            unsized = self._targets.unsized(symbol, view, said)
+            return [stays(symbol, held, held, NO_PRICE, unsized)]
         wanted = self._targets.resized(instrument, mark, view, said, afresh)
-        only_reduce = only_reduce or view.trading_state.only_reduces
+        only_reduce = only_reduce or state.only_reduces
         change = change_to(instrument, mark, wanted.targets, view, only_reduce)
-        target, new = change.target, () if repeated else wanted.changed
-        why = self._reason_to_wait(instrument, view)
+        position, target = change.position, change.target
+        new = () if repeated else wanted.changed
+        why = self._reason_to_wait(symbol, state, view)
         if why:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
@@ -336,10 +338,9 @@ class PortfolioEngine:
             and not any(own.quantity for own in view.holdings(symbol).values())
         )
 
-    def _reason_to_wait(self, instrument: Instrument, view: AccountView) -> Reason | None:
+    def _reason_to_wait(self, symbol: str, state: TradingState, view: AccountView) -> Reason | None:
         """Why nothing is done about the symbol, whatever its target is."""
-        symbol = instrument.symbol
-        if view.trading_state in (FLATTENING, HALTED):
+        if state is FLATTENING or state is HALTED:
             return ReasonCode.HALTED, "halted"
         if symbol in self._waiting:
             if self._in_the_way(symbol, view):

@@ -76,11 +76,11 @@ class StrategyTargets:
         return target.stopped or (symbol, target.strategy) not in self._spoken
 
     def unsized(
-        self, symbol: str, view: AccountView, said: Iterable[StrategyTarget]
+        self, symbol: str, view: AccountView, said: Mapping[str, StrategyTarget]
     ) -> tuple[StrategyTarget, ...]:
         """What was said where there is no price to size it by, as far as it is new."""
         known = view.targets(symbol)
-        return tuple(new for new in said if not same_word(new, known.get(new.strategy)))
+        return tuple(new for name, new in said.items() if not same_word(new, known.get(name)))
 
     def resized(
         self,
@@ -133,8 +133,8 @@ class StrategyTargets:
         ):
             return Wanted(after, ())
         net = self._allocations.of(name) * target.size if target.confidence else ZERO
-        target = self._sized(target, net, net, instrument, mark, view)
-        return Wanted({name: target}, () if target == known.get(name) else (target,))
+        sized = self._sized(target, net, net, instrument, mark, view)
+        return Wanted({name: sized}, () if sized == known.get(name) else (sized,))
 
     def _sized(
         self,
@@ -147,6 +147,8 @@ class StrategyTargets:
     ) -> StrategyTarget:
         quantity = self._sizer.quantity(instrument.symbol, part, net, mark, view)
         quantity = instrument.floor_quantity(quantity)
+        if quantity == target.quantity:
+            return target
         return StrategyTarget(target.strategy, target.size, target.confidence, quantity)
 
     def _concerned(

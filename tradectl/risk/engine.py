@@ -77,8 +77,12 @@ class RiskEngine:
         if not self._monitors:
             return []
         account = Reviewed.of(view)
-        found = [monitor.newly_breached(account) for monitor in self._monitors]
-        return [event for event in found if event is not None and not _is_so(event, view)]
+        found: list[LimitBreached] = []
+        for monitor in self._monitors:
+            event = monitor.newly_breached(account)
+            if event is not None and not _is_so(event, view):
+                found.append(event)
+        return found
 
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
         """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""

@@ -12,6 +12,8 @@ from tradectl.risk.base import Check, Refusal
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import value_of
 
+CROSS = MarginMode.CROSS
+
 
 class MarginCheck(Check):
     """What is held, the working orders and this one take no more initial margin than there is
@@ -22,7 +24,7 @@ class MarginCheck(Check):
     def check(self, context: RiskContext) -> Refusal | None:
         impact = context.impact
         is_perpetual = impact.instrument.can_short
-        if impact.reduces or (context.order.side is Side.SELL and not is_perpetual):
+        if impact.reduces or (not is_perpetual and context.order.side is Side.SELL):
             return None
         there = _free(context)
         if there is None:
@@ -51,7 +53,7 @@ def _free(context: RiskContext) -> Decimal | None:
             continue
         is_needed = True
         mark = view.mark(position.symbol) or position.entry_price
-        if instrument.margin is MarginMode.CROSS:
+        if instrument.margin is CROSS:
             there += position.unrealized(mark)
         if position.symbol != context.order.symbol:
             there -= taken(position, instrument, mark)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView, drawdown_from
-from tradectl.state.readings import Reading, Readings, middle, prices_read
+from tradectl.state.readings import Prices, Reading, Readings, last_two, middle
 
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
@@ -25,8 +25,9 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
     before, stood = readings_of(account), not books.is_inside_bar()
     after = _read(books, before, at, equity) if reads else before
     has_read = after is not before
-    day_start = account.day_start_equity
-    peak = max(account.peak_equity, equity) if stood else account.peak_equity
+    day_start, peak = account.day_start_equity, account.peak_equity
+    if stood and equity > peak:
+        peak = equity
     if before.start is not None and after.start is None:  # what began between two readings
         day_start = middle(before.start, day_start, equity)
         if before.limits_began:
@@ -99,14 +100,16 @@ def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readi
     held = books.positions()
     if not held:
         return _without_prices(before, at, equity)
-    if not any(books.has_new_price(position.symbol) for position in held):
-        return before
-    prices = prices_read(before.prices, held, books.mark, books.has_new_price)
-    best = worst = books.cash
+    any_new, prices, best, worst = False, dict[str, Prices](), books.cash, books.cash
     for position in held:
-        before_last, last = prices[position.symbol]
-        one, other = books.worth_at(position, before_last), books.worth_at(position, last)
+        symbol, is_new = position.symbol, books.has_new_price(position.symbol)
+        any_new = any_new or is_new
+        known, mark = before.prices.get(symbol), books.mark(symbol)
+        earlier, last = prices[symbol] = last_two(position, known, mark, is_new=is_new)
+        one, other = books.worth_at(position, earlier), books.worth_at(position, last)
         best, worst = best + max(one, other), worst + min(one, other)
+    if not any_new:
+        return before
     if before.start is not None:
         began = {"peak": middle(before.start, before.peak, equity)} if before.limits_began else {}
         before = replace(before, start=None, limits_began=False, **began)

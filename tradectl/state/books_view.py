@@ -108,11 +108,11 @@ class BooksView:
 
     def prices_were_read(self) -> None:
         """Those of what is held."""
-        for position in self.positions():
-            symbol = position.symbol
-            self._unread.discard(symbol)
-            if symbol in self.last:
-                self._read[symbol] = self.last[symbol]
+        for symbol, position in self.account.positions.items():
+            if position.quantity:
+                self._unread.discard(symbol)
+                if symbol in self.last:
+                    self._read[symbol] = self.last[symbol]
 
     def instrument(self, symbol: str) -> Instrument:
         return self.instruments[symbol]
@@ -137,8 +137,8 @@ class BooksView:
         """Of the open candle of something held only the open is known."""
         if not self.account.opened_at:
             return False
-        for position in self.account.positions.values():
-            if position.quantity and self.is_candle_open(position.symbol):
+        for symbol, position in self.account.positions.items():
+            if position.quantity and self.is_candle_open(symbol):
                 return True
         return False
 
@@ -231,14 +231,20 @@ class BooksView:
 
     def value_of(self, position: Position) -> Decimal:
         """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
-        mark = self.mark(position.symbol)
-        return self.worth_at(position, position.entry_price if mark is None else mark)
+        tick = self.last.get(position.symbol)
+        return self.worth_at(position, self._unseen(position) if tick is None else tick.price)
+
+    def _unseen(self, position: Position) -> Decimal:
+        """The price that it stands at before the first one of this run."""
+        mark = self.account.marks.get(position.symbol)
+        return position.entry_price if mark is None else mark
 
     def worth_at(self, position: Position, price: Decimal) -> Decimal:
         """The same at a `price`."""
-        if self.instruments[position.symbol].can_short:
-            return position.unrealized(price)
-        return position.quantity * price
+        worth = position.quantity * price
+        if self.instruments.any_perpetual and self.instruments[position.symbol].can_short:
+            return worth - position.cost
+        return worth
 
     def equity(self) -> Decimal:
         worth = ZERO

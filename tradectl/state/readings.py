@@ -16,7 +16,6 @@ were begun anew, is put right by the next reading where it was a lone spike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from msgspec import Struct
@@ -28,6 +27,9 @@ from tradectl.domain.time import SECOND
 
 KEPT = 3
 AGREE_AFTER = SECOND
+
+Prices = tuple[Decimal, Decimal]
+"""The price before the last one, and that one."""
 
 
 class Reading(Struct, frozen=True):
@@ -46,7 +48,7 @@ class Readings(Struct, frozen=True, omit_defaults=True):
     began: until the next reading it stands beside what they began with."""
 
     newest: tuple[Reading, ...] = ()
-    prices: dict[str, tuple[Decimal, Decimal]] = {}
+    prices: dict[str, Prices] = {}
     unread: tuple[str, ...] = ()
     peak: Decimal = ZERO
     start: Decimal | None = None
@@ -57,14 +59,14 @@ class Readings(Struct, frozen=True, omit_defaults=True):
         """Nothing was read yet, and no day or limits began: there are `unread` prices alone."""
         return not self.newest and not self.peak
 
-    def taken(self, reading: Reading, prices: Mapping[str, tuple[Decimal, Decimal]]) -> Readings:
+    def taken(self, reading: Reading, prices: dict[str, Prices]) -> Readings:
         """With one more."""
         newest = (*self.newest, reading)[-KEPT:]
         agreeing = _agreeing(newest)
         peak = self.peak
         if agreeing:
             peak = max(peak, min(reading.worst, *[each.equity for each in agreeing]))
-        return Readings(newest, dict(prices), (), peak, self.start, self.limits_began)
+        return Readings(newest, prices, (), peak, self.start, self.limits_began)
 
     def fell_to(self) -> Decimal | None:
         """The equity that readings agree it has fallen to, if they do."""
@@ -99,24 +101,15 @@ def middle(one: Decimal, other: Decimal, third: Decimal) -> Decimal:
     return sorted((one, other, third))[1]
 
 
-def prices_read(
-    before: Mapping[str, tuple[Decimal, Decimal]],
-    held: Iterable[Position],
-    mark: Callable[[str], Decimal | None],
-    is_new: Callable[[str], bool],
-) -> dict[str, tuple[Decimal, Decimal]]:
-    """Of each position the price before the last one, and the last one. What was paid for it stands for
-    the price before the first."""
-    read: dict[str, tuple[Decimal, Decimal]] = {}
-    for position in held:
-        symbol = position.symbol
-        known = before.get(symbol)
-        if known is not None and not is_new(symbol):
-            read[symbol] = known
-        else:
-            paid = position.entry_price
-            read[symbol] = (known[1] if known is not None else paid, mark(symbol) or paid)
-    return read
+def last_two(
+    position: Position, known: Prices | None, mark: Decimal | None, *, is_new: bool
+) -> Prices:
+    """Of a position whose `known` prices were read; `mark` is the last one, which `is_new` or not. What
+    was paid for it stands for the price before the first."""
+    if known is not None and not is_new:
+        return known
+    last = mark or position.entry_price
+    return (position.entry_price if known is None else known[1]), last
 
 
-__all__ = ["Reading", "Readings", "middle", "prices_read"]
+__all__ = ["Prices", "Reading", "Readings", "last_two", "middle"]

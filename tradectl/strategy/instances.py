@@ -31,6 +31,8 @@ TRADES = 0
 QUOTES = -1
 """Feeds: bars have the length of theirs, in ns."""
 
+OURS = "tradectl.strategy.builtin."
+
 WARMED_BY = ("on_bar", "on_trade", "on_quote")
 """The callback whose calls count, of those that a strategy has: the rarest."""
 
@@ -116,8 +118,7 @@ class SymbolSlot:
         self.timeframe = timeframe
         self.began = began
         self.callbacks = {
-            n: Callback(self, n, partial(running.apart.run, getattr(strategy, n)))
-            for n in running.callbacks
+            n: Callback(self, n, running.callback_of(strategy, n)) for n in running.callbacks
         }
         self.deferred: StrategySignalEvent | None = None
         self._emitted_at: deque[int] = deque(maxlen=limit)
@@ -236,6 +237,13 @@ class RunningStrategy:
         if not self.cls.per_symbol:
             self._shared = strategy
         return strategy
+
+    def callback_of(self, strategy: Strategy, name: str) -> Callable[[Any], object]:
+        """Made where its code is called. What comes with tradectl sets no decimal context."""
+        if self.cls.__module__.startswith(OURS):
+            call: Callable[[Any], object] = getattr(strategy, name)
+            return call
+        return partial(self.apart.run, getattr(strategy, name))
 
     def warm_up_need(self) -> WarmUpNeed:
         try:

@@ -24,7 +24,7 @@ from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
-from tradectl.exchange.paper.perpetuals import PaperPerpetuals
+from tradectl.exchange.paper.perpetuals import CHANGING, PaperPerpetuals
 from tradectl.exchange.paper.reports import rejection
 
 NOTHING_IN_FLIGHT = 1 << 63
@@ -63,7 +63,7 @@ class PaperExchange:
         self._ended = False
         self._perpetuals: PaperPerpetuals | None = None
         self._held: Mapping[str, HeldPerpetual] = {}
-        if view is not None:
+        if view is not None and instruments.any_perpetual:
             self._perpetuals = PaperPerpetuals(view, self._engine, rates, self._answer)
             self._held = self._perpetuals.held
 
@@ -95,19 +95,15 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        perpetuals = self._perpetuals
-        if perpetuals is None or not self._held:
-            is_held = False
-        elif perpetuals.is_undisturbed(event, at):
-            is_held = True
-        else:
+        perpetuals, held = self._perpetuals, bool(self._held)
+        if perpetuals is not None and held and not perpetuals.is_undisturbed(event, at):
             self._on_market_near(perpetuals, event, at)
             return
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
-            if perpetuals is not None and (is_held or event.symbol in self._held):
-                perpetuals.after(event, at, was_held=is_held)
+            if perpetuals is not None and (held or event.symbol in self._held):
+                perpetuals.after(event, at, was_held=held)
 
     def _on_market_near(self, perpetuals: PaperPerpetuals, event: MarketDataEvent, at: int) -> None:
         """Perpetuals are held, and what comes may concern them."""
@@ -198,9 +194,10 @@ class PaperExchange:
         return is_lost and not spec.reduce_only
 
     def _answer(self, reports: Sequence[Event], at: int) -> None:
+        perpetuals = self._perpetuals
         for report in reports:
-            if self._perpetuals is not None:
-                self._perpetuals.reported(report, at)
+            if perpetuals is not None and isinstance(report, CHANGING):
+                perpetuals.reported(report, at)
             self._report(report, self._to_us.arrival(at))
 
 

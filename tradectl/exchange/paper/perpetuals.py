@@ -51,6 +51,7 @@ Bound = tuple[Decimal, Decimal, int]
 """Between which prices, and until when (ns), nothing happens to a position."""
 Changing = OrderFilled | FundingPaid | PositionLiquidated
 """A report that changes the account."""
+CHANGING = (OrderFilled, FundingPaid, PositionLiquidated)
 Answer = Callable[[Sequence[Event], int], None]
 UNKNOWN = 0
 NOT_FREE = "the money stands behind perpetuals"
@@ -81,8 +82,9 @@ class PaperPerpetuals:
     def restore(self) -> None:
         """Go on with the perpetuals that the books hold."""
         for position in self._view.positions():
-            self._hold(position)
-            if position.symbol in self.held:
+            instrument = self._view.instrument(position.symbol)
+            if instrument.can_short:
+                self._hold(position, instrument)
                 until = self._view.funded_until(position.symbol)
                 self._due[position.symbol] = (
                     self._rates.next_after(position.symbol, until) if until else UNKNOWN
@@ -90,19 +92,17 @@ class PaperPerpetuals:
 
     # --- what the exchange reports ----------------------------------------------------------------
 
-    def reported(self, event: Event, at: int) -> None:
-        """A report that changes the account goes out at `at`."""
+    def reported(self, event: Changing, at: int) -> None:
+        """It goes out at `at`."""
         if isinstance(event, OrderFilled):
             self._unbound(but=event.symbol)
             self._fill(event, at)
         elif isinstance(event, FundingPaid):
             self._unbound()
             self._account.cash += event.payment
-        elif isinstance(event, PositionLiquidated):
+        else:
             self._unbound(but=event.symbol)
             self._close(event)
-        else:
-            return
         self._in_flight.append(event)
 
     def booked(self, event: Event) -> None:
@@ -116,7 +116,8 @@ class PaperPerpetuals:
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
         symbol, signed = fill.symbol, fill.side.signed(fill.quantity)
-        if not self._view.instrument(symbol).can_short:
+        instrument = self._view.instrument(symbol)
+        if not instrument.can_short:
             self._account.cash -= signed * fill.price + fill.fee
             return
         before = self._position(symbol)
@@ -124,13 +125,13 @@ class PaperPerpetuals:
         self._account.cash += after.realized - before.realized - fill.fee
         if not before.quantity:
             self._due[symbol] = self._rates.next_after(symbol, self._since or at)
-        self._hold(after)
+        self._hold(after, instrument)
 
     def _close(self, event: PositionLiquidated) -> None:
         before = self._position(event.symbol)
         after = before.after_fill(event.side.signed(event.quantity), event.price, event.fee)
         self._account.cash += after.realized - before.realized - event.fee + event.insurance
-        self._hold(after)
+        self._hold(after, self._view.instrument(event.symbol))
 
     def _position(self, symbol: str) -> Position:
         held = self.held.get(symbol)
@@ -138,12 +139,12 @@ class PaperPerpetuals:
             return held.position
         return Position(symbol) if self._in_flight else self._view.position(symbol)
 
-    def _hold(self, position: Position, price: Decimal | None = None) -> None:
-        symbol, instrument = position.symbol, self._view.instrument(position.symbol)
-        if instrument.can_short:
-            mark = price or self._view.mark(symbol) or position.entry_price
-            self._marks[symbol] = mark
-            self._account.put(HeldPerpetual.at(position, instrument, mark))
+    def _hold(
+        self, position: Position, instrument: Instrument, price: Decimal | None = None
+    ) -> None:
+        mark = price or self._view.mark(position.symbol) or position.entry_price
+        self._marks[position.symbol] = mark
+        self._account.put(HeldPerpetual.at(position, instrument, mark))
 
     # --- a price comes ----------------------------------------------------------------------------
 
@@ -247,7 +248,7 @@ class PaperPerpetuals:
         if cash != self._account.cash or position != held.position:
             self._unbound()
             self._account.cash = cash
-            self._hold(position, mark)
+            self._hold(position, self.held[symbol].instrument, mark)
 
     def keep_from_coins(self, symbol: str, at: int) -> None:
         """Before the market meets our orders in coins: what stands behind perpetuals by now is not spent

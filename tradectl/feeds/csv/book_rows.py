@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import islice
 
 from tradectl.domain.money import Side
 from tradectl.feeds.csv.file_state import FileState
@@ -17,6 +16,8 @@ from tradectl.feeds.csv.rows import SIDES, split_row
 from tradectl.feeds.quality import RowError, positive
 
 STRETCH = 20
+LOOKED_AT = 20
+"""Stretches, spread over the text."""
 ENOUGH = 3
 """Rows of each side that a stretch needs to say anything."""
 MOST = 0.9
@@ -27,7 +28,7 @@ def looks_like_a_book(state: FileState, text: str) -> str:
     """What was seen in the rows of `text` that is a book's; empty when they may be trades."""
     told: list[tuple[Decimal, Decimal]] = []
     judged = 0
-    for stretch in _stretches(_rows(state, text)):
+    for stretch in _stretches(state, text.splitlines()):
         sells, buys = (
             [price for side, price in stretch if side is wanted] for wanted in (Side.SELL, Side.BUY)
         )
@@ -45,9 +46,15 @@ def looks_like_a_book(state: FileState, text: str) -> str:
 _Row = tuple[Side, Decimal]
 
 
-def _rows(state: FileState, text: str) -> Iterator[_Row]:
+def _stretches(state: FileState, lines: list[str]) -> Iterator[list[_Row]]:
+    step = len(lines) // (STRETCH * LOOKED_AT) + 1
+    for first in range(0, len(lines), STRETCH * step):
+        yield list(_rows(state, lines[first : first + STRETCH]))
+
+
+def _rows(state: FileState, lines: list[str]) -> Iterator[_Row]:
     layout = state.layout
-    for line in text.splitlines():
+    for line in lines:
         try:
             cells = split_row(line, layout.width)
             side = SIDES.get(cells[layout.side or 0].strip())
@@ -55,11 +62,6 @@ def _rows(state: FileState, text: str) -> Iterator[_Row]:
                 yield side, positive(cells[layout.numbers[0]])
         except RowError:
             continue
-
-
-def _stretches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    while stretch := list(islice(rows, STRETCH)):
-        yield stretch
 
 
 __all__ = ["looks_like_a_book"]

@@ -14,12 +14,15 @@ from tradectl.feeds.csv.rows import split_row
 from tradectl.feeds.quality import RowError
 
 LARGEST = 1 << 29
+LOOKED_AT = 400
+"""Lines, spread over the text: so many tell which way time goes."""
 
 
 def is_newest_first(state: FileState, text: str, noise: float) -> bool:
     """Time goes back in the lines of `text`, but for a share of `noise` of the steps."""
     back = forth = before = 0
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for line in lines[:: len(lines) // LOOKED_AT + 1]:
         try:
             moment = state.time(state.layout.time_in(split_row(line, state.layout.width)))
         except RowError:

@@ -7,6 +7,8 @@ from tradectl.domain.money import BPS
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.indicators import Ema
 
+BUY, SELL = SignalAction.BUY, SignalAction.SELL
+
 
 class EmaCross(Strategy):
     """Long while the fast average of trades is above the slow one, short while it is below.
@@ -40,14 +42,14 @@ class EmaCross(Strategy):
         gap = fast - slow
         band = self._band * slow
         if gap > band:
-            return None if self._target is SignalAction.BUY else self._turn(SignalAction.BUY)
+            return None if self._target is BUY else self._turn(BUY)
         if gap < -band:
-            return None if self._target is SignalAction.SELL else self._turn(SignalAction.SELL)
+            return None if self._target is SELL else self._turn(SELL)
         return None
 
     def _turn(self, target: SignalAction) -> Signal:
         self._target = target
         self._band = self.band_bps * float(BPS)
-        if target is SignalAction.BUY:
+        if target is BUY:
             return self.long(reason="fast average above slow")
         return self.short(reason="fast average below slow")
