@@ -206,8 +206,8 @@ def test_the_first_twenty_bad_rows_are_kept(tmp_path: Path) -> None:
 # --- the band ----------------------------------------------------------------------------------
 
 
-def believed(prices: list[str]) -> list[str]:
-    band, passed = PriceBand(), []
+def believed(prices: list[str], band: PriceBand | None = None) -> list[str]:
+    band, passed = band or PriceBand(), []
     for price in prices:
         with contextlib.suppress(RowError):
             band.check("BTCUSDT", Decimal(price))
@@ -234,6 +234,24 @@ def test_a_spike_is_dropped_and_a_new_level_is_believed_by_its_fifth_witness(
     prices: list[str], passed: list[str]
 ) -> None:
     assert believed(prices) == passed
+
+
+@pytest.mark.parametrize(
+    ("prices", "passed"),
+    [
+        (["1000", "101"], ["101"]),
+        (["199", "100"], ["199", "100"]),
+        ([*["1000"] * 4, "100"], ["100"]),
+        (["1000"] * 6, ["1000", "1000"]),
+    ],
+)
+def test_where_a_price_was_known_before_the_first_one_is_no_exception(
+    prices: list[str], passed: list[str]
+) -> None:
+    band = PriceBand({"BTCUSDT": Decimal(100), "ETHUSDT": Decimal(0)})
+    assert believed(prices, band) == passed
+    band.check("ETHUSDT", Decimal(5))
+    band.check("SOLUSDT", Decimal(5))
 
 
 def test_a_whole_block_is_believed_only_if_no_price_needs_a_judge() -> None:

@@ -181,6 +181,13 @@ async def test_what_cannot_be_is_dropped_by_name(event: msgspec.Struct, rule: st
         assert harness.events == [trade(0), quote(ts=START)]
 
 
+async def test_the_first_print_of_a_run_is_judged_by_what_the_account_knew() -> None:
+    async with running(FeedHarness(known={"BTCUSDT": Decimal(1000)})) as harness:
+        await harness.push(TRADES, trade(0, "100"), trade(1, "990"))
+        assert harness.feed.counts["price_spike"] == 1
+        assert [event.price for event in harness.events] == [990]
+
+
 async def test_a_trade_that_is_dropped_is_no_gap() -> None:
     async with running(FeedHarness()) as harness:
         numbers = list(range(1, 30))

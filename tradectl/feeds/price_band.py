@@ -19,6 +19,7 @@ WIDEST = 2
 AGREEMENT = 2
 """Prices agree when they are within a factor of two."""
 CONFIRMATIONS = 5
+NOTHING: Mapping[str, Decimal] = {}
 
 
 class UnconfirmedPrice(RowError):
@@ -31,15 +32,16 @@ class UnconfirmedPrice(RowError):
 
 
 class PriceBand:
-    """The last accepted price of each symbol, and the new levels that are not confirmed yet."""
+    """The last accepted price of each symbol, and the new levels that are not confirmed yet. `known` are
+    prices that were accepted before: with them the very first one that comes is not taken on trust."""
 
-    def __init__(self) -> None:
-        self._last: dict[str, Decimal] = {}
+    def __init__(self, known: Mapping[str, Decimal] = NOTHING) -> None:
+        self._last = {symbol: price for symbol, price in known.items() if price > 0}
         self._unconfirmed: dict[str, tuple[Decimal, int]] = {}
 
     @property
     def symbols(self) -> list[str]:
-        """Those with an accepted price, in the order of their appearance."""
+        """Those with an accepted price, the known ones first, in the order of their appearance."""
         return list(self._last)
 
     def check(self, symbol: str, price: Decimal) -> bool:

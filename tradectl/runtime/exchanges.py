@@ -123,8 +123,9 @@ class Venues:
         deliver: Callable[[list[MarketDataEvent]], None],
         post: Post,
         clock: Clock,
+        known: Mapping[str, Decimal],
     ) -> LiveFeed:
-        """The market data of all of them."""
+        """The market data of all of them; `known` are the last prices that the account saw."""
         return LiveFeed(
             self.by_name,
             {symbol: name for name, places in self.places.items() for symbol in places},
@@ -139,6 +140,7 @@ class Venues:
             now=clock.now,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
+            known=known,
         )
 
     def gateway(self, bus: EventBus, books: Books) -> LiveGateway:

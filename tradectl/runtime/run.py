@@ -156,7 +156,7 @@ class TradingRun(Session):
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock()
         self.feed = (
-            venues.feed(self._post_market, self._post, clock)
+            venues.feed(self._post_market, self._post, clock, account.marks if account else {})
             if venues
             else open_feed(options, clock.wall(), recovered)
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 
 from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
@@ -43,6 +44,7 @@ from tradectl.feeds.live.trade_sequencer import (
     SequencerState,
     TradeSequencer,
 )
+from tradectl.feeds.price_band import NOTHING
 from tradectl.feeds.quality import RowError, TickFault
 
 RECEIVED, RECONNECTS = "received", "reconnects"
@@ -59,7 +61,8 @@ class LiveFeed:
     `post` symbol restrictions and system events on connections. Times are in seconds but for `now`, ns.
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
-    is handed on. `patience` is the longest that trades wait for those before them.
+    is handed on. `patience` is the longest that trades wait for those before them. `known` are the prices
+    that were accepted before, by symbol.
     """
 
     simulated = False
@@ -79,6 +82,7 @@ class LiveFeed:
         now: Callable[[], int] = ComputerClock.wall,
         sleep: Sleep = ComputerClock.sleep,
         patience: float = PATIENCE_S,
+        known: Mapping[str, Decimal] = NOTHING,
     ) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))
         self.symbols = tuple(symbols)
@@ -88,7 +92,7 @@ class LiveFeed:
         self._sleep = sleep
         self._sequencers: dict[str, TradeSequencer] = {}
         self._lost: set[Stream] = set()
-        self._tick_filter = TickFilter(now)
+        self._tick_filter = TickFilter(now, known)
         slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
 
         def silence(name: str, channel: Channel) -> float:

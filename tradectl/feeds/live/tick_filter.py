@@ -8,11 +8,12 @@ several in a row do, as the price band does with prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND, iso
-from tradectl.feeds.price_band import CONFIRMATIONS, PriceBand
+from tradectl.feeds.price_band import CONFIRMATIONS, NOTHING, PriceBand
 from tradectl.feeds.quality import (
     RowError,
     TickFault,
@@ -26,11 +27,12 @@ LATEST_EVER = 1 << 62
 
 
 class TickFilter:
-    """`now` gives the present, ns UTC. Both checks raise RowError for what cannot be traded on."""
+    """`now` gives the present, ns UTC; `known` are prices that were accepted before. Both checks raise
+    RowError for what cannot be traded on."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], known: Mapping[str, Decimal] = NOTHING) -> None:
         self._now = now
-        self._price_band = PriceBand()
+        self._price_band = PriceBand(known)
         self._newest: dict[tuple[str, type], int] = {}
         self._back: dict[tuple[str, type], int] = {}
 
