@@ -136,3 +136,37 @@ def test_the_same_run_at_any_speed(tmp_path: Path) -> None:
         run = summary["run_id"]
         states.add((len(lines), "\n".join(lines).replace(run, "RUN"), summary["state_hash"]))
     assert len(states) == 1
+
+
+IN_AND_OUT = """
+from tradectl.strategy import Strategy
+
+
+class InAndOut(Strategy):
+    bars = 0
+
+    def on_bar(self, bar):
+        self.bars += 1
+        return {2: self.long, 5: self.flat}.get(self.bars, lambda: None)()
+"""
+
+
+def test_an_order_at_market_that_a_thin_market_does_not_fill_goes_when_the_target_turns(
+    tmp_path: Path,
+) -> None:
+    """One coin a minute, where 200 are wanted: what was bought by then is sold, and no more is bought."""
+    (tmp_path / "in_and_out.py").write_text(IN_AND_OUT)
+    candles = [f"2024-01-01T00:{minute:02}:00Z,100,101,99,100,1" for minute in range(12)]
+    data = tmp_path / "thin.csv"
+    data.write_text("\n".join(["time,open,high,low,close,volume", *candles]))
+    words = ("--headless", "--json", "--data", data, "--symbol", "BTCUSDT")
+    chosen = ("--strategy", f"{tmp_path / 'in_and_out.py'}:InAndOut")
+    bounded = ("--set", "paper.market_fill=bounded")
+    state = tmp_path / "state"
+    run = tradectl(state, "run", *words, *chosen, *bounded).document()["run_id"]
+    orders = tradectl(state, "orders", "--json", "--run", run).document()
+    assert [(o["side"], o["filled"], o["status"]) for o in orders] == [
+        ("buy", "3", "canceled"),
+        ("sell", "3", "filled"),
+    ]
+    assert tradectl(state, "positions", "--json", "--run", run).document() == []

@@ -19,6 +19,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.time import SECOND
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -238,6 +239,19 @@ def test_only_the_rest_is_ordered(status: OrderStatus) -> None:
     view = account(held="5")
     work(view, Side.BUY, "10", status=status)
     assert brief(engine().on_signal(signal("buy"), view)) == [("buy", D(5), False)]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED])
+def test_one_at_market_that_the_market_does_not_fill_is_cancelled_when_the_target_turns(
+    status: OrderStatus,
+) -> None:
+    for after, cancelled in ((SECOND, ["w-0"]), (SECOND - 1, [])):
+        view = account(held="5")
+        work(view, Side.BUY, "10", status=status)
+        view.data_times[BTC] = after
+        events = engine().on_signal(signal("close"), view)
+        assert [e.order_id for e in events if isinstance(e, CancelRequested)] == cancelled
+        assert brief(events) == [("sell", D(5), True)]
 
 
 def test_a_flip_counts_an_entry_in_flight() -> None:

@@ -3,7 +3,7 @@
 Working orders count as if they will fill, but for two kinds. One that we asked to cancel is
 expected to go. A protective stop (reduce-only, waiting for its price) is there for when things go
 wrong, and is no step toward any target. A resting order that leads away from the aim is cancelled
-instead of traded against.
+instead of traded against: one at market, too, where the market does not give it all that it asks for.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderStatus, OrderType
 from tradectl.domain.positions import closable, coming, nearer_zero
+from tradectl.domain.protection import RESTS
+from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 
 BUY = Side.BUY
+MARKET_ORDER_RESTS = SECOND
 CANCELLABLE = (
     OrderStatus.APPROVED,
     OrderStatus.SUBMITTED,
@@ -86,8 +89,9 @@ def delta_to(
     working = view.working_orders(instrument.symbol)
     if working:
         may_add = bool(aim) and not only_reduce
+        now = view.data_time(instrument.symbol)
         quantity, misdirected = remaining_change(
-            working, aim, position, may_add, instrument.can_short
+            working, aim, position, may_add, instrument.can_short, now
         )
     quantity = at_hand(quantity, position, view.there(instrument.symbol), working)
     quantity = instrument.floor_quantity(quantity)
@@ -95,13 +99,21 @@ def delta_to(
 
 
 def remaining_change(
-    orders: Collection[Order], aim: Decimal, position: Decimal, may_add: bool, can_short: bool
+    orders: Collection[Order],
+    aim: Decimal,
+    position: Decimal,
+    may_add: bool,
+    can_short: bool,
+    now: int | None = None,
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
-    `may_add`, the quantity only reduces the position."""
+    `may_add`, the quantity only reduces the position. `now` is when the market was heard of last, ns."""
     expected = [order for order in orders if counts(order)]
-    change = aim - position - coming(expected)
-    misdirected = [order for order in expected if rests(order) and _is_buy(order) != (change > 0)]
+    left = aim - position
+    change = left - coming(expected)
+    misdirected = [
+        order for order in expected if rests(order, now, left) and _is_buy(order) != (change > 0)
+    ]
     if change and misdirected:
         expected = [order for order in expected if order not in misdirected]
         change = aim - position - coming(expected)
@@ -142,8 +154,13 @@ def _closes(order: Order, side: Side) -> bool:
     return spec.reduce_only and spec.side is side and spec.type is OrderType.MARKET
 
 
-def rests(order: Order) -> bool:
-    return order.spec.type is not OrderType.MARKET and order.status in CANCELLABLE
+def rests(order: Order, now: int | None, left: Decimal) -> bool:
+    """It waits for a price; or, at market, after a second still for somebody to trade with, though
+    nothing is `left` (signed) to be done in its direction."""
+    if order.spec.type is not OrderType.MARKET:
+        return order.status in CANCELLABLE
+    waits = now is not None and now >= order.created_at + MARKET_ORDER_RESTS
+    return waits and order.status in RESTS and not (left and _is_buy(order) == (left > 0))
 
 
 def _is_buy(order: Order) -> bool:

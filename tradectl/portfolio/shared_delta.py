@@ -97,7 +97,12 @@ def shared_delta(
     expected = [order for order in view.working_orders(symbol) if counts(order)]
     coming = [_coming(order, held, position, lot) for order in expected]
     wants = _wants(aims, held, coming)
-    misdirected = [order for order in expected if rests(order) and _leads_away(order, wants)]
+    now, lefts = view.data_time(symbol), _wants(aims, held, ())
+    misdirected = [
+        order
+        for order in expected
+        if rests(order, now, _of_owners(order, lefts)) and _leads_away(order, wants)
+    ]
     if misdirected:
         expected = [order for order in expected if order not in misdirected]
         coming = [_coming(order, held, position, lot) for order in expected]
@@ -157,8 +162,13 @@ def _leads_away(order: Order, wants: Mapping[str, Decimal]) -> bool:
     owners = order.spec.owners
     if any(name not in wants for name in owners):
         return True
-    want = sum((wants[name] for name in owners), ZERO)
+    want = _of_owners(order, wants)
     return bool(want) and (want > 0) != (order.spec.side is BUY)
+
+
+def _of_owners(order: Order, wants: Mapping[str, Decimal]) -> Decimal:
+    """What those that it is for want, together."""
+    return sum((wants.get(name, ZERO) for name in order.spec.owners), ZERO)
 
 
 def _closing(want: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
