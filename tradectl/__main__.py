@@ -11,7 +11,11 @@ def main() -> None:
     except KeyboardInterrupt:  # while it is loaded, which takes long enough to be met
         sys.stderr.write("tradectl: interrupted\n")
         sys.exit(INTERRUPTED)
-    app.main()
+    try:
+        app.main()
+    except SystemExit as ended:
+        app.leave_threads_behind(ended.code if isinstance(ended.code, int) else 0)
+        raise
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import (
+    PATIENCE_S,
+    PIPES,
     Answer,
     Running,
     command,
+    environment,
     header_of,
     journals,
     running,
@@ -32,6 +35,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.documents import as_json
 from tests.fixtures.journal import write_unversioned
+from tests.fixtures.processes import start
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
@@ -291,6 +295,25 @@ def test_with_no_process_and_twice_in_a_row(trading: Running, folder: Path) -> N
     answer, third = emergency_stop(folder)
     assert (answer.code, third["closed"], third["killed"]) == (0, [], None)
     is_holding(folder, third)
+
+
+def test_several_at_once_let_each_other_finish(trading: Running, folder: Path) -> None:
+    trading.send(signal.SIGKILL)
+    trading.end()
+    held = [position.symbol for position in look(folder).status().positions]
+    words = ("emergency-stop", "--json", "--flatten", "--state-dir", folder)
+    with ExitStack() as stack:
+        stops = [
+            stack.enter_context(start(words, environment(), executable=True, **PIPES))
+            for _ in range(4)
+        ]
+        answers = [stop.communicate(timeout=PATIENCE_S)[0] for stop in stops]
+    assert [stop.returncode for stop in stops] == [0, 0, 0, 0]
+    receipts: list[Receipt] = [json.loads(answer) for answer in answers]
+    for receipt in receipts:
+        assert (receipt["killed"], receipt["error"]) == (None, None)
+        is_holding(folder, receipt)
+    assert sorted(symbol for receipt in receipts for symbol in receipt["closed"]) == sorted(held)
 
 
 def test_without_a_process_that_hears_it_it_leaves_its_own_alert(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.errors import AlreadyRunning, StateError
-from tradectl.storage.lease import GUEST_S, FileLease
+from tradectl.storage.lease import GUEST_S, STOPS, FileLease
 
 
 def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
@@ -48,6 +48,17 @@ def test_a_guest_owns_nothing_and_is_waited_for(tmp_path: Path) -> None:
         assert sum(waits) > GUEST_S
     with owner.acquire():
         assert guest.owner() == os.getpid()
+
+
+def test_as_what_it_is_held_is_told_of_who_holds_it(tmp_path: Path) -> None:
+    lease, asker = FileLease(tmp_path / "lock"), FileLease(tmp_path / "lock")
+    assert asker.kind_of(os.getpid()) is None
+    with lease.acquire(stops=True):
+        assert (asker.owner(), asker.kind_of(os.getpid())) == (os.getpid(), STOPS)
+        assert asker.kind_of(os.getppid()) is None
+    assert asker.kind_of(os.getpid()) is None
+    with lease.acquire():
+        assert asker.kind_of(os.getpid()) == b""
 
 
 def test_every_holder_has_a_higher_epoch(tmp_path: Path) -> None:

@@ -84,17 +84,13 @@ app.add_typer(
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
     _open_missing_streams()
-    code = _refuse_what_is_not_utf8() or _run()
-    _leave_threads_behind(code)
-    sys.exit(code)
+    sys.exit(_refuse_what_is_not_utf8() or _run())
 
 
-def _leave_threads_behind(code: int) -> None:
-    """Of ours none is left by now: a strategy's thread that goes on would keep the process for ever."""
-    if threading.current_thread() is not threading.main_thread():
-        return  # the process is somebody else's, and goes on
+def leave_threads_behind(code: int) -> None:
+    """Of ours none is left at the end of the process: a strategy's that goes on would keep it for ever."""
     for thread in threading.enumerate():
-        if thread is threading.current_thread() or thread.daemon:
+        if thread is threading.main_thread() or thread.daemon:
             continue
         thread.join(THREAD_ENDS_WITHIN_S)
         if thread.is_alive():

@@ -38,6 +38,12 @@ LONGEST_LINE = 64 * 1024 * 1024
 BLOCK = 256 * 1024
 GZIP = b"\x1f\x8b"
 
+RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
+FOOTERS = msgspec.json.Decoder(FooterLine)
+HEADERS, VERSIONS = msgspec.json.Decoder(HeaderLine), msgspec.json.Decoder(VersionsLine)
+"""Made here and not when first asked for: two threads that make one at once crash the interpreter, and an
+emergency stop reads journals in two."""
+
 Opened = BufferedReader | gzip.GzipFile
 
 
@@ -60,9 +66,6 @@ class JournalReader:
         self.last_seq = -1
         self._chain = 0
         self._offset = 0
-        self._records = msgspec.json.Decoder(Record)
-        self._seals = msgspec.json.Decoder(SealLine)
-        self._footers = msgspec.json.Decoder(FooterLine)
         self._groups = self._read_groups()
         self.header = self._read_header()
         self.last_seq = 0
@@ -98,14 +101,14 @@ class JournalReader:
         but passed over."""
         for last, lines in self._groups:
             if lines[0].startswith(FOOTER):
-                self.footer = self._footers.decode(lines[0]).footer
+                self.footer = FOOTERS.decode(lines[0]).footer
             elif last <= after:
                 self.last_seq = last
             else:
                 yield self._decode(lines)
 
     def _decode(self, lines: list[bytes]) -> list[Record]:
-        decode = self._records.decode
+        decode = RECORDS.decode
         seq = self.last_seq
         group: list[Record] = []
         try:
@@ -129,12 +132,12 @@ class JournalReader:
         line = first[1][0]
         try:
             self._refuse_other(line)
-            return msgspec.json.decode(line, type=HeaderLine).header
+            return HEADERS.decode(line).header
         except msgspec.DecodeError as error:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
 
     def _refuse_other(self, header_line: bytes) -> None:
-        found = msgspec.json.decode(header_line, type=VersionsLine).header
+        found = VERSIONS.decode(header_line).header
         if (found.format, found.wire) != (FORMAT, WIRE_VERSION):
             raise JournalError(
                 f"{self.path} has format {found.format}.{found.wire}, and this tradectl reads "
@@ -169,7 +172,7 @@ class JournalReader:
     def _check(self, lines: list[bytes], seal_line: bytes) -> int:
         """The last sequence number that the seal vouches for."""
         try:
-            seal = self._seals.decode(seal_line).seal
+            seal = SEALS.decode(seal_line).seal
             checksums = bytes.fromhex(seal.lines)
         except (msgspec.DecodeError, ValueError) as error:
             raise self._damaged(

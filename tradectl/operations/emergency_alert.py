@@ -57,7 +57,7 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
         finally:
             await store.close()
 
-    with state_dir.owned():
+    with state_dir.owned(guest=True):
         asyncio.run(written())
 
 

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -25,13 +22,19 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.operations import Receipt, StopReport
-from tradectl.domain.errors import NotExecuted, NotRunning, StateError, TradectlError
+from tradectl.domain.errors import (
+    NotExecuted,
+    NotRunning,
+    StateError,
+    TradectlError,
+)
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.operations.emergency_alert import leave_alert, resolve_answered
+from tradectl.operations.predecessor import Predecessor, is_stopped
 from tradectl.recovery.changes import EMERGENCY
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
@@ -50,7 +53,6 @@ from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun
 
 ANSWER_SHARE = 0.4
-DIES_WITHIN_S = 2.0
 LEAST_S = 1.0
 
 
@@ -89,6 +91,8 @@ class EmergencyStop:
         self._timeout = timeout
         self._started = clock.monotonic()
         self._deadline = self._started + timeout
+        patience = self._deadline - timeout * ANSWER_SHARE
+        self._predecessor = Predecessor(state_dir, clock, patience, self._latch)
 
     def execute(self) -> Receipt:
         not_latched = self._latch()
@@ -98,7 +102,7 @@ class EmergencyStop:
         report = self._through_the_process()
         method = "direct" if report is None else "control"
         if report is None:
-            killed = self._end_the_process()
+            killed = self._predecessor.end()
             report = self._directly()
         else:
             report = self._and_other_accounts(report)
@@ -153,7 +157,7 @@ class EmergencyStop:
     def _through_the_process(self) -> StopReport | None:
         """What the running process says that it did; None when it said nothing, or did not finish."""
         owner = self._dir.owner()
-        if owner is None or _is_stopped(owner):
+        if owner is None or is_stopped(owner):
             return None
         try:
             report = ask(
@@ -177,9 +181,9 @@ class EmergencyStop:
             done = done.with_other(self._missing(but=done.journal))
             paths = [p for p in _journals_to_finish(self._dir) if p.name != done.journal]
             paths = [path for path in paths if self._is_unfinished(path)]
-            self._wait_for_the_end(self._deadline if paths else 0.0)
+            self._predecessor.wait(self._deadline if paths else 0.0)
             for path in paths:
-                with self._dir.owned(), self._room_on_the_disk():
+                with self._predecessor.owned(), self._room_on_the_disk():
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so
             done = done.with_other(_failed(self._dir, error))
@@ -206,26 +210,12 @@ class EmergencyStop:
 
     # --- in its place -----------------------------------------------------------------------------
 
-    def _end_the_process(self) -> int | None:
-        """SIGKILL whoever holds the lock (a stopped process does not hear anything less), and wait."""
-        owner = self._dir.owner()
-        if owner is None:
-            return None
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(owner, signal.SIGKILL)
-        self._wait_for_the_end(self._clock.monotonic() + DIES_WITHIN_S)
-        return owner
-
-    def _wait_for_the_end(self, deadline: float) -> None:
-        while self._dir.owner() is not None and self._clock.monotonic() < deadline:
-            time.sleep(0.01)
-
     def _directly(self) -> StopReport:
         """Finish the job for every account that goes on; the process that was ended had one of them."""
         done = StopReport()
         try:
             done = self._missing()
-            with self._dir.owned(), self._room_on_the_disk():
+            with self._predecessor.owned(), self._room_on_the_disk():
                 for path in _journals_to_finish(self._dir):
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so, and what may be left
@@ -302,15 +292,6 @@ def _load_for_live(state_dir: StateDir) -> None:
             from tradectl.exchange.ccxt_venue.client import load_ahead
 
             load_ahead()
-
-
-def _is_stopped(process: int) -> bool:
-    """By the kernel's word, where it gives one: who is stopped answers nobody, and is not waited for."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
 
 
 def _journals_to_finish(state_dir: StateDir) -> list[Path]:

@@ -118,9 +118,10 @@ class StateDir:
             ) from error
         return [file for file in files if file.suffix == ".jsonl" and RUN_ID.fullmatch(file.stem)]
 
-    def owned(self, *, guest: bool = False) -> AbstractContextManager[None]:
-        """Be the only process here; as a guest, for a moment. Raises AlreadyRunning, StateError."""
-        return self.lease.acquire(guest=guest)
+    def owned(self, *, guest: bool = False, stops: bool = False) -> AbstractContextManager[None]:
+        """Be the only process here; as a guest, for a moment; or as an emergency stop, which `stops`.
+        Raises AlreadyRunning, StateError."""
+        return self.lease.acquire(guest=guest, stops=stops)
 
     def owner(self) -> int | None:
         """The process that owns the directory, or None."""

@@ -20,7 +20,7 @@ from tradectl.domain.errors import AlreadyRunning, StateError
 
 NOTE = 16
 ASKING_S, GUEST_S = 0.2, 10.0
-GUEST = b"guest"
+GUEST, STOPS = b"guest", b"stops"
 EXCLUSIVE = "FLOCK  ADVISORY  WRITE"
 
 
@@ -56,9 +56,10 @@ class FileLease:
         return self._epoch
 
     @contextlib.contextmanager
-    def acquire(self, *, guest: bool = False) -> Iterator[None]:
+    def acquire(self, *, guest: bool = False, stops: bool = False) -> Iterator[None]:
         """Be the only one, for as long as the block lasts. A guest tidies up and is gone in a moment: it
-        owns nothing, and is waited for. Raises AlreadyRunning, StateError."""
+        owns nothing, and is waited for. `stops` tells others that an emergency stop is at work. Raises
+        AlreadyRunning, StateError."""
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -67,7 +68,10 @@ class FileLease:
             self._take(fd)
             self._epoch = _number(os.pread(fd, NOTE, NOTE)) + 1
             self._held = True
-            _note(fd, f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}{_kind(guest):<{NOTE}}")
+            _note(
+                fd,
+                f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}{_kind(guest=guest, stops=stops):<{NOTE}}",
+            )
             yield
             _note(fd, " " * NOTE)
         finally:
@@ -108,6 +112,13 @@ class FileLease:
             os.close(fd)
         return None
 
+    def kind_of(self, process: int) -> bytes | None:
+        """As what `process` holds the lock: GUEST, STOPS, or empty. None until it is noted."""
+        with contextlib.suppress(OSError), self._path.open("rb") as file:
+            if _number(os.pread(file.fileno(), NOTE, 0)) == process:
+                return _noted_kind(file.fileno())
+        return None
+
 
 def _holder(fd: int) -> int | None:
     """Who locks the open file, by the kernel's word; None where it gives none."""
@@ -133,12 +144,16 @@ def _told_of(opened: Path) -> str:
     return (opened.parents[1] / "fdinfo" / opened.name).read_text()
 
 
-def _kind(guest: bool) -> str:
-    return GUEST.decode() if guest else ""
+def _kind(*, guest: bool, stops: bool) -> str:
+    return (GUEST if guest else STOPS if stops else b"").decode()
 
 
 def _is_guest(fd: int) -> bool:
-    return os.pread(fd, NOTE, 2 * NOTE).strip() == GUEST
+    return _noted_kind(fd) == GUEST
+
+
+def _noted_kind(fd: int) -> bytes:
+    return os.pread(fd, NOTE, 2 * NOTE).strip()
 
 
 def _number(note: bytes) -> int:
@@ -152,4 +167,4 @@ def _note(fd: int, text: str) -> None:
         os.pwrite(fd, text.encode(), 0)
 
 
-__all__ = ["FileLease", "Lease"]
+__all__ = ["ASKING_S", "GUEST", "STOPS", "FileLease", "Lease"]
