@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def leave_threads_behind(code: int) -> None:
-    """Of ours none is left at the end of the process: a strategy's that goes on would keep it for ever."""
+    """Of ours none is left at the end of the process: a strategy that has one would keep it for ever."""
     for thread in threading.enumerate():
         if thread is threading.main_thread() or thread.daemon:
             continue
