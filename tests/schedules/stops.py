@@ -13,7 +13,7 @@ from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import EmergencyStop
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
-from tradectl.runtime.control_handlers import control_handlers
+from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.in_process_stop import Stop
 from tradectl.storage.directory import StateDir
 
@@ -69,7 +69,7 @@ class Stops(Steps):
         self.latch.set(WHY, state, by_operator=True)
 
         async def stop() -> None:
-            handler = control_handlers(run, run.status, run.alerts, run.end)["emergency_stop"]
+            handler = ControlHandlers(run, run.status, run.alerts, run.end).emergency_stop
             try:
                 told = await handler(WHY, flatten=flatten)
             except TradectlError:  # its answer is no, and nothing is promised

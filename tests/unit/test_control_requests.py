@@ -24,7 +24,7 @@ from tradectl.control.server import LONGEST_REQUEST, ControlServer
 from tradectl.documents.control import Done
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import LONGEST
-from tradectl.runtime.control_handlers import control_handlers
+from tradectl.runtime.control_handlers import ControlHandlers
 
 PATIENCE_S = 30.0
 
@@ -185,7 +185,7 @@ def test_a_refusal_by_the_process_is_an_error_of_its_own(listening: Listening) -
 
 
 def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
-    handlers = control_handlers(Mock(), Mock(), Mock(), Mock())
+    handlers = ControlHandlers(Mock(), Mock(), Mock(), Mock()).by_command()
     assert handlers.keys() == COMMANDS.keys()
     for command, handler in handlers.items():
         taken = inspect.signature(handler).parameters

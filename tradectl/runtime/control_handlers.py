@@ -17,74 +17,86 @@ from tradectl.runtime.session import Session
 EMERGENCY_TIMEOUT_S = 3.0
 
 
-def control_handlers(
-    session: Session, run_status: RunStatus, alerts: AlertManager, end: Callable[[str], None]
-) -> dict[str, Handler]:
-    """Command -> coroutine function taking the request's arguments; `end` ends the run for a reason.
+class ControlHandlers:
+    """A coroutine function for each command, taking the request's arguments; `end` ends the run for a
+    reason.
 
     None answers what the journal does not have: that is written first, or the answer is why not.
     """
 
-    comparison = SharedComparison(session)
+    def __init__(
+        self,
+        session: Session,
+        run_status: RunStatus,
+        alerts: AlertManager,
+        end: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._run_status = run_status
+        self._alerts = alerts
+        self._end = end
+        self._comparison = SharedComparison(session)
 
-    async def status() -> Status:
-        now = run_status.now()
-        await session.bus.synced()
+    def by_command(self) -> dict[str, Handler]:
+        return {
+            "status": self.status,
+            "flush": self.flush,
+            "pause": self.pause,
+            "resume": self.resume,
+            "stop": self.stop,
+            "emergency_stop": self.emergency_stop,
+            "reconcile": self.reconcile,
+            "acknowledge_alert": self.acknowledge,
+            "resolve_alert": self.resolve,
+        }
+
+    async def status(self) -> Status:
+        now = self._run_status.now()
+        await self._session.bus.synced()
         return now
 
-    async def flush() -> Done:
+    async def flush(self) -> Done:
         """Have the database show the present."""
-        await session.bus.synced()
-        await session.state.flush()
-        await alerts.flush()
+        await self._session.bus.synced()
+        await self._session.state.flush()
+        await self._alerts.flush()
         return Done()
 
-    async def pause(reason: str = "by command") -> StateChange:
-        await session.orchestrator.pause(reason)
-        return StateChange(state=session.orchestrator.state)
+    async def pause(self, reason: str = "by command") -> StateChange:
+        await self._session.orchestrator.pause(reason)
+        return StateChange(state=self._session.orchestrator.state)
 
-    async def resume() -> StateChange:
-        await session.orchestrator.resume()
-        return StateChange(state=session.orchestrator.state)
+    async def resume(self) -> StateChange:
+        await self._session.orchestrator.resume()
+        return StateChange(state=self._session.orchestrator.state)
 
-    async def stop() -> Stopping:
-        await session.bus.synced()
-        end("stopped by command")
-        return Stopping(journal=str(session.journal_path))
+    async def stop(self) -> Stopping:
+        await self._session.bus.synced()
+        self._end("stopped by command")
+        return Stopping(journal=str(self._session.journal_path))
 
     async def emergency_stop(
+        self,
         reason: str,
         flatten: bool = False,
         everything: bool = False,
         drop_protection: bool = False,
     ) -> StopReport:
         stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
-        deadline = session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
-        report = await stop_session(session, reason, stop, deadline)
-        end("halted")
+        deadline = self._session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
+        report = await stop_session(self._session, reason, stop, deadline)
+        self._end("halted")
         return report
 
-    async def reconcile(accept: bool = False, transfer: bool = False) -> Reconciliation:
-        return await comparison.compare(accept=accept, transfer=transfer)
+    async def reconcile(self, accept: bool = False, transfer: bool = False) -> Reconciliation:
+        return await self._comparison.compare(accept=accept, transfer=transfer)
 
-    async def acknowledge(alert_id: str) -> Done:
-        alerts.acknowledge(alert_id)
-        await alerts.flush()
+    async def acknowledge(self, alert_id: str) -> Done:
+        self._alerts.acknowledge(alert_id)
+        await self._alerts.flush()
         return Done()
 
-    async def resolve(alert_id: str) -> Done:
-        alerts.resolve(alert_id)
-        await alerts.flush()
+    async def resolve(self, alert_id: str) -> Done:
+        self._alerts.resolve(alert_id)
+        await self._alerts.flush()
         return Done()
-
-    return {
-        "status": status,
-        "flush": flush,
-        "pause": pause,
-        "resume": resume,
-        "stop": stop,
-        "emergency_stop": emergency_stop,
-        "reconcile": reconcile,
-        "acknowledge_alert": acknowledge,
-        "resolve_alert": resolve,
-    }

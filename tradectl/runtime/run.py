@@ -44,7 +44,7 @@ from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.conclusion import await_conclusion, await_protection, await_stops
-from tradectl.runtime.control_handlers import control_handlers
+from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.funding_coverage import refuse_useless_file
 from tradectl.runtime.halted_start import (
@@ -209,7 +209,7 @@ class TradingRun(Session):
         for name, component in self.system.components():
             add(name, component)
         if not self.options.data:
-            handlers = control_handlers(self, self.status, self.alerts, self.end)
+            handlers = ControlHandlers(self, self.status, self.alerts, self.end).by_command()
             add("control", ControlServer(self.state_dir.socket, handlers))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
