@@ -93,7 +93,10 @@ def test_its_alerts_are_of_the_time_of_the_data(tmp_path: Path, folder: Path) ->
     data = trades(tmp_path / "a.csv", {"BTCUSDT": [*LOSES, "", *LOSES]}, every_ms=2000)
     config = written(tmp_path, Character.KEEN, settings=ALL_IN)
     for _ in range(2):
-        tradectl(folder, "run", "--headless", "-c", config, "--data", data)
+        run = tradectl(folder, "run", "--headless", "-c", config, "--data", data)
+        told = [line for line in run.err.splitlines() if " ALERT " in line]
+        assert told
+        assert all(line.startswith("2023-11-14T22:") for line in told)
     first, second = (
         [
             (row["type"], row["created_at"], row["updated_at"], row["count"])

@@ -39,12 +39,13 @@ class LineScreen:
 
     def __init__(self) -> None:
         self._log = LineLog()
-        self._run_id = ""
+        self._run_id, self._is_recorded = "", False
         self._now = ComputerClock.wall
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, run: TradingRun) -> None:
         self._run_id, self._now = run.run_id, run.bus.clock.wall
+        self._is_recorded = bool(run.options.data)
         at_full_speed = bool(run.options.data) and run.options.speed is None
         kinds = GRAVE if at_full_speed else SHOWN
         run.bus.observe(kinds, self._on_record, name="screen")
@@ -65,7 +66,9 @@ class LineScreen:
             self._say(line)
 
     def _on_alert(self, alert: Alert) -> None:
-        self._say(self._log.alert(alert.row(self._run_id), self._now()))
+        """Among recorded data at the time of that, else now: it may be a reminder."""
+        at = alert.updated_at if self._is_recorded else self._now()
+        self._say(self._log.alert(alert.row(self._run_id), at))
 
     async def _beat(self, run: TradingRun) -> None:
         while True:
