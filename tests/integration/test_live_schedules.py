@@ -29,7 +29,7 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
-from tests.schedules.halting_plans import halting_plan
+from tests.schedules.halting_plans import beset_plan, halting_plan
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
@@ -101,6 +101,17 @@ HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85)
 @pytest.mark.parametrize("seed", range(300) if is_deep() else HALTING)
 def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
     judged(halting_plan(seed), tmp_path / str(seed))
+
+
+BESET = (18, 22)
+"""Seeds where one of the ways to protect a position, or to close it, is taken out."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("seed", range(300) if is_deep() else BESET)
+def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
+    judged(beset_plan(seed), tmp_path / str(seed))
 
 
 # --- the real process -------------------------------------------------------------------------------

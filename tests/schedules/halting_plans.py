@@ -34,6 +34,16 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
+LASTING: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("disk-full", {}),
+    ("disk-full", {}),
+    ("freeze", {"seconds": 25.0}),
+    ("emergency", {"flatten": False, "everything": True}),
+)
+"""What goes on for long, or for good."""
+LEAVES_A_POSITION = ("latch", "disk-full")
+
+
 def halting_plan(seed: int) -> Plan:
     random = Random(f"halting {seed}")
     base = plan_of(seed)
@@ -67,6 +77,48 @@ def halting_plan(seed: int) -> Plan:
     )
 
 
+def beset_plan(seed: int) -> Plan:
+    """A plan of halts, and beside them resting entries, orders of others, a full disk, a hang for
+    longer than the dead-man switch waits, kills on the way out, strategies that want to be out while they
+    may only reduce."""
+    plan, random = halting_plan(seed), Random(f"beset {seed}")
+    symbol, steps = plan.symbols[0], [*plan.steps]
+    halts = [step for step in steps if step.do in {do for do, _ in HALTS}]
+    if random.random() < 0.5:
+        steps.append(
+            Step(round(random.uniform(1.2, halts[0].at), 3), "external-order", {"symbol": symbol})
+        )
+    if random.random() < 0.6:
+        do, more = random.choice(LASTING)
+        steps.append(Step(_near(random, random.choice(steps[1:-1]).at), do, more))
+    for halt in halts:
+        if halt.more.get("action") in ("reduce", "pause") and random.random() < 0.7:
+            steps.append(_signal(halt.at + random.uniform(0.5, 2.0), symbol, "close", 1.0))
+        if halt.do == "limit" and random.random() < 0.4:
+            kill = {"after": random.choice((0, 10)), "power": False}
+            steps.append(Step(_near(random, halt.at + 0.3), "kill", kill))
+    if random.random() < 0.5:
+        steps.append(Step(round(random.uniform(1.2, halts[-1].at), 3), "order", _entry(symbol)))
+    steps.sort(key=lambda step: step.at)
+    last = replace(steps[-1], at=steps[-1].at + 15.0)
+    return replace(plan, steps=(*steps, last), ends_flat=_ends_flat(steps))
+
+
+def _entry(symbol: str) -> dict[str, Any]:
+    """One that rests, below the market."""
+    more = {"symbol": symbol, "side": "buy", "notional": 2_000, "kind": "limit"}
+    return {**more, "offset_bps": 20, "reduce_only": False}
+
+
+def _ends_flat(steps: list[Step]) -> bool:
+    return not any(
+        step.do in LEAVES_A_POSITION
+        or step.more.get("flatten") is False
+        or step.more.get("action") == "halt"
+        for step in steps
+    )
+
+
 def _near(random: Random, at: float) -> float:
     return round(at + random.choice((0.0, random.uniform(0, 0.2), random.uniform(0, 1.5))), 3)
 
@@ -76,4 +128,4 @@ def _signal(at: float, symbol: str, action: str, strength: float) -> Step:
     return Step(round(at, 3), "signal", more)
 
 
-__all__ = ["halting_plan"]
+__all__ = ["beset_plan", "halting_plan"]

@@ -66,6 +66,8 @@ class Plan:
     steps: tuple[Step, ...]
     calm: bool = False
     """the exchange behaves well enough for every stop to be placed"""
+    ends_flat: bool = False
+    """what halts it, if not to reduce, closes every position"""
 
     @property
     def end(self) -> float:

@@ -39,6 +39,10 @@ class ProtectionChecker:
         self._say = say
         self._held = held
         self._books = books
+        self.fails = False
+        """nothing can be journalled now"""
+        self.others_go = False
+        """the operator had the orders of others cancelled"""
         truth: Any = exchange.truth
         end = truth.order_ended
 
@@ -58,7 +62,11 @@ class ProtectionChecker:
         ]
 
     def _ended(self, order: Order) -> None:
-        if self._market == "spot" or order.foreign or order.child or order.status == "FILLED":
+        if order.foreign and order.status == "CANCELED" and not self.others_go:
+            self._say(f"{order.client_id} of somebody else was cancelled")
+        if order.foreign or order.child or order.status == "FILLED":
+            return
+        if self._market == "spot" and not (self.fails and self._is_kept(order)):
             return
         if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
             return
@@ -74,6 +82,14 @@ class ProtectionChecker:
         if not any(other.type in STOPS for other in self.open_against(symbol, held)):
             self._say(f"the stop {order.client_id} went, and {held} {symbol} is kept without one")
 
+    def _is_kept(self, order: Order) -> bool:
+        """Nobody had asked to cancel it."""
+        books = self._books()
+        if books is None:
+            return False
+        working = books.working_orders(order.symbol)
+        return any(_is(order, o, books) and o.status is not PENDING_CANCEL for o in working)
+
     def _matters(self, symbol: str, held: Decimal) -> bool:
         return abs(held) * self._exchange.engines[self._market].last[symbol] > SMALL
 
@@ -88,6 +104,21 @@ class ProtectionChecker:
             left = abs(held) - sum(o.remaining for o in self.open_against(symbol, held))
             if left > 0 and self._matters(symbol, left):
                 self._say(f"{left} of {held} {symbol} has no stop")
+
+    def must_be_flat(self, symbols: list[str], why: str) -> None:
+        for symbol in symbols:
+            if self._matters(symbol, self._held(symbol)):
+                self._say(f"{why}, and {self._held(symbol)} {symbol} is held")
+
+    def only_stops_rest(self) -> None:
+        """It could not go on: what rests at the exchange protects."""
+        left = [
+            order.client_id
+            for order in self._exchange.truth.open_orders(market=self._market)
+            if order.type not in STOPS and not (order.foreign or order.child)
+        ]
+        if left:
+            self._say(f"it could not go on, and {left} are left open")
 
     # --- a receipt ------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from unittest import mock
 from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
 from tests.loopback import server as doors
 from tests.loopback.answers import reply
+from tests.schedules.exits_held_back import exits_held_back
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plan_settings import settings_of
 from tests.schedules.plans import Plan
@@ -33,7 +34,7 @@ from tests.schedules.stops import Stops
 from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
 from tradectl.documents.operations import Reconciliation
-from tradectl.domain.errors import ExchangeError, Halted
+from tradectl.domain.errors import ExchangeError, Halted, JournalFailed
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.states import TradingState
@@ -128,6 +129,8 @@ class ScheduledRun(Stops):
             operator.result()
         operator.cancel()
         await self.checker.replayed()
+        if self.plan.ends_flat:
+            self.checker.wrong += exits_held_back(self.folder / "journals")
         self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
 
     # --- the operator ---------------------------------------------------------------------------
@@ -162,6 +165,8 @@ class ScheduledRun(Stops):
 
     def _clear_halt(self, halt: Halt) -> None:
         """As `clear-halt` does."""
+        if self.plan.ends_flat and halt.state is not TradingState.REDUCING:
+            self.checker.protection.must_be_flat([*self.plan.symbols], "it was flattened")
         StateDir(self.folder).cleared_halt.note(halt)
         self.latch.clear()
 
@@ -176,6 +181,7 @@ class ScheduledRun(Stops):
             None if self._quiet else kills_after[len(self.lives) % len(kills_after)]
         )
         life = Life(process, in_quiet=self._quiet)
+        self.system.disk_full = self.checker.protection.fails = False
         self.lives.append(life)
         process.start(self._main(life))
         return life
@@ -184,18 +190,32 @@ class ScheduledRun(Stops):
         options = RunOptions(
             settings=settings_of(self.plan, self.exchange.url), state_dir=StateDir(self.folder)
         )
+        halt = self.latch.read()
         try:
             await trade(options, _Screen(self.checker, life))
             life.end = "ended"
         except Halted:
             life.end = "refused"
+            self._refused(halt)
             if self.latch.read() is None:
                 self.checker.say("it refused to start, and nothing was latched")
         except ExchangeError as error:
             life.end = f"failed: {error}"
+        except JournalFailed:
+            life.end = "the journal failed"
+            if not self.system.disk_full:
+                self.checker.say("the journal failed, and the disk has room")
         except Exception as error:  # nothing else may ever fall out of it
             life.end = f"broke: {type(error).__name__}: {error}"
             self.checker.say(f"it {life.end}")
+
+    def _refused(self, halt: Halt | None) -> None:
+        """What a loss limit began to close is closed by whoever starts next."""
+        if halt is None or halt.state is TradingState.HALTED or not self.plan.calm:
+            return
+        left = self.latch.read()
+        if halt.state is TradingState.FLATTENING or (left is not None and left.state is halt.state):
+            self.checker.protection.must_be_flat([*self.plan.symbols], f"it refused {halt.state}")
 
     def _close(self, life: Life) -> None:
         if life.power and life.end == "killed":
@@ -206,6 +226,8 @@ class ScheduledRun(Stops):
         self.checker.recovered()
         if self.plan.calm and life.end == "ended" and life.run is not None:
             self.checker.protection.compare([*self.plan.symbols], life.run.books)
+        if self.plan.calm and life.end == "the journal failed":
+            self.checker.protection.only_stops_rest()
 
     # --- the world around it --------------------------------------------------------------------
 

@@ -34,6 +34,12 @@ class Stops(Steps):
         if self.life is not None:
             self.life.process.send_signal(signal.SIGTERM)
 
+    def _disk_full(self) -> None:
+        """Nothing can be journalled any more, until whoever starts it again has made room."""
+        if self.run is not None and not self.lives[-1].process.stopped:
+            self.system.disk_full = True
+            self.checker.protection.fails = True
+
     def _freeze(self, seconds: float) -> None:
         if self.life is not None:
             self.life.process.stop()
@@ -60,18 +66,19 @@ class Stops(Steps):
             self.latch.set(WHY)
             asyncio.get_running_loop().call_later(LOOKS_INTO_IT_S, self._terminate)
 
-    def _emergency(self, flatten: bool) -> None:
+    def _emergency(self, flatten: bool, everything: bool = False) -> None:
         """By the socket: the latch first, then the running process."""
         life, run = self.life, self.run
         if life is None or run is None or life.process.stopped:
             return
         state = TradingState.FLATTENING if flatten else TradingState.HALTED
         self.latch.set(WHY, state, by_operator=True)
+        self.checker.protection.others_go |= everything
 
         async def stop() -> None:
             handler = ControlHandlers(run, run.status, run.alerts, run.end).emergency_stop
             try:
-                told = await handler(WHY, flatten=flatten)
+                told = await handler(WHY, flatten=flatten, everything=everything)
             except TradectlError:  # its answer is no, and nothing is promised
                 return
             self.checker.receipt(as_json(told), flatten=flatten)
@@ -87,6 +94,7 @@ class Stops(Steps):
         self.latch.set(WHY, state, by_operator=True)
         if self.life is not None:
             self.life.process.kill()
+        self.system.disk_full = False
         self._begin(self._stop_directly(flatten))
 
     async def _stop_directly(self, flatten: bool) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import weakref
@@ -146,6 +147,7 @@ class SimulatedOS:
         self.clock = Clock()
         self.random = Random(f"machine {seed}")
         self.slow_disk = 0.0
+        self.disk_full = False
         self.processes: list[Process] = []
         self.errors: list[str] = []
         self.loop = make_loop(self)
@@ -166,6 +168,8 @@ class SimulatedOS:
         return self.random.uniform(0, self.slow_disk) if self.slow_disk else 0.0
 
     def sync(self, fd: int) -> None:
+        if self.disk_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         found = os.fstat(fd)
         self._durable[found.st_dev, found.st_ino] = found.st_size
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fixtures.perpetuals import ALONE, BTC, COIN, ETH, D, PerpetualMarket
+from tests.profiles import examples
 from tradectl.domain.events import FundingPaid, OrderFilled, PositionLiquidated
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
@@ -137,7 +138,7 @@ def counted_again(market: PerpetualMarket) -> Decimal:
     return money + sum((held[symbol] * marks[symbol] for symbol in SYMBOLS), ZERO)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     schedule=schedules,
     rate=st.sampled_from([ZERO, D("0.0001"), D("-0.01"), D("0.05")]),
@@ -154,7 +155,7 @@ def test_equity_after_liquidation_is_never_negative_and_every_line_adds_up(
     assert market.books.account.insurance == sum((e.insurance for e in liquidated), ZERO)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(schedule=schedules, rate=st.sampled_from([ZERO, D("-0.01")]))
 def test_looking_only_where_something_could_happen_misses_nothing(
     schedule: list[tuple],  # type: ignore[type-arg]  # of words and figures
