@@ -165,7 +165,8 @@ class ScheduledRun(Stops):
 
     def _clear_halt(self, halt: Halt) -> None:
         """As `clear-halt` does."""
-        if self.plan.ends_flat and halt.state is not TradingState.REDUCING:
+        in_time = not self.checker.counts["unconfirmed"]
+        if self.plan.ends_flat and in_time and halt.state is not TradingState.REDUCING:
             self.checker.protection.must_be_flat([*self.plan.symbols], "it was flattened")
         StateDir(self.folder).cleared_halt.note(halt)
         self.latch.clear()
