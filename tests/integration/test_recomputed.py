@@ -59,11 +59,11 @@ REAL = [
     "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz",
     "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz",
     "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz",
-    "trades/binance_usdm_ETHUSDT_20240808T2354_0000.csv.gz",
+    "trades/binance_ETHUSDT_20230202.csv.gz",
 ]
 KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
 NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else REAL
-COMPARED = examples(200)
+COMPARED = examples(50)
 """So many times in a run, at least, the books are compared with what is worked out beside them."""
 TO_JOURNAL = 30
 """A journal has more bytes than that for each byte of the packed data."""
