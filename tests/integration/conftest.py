@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.contracts import check_output
 from tests.fixtures.command import Answer
 from tests.fixtures.live_trader import KEYS
 from tests.fixtures.run_inputs import Typed
+from tests.loopback import LoopbackExchange
 from tradectl.cli.app import main
 
 
@@ -37,6 +39,13 @@ def typed(
         return Answer(ended.value.code, out, err)
 
     return run
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[LoopbackExchange]:
+    """The loopback exchange, on the loop of the test and of the run that trades on it."""
+    async with LoopbackExchange() as made:
+        yield made
 
 
 @pytest.fixture

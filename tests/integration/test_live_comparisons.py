@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.events import SystemEventKind
@@ -25,19 +24,7 @@ RATE = 5
 """What may be asked a second, in the weights that an exchange gives its calls. On spot a comparison of
 its own costs 9, one on demand, which looks at the orders of all symbols, 29."""
 
-pytestmark = pytest.mark.virtual_time
-
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[LoopbackExchange]:
-    async with LoopbackExchange() as exchange:
-        yield exchange
+pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
 
 def hurried(exchange: LoopbackExchange, market: str, **more: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ import msgspec
 import pytest
 
 from tests.fixtures.documents import as_json
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
 from tradectl.domain.errors import Halted, JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.orders import OrderType
 from tradectl.domain.states import TradingState
-from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import HaltLatch
@@ -29,24 +27,7 @@ D = Decimal
 MARKETS = ("spot", "futures")
 FOREVER = -1
 
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[LoopbackExchange]:
-    async with LoopbackExchange() as exchange:
-        yield exchange
-
-
-def protected(exchange: LoopbackExchange, market: str, **more: Any) -> Any:
-    at = msgspec.structs.replace(QUICK, dead_man_seconds=0, **more)
-    return settings_for(
-        exchange, at=at, market=market, portfolio=PortfolioSettings(stop_loss_pct=D(3))
-    )
+pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 def open_there(exchange: LoopbackExchange, market: str) -> list[Order]:

@@ -8,56 +8,28 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import live_harness
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.live_trader import SPOT, Trader, protected, trading
 from tests.fixtures.run_inputs import Character
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Whose
-from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 FUTURES, OTHER = "futures", "ETHUSDT"
 FOREVER = -1
 WITHIN_S = 5.0
 D = Decimal
-THREE = D(3)
 
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[LoopbackExchange]:
-    async with LoopbackExchange() as exchange:
-        yield exchange
-
-
-def protected(
-    exchange: LoopbackExchange,
-    market: str,
-    dead_man: float = 0,
-    stop_loss_pct: D | None = THREE,
-    **more: Any,
-) -> Any:
-    at = msgspec.structs.replace(QUICK, dead_man_seconds=dead_man)
-    portfolio = PortfolioSettings(
-        stop_loss_pct=stop_loss_pct, sizing="fixed_quantity", quantity=D("0.02")
-    )
-    return settings_for(exchange, at=at, market=market, portfolio=portfolio, **more)
+pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 def signalled(trader: Trader, action: Any) -> None:
