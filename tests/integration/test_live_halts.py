@@ -128,6 +128,20 @@ async def test_an_emergency_stop_may_drop_it(
         assert not open_there(exchange, market)
 
 
+@pytest.mark.virtual_time
+async def test_a_run_does_not_end_while_an_emergency_stop_is_under_way(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """It is halted at once, and has nothing left to do but to answer."""
+    settings = protected(exchange, "spot")
+    async with trading(exchange, tmp_path, settings=settings) as trader:
+        stop = await with_a_stop(trader)
+        exchange.misbehave("late", method="GET", path="account", seconds=0.3, count=3)
+        told = await stopped(trader, Stop())
+        assert told["confirmed"], told
+        assert open_there(exchange, "spot") == [stop]
+
+
 @pytest.mark.parametrize("market", MARKETS)
 async def test_a_halt_that_can_be_latched_nowhere_holds_and_is_refused_after_a_kill(
     market: str, exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -54,8 +54,17 @@ class Stop(Struct, frozen=True, kw_only=True):
 
 
 async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
-    """Stop, wait until it is done, and report what was cancelled, closed and left. `deadline` is
-    monotonic seconds. Raises JournalFailed: what is not written down was not done."""
+    """Stop, wait until it is done, and report what was cancelled, closed and left: the run does not end
+    meanwhile. `deadline` is monotonic seconds. Raises JournalFailed: what is not written down was not
+    done."""
+    session.stops_under_way += 1
+    try:
+        return await _stopped(session, reason, stop, deadline)
+    finally:
+        session.stops_under_way -= 1
+
+
+async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orchestrator, dropping = session.orchestrator, stop.drop_protection
     orders = [order.spec.order_id for order in books.working_orders()]
