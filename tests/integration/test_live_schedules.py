@@ -103,7 +103,7 @@ def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> 
     judged(halting_plan(seed), tmp_path / str(seed))
 
 
-BESET = (7, 9, 13, 18, 22, 23, 50)
+BESET = (7, 9, 13, 18, 22, 23, 40, 50, 110)
 """Seeds where one of the ways to protect a position, or to close it, is taken out."""
 
 
