@@ -13,6 +13,7 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal, Protocol
 
 from tests.loopback import errors
+from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import ZERO, Fill, Order
 from tests.loopback.symbols import Rules
 
@@ -172,6 +173,7 @@ class FuturesLedger:
         self.positions: dict[str, Position] = defaultdict(Position)
         self.leverage: dict[str, int] = defaultdict(lambda: 20)
         self.order_margin = ZERO
+        self.income = IncomeHistory()
         self._fees = fees
 
     def position_margin(self) -> Decimal:
@@ -205,11 +207,13 @@ class FuturesLedger:
         order.locked -= share
         self.order_margin -= share
         rate = self._fees.futures_maker if fill.maker else self._fees.futures_taker
+        rate = ZERO if order.client_id.startswith("adl_") else rate
         fill.fee = (fill.quantity * fill.price * rate).quantize(COIN, ROUND_DOWN)
         fill.fee_asset = rules.quote
         signed = fill.quantity if fill.side == "BUY" else -fill.quantity
         fill.realized = self.positions[order.symbol].add(signed, fill.price)
         self.wallet += fill.realized - fill.fee
+        self.income.traded(fill)
 
     def release(self, order: Order) -> None:
         self.order_margin -= order.locked

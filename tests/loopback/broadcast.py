@@ -19,6 +19,9 @@ from tests.loopback.trades import Candle, Trade, candles, interval_ms
 from tests.loopback.truth import Truth
 
 Top = tuple[Decimal, Decimal]
+REASONS = {"TRANSFER": "DEPOSIT", "REFERRAL_KICKBACK": "ADJUSTMENT", "API_REBATE": "ADJUSTMENT"}
+PAID = {**REASONS, "TRANSFER": "WITHDRAW"}
+"""What the account's stream calls a kind of income, got and paid, where it is called differently."""
 DEPTHS = ("depth", "depth@100ms", "depth@0ms", "depth@250ms", "depth@500ms", "depth@1000ms")
 
 
@@ -26,12 +29,18 @@ class Broadcast:
     """A `Listener` of both engines."""
 
     def __init__(
-        self, hub: Hub, truth: Truth, accounts: Mapping[str, Account], now_ms: Callable[[], int]
+        self,
+        hub: Hub,
+        truth: Truth,
+        accounts: Mapping[str, Account],
+        now_ms: Callable[[], int],
+        ledger_ms: Callable[[], int],
     ) -> None:
         self._hub = hub
         self._truth = truth
         self._accounts = accounts
         self._now_ms = now_ms
+        self._ledger_ms = ledger_ms
         self.engines: dict[str, Engine] = {}
         self.recorded: set[str] = set()
         """spot symbols that a recording speaks for"""
@@ -70,14 +79,41 @@ class Broadcast:
             "transfer", account=account.name, asset=asset, amount=amount, market=market
         )
         if market == FUTURES:
-            account.futures.wallet += amount
-            told = [messages.account_update(account, "DEPOSIT", (), now)]
-        else:
-            account.spot.free[asset] += amount
-            told = [messages.balance_update(asset, amount, now)]
-            told.append(messages.account_position(account, (asset,), now))
+            self.income(account, "TRANSFER", amount, asset=asset)
+            return
+        account.spot.free[asset] += amount
+        told = [messages.balance_update(asset, amount, now)]
+        told.append(messages.account_position(account, (asset,), now))
         for message in told:
             self._hub.publish_user(market, account.name, message)
+
+    def income(
+        self,
+        account: Account,
+        kind: str,
+        amount: Decimal,
+        *,
+        symbol: str = "",
+        asset: str = "USDT",
+        at_ms: int | None = None,
+        late: float = 0.0,
+        shown: int = 1,
+        told: bool = True,
+    ) -> None:
+        """The exchange moves money on a futures account by itself. Other assets than USDT are in no
+        wallet here."""
+        now = self._ledger_ms()
+        at = now if at_ms is None else at_ms
+        self._truth.note("income", account=account.name, what=kind, amount=amount, symbol=symbol)
+        if asset == "USDT":
+            account.futures.wallet += amount
+        account.futures.income.add(
+            kind, amount, at, asset=asset, symbol=symbol, late=late, shown=shown
+        )
+        if told:
+            reason = REASONS.get(kind, kind) if amount >= 0 else PAID.get(kind, kind)
+            message = messages.account_update(account, reason, (), now, amount)
+            self._hub.publish_user(FUTURES, account.name, message)
 
     # --- markets ------------------------------------------------------------------------------
 

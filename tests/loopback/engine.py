@@ -94,6 +94,16 @@ class Engine:
         self.settle_down(order.symbol)
         return order
 
+    def close_position(self, order: Order) -> None:
+        """The exchange's own order: it trades at once, with nobody in the book."""
+        price = order.price or self.last[order.symbol]
+        order.id = next(self._ids)
+        order.created_ms = order.updated_ms = self._now_ms()
+        self._accept(order)
+        trade = self._print(order.symbol, price, order.quantity, order.side)
+        self._fill(order, trade, is_maker=False)
+        self.settle_down(order.symbol)
+
     def print_trade(self, symbol: str, price: Decimal, quantity: Decimal) -> None:
         """Somebody else's trade. Resting orders that are better than its price get their share first."""
         bid, ask = (self.books[symbol].top(side) for side in ("BUY", "SELL"))
@@ -214,7 +224,8 @@ class Engine:
         if not order.open:
             self._finish(order)
         if order.account != MARKET_MAKER:
-            self._fill_listener.on_report(order, "TRADE", fill)
+            forced = order.client_id.startswith("autoclose-")
+            self._fill_listener.on_report(order, "CALCULATED" if forced else "TRADE", fill)
 
     def _print(self, symbol: str, price: Decimal, quantity: Decimal, aggressor: str) -> Trade:
         trade = self.trades[symbol].make(price, quantity, self._now_ms(), aggressor == "SELL")

@@ -24,6 +24,7 @@ from tests.loopback.accounts import Account, Fees, FuturesLedger, SpotLedger
 from tests.loopback.broadcast import Broadcast
 from tests.loopback.controls import FaultControls, MarketControls, OutsideControls
 from tests.loopback.engine import Engine
+from tests.loopback.exchange_acts import ExchangeActs
 from tests.loopback.faults import Faults
 from tests.loopback.market_maker import MarketMaker
 from tests.loopback.sockets import Hub
@@ -38,7 +39,7 @@ START = Decimal(100_000)
 Number = Decimal | str | int
 
 
-class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
+class LoopbackExchange(MarketControls, FaultControls, OutsideControls, ExchangeActs):
     """`port` 0 takes a free one. `weight_limit` is the request weight a minute before 429; 0: none."""
 
     def __init__(
@@ -62,7 +63,10 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
         self.hub = Hub(self.faults, self.truth.note)
         self.accounts: dict[str, Account] = {}
         self.recorded: dict[str, Recording] = {}
-        self._broadcast = Broadcast(self.hub, self.truth, self.accounts, self.now_ms)
+        self._newest_ms = 0
+        self._broadcast = Broadcast(
+            self.hub, self.truth, self.accounts, self.now_ms, self.ledger_ms
+        )
         self._ids = itertools.count(10_000_001)
         self.engines = self._broadcast.engines
         for market in (SPOT, FUTURES):
@@ -79,12 +83,14 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
     async def __aenter__(self) -> Self:
         from tests.loopback.server import Server
 
+        self._newest_ms = 0  # it may have been made by another clock
         self._server = Server(self)
         self.port = await self._server.start(self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.stop_walking()
+        self.stop_funding()
         for timer in self._countdowns.values():
             timer.cancel()
         self.hub.cut()
@@ -98,7 +104,14 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls):
         return time.time_ns() + self.clock_offset_ns
 
     def now_ms(self) -> int:
-        return self.now_ns() // 1_000_000
+        now = self.now_ns() // 1_000_000
+        self._newest_ms = max(self._newest_ms, now)
+        return now
+
+    def ledger_ms(self) -> int:
+        """The time of a row in a history of money: it never goes back."""
+        self.now_ms()
+        return self._newest_ms
 
     def skew_clock(self, seconds: float) -> None:
         """The exchange's clock is so much ahead of ours from now on (behind, below zero)."""

@@ -148,7 +148,14 @@ def balance_update(asset: str, delta: Decimal, now: int) -> Json:
     return {"e": "balanceUpdate", "E": now, "a": asset, "d": f"{delta:.8f}", "T": now}
 
 
-def account_update(account: Account, reason: str, symbols: tuple[str, ...], now: int) -> Json:
+def account_update(
+    account: Account,
+    reason: str,
+    symbols: tuple[str, ...],
+    now: int,
+    change: Decimal = Decimal(0),
+) -> Json:
+    """`change` is what the balance changed by, profits and fees of trades aside."""
     wallet = f"{account.futures.wallet:.8f}"
     positions = [(symbol, account.futures.positions[symbol]) for symbol in symbols]
     return {
@@ -157,7 +164,7 @@ def account_update(account: Account, reason: str, symbols: tuple[str, ...], now:
         "T": now,
         "a": {
             "m": reason,
-            "B": [{"a": "USDT", "wb": wallet, "cw": wallet, "bc": "0"}],
+            "B": [{"a": "USDT", "wb": wallet, "cw": wallet, "bc": plain(change)}],
             "P": [
                 {
                     "s": symbol,

@@ -63,6 +63,8 @@ class Order:
     """placed as a conditional order of its own kind (futures), with an id of its own kind"""
     child: bool = False
     """made by the exchange out of a conditional order that triggered"""
+    forced: bool = False
+    """the exchange's own, by which it closes a position"""
     created_ms: int = 0
     updated_ms: int = 0
     status: str = "NEW"

@@ -182,11 +182,25 @@ def commission_rate(call: Call) -> Json:
     }
 
 
+def income(call: Call) -> list[Json]:
+    kind, symbol = call.params.get("incomeType", ""), call.params.get("symbol", "")
+    start, end = call.integer("startTime"), call.integer("endTime")
+    rows = [
+        row
+        for row in call.account.futures.income.listed(start, end, call.exchange.now_ms())
+        if kind in {"", row.kind} and symbol in {"", row.symbol}
+    ]
+    limit = call.limit(100, 1000)
+    first = ((call.integer("page") or 1) - 1) * limit
+    return [row.row() for row in rows[first : first + limit]]
+
+
 def _signed(handler: Callable[[Call], Any], weight: int = 1) -> Route:
     return Route(handler, FUTURES, Security.SIGNED, weight)
 
 
 ROUTES: Routes = {
+    ("GET", "/fapi/v1/income"): _signed(income, 30),
     ("GET", "/fapi/v3/positionRisk"): _signed(position_risk_v3, 5),
     ("GET", "/fapi/v2/positionRisk"): _signed(position_risk_v2, 5),
     ("GET", "/fapi/v3/account"): _signed(account_v3, 5),
