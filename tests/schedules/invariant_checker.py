@@ -18,27 +18,32 @@ from pathlib import Path
 from typing import Any
 
 from tests.loopback import LoopbackExchange
+from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import Order
 from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
 from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
+    Event,
     EventType,
     LimitBreached,
     OrderFilled,
+    PositionLiquidated,
     RestrictionKind,
     SymbolRestricted,
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.states import TradingState
+from tradectl.domain.time import MILLISECOND
 from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
 from tradectl.state.adoption import EXTERNAL
 from tradectl.state.books import Books
+from tradectl.state.consistency import problems_of
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 
@@ -54,6 +59,13 @@ WORKING = {
     "NEW": (OrderStatus.ACCEPTED,),
     "PARTIALLY_FILLED": (OrderStatus.PARTIALLY_FILLED,),
 }
+LINES = {
+    "funding": ("FUNDING_FEE",),
+    "insurance": ("INSURANCE_CLEAR",),
+    "interest": ("POSITION_LIMIT_INCREASE_FEE",),
+    "rebates": ("COMMISSION_REBATE", "REFERRAL_KICKBACK"),
+}
+ROUNDED = Decimal("0.0000001")
 FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
 
 
@@ -213,6 +225,8 @@ class InvariantChecker:
             if client_id not in ours:
                 self._compare_unsent(order_id, books)
         self._compare_fills(books.account.account_id)
+        if self.market == "futures" and not self._foreign_fills():
+            self._compare_money(books)
         for symbol in self.lowest:
             self._compare_position(symbol, books)
 
@@ -235,14 +249,52 @@ class InvariantChecker:
         if known is not None and (known.is_working or known.filled):
             self.say(f"{order_id} is {known.status} in the books, and was never accepted there")
 
+    def _foreign_fills(self) -> bool:
+        return any(o.foreign and o.fills for o in self.exchange.truth.orders)
+
+    def _compare_money(self, books: Books) -> None:
+        """Line by line: every row is booked once, as what it is. What positions cost is left out: fills
+        that are told in another order make another profit of what they closed. It is rounded earlier
+        there."""
+        account, ledger = books.account, self.exchange.accounts["main"].futures
+        known = account.at_exchange()
+        there = ledger.wallet - sum((p.cost for p in ledger.positions.values()), ZERO)
+        ours = known.expected_at("binance", books.cash)
+        ours -= sum((p.cost for p in account.positions.values()), ZERO)
+        if abs(there - ours) > ROUNDED:
+            self.say(f"there is {there} beside what positions cost, and {ours} by the books")
+        since = known.income.since.get("binance", 0) // MILLISECOND
+        income = IncomeHistory([row for row in ledger.income.rows if row.ms >= since])
+        for line, kinds in LINES.items():
+            if not self.operator_accepted and getattr(account, line) != income.total(*kinds):
+                self.say(f"{line}: {income.total(*kinds)} there, {getattr(account, line)} booked")
+            parts = sum((getattr(t, line) for t in account.strategies.values()), ZERO)
+            if parts != getattr(account, line):
+                self.say(f"{line}: the strategies bear {parts} of {getattr(account, line)}")
+        moved = income.total("TRANSFER")
+        if not self.operator_accepted and account.at_exchange().transferred != moved:
+            self.say(f"{moved} was transferred, {account.at_exchange().transferred} in the books")
+        for problem in problems_of(account, books.instruments):
+            self.say(problem)
+
     def _compare_fills(self, account_id: str) -> None:
         theirs = {
-            (order.client_id, str(fill.id), fill.quantity, fill.price, fill.fee_asset, fill.fee)
+            (
+                "" if order.forced else order.client_id,
+                str(fill.id),
+                fill.quantity,
+                fill.price,
+                fill.fee_asset,
+                fill.fee,
+            )
             for order in self.exchange.truth.orders
             if not order.foreign and order.market == self.market
             for fill in order.fills
         }
         ours = set()
+        for closed in self._closed():
+            _, _, trade_id = closed.liquidation_id.partition(":")
+            ours.add(("", trade_id, closed.quantity, closed.price, "USDT", closed.fee))
         for fill in self._booked():
             paid = fill.fee_paid if fill.fee_currency not in ("", "USDT") else fill.fee
             known_as = client_order_id(account_id, fill.order_id)
@@ -254,12 +306,19 @@ class InvariantChecker:
             self.say(f"a fill in the books is not there: {invented}")
 
     def _booked(self) -> Iterable[OrderFilled]:
+        for event in self._events():
+            if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
+                yield event
+
+    def _closed(self) -> Iterable[PositionLiquidated]:
+        """By the exchange itself."""
+        return (event for event in self._events() if isinstance(event, PositionLiquidated))
+
+    def _events(self) -> Iterable[Event]:
         for path in sorted((self.path / "journals").glob("*.jsonl")):
             with contextlib.suppress(NotBegun), JournalReader(path) as journal:
                 for record in journal.records():
-                    event = record.event
-                    if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
-                        yield event
+                    yield record.event
 
     def _compare_position(self, symbol: str, books: Books) -> None:
         if difference := self._difference(symbol, books):

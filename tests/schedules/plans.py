@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.schedules.exchange_acts import acts_of
+
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
 UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
 REFUSALS = (-1008, -1015, -1021, -2010)
@@ -105,7 +107,9 @@ def plan_of(seed: int) -> Plan:
         slow_disk=random.choice((0.0, 0.02, 0.5)),
         kills_after=kills_after,
         restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
-        steps=_with_halts(seed, _steps(random, market, symbols)),
+        steps=_with_exchange_acts(
+            seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
+        ),
         stop_loss=Random(f"stop {seed}").choice((None, 0.4, 3.0, 3.0)),
     )
 
@@ -122,6 +126,16 @@ def _with_halts(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
             later = round(at + random.choice((0.0, 0.05, 0.5, 3.0)), 3)
             halts.append(Step(later, "kill", {"after": random.choice((0, 3, 20)), "power": False}))
     return tuple(sorted([*steps, *halts], key=lambda step: step.at))
+
+
+def _with_exchange_acts(
+    seed: int, market: str, symbols: tuple[str, ...], steps: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    if market == "spot":
+        return steps
+    done = {step.do for step in steps}
+    acts = acts_of(seed, symbols, done, steps[0].at, steps[-1].at)
+    return tuple(sorted([*steps, *(Step(*act) for act in acts)], key=lambda step: step.at))
 
 
 def _kill_after(random: Random) -> int | None:

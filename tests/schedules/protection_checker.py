@@ -68,6 +68,8 @@ class ProtectionChecker:
             return
         if self._market == "spot" and not (self.fails and self._is_kept(order)):
             return
+        if order.symbol == self._exchange.liquidating:
+            return
         if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
             return
         symbol, books = order.symbol, self._books()

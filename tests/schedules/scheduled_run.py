@@ -51,6 +51,8 @@ HELD_FOR = 10
 """looks, 0.5 s apart, at which it must be so"""
 OFF_S = 5.0
 """How long the system is off after a loss of power."""
+ASKED_AGAIN_S = 5.0
+"""How long it may take until what is late is asked for again."""
 AT_REST = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
@@ -262,7 +264,9 @@ class ScheduledRun(Stops):
     async def _end_orders(self) -> bool:
         """Every fault ends, and everything must come to rest."""
         self._quiet = True
-        self._compared_at = self.system.clock.now + 2 * self.plan.reconcile
+        rows = self.exchange.accounts["main"].futures.income.rows
+        shown = max([self.system.clock.now, *(row.shown_from for row in rows)])
+        self._compared_at = shown + 2 * self.plan.reconcile + ASKED_AGAIN_S
         self.exchange.behave()
         self._clock_jump(0)
         self.exchange.skew_clock(0)
@@ -305,10 +309,10 @@ class ScheduledRun(Stops):
         return run is not None and all(o.status in AT_REST for o in run.books.working_orders())
 
     def _moved_outside(self) -> bool:
-        """Somebody else traded on the account, or moved money."""
+        """Somebody else traded on the account, or moved money without the exchange's saying so."""
         truth, market = self.exchange.truth, self.plan.market
         traded = any(o.foreign and o.fills for o in truth.orders if o.market == market)
-        return traded or bool(truth.entries("transfer"))
+        return traded or (market == "spot" and bool(truth.entries("transfer")))
 
     async def _until(self, what: str, done: Callable[[], bool]) -> bool:
         """It has been so for a while."""

@@ -237,6 +237,23 @@ class Steps:
     def _transfer(self, amount: int) -> None:
         self.exchange.outside_transfer("main", "USDT", amount, market=self.plan.market)
 
+    # --- the exchange itself --------------------------------------------------------------------
+
+    def _funding(self, symbol: str, rate: str, **how: Any) -> None:
+        self.exchange.fund(symbol, rate, **how)
+
+    def _income(self, kind: str, amount: str, **how: Any) -> None:
+        self.exchange.pay(kind, amount, **how)
+
+    def _income_transfer(self, amount: int, **how: Any) -> None:
+        self.exchange.pay("TRANSFER", amount, **how)
+
+    def _deleverage(self, symbol: str, fraction: str) -> None:
+        self.exchange.deleverage(symbol, fraction=fraction)
+
+    def _liquidate(self, symbol: str, **how: Any) -> None:
+        self.exchange.liquidate(symbol, **how)
+
     def _accept(self) -> None:
         """The operator takes the exchange's word for ours."""
         life, run = self.life, self.run

@@ -72,6 +72,7 @@ async def test_it_says_what_it_can(harness: VenueHarness) -> None:
         True,
         dead_man=not is_spot,
         stop_orders=True,
+        income=not is_spot,
         rate=20.0 if is_spot else 40.0,
     )
 

@@ -12,6 +12,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import OVERDUE, Reconciler
 from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
@@ -36,15 +37,21 @@ class Comparing:
         known, settings = instruments(), ExchangeSettings(id="binance", not_found_seconds=12)
         self.tracker = OrderTracker("x", "account", known)
         reporter = ExecutionReporter("x", (PERP, SPOT), self._post, lambda: None)
+        venue, symbols, clock = Venue(), (PERP, SPOT), self.time.monotonic
+        moved = MovedByExchange(
+            venue, None, reporter, "x", symbols, known, self._post, self.tracker.fee_of,
+            now=lambda: 0, monotonic=clock,
+        )  # fmt: skip
         self.reconciler = Reconciler(
-            Venue(),
+            venue,
             self.tracker,
             reporter,
             settings,
-            (PERP, SPOT),
+            symbols,
             known,
             self._post,
-            self.time.monotonic,
+            clock,
+            moved,
         )
 
     def _post(self, event: Event, _at: int) -> None:

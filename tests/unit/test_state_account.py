@@ -157,10 +157,10 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
         b'"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
-        b'"insurance":"0","lifted_stops":{},"marks":{},'
+        b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0","opened_at":0,'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
-        b'"protection_dropped":false,"readings":null,"reconciliation":null,"state_since":0,'
+        b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
@@ -238,6 +238,9 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "when candles opened": lambda a: setattr(a, "opened_at", 5),
     "an open candle": lambda a: a.candles.update({SPOT: True}),
     "insurance": lambda a: setattr(a, "insurance", a.insurance + 1),
+    "interest": lambda a: setattr(a, "interest", a.interest + 1),
+    "rebates": lambda a: setattr(a, "rebates", a.rebates + 1),
+    "income booked": lambda a: a.at_exchange().income.book("x", "1", 7),
     "held": lambda a: a.at_exchange().restrict(
         SymbolRestricted(symbol=SPOT, kind=RestrictionKind.STALE)
     ),

@@ -133,8 +133,13 @@ class PortfolioAdapter(Adapter):
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
         return events if state is RUNNING else self._and_say(events, [event.symbol])
 
-    def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
-        return self._and_say([], [event.symbol])
+    def _on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
+        """An exchange closed a position, or a part of it: its stop goes, or becomes smaller."""
+        books, events = self._state.books, list[Event]()
+        flattening = books.trading_state is TradingState.FLATTENING
+        if self.engine.follows_orders(books) and not flattening:
+            events = self.engine.protect(books, record.at, event.symbol)
+        return self._and_say(events, [event.symbol])
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of

@@ -6,6 +6,7 @@ from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
+    CloseCause,
     Command,
     CommandReceived,
     Event,
@@ -68,6 +69,8 @@ class RiskAdapter(Adapter):
         isolated position loses is lost for itself. A cross account is lost position by position, and
         is not halted, which may end the run, before the last of them is closed."""
         books = self._state.books
+        if event.cause is not CloseCause.LIQUIDATION:
+            return []
         is_cross = event.margin is MarginMode.CROSS
         if books.trading_state is TradingState.HALTED or (is_cross and self._is_cross_held()):
             return []

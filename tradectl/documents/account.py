@@ -16,12 +16,15 @@ from tradectl.domain.states import TradingState
 
 class PortfolioTotals(Struct, kw_only=True, frozen=True):
     """`equity` is cash and what the positions are worth at the last prices. Profit is `realized_pnl` +
-    `unrealized_pnl` - `fees` + `funding` + `insurance`: what perpetuals got (below zero: paid) for being
-    held, and what exchanges bore of liquidations. `margin_used` is the initial margin of the perpetuals,
-    `maintenance_margin` what their collateral must not fall to. `drawdown_pct` is from `peak_equity` to
-    now and `max_drawdown_pct` the largest from a peak to a later trough, both in percent of the peak.
-    `peak_equity` and `day_start_equity` (UTC) are what loss limits measure from: `resume` and
-    `clear-halt` let them begin anew. `day_pnl` is the equity's change since the latter."""
+    `unrealized_pnl` - `fees` + `funding` + `insurance` + `interest` + `rebates`: what perpetuals got
+    (below zero: paid) for being held, what exchanges bore of liquidations, less what their insurance
+    funds took, what borrowed money and the account itself cost, and what exchanges gave back of fees.
+    `transferred` is what was put in (below zero: taken out) since `initial_cash`. `margin_used` is the
+    initial margin of the perpetuals, `maintenance_margin` what their collateral must not fall to.
+    `drawdown_pct` is from `peak_equity` to now and `max_drawdown_pct` the largest from a peak to a later
+    trough, both in percent of the peak. `peak_equity` and `day_start_equity` (UTC) are what loss limits
+    measure from: `resume` and `clear-halt` let them begin anew. `day_pnl` is the equity's change since
+    the latter."""
 
     currency: str
     equity: Amount
@@ -41,6 +44,9 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     day_start_equity: Amount
     day_pnl: Amount
     turnover: Amount
+    interest: Amount = "0"
+    rebates: Amount = "0"
+    transferred: Amount = "0"
 
 
 class PositionRow(Struct, kw_only=True, frozen=True):
@@ -122,6 +128,8 @@ class StrategyRow(Struct, kw_only=True, frozen=True):
     fees: Amount = "0"
     funding: Amount = "0"
     insurance: Amount = "0"
+    interest: Amount = "0"
+    rebates: Amount = "0"
     total_pnl: Amount = "0"
     warm: bool | None = None
 

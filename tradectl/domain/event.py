@@ -136,6 +136,32 @@ class Command(StrEnum):
     QUARANTINE = "quarantine"
 
 
+class IncomeKind(StrEnum):
+    """What an exchange moves money on an account for by itself, no order of anybody being filled."""
+
+    FUNDING = "funding"
+    """longs and shorts of a perpetual settle"""
+    INSURANCE = "insurance"
+    """to (below zero) or from its insurance fund, of a liquidation"""
+    INTEREST = "interest"
+    """for what was borrowed or lent, and charges for the account itself"""
+    REBATE = "rebate"
+    """fees given back, kickbacks, bonuses"""
+    TRANSFER = "transfer"
+    """put in or taken out by the account's owner: neither profit nor loss"""
+
+
+class CloseCause(StrEnum):
+    """Why an exchange closed a position by itself."""
+
+    LIQUIDATION = "liquidation"
+    """its collateral no longer sufficed"""
+    ADL = "adl"
+    """auto-deleveraging: it was the other side of somebody's liquidation"""
+    SETTLEMENT = "settlement"
+    """the market is delisted"""
+
+
 class SystemEventKind(StrEnum):
     """What tradectl says about the machine that it runs on, and about itself: every kind there is.
     `ENDS` has those that tell of an end, and `monitoring.alert_rules` how bad each of the others is."""
@@ -161,6 +187,11 @@ class SystemEventKind(StrEnum):
     FUNDING_MISSING = "funding_missing"
     """a file of funding rates does not cover what is traded: an alert"""
     HANDLER_FAILED = "handler_failed"
+    INCOME_FAILED = "income_failed"
+    """an exchange does not tell what it moved money for"""
+    INCOME_FAILED_OVER = "income_failed_over"
+    INCOME_UNKNOWN = "income_unknown"
+    """an exchange moved money for what is neither income nor a transfer"""
     INCONSISTENT = "inconsistent"
     """the books contradict themselves"""
     LOOP_STALLED = "loop_stalled"
@@ -208,6 +239,7 @@ ENDS = {
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,
     _K.FEED_BACK: _K.FEED_LOST,
     _K.FEED_FRESH: _K.FEED_STALE,
+    _K.INCOME_FAILED_OVER: _K.INCOME_FAILED,
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
     _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,

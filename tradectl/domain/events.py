@@ -30,10 +30,12 @@ from msgspec.structs import force_setattr
 
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.event import (
+    CloseCause,
     Command,
     Event,
     EventPriority,
     EventType,
+    IncomeKind,
     Liquidity,
     ReasonCode,
     RestrictionKind,
@@ -44,6 +46,7 @@ from tradectl.domain.event import (
 from tradectl.domain.execution_events import (
     AccountReported,
     CancelRejected,
+    CashMoved,
     ExecutionEvent,
     FundingPaid,
     OrderAccepted,
@@ -60,7 +63,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 
-WIRE_VERSION = 4
+WIRE_VERSION = 5
 
 
 # --- market data -----------------------------------------------------------------------------------
@@ -386,6 +389,7 @@ AnyEvent = (
     | HaltContinued
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
+    | CashMoved
     | SystemEvent | CommandReceived | EmergencyStopReceived | TradingConcluded | TimerFired
     | WarmUpReceived
 )  # fmt: skip
@@ -417,6 +421,8 @@ __all__ = [
     "BookEvent",
     "CancelRejected",
     "CancelRequested",
+    "CashMoved",
+    "CloseCause",
     "Command",
     "CommandReceived",
     "EmergencyStopReceived",
@@ -428,6 +434,7 @@ __all__ = [
     "FillShared",
     "FundingPaid",
     "HaltContinued",
+    "IncomeKind",
     "LimitBreached",
     "Liquidity",
     "MarketDataEvent",

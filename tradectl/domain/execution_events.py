@@ -9,7 +9,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from tradectl.domain.event import Event, EventPriority, EventType, Liquidity
+from tradectl.domain.event import (
+    CloseCause,
+    Event,
+    EventPriority,
+    EventType,
+    IncomeKind,
+    Liquidity,
+)
 from tradectl.domain.instruments import MarginMode
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Trigger
@@ -97,7 +104,9 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
     that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
     With `accept` the operator takes the exchange's word for ours; with `transfer` too, what the cash
-    differs by was put in or taken out, and is no profit or loss.
+    differs by was put in or taken out, and is no profit or loss. `income_until` (ns UTC, of the
+    exchange's clock) is up to when all that it had moved money for by itself was reported before this,
+    as far as it told; 0 where it was not asked.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -109,13 +118,17 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     tolerance: Decimal = ZERO
     accept: bool = False
     transfer: bool = False
+    income_until: int = 0
 
 
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
     """An exchange closed `quantity` of a perpetual position, trading on `side`, because its collateral no
-    longer sufficed. `fee` is its liquidation fee and `insurance` the loss beyond the collateral, which
-    the exchange bears; of a `quantity` of zero there was only that left to bear. `ts` is the exchange's
-    time, ns UTC.
+    longer sufficed, or for another `cause`. `fee` is its fee for that and `insurance` the loss beyond the
+    collateral, which the exchange bears; of a `quantity` of zero there was only that left to bear. `ts`
+    is the exchange's time, ns UTC.
+
+    A real exchange is named (`exchange`), closes of what is not ours, too, and tells of it again and
+    again: by `liquidation_id` it is booked once. `fee_paid` is the fee in a third currency.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -130,20 +143,45 @@ class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
     insurance: Decimal = ZERO
     margin: MarginMode = MarginMode.CROSS
     ts: int = 0
+    cause: CloseCause = CloseCause.LIQUIDATION
+    exchange: str = ""
+    fee_paid: Decimal = ZERO
 
 
 class FundingPaid(Event, frozen=True, gc=False, kw_only=True):
     """Longs and shorts of a perpetual settled at `ts` (ns UTC): the account got `payment`, below zero
     where it paid. It is -rate x quantity x price, of the signed quantity held at that moment at the mark
     price; longs pay a rate above zero.
+
+    A real exchange is named (`exchange`), and tells the amount alone: by `income_id`, its own, it is
+    booked once, however often and late it is told.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
     priority: ClassVar[EventPriority] = EventPriority.EXECUTION
 
     symbol: str
-    rate: Decimal
-    quantity: Decimal
-    price: Decimal
     payment: Decimal
     ts: int
+    rate: Decimal = ZERO
+    quantity: Decimal = ZERO
+    price: Decimal = ZERO
+    exchange: str = ""
+    income_id: str = ""
+
+
+class CashMoved(Event, frozen=True, gc=False, kw_only=True):
+    """An exchange moved `amount` to (+) or from the account's cash by itself: income of a `kind`, or the
+    account's owner's transfer. By `income_id`, the exchange's own, it is booked once. `symbol` is empty
+    where it concerns none, `ts` the exchange's time, ns UTC.
+    """
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    exchange: str
+    income_id: str
+    kind: IncomeKind
+    amount: Decimal
+    symbol: str = ""
+    ts: int = 0

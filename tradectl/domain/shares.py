@@ -26,8 +26,8 @@ class Share(Struct, frozen=True, gc=False):
 class StrategyTarget(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a strategy wants of a symbol. `size` is its signed strength, -1 (short) to 1 (long);
     `confidence` is 0 to 1. `quantity` is the signed position that this makes; None as long as there was
-    no price to work it out by. `stopped`: a stop closed the position, and it is not entered again before
-    the strategy asks for something else."""
+    no price to work it out by. `stopped`: a stop or an exchange closed the position or a part of it, and
+    it is not entered again before the strategy asks for something else."""
 
     strategy: str
     size: Decimal
@@ -35,9 +35,10 @@ class StrategyTarget(Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Decimal | None = None
     stopped: bool = False
 
-    def stopped_out(self) -> StrategyTarget:
-        """As it is once a stop has closed the position."""
-        return replace(self, quantity=ZERO, stopped=True) if self.size else self
+    def stopped_out(self, left: Decimal = ZERO) -> StrategyTarget:
+        """As it is once a stop, or an exchange, has closed the position, or all of it but what is
+        `left`."""
+        return replace(self, quantity=left, stopped=True) if self.size else self
 
 
 def shared_out(whole: Decimal, weights: Mapping[str, Decimal], step: Decimal) -> dict[str, Decimal]:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from tradectl.domain.events import Liquidity, MarketDataEvent
+from tradectl.domain.events import CloseCause, IncomeKind, Liquidity, MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
@@ -48,7 +48,8 @@ class Channel(StrEnum):
 class VenueFill(Struct, frozen=True):
     """A fill as the venue reports it. `fee` is what was paid, in `fee_currency`.
 
-    `client_order_id` is empty where the venue names its own order id only.
+    `client_order_id` is empty where the venue names its own order id only. `forced` is why the venue
+    traded by itself, where it says so.
     """
 
     symbol: str
@@ -62,13 +63,14 @@ class VenueFill(Struct, frozen=True):
     liquidity: Liquidity = Liquidity.TAKER
     client_order_id: str = ""
     ts: int = 0
+    forced: CloseCause | None = None
 
 
 class VenueOrder(Struct, frozen=True):
     """An order as the venue reports it, ours or not.
 
     `status` is ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. `fills` are those
-    that the answer itself names; there may be others.
+    that the answer itself names; there may be others. `forced` is why it is the venue's own.
     """
 
     symbol: str
@@ -85,14 +87,49 @@ class VenueOrder(Struct, frozen=True):
     reason: str = ""
     fills: tuple[VenueFill, ...] = ()
     ts: int = 0
+    forced: CloseCause | None = None
+
+
+class VenueIncome(Struct, frozen=True):
+    """Money that the venue moved by itself. `income_id` tells it from every other row; `kind` is None
+    where it is none that we know, and `told` is what the venue calls it. `symbol` is the venue's own
+    name where we do not trade it, and empty where it concerns none."""
+
+    income_id: str
+    kind: IncomeKind | None
+    amount: Decimal
+    currency: str
+    ts: int
+    symbol: str = ""
+    told: str = ""
+
+
+class MoneyMoved(Struct, frozen=True):
+    """The venue says that the account's money moved without a fill, and that is all."""
+
+    reason: str
+
+
+class Balance(Struct, frozen=True):
+    """Of a currency: what was put in and realised (`wallet`), the same with what open positions would
+    yield now (`equity`), and of that what is `free` and what stands behind orders and positions."""
+
+    wallet: Decimal
+    equity: Decimal
+    free: Decimal
+    used: Decimal
 
 
 class Holdings(Struct, frozen=True):
-    """What the account holds: totals (free and bound) by currency, and the signed quantity of each
-    perpetual position by symbol, those of zero left out."""
+    """What the account holds: the wallets by currency (free and bound, without what open positions would
+    yield), and the signed quantity of each perpetual position by symbol, those of zero left out.
+    `wallets_known` is False where the venue may have told equity in their place. `detailed` is all that
+    it says of the balances."""
 
     balances: dict[str, Decimal]
     positions: dict[str, Decimal] = {}
+    wallets_known: bool = True
+    detailed: dict[str, Balance] = {}
 
     def of(self, instrument: Instrument) -> Decimal:
         """The signed quantity of an instrument: a perpetual's position, or a spot account's coins."""
@@ -120,6 +157,8 @@ class Abilities(Struct, frozen=True):
     user_stream: bool = False
     dead_man: bool = False
     stop_orders: bool = False
+    income: bool = False
+    """it tells what it moved money for by itself"""
     rate: float = 0.0
     """requests of weight 1 that it allows a second, 0 where that is not known"""
 
@@ -133,7 +172,7 @@ class Permissions(Struct, frozen=True):
 
 Deliver = Callable[[Sequence[MarketDataEvent]], None]
 VenueReport = VenueOrder | VenueFill
-OnVenueReports = Callable[[Sequence[VenueReport]], None]
+OnVenueReports = Callable[[Sequence[VenueReport | MoneyMoved]], None]
 
 
 class Venue(Protocol):
@@ -198,6 +237,11 @@ class Venue(Protocol):
         """The account's fills in `symbol` from `since` (ns) on, oldest first; all of them, by pages."""
         ...
 
+    async def income(self, since: int, until: int) -> list[VenueIncome]:
+        """What it moved money for by itself from `since` to `until` (ns), oldest first, all of it by
+        pages; fills and their fees are not among it. Raises VenueRefusal where it does not tell."""
+        ...
+
     async def holdings(self) -> Holdings: ...
 
     async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
@@ -244,14 +288,17 @@ class Venue(Protocol):
 __all__ = [
     "PATIENCE",
     "Abilities",
+    "Balance",
     "Channel",
     "Deliver",
     "Holdings",
     "MarketInfo",
+    "MoneyMoved",
     "OnVenueReports",
     "Permissions",
     "Venue",
     "VenueFill",
+    "VenueIncome",
     "VenueOrder",
     "VenueReport",
     "waiting",

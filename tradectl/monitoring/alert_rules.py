@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tradectl.domain.event import ENDS
 from tradectl.domain.events import (
+    CloseCause,
     Command,
     CommandReceived,
     EmergencyStopReceived,
@@ -78,6 +79,8 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.FEE_NOT_VALUED: WARNING,
     SystemEventKind.FUNDING_MISSING: WARNING,
     SystemEventKind.HANDLER_FAILED: ERROR,
+    SystemEventKind.INCOME_FAILED: WARNING,
+    SystemEventKind.INCOME_UNKNOWN: WARNING,
     SystemEventKind.INCONSISTENT: CRITICAL,
     SystemEventKind.LOOP_STALLED: ERROR,
     SystemEventKind.ORDER_ORPHANED: ERROR,
@@ -118,15 +121,32 @@ def _limit_breached(event: LimitBreached) -> AlertChange:
     return AlertRaised(event.code, event.message, severity, component)
 
 
+ALERT_OF_CAUSE = {
+    CloseCause.LIQUIDATION: "liquidated",
+    CloseCause.ADL: "adl",
+    CloseCause.SETTLEMENT: "settlement",
+}
+CLOSED_BY = {
+    CloseCause.ADL: "auto-deleveraging, the other side of somebody's liquidation",
+    CloseCause.SETTLEMENT: "settlement of a market that is delisted",
+}
+
+
 def _liquidated(event: PositionLiquidated) -> AlertChange:
-    return AlertRaised("liquidated", _of_liquidation(event), CRITICAL, f"symbol:{event.symbol}")
+    kind, message = ALERT_OF_CAUSE[event.cause], _of_liquidation(event)
+    return AlertRaised(kind, message, CRITICAL, f"symbol:{event.symbol}")
 
 
 def _of_liquidation(event: PositionLiquidated) -> str:
+    side = "long" if event.side is Side.SELL else "short"
+    if event.cause in CLOSED_BY:
+        return (
+            f"{event.symbol}: {event.exchange} closed {plain(event.quantity)} of the {side} at "
+            f"{plain(event.price)}: {CLOSED_BY[event.cause]}; it is not entered again on an old signal"
+        )
     borne = f"{money_text(event.insurance)} of the loss borne by the exchange's insurance"
     if not event.quantity:
         return f"{event.symbol}: more was lost than there was, {borne}"
-    side = "long" if event.side is Side.SELL else "short"
     return (
         f"{event.symbol}: the {side} of {plain(event.quantity)} was liquidated at {plain(event.price)} "
         f"({event.margin} margin), fee {money_text(event.fee)}{f', {borne}' if event.insurance else ''}"

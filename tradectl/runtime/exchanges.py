@@ -16,10 +16,10 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.adapters.live_gateway import LiveGateway
-from tradectl.bus.clock import Clock
+from tradectl.bus.clock import Clock, ComputerClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted
+from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, VenueRefusal
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
@@ -29,6 +29,7 @@ from tradectl.exchange.symbols import by_exchange
 from tradectl.exchange.venue import Channel, Holdings, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.state.account import Account
+from tradectl.state.at_exchange import BooksAtExchange
 from tradectl.state.books import Books
 
 Post = Callable[[Event], None]
@@ -100,8 +101,19 @@ class Venues:
         cash = {name: h.balances.get(currency, ZERO) for name, h in held.items()}
         account = Account.open("", currency, sum(cash.values(), ZERO))
         account.at_exchange().cash_at = cash
+        account.at_exchange().income.since = await self._times()
         self._take_note(account, instruments, held)
         return account
+
+    async def _times(self) -> dict[str, int]:
+        """What time it is where income is told of: what was moved before is in the balance."""
+        clock, times = ComputerClock.wall, dict[str, int]()
+        for name, venue in self.trading().items():
+            if venue.abilities.income:
+                with contextlib.suppress(VenueRefusal):  # it does not tell its time
+                    times[name] = clock()
+                    times[name] += await venue.clock_offset()
+        return times
 
     async def take_note_of_what_is_there(self, account: Account, instruments: Instruments) -> None:
         """Of symbols that the account had nothing to do with before: what is there is not ours."""
@@ -164,6 +176,7 @@ class Venues:
                 now=bus.clock.now,
                 in_books=lambda order_id: books.order(order_id) is not None,
                 in_question=in_question,
+                books=BooksAtExchange(books, name),
                 monotonic=bus.clock.monotonic,
                 sleep=bus.clock.sleep,
             )

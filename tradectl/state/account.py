@@ -23,15 +23,24 @@ OPERATOR = "operator"
 
 IDS = frozenset({"order_id", "trades"})
 
+INCOME = ("funding", "insurance", "interest", "rebates")
+"""The lines of profit and loss that no fill makes, of an account and of its strategies."""
+
 
 class StrategyTotals(Struct, omit_defaults=True):
-    """How many orders and fills a strategy had a part in, and its part of the account's `funding` and
-    `insurance`."""
+    """How many orders and fills a strategy had a part in, and its part of the account's `funding`,
+    `insurance`, `interest` and `rebates`."""
 
     orders: int = 0
     fills: int = 0
     funding: Decimal = ZERO
     insurance: Decimal = ZERO
+    interest: Decimal = ZERO
+    rebates: Decimal = ZERO
+
+    def income(self) -> Decimal:
+        """What no fill made of its profit."""
+        return sum((getattr(self, line) for line in INCOME), ZERO)
 
 
 class Pause(Struct, frozen=True):
@@ -52,7 +61,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     of those that were cancelled to make room for an exit, as long as something is held.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
-    losses beyond the collateral; `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
+    losses beyond the collateral, less what went to their insurance funds; `interest` is what was got (+)
+    or paid for borrowed money, and charges for the account itself, `rebates` what exchanges gave back
+    of fees or as a bonus. `funded_until` (ns UTC, by symbol) is up to when funding is settled, or
     else since when the position is held.
     `opened_at` is when recorded candles opened last (ns UTC), and `candles` are of each symbol whether
     its newest is open still, or has closed and waits for the next one's open.
@@ -95,6 +106,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     turnover: Decimal = ZERO
     funding: Decimal = ZERO
     insurance: Decimal = ZERO
+    interest: Decimal = ZERO
+    rebates: Decimal = ZERO
     funded_until: dict[str, int] = {}
     opened_at: int = 0
     candles: dict[str, bool] = {}

@@ -82,6 +82,12 @@ def shift(account: Account, amount: Decimal) -> None:
         account.readings = account.readings.shifted(amount)
 
 
+def count_cash(account: Account, amount: Decimal) -> None:
+    """Cash was got (+) or paid that no price can be wrong about: it is seen without another one."""
+    if account.readings is not None:
+        account.readings = account.readings.with_cash(amount)
+
+
 def readings_of(account: Account) -> Readings:
     return account.readings or Readings(peak=account.peak_equity)
 

@@ -9,7 +9,6 @@ float, nothing depends on the order of a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +21,7 @@ from tradectl.domain.events import (
     BookEvent,
     CancelRejected,
     CancelRequested,
+    CashMoved,
     Command,
     CommandReceived,
     EmergencyStopReceived,
@@ -61,22 +61,35 @@ from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import trading_state
 from tradectl.state.account import OPERATOR, Account, Fill, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
-from tradectl.state.baselines import begin_anew, measure, measure_closes, shift, with_unread
+from tradectl.state.baselines import (
+    begin_anew,
+    measure,
+    measure_closes,
+    shift,
+    with_unread,
+)
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
+from tradectl.state.income_booking import (
+    book_cash,
+    closed_from,
+    closed_of_ours,
+    external_after,
+    is_new,
+    note_held,
+)
 from tradectl.state.perpetual_booking import (
-    funding_shares,
+    book_funding,
     held_from,
     liquidation,
     liquidation_fill,
 )
 from tradectl.state.reconciliation import ReconciliationState, compare
+from tradectl.state.stopped_targets import stop_out
 
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
-LIQUIDATED = "liquidation"
-"""Where a fill has its strategy: it was nobody's decision."""
 
 
 class Books(BooksView):
@@ -172,10 +185,10 @@ class Books(BooksView):
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set_status(order, status, record)
         if filled == asked and order.spec.is_stop_loss:
-            self._stop_out(symbol, booking.position.quantity, fill.price)
+            stop_out(self, symbol, booking.position.quantity, fill.price)
         return booking.events(fill)
 
-    def on_crossed(self, event: StrategiesCrossed, _record: Record) -> None:
+    def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
         traded does not add up to nothing."""
         if sum((share.quantity for share in event.shares), ZERO):
@@ -190,6 +203,7 @@ class Books(BooksView):
             for share in event.shares
         }
         # in place
+        note_held(self, event.symbol, crossed, record.at)
         self.account.holdings.setdefault(event.symbol, {}).update(crossed)
 
     def on_target(self, event: TargetComputed, _record: Record) -> None:
@@ -204,31 +218,39 @@ class Books(BooksView):
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
-        held, lot = self.holdings(event.symbol), self.instruments[event.symbol].lot_size
-        booked = liquidation(self.account, held, event, lot)
-        fill = Fill(liquidation_fill(event, record.seq), LIQUIDATED, record.at)
+        account, symbol, told = self.account, event.symbol, event
+        held, lot = self.holdings(symbol), self.instruments[symbol].lot_size
+        weights = None
+        if told.exchange:
+            if not is_new(account, told):
+                return []
+            weights = closed_from(account, told, held)
+            event = closed_of_ours(told, weights)
+            external = external_after(account, told, event.quantity)
+            if not event.quantity:
+                account.at_exchange().close(told, external)
+                return []
+        booked = liquidation(account, held, event, lot, weights)
+        fill = Fill(liquidation_fill(event, record.seq), event.cause, record.at)
         # in place
-        booked.enter(self.account, event)
+        if told.exchange:
+            account.at_exchange().close(told, external, event.fee if event.fee_paid else ZERO)
+            note_held(self, symbol, booked.booking.owned, event.ts or record.at)
+        booked.enter(account, event)
         if self._projected and event.quantity:
             self.new_fills.append(fill)
-        self._stop_out(event.symbol, booked.booking.position.quantity, event.price)
+        left, owned = booked.booking.position.quantity, booked.booking.owned
+        stop_out(self, symbol, left, event.price, closed=owned)
         measure(self, record.at, reads=False)
         return [booked.booking.changed()]
 
-    def on_funding(self, event: FundingPaid, record: Record) -> list[Event]:
-        """Booked once for each moment of settlement, however often it is reported."""
-        account, symbol = self.account, event.symbol
-        if event.ts <= account.funded_until.get(symbol, 0):
-            account.duplicates += 1
-            return []
-        shares = funding_shares(self.holdings(symbol), event)
-        held, cash = self.position(symbol), account.cash + event.payment
-        # in place
-        account.cash, account.funding = cash, account.funding + event.payment
-        for name, share in shares.items():
-            self._strategy(name).funding += share
-        account.hold_from(symbol, event.ts)
-        return [Booking(held, {}, cash).changed()]
+    def on_funding(self, event: FundingPaid, _record: Record) -> list[Event]:
+        return book_funding(self, event)
+
+    def on_cash_moved(self, event: CashMoved, _record: Record) -> None:
+        """Income, or a transfer, that a real exchange told of: booked once."""
+        if is_new(self.account, event):
+            book_cash(self.account, event)
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         trading_state.limit_breached(self.account, event, record.at)
@@ -253,6 +275,9 @@ class Books(BooksView):
         for booking, fill in zip(bookings.values(), fills, strict=True):
             self._enter(booking, fill if fill.report.quantity else None)
         noted.transferred += transferred
+        if report.income_until:
+            taken = report.accept and report.cash is not None
+            noted.income.asked(report.exchange, report.income_until, accepted=taken)
         account.reconciliation, account.cash = noted, adopted.cash
         shift(account, transferred)
         return [*(booking.changed() for booking in bookings.values()), *restrictions]
@@ -301,17 +326,13 @@ class Books(BooksView):
 
     def _enter(self, booking: Booking, fill: Fill | None) -> None:
         account, symbol = self.account, booking.position.symbol
+        if fill is not None:
+            note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
         account.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)
-
-    def _stop_out(self, symbol: str, left: Decimal, price: Decimal) -> None:
-        """By a stop or a liquidation. Where nothing is `left` but dust, no strategy is in the symbol."""
-        if not left or self.instruments[symbol].is_dust(abs(left), price):
-            targets = self.account.targets.get(symbol, {})
-            targets.update({name: target.stopped_out() for name, target in targets.items()})
 
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
@@ -409,6 +430,7 @@ _folds(Books.on_crossed, StrategiesCrossed)
 _folds(Books.on_target, TargetComputed)
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
+_folds(Books.on_cash_moved, CashMoved)
 _folds(Books.on_risk, LimitBreached)
 _folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.positions import Position
-from tradectl.state.account import Account
+from tradectl.state.account import INCOME, Account
 
 FIGURES: dict[str, Callable[[Position], Decimal]] = {
     "position": lambda position: position.quantity,
@@ -39,14 +39,14 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
 
 
 def _cash(account: Account, instruments: Instruments) -> Iterable[str]:
-    expected = account.invested + account.funding + account.insurance
+    expected = account.invested + sum((getattr(account, line) for line in INCOME), ZERO)
     for position in account.positions.values():
         expected += position.realized - position.fees
         if not instruments[position.symbol].can_short:
             expected -= position.cost
     if expected != account.cash:
         yield f"cash is {plain(account.cash)}, positions and fees make it {plain(expected)}"
-    for line in ("funding", "insurance"):
+    for line in INCOME:
         whole, parts = getattr(account, line), account.strategies.values()
         total = sum((getattr(totals, line) for totals in parts), ZERO)
         if total != whole:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     BarEvent,
+    Event,
     FundingPaid,
     MarketDataEvent,
     OrderFilled,
@@ -24,7 +25,10 @@ from tradectl.domain.positions import Position
 from tradectl.domain.shares import part_of, shared_out
 from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.adoption import EXTERNAL
+from tradectl.state.baselines import count_cash
 from tradectl.state.booking import Booking
+from tradectl.state.books_view import BooksView
+from tradectl.state.income_booking import add_to_line, funding_borne, is_new
 
 
 class LiquidationBooking(Struct, frozen=True):
@@ -46,33 +50,66 @@ class LiquidationBooking(Struct, frozen=True):
 
 
 def liquidation(
-    account: Account, held: Mapping[str, Position], event: PositionLiquidated, lot: Decimal
+    account: Account,
+    held: Mapping[str, Position],
+    event: PositionLiquidated,
+    lot: Decimal,
+    weights: Mapping[str, Decimal] | None = None,
 ) -> LiquidationBooking:
-    """`held` are the strategies' virtual positions, `lot` the quantity step. Raises CoreError for more
-    than is held, and for figures that are no numbers."""
+    """`held` are the strategies' virtual positions, `lot` the quantity step; `weights` what they held
+    when it was closed, where that was before. Raises CoreError for more than is held, and for figures
+    that are no numbers."""
     before = account.positions.get(event.symbol) or Position(event.symbol)
     signed = event.side.signed(event.quantity)
-    if signed * before.quantity > 0 or abs(signed) > abs(before.quantity):
+    weights = holders(held) if weights is None else weights
+    total = sum(weights.values(), ZERO)
+    if signed * total > 0 or abs(signed) > abs(total):
         raise CoreError(
             f"liquidation {event.liquidation_id} is to {event.side} {event.quantity} "
-            f"{event.symbol}, and {before.quantity} is held"
+            f"{event.symbol}, and {total} is held"
         )
-    weights = holders(held)
     closed = part_of({name: -weight for name, weight in weights.items()}, signed, lot)
     closing = {name: part for name, part in closed.items() if part * signed > 0}
     fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI) if closing else {}
     insurance = {EXTERNAL: event.insurance}
     if closing:
         insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
+    before_any = Position(event.symbol)
     after = before.after_fill(signed, event.price, event.fee)
     cash = account.cash + after.realized - before.realized - event.fee + event.insurance
     if not cash.is_finite():
         raise CoreError(f"liquidation {event.liquidation_id} would make the cash {cash}")
     own_after = {
-        name: held[name].after_fill(closed[name], event.price, fees.get(name, ZERO))
+        name: (held.get(name) or before_any).after_fill(
+            closed[name], event.price, fees.get(name, ZERO)
+        )
         for name in weights
     }
     return LiquidationBooking(Booking(after, own_after, cash), insurance)
+
+
+def book_funding(books: BooksView, event: FundingPaid) -> list[Event]:
+    """Booked once, however often it is reported: by a real exchange's id of it, else for each moment of
+    settlement."""
+    account, symbol, held = books.account, event.symbol, books.holdings(event.symbol)
+    if event.exchange:
+        if not is_new(account, event):
+            return []
+        shares = funding_borne(account, event, held)
+    elif event.ts <= account.funded_until.get(symbol, 0):
+        account.duplicates += 1
+        return []
+    else:
+        shares = funding_shares(held, event)
+    cash = account.cash + event.payment
+    # in place
+    account.cash = cash
+    add_to_line(account, "funding", shares)
+    account.hold_from(symbol, event.ts)
+    if event.exchange:
+        account.at_exchange().income.book(event.exchange, event.income_id, event.ts)
+        count_cash(account, event.payment)
+    return [Booking(books.position(symbol), {}, cash).changed()]
 
 
 def funding_shares(held: Mapping[str, Position], event: FundingPaid) -> dict[str, Decimal]:
@@ -111,6 +148,7 @@ def liquidation_fill(event: PositionLiquidated, seq: int) -> OrderFilled:
 
 __all__ = [
     "LiquidationBooking",
+    "book_funding",
     "funding_shares",
     "held_from",
     "liquidation",

@@ -75,14 +75,20 @@ class Readings(Struct, frozen=True, omit_defaults=True):
             return None
         return max(agreeing[-1].best, *[reading.equity for reading in agreeing])
 
-    def shifted(self, amount: Decimal) -> Readings:
-        """Money was put in, or taken out: it is neither a gain nor a loss."""
+    def with_cash(self, amount: Decimal) -> Readings:
+        """Cash was got (+) or paid, by an exchange's word: whatever the prices were, it counts."""
         return replace(
             self,
             newest=tuple(
                 Reading(r.at, r.equity + amount, r.best + amount, r.worst + amount)
                 for r in self.newest
             ),
+        )
+
+    def shifted(self, amount: Decimal) -> Readings:
+        """Money was put in, or taken out: it is neither a gain nor a loss."""
+        return replace(
+            self.with_cash(amount),
             peak=self.peak + amount,
             start=None if self.start is None else self.start + amount,
         )

@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from tradectl.domain.events import AccountReported, RestrictionKind, SymbolRestricted
+from tradectl.domain.events import (
+    AccountReported,
+    PositionLiquidated,
+    RestrictionKind,
+    SymbolRestricted,
+)
 from tradectl.domain.money import ZERO, plain
+from tradectl.state.income import IncomeState
 
 ADVICE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` takes it"
 CASH = ""
@@ -41,8 +47,9 @@ class Discrepancy(Struct, frozen=True):
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cash` the same of money; `cash_at` what each exchange
-    last reported. `transferred` is what the operator's word added to the account, and `fees_elsewhere`
-    what fees cost that were paid in a third currency.
+    last reported. `transferred` is what transfers and the operator's word added to the account, and
+    `fees_elsewhere` what fees cost that were paid in a third currency. `income` is what exchanges moved
+    by themselves, as far as it has to be remembered.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}
@@ -52,6 +59,7 @@ class ReconciliationState(Struct, omit_defaults=True):
     discrepancies: dict[str, Discrepancy] = {}
     transferred: Decimal = ZERO
     fees_elsewhere: Decimal = ZERO
+    income: IncomeState = field(default_factory=IncomeState)
 
     def restrict(self, event: SymbolRestricted) -> None:
         kinds = self.restrictions.setdefault(event.symbol, {})
@@ -74,6 +82,19 @@ class ReconciliationState(Struct, omit_defaults=True):
         }
         self.restrictions = {symbol: kinds for symbol, kinds in kept.items() if kinds}
 
+    def close(self, event: PositionLiquidated, external: Decimal, fee: Decimal = ZERO) -> None:
+        """What a real exchange closed is booked, with `external` what it left of what is not ours, and
+        `fee` what was paid in a third currency."""
+        self.income.book(event.exchange, event.liquidation_id, event.ts)
+        if external or event.symbol in self.external:
+            self.external[event.symbol] = external
+        self.fees_elsewhere += fee
+
+    def expected_at(self, exchange: str, cash: Decimal) -> Decimal:
+        """What is to be there of money, if `cash` is in the books and the others said what is theirs."""
+        elsewhere = sum((n for name, n in self.cash_at.items() if name != exchange), ZERO)
+        return cash + self.fees_elsewhere + self.external_cash - elsewhere
+
     def money_moved(self, exchange: str, reported: Decimal, cash: Decimal) -> Decimal:
         """Note what `exchange` says to be the money there, and what of it is neither in our books nor
         known to be outside of them."""
@@ -95,6 +116,7 @@ class ReconciliationState(Struct, omit_defaults=True):
             dict(self.discrepancies),
             self.transferred,
             self.fees_elsewhere,
+            self.income.copy(),
         )
 
 

@@ -10,6 +10,7 @@ from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, Cell
 from tradectl.cli.output.listing import line, names
 from tradectl.documents.account import PortfolioTotals, StrategyRow
+from tradectl.domain.money import ZERO
 from tradectl.domain.text import harmless
 
 
@@ -70,7 +71,15 @@ def _perpetual(portfolio: PortfolioTotals) -> list[RenderableType]:
         lines.append(line("funding", cells.profit(portfolio.funding)))
     if figures.is_something(portfolio.insurance):
         borne = "  of liquidated positions' losses, borne by the exchange"
+        if (figures.decimal(portfolio.insurance) or ZERO) < 0:
+            borne = "  to the exchange's insurance fund, for liquidated positions"
         lines.append(line("insurance", cells.profit(portfolio.insurance), Cell(borne, DIM)))
+    if figures.is_something(portfolio.interest):
+        lines.append(line("interest", cells.profit(portfolio.interest)))
+    if figures.is_something(portfolio.rebates):
+        lines.append(line("rebates", cells.profit(portfolio.rebates)))
+    if figures.is_something(portfolio.transferred):
+        lines.append(line("transferred", Cell(figures.money(portfolio.transferred, signed=True))))
     return lines
 
 

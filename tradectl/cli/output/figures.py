@@ -153,12 +153,13 @@ def moment(time: Any) -> str:
 
 
 def net(portfolio: PortfolioTotals | None) -> Decimal | None:
-    """Realised and unrealised profit after fees, with funding and insurance; None where none of them is
-    known."""
+    """Realised and unrealised profit after fees, with what exchanges paid and took by themselves; None
+    where none of them is known."""
     if portfolio is None:
         return None
     gains = (
         portfolio.realized_pnl, portfolio.unrealized_pnl, portfolio.funding, portfolio.insurance,
+        portfolio.interest, portfolio.rebates,
     )  # fmt: skip
     parts, fees = [decimal(amount) for amount in gains], decimal(portfolio.fees)
     if fees is None and all(part is None for part in parts[:2]):

@@ -17,6 +17,8 @@ from tradectl.documents.run import AlertRow, LiveStatus
 from tradectl.domain.events import (
     CancelRejected,
     CancelRequested,
+    CashMoved,
+    CloseCause,
     CommandReceived,
     EmergencyStopReceived,
     Event,
@@ -46,6 +48,11 @@ from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
 
 MOST_INTENTS = 1_000
+CLOSED_BY = {
+    CloseCause.LIQUIDATION: "LIQUIDATED",
+    CloseCause.ADL: "DELEVERAGED",
+    CloseCause.SETTLEMENT: "SETTLED",
+}
 MOST_DIGITS = 12
 
 
@@ -62,6 +69,7 @@ class LineLog:
             OrderFilled: _fill,
             PositionLiquidated: _liquidated,
             FundingPaid: _funding,
+            CashMoved: _cash_moved,
             OrderRejected: _execution,
             OrderCanceled: _execution,
             OrderExpired: _execution,
@@ -161,16 +169,19 @@ def _fill(event: OrderFilled) -> str:
 def _liquidated(event: PositionLiquidated) -> str:
     insurance = f" insurance {plain(event.insurance)}" if event.insurance else ""
     return (
-        f"LIQUIDATED {event.side} {plain(event.quantity)} {harmless(event.symbol)} @ {event.price:f} "
-        f"fee {plain(event.fee)}{insurance}"
+        f"{CLOSED_BY[event.cause]} {event.side} {plain(event.quantity)} {harmless(event.symbol)} "
+        f"@ {event.price:f} fee {plain(event.fee)}{insurance}"
     )
 
 
 def _funding(event: FundingPaid) -> str:
-    return (
-        f"FUNDING {harmless(event.symbol)} {plain(event.payment)}: "
-        f"{plain(event.rate)} on {plain(event.quantity)} @ {event.price:f}"
-    )
+    how = f": {plain(event.rate)} on {plain(event.quantity)} @ {event.price:f}"
+    return f"FUNDING {harmless(event.symbol)} {plain(event.payment)}{'' if event.exchange else how}"
+
+
+def _cash_moved(event: CashMoved) -> str:
+    about = f" {harmless(event.symbol)}" if event.symbol else ""
+    return f"{event.kind.upper()}{about} {plain(event.amount)} ({harmless(event.exchange)})"
 
 
 def _execution(event: ExecutionEvent) -> str:

@@ -139,7 +139,12 @@ def account(status: LiveStatus, width: int) -> list[Line]:
         _named("Fees", figures.money(portfolio.fees)),
         _named("Margin", figures.money(portfolio.margin_used)),
     ]
-    for name, amount in (("Funding", portfolio.funding), ("Insurance", portfolio.insurance)):
+    for name, amount in (
+        ("Funding", portfolio.funding),
+        ("Insurance", portfolio.insurance),
+        ("Interest", portfolio.interest),
+        ("Rebates", portfolio.rebates),
+    ):
         if figures.is_something(amount):
             phrases.append(_named(name, *profit(amount)))
     return wrapped(phrases, width, most=2 if width < 72 else 1)

@@ -12,12 +12,13 @@ from typing import Any
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.time import MILLISECOND
+from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import InvalidResponse, exact, listed
+from tradectl.exchange.ccxt_venue.decimals import exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
-from tradectl.exchange.venue import Holdings, Permissions, VenueFill
+from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
 
 MOST_PAGES = 2_000
 
@@ -32,6 +33,7 @@ class AccountQueries:
         quirks: Quirks,
         *,
         kind: str,
+        balances: BalanceRules | None = None,
         clock: Callable[[], int] = ComputerClock.wall,
     ) -> None:
         self._client = client
@@ -40,6 +42,7 @@ class AccountQueries:
         self._parser = parser
         self._quirks = quirks
         self._kind = kind
+        self._balances = balances
         self._clock = clock
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
@@ -84,23 +87,21 @@ class AccountQueries:
         return str(max(ids)) if ids and self._quirks.fills_from_id else ""
 
     async def holdings(self) -> Holdings:
-        read_account = self._quirks.account.get(self._kind)
-        if read_account is not None:
+        positions_of = self._quirks.positions.get(self._kind)
 
-            def read(raw: Any) -> Holdings:
-                balances, positions = read_account(raw["info"])
-                return Holdings(_held(balances), self._by_symbol(positions))
+        def read(raw: Any) -> tuple[dict[str, Balance], dict[str, Decimal]]:
+            balances = read_balances(raw, self._balances, self._client.safe_currency_code)
+            positions = {} if positions_of is None else self._by_symbol(positions_of(raw["info"]))
+            return balances, positions
 
-            return await self._caller.ask("holdings", self._client.fetch_balance, read)
-        balances = await self._caller.ask(
-            "balances", self._client.fetch_balance, lambda raw: _held(_totals(raw))
-        )
-        if self._kind == "spot":
-            return Holdings(balances)
-        positions = await self._caller.ask(
-            "positions", self._client.fetch_positions, self._positions
-        )
-        return Holdings(balances, positions)
+        detailed, positions = await self._caller.ask("balances", self._client.fetch_balance, read)
+        if positions_of is None and self._kind != "spot":
+            positions = await self._caller.ask(
+                "positions", self._client.fetch_positions, self._positions
+            )
+        wallets = {name: balance.wallet for name, balance in detailed.items() if balance.wallet}
+        known = self._kind == "spot" or self._balances is not None or not positions
+        return Holdings(wallets, positions, known, detailed)
 
     def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
         held: dict[str, Decimal] = {}
@@ -141,18 +142,6 @@ class AccountQueries:
 def _key(fill: VenueFill) -> tuple[str, str]:
     """Two orders of one account may trade with each other: a fill each, of one trade."""
     return fill.trade_id, fill.venue_order_id
-
-
-def _totals(raw: Any) -> dict[str, Any]:
-    if not isinstance(raw.get("info"), dict | list) or not raw["info"]:
-        raise InvalidResponse("an answer without an account")
-    totals: dict[str, Any] = raw["total"]
-    return totals
-
-
-def _held(totals: dict[str, Any]) -> dict[str, Decimal]:
-    amounts = {code: exact(total) for code, total in totals.items() if total is not None}
-    return {code: amount for code, amount in amounts.items() if amount}
 
 
 def _by_number(trade_id: str) -> tuple[int, str]:

@@ -12,11 +12,11 @@ from typing import Any
 from msgspec import Struct
 
 from tradectl.domain.errors import VenueRefusal
+from tradectl.domain.events import CloseCause
 from tradectl.exchange.ccxt_venue.errors import Outcome
+from tradectl.exchange.ccxt_venue.income_rules import BINANCE_FUTURES, IncomeRules
 
 R, N, U, A = Outcome.REFUSED, Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.ACCESS_LOST
-RawAccount = tuple[dict[str, str], dict[str, str]]
-"""Totals by currency, and signed quantities by the market's id, as the exchange spells them."""
 
 
 class Quirks(Struct, frozen=True, kw_only=True):
@@ -49,6 +49,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the id of the order that a triggered stop became"""
     whole_position_keys: tuple[str, ...] = ()
     """marks an order that closes whatever there is, and so has no quantity"""
+    forced_ids: Mapping[str, CloseCause] = {}
+    """how the client ids begin of orders that are the exchange's own, by which it closes positions"""
+    forced_keys: Mapping[str, Mapping[str, CloseCause]] = {}
+    """the same by what stands in an order or a fill, by its key"""
     stop_direction: bool = False
     """a stop must say from which side its price is reached"""
     fills_from_id: str = ""
@@ -61,8 +65,13 @@ class Quirks(Struct, frozen=True, kw_only=True):
     trades_params: Mapping[str, Mapping[str, Any]] = {}
     """for recent trades whose ids are those of the stream, by kind of market"""
     trades_limit: int | None = None
-    account: Mapping[str, Callable[[Any], RawAccount]] = {}
-    """reads holdings out of the raw account, by kind of market"""
+    positions: Mapping[str, Callable[[Any], dict[str, str]]] = {}
+    """reads signed quantities by the market's id out of the answer that has the balances, by kind of
+    market: both are of one moment then"""
+    income: Mapping[str, IncomeRules] = {}
+    """its income history, by kind of market"""
+    money_reason: Callable[[Mapping[str, Any]], str] = lambda _: ""
+    """of a message of the user stream: why money moved without a fill, empty where none did"""
     dead_man: Mapping[str, str] = {}
     """the method that cancels a symbol's orders after a while, by kind of market"""
     permissions: str = ""
@@ -77,16 +86,26 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-def _binance_futures_account(raw: Any) -> RawAccount:
-    """Wallet balances without unrealized profit, and net positions, in one answer of one moment."""
-    balances = {row["asset"]: row["walletBalance"] for row in raw["assets"]}
+def _binance_positions(raw: Any) -> dict[str, str]:
     positions: dict[str, str] = {}
     for row in raw["positions"]:
         amount = row["positionAmt"]
         if row.get("positionSide", "BOTH") != "BOTH":
             raise VenueRefusal("the account is in hedge mode: set it to one-way mode there")
         positions[row["symbol"]] = amount
-    return balances, positions
+    return positions
+
+
+def _binance_money_reason(message: Mapping[str, Any]) -> str:
+    inner = message.get("event")
+    message = inner if isinstance(inner, Mapping) else message
+    if message.get("e") == "balanceUpdate":
+        return "balance update"
+    update = message.get("a")
+    if message.get("e") != "ACCOUNT_UPDATE" or not isinstance(update, Mapping):
+        return ""
+    reason = str(update.get("m") or "")
+    return "" if reason == "ORDER" else reason
 
 
 _BINANCE = Quirks(
@@ -134,6 +153,12 @@ _BINANCE = Quirks(
     stop_id_keys=("algoId", "aid"),
     stop_became_keys=("actualOrderId", "ai"),
     whole_position_keys=("closePosition", "cp"),
+    forced_ids={
+        "autoclose-": CloseCause.LIQUIDATION,
+        "adl_autoclose": CloseCause.ADL,
+        "settlement_autoclose-": CloseCause.SETTLEMENT,
+        "delivery_autoclose-": CloseCause.SETTLEMENT,
+    },
     fills_from_id="fromId",
     fills_window_ms={"perpetual": 7 * 86_400_000},
     fills_history_ms={"perpetual": 89 * 86_400_000},
@@ -143,7 +168,9 @@ _BINANCE = Quirks(
         "perpetual": {"fetchTradesMethod": "fapiPublicGetTrades"},
     },
     trades_limit=1000,
-    account={"perpetual": _binance_futures_account},
+    positions={"perpetual": _binance_positions},
+    income={"perpetual": BINANCE_FUTURES},
+    money_reason=_binance_money_reason,
     dead_man={"perpetual": "fapiPrivatePostCountdownCancelAll"},
     permissions="sapiGetAccountApiRestrictions",
     permission_keys={
@@ -164,6 +191,14 @@ TABLE: dict[str, Quirks] = {
             "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
             "perpetual": {"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap"},
         },
+        forced_keys={
+            "execType": {
+                "AdlTrade": CloseCause.ADL,
+                "BustTrade": CloseCause.LIQUIDATION,
+                "Settle": CloseCause.SETTLEMENT,
+                "Delivery": CloseCause.SETTLEMENT,
+            },
+        },
         stop_direction=True,
     ),
     "okx": Quirks(
@@ -174,6 +209,14 @@ TABLE: dict[str, Quirks] = {
         client_id_param="clOrdId",
         cancel_id_param="clOrdId",
         stop_id_keys=("algoId",),
+        forced_keys={
+            "category": {
+                "adl": CloseCause.ADL,
+                "full_liquidation": CloseCause.LIQUIDATION,
+                "partial_liquidation": CloseCause.LIQUIDATION,
+                "delivery": CloseCause.SETTLEMENT,
+            },
+        },
     ),
     "bitget": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
     "kucoin": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
@@ -188,4 +231,4 @@ def quirks_of(exchange_id: str) -> Quirks:
     return TABLE.get(exchange_id, NONE)
 
 
-__all__ = ["Quirks", "RawAccount", "quirks_of"]
+__all__ = ["Quirks", "quirks_of"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tradectl.domain.events import Liquidity
+from tradectl.domain.events import CloseCause, Liquidity
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.text import harmless
@@ -86,6 +86,7 @@ class ReportParser:
             reason=self._reason(info),
             fills=self._fills_of(raw, venue_id),
             ts=nanoseconds(_moment(raw), 0),
+            forced=self._forced(ours, info),
         )
 
     def fill(self, raw: Any, *, market: Market | None = None) -> VenueFill:
@@ -98,6 +99,7 @@ class ReportParser:
         named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
         maker = raw.get("takerOrMaker") == "maker"
+        ours = self._ours.get(venue_id) or harmless(named or "", 64)
         return VenueFill(
             symbol=found.symbol,
             trade_id=str(raw["id"]),
@@ -108,8 +110,9 @@ class ReportParser:
             fee=fee,
             fee_currency=currency,
             liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
-            client_order_id=self._ours.get(venue_id) or harmless(named or "", 64),
+            client_order_id=ours,
             ts=nanoseconds(raw.get("timestamp"), 0),
+            forced=self._forced(ours, info),
         )
 
     def is_stop(self, info: Any) -> bool:
@@ -169,6 +172,15 @@ class ReportParser:
         if status is OrderStatus.ACCEPTED and filled:
             return OrderStatus.PARTIALLY_FILLED
         return status
+
+    def _forced(self, client_id: str, info: Any) -> CloseCause | None:
+        """Why the exchange traded by itself, where it did."""
+        for beginning, cause in self._quirks.forced_ids.items():
+            if client_id.startswith(beginning):
+                return cause
+        keys = self._quirks.forced_keys.items()
+        found = (causes.get(str(info.get(key))) for key, causes in keys if info)
+        return next((cause for cause in found if cause is not None), None)
 
     def _reason(self, info: Any) -> str:
         texts = (info.get(key) for key in self._quirks.reason_keys)

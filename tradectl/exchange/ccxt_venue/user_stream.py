@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tradectl.domain.errors import NotExecuted
+from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import run_together
-from tradectl.exchange.venue import OnVenueReports, VenueReport
+from tradectl.exchange.venue import MoneyMoved, OnVenueReports, VenueReport
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
 
@@ -40,6 +42,7 @@ class UserStream:
         self._forget_login()
         self._guard.updates.clear()
         self._guard.follows_account = True
+        self._guard.on_account_message = lambda message: self._money(message, on_reports)
         try:
             with self._guard.using(account=True):
                 await run_together(
@@ -52,6 +55,10 @@ class UserStream:
         finally:
             self._guard.follows_account = False
             self._deliver(on_reports)  # what it is that cannot be read matters no more
+
+    def _money(self, message: Mapping[str, Any], on_reports: OnVenueReports) -> None:
+        if reason := self._quirks.money_reason(message):
+            on_reports([MoneyMoved(harmless(reason, 60))])
 
     async def _watch(self, watch: Any, on_reports: OnVenueReports) -> None:
         while True:

@@ -18,6 +18,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
+from tradectl.exchange.ccxt_venue.balances import rules_of
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import (
     close_client,
@@ -29,6 +30,7 @@ from tradectl.exchange.ccxt_venue.client import (
 )
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
+from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
 from tradectl.exchange.ccxt_venue.order_calls import OrderCalls, feature
@@ -48,6 +50,7 @@ from tradectl.exchange.venue import (
     OnVenueReports,
     Permissions,
     VenueFill,
+    VenueIncome,
     VenueOrder,
 )
 
@@ -109,7 +112,11 @@ class VenueSession:
             parser,
             quirks,
             kind=settings.market,
+            balances=rules_of(settings.id, settings.market),
             clock=self._clock,
+        )
+        self.income = IncomeQueries(
+            client, self.caller, self.markets, quirks.income.get(settings.market), self._clock
         )
         self.streams = Streams(
             client,
@@ -184,6 +191,7 @@ class CcxtVenue:
             user_stream=self._credentials is not None and (orders or fills),
             dead_man=kind in at.quirks.dead_man,
             stop_orders=bool(feature(at.client, kind, "createOrder", "triggerPrice")),
+            income=self._credentials is not None and at.income.is_told,
             rate=at.rate,
         )
 
@@ -225,6 +233,9 @@ class CcxtVenue:
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
         return await self._at.account.fills(symbol, since)
+
+    async def income(self, since: int, until: int) -> list[VenueIncome]:
+        return await self._at.income.income(since, until)
 
     async def holdings(self) -> Holdings:
         return await self._at.account.holdings()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -53,6 +53,8 @@ class WebsocketGuard:
         self.client = client
         self.updates: deque[AccountUpdate] = deque(maxlen=MOST_WAITING)
         self.follows_account = False
+        self.on_account_message: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """hears of each message of the account's own stream while it is followed"""
         self._dropped = dropped
         self._lost_events = lost_events
         self._forget_orders = forget_orders
@@ -117,6 +119,8 @@ class WebsocketGuard:
             return
         self._handle(connection, message)
         self._collect()
+        if self.follows_account and connection.is_account and isinstance(message, dict):
+            self.on_account_message(message)
 
     def _is_lost_event(self, message: dict[str, Any]) -> bool:
         if not self._lost_events:

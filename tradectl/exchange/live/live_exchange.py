@@ -33,12 +33,13 @@ from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.live.fee_rates import FeeRates
+from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchange
 from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
-from tradectl.exchange.venue import Venue, VenueFill, VenueOrder, VenueReport
+from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueOrder, VenueReport
 
 MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
@@ -56,7 +57,8 @@ class LiveExchange:
     """An `Exchange` over a `venue`, for the orders of `account_id` in `symbols`.
 
     `post` takes inputs for the core; `now` gives ns UTC, `monotonic` seconds; `in_books` says whether the
-    books know an order id, `in_question` whether what the account last reported is still in question.
+    books know an order id, `in_question` whether what the account last reported is still in question;
+    `books` are what they expect to be here, where that is known.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class LiveExchange:
         now: Callable[[], int],
         in_books: Callable[[str], bool] = lambda _: True,
         in_question: Callable[[Sequence[str]], bool] = lambda _: False,
+        books: AccountBooks | None = None,
         pre_send_check: PreSendCheck = always_allowed,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         sleep: Sleep = ComputerClock.sleep,
@@ -97,6 +100,19 @@ class LiveExchange:
         self.tracker = OrderTracker(
             self.name, account_id, instruments, in_books, self._rates.quote_value
         )
+        self._books = books
+        self.moved = MovedByExchange(
+            venue,
+            books,
+            self._reporter,
+            self.name,
+            self.symbols,
+            instruments,
+            post,
+            self.tracker.fee_of,
+            now=now,
+            monotonic=monotonic,
+        )
         self.reconciler = Reconciler(
             venue,
             self.tracker,
@@ -106,6 +122,7 @@ class LiveExchange:
             instruments,
             post,
             monotonic,
+            self.moved,
         )
         self.dead_man = DeadManSwitch(
             venue,
@@ -150,6 +167,8 @@ class LiveExchange:
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         """Ask for every order that the books hold to be working; those being cancelled are again."""
         self.reconciler.since = self._now()
+        if self._books is not None and (until := self._books.income_until()):
+            self.reconciler.since = min(self.reconciler.since, until)
         self._reporter.restrict_all("orders, fills and positions are being compared")
         for order in orders:
             tracked = self.tracker.restore(order)
@@ -219,15 +238,29 @@ class LiveExchange:
 
     # --- the venue's reports ---------------------------------------------------------------------------
 
-    def _on_venue_reports(self, venue_reports: Sequence[VenueReport]) -> None:
+    def _on_venue_reports(self, told: Sequence[VenueReport | MoneyMoved]) -> None:
         if self._reporter.problem_over(SystemEventKind.USER_STREAM_LOST):
             self.reconcile_soon()
+        venue_reports = self._without_what_it_did_itself(told)
         fills = [one for one in venue_reports if isinstance(one, VenueFill)]
         unpriced = [fill for fill in fills if self._rates.is_missing(fill)]
         if unpriced:
             self._tasks.start(self._apply_priced(venue_reports, unpriced))
         else:
             self._apply(venue_reports)
+
+    def _without_what_it_did_itself(
+        self, told: Sequence[VenueReport | MoneyMoved]
+    ) -> list[VenueReport]:
+        """Money that it moved and positions that it closed are found out by comparing, now."""
+        rest = [o for o in told if not isinstance(o, MoneyMoved) and o.forced is None]
+        if len(rest) < len(told):
+            self.reconciler.note_activity()
+            self.reconcile_soon()
+        if any(isinstance(one, MoneyMoved) for one in told):
+            self.moved.announced()
+        self.moved.heard(one for one in told if isinstance(one, VenueFill) and one.forced)
+        return rest
 
     async def _apply_priced(
         self, venue_reports: Sequence[VenueReport], unpriced: Sequence[VenueFill]
@@ -263,7 +296,7 @@ class LiveExchange:
                 later = pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
             if kept_back:
                 wait = max(wait, kept_back, next(later))
-            elif self._in_question(self.symbols):
+            elif self._in_question(self.symbols) or self.moved.is_waiting:
                 wait = min(wait, next(soon))
             else:
                 soon = pauses(IN_QUESTION_S)
@@ -387,7 +420,7 @@ class LiveExchange:
             symbols=self.symbols,
             open_orders=tuple(order for order in shown if everything or order.ours),
             held={s: holdings.of(self._instruments[s]) for s in self.symbols},
-            cash=self.reconciler.cash(holdings),
+            cash=self.reconciler.cash(holdings) if holdings.wallets_known else None,
         )
 
     def status(self) -> ExchangeStatus:

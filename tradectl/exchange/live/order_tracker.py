@@ -138,6 +138,15 @@ class OrderTracker:
             and (tracked.spec.symbol, tracked.spec.side) in unplaced
         ]
 
+    def unplaced(self, fills: Sequence[VenueFill]) -> list[VenueFill]:
+        """Those of `fills` that are of no order of ours."""
+        return [
+            fill
+            for fill in fills
+            if self.find(fill.client_order_id, fill.venue_order_id) is None
+            and not self.is_tagged(fill.client_order_id)
+        ]
+
     def orphans(self) -> list[VenueOrder]:
         """Open orders with our tag that the books do not know."""
         return [order for order in self.foreign.values() if self.is_tagged(order.client_order_id)]
@@ -239,7 +248,7 @@ class OrderTracker:
         tracked.filled += fill.quantity
         tracked.counted = max(tracked.counted, tracked.filled)
         spec = tracked.spec
-        fee, paid = self._fee(fill, spec.symbol)
+        fee, paid = self.fee_of(fill, spec.symbol)
         return [
             OrderFilled(
                 source_component=self._source,
@@ -258,7 +267,7 @@ class OrderTracker:
             )
         ]
 
-    def _fee(self, fill: VenueFill, symbol: str) -> tuple[Decimal, Decimal]:
+    def fee_of(self, fill: VenueFill, symbol: str) -> tuple[Decimal, Decimal]:
         """What the fee costs in the quote currency, and what was paid of another one."""
         instrument = self._instruments[symbol]
         if not fill.fee or fill.fee_currency in ("", instrument.quote):

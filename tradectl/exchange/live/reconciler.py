@@ -1,4 +1,5 @@
 """Comparing a venue with what we know: orders, then fills, then holdings, of one and the same moment.
+Where these are not what the books expect, it is asked first for what it moved by itself.
 
 Nothing is compared while something is on its way: a report that arrives in between makes the picture one
 of two moments, and it is taken again. What the venue holds goes to the core as an `AccountReported`;
@@ -17,6 +18,7 @@ from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.venue import Holdings, Venue, VenueFill
@@ -45,6 +47,7 @@ class Reconciler:
         instruments: Instruments,
         post: Callable[[Event, int], None],
         monotonic: Callable[[], float],
+        moved: MovedByExchange,
     ) -> None:
         self.instruments = instruments
         self.since = 0
@@ -55,6 +58,7 @@ class Reconciler:
         self._symbols = symbols
         self._reporter = reporter
         self._post = post
+        self._moved = moved
         self._activities = 0
         self._open: set[str] = set()
         self._monotonic = monotonic
@@ -71,12 +75,17 @@ class Reconciler:
 
         Raises ExchangeError where the venue could not be asked.
         """
+        self._moved.until, asked = 0, False
         for _ in range(TRIES):
             asked_since = self.since
             reopened = await self._compare_orders()
             newest = await self._compare_fills(before_booking)
             before = self._activities
             holdings = await self._venue.holdings()
+            if not asked and (accept or self._moved.is_missing(holdings, self.cash(holdings))):
+                await self._moved.ask()
+                asked, before = True, self._activities
+                holdings = await self._venue.holdings()
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._post_account_report(holdings, accept=accept, transfer=transfer)
@@ -113,24 +122,31 @@ class Reconciler:
             await before_booking(fills)
             for report in self._tracker.apply(fills):
                 self._post(report, AT_ONCE)
+            self._moved.heard(self._tracker.unplaced(fills))
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
     def _post_account_report(self, holdings: Holdings, *, accept: bool, transfer: bool) -> None:
         busy = self._busy()
+        self._moved.closed(busy)
         positions = {
             symbol: holdings.of(self.instruments[symbol])
             for symbol in self._symbols
             if symbol not in busy
         }
+        cash = self.cash(holdings)
+        is_unclear = (
+            busy or not holdings.wallets_known or (self._moved.is_awaited(cash) and not accept)
+        )
         report = AccountReported(
             source_component=self._settings.prefix,
             exchange=self._settings.prefix,
             positions=positions,
-            cash=None if busy else self.cash(holdings),
+            cash=None if is_unclear else cash,
             tolerance=self._settings.balance_tolerance_pct * PERCENT,
             accept=accept,
             transfer=transfer,
+            income_until=self._moved.until,
         )
         self._post(report, AT_ONCE)
 

@@ -1,0 +1,280 @@
+"""What an exchange does to the account by itself: found out, and reported to the core once.
+
+It moves money (funding, rebates, transfers of the account's owner), and it closes positions (liquidation,
+auto-deleveraging). Neither is an order of ours, and the user stream says little of it; the income history
+and the fills say what it was. They are asked when money or positions are not what the books expect, and
+from time to time anyway. Rows may come late: what the stream has announced is waited for, before a
+difference in cash counts as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from tradectl.domain.errors import NotExecuted, VenueRefusal
+from tradectl.domain.events import (
+    CashMoved,
+    CloseCause,
+    Event,
+    FundingPaid,
+    IncomeKind,
+    PositionLiquidated,
+    SystemEventKind,
+)
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import plain
+from tradectl.domain.time import DAY, HOUR, SECOND
+from tradectl.exchange.base import AT_ONCE
+from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
+from tradectl.exchange.venue import Holdings, Venue, VenueFill, VenueIncome, VenueOrder
+
+OVERLAP = HOUR
+"""Rows are asked for from so long before the last question: some come late."""
+DEEP_OVERLAP = DAY
+DEEP_EVERY_S = 600.0
+ASK_EVERY_S = 300.0
+"""It is asked so often though nothing is missing: two rows may have made up for each other."""
+ASK_AGAIN_S = 2.0
+"""At most so often, unless the stream has announced something."""
+ANNOUNCED_S = 60.0
+"""How long a row may take that the stream has announced."""
+REMEMBERED = 2 * DAY
+MOST_LOOKED_UP = 1_000
+
+Fee = Callable[[VenueFill, str], tuple[Decimal, Decimal]]
+
+
+class AccountBooks(Protocol):
+    """What the books expect of an exchange; `state.at_exchange` has it."""
+
+    def cash(self) -> Decimal: ...
+
+    def quantity(self, symbol: str) -> Decimal: ...
+
+    def income_until(self) -> int: ...
+
+    def is_new(self, income_id: str, ts: int) -> bool: ...
+
+
+class MovedByExchange:
+    """`fee_of` says what a fill cost in the quote currency, and what was paid of another one."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        books: AccountBooks | None,
+        reporter: ExecutionReporter,
+        name: str,
+        symbols: Sequence[str],
+        instruments: Instruments,
+        post: Post,
+        fee_of: Fee,
+        *,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._venue = venue
+        self._books = books
+        self._reporter = reporter
+        self._name = name
+        self._symbols = tuple(symbol for symbol in symbols if instruments[symbol].can_short)
+        self._quotes = {instruments[symbol].quote for symbol in symbols}
+        self._instruments = instruments
+        self._post = post
+        self._fee_of = fee_of
+        self._now, self._monotonic = now, monotonic
+        self._asked_at: float | None = None
+        self._deep_at: float | None = None
+        self._announced_at: float | None = None
+        self._tells = True
+        self._posted: dict[str, int] = {}
+        self._fills: dict[tuple[str, str], VenueFill] = {}
+        self._causes: dict[str, CloseCause | None] = {}
+        self.until = 0
+        """up to when all was reported, in this comparison"""
+
+    # --- what is heard ------------------------------------------------------------------------------
+
+    def announced(self) -> None:
+        """The stream says that money moved: its row may take a while."""
+        if self._books is not None and self._tells and self._venue.abilities.income:
+            self._announced_at = self._monotonic()
+
+    def heard(self, fills: Iterable[VenueFill]) -> None:
+        """Fills of nobody's order that we know: somebody else's, or the exchange's own."""
+        for fill in fills:
+            if fill.symbol in self._symbols and self._is_new(_id_of(fill), fill.ts):
+                if fill.forced is not None:
+                    self._causes[fill.venue_order_id] = fill.forced
+                self._fills.setdefault((fill.venue_order_id, fill.trade_id), fill)
+        while len(self._fills) > MOST_LOOKED_UP:
+            del self._fills[next(iter(self._fills))]
+
+    # --- while comparing ----------------------------------------------------------------------------
+
+    def is_missing(self, holdings: Holdings, cash: Decimal) -> bool:
+        """What is there is not what the books expect, or it is time to ask."""
+        if self._books is None:
+            return False
+        if self._venue.abilities.income:
+            since = self._monotonic() - self._asked_at if self._asked_at is not None else None
+            if since is None or since >= ASK_EVERY_S:
+                return True
+            if since < ASK_AGAIN_S and self._announced_at is None:
+                return False
+        elif not self._fills:
+            return False
+        return cash != self._books.cash() or any(
+            holdings.of(self._instruments[symbol]) != self._books.quantity(symbol)
+            for symbol in self._symbols
+        )
+
+    async def ask(self) -> None:
+        """Report what it was, as far as the exchange tells: what it does not, stays a difference. Raises
+        ExchangeError."""
+        await self._look_up()
+        if not self._venue.abilities.income or self._books is None:
+            return
+        until = self._now() + await self._offset()
+        rows = await self._rows(self._books, until)
+        if rows is None:
+            return
+        for row in rows:
+            if row.currency in self._quotes and self._is_new(row.income_id, row.ts):
+                self._posted[row.income_id] = row.ts
+                self._announced_at = None
+                self._report(row)
+        self.until = until
+        self._posted = {i: ts for i, ts in self._posted.items() if ts > until - REMEMBERED}
+
+    def closed(self, busy: Iterable[str]) -> None:
+        """Report the positions that the exchange closed, but of symbols in which something of ours is on
+        its way: that comes first."""
+        waits = {*busy}
+        for key, fill in [*self._fills.items()]:
+            cause = self._causes.get(fill.venue_order_id)
+            if fill.symbol not in waits and fill.venue_order_id in self._causes:
+                del self._fills[key]
+                if cause is not None and self._is_new(_id_of(fill), fill.ts):
+                    self._posted[_id_of(fill)] = fill.ts
+                    self._post(self._closing(fill, cause), AT_ONCE)
+
+    def is_awaited(self, cash: Decimal) -> bool:
+        """Money differs, and the row of what the stream has announced has not come yet."""
+        if self._books is not None and cash == self._books.cash():
+            self._announced_at = None
+        return self.is_waiting
+
+    @property
+    def is_waiting(self) -> bool:
+        """For a row that the stream has announced."""
+        at = self._announced_at
+        if at is not None and self._monotonic() - at >= ANNOUNCED_S:
+            at = self._announced_at = None
+        return at is not None
+
+    # --- working it out -----------------------------------------------------------------------------
+
+    def _is_new(self, income_id: str, ts: int) -> bool:
+        if self._books is None or income_id in self._posted:
+            return False
+        return self._books.is_new(income_id, ts)
+
+    async def _offset(self) -> int:
+        try:
+            return await self._venue.clock_offset()
+        except VenueRefusal:
+            return 0  # it does not tell its time
+
+    async def _rows(self, books: AccountBooks, until: int) -> list[VenueIncome] | None:
+        """None where it does not tell, or not now."""
+        began = self._monotonic()
+        is_deep = self._deep_at is None or began - self._deep_at >= DEEP_EVERY_S
+        asked_until = books.income_until()
+        since = asked_until - (DEEP_OVERLAP if is_deep else OVERLAP)
+        if not asked_until:
+            since = until  # what was moved before is in the cash that was taken over
+        self._asked_at = began
+        try:
+            rows = await self._venue.income(since, until + SECOND)
+        except NotExecuted as error:
+            if self._reporter.problem(SystemEventKind.INCOME_FAILED, str(error)):
+                self.announced()  # it may be able to tell soon
+            return None
+        except VenueRefusal as error:
+            self._reporter.problem(SystemEventKind.INCOME_FAILED, str(error))
+            self._announced_at, self._tells = None, False
+            return None
+        self._tells = True
+        self._reporter.problem_over(SystemEventKind.INCOME_FAILED)
+        if is_deep:
+            self._deep_at = began
+        return rows
+
+    async def _look_up(self) -> None:
+        """Whose the fills are: the order tells that each of them is of."""
+        for fill in [*self._fills.values()]:
+            if fill.venue_order_id not in self._causes:
+                order = await self._venue.find(fill.symbol, "", fill.venue_order_id)
+                if order is not None:
+                    self._note(order)
+        while len(self._causes) > MOST_LOOKED_UP:
+            del self._causes[next(iter(self._causes))]
+
+    def _note(self, order: VenueOrder) -> None:
+        self._causes[order.venue_order_id] = order.forced
+
+    def _report(self, row: VenueIncome) -> None:
+        if row.kind is None:
+            self._reporter.post_system_event(
+                SystemEventKind.INCOME_UNKNOWN,
+                f"{row.told} of {plain(row.amount)} {row.currency} is neither income nor a transfer "
+                "that is known: it is not booked; `tradectl reconcile` shows the difference",
+            )
+            return
+        if row.kind is IncomeKind.FUNDING and row.symbol in self._symbols:
+            event: Event = FundingPaid(
+                source_component=self._name,
+                symbol=row.symbol,
+                payment=row.amount,
+                ts=row.ts,
+                exchange=self._name,
+                income_id=row.income_id,
+            )
+        else:
+            event = CashMoved(
+                source_component=self._name,
+                exchange=self._name,
+                income_id=row.income_id,
+                kind=row.kind,
+                amount=row.amount,
+                symbol=row.symbol,
+                ts=row.ts,
+            )
+        self._post(event, AT_ONCE)
+
+    def _closing(self, fill: VenueFill, cause: CloseCause) -> PositionLiquidated:
+        fee, paid = self._fee_of(fill, fill.symbol)
+        return PositionLiquidated(
+            source_component=self._name,
+            symbol=fill.symbol,
+            liquidation_id=_id_of(fill),
+            side=fill.side,
+            quantity=fill.quantity,
+            price=fill.price,
+            fee=fee,
+            margin=self._instruments[fill.symbol].margin,
+            ts=fill.ts,
+            cause=cause,
+            exchange=self._name,
+            fee_paid=paid,
+        )
+
+
+def _id_of(fill: VenueFill) -> str:
+    return f"{fill.symbol}:{fill.trade_id}"
+
+
+__all__ = ["AccountBooks", "MovedByExchange"]

@@ -1,0 +1,39 @@
+"""What the books expect an exchange to say: asked by whoever compares, and folded from events alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradectl.domain.money import ZERO
+from tradectl.state.books_view import BooksView
+
+
+class BooksAtExchange:
+    """The books as far as the `exchange` of that name goes."""
+
+    def __init__(self, books: BooksView, exchange: str) -> None:
+        self._books = books
+        self._exchange = exchange
+
+    def cash(self) -> Decimal:
+        """The money that is to be there."""
+        account = self._books.account
+        return account.at_exchange().expected_at(self._exchange, account.cash)
+
+    def quantity(self, symbol: str) -> Decimal:
+        """The signed quantity that is to be there, what is not ours among it."""
+        external = self._books.account.at_exchange().external.get(symbol, ZERO)
+        return self._books.position(symbol).quantity + external
+
+    def income_until(self) -> int:
+        """Up to when its income is booked, ns UTC; 0 where it was never asked."""
+        income = self._books.account.at_exchange().income
+        since = income.since.get(self._exchange, 0)
+        return max(since, income.until.get(self._exchange, 0))
+
+    def is_new(self, income_id: str, ts: int) -> bool:
+        """What moved at `ts` under this id is to be booked."""
+        return self._books.account.at_exchange().income.is_new(self._exchange, income_id, ts)
+
+
+__all__ = ["BooksAtExchange"]
