@@ -55,7 +55,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Real time, but for what is marked `virtual_time`; `virtual_time(False)` for one of a module."""
+    """Real time, but for what is marked `virtual_time`; `virtual_time(False)` for one of a module.
+    `virtual_time(lasting=7200)` may take so many seconds of its own time."""
     marker = item.get_closest_marker("virtual_time")
     if marker is None or marker.args == (False,):
         return {"real": asyncio.new_event_loop}
@@ -66,7 +67,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
             is_slow = item.get_closest_marker("slow") is not None
-            item.obj = bounded(item.obj, SLOW_PATIENCE_S if is_slow else PATIENCE_S)
+            usual = SLOW_PATIENCE_S if is_slow else PATIENCE_S
+            virtual = item.get_closest_marker("virtual_time")
+            lasting = virtual.kwargs.get("lasting", usual) if virtual is not None else usual
+            item.obj = bounded(item.obj, lasting)
 
 
 def bounded(

@@ -147,17 +147,19 @@ async def test_26_an_unknown_outcome_is_found_out(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [(-1021, "outside of the recvWindow"), (-2010, "insufficient balance")]
+    ("code", "sent", "told"),
+    [(-1021, 2, "outside of the recvWindow"), (-2010, 1, "insufficient balance")],
 )
 async def test_26_a_definitive_no_is_one(
-    code: int, told: str, trader: Trader, exchange: LoopbackExchange
+    code: int, sent: int, told: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
-    exchange.misbehave("error", code=code, **PLACING)
+    """For a wrong time it is asked what time it is, and tried once more."""
+    exchange.misbehave("error", code=code, count=FOREVER, **PLACING)
     order = trader.buy("0.1")
     assert (await trader.orders_done(order)).status == "rejected"
     assert told in trader.order(order).reason
     assert trader.said("order_unknown") == []
-    assert (sends(exchange), accepted(trader, order)) == (1, 0)
+    assert (sends(exchange), accepted(trader, order)) == (sent, 0)
     await trader.quiet()
 
 
@@ -434,7 +436,8 @@ async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
         await trader.until(lambda: "clock_skew" in trader.alerts())
         assert f"is {-hours * 3600:+d}." in trader.alerts()["clock_skew"].message
         entry = trader.buy("0.01")
-        assert (await trader.orders_done(entry)).status in ("rejected", "denied")
+        # it is signed by the exchange's time; with ours ahead, what is known of the market seems old
+        assert (await trader.orders_done(entry)).status == ("denied" if hours > 0 else "filled")
         assert trader.status(order) == "accepted"
         assert len(exchange.truth.open_orders()) == 1
         assert len(trader.seen) - records < 40

@@ -230,6 +230,8 @@ class Account:
     may_trade: bool = True
     may_withdraw: bool = False
     listen_key: str = field(default="")
+    hedge: bool = False
+    """long and short positions of a perpetual beside each other"""
 
     def ledger(self, rules: Rules) -> Ledger:
         return self.futures if rules.futures else self.spot

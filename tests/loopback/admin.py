@@ -10,6 +10,8 @@ POST /loopback/outside {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.1"}, 
                        {"asset": "USDT", "amount": "-500"}
 POST /loopback/clock   {"seconds": 30}
 POST /loopback/streams                    drops every WebSocket
+POST /loopback/ban     {"seconds": 60}; refuse-access the same; maintain {"status": 503} (0 ends it);
+                       expire-listen-key, end-connections; hedge {"on": true}; close-symbol
 POST /loopback/walk    {"per_second": 20} (0 stops it)
 """
 
@@ -119,6 +121,13 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "streams"): _do("restart_streams"),
     ("POST", "link-down"): _do("link_down"),
     ("POST", "link-up"): _do("link_up"),
+    ("POST", "ban"): _do("ban"),
+    ("POST", "refuse-access"): _do("refuse_access"),
+    ("POST", "maintain"): _do("maintain"),
+    ("POST", "expire-listen-key"): _do("expire_listen_key"),
+    ("POST", "end-connections"): _do("end_connections"),
+    ("POST", "hedge"): _do("set_hedge_mode"),
+    ("POST", "close-symbol"): _do("close_symbol"),
 }
 
 

@@ -37,6 +37,8 @@ _KNOWN = {
         errors.bad_signature(),
         errors.key_refused(),
         errors.margin_insufficient(),
+        errors.no_such_listen_key(),
+        errors.other_position_side(),
     )
 }
 

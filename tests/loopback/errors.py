@@ -76,6 +76,22 @@ def bad_signature() -> ApiError:
     return ApiError(-1022, "Signature for this request is not valid.")
 
 
+def no_such_listen_key() -> ApiError:
+    return ApiError(-1125, "This listenKey does not exist.")
+
+
+def other_position_side() -> ApiError:
+    return ApiError(-4061, "Order's position side does not match user's setting.")
+
+
+def symbol_closed(*, futures: bool) -> ApiError:
+    if futures:
+        return ApiError(
+            -4108, "Symbol is on delivering or delivered or settling or closed or pre-trading."
+        )
+    return ApiError(-1013, "Market is closed.")
+
+
 def ahead_of_time() -> ApiError:
     return ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
 

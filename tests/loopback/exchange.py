@@ -27,6 +27,7 @@ from tests.loopback.engine import Engine
 from tests.loopback.exchange_acts import ExchangeActs
 from tests.loopback.faults import Faults
 from tests.loopback.market_maker import MarketMaker
+from tests.loopback.sessions import SessionControls, Sessions
 from tests.loopback.sockets import Hub
 from tests.loopback.symbols import FUTURES, LISTED, SPOT, Rules
 from tests.loopback.truth import MAIN, Truth
@@ -39,7 +40,9 @@ START = Decimal(100_000)
 Number = Decimal | str | int
 
 
-class LoopbackExchange(MarketControls, FaultControls, OutsideControls, ExchangeActs):
+class LoopbackExchange(
+    MarketControls, FaultControls, OutsideControls, ExchangeActs, SessionControls
+):
     """`port` 0 takes a free one. `weight_limit` is the request weight a minute before 429; 0: none."""
 
     def __init__(
@@ -61,6 +64,7 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls, ExchangeA
         self.truth = Truth()
         self.faults = Faults(seed)
         self.hub = Hub(self.faults, self.truth.note)
+        self.sessions = Sessions(self.hub, self.now_ms)
         self.accounts: dict[str, Account] = {}
         self.recorded: dict[str, Recording] = {}
         self._newest_ms = 0
@@ -91,6 +95,7 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls, ExchangeA
     async def __aexit__(self, *_: object) -> None:
         self.stop_walking()
         self.stop_funding()
+        self.sessions.end()
         for timer in self._countdowns.values():
             timer.cancel()
         self.hub.cut()
@@ -134,6 +139,11 @@ class LoopbackExchange(MarketControls, FaultControls, OutsideControls, ExchangeA
         )
         self.accounts[name] = account
         return account
+
+    def behave(self) -> None:
+        """Take back every fault, and open every door."""
+        super().behave()
+        self.sessions.open_doors()
 
     def expect_wire(self, path: str | Path) -> None:
         """Subscribe to the symbol of a recorded file after this and before `play_wire`, and not even a

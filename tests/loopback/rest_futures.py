@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -109,12 +108,15 @@ def countdown(call: Call) -> Json:
 
 
 def new_listen_key(call: Call) -> Json:
-    call.account.listen_key = call.account.listen_key or secrets.token_hex(32)
-    return {"listenKey": call.account.listen_key}
+    return {"listenKey": call.exchange.sessions.make_listen_key(call.account)}
+
+
+def keep_listen_key(call: Call) -> Json:
+    return {"listenKey": call.exchange.sessions.keep_listen_key(call.account)}
 
 
 def close_listen_key(call: Call) -> Json:
-    call.account.listen_key = ""
+    call.exchange.sessions.close_listen_key(call.account)
     return {}
 
 
@@ -139,6 +141,6 @@ ROUTES: Routes = {
     ("DELETE", "/fapi/v1/algoOpenOrders"): _signed(cancel_all_algos),
     ("POST", "/fapi/v1/countdownCancelAll"): _signed(countdown, 10),
     ("POST", "/fapi/v1/listenKey"): Route(new_listen_key, FUTURES, Security.KEY),
-    ("PUT", "/fapi/v1/listenKey"): Route(new_listen_key, FUTURES, Security.KEY),
+    ("PUT", "/fapi/v1/listenKey"): Route(keep_listen_key, FUTURES, Security.KEY),
     ("DELETE", "/fapi/v1/listenKey"): Route(close_listen_key, FUTURES, Security.KEY),
 }

@@ -13,12 +13,12 @@ Json = dict[str, Any]
 
 def _figures(call: Call, rules: Rules) -> Json:
     """A position at the last price."""
-    ledger = call.account.futures
+    ledger, is_hedged = call.account.futures, call.account.hedge
     position, last = ledger.positions[rules.symbol], call.engine.last[rules.symbol]
     notional = position.amount * last
     return {
         "symbol": rules.symbol,
-        "positionSide": "BOTH",
+        "positionSide": ("LONG" if position.amount > 0 else "SHORT") if is_hedged else "BOTH",
         "positionAmt": rules.show_quantity(position.amount),
         "entryPrice": f"{position.entry:.8f}",
         "breakEvenPrice": f"{position.entry:.8f}",

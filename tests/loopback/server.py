@@ -49,6 +49,8 @@ class Server:
     async def _door(self, request: web.Request) -> web.StreamResponse:
         if not self.exchange.linked:
             return reset(request)
+        if (turned_away := self.exchange.sessions.turned_away()) is not None:
+            return turned_away
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._streams.accept(request)
         body = await request.text()
@@ -85,6 +87,7 @@ class Server:
         if self.exchange.weight_limit and self._used > self.exchange.weight_limit:
             raise errors.too_many_requests(60 - int(time.monotonic() - self._minute_began))
         if route.security is not Security.NONE:
+            self.exchange.sessions.check_access()
             call.caller = authenticate(self.exchange.accounts, key)
         if route.security is Security.SIGNED:
             payload = signed.rpartition("&signature=")[0]

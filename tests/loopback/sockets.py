@@ -75,6 +75,11 @@ class Socket:
                     self._room.set()
         self.cut()
 
+    async def say_goodbye(self, code: int) -> None:
+        """Close it as the protocol has it."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await self._ws.close(code=code, drain=False)
+
     def cut(self) -> None:
         self.closed = True
         self._room.set()

@@ -68,17 +68,17 @@ class Streams:
         self._exchange.hub.sockets.add(socket)
         self._exchange.truth.note("socket-opened", path=path, market=market)
         try:
-            if self._open(socket, path, request.query):
-                api = path.startswith(("/ws-api", "/ws-fapi"))
-                await self._listen(ws, socket, self._api if api else self._subscribe)
+            self._open(socket, path, request.query)
+            api = path.startswith(("/ws-api", "/ws-fapi"))
+            await self._listen(ws, socket, self._api if api else self._subscribe)
         finally:
             self._exchange.hub.sockets.discard(socket)
             socket.cut()
             self._exchange.truth.note("socket-closed", path=path, market=market)
         return ws
 
-    def _open(self, socket: Socket, path: str, query: Mapping[str, str]) -> bool:
-        """What the address itself asks for. False for a listen key that is not one."""
+    def _open(self, socket: Socket, path: str, query: Mapping[str, str]) -> None:
+        """What the address itself asks for; with a listen key that is none, nothing ever comes."""
         socket.combined = path.endswith("/stream")
         streams = query.get("streams", "").split("/") if query.get("streams") else []
         last = path.rsplit("/", 1)[-1]
@@ -86,12 +86,10 @@ class Streams:
             streams.append(last)
         socket.subscribed.update(streams)
         if not path.startswith("/private"):
-            return True
+            return
         for account in self._exchange.accounts.values():
             if account.listen_key and account.listen_key in {query.get("listenKey"), last}:
                 socket.account = account.name
-                return True
-        return False
 
     async def _listen(self, ws: web.WebSocketResponse, socket: Socket, handle: Any) -> None:
         with contextlib.suppress(ConnectionError):
@@ -166,6 +164,7 @@ class Streams:
         self._exchange.truth.note("request", method="WS", path=method, params=params)
         signed = "&".join(f"{k}={v}" for k, v in sorted(params.items()) if k != "signature")
         if method == "userDataStream.subscribe.signature":
+            self._exchange.sessions.check_access()
             account = authenticate(self._exchange.accounts, params.get("apiKey"))
             check_signature(account, signed, params, self._exchange.now_ms())
             socket.account = account.name

@@ -17,6 +17,8 @@ def new_order(call: Call, *, algo: bool = False) -> Order:
     rules = call.rules
     if not call.account.may_trade:
         raise errors.key_refused()
+    side = call.params.get("positionSide", "BOTH")
+    call.exchange.sessions.check_order(call.account, rules, side)
     kind = call.text("type")
     quote_quantity = call.decimal("quoteOrderQty") if rules.market == SPOT else None
     quantity = call.decimal("quantity")

@@ -22,6 +22,7 @@ def settings_of(plan: Plan, url: str) -> Settings:
         reconcile_seconds=plan.reconcile,
         not_found_seconds=plan.not_found,
         dead_man_seconds=plan.dead_man,
+        silent_stream_seconds=4.0,
     )
     portfolio = PortfolioSettings(
         fraction=Decimal(str(plan.fraction)),

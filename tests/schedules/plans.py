@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from tests.schedules.exchange_acts import acts_of
+from tests.schedules.session_plans import drawn
 
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
 UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
@@ -107,8 +108,12 @@ def plan_of(seed: int) -> Plan:
         slow_disk=random.choice((0.0, 0.02, 0.5)),
         kills_after=kills_after,
         restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
-        steps=_with_exchange_acts(
-            seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
+        steps=_with_sessions(
+            seed,
+            _with_exchange_acts(
+                seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
+            ),
+            symbols,
         ),
         stop_loss=Random(f"stop {seed}").choice((None, 0.4, 3.0, 3.0)),
     )
@@ -136,6 +141,13 @@ def _with_exchange_acts(
     done = {step.do for step in steps}
     acts = acts_of(seed, symbols, done, steps[0].at, steps[-1].at)
     return tuple(sorted([*steps, *(Step(*act) for act in acts)], key=lambda step: step.at))
+
+
+def _with_sessions(
+    seed: int, steps: tuple[Step, ...], symbols: tuple[str, ...]
+) -> tuple[Step, ...]:
+    more = [Step(*one) for one in drawn(seed, steps[0].at, steps[-1].at, symbols)]
+    return tuple(sorted([*steps, *more], key=lambda step: step.at))
 
 
 def _kill_after(random: Random) -> int | None:

@@ -62,7 +62,7 @@ class ProtectionChecker:
         ]
 
     def _ended(self, order: Order) -> None:
-        if order.foreign and order.status == "CANCELED" and not self.others_go:
+        if order.foreign and order.status == "CANCELED" and not self._may_go(order):
             self._say(f"{order.client_id} of somebody else was cancelled")
         if order.foreign or order.child or order.status == "FILLED":
             return
@@ -83,6 +83,23 @@ class ProtectionChecker:
             return
         if not any(other.type in STOPS for other in self.open_against(symbol, held)):
             self._say(f"the stop {order.client_id} went, and {held} {symbol} is kept without one")
+
+    def _may_go(self, order: Order) -> bool:
+        """Somebody else's order: the operator had it cancelled; or it came when the countdown ran
+        already, and nobody was there to switch that off, or could hear of the order."""
+        armed = [
+            entry.at_ns
+            for entry in self._exchange.truth.entries("dead-man-armed")
+            if entry.detail["symbol"] == order.symbol
+        ]
+        came = next(
+            entry.at_ns
+            for entry in self._exchange.truth.entries("accepted")
+            if entry.detail["client_id"] == order.client_id
+        )
+        books = self._books()
+        is_blind = books is None or bool(books.restrictions(order.symbol))
+        return self.others_go or (bool(armed) and came > armed[-1] and is_blind)
 
     def _is_kept(self, order: Order) -> bool:
         """Nobody had asked to cancel it."""

@@ -13,6 +13,7 @@ from tests.loopback import LoopbackExchange
 from tests.loopback.errors import ApiError
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plans import DOORS, Plan, Step
+from tests.schedules.session_steps import SessionSteps
 from tests.simulated_os.system import Process, SimulatedOS
 from tradectl.domain.events import (
     Command,
@@ -48,7 +49,7 @@ class Life:
     in_quiet: bool = False
 
 
-class Steps:
+class Steps(SessionSteps):
     """Everything that a step needs is here; a `ScheduledRun` brings it."""
 
     plan: Plan

@@ -30,7 +30,7 @@ import tradectl.exchange.ccxt_venue
 import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first system's clock
 from tests.simulated_os.loop import PROCESS, run_until_idle
 from tests.simulated_os.system import SimulatedOS
-from tradectl.bus.clock import ComputerClock
+from tradectl.bus.clock import COUNTS_ON, ComputerClock
 from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.runtime import run as runs
@@ -61,11 +61,13 @@ def swaps(system: SimulatedOS) -> Iterator[Swap]:
         time.perf_counter: clock.monotonic,
         time.perf_counter_ns: clock.monotonic_ns,
     }
+    named = dict(clocks)
+    clocks[COUNTS_ON] = clock.counts_on
     yield from list(_defaults(clocks))
-    for real, simulated in clocks.items():
+    for real, simulated in named.items():
         yield time, real.__name__, simulated
     yield ComputerClock, "wall", clock.time_ns
-    yield ComputerClock, "monotonic", clock.monotonic
+    yield ComputerClock, "monotonic", clock.counts_on
     yield ComputerClock, "ticks", clock.monotonic_ns
     yield os, "fdatasync", system.sync
     yield FileLease, "_take", _entered(FileLease._take, "locks", 1)
@@ -124,7 +126,7 @@ def _functions() -> Iterator[types.FunctionType]:
 
 
 def _is_clock(value: Any, clocks: Clocks) -> bool:
-    return isinstance(value, types.BuiltinFunctionType) and value in clocks
+    return isinstance(value, types.BuiltinFunctionType | functools.partial) and value in clocks
 
 
 def _simulated(value: Any, clocks: Clocks) -> Any:

@@ -30,23 +30,29 @@ EPOCH_S = 1_767_600_000
 
 
 class Clock:
-    """`now` is seconds since the start; the wall clock may be `off` by some."""
+    """`now` is seconds since the start; the wall clock may be `off` by some, and the computer may have
+    `slept` for some, with its timers."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.off = 0.0
+        self.slept = 0.0
 
     def monotonic(self) -> float:
         return self.now
+
+    def counts_on(self) -> float:
+        """While the computer sleeps, too."""
+        return self.now + self.slept
 
     def monotonic_ns(self) -> int:
         return round(self.now * 1e9)
 
     def time(self) -> float:
-        return EPOCH_S + self.now + self.off
+        return EPOCH_S + self.now + self.slept + self.off
 
     def time_ns(self) -> int:
-        return EPOCH_S * 10**9 + round((self.now + self.off) * 1e9)
+        return EPOCH_S * 10**9 + round((self.now + self.slept + self.off) * 1e9)
 
 
 class Process:

@@ -70,6 +70,7 @@ async def test_it_says_what_it_can(harness: VenueHarness) -> None:
     assert harness.venue.abilities == Abilities(
         tuple(Channel),
         True,
+        order_stream=True,
         dead_man=not is_spot,
         stop_orders=True,
         income=not is_spot,

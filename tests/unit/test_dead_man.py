@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.fake_venue import FakeTime, SilentVenue, turns
-from tradectl.domain.errors import NotExecuted, OutcomeUnknown
+from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown
 from tradectl.domain.events import Event, SystemEvent
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import Side
@@ -50,7 +50,8 @@ class Harness:
         self.venue, self.time = Venue(abilities), FakeTime()
         self.posted: list[Event] = []
         self.looks, self.answers = 0, True
-        reporter = ExecutionReporter("x", (BTC, ETH), self._post, lambda: None)
+        self.refused: list[AccessLost] = []
+        reporter = ExecutionReporter("x", (BTC, ETH), self._post, lambda: None, self.refused.append)
         self.tracker = OrderTracker("x", "account", Instruments())
         self.switch = DeadManSwitch(
             self.venue,

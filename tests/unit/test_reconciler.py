@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tests.fixtures.books import PERP, SPOT, instruments
 from tests.fixtures.fake_venue import FakeTime, SilentVenue
+from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id
@@ -34,9 +35,12 @@ class Venue(SilentVenue):
 class Comparing:
     def __init__(self) -> None:
         self.time, self.posted = FakeTime(), list[Event]()
+        self.refused: list[AccessLost] = []
         known, settings = instruments(), ExchangeSettings(id="binance", not_found_seconds=12)
         self.tracker = OrderTracker("x", "account", known)
-        reporter = ExecutionReporter("x", (PERP, SPOT), self._post, lambda: None)
+        reporter = ExecutionReporter(
+            "x", (PERP, SPOT), self._post, lambda: None, self.refused.append
+        )
         venue, symbols, clock = Venue(), (PERP, SPOT), self.time.monotonic
         moved = MovedByExchange(
             venue, None, reporter, "x", symbols, known, self._post, self.tracker.fee_of,

@@ -8,9 +8,15 @@ a clock, too: this module is the only one that reads the computer's.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+COUNTS_ON = functools.partial(
+    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
+"""Seconds, while the computer sleeps, too: what was known before a sleep is as old as it is."""
 
 Sleep = Callable[[float], Awaitable[None]]
 """Waits so many seconds."""
@@ -35,7 +41,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds, for deadlines; where they begin means nothing."""
+        """Seconds, for deadlines and ages; where they begin means nothing."""
         ...
 
     def ticks(self) -> int:
@@ -50,7 +56,7 @@ class ComputerClock:
     `monotonic: Callable[[], float] = ComputerClock.monotonic`."""
 
     wall = staticmethod(time.time_ns)
-    monotonic = staticmethod(time.monotonic)
+    monotonic = staticmethod(COUNTS_ON)
     ticks = staticmethod(time.perf_counter_ns)
 
     @staticmethod

@@ -166,6 +166,9 @@ class SystemEventKind(StrEnum):
     """What tradectl says about the machine that it runs on, and about itself: every kind there is.
     `ENDS` has those that tell of an end, and `monitoring.alert_rules` how bad each of the others is."""
 
+    ACCESS_REFUSED = "access_refused"
+    """an exchange refused our credentials: it is asked again before trading halts"""
+    ACCESS_REFUSED_OVER = "access_refused_over"
     CANCEL_FAILED = "cancel_failed"
     CANCEL_FAILED_OVER = "cancel_failed_over"
     CHANGED = "changed"
@@ -234,6 +237,7 @@ class SystemEventKind(StrEnum):
 _K = SystemEventKind
 
 ENDS = {
+    _K.ACCESS_REFUSED_OVER: _K.ACCESS_REFUSED,
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,

@@ -14,13 +14,16 @@ from urllib.parse import quote
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import harmless
-from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.exchange_settings import ExchangeSettings, is_proxy
 
 SERVICE = "tradectl"
 HIDDEN = "***"
 LONGEST = 300
+_LOGIN = re.compile(r"^([a-z0-9]+://)[^/@]+@")
 _PARTS = ("api_key", "api_secret", "passphrase")
-_URL = re.compile(r"\b(?:https?|wss?)://([^\s/?'\"]*)([^\s?'\"]*)(\?[^\s'\"]*)?")
+_URL = re.compile(
+    r"\b(?:https?|wss?|socks5h?)://(?:[^\s/@?'\"]*@)?([^\s/?'\"]*)([^\s?'\"]*)(\?[^\s'\"]*)?"
+)
 _SECRETS = re.compile(
     r"(?i)\b(signature|api-?key|x-mbx-apikey|listen-?key|token|sign|secret|passphrase)"
     r"([\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
@@ -63,6 +66,16 @@ def read_credentials(settings: ExchangeSettings, environ: Mapping[str, str]) -> 
     return Credentials(found["api_key"], found["api_secret"], found["passphrase"])
 
 
+def read_proxy(settings: ExchangeSettings, environ: Mapping[str, str]) -> str:
+    """The proxy that an exchange is reached through, as the environment names it, with a password where
+    it wants one, else by the settings; empty for none. Raises UsageError for what is none."""
+    name = f"TRADECTL_{settings.prefix.upper()}_PROXY"
+    found = environ.get(name, "").strip()
+    if found and not is_proxy(_LOGIN.sub(r"\1", found)):
+        raise UsageError(f"{name}: expected one such as http://user:password@127.0.0.1:3128")
+    return found or settings.proxy
+
+
 def _from_keyring(name: str) -> str:
     try:
         keyring = importlib.import_module("keyring")
@@ -88,4 +101,4 @@ def redacted(text: str, credentials: Credentials | None) -> str:
     return harmless(" ".join(text.split()), LONGEST)
 
 
-__all__ = ["Credentials", "read_credentials", "redacted"]
+__all__ = ["Credentials", "read_credentials", "read_proxy", "redacted"]

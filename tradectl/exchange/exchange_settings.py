@@ -13,6 +13,7 @@ Slippage = Annotated[Decimal, Bounds(ge=0, le=5000)]
 Milliseconds = Annotated[int, Bounds(ge=0, le=3_600_000)]
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
+_PROXY = re.compile(r"(https?|socks5h?)://[A-Za-z0-9.\-\[\]:]{1,200}")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,200}")
 
 
@@ -108,6 +109,11 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
     url: Annotated[
         str, "scheme, host and port to speak to in place of its own, such as http://127.0.0.1:8080"
     ] = ""
+    proxy: Annotated[
+        str,
+        "a proxy to reach it through, such as http://127.0.0.1:3128 or socks5://127.0.0.1:1080; one that "
+        "wants a password is named, with it, by TRADECTL_NAME_PROXY in the environment",
+    ] = ""
     channels: Annotated[
         tuple[Literal["trades", "quotes", "book"], ...], "what is streamed of each symbol"
     ] = ("trades", "quotes")
@@ -139,6 +145,19 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         Bounds(gt=0, le=100_000),
         "how many requests of weight 1 it is sent at most; by default 65% of what it publishes",
     ] = None
+    access_lost_answers: Annotated[
+        int,
+        Bounds(ge=1, le=100),
+        "it must refuse our key so often in a row before trading halts for it",
+    ] = 3
+    access_lost_seconds: Annotated[
+        float, Bounds(ge=0, le=86_400), "... and over so long a time, as while an address changes"
+    ] = 10.0
+    silent_stream_seconds: Annotated[
+        float,
+        Bounds(ge=1, le=3600, off=0),
+        "the account's stream is asked for anew when it says nothing for so long, and there was news",
+    ] = 10.0
     drain_seconds: Annotated[
         float,
         Bounds(ge=0, le=60),
@@ -167,6 +186,11 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
             raise ConfigError(
                 f"exchanges.url: expected one such as http://127.0.0.1:8080, got {self.url!r:.60}"
             )
+        if self.proxy and not is_proxy(self.proxy):
+            raise ConfigError(
+                "exchanges.proxy: expected one such as http://127.0.0.1:3128 or socks5://127.0.0.1:1080, "
+                "without a password"
+            )
         if not self.channels:
             raise ConfigError("exchanges.channels: expected at least one")
 
@@ -175,11 +199,16 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         return self.name or self.id
 
 
-def _is_address(url: str) -> bool:
+def is_proxy(url: str) -> bool:
+    """One without a name and password in it."""
+    return _is_address(url, _PROXY)
+
+
+def _is_address(url: str, pattern: re.Pattern[str] = _URL) -> bool:
     try:
-        return _URL.fullmatch(url) is not None and urlsplit(url).port != 0
+        return pattern.fullmatch(url) is not None and urlsplit(url).port != 0
     except ValueError:  # a port beyond the largest
         return False
 
 
-__all__ = ["ExchangeSettings", "PaperSettings"]
+__all__ = ["ExchangeSettings", "PaperSettings", "is_proxy"]

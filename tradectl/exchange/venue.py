@@ -155,6 +155,8 @@ class Abilities(Struct, frozen=True):
     channels: tuple[Channel, ...] = ()
     """those that it pushes; the others are polled"""
     user_stream: bool = False
+    order_stream: bool = False
+    """it tells of every step of an order, not of fills alone"""
     dead_man: bool = False
     stop_orders: bool = False
     income: bool = False

@@ -68,6 +68,7 @@ SEVERITY_OF_RESTRICTION = {
 """Of the other kinds of restriction a WARNING."""
 
 SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
+    SystemEventKind.ACCESS_REFUSED: ERROR,
     SystemEventKind.CANCEL_FAILED: ERROR,
     SystemEventKind.CHANGED: WARNING,
     SystemEventKind.CLOCK_SKEW: ERROR,

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.operations import Receipt, StopReport
 from tradectl.domain.errors import (
+    AccessLost,
     NotExecuted,
     NotRunning,
     StateError,
@@ -31,6 +33,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
+from tradectl.domain.resilience import pauses
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.operations.emergency_alert import leave_alert, resolve_answered
@@ -48,6 +51,7 @@ from tradectl.recovery.recovery import (
     recover_from,
 )
 from tradectl.runtime.in_process_stop import Stop, report_by_books, stop_session
+from tradectl.runtime.session import Session
 from tradectl.state.books_view import BooksView
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun
@@ -257,20 +261,18 @@ class EmergencyStop:
 
         account = recovered.account
         held = [p.symbol for p in account.positions.values() if p.quantity]
-        run = short_run(
-            self._dir,
-            recovered,
-            source=EMERGENCY,
-            reason=f"emergency stop: {self._reason}",
-            projected=False,
-        )
+
+        def run() -> AbstractAsyncContextManager[Session]:
+            return short_run(
+                self._dir,
+                recovered,
+                source=EMERGENCY,
+                reason=f"emergency stop: {self._reason}",
+                projected=False,
+            )
+
         async with contextlib.AsyncExitStack() as stack:
-            left = max(LEAST_S, self._deadline - self._clock.monotonic())
-            try:
-                async with asyncio.timeout(left):
-                    session = await stack.enter_async_context(run)
-            except TimeoutError:
-                raise NotExecuted("the exchange did not answer in time") from None
+            session = await self._connected(stack, run)
             if not session.gateway.remote:
                 for symbol in held:
                     session.bus.post(_last_known_price(symbol, account.marks))
@@ -278,6 +280,28 @@ class EmergencyStop:
             report = await stop_session(session, self._reason, self._stop, self._deadline)
         problem = await stored_afterwards(self._dir, recovered.journal, session.journal_path)
         return replace(report, error="; ".join(filter(None, [report.error, problem])) or None)
+
+    async def _connected(
+        self,
+        stack: contextlib.AsyncExitStack,
+        run: Callable[[], AbstractAsyncContextManager[Session]],
+    ) -> Session:
+        """Tried again while there is time: what cannot be reached now may be in a second. Raises
+        NotExecuted or AccessLost, with what the exchange said last."""
+        ends = max(self._deadline, self._clock.monotonic() + LEAST_S)
+        told: NotExecuted | AccessLost = NotExecuted("the exchange did not answer in time")
+        waits = pauses()
+        while True:
+            try:
+                async with asyncio.timeout(ends - self._clock.monotonic()):
+                    return await stack.enter_async_context(run())
+            except TimeoutError:
+                raise told from None
+            except (NotExecuted, AccessLost) as error:
+                told, pause = error, max(next(waits), getattr(error, "retry_after", 0.0))
+                if self._clock.monotonic() + pause >= ends:
+                    raise
+                await self._clock.sleep(pause)
 
 
 def _load_ahead(state_dir: StateDir) -> None:

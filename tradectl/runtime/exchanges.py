@@ -19,7 +19,7 @@ from tradectl.adapters.live_gateway import LiveGateway
 from tradectl.bus.clock import Clock, ComputerClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, VenueRefusal
+from tradectl.domain.errors import ConfigError, ExchangeError, VenueRefusal
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
@@ -194,7 +194,7 @@ def on_exchange(settings: Settings, name: str) -> Settings:
 
 def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, private: bool) -> Venue:
     """Raises ConfigError where credentials are needed and missing."""
-    from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials
+    from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials, read_proxy
 
     credentials = read_credentials(settings, os.environ) if private else None
     if private and credentials is None:
@@ -203,7 +203,7 @@ def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, privat
             f"{settings.prefix}: no keys: set TRADECTL_{name}_API_KEY and TRADECTL_{name}_API_SECRET "
             "in the environment"
         )
-    return CcxtVenue(settings, symbols, credentials)
+    return CcxtVenue(settings, symbols, credentials, proxy=read_proxy(settings, os.environ))
 
 
 @contextlib.asynccontextmanager
@@ -213,11 +213,7 @@ async def connected(
     """The exchanges, open for as long as the block lasts. Raises ExchangeError, ConfigError."""
     venues = Venues(settings, symbols, private=private)
     try:
-        try:
-            await venues.open()
-        except NotExecuted as error:
-            mend = "is this machine online? `tradectl doctor` looks into it"
-            raise NotExecuted(f"{error}: {mend}", error.retry_after) from error
+        await venues.open()
         yield venues
     finally:
         with contextlib.suppress(ExchangeError):

@@ -24,7 +24,7 @@ from tradectl.bus.clock import Clock
 from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, plain
-from tradectl.domain.orders import Order, client_order_id
+from tradectl.domain.orders import Order, OrderStatus, client_order_id
 from tradectl.domain.protection import is_dust, protecting, unprotected
 from tradectl.domain.resilience import pauses
 from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
@@ -84,8 +84,8 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     keep = bool(books.positions()) and not dropping
     cancelled, proofs = await _proven(session, stop, deadline, keep_protection=keep)
     report = _by_our_books(books, orders, symbols, dropping)
-    if stop.flatten and report.positions_left:
-        report = replace(report, confirmed=False)
+    if stop.flatten:
+        report = _with_refusals(report, books)
     for found in cancelled:
         report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
@@ -157,6 +157,21 @@ def _by_our_books(
         cancelled=[order_id for order_id in orders if order_id not in working],
         closed=[symbol for symbol in symbols if symbol not in report.positions_left],
     )
+
+
+def _with_refusals(report: StopReport, books: Books) -> StopReport:
+    """Positions that are left although they were to be closed: not confirmed, and why the exchange would
+    not, as it said last."""
+    if not report.positions_left:
+        return report
+    said: dict[str, str] = {}
+    for order in books.snapshot().finished:
+        if order.spec.reduce_only and order.status is OrderStatus.REJECTED:
+            said[order.spec.symbol] = f"{order.spec.symbol} was not closed: {order.reason}"
+    for symbol in report.positions_left:
+        if symbol in said:
+            report = report.without_confirmation(said[symbol])
+    return replace(report, confirmed=False)
 
 
 async def _proven(

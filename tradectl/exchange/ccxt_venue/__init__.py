@@ -5,16 +5,18 @@
 | `venue` | the whole: an exchange as `Venue` |
 | `client`, `websocket_guard` | ccxt's object: made, held back, guarded, closed; the exchanges there are |
 | `calls`, `errors`, `rate_limiter` | one call, what its errors mean, how fast we may ask |
+| `causes`, `exchange_clock` | an error's cause in plain words; what time it is there |
 | `markets`, `decimals` | symbols and steps; exact decimals |
 | `orders`, `report_parser` | our order to ccxt; ccxt's orders and fills to ours |
 | `order_calls`, `account_queries` | orders; fills, holdings, permissions |
-| `market_data`, `streams`, `user_stream` | events; streams of them; the account's orders and fills |
+| `market_data`, `streams` | events; streams of them |
+| `user_stream`, `listen_key` | the account's orders and fills as they are pushed; its key kept alive |
 | `quirks` | what is true of one exchange only |
 
 ccxt itself is loaded when an exchange is opened, never by importing this.
 """
 
 from tradectl.exchange.ccxt_venue.venue import CcxtVenue
-from tradectl.exchange.credentials import Credentials, read_credentials
+from tradectl.exchange.credentials import Credentials, read_credentials, read_proxy
 
-__all__ = ["CcxtVenue", "Credentials", "read_credentials"]
+__all__ = ["CcxtVenue", "Credentials", "read_credentials", "read_proxy"]

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import decimal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from tradectl.domain.errors import NotExecuted, OutcomeUnknown, TradectlError
+from tradectl.domain.errors import ExchangeError, NotExecuted, OutcomeUnknown, TradectlError
+from tradectl.exchange.ccxt_venue.causes import BANNED_STATUS
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import (
     TURNED_AWAY,
     ErrorRules,
     Reply,
+    is_mistimed,
     is_not_found,
     translate,
 )
@@ -33,7 +36,10 @@ class NotFound(Exception):
 
 class Caller:
     """Makes calls. `ask` is a read and `order` a write; both raise an `ExchangeError` and nothing else
-    but, where `may_miss` is set, `NotFound`."""
+    but, where `may_miss` is set, `NotFound`.
+
+    What the exchange turned away for the time that it was signed with was not acted on: the clock is put
+    right by `correct_clock`, and it is made once more."""
 
     def __init__(
         self, limiter: RateLimiter, error_rules: ErrorRules, not_found: frozenset[str]
@@ -41,6 +47,7 @@ class Caller:
         self._limiter = limiter
         self._error_rules = error_rules
         self._not_found = not_found
+        self.correct_clock: Callable[[], Awaitable[None]] | None = None
 
     async def ask(
         self,
@@ -86,6 +93,47 @@ class Caller:
         submit: bool = False,
         stream: bool = False,
     ) -> T:
+        again = replace(reply)
+        try:
+            return await self._once(
+                what,
+                make,
+                read,
+                reply,
+                write=write,
+                may_miss=may_miss,
+                submit=submit,
+                stream=stream,
+            )
+        except NotExecuted:
+            if not reply.mistimed or not await self._corrected() or stream:
+                raise
+        return await self._once(
+            what, make, read, again, write=write, may_miss=may_miss, submit=submit
+        )
+
+    async def _corrected(self) -> bool:
+        """Whether it is known what time it is at the exchange."""
+        if self.correct_clock is None:
+            return False
+        try:
+            await self.correct_clock()
+        except ExchangeError:
+            return False
+        return True
+
+    async def _once(
+        self,
+        what: str,
+        make: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], T],
+        reply: Reply,
+        *,
+        write: bool = False,
+        may_miss: bool = False,
+        submit: bool = False,
+        stream: bool = False,
+    ) -> T:
         token = CALL.set(reply)
         wrong: Exception
         try:
@@ -116,6 +164,7 @@ class Caller:
             return NotFound()
         if isinstance(error, TradectlError):
             return error
+        reply.mistimed = is_mistimed(error, str(error), reply, self._error_rules)
         put = translate(error, what, reply, self._error_rules, write=write, submit=submit)
         if isinstance(put, NotExecuted):
             self._keep_away(put, reply)
@@ -124,7 +173,7 @@ class Caller:
     def _keep_away(self, error: NotExecuted, reply: Reply) -> None:
         if reply.status in TURNED_AWAY or error.retry_after:
             pause = error.retry_after or SHORT_PAUSE
-            self._limiter.back_off(pause, banned=reply.status == 418)
+            self._limiter.back_off(pause, banned=reply.status == BANNED_STATUS, why=str(error))
 
 
 __all__ = ["Caller", "NotFound"]

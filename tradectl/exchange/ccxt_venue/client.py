@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import difflib
 import importlib
+import importlib.util
 import logging
 import re
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.documents.market import ExchangeRow
 from tradectl.domain.errors import UsageError
 from tradectl.exchange.ccxt_venue.errors import Reply
@@ -42,6 +44,8 @@ CLOSE_SECONDS = 2.0
 CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
 
 _NONE: dict[str, Any] = {}
+_PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
+_BEGINNING = 500
 _HOST = re.compile(r"^(https?|wss?)://[^/]+")
 _SECURE = {"https": "wss", "http": "ws"}
 
@@ -97,6 +101,16 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
     return client
 
 
+def use_proxy(client: Any, url: str) -> None:
+    """For requests and streams alike. Raises UsageError for one that needs what is not installed."""
+    if url.startswith("socks"):
+        if importlib.util.find_spec("aiohttp_socks") is None:
+            raise UsageError("exchanges.proxy: a socks proxy needs `pip install aiohttp_socks`")
+        client.socksProxy = client.wsSocksProxy = url
+    elif url:
+        client.httpsProxy = client.wssProxy = url
+
+
 def published_rate(client: Any, market: str, quirks: Quirks) -> float:
     """What the exchange allows a second, in the weights that ccxt gives its calls."""
     return quirks.rate.get(market) or 1000 / max(float(client.rateLimit), 1.0)
@@ -109,7 +123,9 @@ def make_rate_limiter(published: float, settings: ExchangeSettings) -> RateLimit
     return RateLimiter(rate, capacity, capacity * RESERVED, patience=settings.timeout_seconds)
 
 
-def hook(client: Any, limiter: RateLimiter) -> None:
+def hook(
+    client: Any, limiter: RateLimiter, monotonic: Callable[[], float] = ComputerClock.monotonic
+) -> None:
     """Hold back every request for the rate limiter, and note what became of it."""
     send, ask = client.fetch, client.fetch2
     read, parse = client.on_rest_response, client.parse_json
@@ -132,7 +148,7 @@ def hook(client: Any, limiter: RateLimiter) -> None:
         if call is not None:
             if call.pre_send_check is not None:
                 call.pre_send_check()
-            call.sent, call.status = True, None
+            call.sent, call.status, call.sent_at = True, None, monotonic()
         return await send(url, method, headers, body)
 
     def answered(status: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
@@ -146,6 +162,7 @@ def hook(client: Any, limiter: RateLimiter) -> None:
         call = CALL.get()
         if call is not None and (not isinstance(document, dict | list) or document == {}):
             call.garbled = True
+            call.is_page = bool(_PAGE.search(text[:_BEGINNING]))
         return document
 
     client.fetch2, client.fetch = limited, sent
@@ -264,4 +281,5 @@ __all__ = [
     "make_rate_limiter",
     "published_rate",
     "reachable_exchanges",
+    "use_proxy",
 ]

@@ -25,6 +25,7 @@ from tradectl.domain.errors import (
     VenueRefusal,
 )
 from tradectl.domain.time import SECOND
+from tradectl.exchange.ccxt_venue import causes
 
 
 class Outcome(StrEnum):
@@ -90,7 +91,7 @@ TABLE: dict[str, Row] = {
 }
 NOT_CCXT = Row(U, "not an error of ccxt: a parser fell over an answer")
 
-NEVER_CONNECTED = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
+NEVER_CONNECTED = causes.PROXY | causes.NO_NAME | causes.NO_CONNECTION
 """Causes that say that no connection was made, so that nothing can have been sent."""
 
 _CODE = re.compile(r'"code"\s*:\s*"?(-?[0-9]{1,9})"?')
@@ -112,6 +113,12 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     garbled: bool = False
     """an answer was empty, cut, or not JSON"""
+    is_page: bool = False
+    """it was a page for people"""
+    sent_at: float = 0.0
+    """monotonic s"""
+    mistimed: bool = False
+    """turned away for the time that it was signed with"""
     pre_send_check: Callable[[], None] | None = None
     """asked when the request is about to leave; what it raises keeps it back"""
 
@@ -129,7 +136,11 @@ class ErrorRules:
     """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
     clean: Callable[[str], str] = str
     now: Callable[[], float] = wall_seconds
-    """wall clock, s: the end of a ban is given as a time"""
+    """the exchange's clock, s: the end of a ban is given as a time"""
+    causes: Mapping[str, str] = field(default_factory=dict)
+    """what its own codes mean, in plain words"""
+    clock: Callable[[], str] = str
+    """how far this machine's clock is off, in words; empty if it is right"""
 
 
 def translate(
@@ -149,11 +160,37 @@ def translate(
     outcome = judge(error, text, reply, error_rules, submit=submit)
     if outcome is U and not write:
         outcome = N
-    message = f"{what}: {type(error).__name__}: {error_rules.clean(text)}"
+    pause = retry_after(text, reply, error_rules.now())
+    said = f"{type(error).__name__}: {error_rules.clean(text)}"
+    cause = cause_of(error, text, reply, error_rules, pause)
+    message = f"{what}: {cause} ({said})" if cause else f"{what}: {said}"
     if outcome is N:
-        return NotExecuted(message, retry_after(text, reply, error_rules.now()))
+        return NotExecuted(message, pause)
     kinds: dict[Outcome, type[ExchangeError]] = {R: VenueRefusal, U: OutcomeUnknown, A: AccessLost}
     return kinds[outcome](message)
+
+
+def cause_of(
+    error: Exception, text: str, reply: Reply, error_rules: ErrorRules, pause: float
+) -> str:
+    """Why, in plain words; empty where no more is known than the error itself says."""
+    named = frozenset(name for cause in _causes(error) for name in _names(cause))
+    kinds = tuple(kind.__name__ for kind in type(error).__mro__)
+    ends = int((error_rules.now() + pause) * SECOND)
+    return (
+        causes.of_connection(named)
+        or causes.of_status(reply.status, is_page=reply.is_page, pause=pause, ends=ends)
+        or causes.of_error(
+            () if reply.garbled else kinds, code_of(text), error_rules.causes, error_rules.clock
+        )
+    )
+
+
+def is_mistimed(error: Exception, text: str, reply: Reply, error_rules: ErrorRules) -> bool:
+    """Turned away, before it was acted on, for the time that it was signed with."""
+    code = code_of(text)
+    named = error_rules.causes.get(code or "") == causes.CLOCK or "InvalidNonce" in _names(error)
+    return reply.sent and named and error_rules.codes.get(code or "", N) is N
 
 
 def judge(
@@ -237,7 +274,9 @@ __all__ = [
     "Outcome",
     "Reply",
     "Row",
+    "cause_of",
     "code_of",
+    "is_mistimed",
     "is_not_found",
     "judge",
     "retry_after",

@@ -13,10 +13,23 @@ from msgspec import Struct
 
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import CloseCause
+from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.errors import Outcome
 from tradectl.exchange.ccxt_venue.income_rules import BINANCE_FUTURES, IncomeRules
 
 R, N, U, A = Outcome.REFUSED, Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.ACCESS_LOST
+NEVER_MS = 365 * 86_400_000
+"""how far ccxt's own keep-alive is put off"""
+
+
+class ListenKey(Struct, frozen=True, kw_only=True):
+    """A key of the account's stream that runs out: where ccxt keeps it, and the method that keeps it
+    alive, every so many seconds of those that it lives."""
+
+    option: str
+    keep_alive: str
+    every_s: float = 1200.0
+    lives_s: float = 3600.0
 
 
 class Quirks(Struct, frozen=True, kw_only=True):
@@ -30,8 +43,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
     codes: Mapping[str, Outcome] = {}
     """its own error codes, where ccxt's class says too little or the wrong thing"""
+    causes: Mapping[str, str] = {}
+    """what its codes mean in plain words, where ccxt's class does not say it"""
     not_found: frozenset[str] = frozenset()
-    """codes for an order that it does not know"""
+    """codes for an order, or a listen key, that it does not know"""
     refuses_by_4xx: bool = False
     client_id_param: str = ""
     """what `fetch_order` takes to find an order by our id; empty: lists are searched"""
@@ -80,8 +95,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """in its answer: may trade, may withdraw, by kind of market"""
     lost_events: frozenset[str] = frozenset()
     """messages of the user stream that say that it is over, which ccxt does not act on"""
-    fresh_login: Mapping[str, str] = {}
-    """option with the user stream's key, to be forgotten before each connection"""
+    listen_key: Mapping[str, ListenKey] = {}
+    """the key of the user stream that must be kept alive, by kind of market"""
     forget_orders: bool = False
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
@@ -91,7 +106,7 @@ def _binance_positions(raw: Any) -> dict[str, str]:
     for row in raw["positions"]:
         amount = row["positionAmt"]
         if row.get("positionSide", "BOTH") != "BOTH":
-            raise VenueRefusal("the account is in hedge mode: set it to one-way mode there")
+            raise VenueRefusal(causes.HEDGE_MODE)
         positions[row["symbol"]] = amount
     return positions
 
@@ -122,6 +137,7 @@ _BINANCE = Quirks(
             "fetchMarkets": {"types": ["linear"]},
             "defaultType": "swap",
             "defaultSubType": "linear",
+            "listenKeyRefreshRate": NEVER_MS,
         },
     },
     # it tells spot from futures by an address, and ours may be another
@@ -137,13 +153,32 @@ _BINANCE = Quirks(
         "-1015": N,  # too many orders
         "-1016": N,  # the service is shutting down
         "-1021": N,  # the request's time is outside of its window
+        "-5028": N,  # the same, found out by the matching engine: not placed
+        "-1125": N,  # a listen key that ran out: a lost stream, and ccxt blames the credentials
         "-1022": A,
         "-1002": A,
         "-2008": A,
         "-2014": A,
         "-2015": A,  # ccxt takes it for a ban once a key has worked; a halt is the safe reading
     },
-    not_found=frozenset({"-2011", "-2013"}),
+    causes={
+        "-1021": causes.CLOCK,
+        "-5028": causes.CLOCK,
+        "-1125": "the key of the account's stream ran out",
+        "-1002": causes.KEY,
+        "-1022": "the signature is wrong: is the API secret the one that belongs to the key?",
+        "-2014": "the API key is not one of this exchange",
+        "-2015": causes.KEY,
+        "-2017": "the API keys of this account are locked",
+        "-3022": "trading is forbidden for this account",
+        "-4061": causes.HEDGE_MODE,
+        "-4087": "the account may only reduce its positions",
+        "-4088": "the account may place no orders at present",
+        "-4108": causes.CLOSED,
+        "-4140": causes.CLOSED,
+        "-1121": "the exchange lists no such symbol any more",
+    },
+    not_found=frozenset({"-2011", "-2013", "-1125"}),
     refuses_by_4xx=True,
     client_id_param="clientOrderId",
     cancel_id_param="clientOrderId",
@@ -178,7 +213,9 @@ _BINANCE = Quirks(
         "perpetual": ("enableFutures", "enableWithdrawals"),
     },
     lost_events=frozenset({"listenKeyExpired", "eventStreamTerminated"}),
-    fresh_login={"perpetual": "linear"},
+    listen_key={
+        "perpetual": ListenKey(option="linear", keep_alive="fapiPrivatePutListenKey"),
+    },
     forget_orders=True,
 )
 
@@ -231,4 +268,4 @@ def quirks_of(exchange_id: str) -> Quirks:
     return TABLE.get(exchange_id, NONE)
 
 
-__all__ = ["Quirks", "quirks_of"]
+__all__ = ["ListenKey", "Quirks", "quirks_of"]

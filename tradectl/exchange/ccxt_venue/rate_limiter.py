@@ -39,6 +39,7 @@ class RateLimiter:
         self._filled_at = clock()
         self._away_until = 0.0
         self._banned_until = 0.0
+        self._why = ""
 
     async def take(
         self, cost: float, *, privileged: bool = False, patience: float | None = None
@@ -46,7 +47,7 @@ class RateLimiter:
         ends = self._clock() + (self._patience if patience is None else patience)
         while wait := self.wait(cost, privileged=privileged):
             if self._clock() + wait > ends:
-                raise NotExecuted(f"the rate limit asks for a pause of {wait:.1f} s", wait)
+                raise NotExecuted(self._reason(wait), wait)
             await self._sleep(wait)
         self._tokens -= cost
 
@@ -63,9 +64,16 @@ class RateLimiter:
         # less than a microsecond is rounding: waiting for it would spin
         return pause if pause > 1e-6 else 0.0
 
-    def back_off(self, seconds: float, *, banned: bool = False) -> None:
-        """The exchange turned us away for so long."""
+    def _reason(self, wait: float) -> str:
+        away = max(self._away_until, self._banned_until) > self._clock()
+        asked = f"the rate limit asks for a pause of {wait:.1f} s"
+        return f"{asked}, since the last answer: {self._why}" if away and self._why else asked
+
+    def back_off(self, seconds: float, *, banned: bool = False, why: str = "") -> None:
+        """The exchange turned us away for so long, in its words."""
         until = self._clock() + seconds
+        if until >= self._away_until:
+            self._why = why
         self._away_until = max(self._away_until, until)
         if banned:
             self._banned_until = max(self._banned_until, until)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
+from tradectl.exchange.ccxt_venue.listen_key import keep_alive
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
-from tradectl.exchange.tasks import run_together
+from tradectl.exchange.tasks import Work, run_together
 from tradectl.exchange.venue import MoneyMoved, OnVenueReports, VenueReport
 
 WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
@@ -27,19 +29,25 @@ class UserStream:
         parser: ReportParser,
         quirks: Quirks,
         kind: str,
+        *,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+        sleep: Sleep = ComputerClock.sleep,
     ) -> None:
         self._client = client
         self._caller = caller
         self._guard = guard
         self._parser = parser
         self._quirks = quirks
-        self._kind = kind
+        self._listen_key = quirks.listen_key.get(kind)
+        self._monotonic, self._sleep = monotonic, sleep
 
     async def run(self, on_reports: OnVenueReports) -> None:
         """Until the connection is lost (NotExecuted). One follower at a time."""
         if self._guard.follows_account:
             raise NotExecuted("the account's stream is followed already")
-        self._forget_login()
+        if self._listen_key is not None:
+            # it may have run out while we were away: ask for a new one
+            self._client.options.pop(self._listen_key.option, None)
         self._guard.updates.clear()
         self._guard.follows_account = True
         self._guard.on_account_message = lambda message: self._money(message, on_reports)
@@ -50,7 +58,8 @@ class UserStream:
                         self._watch(getattr(self._client, method), on_reports)
                         for name, method in WATCHES
                         if self._client.has.get(name) is True
-                    )
+                    ),
+                    *self._keeping(),
                 )
         finally:
             self._guard.follows_account = False
@@ -83,11 +92,11 @@ class UserStream:
             on_reports(reports)
         return unreadable
 
-    def _forget_login(self) -> None:
-        """A user stream's key may have run out while we were away: ask for one anew."""
-        option = self._quirks.fresh_login.get(self._kind)
-        if option:
-            self._client.options.pop(option, None)
+    def _keeping(self) -> list[Work]:
+        key = self._listen_key
+        if key is None:
+            return []
+        return [keep_alive(key, self._client, self._caller, self._monotonic, self._sleep)]
 
 
 __all__ = ["UserStream"]

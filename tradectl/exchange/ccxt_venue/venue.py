@@ -6,13 +6,14 @@ are tried once. Without credentials the venue gives market data only.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from tradectl.bus.clock import ComputerClock
-from tradectl.domain.errors import NotExecuted, VenueRefusal
+from tradectl.domain.errors import ExchangeError, NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
@@ -20,16 +21,20 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.balances import rules_of
 from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.causes import off_by
 from tradectl.exchange.ccxt_venue.client import (
+    CALL,
     close_client,
     hook,
     load_ccxt,
     make_client,
     make_rate_limiter,
     published_rate,
+    use_proxy,
 )
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
+from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock, sign_by
 from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
@@ -66,21 +71,27 @@ class VenueSession:
         symbols: Mapping[str, str],
         credentials: Credentials | None,
         clock: Callable[[], int],
+        monotonic: Callable[[], float],
         data: MarketData,
     ) -> None:
         quirks = quirks_of(settings.id)
+        self.clock = ExchangeClock(clock, monotonic)
         error_rules = ErrorRules(
             quirks.codes,
             quirks.refuses_by_4xx,
             lambda text: redacted(text, credentials),
-            lambda: clock() / SECOND,
+            lambda: self.clock.now() / SECOND,
+            quirks.causes,
+            lambda: off_by(self.clock.offset()),
         )
         self.rate = published_rate(client, settings.market, quirks)
         limiter = make_rate_limiter(self.rate, settings)
-        hook(client, limiter)
+        hook(client, limiter, monotonic)
+        sign_by(client, self.clock)
         self.client = client
         self.data = data
         self.caller = Caller(limiter, error_rules, quirks.not_found)
+        self.caller.correct_clock = self.ask_for_the_time
         self.guard = WebsocketGuard(
             client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders
         )
@@ -89,10 +100,24 @@ class VenueSession:
         self._settings = settings
         self._symbols = symbols
         self._credentials = credentials
-        self._clock = clock
+        self._monotonic = monotonic
+
+    @property
+    def tells_time(self) -> bool:
+        return self.client.has.get("fetchTime") is True
+
+    async def ask_for_the_time(self) -> None:
+        """Raises NotExecuted."""
+
+        def read(ms: Any) -> None:
+            call = CALL.get()
+            self.clock.learn(int(ms) * MILLISECOND, call.sent_at if call is not None else 0.0)
+
+        if self.tells_time:
+            await self.caller.ask("time", self.client.fetch_time, read, privileged=True)
 
     async def learn(self) -> None:
-        """Ask for the markets, and try the credentials."""
+        """Ask for the markets and the time, and try the credentials."""
         settings, client, quirks = self._settings, self.client, self.quirks
 
         def read(raw: Any) -> Markets:
@@ -113,10 +138,10 @@ class VenueSession:
             quirks,
             kind=settings.market,
             balances=rules_of(settings.id, settings.market),
-            clock=self._clock,
+            clock=self.clock.now,
         )
         self.income = IncomeQueries(
-            client, self.caller, self.markets, quirks.income.get(settings.market), self._clock
+            client, self.caller, self.markets, quirks.income.get(settings.market), self.clock.now
         )
         self.streams = Streams(
             client,
@@ -128,9 +153,17 @@ class VenueSession:
             quote=self.market_data.quote,
         )
         self.user_stream = UserStream(
-            client, self.caller, self.guard, parser, quirks, settings.market
+            client,
+            self.caller,
+            self.guard,
+            parser,
+            quirks,
+            settings.market,
+            monotonic=self._monotonic,
         )
         if self._credentials is not None:
+            with contextlib.suppress(ExchangeError):  # asked again as soon as that is in the way
+                await self.ask_for_the_time()
             await self.account.holdings()
 
 
@@ -144,13 +177,17 @@ class CcxtVenue:
         symbols: Mapping[str, str],
         credentials: Credentials | None = None,
         *,
+        proxy: str = "",
         clock: Callable[[], int] = ComputerClock.wall,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
     ) -> None:
         self.name = settings.prefix
         self._settings = settings
         self._symbols = dict(symbols)
         self._credentials = credentials
+        self._proxy = proxy or settings.proxy
         self._clock = clock
+        self._monotonic = monotonic
         self._session: VenueSession | None = None
         self._data = MarketData(self.name, clock)
 
@@ -159,8 +196,15 @@ class CcxtVenue:
         that are refused."""
         await load_ccxt()
         client = make_client(self._settings, self._credentials, quirks_of(self._settings.id))
+        use_proxy(client, self._proxy)
         session = VenueSession(
-            client, self._settings, self._symbols, self._credentials, self._clock, self._data
+            client,
+            self._settings,
+            self._symbols,
+            self._credentials,
+            self._clock,
+            self._monotonic,
+            self._data,
         )
         try:
             await session.learn()
@@ -189,6 +233,7 @@ class CcxtVenue:
         return Abilities(
             channels=pushed_channels(at.client),
             user_stream=self._credentials is not None and (orders or fills),
+            order_stream=self._credentials is not None and orders,
             dead_man=kind in at.quirks.dead_man,
             stop_orders=bool(feature(at.client, kind, "createOrder", "triggerPrice")),
             income=self._credentials is not None and at.income.is_told,
@@ -232,7 +277,8 @@ class CcxtVenue:
         return await self._at.trading.open_orders(symbols)
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
-        return await self._at.account.fills(symbol, since)
+        at = self._at
+        return await at.account.fills(symbol, at.clock.earlier_of_both(since))
 
     async def income(self, since: int, until: int) -> list[VenueIncome]:
         return await self._at.income.income(since, until)
@@ -254,14 +300,11 @@ class CcxtVenue:
         return await self._at.account.permissions()
 
     async def clock_offset(self) -> int:
-        client = self._at.client
-        if client.has.get("fetchTime") is not True:
+        at = self._at
+        if not at.tells_time:
             raise VenueRefusal(f"{self.name} does not tell its time")
-        started = self._clock()
-        theirs = await self._at.caller.ask(
-            "time", client.fetch_time, lambda ms: int(ms) * MILLISECOND
-        )
-        return theirs - (started + self._clock()) // 2
+        await at.ask_for_the_time()
+        return at.clock.offset()
 
     # --- market data ------------------------------------------------------------------------------
 

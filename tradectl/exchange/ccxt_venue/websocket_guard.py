@@ -95,6 +95,7 @@ class WebsocketGuard:
         if not hasattr(connection, "is_account"):
             connection.is_account = False
             connection.handle_message = self._guarded(connection, connection.handle_message)
+            connection.future = _heard(connection.future)
         used = _USED.get()
         if used is not None and connection not in used:
             used.add(connection)
@@ -172,6 +173,24 @@ class WebsocketGuard:
         """Wait for the connections that are being closed, bounded."""
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
+
+
+def _heard(future: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What ccxt makes to wait by, and may reject when nobody waits any more: no complaint about that."""
+
+    def heard(message_hash: str) -> Any:
+        made = future(message_hash)
+        if not hasattr(made, "is_heard"):
+            made.is_heard = True
+            made.add_done_callback(_retrieve)
+        return made
+
+    return heard
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 async def _closed(connection: Any) -> None:

@@ -12,6 +12,8 @@ from tradectl.domain.events import SystemEventKind
 from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.stream_silence import StreamSilence
+from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import OnVenueReports, Venue
 
 BEAT_S = 0.5
@@ -36,11 +38,13 @@ async def follow_user_stream(
     venue: Venue,
     on_reports: OnVenueReports,
     reporter: ExecutionReporter,
+    silence: StreamSilence,
     lost: Callable[[], None],
     monotonic: Callable[[], float],
     sleep: Sleep,
 ) -> None:
-    """Follow the account's orders and fills for ever; `lost` hears of each time that they were lost."""
+    """Follow the account's orders and fills for ever; `lost` hears of each time that they were lost. A
+    stream that is silent, or whose login is refused, is a lost one."""
     if not venue.abilities.user_stream:
         return
     waits = pauses()
@@ -53,11 +57,10 @@ async def follow_user_stream(
         began = monotonic()
         quiet = asyncio.get_running_loop().call_later(WORKS_AFTER_S, works_again)
         try:
-            await venue.stream_account(on_reports)
-            return
-        except AccessLost as error:
-            reporter.report_access_lost(error)
+            await run_together(venue.stream_account(on_reports), silence.watch())
         except ExchangeError as error:
+            if isinstance(error, AccessLost):
+                reporter.access_refused(error)
             if reporter.problem(SystemEventKind.USER_STREAM_LOST, str(error)):
                 reporter.restrict_all(
                     "the account's stream was lost: orders and fills are being compared"
@@ -73,7 +76,7 @@ async def follow_user_stream(
 async def watch_clock(
     venue: Venue, reporter: ExecutionReporter, every: float, sleep: Sleep
 ) -> None:
-    """Report when the venue's clock and ours differ: it refuses what we ask for then."""
+    """Ask for the venue's time, by which requests are signed, and report when it and ours differ."""
     while True:
         try:
             offset = await venue.clock_offset()
@@ -84,7 +87,8 @@ async def watch_clock(
         else:
             if abs(offset) > MAX_CLOCK_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
-                reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: set that one")
+                mend = "requests are signed by its clock; set this machine's"
+                reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: {mend}")
             else:
                 reporter.problem_over(SystemEventKind.CLOCK_SKEW)
         await sleep(every)

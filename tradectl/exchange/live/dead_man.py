@@ -141,7 +141,7 @@ class DeadManSwitch:
             async with asyncio.timeout(self._seconds / 2 if within is None else within):
                 await work
         except AccessLost as error:
-            self._reporter.report_access_lost(error)
+            self._reporter.access_refused(error)
         except (ExchangeError, TimeoutError) as error:
             why = f"{error or 'no answer in time'}"
             self._reporter.problem(SystemEventKind.DEAD_MAN_FAILED, why)

@@ -25,16 +25,22 @@ from tradectl.exchange.live.order_tracker import Reports
 
 Post = Callable[[Event, int], None]
 
-ACCESS_LOST = "access_lost"
 ENDED_BY = {begun: end for end, begun in ENDS.items()}
 
 
 class ExecutionReporter:
-    """`post` takes inputs for the core; `on_report` hears that there was something to report."""
+    """`post` takes inputs for the core; `on_report` hears that there was something to report,
+    `access_refused` of each answer that refused our credentials."""
 
     def __init__(
-        self, name: str, symbols: Sequence[str], post: Post, on_report: Callable[[], None]
+        self,
+        name: str,
+        symbols: Sequence[str],
+        post: Post,
+        on_report: Callable[[], None],
+        access_refused: Callable[[AccessLost], None],
     ) -> None:
+        self.access_refused = access_refused
         self._name = name
         self._symbols = tuple(symbols)
         self._post = post
@@ -76,12 +82,6 @@ class ExecutionReporter:
             self._problems.discard(kind)
             self.post_system_event(ENDED_BY[kind], "it works again")
         return was_there
-
-    def report_access_lost(self, error: AccessLost) -> None:
-        """Credentials that stopped working: nothing more can be done there, and trading halts."""
-        if ACCESS_LOST not in self._problems:
-            self._problems.add(ACCESS_LOST)
-            self.halt("ACCESS_LOST", str(error))
 
     def halt(self, code: str, message: str) -> None:
         event = LimitBreached(

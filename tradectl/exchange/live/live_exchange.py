@@ -30,6 +30,7 @@ from tradectl.domain.time import SECOND
 from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
+from tradectl.exchange.live.access import AccessMonitor
 from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.live.fee_rates import FeeRates
@@ -37,6 +38,7 @@ from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchan
 from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import Reconciler
+from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
 from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueOrder, VenueReport
@@ -92,9 +94,30 @@ class LiveExchange:
         self._drain_s = settings.drain_seconds
         self._is_read_only = self._leaves_armed = False
         self._stall_detector = StallDetector(settings.stall_seconds, monotonic)
-        self._reporter = ExecutionReporter(self.name, self.symbols, post, self._on_activity)
+        self._reporter = ExecutionReporter(
+            self.name,
+            self.symbols,
+            post,
+            self._on_activity,
+            access_refused=self._on_access_refused,
+        )
         self._tasks = BackgroundTasks(
             lambda e: self._reporter.halt("EXCHANGE_TASK_FAILED", f"{type(e).__name__}: {e}")
+        )
+        self._access = AccessMonitor(
+            venue,
+            self._reporter,
+            settings,
+            works_again=self.reconcile_soon,
+            start=self._tasks.start_beside,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
+        self._silence = StreamSilence(
+            settings.silent_stream_seconds,
+            tells_orders=lambda: venue.abilities.order_stream,
+            monotonic=monotonic,
+            sleep=sleep,
         )
         self._rates = FeeRates(venue, instruments, self._reporter, monotonic)
         self.tracker = OrderTracker(
@@ -120,7 +143,7 @@ class LiveExchange:
             settings,
             self.symbols,
             instruments,
-            post,
+            self._silence.noticing(post),
             monotonic,
             self.moved,
         )
@@ -141,9 +164,13 @@ class LiveExchange:
             settings,
             pre_send_check=self._pre_send_check,
             make_safe=self.dead_man.make_safe,
+            answered=self._silence.answered,
             monotonic=monotonic,
             sleep=sleep,
         )
+
+    def _on_access_refused(self, error: AccessLost) -> None:
+        self._access.refused(error)
 
     def _on_activity(self) -> None:
         self.reconciler.note_activity()
@@ -203,7 +230,13 @@ class LiveExchange:
         self._stall_detector.beat()
         start(
             account_monitors.follow_user_stream(
-                venue, self._on_venue_reports, reporter, self.reconcile_soon, self._monotonic, sleep
+                venue,
+                self._on_venue_reports,
+                reporter,
+                self._silence,
+                self.reconcile_soon,
+                self._monotonic,
+                sleep,
             )
         )
         start(self._reconcile_for_ever())
@@ -239,6 +272,7 @@ class LiveExchange:
     # --- the venue's reports ---------------------------------------------------------------------------
 
     def _on_venue_reports(self, told: Sequence[VenueReport | MoneyMoved]) -> None:
+        self._silence.heard()
         if self._reporter.problem_over(SystemEventKind.USER_STREAM_LOST):
             self.reconcile_soon()
         venue_reports = self._without_what_it_did_itself(told)
@@ -327,13 +361,14 @@ class LiveExchange:
                 self._rates.fetch, accept=accept, transfer=transfer
             )
         except AccessLost as error:
-            reporter.report_access_lost(error)
+            reporter.access_refused(error)
             return 0.0
         except ExchangeError as error:
             reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
             return error.retry_after if isinstance(error, NotExecuted) else 0.0
         reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
         self.dead_man.on_compared()
+        self._silence.compared()
         for tracked in self.reconciler.missing():
             start(submitter.resolve(tracked))
         for tracked in self.tracker.not_found():

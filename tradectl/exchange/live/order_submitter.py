@@ -42,7 +42,8 @@ STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
-    empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol.
+    empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol; `answered`
+    hears when what was sent (monotonic s) changed something at the venue.
     `monotonic` gives seconds."""
 
     def __init__(
@@ -55,6 +56,7 @@ class OrderSubmitter:
         *,
         pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
         make_safe: Callable[[str], Awaitable[None]],
+        answered: Callable[[float], None],
         monotonic: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -65,6 +67,7 @@ class OrderSubmitter:
         self._settings = settings
         self._pre_send_check = pre_send_check
         self._make_safe = make_safe
+        self._answered = answered
         self._monotonic = monotonic
         self._sleep = sleep
         self._fetching_fills: set[str] = set()
@@ -83,6 +86,7 @@ class OrderSubmitter:
             sent = True
 
         report, tracker = self._reporter.report, self._tracker
+        began = self._monotonic()
         try:
             if tracked.spec.is_protective:
                 await self._make_safe(tracked.spec.symbol)
@@ -94,7 +98,7 @@ class OrderSubmitter:
                 report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:
             report(tracker.mark_rejected(tracked, str(error)))
-            self._reporter.report_access_lost(error)
+            self._reporter.access_refused(error)
         except OutcomeUnknown as error:
             await self._resolve_unknown(tracked, str(error))
         except asyncio.CancelledError:
@@ -106,6 +110,7 @@ class OrderSubmitter:
         except Exception as error:  # whatever broke, the order may have got through
             await self._resolve_unknown(tracked, harmless(f"{type(error).__name__}: {error}"))
         else:
+            self._answered(began)
             report(tracker.apply([order]))
             await self.fetch_fills(tracked)
 
@@ -125,7 +130,7 @@ class OrderSubmitter:
             try:
                 found = await self._find(tracked)
             except AccessLost as error:
-                self._reporter.report_access_lost(error)
+                self._reporter.access_refused(error)
             except ExchangeError:
                 misses = 0  # no answer at all does not say that it is not there
             else:
@@ -198,13 +203,15 @@ class OrderSubmitter:
 
     async def _try_to_cancel(self, tracked: TrackedOrder) -> bool:
         """True once it is known to be over."""
-        symbol = tracked.spec.symbol
+        symbol, began = tracked.spec.symbol, self._monotonic()
         try:
             order = await self._venue.cancel(symbol, tracked.client_id, tracked.venue_id)
             if order is None or order.status in STILL_OPEN:
                 order = await self._find(tracked)
+            elif order.status is OrderStatus.CANCELED:
+                self._answered(began)
         except AccessLost as error:
-            self._reporter.report_access_lost(error)
+            self._reporter.access_refused(error)
             return False
         except ExchangeError as error:
             self._reporter.problem(SystemEventKind.CANCEL_FAILED, f"{_named(tracked)}: {error}")
@@ -242,7 +249,7 @@ class OrderSubmitter:
             try:
                 fills = await self._venue.fills(tracked.spec.symbol, since)
             except AccessLost as error:
-                self._reporter.report_access_lost(error)
+                self._reporter.access_refused(error)
             except ExchangeError:
                 pass  # asked again
             else:

@@ -1,0 +1,232 @@
+"""An emergency stop where the clock is wrong, the address banned, the account in hedge mode, a symbol
+closed: whoever carries it out, what the receipt says is so, and it names what is in the way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.fixtures.command import wait_until
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
+from tests.fixtures.run_inputs import Character
+from tests.integration.test_live_emergency import by_the_socket, is_safe, killed, stop
+from tests.loopback import loopback_thread
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+
+Receipt = dict[str, Any]
+D = Decimal
+FUTURES = "futures"
+NOT_CONFIRMED = 5
+BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
+WAYS = pytest.mark.parametrize("way", ["control", "direct"])
+CLOCKS = pytest.mark.parametrize("seconds", [-3, 3, 30, -30, 5_400, -5_400])
+"""How far the exchange's clock is ahead of ours."""
+
+pytestmark = pytest.mark.usefixtures("key_environment")
+
+
+@pytest.fixture
+def exchange() -> Iterator[Any]:
+    with loopback_thread(seed=1) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def settings(exchange: Any, market: str) -> Any:
+    at = msgspec.structs.replace(QUICK, timeout_seconds=1.0)
+    portfolio = PortfolioSettings(stop_loss_pct=D(3))
+    return settings_for(exchange, at=at, market=market, portfolio=portfolio)
+
+
+def held(exchange: Any, market: str) -> D:
+    found: D = exchange.balance("BTC") if market == "spot" else exchange.position(SPOT)
+    return found
+
+
+def resting(exchange: Any, market: str) -> list[Any]:
+    return [o for o in exchange.truth.open_orders(market=market) if not o.foreign]
+
+
+def is_true(exchange: Any, market: str, receipt: Receipt) -> None:
+    """What it says is left, and what protects it, is what the exchange has."""
+    is_held = held(exchange, market) > D("0.0001")
+    assert receipt["positions_left"] == ([SPOT] if is_held else [])
+    assert (SPOT in receipt["closed"]) is not is_held
+    stops = [o for o in resting(exchange, market) if o.stop_price is not None]
+    told = [(D(s["stop_price"]), D(s["quantity"])) for s in receipt["protection"]]
+    if is_held:
+        assert told == [(o.stop_price, o.remaining) for o in stops]
+        assert receipt["unprotected"] == ([] if stops else [SPOT])
+        assert not receipt["confirmed"]
+    else:
+        is_safe(exchange, receipt, market=market)
+
+
+async def stopped(exchange: Any, folder: Path, market: str, way: str, trouble: Any) -> Receipt:
+    """A position with its stop, the trouble, an emergency stop with flatten."""
+    async with trading(
+        exchange, folder, settings=settings(exchange, market), market=market
+    ) as trader:
+        await trader.orders_done(trader.buy("0.1"))
+        await trader.until(lambda: len(resting(exchange, market)) == 1)
+        await trader.quiet_but_for_stops()
+        if way == "control":
+            trouble()
+            return await by_the_socket(trader)
+        remains = await killed(trader, folder)
+    trouble()
+    return await stop(remains)
+
+
+@BOTH
+@WAYS
+@CLOCKS
+async def test_under_a_wrong_clock_everything_is_closed(
+    seconds: float, way: str, market: str, exchange: Any, folder: Path
+) -> None:
+    receipt = await stopped(exchange, folder, market, way, lambda: exchange.skew_clock(seconds))
+    is_true(exchange, market, receipt)
+    assert receipt["closed"] == [SPOT]
+
+
+@BOTH
+@WAYS
+async def test_under_a_ban_nothing_is_done_and_its_end_is_named(
+    way: str, market: str, exchange: Any, folder: Path
+) -> None:
+    receipt = await stopped(exchange, folder, market, way, lambda: exchange.ban(120))
+    assert "banned" in receipt["error"]
+    assert "until" in receipt["error"]
+    assert not receipt["confirmed"]
+    assert receipt["positions_left"] == [SPOT]
+    assert len(resting(exchange, market)) == 1
+    assert len(receipt["protection"]) + len(receipt["unprotected"]) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("trouble", ["ban", "refuse_access", "maintenance"])
+async def test_with_no_process_what_passes_in_time_is_waited_for(
+    trouble: str, market: str, exchange: Any, folder: Path
+) -> None:
+    def passes() -> None:
+        if trouble == "maintenance":
+            exchange.maintain(503)
+            threading.Timer(1.5, exchange.maintain, (0,)).start()
+        else:
+            getattr(exchange, trouble)(1.5)
+
+    receipt = await stopped(exchange, folder, market, "direct", passes)
+    is_true(exchange, market, receipt)
+    assert receipt["closed"] == [SPOT]
+
+
+@WAYS
+async def test_in_hedge_mode_nothing_is_closed_and_the_mode_is_named(
+    way: str, exchange: Any, folder: Path
+) -> None:
+    receipt = await stopped(exchange, folder, FUTURES, way, lambda: exchange.set_hedge_mode(True))
+    assert "hedge mode" in receipt["error"]
+    assert "did not answer" not in receipt["error"]
+    is_true(exchange, FUTURES, receipt)
+    assert receipt["positions_left"] == [SPOT]
+
+
+@BOTH
+@WAYS
+async def test_with_the_symbol_closed_it_is_named_and_stays_protected(
+    way: str, market: str, exchange: Any, folder: Path
+) -> None:
+    trouble = lambda: exchange.close_symbol(SPOT, market=market)  # noqa: E731  one of several
+    receipt = await stopped(exchange, folder, market, way, trouble)
+    is_true(exchange, market, receipt)
+    assert receipt["positions_left"] == [SPOT]
+    assert f"{SPOT} was not closed" in receipt["error"]
+    assert "the symbol takes no orders now" in receipt["error"]
+
+
+@BOTH
+@WAYS
+async def test_with_a_key_that_is_refused_the_key_is_named(
+    way: str, market: str, exchange: Any, folder: Path
+) -> None:
+    receipt = await stopped(exchange, folder, market, way, lambda: exchange.refuse_access(120))
+    assert "API key" in receipt["error"]
+    assert not receipt["confirmed"]
+    assert receipt["positions_left"] == [SPOT]
+    assert len(resting(exchange, market)) == 1
+
+
+@BOTH
+@WAYS
+async def test_during_maintenance_the_page_is_named(
+    way: str, market: str, exchange: Any, folder: Path
+) -> None:
+    receipt = await stopped(exchange, folder, market, way, lambda: exchange.maintain(503))
+    assert "503" in receipt["error"]
+    assert not receipt["confirmed"]
+    assert receipt["positions_left"] == [SPOT]
+    assert len(resting(exchange, market)) == 1
+
+
+# --- the command, and real processes ----------------------------------------------------------------
+
+
+TROUBLES: dict[str, tuple[Any, str]] = {
+    "a clock 3 s ahead": (lambda exchange: exchange.skew_clock(-3), ""),
+    "a clock 30 s behind": (lambda exchange: exchange.skew_clock(30), ""),
+    "a ban": (lambda exchange: exchange.ban(600), "banned by the exchange until"),
+    "hedge mode": (lambda exchange: exchange.set_hedge_mode(True), "hedge mode"),
+    "one symbol closed": (
+        lambda exchange: exchange.close_symbol(SPOT, market=FUTURES),
+        f"{SPOT} was not closed",
+    ),
+}
+"""What is done to the exchange, and what the receipt names; empty where everything is closed."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["running", "stopped", "none"])
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path: Path) -> None:
+    begin, named = TROUBLES[trouble]
+    protected = ", stop_loss_pct = 3"
+    with live_harness(
+        tmp_path, Character.KEEN, market=FUTURES, portfolio=protected, timeout=2.0
+    ) as live:
+        with live.running() as run:
+            run.line(" FILL ")
+            wait_until(lambda: stop_is_known(live))
+            live.exchange.stop_walking()
+            if process == "stopped":
+                os.kill(run.process.pid, signal.SIGSTOP)
+            elif process == "none":
+                run.kill()
+            begin(live.exchange)
+            answer = live.tradectl("emergency-stop", "--flatten", "--json", "--timeout", "10")
+        receipt: Receipt = json.loads(answer.out)
+        is_true(live.exchange, FUTURES, receipt)
+        assert receipt["latched"]
+        assert answer.code == (NOT_CONFIRMED if named else 0)
+        assert named in (receipt["error"] or "")
+        assert "did not answer in time" not in (receipt["error"] or "")
+
+
+def stop_is_known(live: LiveHarness) -> bool:
+    """To the process, and written down."""
+    orders = live.tradectl("status", "--json").document()["open_orders"]
+    return any("stop" in order["type"] and order["status"] == "accepted" for order in orders)

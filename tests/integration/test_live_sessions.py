@@ -1,0 +1,350 @@
+"""Long runs: keys that run out, streams that fall silent, connections of a day, access that is refused
+for a while, maintenance, a laptop that slept. None of it is more than a lost stream or a pause: no halt
+that is not confirmed, no stop that goes, no order twice, and books that are the exchange's once it is
+quiet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, subscribed, trading
+from tests.integration.test_live_protection import stops
+from tests.loopback import LoopbackExchange
+from tests.simulated_os.virtual_time import simulated_system
+from tradectl.config.settings import OrchestratorConfig
+from tradectl.domain.events import SymbolRestricted
+from tradectl.domain.events import SystemEventKind as Kind
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+
+FUTURES = "futures"
+BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
+HOUR = 3600.0
+PATIENT = msgspec.structs.replace(QUICK, timeout_seconds=2.0, reconcile_seconds=30.0)
+SLOWLY = OrchestratorConfig(risk_check_interval_seconds=60, health_check_interval_seconds=60)
+
+pytestmark = [
+    pytest.mark.usefixtures("key_environment"),
+    pytest.mark.virtual_time(lasting=10 * HOUR),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+async def exchange() -> Any:
+    async with LoopbackExchange(seed=1) as made:
+        yield made
+
+
+def settings(exchange: LoopbackExchange, market: str, **at: Any) -> Any:
+    made = settings_for(
+        exchange,
+        at=msgspec.structs.replace(PATIENT, **at),
+        market=market,
+        portfolio=PortfolioSettings(stop_loss_pct=Decimal(3)),
+        stale_after=120.0,
+    )
+    return msgspec.structs.replace(made, orchestrator=SLOWLY)
+
+
+class Session:
+    """A run with a position and its stop, in a market that moves once a minute."""
+
+    def __init__(self, trader: Trader, exchange: LoopbackExchange) -> None:
+        self.trader = trader
+        self.exchange = exchange
+
+    @property
+    def stops(self) -> list[Any]:
+        return stops(self.exchange, self.trader.market)
+
+    def streams(self) -> list[Any]:
+        """Open connections that carry the account's news."""
+        market = self.trader.market
+        return [s for s in self.exchange.hub.sockets if s.account and s.market == market]
+
+    def lost(self) -> int:
+        return len(self.trader.said(Kind.USER_STREAM_LOST))
+
+    async def protected(self) -> None:
+        await self.trader.orders_done(self.trader.buy("0.1"))
+        await self.trader.until(lambda: len(self.stops) == 1)
+
+    async def wait(self, seconds: float) -> None:
+        left = seconds
+        while left > 0:
+            await asyncio.sleep(min(60.0, left))
+            left -= 60.0
+            self.exchange.move(SPOT, Decimal(60000), market=self.trader.market)
+
+    def is_well(self) -> None:
+        assert self.trader.halted_by() == []
+        assert len(self.stops) == 1
+        assert self.trader.run.latch.read() is None
+
+    async def hears_a_fill(self) -> None:
+        """By the stream: far sooner than it would be compared."""
+        order = await asyncio.wait_for(self.trader.orders_done(self.trader.buy("0.01")), 5.0)
+        assert order.status == "filled", order.reason
+        await self.trader.quiet_but_for_stops()
+
+
+# --- 64: listen keys ------------------------------------------------------------------------------
+
+
+async def test_64_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, FUTURES)
+    async with trading(exchange, folder, settings=options, market=FUTURES, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        await session.wait(2.5 * HOUR)
+        kept = [e for e in exchange.truth.entries("request") if e.detail["method"] == "PUT"]
+        assert len(kept) == 7
+        assert len(session.streams()) == 1
+        assert session.lost() == 0
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@pytest.mark.parametrize("how", ["told", "silent", "keep-alive"])
+async def test_64_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
+    how: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    """As the exchange says it, says nothing, or answers -1125 to the next keep-alive."""
+    options = settings(exchange, FUTURES)
+    async with trading(exchange, folder, settings=options, market=FUTURES, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.expire_listen_key(told=how == "told")
+        if how == "keep-alive":
+            await session.wait(1300)
+        elif how == "silent":
+            order = trader.buy("0.01", "59000")
+            await trader.in_status(order, "accepted")
+            trader.cancel(order)
+        await trader.until(lambda: session.lost() == 1)
+        await trader.until(session.streams)
+        await trader.until(lambda: trader.said(Kind.USER_STREAM_LOST_OVER))
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+async def test_64_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_owes(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        before = session.streams()
+        fault = exchange.misbehave("stall", stream="user")
+        await session.wait(60)
+        assert session.lost() == 0, "there was nothing to say"
+        await trader.orders_done(trader.buy("0.01"))
+        await trader.until(lambda: session.lost() == 1, 20.0)
+        assert "there was news" in trader.said(Kind.USER_STREAM_LOST)[0]
+        fault.remove()
+        await trader.until(lambda: session.streams() and session.streams() != before)
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+async def test_64_a_quiet_account_keeps_its_stream(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        await session.wait(1.2 * HOUR)
+        await session.hears_a_fill()
+        assert session.lost() == 0
+        session.is_well()
+
+
+# --- 69: access -----------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_69_access_that_is_refused_for_a_moment_halts_nothing(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    """Nor does it by one false answer to an order, nor in the stream."""
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.refuse_access(8)
+        exchange.restart_streams()
+        entry = trader.buy("0.01")
+        assert (await trader.orders_done(entry)).status in ("rejected", "denied")
+        await trader.until(lambda: "access_refused" in trader.alerts())
+        later = trader.buy("0.01")
+        assert (await trader.orders_done(later)).status == "denied"
+        await trader.until(lambda: "access_refused" not in trader.alerts())
+        await trader.clean()
+        await trader.until(session.streams)
+        exchange.misbehave("error", code=-2015, method="POST", path="*rder")
+        assert (await trader.orders_done(trader.buy("0.01"))).status == "rejected"
+        await trader.until(lambda: len(trader.said(Kind.ACCESS_REFUSED_OVER)) == 2)
+        await trader.clean()
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+async def test_69_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_stays(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        began = asyncio.get_running_loop().time()
+        exchange.refuse_access(HOUR)
+        await trader.until(trader.halted_by)
+        assert 10 <= asyncio.get_running_loop().time() - began < 60
+        assert trader.halted_by() == ["ACCESS_LOST"]
+        assert "refused 3 times in 10 s" in trader.alerts()["ACCESS_LOST"].message
+        assert "the API key, this machine's IP address" in trader.alerts()["ACCESS_LOST"].message
+        assert (await trader.task).exit_code == 6
+    assert len(session.stops) == 1
+    assert exchange.truth.entries("canceled") == []
+
+
+async def test_69_how_often_and_how_long_is_a_setting(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, "spot", access_lost_answers=5, access_lost_seconds=600.0)
+    async with trading(exchange, folder, settings=options, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.refuse_access(500)
+        await session.wait(700)
+        await trader.clean()
+        await session.hears_a_fill()
+        session.is_well()
+
+
+async def test_69_a_key_that_may_not_trade_any_more_is_lost_access(
+    exchange: LoopbackExchange, folder: Path
+) -> None:
+    """It may still read."""
+    async with trading(
+        exchange, folder, settings=settings(exchange, "spot"), duration=None
+    ) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.accounts["main"].may_trade = False
+        await trader.orders_done(trader.buy("0.01"))
+        await trader.until(trader.halted_by)
+        assert trader.halted_by() == ["ACCESS_LOST"]
+        assert (await trader.task).exit_code == 6
+    assert len(session.stops) == 1
+
+
+# --- long runs --------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_connections_that_end_after_a_day_are_made_anew(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        for _ in range(2):
+            await session.wait(600)
+            assert exchange.end_connections() >= 2
+            await subscribed(trader)
+            await trader.price("60200")
+            await trader.clean()
+            await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+@pytest.mark.parametrize("status", [502, 503])
+async def test_maintenance_ends_and_trading_goes_on(
+    status: int, market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.maintain(status)
+        await trader.until(lambda: "reconcile_failed" in trader.alerts())
+        assert f"HTTP status {status}" in trader.alerts()["reconcile_failed"].message
+        late = trader.buy("0.01")
+        await session.wait(600)
+        exchange.maintain(0)
+        await subscribed(trader)
+        await trader.price("60200")
+        await trader.clean()
+        await trader.orders_done(late)
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+async def test_an_address_that_changes_is_refused_for_a_while_and_costs_nothing(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    """The line goes, and from the new address the key is refused until somebody allows it."""
+    options = settings(exchange, market, access_lost_seconds=900.0)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.link_down()
+        await session.wait(20)
+        exchange.refuse_access(600)
+        exchange.link_up()
+        await session.wait(700)
+        await trader.until(session.streams)
+        await trader.clean()
+        await session.hears_a_fill()
+        session.is_well()
+
+
+@BOTH
+async def test_a_laptop_that_slept_compares_before_it_trades(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    """Its loop stood still, its connections are dead, its clock is wrong for a moment."""
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        sleeps(exchange, 6 * HOUR)
+        await trader.until(lambda: any("stood still" in e.message for e in restrictions(trader)))
+        await subscribed(trader)
+        await trader.price("60200")
+        await trader.clean()
+        await session.hears_a_fill()
+        session.is_well()
+
+
+def restrictions(trader: Trader) -> list[Any]:
+    return trader.events(SymbolRestricted)
+
+
+def sleeps(exchange: LoopbackExchange, seconds: float) -> None:
+    """All clocks go on, but the one that timers go by."""
+    system = simulated_system()
+    system.clock.slept += seconds
+    exchange.restart_streams()
