@@ -78,7 +78,10 @@ def live(account: LiveHarness) -> Iterator[LiveHarness]:
     """The account; whatever a test made go wrong there is over with it."""
     yield account
     account.exchange.behave()
-    StateDir(account.folder).latch.clear()
+    directory = StateDir(account.folder)
+    if (halt := directory.latch.read()) is not None:
+        directory.cleared_halt.note(halt)
+    directory.latch.clear()
 
 
 @pytest.fixture(scope="module")

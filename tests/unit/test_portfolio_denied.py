@@ -35,7 +35,7 @@ SECOND = 10**9
 STILL = "asked before, and still denied: "
 
 
-class Desk:
+class Harness:
     """A portfolio before its judge, with an account at `mark`."""
 
     def __init__(self, limits: dict[str, Any], held: str = "0", **settings: Any) -> None:
@@ -82,63 +82,63 @@ SMALL = {"max_order_notional": D(2000)}
 
 
 def test_the_same_word_again_is_answered_and_not_ordered() -> None:
-    desk = Desk(SMALL)
-    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
+    harness = Harness(SMALL)
+    assert harness.denied(harness.says("buy")) == "ORDER_NOTIONAL"
     for _ in range(3):
-        assert reason(desk.says("buy")) == (ReasonCode.DENIED, f"{STILL}ORDER_NOTIONAL")
-        assert desk.rebalances() == []
+        assert reason(harness.says("buy")) == (ReasonCode.DENIED, f"{STILL}ORDER_NOTIONAL")
+        assert harness.rebalances() == []
 
 
 @pytest.mark.parametrize("again", ["rebalances", "says"])
 def test_it_is_asked_for_as_soon_as_the_limit_gives_way(again: str) -> None:
-    desk = Desk({"max_leverage": D("0.25")}, sizing="fixed_quantity", quantity=D(30))
-    assert desk.denied(desk.says("buy")) == "LEVERAGE"
-    assert desk.rebalances() == []
-    desk.view.price(SYMBOL, "80")
-    events = desk.says("buy") if again == "says" else desk.rebalances()
-    assert desk.denied(events) == ""
+    harness = Harness({"max_leverage": D("0.25")}, sizing="fixed_quantity", quantity=D(30))
+    assert harness.denied(harness.says("buy")) == "LEVERAGE"
+    assert harness.rebalances() == []
+    harness.view.price(SYMBOL, "80")
+    events = harness.says("buy") if again == "says" else harness.rebalances()
+    assert harness.denied(events) == ""
 
 
 @pytest.mark.parametrize("fields", [{"action": "sell"}, {"action": "buy", "strength": 0.9}])
 def test_another_word_is_asked_for_anew(fields: dict[str, Any]) -> None:
-    desk = Desk(SMALL)
-    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
-    assert desk.denied(desk.says(**fields)) == "ORDER_NOTIONAL"
+    harness = Harness(SMALL)
+    assert harness.denied(harness.says("buy")) == "ORDER_NOTIONAL"
+    assert harness.denied(harness.says(**fields)) == "ORDER_NOTIONAL"
 
 
 def test_of_a_reversal_that_is_still_denied_the_part_that_reduces_passes() -> None:
     """It came to be held after the denial: a late fill."""
-    desk = Desk(SMALL)
-    assert desk.denied(desk.says("sell")) == "ORDER_NOTIONAL"
-    desk.view.own(SYMBOL, "30")
-    events = desk.says("sell")
+    harness = Harness(SMALL)
+    assert harness.denied(harness.says("sell")) == "ORDER_NOTIONAL"
+    harness.view.own(SYMBOL, "30")
+    events = harness.says("sell")
     (order,) = orders(events)
     assert (order.quantity, order.reduce_only) == (D(30), True)
     assert order.quantity == -events[0].change  # type: ignore[attr-defined]
-    assert desk.denied(events) == ""
-    desk.view.own(SYMBOL, "0")
-    assert reason(desk.says("sell"))[1] == f"{STILL}ORDER_NOTIONAL"
+    assert harness.denied(events) == ""
+    harness.view.own(SYMBOL, "0")
+    assert reason(harness.says("sell"))[1] == f"{STILL}ORDER_NOTIONAL"
 
 
 def test_what_rests_the_other_way_is_cancelled_all_the_same() -> None:
-    desk = Desk(SMALL)
-    assert desk.denied(desk.says("buy")) == "ORDER_NOTIONAL"
-    desk.view.work(OrderSpec("old", SYMBOL, Side.SELL, D(3), OrderType.LIMIT, D(105)))
-    answer, cancel = desk.says("buy")
+    harness = Harness(SMALL)
+    assert harness.denied(harness.says("buy")) == "ORDER_NOTIONAL"
+    harness.view.work(OrderSpec("old", SYMBOL, Side.SELL, D(3), OrderType.LIMIT, D(105)))
+    answer, cancel = harness.says("buy")
     assert isinstance(answer, TargetComputed)
     assert isinstance(cancel, CancelRequested)
     assert cancel.order_id == "old"
 
 
 def test_a_restricted_symbol_is_not_asked_for_with_every_timer() -> None:
-    desk = Desk({})
-    desk.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
-    assert desk.denied(desk.says("buy")) == "RESTRICTED"
-    assert reason(desk.says("buy")) == (ReasonCode.RESTRICTED, f"{STILL}RESTRICTED")
-    assert desk.rebalances() == []
-    desk.view.held.clear()
-    freed = desk.portfolio.on_unrestricted(SYMBOL, desk.view, desk.at)
-    assert desk.denied(freed) == ""
+    harness = Harness({})
+    harness.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
+    assert harness.denied(harness.says("buy")) == "RESTRICTED"
+    assert reason(harness.says("buy")) == (ReasonCode.RESTRICTED, f"{STILL}RESTRICTED")
+    assert harness.rebalances() == []
+    harness.view.held.clear()
+    freed = harness.portfolio.on_unrestricted(SYMBOL, harness.view, harness.at)
+    assert harness.denied(freed) == ""
 
 
 @given(
@@ -158,9 +158,9 @@ def test_what_a_timer_orders_is_never_denied(
         "max_position_notional": D(position),
         "max_leverage": D(leverage),
     }
-    desk = Desk(limits, str(held), turn=turn)
-    desk.says(action)
-    desk.view.price(SYMBOL, str(mark))
-    events = desk.rebalances()
+    harness = Harness(limits, str(held), turn=turn)
+    harness.says(action)
+    harness.view.price(SYMBOL, str(mark))
+    events = harness.rebalances()
     if orders(events):
-        assert desk.denied(events) == ""
+        assert harness.denied(events) == ""

@@ -14,6 +14,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
 from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 
 
 class Gateway(Protocol):
@@ -22,6 +23,8 @@ class Gateway(Protocol):
 
     connected: bool
     remote: bool
+    funding_rates: FundingRates
+    """those that are paid on paper; a real exchange has its own"""
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         """Ask `pre_send_check` once more before an order leaves, where orders wait before they do."""
@@ -88,6 +91,7 @@ class NoGateway:
 
     connected = False
     remote = False
+    funding_rates = NO_FUNDING
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass

@@ -14,6 +14,7 @@ from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
 from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.paper.funding_rates import NO_FUNDING
 from tradectl.exchange.venue import waiting
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class LiveGateway:
 
     connected = True
     remote = True
+    funding_rates = NO_FUNDING
 
     def __init__(
         self, exchanges: Iterable[LiveExchange], *, sleep: Sleep = ComputerClock.sleep

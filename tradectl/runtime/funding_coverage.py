@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instruments
@@ -31,7 +30,7 @@ def not_covered(session: Session, symbols: Iterable[str], since: int, until: int
     """Why not, by symbol: of the `symbols` that are perpetuals, or where none is, of all of them. The
     data goes from `since` to `until` (ns UTC). Nothing where no file was given."""
     gateway, paper = session.gateway, session.settings.paper
-    if not isinstance(gateway, PaperGateway) or not paper.funding_file:
+    if gateway.remote or not paper.funding_file:
         return {}
     instruments = session.books.instruments
     perpetuals = [symbol for symbol in symbols if instruments[symbol].can_short]
