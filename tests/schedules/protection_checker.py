@@ -62,7 +62,7 @@ class ProtectionChecker:
         ]
 
     def _ended(self, order: Order) -> None:
-        if order.foreign and order.status == "CANCELED" and not self._may_go(order):
+        if order.foreign and order.status == "CANCELED" and not self._is_excused(order):
             self._say(f"{order.client_id} of somebody else was cancelled")
         if order.foreign or order.child or order.status == "FILLED":
             return
@@ -84,7 +84,7 @@ class ProtectionChecker:
         if not any(other.type in STOPS for other in self.open_against(symbol, held)):
             self._say(f"the stop {order.client_id} went, and {held} {symbol} is kept without one")
 
-    def _may_go(self, order: Order) -> bool:
+    def _is_excused(self, order: Order) -> bool:
         """Somebody else's order: the operator had it cancelled; or it came when the countdown ran
         already, and nobody was there to switch that off, or could hear of the order."""
         armed = [
