@@ -82,7 +82,19 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         assert seen["accepted"] > len(seeds_of(chunk))
 
 
-FOUND = (117, 807, 834, 951, 2086727176, 2486923534, 2784226057, 3064482455, 7000143)
+FOUND = (
+    117,
+    807,
+    834,
+    951,
+    2086727176,
+    2486923534,
+    2784226057,
+    3064482455,
+    7000143,
+    8000152,
+    3319160481,
+)
 """Seeds that once found something."""
 
 

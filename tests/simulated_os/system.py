@@ -16,6 +16,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import sqlite3
 import weakref
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -116,7 +117,8 @@ class Process:
         for database in self.databases:
             connection, database._connection = database._connection, None
             if connection is not None:
-                connection.rollback()  # as the next one to open it would
+                with contextlib.suppress(sqlite3.ProgrammingError):  # it has just closed it
+                    connection.rollback()  # as the next one to open it would
                 connection.close()
         for fd in self.locks:
             fcntl.flock(fd, fcntl.LOCK_UN)
