@@ -41,6 +41,16 @@ LASTING: tuple[tuple[str, dict[str, Any]], ...] = (
     ("emergency", {"flatten": False, "everything": True}),
 )
 """What goes on for long, or for good."""
+LEFT_ALONE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("buy", {}),
+    ("buy", {}),
+    ("close", {}),
+    ("freeze", {"seconds": 25.0}),
+    ("kill", {"after": 0, "power": False}),
+    ("terminate", {}),
+    ("emergency", {"flatten": False, "everything": True}),
+)
+"""What may happen while the dead-man switch runs, or should not."""
 LEAVES_A_POSITION = ("latch", "disk-full")
 
 
@@ -104,6 +114,34 @@ def beset_plan(seed: int) -> Plan:
     return replace(plan, steps=(*steps, last), ends_flat=_ends_flat(steps))
 
 
+def left_alone_plan(seed: int) -> Plan:
+    """With a dead-man switch, that runs where nothing rests: a process that hangs, dies or ends while it
+    does, as a stop is placed, or beside an order of somebody else."""
+    random, base = Random(f"left alone {seed}"), plan_of(seed)
+    symbol, at, steps = base.symbols[0], 3.0, list[Step]()
+    if random.random() < 0.5:
+        steps.append(Step(1.0, "external-order", {"symbol": symbol}))
+    for _ in range(random.randint(4, 7)):
+        do, more = random.choice(LEFT_ALONE)
+        is_signal = do in ("buy", "close")
+        steps.append(_signal(at, symbol, do, 1.0) if is_signal else Step(round(at, 3), do, more))
+        at += random.choice((0.1, 0.5, 3.0, 12.0))
+    steps.append(Step(round(at + 40.0, 3), "move", {"symbol": symbol, "bps": 5, "size": None}))
+    return replace(
+        base,
+        market="futures",
+        steps=tuple(steps),
+        stop_loss=3.0,
+        fraction=0.15,
+        order_type="market",
+        kills_after=(None,) * 12,
+        restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
+        latency=random.choice((0.0, 0.02, 0.3)),
+        dead_man=10.0,
+        calm=True,
+    )
+
+
 def _entry(symbol: str) -> dict[str, Any]:
     """One that rests, below the market."""
     more = {"symbol": symbol, "side": "buy", "notional": 2_000, "kind": "limit"}
@@ -128,4 +166,4 @@ def _signal(at: float, symbol: str, action: str, strength: float) -> Step:
     return Step(round(at, 3), "signal", more)
 
 
-__all__ = ["beset_plan", "halting_plan"]
+__all__ = ["beset_plan", "halting_plan", "left_alone_plan"]

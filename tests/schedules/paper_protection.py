@@ -51,6 +51,7 @@ from tradectl.state.books import Books
 from tradectl.system.trading_system import TradingSystem
 
 COIN = "COINUSDT"
+BY_HAND = "hand-"
 START = 1_723_161_255 * SECOND
 STOP_PCT = Decimal(3)
 HALTS = ("reduce", "flatten", "halt")
@@ -71,6 +72,8 @@ class StubbornExchange(PaperGateway):
         self._spot = not books.instrument(COIN).can_short
         self.refusing: Counter[str] = Counter()
         self.last_refusal = 0
+        self.beside_stops: list[str] = []
+        """exits that nobody made room for"""
 
     def send(self, command: OutboundCommand, at: int) -> None:
         spec = command.order.spec if isinstance(command, SubmitOrder) else None
@@ -92,6 +95,8 @@ class StubbornExchange(PaperGateway):
         held, resting = self.there()
         bound = sum((order.quantity for order in resting if order.side is Side.SELL), D(0))
         if self._spot and spec.side is Side.SELL and spec.quantity + bound > held:
+            if bound and not spec.is_protective and not spec.order_id.startswith(BY_HAND):
+                self.beside_stops.append(spec.order_id)
             return "its coins are bound"
         return ""
 
@@ -214,7 +219,7 @@ class ProtectionSchedule:
         quantity = D(self._random.randint(1, 3)) if grows else min(abs(held), D(1))
         buys = (held > 0) == grows
         order = OrderSpec(
-            f"hand-{self._at}", COIN, Side.BUY if buys else Side.SELL, quantity,
+            f"{BY_HAND}{self._at}", COIN, Side.BUY if buys else Side.SELL, quantity,
             reduce_only=not grows,
         )  # fmt: skip
         self._apply(OrderInitialized(order=order, reason="by hand"))
@@ -294,6 +299,8 @@ class ProtectionSchedule:
 
     def _look(self) -> None:
         held, covered = self._covered()
+        if self.exchange.beside_stops:
+            self._say(f"{self.exchange.beside_stops.pop()} sells what a stop binds")
         if self._has_triggered():
             self._best = D(0)
         self._best = min(max(self._best, covered), held)
