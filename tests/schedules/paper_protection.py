@@ -6,7 +6,8 @@ exchange take their time. After each step the exchange itself is asked what it h
 
     perpetual   once a position was covered, no moment without a stop for what stays of it
     spot        its coins may be free for an exit or another stop, and not for long
-    at the end  every position is covered, closed, or beyond its stop while trading is halted
+    at the end  every position is covered, closed, or beyond its stop while trading is halted; what was
+                flattened is flat
 """
 
 from __future__ import annotations
@@ -258,6 +259,8 @@ class ProtectionSchedule:
         self._apply(LimitBreached(code="LOSS", message="by the plan", action=RiskAction.REDUCE))
 
     def _flatten(self) -> None:
+        """Closing orders are refused, too, for a while."""
+        self.exchange.refusing["exit"] += self._random.choice((0, 0, 0, 3, 6))
         self._apply(EmergencyStopReceived(reason="by the plan", flatten=True))
 
     def _halt(self) -> None:
@@ -331,6 +334,8 @@ class ProtectionSchedule:
         for _ in range(100):
             self._tick(D(0), after=2)
         held, covered = self._covered()
+        if held and self._state is TradingState.FLATTENING:
+            self._say(f"at the end {held} is held, and it is flattening")
         if not held or covered == held:
             self.seen["covered" if held else "flat"] += 1
         elif not self._is_beyond_in_a_halt():
