@@ -29,7 +29,7 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
-from tests.schedules.halting_plans import beset_plan, halting_plan
+from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
@@ -115,7 +115,8 @@ def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> 
     judged(halting_plan(seed), tmp_path / str(seed))
 
 
-BESET = (7, 9, 13, 18, 22, 23, 40, 50, 110)
+BESET = (7, 9, 13, 18, 22, 23, 40, 50, 57, 58, 110)
+LEFT_ALONE = (6, 14, 48, 118)
 """Seeds where one of the ways to protect a position, or to close it, is taken out."""
 
 
@@ -124,6 +125,13 @@ BESET = (7, 9, 13, 18, 22, 23, 40, 50, 110)
 @pytest.mark.parametrize("seed", range(300) if is_deep() else BESET)
 def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
     judged(beset_plan(seed), tmp_path / str(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("seed", range(300) if is_deep() else LEFT_ALONE)
+def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
+    judged(left_alone_plan(seed), tmp_path / str(seed))
 
 
 # --- the real process -------------------------------------------------------------------------------
