@@ -116,7 +116,7 @@ def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> 
 
 
 BESET = (7, 9, 13, 18, 22, 23, 40, 50, 57, 58, 110)
-LEFT_ALONE = (6, 14, 48, 118)
+LEFT_ALONE = (6, 14, 48, 118, 180)
 """Seeds where one of the ways to protect a position, or to close it, is taken out."""
 
 

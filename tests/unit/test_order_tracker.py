@@ -144,11 +144,20 @@ def test_an_order_without_an_answer_is_unknown_until_any_report_of_it_comes() ->
 def test_what_is_not_ours_is_shown_and_left_alone() -> None:
     made = tracker()
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
-    assert made.apply_open_orders([other]) == []
+    assert made.apply_open_orders([other], ()) == []
     assert made.foreign == {"v9": other}
     assert made.orphans() == []
-    assert made.apply_open_orders([]) == []
+    assert made.apply_open_orders([], [*made.foreign]) == []
     assert made.foreign == {}
+
+
+def test_an_order_of_others_that_came_while_open_orders_were_asked_for_is_not_forgotten() -> None:
+    made = tracker()
+    known = tuple(made.foreign)
+    other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
+    made.apply([other])
+    made.apply_open_orders([], known)
+    assert made.foreign == {"v9": other}
 
 
 def test_an_order_with_our_tag_that_nobody_remembers_is_an_orphan() -> None:
@@ -156,7 +165,7 @@ def test_an_order_with_our_tag_that_nobody_remembers_is_an_orphan() -> None:
     orphan = msgspec.structs.replace(
         order(S.ACCEPTED, client=client_order_id(RUN, "forgotten")), venue_order_id="v9"
     )
-    made.apply_open_orders([orphan])
+    made.apply_open_orders([orphan], ())
     assert made.orphans() == [orphan]
 
 
@@ -174,7 +183,7 @@ def test_the_end_of_an_order_that_was_presumed_not_to_exist_is_the_venues_word()
     assert tracked is not None
     told = made.mark_unknown(tracked, "no answer") + made.mark_not_found(tracked, "no such order")
     assert summary(told) == ["unknown", "expired"]
-    told += made.apply_open_orders([order(S.PARTIALLY_FILLED, "1")]) + made.apply([fill("t1")])
+    told += made.apply_open_orders([order(S.PARTIALLY_FILLED, "1")], ()) + made.apply([fill("t1")])
     assert made.reopened([order(S.ACCEPTED)]) == [tracked]
     ended = made.apply([order(S.CANCELED, "2")])
     assert ended == []  # one more fill was counted

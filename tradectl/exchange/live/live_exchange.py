@@ -384,8 +384,9 @@ class LiveExchange:
         return 0.0
 
     async def _look_at_open_orders(self) -> None:
+        known = tuple(self.tracker.foreign)
         orders = await self.venue.open_orders(self.symbols)
-        self._reporter.report(self.tracker.apply_open_orders(orders))
+        self._reporter.report(self.tracker.apply_open_orders(orders, known))
 
     # --- past the core ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ has been seen, so that no position stays silent behind a cancelled order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 
 from tradectl.domain.events import (
@@ -185,9 +185,11 @@ class OrderTracker:
             )
         return reports
 
-    def apply_open_orders(self, orders: Sequence[VenueOrder]) -> Reports:
-        """All that is open at the venue, of anybody: what is not ours is kept to be shown."""
-        self.foreign.clear()
+    def apply_open_orders(self, orders: Sequence[VenueOrder], known: Collection[str]) -> Reports:
+        """All that is open at the venue, of anybody: what is not ours is kept to be shown. Of the orders
+        of others that were `known` as it was asked the rest is over; one that was seen since is not."""
+        for venue_order_id in known:
+            self.foreign.pop(venue_order_id, None)
         return self.apply(orders)
 
     def _apply_order(self, order: VenueOrder) -> Reports:

@@ -101,9 +101,10 @@ class Reconciler:
         ]
 
     async def _compare_orders(self) -> list[TrackedOrder]:
+        known = tuple(self._tracker.foreign)
         orders = await self._venue.open_orders(self._symbols)
         self._open = {order.client_order_id for order in orders}
-        for report in self._tracker.apply_open_orders(orders):
+        for report in self._tracker.apply_open_orders(orders, known):
             self._post(report, AT_ONCE)
         orphans = sorted(order.client_order_id for order in self._tracker.orphans())
         if orphans and orphans != self.orphans:
