@@ -1,6 +1,7 @@
 """What is shown of an account is what its journals add up to, computed again beside the books.
 
-Real files are run as spot, as a perpetual that pays funding, and as one that borrows as much as it may;
+Real files are run as spot, as a perpetual that pays funding, as one that borrows much behind a stop, and
+as one that borrows all that it may until it is liquidated;
 the books are followed through the whole journal and compared as they go, and what a kill leaves of it is
 compared as well.
 """
@@ -55,18 +56,24 @@ EXPOSED = FUNDED.replace(
     "max_order_notional = 'none'",
 )
 """Much borrowed, so that much is lost."""
+RUINED = EXPOSED.replace("stop_loss_pct = 3.0\n", "").replace("9.0", "19.0")
+"""As much as there is, and nothing limits a loss before the exchange does."""
 REAL = [
     "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz",
     "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz",
     "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz",
     "trades/binance_ETHUSDT_20230202.csv.gz",
 ]
+ENDED_BY_ITS_LOSSES = 6
 KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
 NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else REAL
 COMPARED = examples(50)
 """So many times in a run, at least, the books are compared with what is worked out beside them."""
 TO_JOURNAL = 30
 """A journal has more bytes than that for each byte of the packed data."""
+
+
+KINDS_OF_ACCOUNTS = {"spot": SEVERAL, "funded": FUNDED, "exposed": EXPOSED, "ruined": RUINED}
 
 
 class RealFile(NamedTuple):
@@ -82,7 +89,7 @@ class RealFile(NamedTuple):
         return cls(name, base, quote)
 
     def words(self, folder: Path, kind: str) -> list[object]:
-        settings = {"spot": SEVERAL, "funded": FUNDED, "exposed": EXPOSED}[kind]
+        settings = KINDS_OF_ACCOUNTS[kind]
         if kind != "spot":
             perpetual = instrument(self.base + self.quote).replace(
                 "max_leverage = 5", "max_leverage = 20"
@@ -146,10 +153,11 @@ def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["spot", "funded", "exposed"])
+@pytest.mark.parametrize("kind", KINDS_OF_ACCOUNTS)
 def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
     words = RealFile.of(name).words(tmp_path, kind)
     answer = tradectl(tmp_path, "run", "--headless", "--json", *words)
+    assert answer.code in (0, ENDED_BY_ITS_LOSSES)
     summary = json.loads(answer.out)
     assert summary["orders"] > 0  # what never trades proves nothing
     assert_agrees(tmp_path, summary)
