@@ -20,9 +20,10 @@ from tradectl.runtime.in_process_reconcile import (
 )
 
 MARKETS = ("spot", "futures")
-RATE = 5
+RATES = {"spot": 5, "futures": 6}
 """What may be asked a second, in the weights that an exchange gives its calls. On spot a comparison of
-its own costs 9, one on demand, which looks at the orders of all symbols, 29."""
+its own costs 9, one on demand, which looks at the orders of all symbols, 29; on futures the income
+history alone costs 30."""
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
@@ -33,7 +34,7 @@ def hurried(exchange: LoopbackExchange, market: str, **more: Any) -> Any:
         QUICK,
         reconcile_seconds=0.5,
         timeout_seconds=1.0,
-        requests_per_second=RATE,
+        requests_per_second=RATES[market],
         **more,
     )
     return settings_for(exchange, at=at, market=market)
