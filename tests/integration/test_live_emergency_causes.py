@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_emergency import by_the_socket, is_safe, killed, stop
 from tests.loopback import loopback_thread
+from tests.profiles import is_deep
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 Receipt = dict[str, Any]
@@ -30,7 +32,14 @@ FUTURES = "futures"
 NOT_CONFIRMED = 5
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
 WAYS = pytest.mark.parametrize("way", ["control", "direct"])
-CLOCKS = pytest.mark.parametrize("seconds", [-3, 3, 30, -30, 5_400, -5_400])
+EITHER = [(market, way) for market in ("spot", FUTURES) for way in ("control", "direct")]
+WAITING = pytest.mark.parametrize(
+    ("market", "way"), EITHER if is_deep() else [("spot", "direct"), (FUTURES, "control")]
+)
+"""A stop that is refused tries again as long as its time allows: up to 22 s each."""
+CLOCKS = pytest.mark.parametrize(
+    "seconds", [-3, 3, 30, -30, 5_400, -5_400] if is_deep() else [3, -30]
+)
 """How far the exchange's clock is ahead of ours."""
 
 pytestmark = pytest.mark.usefixtures("key_environment")
@@ -104,8 +113,7 @@ async def test_under_a_wrong_clock_everything_is_closed(
     assert receipt["closed"] == [SPOT]
 
 
-@BOTH
-@WAYS
+@WAITING
 async def test_under_a_ban_nothing_is_done_and_its_end_is_named(
     way: str, market: str, exchange: Any, folder: Path
 ) -> None:
@@ -146,8 +154,7 @@ async def test_in_hedge_mode_nothing_is_closed_and_the_mode_is_named(
     assert receipt["positions_left"] == [SPOT]
 
 
-@BOTH
-@WAYS
+@WAITING
 async def test_with_the_symbol_closed_it_is_named_and_stays_protected(
     way: str, market: str, exchange: Any, folder: Path
 ) -> None:
@@ -159,8 +166,7 @@ async def test_with_the_symbol_closed_it_is_named_and_stays_protected(
     assert "the symbol takes no orders now" in receipt["error"]
 
 
-@BOTH
-@WAYS
+@WAITING
 async def test_with_a_key_that_is_refused_the_key_is_named(
     way: str, market: str, exchange: Any, folder: Path
 ) -> None:
@@ -171,8 +177,7 @@ async def test_with_a_key_that_is_refused_the_key_is_named(
     assert len(resting(exchange, market)) == 1
 
 
-@BOTH
-@WAYS
+@WAITING
 async def test_during_maintenance_the_page_is_named(
     way: str, market: str, exchange: Any, folder: Path
 ) -> None:
@@ -197,11 +202,16 @@ TROUBLES: dict[str, tuple[Any, str]] = {
     ),
 }
 """What is done to the exchange, and what the receipt names; empty where everything is closed."""
+PROCESSES = ("running", "stopped", "none")
+CAUSES = (
+    [*product(TROUBLES, PROCESSES)]
+    if is_deep()
+    else [*zip(TROUBLES, cycle(PROCESSES), strict=False)]
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", ["running", "stopped", "none"])
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize(("trouble", "process"), CAUSES)
 def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path: Path) -> None:
     begin, named = TROUBLES[trouble]
     protected = ", stop_loss_pct = 3"

@@ -94,6 +94,7 @@ FOUND = (
     7000143,
     8000152,
     3319160481,
+    70113156,
 )
 """Seeds that once found something."""
 

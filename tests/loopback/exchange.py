@@ -172,6 +172,14 @@ class LoopbackExchange(
             loop = asyncio.get_running_loop()
             self._countdowns[key] = loop.call_later(ms / 1000, self._count_down, account, symbol)
 
+    def count_on(self, seconds: float) -> None:
+        """The countdowns are so much further on: the computer slept on whose clock they run here."""
+        loop = asyncio.get_running_loop()
+        for key, timer in [*self._countdowns.items()]:
+            timer.cancel()
+            left = max(timer.when() - loop.time() - seconds, 0.0)
+            self._countdowns[key] = loop.call_later(left, self._count_down, *key)
+
     def _count_down(self, account: str, symbol: str) -> None:
         from tests.loopback.trading import cancel_all
 
