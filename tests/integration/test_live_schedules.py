@@ -95,6 +95,7 @@ FOUND = (
     8000152,
     3319160481,
     70113156,
+    9000132,
 )
 """Seeds that once found something."""
 
