@@ -96,6 +96,8 @@ FOUND = (
     3319160481,
     70113156,
     9000132,
+    1955822144,
+    9500145,
 )
 """Seeds that once found something."""
 

@@ -158,7 +158,11 @@ class PortfolioAdapter(Adapter):
         return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books, at)
 
     def _flatten_all(self, record: Record) -> list[Event]:
-        return self._flatten([p.symbol for p in self._state.books.positions()], record)
+        """Of what is closed already, a stop may still rest: the exchange closed it by itself."""
+        books = self._state.books
+        held = [position.symbol for position in books.positions()]
+        working = [order.spec.symbol for order in books.working_orders()]
+        return self._flatten([*dict.fromkeys([*held, *working])], record)
 
     def _flatten(self, symbols: list[str], record: Record) -> list[Event]:
         """What brings these positions nearer to nothing now; they are looked at again in time."""

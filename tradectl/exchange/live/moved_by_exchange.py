@@ -25,13 +25,15 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import plain
-from tradectl.domain.time import DAY, HOUR, SECOND
+from tradectl.domain.time import DAY, HOUR
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.venue import Holdings, Venue, VenueFill, VenueIncome, VenueOrder
 
 OVERLAP = HOUR
 """Rows are asked for from so long before the last question: some come late."""
+AHEAD = DAY
+"""The clock that an exchange dates by may have been set back since."""
 DEEP_OVERLAP = DAY
 DEEP_EVERY_S = 600.0
 ASK_EVERY_S = 300.0
@@ -198,7 +200,7 @@ class MovedByExchange:
             since = until  # what was moved before is in the cash that was taken over
         self._asked_at = began
         try:
-            rows = await self._venue.income(since, until + SECOND)
+            rows = await self._venue.income(since, until + AHEAD)
         except NotExecuted as error:
             if self._reporter.problem(SystemEventKind.INCOME_FAILED, str(error)):
                 self.announced()  # it may be able to tell soon
