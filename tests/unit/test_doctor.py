@@ -208,16 +208,16 @@ def test_the_command_says_one_line_for_each_finding(arguments: list[str]) -> Non
 
 
 def test_the_command_fails_where_something_failed(arguments: list[str]) -> None:
-    result = command(PatientVenue(offset=2_000_000_000), *arguments)
+    result = command(PatientVenue(offset=-40_000_000_000), *arguments)
     assert result.return_value == 1
     assert (
-        "failed  binance: clock: this machine is 2,000 ms behind the exchange -> " in result.stdout
+        "failed  binance: clock: this machine is 40,000 ms ahead of the exchange: " in result.stdout
     )
     assert "not fit to trade: " in result.stdout
 
 
 def test_as_json_it_is_one_document(arguments: list[str]) -> None:
-    result = command(PatientVenue(offset=2_000_000_000), "--json", *arguments)
+    result = command(PatientVenue(offset=-40_000_000_000), "--json", *arguments)
     document = json.loads(result.stdout)
     assert document["ok"] is False
     assert {tuple(finding) for finding in document["findings"]} == {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import FOREVER
 from tests.loopback.exchange import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.doctor.examination import diagnose
@@ -71,6 +72,35 @@ async def test_a_clock_that_is_off_and_a_key_that_may_withdraw(
     found = await diagnosed(exchange, tmp_path)
     assert found["clock"].verdict is WARNED
     assert found["permissions"].verdict is FAILED
+
+
+@pytest.mark.parametrize("seconds", [3.0, 30.0, -3.0, -25.0, 5_400.0])
+@pytest.mark.parametrize("market", ["spot", "futures"])
+async def test_a_clock_that_is_far_off_and_known_keeps_nobody_from_trading(
+    market: str, seconds: float, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.skew_clock(seconds)
+    found = await diagnosed(exchange, tmp_path, market)
+    assert set(not_passed(found)) <= {"clock", "dead-man switch"}
+    assert found["clock"].verdict is WARNED
+    assert f"{abs(seconds) * 1000:,.0f} ms" in found["clock"].message
+
+
+async def test_a_clock_by_which_all_data_is_old_keeps_a_run_from_its_start(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.skew_clock(-40)
+    found = await diagnosed(exchange, tmp_path)
+    assert found["clock"].verdict is FAILED
+    assert "nothing be entered" in found["clock"].message
+
+
+async def test_a_clock_that_cannot_be_compared_keeps_a_run_from_its_start(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.misbehave("503", path="time", count=FOREVER)
+    found = await diagnosed(exchange, tmp_path)
+    assert found["clock"].verdict is FAILED
 
 
 async def test_coins_and_orders_of_somebody_else(

@@ -15,7 +15,7 @@ from tradectl.domain.money import is_multiple, money_text, plain
 from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 
-SKEW_FAILED_NS, SKEW_WARNED_NS = SECOND, SECOND // 4
+SKEW_WARNED_NS = SECOND // 4
 COST_OF_A_CALL = 4.0
 """What the dearer of the calls that are made again and again cost, in the weights that ccxt counts."""
 MANY_A_SECOND = 5.0
@@ -23,6 +23,8 @@ MANY_A_SECOND = 5.0
 
 
 def clock(result: ProbeResult) -> Finding:
+    """Requests are signed by the exchange's time, whatever this machine's clock is. Data is as old as the
+    clock has it, and one that is far ahead would hold every entry back."""
     name, found = f"{result.name}: clock", result.clock
     if isinstance(found, VenueRefusal):
         return warned(name, str(found), "have the system keep the clock by NTP")
@@ -31,10 +33,12 @@ def clock(result: ProbeResult) -> Finding:
     side = "behind" if found > 0 else "ahead of"
     message = f"this machine is {abs(found) / 1e6:,.0f} ms {side} the exchange"
     mend = "have the system set the clock by NTP, such as `timedatectl set-ntp true`"
-    if abs(found) > SKEW_FAILED_NS:
-        return failed(name, message, mend)
+    stale_after = result.settings.feed.stale_after_seconds
+    if -found > stale_after * SECOND:
+        why = f"all data would look older than {stale_after:g} s, and nothing be entered"
+        return failed(name, f"{message}: {why}", mend)
     if abs(found) > SKEW_WARNED_NS:
-        return warned(name, message, mend)
+        return warned(name, f"{message}; requests are signed by the exchange's time", mend)
     return passed(name, message)
 
 
