@@ -184,7 +184,7 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
         ("20.09", "buy", "below the minimum trade of 10 USDT"),
         ("0.04", "close", "dust: below the exchange's minimum of 5 USDT"),
         ("0.04", "sell", "dust: below the exchange's minimum of 5 USDT"),
-        ("0.000004", "close", "less than one lot from the target"),
+        ("0.000004", "close", "dust: below the exchange's minimum of 5 USDT"),
     ],
 )
 def test_a_change_that_is_too_small_is_explained(held: str, action: str, why: str) -> None:
@@ -206,9 +206,15 @@ def test_closing_is_worth_any_cost(held: str) -> None:
 
 
 def test_a_turn_closes_too() -> None:
-    chosen = engine(sizing="fixed_quantity", quantity=D("0.03"))
+    chosen = engine(sizing="fixed_quantity", quantity=D("0.06"))
+    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.06"))
+    assert brief(events) == [("sell", D("0.12"), False)]
+
+
+def test_an_entry_counts_dust_in_and_is_not_taken_for_an_exit() -> None:
+    chosen = engine(sizing="fixed_quantity", quantity=D("0.2"), turn="two_orders")
     events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.03"))
-    assert brief(events) == [("sell", D("0.06"), False)]
+    assert brief(events) == [("sell", D("0.23"), False)]
 
 
 def test_a_repeated_signal_does_not_chase_small_drifts() -> None:

@@ -66,6 +66,7 @@ def test_positions_are_told_with_size_side_and_price() -> None:
         "realized_pnl": "0",
         "fees": "0",
         "liquidation_price": None,
+        "dust": False,
     }
     assert (perp["side"], perp["size"], perp["unrealized_pnl"]) == ("short", "2", "10")
     cash = Decimal(10_000 - 30)

@@ -52,7 +52,7 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
 class PositionRow(Struct, kw_only=True, frozen=True):
     """`side` is long, short or flat; `size` has no sign; `current_price` is the last one seen.
     `liquidation_price` is a perpetual's, with the other symbols where they are now; null where no price
-    is so bad."""
+    is so bad. `dust` is less than its exchange takes as an order: it counts as closed."""
 
     symbol: str
     side: str
@@ -63,6 +63,7 @@ class PositionRow(Struct, kw_only=True, frozen=True):
     realized_pnl: Amount
     fees: Amount
     liquidation_price: Amount | None = None
+    dust: bool = False
 
 
 class OrderRow(Struct, kw_only=True, frozen=True):

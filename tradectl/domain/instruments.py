@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import UsageError
-from tradectl.domain.money import ONE, floor_to, round_to
+from tradectl.domain.money import ONE, ZERO, floor_to, plain, round_to
 from tradectl.domain.setting import Bounds, Share
 
 MIN_NOTIONAL = {
@@ -65,6 +65,9 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         "of a perpetual: opening takes notional / max_leverage as initial margin; 1 of spot",
     ] = ONE
     base: Annotated[str, "the coin's name where an exchange told it"] = ""
+    min_quantity: Annotated[
+        Decimal, Bounds(ge=0), "of an order, in coins; no less than one quantity step in any case"
+    ] = ZERO
     margin: Annotated[
         MarginMode,
         "of a perpetual on paper: what it can lose is all the account's money, or its initial margin",
@@ -108,9 +111,16 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         return floor_to(quantity, self.lot_size)
 
     def is_dust(self, quantity: Decimal, mark: Decimal | None) -> bool:
-        """Less than an exchange takes as an order; without a mark, less than one lot."""
+        """Less than an exchange takes as an order; without a mark, as far as its quantity goes."""
         size = self.floor_quantity(quantity)
-        return not size or (mark is not None and size * mark < self.min_notional)
+        if not size or size < self.min_quantity:
+            return True
+        return mark is not None and size * mark < self.min_notional
+
+    def smallest(self) -> str:
+        """The smallest order, in words."""
+        least = f"{plain(self.min_notional)} {self.quote}"
+        return f"{plain(self.min_quantity)} or {least}" if self.min_quantity else least
 
 
 class GuessedInstrument(Instrument, frozen=True):

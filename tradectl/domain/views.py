@@ -75,6 +75,11 @@ class AccountView(Protocol):
         """Flat when there is none."""
         ...
 
+    def open_quantity(self, symbol: str) -> Decimal:
+        """Our position as decisions see it, signed: what is less than the smallest order is dust, and
+        counts as closed."""
+        ...
+
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed: less than ours where reports agree that
         a part of it is gone. An exit cannot close more."""

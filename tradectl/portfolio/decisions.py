@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     SystemEventKind,
     TargetComputed,
 )
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
@@ -126,15 +127,24 @@ def obstacle(change: PositionDelta, settings: PortfolioSettings, repeated: bool)
     if repeated and change.is_within(settings.drift):
         return _within(settings.drift)
     notional, smallest = size * change.mark, change.instrument.min_notional
-    if notional < smallest:
-        what = "dust: " if change.exits else ""
-        why = f"{what}below the exchange's minimum of {plain(smallest)} {change.instrument.quote}"
+    if size < change.instrument.min_quantity or notional < smallest:
+        if change.exits:
+            return dust(change.instrument)
+        why = f"below the exchange's minimum of {change.instrument.smallest()}"
         return ReasonCode.TOO_SMALL, why
     smallest = settings.min_trade_notional
     if notional < smallest and not change.exits:
         why = f"below the minimum trade of {plain(smallest)} {change.instrument.quote}"
         return ReasonCode.TOO_SMALL, why
     return None
+
+
+def dust(instrument: Instrument) -> Reason:
+    """What is held is no position any more."""
+    return (
+        ReasonCode.TOO_SMALL,
+        f"dust: below the exchange's minimum of {instrument.smallest()}",
+    )
 
 
 @cache
@@ -151,6 +161,8 @@ def idle(change: PositionDelta, view: AccountView) -> Reason:
     symbol = change.instrument.symbol
     if view.pending(symbol):
         return ReasonCode.NOT_WANTED, "working orders come first"
+    if not change.position and not change.aim and view.position(symbol).quantity:
+        return dust(change.instrument)
     if view.there(symbol) != change.position:
         return NOT_THERE
     if change.aim == change.position:

@@ -174,14 +174,30 @@ class PortfolioEngine:
             events = self._turn_over(symbol, view)
         if len(events) > 1:
             return events
+        events += self._recalled(symbol, view)
         return events + self._protection.protect(symbol, view, at)
+
+    def _recalled(self, symbol: str, view: AccountView) -> list[Event]:
+        """Entries that are on their way for wishes that a stop has answered meanwhile."""
+        stopped = {name for name, target in view.targets(symbol).items() if target.stopped}
+        if not stopped:
+            return []
+        entries = [
+            order
+            for order in view.working_orders(symbol)
+            if order.spec.owners
+            and stopped.issuperset(order.spec.owners)
+            and not order.spec.reduce_only
+            and order.status in CANCELLABLE
+        ]
+        return [*cancels(entries, STOPPED_OUT[1])]
 
     def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
         """Risk denied an order whole. Where it was to reduce the position and to go beyond, or was the
         exit of one strategy netted with another's entry, the part that reduces is asked for by itself:
         an exit is not held back by what stands against an entry. A stop that had made room for an exit
         comes back. Nothing crosses."""
-        symbol, held = order.symbol, view.position(order.symbol).quantity
+        symbol, held = order.symbol, view.open_quantity(order.symbol)
         if order.reduce_only:
             self._turning.pop(symbol, None)
             return self._protection.protect(symbol, view, at)
@@ -388,7 +404,7 @@ class PortfolioEngine:
     def _turn_over(self, symbol: str, view: AccountView) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""
         reason, names = self._turning.pop(symbol)
-        if view.position(symbol).quantity:
+        if view.open_quantity(symbol):
             return []
         return self._steer(symbol, view, reason, repeated=False, afresh=names)
 

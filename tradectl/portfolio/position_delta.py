@@ -33,7 +33,7 @@ CANCELLABLE = (
 
 
 class PositionDelta(Struct, frozen=True):
-    """A way from `position` to `aim`: `quantity` (signed) is still to be ordered of it, and
+    """A way from `position` (dust is none) to `aim`: `quantity` (signed) is still to be ordered, and
     `misdirected` are the resting orders to be cancelled. The `target` is what the portfolio wants; the
     aim is nearer to the position where not all of that may be done now."""
 
@@ -83,15 +83,16 @@ def delta_to(
     only_reduce: bool,
 ) -> PositionDelta:
     """The way from the position to the `target`; with `only_reduce`, as far as it reduces."""
-    position = view.position(instrument.symbol).quantity
+    position = view.open_quantity(instrument.symbol)
     aim = nearer_zero(target, position) if only_reduce else target
-    quantity, misdirected = aim - position, _NONE
+    start = view.position(instrument.symbol).quantity if aim else position  # dust is a part of it
+    quantity, misdirected = aim - start, _NONE
     working = view.working_orders(instrument.symbol)
     if working:
         may_add = bool(aim) and not only_reduce
         now = view.data_time(instrument.symbol)
         quantity, misdirected = remaining_change(
-            working, aim, position, may_add, instrument.can_short, now
+            working, aim, start, may_add, instrument.can_short, now
         )
     quantity = at_hand(quantity, position, view.there(instrument.symbol), working)
     quantity = instrument.floor_quantity(quantity)

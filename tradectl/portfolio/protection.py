@@ -153,7 +153,7 @@ class Protection:
         position = replace(view.position(symbol), quantity=there)
         working = view.working_orders(symbol)
         said = self._what_became_of_it(symbol, view, at)
-        stops = [o for o in working if protects(o.spec, position.quantity)]
+        stops = [o for o in working if self._is_needed(o, position, view)]
         idle = [o for o in stops_of(working) if o not in stops]
         said += self._cancel(idle, "there is no position that it protects")
         if not position.quantity:
@@ -166,6 +166,16 @@ class Protection:
         if stop is None:
             return said
         return said + self._replace(stop, stops, symbol, view, at)
+
+    def _is_needed(self, order: Order, position: Position, view: AccountView) -> bool:
+        """It protects what is held. What a falling price makes dust keeps the stop that it has, unless
+        that is of more than there is, or all is to end."""
+        held, spec = position.quantity, order.spec
+        if not protects(spec, held) or not view.instrument(position.symbol).is_dust(
+            abs(held), view.mark(position.symbol)
+        ):
+            return protects(spec, held)
+        return order.remaining <= abs(held) and view.trading_state is not TradingState.REDUCING
 
     def _replace(
         self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
@@ -244,7 +254,7 @@ class Protection:
     def _what_became_of_it(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Whether the stop that was placed last is there, or was refused: by risk, by the gate, by the
         exchange, or cancelled by somebody else."""
-        if not view.position(symbol).quantity:
+        if not view.open_quantity(symbol):
             self._placed.pop(symbol, None)
             return self._rests(symbol)
         order = view.order(self._placed.get(symbol, ""))

@@ -88,7 +88,7 @@ def shared_delta(
     """The ways of several strategies to their `targets`, together; with `only_reduce`, as far as each of
     them, and the account, comes nearer to zero."""
     symbol, lot = instrument.symbol, instrument.lot_size
-    position = view.position(symbol).quantity
+    position = view.open_quantity(symbol)
     held = {name: own.quantity for name, own in view.holdings(symbol).items()}
     wanted = {name: target.quantity or ZERO for name, target in targets.items()}
     aims = wanted

@@ -81,7 +81,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     if stop.flatten:
         await _flat(session, reason, deadline)
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
-    keep = bool(books.positions()) and not dropping
+    keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
     cancelled, proofs = await _proven(session, stop, deadline, keep_protection=keep)
     report = _by_our_books(books, orders, symbols, dropping)
     if stop.flatten:

@@ -184,8 +184,9 @@ class Books(BooksView):
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set_status(order, status, record)
-        if filled == asked and order.spec.is_stop_loss:
-            stop_out(self, symbol, booking.position.quantity, fill.price)
+        if order.spec.is_stop_loss:
+            left = booking.position.quantity
+            stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
         return booking.events(fill)
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
@@ -219,6 +220,7 @@ class Books(BooksView):
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
         account, symbol, told = self.account, event.symbol, event
+        before = self.position(symbol).quantity
         held, lot = self.holdings(symbol), self.instruments[symbol].lot_size
         weights = None
         if told.exchange:
@@ -240,7 +242,7 @@ class Books(BooksView):
         if self._projected and event.quantity:
             self.new_fills.append(fill)
         left, owned = booked.booking.position.quantity, booked.booking.owned
-        stop_out(self, symbol, left, event.price, closed=owned)
+        stop_out(self, symbol, before, left, event.price, closed=owned)
         measure(self, record.at, reads=False)
         return [booked.booking.changed()]
 
@@ -329,6 +331,8 @@ class Books(BooksView):
         if fill is not None:
             note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
         account.hold(booking.position)
+        if account.lifted_stops and not self.open_quantity(symbol):
+            account.lifted_stops.pop(symbol, None)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:

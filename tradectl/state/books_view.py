@@ -212,6 +212,16 @@ class BooksView:
         known = self.account.reconciliation
         return _UNRESTRICTED if known is None else known.restrictions.get(symbol, _UNRESTRICTED)
 
+    def open_quantity(self, symbol: str) -> Decimal:
+        held = self.position(symbol).quantity
+        if not held or self.is_dust(symbol, held, self.mark(symbol)):
+            return ZERO
+        return held
+
+    def is_dust(self, symbol: str, quantity: Decimal, price: Decimal | None) -> bool:
+        """Less than its exchange takes as an order; of a symbol that nobody knows nothing is."""
+        return symbol in self.instruments and self.instruments[symbol].is_dust(abs(quantity), price)
+
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed."""
         held, known = self.position(symbol).quantity, self.account.reconciliation

@@ -144,6 +144,7 @@ def position_row(
         realized_pnl=plain(position.realized),
         fees=plain(position.fees),
         liquidation_price=None if liquidation is None else decimal_text(liquidation),
+        dust=is_dust(position, books),
     )
 
 
@@ -253,7 +254,7 @@ def absent(books: Books) -> str:
         f"{name} holds {plain(own.quantity)} {symbol}"
         for symbol, held in sorted(books.account.holdings.items())
         for name, own in sorted(held.items())
-        if own.quantity and name not in configured
+        if own.quantity and name not in configured and not is_dust(own, books)
     )
 
 

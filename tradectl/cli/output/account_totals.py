@@ -56,7 +56,7 @@ def by_strategy(rows: Sequence[StrategyRow] | None) -> list[RenderableType]:
 
 
 def _held_by(row: StrategyRow) -> str:
-    held = [f"{p.side} {figures.quantity(p.size)} {p.symbol}" for p in row.positions]
+    held = [f"{figures.side_held(p)} {figures.quantity(p.size)} {p.symbol}" for p in row.positions]
     return f"  {names(held)}" if held else "  flat"
 
 

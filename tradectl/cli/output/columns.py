@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # not for the tables that are printed most
 
 POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("symbol", lambda row: cells.text(row.symbol, BOLD), keep=9),
-    Column("side", lambda row: cells.side(row.side), keep=8),
+    Column("side", lambda row: cells.side(figures.side_held(row)), keep=8),
     Column("size", lambda row: cells.quantity(row.size), keep=7, right=True),
     Column("entry", lambda row: cells.price(row.entry_price), keep=4, right=True),
     Column("price", lambda row: cells.price(row.current_price), keep=5, right=True),

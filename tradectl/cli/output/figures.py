@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from tradectl.documents.account import PortfolioTotals, RestrictionRow
+from tradectl.documents.account import PortfolioTotals, PositionRow, RestrictionRow
 from tradectl.domain.money import ZERO, number
 from tradectl.domain.text import harmless
 
@@ -181,6 +181,11 @@ def mode_words(mode: str, source: str) -> str:
     return " · ".join(
         word for word in (mode, "EXCHANGE DATA" if source == "EXCHANGE" else source) if word
     )
+
+
+def side_held(row: PositionRow) -> str:
+    """`long`, `short` or `flat`; `dust` of what counts as closed."""
+    return "dust" if row.dust else row.side
 
 
 def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:

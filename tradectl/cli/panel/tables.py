@@ -5,7 +5,7 @@ Newest or most urgent rows come first, because the first rows are those that a s
 
 from __future__ import annotations
 
-from tradectl.cli.output import cells
+from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, SEVERITIES, Column
 from tradectl.cli.panel.table import Table
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
@@ -16,7 +16,7 @@ MOST_ROWS = 100
 
 POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("", lambda row: cells.text(row.symbol, BOLD), 12, keep=9),
-    Column("side", lambda row: cells.side(row.side), 5, keep=8),
+    Column("side", lambda row: cells.side(figures.side_held(row)), 5, keep=8),
     Column("size", lambda row: cells.short_quantity(row.size), 8, keep=7, right=True),
     Column("entry", lambda row: cells.price(row.entry_price), 10, keep=5, right=True),
     Column("price", lambda row: cells.price(row.current_price), 10, keep=4, right=True),

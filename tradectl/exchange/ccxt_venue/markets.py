@@ -40,7 +40,6 @@ class Market(Struct, frozen=True):
     """as the exchange does"""
     instrument: Instrument
     size: Decimal = ONE
-    min_quantity: Decimal = ZERO
     max_quantity: Decimal | None = None
     max_market_quantity: Decimal | None = None
     price_digits: int | None = None
@@ -165,6 +164,7 @@ class Markets:
             kind=self._kind,
             max_leverage=above_zero((limits.get("leverage") or {}).get("max")) or ONE,
             base=raw["base"],
+            min_quantity=(above_zero(amounts.get("min")) or ZERO) * size,
         )
         return Market(
             symbol=instrument.symbol,
@@ -172,7 +172,6 @@ class Markets:
             id=raw["id"],
             instrument=instrument,
             size=size,
-            min_quantity=(above_zero(amounts.get("min")) or ZERO) * size,
             max_quantity=_times(above_zero(amounts.get("max")), size),
             max_market_quantity=_times(above_zero(market_amounts.get("max")), size),
             price_digits=digits,

@@ -63,8 +63,8 @@ def _quantity(spec: OrderSpec, market: Market) -> Decimal:
     if not is_sane(spec.quantity) or spec.quantity <= 0:
         raise VenueRefusal(f"{spec.symbol}: a quantity of {spec.quantity} is none")
     quantity = floor_to(spec.quantity, market.instrument.lot_size)
-    if quantity <= 0 or quantity < market.min_quantity:
-        least = max(market.min_quantity, market.instrument.lot_size)
+    if quantity <= 0 or quantity < market.instrument.min_quantity:
+        least = max(market.instrument.min_quantity, market.instrument.lot_size)
         raise VenueRefusal(
             f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}"
         )
