@@ -156,6 +156,24 @@ def test_what_is_shown_without_its_journal_says_so(state: Path) -> None:
     assert "is missing or empty: this is what the database last knew" in answer.err
 
 
+@pytest.mark.parametrize("of_a_run", [False, True])
+@pytest.mark.parametrize("word", ["status", "positions", "orders", "fills"])
+def test_what_is_shown_of_a_journal_that_cannot_be_read_to_its_end_says_so(
+    state: Path, word: str, of_a_run: bool
+) -> None:
+    """The last moments of a run that was killed are in its journal alone."""
+    last = journals(state)[-1]
+    words = [word, "--json", *(["--run", last.stem] if of_a_run else [])]
+    whole = last.read_bytes()
+    last.write_bytes(whole[: whole.rindex(b'"at":')] + b"?" + whole[whole.rindex(b'"at":') + 1 :])
+    answer = tradectl(state, *words)
+    assert answer.document()
+    assert f"{last} is damaged at record " in answer.err
+    assert answer.err.endswith("; this is what the database last knew\n")
+    last.write_bytes(whole)
+    assert tradectl(state, *words).err == ""
+
+
 def test_a_journal_of_another_run_in_its_place_is_refused(state: Path) -> None:
     before, first, last = held(state), journals(state)[0], journals(state)[-1]
     last.write_bytes(first.read_bytes())

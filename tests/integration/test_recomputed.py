@@ -8,6 +8,7 @@ compared as well.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -18,7 +19,15 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from tests.fixtures.command import BUSY, header_of, journals, running, tradectl, wait_until
+from tests.fixtures.command import (
+    BUSY,
+    header_of,
+    journals,
+    records_of,
+    running,
+    tradectl,
+    wait_until,
+)
 from tests.fixtures.documents import as_json
 from tests.fixtures.recomputed import Recomputed, differing, sealed_lines
 from tests.fixtures.run_inputs import replayed
@@ -39,9 +48,11 @@ from tests.real_data import all_real_data, real_data
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.events import Record
+from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.status import portfolio_totals, position_rows, strategy_rows
+from tradectl.storage.store import RunBegun, Store
 from tradectl.system.trading_system import BookkeepingSystem
 
 CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
@@ -69,6 +80,7 @@ KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
 NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else REAL
 COMPARED = examples(50)
 """So many times in a run, at least, the books are compared with what is worked out beside them."""
+WHERE = ["in a record", "before the seal", "in the seal", "before its end"]
 TO_JOURNAL = 30
 """A journal has more bytes than that for each byte of the packed data."""
 
@@ -182,6 +194,46 @@ def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> 
     assert shown["last_seq"] > 0
     assert_agrees_all_along(path)
     assert replayed(tmp_path).verified
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_killed_in_the_middle_of_a_write(tmp_path: Path, where: str) -> None:
+    """Of a group, or of the footer: a kill comes between two pages of what is written at once."""
+    played(tmp_path, *config(tmp_path, SEVERAL), *files(BTC))
+    (path,) = journals(tmp_path)
+    whole = path.read_bytes()
+    seals = [match.start() for match in re.finditer(rb'{"seal":', whole)]
+    for seal in (seals[len(seals) // 2], seals[-1]):
+        places = [seal - 40, seal, seal + 30, whole.index(b"\n", seal)]
+        path.write_bytes(whole[: places[WHERE.index(where)]])
+        forget(tmp_path, header_of(path))
+        shown = assert_run_agrees(tmp_path, path.stem)
+        assert shown["last_seq"] == records_of(path)[-1].seq
+        assert replayed(tmp_path).verified
+
+
+def forget(folder: Path, header: Header) -> None:
+    """The database knows that the run has begun, and nothing more."""
+    for file in folder.glob("state.db*"):
+        file.unlink()
+
+    async def begun() -> None:
+        store = Store(folder / "state.db")
+        await store.open()
+        await store.begin_run(
+            RunBegun(
+                header.run_id,
+                header.state["account_id"],
+                header.account,
+                header.mode,
+                header.source,
+                header.started_at,
+                header.run_id,
+            )
+        )
+        await store.close()
+
+    asyncio.run(begun())
 
 
 @pytest.mark.parametrize("settings", [BUSY, SEVERAL, PERPETUAL])

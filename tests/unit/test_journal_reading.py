@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import note, tick
+from tests.fixtures.command import records_of
 from tests.fixtures.journal import (
     FOOTER,
     GROUPS,
@@ -142,6 +143,7 @@ def test_cut_at_every_byte_the_prefix_is_whole_and_the_rest_is_torn(
         kept = [record for group in GROUPS[:groups] for record in group]
         torn = cut not in (header_end, *ends)
         assert reported(folder, whole[:cut]) == ReaderAnswer(HEADER, kept, None, torn), cut
+        assert records_of(folder / "changed.jsonl") == kept, cut  # as the tests read one beside it
 
 
 def test_a_torn_tail_of_another_kind_is_dropped_too(folder: Path, whole: bytes) -> None:

@@ -6,6 +6,7 @@ Plain and quick to import: this is what `status` waits for.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
-from tradectl.domain.errors import NotRunning, StateError, UsageError
+from tradectl.domain.errors import NotRunning, StateError, TradectlError, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.journal.run_lock import goes_on
@@ -22,16 +23,24 @@ from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun, change_alert
 
 ANSWER_S = 2.0
+LAST_KNOWN = "this is what the database last knew"
 
 
 class Inspector:
     """Answers for the account in `state_dir`, or for one of its runs: that whose id begins with `run`.
-    Nothing is created by asking."""
+    `warn` is told why an answer is older than what the run left. Nothing is created by asking."""
 
-    def __init__(self, state_dir: StateDir, run: str | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: StateDir,
+        run: str | None = None,
+        *,
+        warn: Callable[[str], None] = lambda why: None,
+    ) -> None:
         state_dir.check()
         self._dir = state_dir
         self._beginning = run
+        self._warn = warn
         self._database = StateReader(state_dir.db)
 
     @property
@@ -50,10 +59,7 @@ class Inspector:
         path = self._journal(run) if run is not None else None
         if path is None or (path.is_file() and path.stat().st_size):
             return ""
-        return (
-            f"the journal of the last run, {path}, is missing or empty: "
-            "this is what the database last knew"
-        )
+        return f"the journal of the last run, {path}, is missing or empty: {LAST_KNOWN}"
 
     def status(self) -> Status:
         """Live from the running process, else the last one stored. Raises UsageError for no such run."""
@@ -186,7 +192,11 @@ class Inspector:
         if run is not None and run.ended_at is None and not goes_on(self._journal(run)):
             from tradectl.recovery.catch_up import catch_up_with_the_killed
 
-            catch_up_with_the_killed(self._dir, run)
+            try:
+                catch_up_with_the_killed(self._dir, run)
+            except TradectlError as error:
+                if not self.missing_journal():  # which is told apart
+                    self._warn(f"{error}; {LAST_KNOWN}")
 
 
 def _ended(components: dict[str, ComponentRow]) -> dict[str, ComponentRow]:

@@ -18,7 +18,7 @@ import msgspec
 
 from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
-from tradectl.domain.errors import JournalError, TradectlError
+from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -42,10 +42,10 @@ async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> N
 
 
 def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun) -> None:
-    """Store the last moments of a run that nobody has gone on from yet, as a guest of its directory. What
-    cannot be read or stored is left as it is: whoever goes on from it is told."""
+    """Store the last moments of a run that nobody has gone on from yet, as a guest of its directory; not
+    while another owns it, who does so himself. Raises TradectlError for what cannot be read or stored."""
     path = state_dir.journals / f"{run.run_id}.jsonl"
-    with contextlib.suppress(TradectlError), state_dir.owned(guest=True):
+    with contextlib.suppress(AlreadyRunning), state_dir.owned(guest=True):
         reader = StateReader(state_dir.db)
         if _is_complete(reader.run(run.run_id)) or goes_on(path):
             return

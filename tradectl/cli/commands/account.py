@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,7 +110,7 @@ def _inspector(state_dir: Path | None, run: str | None = None) -> Inspector:
     from tradectl.operations.inspector import Inspector
     from tradectl.storage.directory import StateDir
 
-    inspector = Inspector(StateDir(state_dir), run)
+    inspector = Inspector(StateDir(state_dir), run, warn=partial(typer.echo, err=True))
     missing = inspector.missing_journal()
     if missing:
         typer.echo(missing, err=True)
