@@ -17,9 +17,11 @@ import pytest
 from tests.fixtures.command import journals
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import FOREVER, LoopbackExchange
+from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.events import CashMoved, Event, FundingPaid, RestrictionKind
 from tradectl.domain.states import TradingState
 from tradectl.journal.reader import JournalReader
+from tradectl.runtime.in_process_reconcile import compare
 from tradectl.state.consistency import problems_of
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
@@ -180,6 +182,28 @@ async def test_a_transfer_is_neither_profit_nor_loss(
         assert trader.held_for() <= {RestrictionKind.UNRECONCILED}
     (event,) = recorded(folder, CashMoved)
     assert (event.kind, event.amount) == ("transfer", moved)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+async def test_however_this_computers_clock_is_set_income_is_dated_by_the_exchange(
+    exchange: LoopbackExchange, folder: Path, seconds: int, accepted: bool
+) -> None:
+    async with on(exchange, folder) as trader:
+        await hold(trader)
+        simulated_system().clock.off = seconds
+        exchange.skew_clock(-seconds)  # it goes on as before
+        exchange.outside_transfer("main", "USDT", "25000", market="futures")
+        await booked(trader)
+        if accepted:
+            await compare(trader.run, accept=True)
+    simulated_system().clock.off = 0
+    exchange.skew_clock(0)
+    exchange.outside_transfer("main", "USDT", "-700", market="futures")
+    async with on(exchange, folder) as trader:
+        exchange.outside_transfer("main", "USDT", "8000", market="futures")
+        await booked(trader)
+        assert trader.run.books.account.at_exchange().transferred == 25_000 - 700 + 8_000
 
 
 async def test_what_is_neither_income_nor_a_transfer_stays_a_difference_with_its_name(

@@ -30,6 +30,7 @@ from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
+from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
 from tradectl.domain.orders import client_order_id
@@ -97,6 +98,8 @@ FOUND = (
     70113156,
     1955822144,
     9500145,
+    2632806520,
+    9000132,
 )
 """Seeds that once found something."""
 
@@ -107,7 +110,7 @@ def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
 
-HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85)
+HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066)
 """Seeds by which a stop was lost once, or is where one of the ways to keep it is taken out."""
 
 
@@ -135,6 +138,12 @@ def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path)
 @pytest.mark.parametrize("seed", range(300) if is_deep() else LEFT_ALONE)
 def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
     judged(left_alone_plan(seed), tmp_path / str(seed))
+
+
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("name", NAMED)
+def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
+    judged(NAMED[name], tmp_path / "state")
 
 
 # --- the real process -------------------------------------------------------------------------------

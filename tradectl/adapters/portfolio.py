@@ -24,7 +24,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.states import TradingState
-from tradectl.domain.timers import END_OF_DATA_TIMER, RISK_TIMER
+from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -95,6 +95,8 @@ class PortfolioAdapter(Adapter):
             return self._flatten_all(record)
         if name == RISK_TIMER:
             return self._protect_all(record)
+        if name == END_TIMER and not flattening:
+            return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
             return self.engine.end(books, "end of data")
         return []

@@ -30,6 +30,11 @@ def protecting(position: Position, working: Collection[Order]) -> list[Order]:
     return [o for o in working if rests_as_protection(o) and protects(o.spec, held)]
 
 
+def price_known(position: Position, view: AccountView) -> Decimal:
+    """The last price seen; before the first, that of the position's entry. 0 of what was never held."""
+    return view.mark(position.symbol) or position.entry_price
+
+
 def is_dust(position: Position, view: AccountView) -> bool:
     """Less than an exchange takes as an order."""
     return _too_small(position.symbol, position.quantity, view)
@@ -62,4 +67,12 @@ def _too_small(symbol: str, quantity: Decimal, view: AccountView) -> bool:
     return instrument.is_dust(abs(quantity), view.mark(symbol))
 
 
-__all__ = ["is_closed", "is_dust", "protecting", "protects", "rests_as_protection", "unprotected"]
+__all__ = [
+    "is_closed",
+    "is_dust",
+    "price_known",
+    "protecting",
+    "protects",
+    "rests_as_protection",
+    "unprotected",
+]

@@ -261,7 +261,13 @@ class Venue(Protocol):
     async def permissions(self) -> Permissions: ...
 
     async def clock_offset(self) -> int:
-        """The venue's time less ours, ns, the way there and back taken into account."""
+        """The venue's time less this machine's, ns, the way there and back taken into account. Raises
+        VenueRefusal where it does not tell its time."""
+        ...
+
+    async def time(self) -> int:
+        """The venue's time, ns UTC: what it dates rows by, whatever clock we go by. Raises VenueRefusal
+        where it does not tell."""
         ...
 
     # --- market data ------------------------------------------------------------------------------

@@ -156,6 +156,11 @@ class PortfolioEngine:
                 events += self._protection.protect(each, view, at)
         return events
 
+    def run_ends(self, view: AccountView, at: int) -> list[Event]:
+        """No price comes any more: what lacks its stop gets it by what is known."""
+        self._protection.run_ends()
+        return self.protect(view, at) if self._protection.is_active(view) else []
+
     def on_open(self, symbol: str, view: AccountView) -> list[Event]:
         """A candle opens: what was decided as the last one closed is ordered now."""
         if symbol not in self._at_open:

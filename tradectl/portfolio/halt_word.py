@@ -15,7 +15,7 @@ from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderType
 from tradectl.domain.positions import Position
-from tradectl.domain.protection import is_closed, rests_as_protection, unprotected
+from tradectl.domain.protection import is_closed, price_known, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NAME, says
@@ -61,8 +61,7 @@ class HaltWord:
 
     def _has_its_stop(self, position: Position, view: AccountView) -> bool:
         """As far as it is to have one, and can: where the market is beyond it, none can be placed."""
-        mark = view.mark(position.symbol)
-        if view.protection_dropped or not mark or not unprotected(position, view):
+        if view.protection_dropped or not unprotected(position, view):
             return True
         price = price_of_stop(position, view, self._stop_loss_pct)
         if price is None:
@@ -70,7 +69,7 @@ class HaltWord:
         instrument = view.instrument(position.symbol)
         working = view.working_orders(position.symbol)
         stop = needed_stop(position, instrument, price, working, halted=True)
-        return stop is None or stop.is_reached(mark)
+        return stop is None or stop.is_reached(price_known(position, view))
 
     def _of_protection(self, symbols: Iterable[str], view: AccountView) -> Iterable[Event]:
         for symbol in symbols:

@@ -11,7 +11,8 @@ left without one for the sake of a better one:
 Where the market has gone through the stop's price before it could be placed, the position is closed
 instead. A stop that is refused is tried again, each time later, and it is said that the position is
 without one. While trading is halted nothing is moved: only what a replacement or a late fill left open
-is protected.
+is protected. A run acts on prices of its own; but a halt does not wait for the first of them, and to a
+run that ends none comes any more: there the entry price stands for it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, HUNDRED, ONE, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
-from tradectl.domain.protection import RESTS, protects
+from tradectl.domain.protection import RESTS, price_known, protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
@@ -123,9 +124,14 @@ class Protection:
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
         self._now, self._state = 0, TradingState.RUNNING
+        self._run_ends = False
         self._cancelled_at: dict[str, int] = {}
         self._placed: dict[str, str] = {}
         self._refused: set[str] = set()
+
+    def run_ends(self) -> None:
+        """No price comes any more."""
+        self._run_ends = True
 
     def is_active(self, view: AccountView) -> bool:
         """There is something that it has to see to."""
@@ -134,18 +140,16 @@ class Protection:
     # --- seeing to it ---------------------------------------------------------------------------------
 
     def protect(self, symbol: str, view: AccountView, at: int) -> list[Event]:
-        """Place the position's stop, or cancel what does not serve any more. Nothing is done on the price
-        of an earlier run, except in a halt, or about a position whose size is in question. `at` in ns
-        UTC."""
+        """Place the position's stop, or cancel what does not serve any more. Nothing is done before a
+        price of this run has come, except in a halt and at the run's end, or about a position whose size
+        is in question. `at` in ns UTC."""
         self._now = at
         if view.trading_state is not self._state:
             self._state = view.trading_state
             self._retries.clear()  # a halt does not wait for what was refused before
         if view.protection_dropped or (self._away is None and symbol not in view.lifted_stops):
             return []
-        if not view.mark(symbol):
-            return []
-        if view.data_time(symbol) is None and not view.trading_state.is_halt:
+        if not self._price(symbol, view):
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
@@ -201,30 +205,39 @@ class Protection:
         self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
     ) -> list[Event]:
         """Protect what of the position no stop covers, and leave those that there are."""
-        instrument, mark = view.instrument(symbol), view.mark(symbol)
+        instrument, mark = view.instrument(symbol), self._price(symbol, view)
         staying = cancellable(stops)
         if len(staying) < len(stops) and not instrument.can_short:
             return []  # the coins are bound until it is gone
         missing = instrument.floor_quantity(stop.staying - leaving(staying, stop.side))
         if missing <= 0:
             return self._rests(symbol)
-        if mark is None or stop.is_reached(mark):
+        if not mark or stop.is_reached(mark):
             return []  # it would be an exit, and that is the operator's to say
         return self._place(replace(stop, quantity=missing), symbol, view, at)
 
     def _may_place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> bool:
-        too_little = view.instrument(symbol).is_dust(stop.quantity, view.mark(symbol))
+        too_little = view.instrument(symbol).is_dust(stop.quantity, self._price(symbol, view))
         return not too_little and self._retries.is_due(symbol, at)
 
     def _place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> list[Event]:
-        mark = view.mark(symbol)
-        if mark is None or not self._may_place(stop, symbol, view, at):
+        mark = self._price(symbol, view)
+        if not mark or not self._may_place(stop, symbol, view, at):
             return []
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
         self._placed[symbol] = spec.order_id
         away = "as before" if self._away is None else f"{plain(self._away)}% from the entry price"
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
         return [orders(spec, f"{away}{beyond}")]
+
+    def _price(self, symbol: str, view: AccountView) -> Decimal | None:
+        """By which it is known whether the market has reached a stop; None where one is waited for."""
+        position = view.position(symbol)
+        if view.data_time(symbol) is not None:
+            return view.mark(symbol)
+        if view.trading_state.is_halt:
+            return price_known(position, view)
+        return position.entry_price if self._run_ends else None
 
     def make_room(self, stops: Collection[Order], reason: str, at: int = 0) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""

@@ -51,18 +51,20 @@ async def await_stops(session: Session, within: float) -> None:
 
 async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
-    for an exit or be on its way, or an entry be filled at this very moment, or found at the start, before
-    any price of it."""
+    for an exit or be on its way, or an entry be filled at this very moment, or found at the start. A stop
+    that is being sent by then is waited for, for as long again: who ends now would not send it."""
     if session.settings.portfolio.stop_loss_pct is None and not session.books.lifted_stops:
         return
-    books, clock, word = session.books, session.bus.clock, session.system.portfolio.engine.halt_word
-    deadline = clock.monotonic() + within
-    while clock.monotonic() < deadline and session.bus.failure is None:
-        on_its_way = any(order.status in UNANSWERED for order in books.working_orders())
-        unpriced = any(not books.mark(position.symbol) for position in books.positions())
-        if not (on_its_way or unpriced) and word.all_protected(books):
+    books, bus, word = session.books, session.bus, session.system.portfolio.engine.halt_word
+    begun = bus.clock.monotonic()
+    while bus.failure is None:
+        unanswered = [order for order in books.working_orders() if order.status in UNANSWERED]
+        if not (unanswered or bus.waiting()) and word.all_protected(books):
             return
-        await clock.sleep(LOOK_EVERY_S)
+        is_sent = any(order.spec.is_protective for order in unanswered)
+        if bus.clock.monotonic() - begun > (2 * within if is_sent else within):
+            return
+        await bus.clock.sleep(LOOK_EVERY_S)
 
 
 def only_rests(books: Books) -> bool:

@@ -107,12 +107,13 @@ class Venues:
 
     async def _times(self) -> dict[str, int]:
         """What time it is where income is told of: what was moved before is in the balance."""
-        clock, times = ComputerClock.wall, dict[str, int]()
+        times = dict[str, int]()
         for name, venue in self.trading().items():
             if venue.abilities.income:
-                with contextlib.suppress(VenueRefusal):  # it does not tell its time
-                    times[name] = clock()
-                    times[name] += await venue.clock_offset()
+                try:
+                    times[name] = await venue.time()
+                except VenueRefusal:  # it does not tell
+                    times[name] = ComputerClock.wall()
         return times
 
     async def take_note_of_what_is_there(self, account: Account, instruments: Instruments) -> None:

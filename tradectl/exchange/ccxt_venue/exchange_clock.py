@@ -52,9 +52,13 @@ class ExchangeClock:
         self._last_ms = now
         return now
 
+    def likely(self) -> int:
+        """ns UTC, as well as it is known."""
+        return self.now() + self._unsure // 2
+
     def offset(self) -> int:
         """How far (ns) the exchange's clock is ahead of this machine's, as well as it is known."""
-        return self.now() + self._unsure // 2 - self._wall()
+        return self.likely() - self._wall()
 
     def earlier_of_both(self, at: int) -> int:
         """A time (ns) that is one of ours or one of the exchange's, as one of the exchange's: not later

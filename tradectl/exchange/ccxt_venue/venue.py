@@ -300,11 +300,17 @@ class CcxtVenue:
         return await self._at.account.permissions()
 
     async def clock_offset(self) -> int:
+        return (await self._clock_asked()).offset()
+
+    async def time(self) -> int:
+        return (await self._clock_asked()).likely()
+
+    async def _clock_asked(self) -> ExchangeClock:
         at = self._at
         if not at.tells_time:
             raise VenueRefusal(f"{self.name} does not tell its time")
         await at.ask_for_the_time()
-        return at.clock.offset()
+        return at.clock
 
     # --- market data ------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ class MovedByExchange:
         await self._look_up()
         if not self._venue.abilities.income or self._books is None:
             return
-        until = self._now() + await self._offset()
+        until = await self._time()
         rows = await self._rows(self._books, until)
         if rows is None:
             return
@@ -184,11 +184,13 @@ class MovedByExchange:
             return False
         return self._books.is_new(income_id, ts)
 
-    async def _offset(self) -> int:
+    async def _time(self) -> int:
+        """Theirs, by which rows are dated. This run's goes on where the machine's clock is set back, so
+        that no difference between the two of them leads to it."""
         try:
-            return await self._venue.clock_offset()
+            return await self._venue.time()
         except VenueRefusal:
-            return 0  # it does not tell its time
+            return self._now()  # it does not tell its time
 
     async def _rows(self, books: AccountBooks, until: int) -> list[VenueIncome] | None:
         """None where it does not tell, or not now."""
