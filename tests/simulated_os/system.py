@@ -108,6 +108,8 @@ class Process:
         if self.dead:
             return
         self.dead = True
+        for *_, args in self._backlog:
+            _nobody_hears(args)
         self._remains = [*asyncio.all_tasks(self.system.loop), *self._backlog]
         for transport in list(self.transports):
             _cut(transport)
@@ -133,6 +135,7 @@ class Process:
         if handle is not None:
             handle._args = ()
         if self.dead:
+            _nobody_hears(args)
             return
         if self.stopped:
             context = handle._context if handle is not None else copy_context()
@@ -142,6 +145,7 @@ class Process:
             self.kill_after -= 1
             if self.kill_after < 0:
                 self.kill()
+                _nobody_hears(args)
                 return
         callback(*args)
 
@@ -208,6 +212,13 @@ def _unless_cancelled(handle: Any, callback: Callable[..., object], *args: Any) 
     """A timer that ran out while its process stood still may have been cancelled by what came first."""
     if handle is None or not handle.cancelled():
         callback(*args)
+
+
+def _nobody_hears(args: tuple[Any, ...]) -> None:
+    """Of a future that failed, a dead process would have heard just now."""
+    for future in args:
+        if isinstance(future, asyncio.Future) and future.done() and not future.cancelled():
+            future.exception()
 
 
 def _cut(transport: Any) -> None:
