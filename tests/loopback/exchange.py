@@ -64,8 +64,8 @@ class LoopbackExchange(
         self.truth = Truth()
         self.faults = Faults(seed)
         self.hub = Hub(self.faults, self.truth.note)
-        self.sessions = Sessions(self.hub, self.now_ms)
         self.accounts: dict[str, Account] = {}
+        self.sessions = Sessions(self.hub, self.now_ms, self.accounts)
         self.recorded: dict[str, Recording] = {}
         self._newest_ms = 0
         self._broadcast = Broadcast(
@@ -173,7 +173,8 @@ class LoopbackExchange(
             self._countdowns[key] = loop.call_later(ms / 1000, self._count_down, account, symbol)
 
     def count_on(self, seconds: float) -> None:
-        """The countdowns are so much further on: the computer slept on whose clock they run here."""
+        """Countdowns and keys are so much further on: the computer slept on whose clock they run here."""
+        self.sessions.count_on(seconds)
         loop = asyncio.get_running_loop()
         for key, timer in [*self._countdowns.items()]:
             timer.cancel()

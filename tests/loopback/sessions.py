@@ -30,12 +30,13 @@ Json = dict[str, Any]
 class Sessions:
     """`listen_key_seconds` is how long a listen key lives after it was made or kept alive."""
 
-    def __init__(self, hub: Hub, now_ms: Any) -> None:
+    def __init__(self, hub: Hub, now_ms: Any, accounts: dict[str, Account]) -> None:
         self.listen_key_seconds = HOUR_S
         self.closed: set[tuple[str, str]] = set()
         """symbols that take no orders, by market"""
         self._hub = hub
         self._now_ms = now_ms
+        self._accounts = accounts
         self._ends: dict[str, asyncio.TimerHandle] = {}
         self._banned_until = 0.0
         self._refused_until = 0.0
@@ -66,6 +67,14 @@ class Sessions:
         self._ends[account.name] = loop.call_later(
             self.listen_key_seconds, self.end_listen_key, account
         )
+
+    def count_on(self, seconds: float) -> None:
+        """Keys have so much less left."""
+        loop = asyncio.get_running_loop()
+        for name, timer in [*self._ends.items()]:
+            timer.cancel()
+            left = max(timer.when() - loop.time() - seconds, 0.0)
+            self._ends[name] = loop.call_later(left, self.end_listen_key, self._accounts[name])
 
     def _stop_timer(self, account: Account) -> None:
         if (timer := self._ends.pop(account.name, None)) is not None:

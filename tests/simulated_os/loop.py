@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import selectors
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_CALLBACKS = 3_000_000
 """A simulation that makes more of them goes round in circles."""
+LONG_S = 0.4
+"""A timer of so long, and longer, may be made coarse."""
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 
@@ -65,6 +68,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         process = self._owner(context)
         if process is None:
             return super().call_at(when, callback, *args, context=context)
+        if self.system.coarse and when - self.time() >= LONG_S:
+            when = math.ceil(when / self.system.coarse) * self.system.coarse
         step: Any = process.step
         return _reported(super().call_at(when, step, context=context), callback, args)
 

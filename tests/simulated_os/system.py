@@ -151,14 +151,15 @@ class Process:
 
 
 class SimulatedOS:
-    """`slow_disk` is the longest that a sync takes, in seconds."""
+    """`slow_disk` is the longest that a sync takes, in seconds. With `coarse` the timers of processes run
+    out together, at its multiples (s): hours in which nothing happens cost less."""
 
     def __init__(
         self, seed: int = 0, make_loop: Callable[[SimulatedOS], SimulatedLoop] = SimulatedLoop
     ) -> None:
         self.clock = Clock()
         self.random = Random(f"machine {seed}")
-        self.slow_disk = 0.0
+        self.slow_disk = self.coarse = 0.0
         self.disk_full = False
         self.processes: list[Process] = []
         self.errors: list[str] = []

@@ -15,7 +15,14 @@ from tests.fixtures.loopback_venue import KINDS, SYMBOL, News, VenueHarness, sto
 from tests.fixtures.loopback_venue import venue_harness as opened
 from tests.fixtures.proxy import Proxy
 from tests.loopback import FOREVER, LoopbackExchange
-from tradectl.domain.errors import AccessLost, ConfigError, NotExecuted, UsageError, VenueRefusal
+from tradectl.domain.errors import (
+    AccessLost,
+    ConfigError,
+    ExchangeError,
+    NotExecuted,
+    UsageError,
+    VenueRefusal,
+)
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.calls import NotFound
@@ -129,6 +136,29 @@ async def test_65_all_that_is_signed_goes_by_the_exchanges_clock(kind: str, seco
             await harness.venue.close()
         wrong = [e for e in exchange.truth.log if "-1021" in str(e.detail)]
         assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "named"),
+    [
+        (lambda exchange: exchange.skew_clock(60), "takes the time of this request for wrong"),
+        (lambda exchange: exchange.refuse_access(60), "the API key"),
+    ],
+)
+async def test_65_a_stream_whose_login_is_refused_names_the_true_cause(
+    trouble: Any, named: str
+) -> None:
+    """What ccxt throws then is a KeyError of its own."""
+    async with LoopbackExchange(seed=1) as exchange:
+        harness = VenueHarness(exchange, "spot")
+        await harness.venue.open()
+        try:
+            trouble(exchange)
+            with pytest.raises(ExchangeError, match=named) as raised:
+                await harness.venue.stream_account(News())
+            assert "KeyError" not in str(raised.value)
+        finally:
+            await harness.venue.close()
 
 
 @BOTH

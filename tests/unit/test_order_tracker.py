@@ -174,7 +174,18 @@ def test_an_order_reported_over_that_is_open_after_all_is_reopened() -> None:
     tracked = made.get("o1")
     assert tracked is not None
     made.mark_rejected(tracked, "not now")
-    assert made.reopened([order(S.ACCEPTED)]) == [tracked]
+    assert made.reopened([order(S.ACCEPTED)], made.over()) == [tracked]
+
+
+def test_an_order_that_ended_while_the_venue_was_asked_is_not_reopened() -> None:
+    made = tracker()
+    tracked = made.get("o1")
+    assert tracked is not None
+    over = made.over()
+    made.apply([order(S.CANCELED)])
+    assert tracked.is_over
+    assert made.reopened([order(S.ACCEPTED)], over) == []
+    assert made.reopened([order(S.ACCEPTED)], made.over()) == [tracked]
 
 
 def test_the_end_of_an_order_that_was_presumed_not_to_exist_is_the_venues_word() -> None:
@@ -184,7 +195,7 @@ def test_the_end_of_an_order_that_was_presumed_not_to_exist_is_the_venues_word()
     told = made.mark_unknown(tracked, "no answer") + made.mark_not_found(tracked, "no such order")
     assert summary(told) == ["unknown", "expired"]
     told += made.apply_open_orders([order(S.PARTIALLY_FILLED, "1")], ()) + made.apply([fill("t1")])
-    assert made.reopened([order(S.ACCEPTED)]) == [tracked]
+    assert made.reopened([order(S.ACCEPTED)], made.over()) == [tracked]
     ended = made.apply([order(S.CANCELED, "2")])
     assert ended == []  # one more fill was counted
     ended += made.apply([fill("t2"), order(S.CANCELED, "2")])

@@ -21,6 +21,7 @@ from tradectl.exchange.ccxt_venue.errors import (
     Reply,
     is_mistimed,
     is_not_found,
+    the_exchanges_own,
     translate,
 )
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
@@ -150,7 +151,8 @@ class Caller:
             closed = f"{what}: the connection was closed"
             wrong = OutcomeUnknown(closed) if write else NotExecuted(closed)
         except Exception as error:  # whatever falls out of ccxt's parsers is an answer that is none
-            wrong = self._translated(error, what, reply, write, may_miss, submit)
+            cause = the_exchanges_own(error) if stream else error
+            wrong = self._translated(cause, what, reply, write, may_miss, submit)
         finally:
             CALL.reset(token)
         raise wrong

@@ -231,6 +231,15 @@ def row_of(error: BaseException) -> Row:
     return NOT_CCXT
 
 
+def the_exchanges_own(error: Exception) -> Exception:
+    """The exchange's error that ccxt was at when it stumbled over itself: of a stream's login that was
+    refused it throws a KeyError. Else the error as it is."""
+    for found in _causes(error):
+        if isinstance(found, Exception) and row_of(found) is not NOT_CCXT:
+            return found
+    return error
+
+
 def code_of(text: str) -> str | None:
     found = _CODE.search(text)
     return found.group(1) if found else None
@@ -281,5 +290,6 @@ __all__ = [
     "judge",
     "retry_after",
     "row_of",
+    "the_exchanges_own",
     "translate",
 ]

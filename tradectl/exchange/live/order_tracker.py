@@ -121,10 +121,14 @@ class OrderTracker:
         """It was sent by this account, whether or not we remember it."""
         return client_id[:TAG_LENGTH] == order_tag(self._account_id)
 
-    def reopened(self, orders: Sequence[VenueOrder]) -> list[TrackedOrder]:
-        """Orders whose end was reported, and which the venue reports to be open."""
+    def over(self) -> frozenset[str]:
+        """Client order ids of those whose end was reported."""
+        return frozenset(t.client_id for t in self._orders.values() if t.is_over)
+
+    def reopened(self, orders: Sequence[VenueOrder], over: frozenset[str]) -> list[TrackedOrder]:
+        """Orders that were `over` as the venue was asked, and which it reports to be open."""
         found = (self.find(order.client_order_id, order.venue_order_id) for order in orders)
-        return [tracked for tracked in found if tracked is not None and tracked.is_over]
+        return [t for t in found if t is not None and t.is_over and t.client_id in over]
 
     def not_found(self) -> list[TrackedOrder]:
         """Orders that the venue did not know, and of which there may be fills after all: it reports

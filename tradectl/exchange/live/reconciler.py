@@ -101,7 +101,7 @@ class Reconciler:
         ]
 
     async def _compare_orders(self) -> list[TrackedOrder]:
-        known = tuple(self._tracker.foreign)
+        known, over = tuple(self._tracker.foreign), self._tracker.over()
         orders = await self._venue.open_orders(self._symbols)
         self._open = {order.client_order_id for order in orders}
         for report in self._tracker.apply_open_orders(orders, known):
@@ -113,7 +113,7 @@ class Reconciler:
                 f"orders of ours that the books do not know: {orphans}",
             )
         self.orphans = orphans
-        return self._tracker.reopened(orders)
+        return self._tracker.reopened(orders, over)
 
     async def _compare_fills(self, before_booking: BeforeBooking) -> int:
         """Book what we have not seen; the time of the newest fill, ns."""

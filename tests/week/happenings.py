@@ -1,0 +1,158 @@
+"""What happens in the week, hour by hour, and which alerts each of it explains.
+
+Nothing else may alert anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.week.live_trader import LiveTrader
+
+FUTURES, SPOT = "futures", "spot"
+COMPARED = ("restricted_unreconciled",)
+STREAM = ("user_stream_lost", "denied_restricted", *COMPARED)
+LINE = ("feed_lost", "restricted_stale", "reconcile_failed", "income_failed", *STREAM)
+STARTED = ("recovered", "restricted_stale", "denied_restricted", *COMPARED)
+FELT_H = 2.5
+"""How long something may be felt: until the next comparison, and a little."""
+
+Do = Callable[[LiveTrader], None]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """`hour` since the week began, in those `markets`; `lasting` hours, so much longer it is felt."""
+
+    hour: float
+    what: str
+    do: Do
+    explains: tuple[str, ...] = ()
+    lasting: float = 0.0
+    markets: tuple[str, ...] = (SPOT, FUTURES)
+
+
+def after(trader: LiveTrader, hours: float, act: Callable[[], None]) -> None:
+    trader.world.at(trader.world.hour() + hours, act)
+
+
+def key_ends(trader: LiveTrader) -> None:
+    trader.exchange.expire_listen_key()
+
+
+def key_ends_unsaid(trader: LiveTrader) -> None:
+    trader.exchange.expire_listen_key(told=False)
+
+
+def day_ends(trader: LiveTrader) -> None:
+    """That of every connection."""
+    trader.exchange.end_connections()
+
+
+def sleeps(hours: float) -> Do:
+    return lambda trader: trader.world.sleep(hours)
+
+
+def banned(trader: LiveTrader) -> None:
+    """Somebody asked too often, and asks again meanwhile."""
+    trader.exchange.ban(900)
+    trader.compares()
+
+
+def refused(trader: LiveTrader) -> None:
+    trader.exchange.refuse_access(8)
+    trader.compares()
+
+
+def maintenance(hours: float, status: int = 503) -> Do:
+    def do(trader: LiveTrader) -> None:
+        trader.exchange.maintain(status)
+        after(trader, hours, lambda: trader.exchange.maintain(0))
+
+    return do
+
+
+def line_down(hours: float) -> Do:
+    def do(trader: LiveTrader) -> None:
+        trader.exchange.link_down()
+        after(trader, hours, trader.exchange.link_up)
+
+    return do
+
+
+def killed(hours: float) -> Do:
+    """Who switches it on again reads what it says."""
+
+    def do(trader: LiveTrader) -> None:
+        trader.kill()
+        after(trader, hours, trader.switch_on)
+        after(trader, hours + 0.5, lambda: trader.read("recovered"))
+
+    return do
+
+
+def killed_in_maintenance(trader: LiveTrader) -> None:
+    """It starts as soon as the exchange is back."""
+    maintenance(0.3)(trader)
+    killed(0.4)(trader)
+
+
+def restarted(trader: LiveTrader) -> None:
+    trader.terminate()
+    after(trader, 0.2, trader.switch_on)
+
+
+def paid(kind: str, amount: str, symbol: str = "") -> Do:
+    return lambda trader: trader.exchange.pay(kind, amount, symbol=symbol)
+
+
+def moved(amount: str) -> Do:
+    return lambda t: t.exchange.outside_transfer("main", "USDT", amount, market=t.market)
+
+
+HAPPENINGS = (
+    Happening(0.0, "the week begins", lambda _: None, STARTED),
+    Happening(3.3, "a listen key runs out", key_ends, STREAM, markets=(FUTURES,)),
+    Happening(9.4, "maintenance", maintenance(0.7), LINE, 0.7),
+    Happening(14.6, "a key runs out unsaid", key_ends_unsaid, STREAM, markets=(FUTURES,)),
+    Happening(20.5, "a rebate", paid("REFERRAL_KICKBACK", "3.21"), markets=(FUTURES,)),
+    Happening(24.0, "connections of a day end", day_ends, LINE),
+    Happening(27.7, "money is put in", moved("5000"), markets=(FUTURES,)),
+    Happening(37.3, "the laptop sleeps for a night", sleeps(7.5), (*LINE, "denied_not_sent"), 7.5),
+    Happening(48.0, "connections of a day end", day_ends, LINE),
+    Happening(52.9, "a short ban", banned, LINE, 0.3),
+    Happening(58.9, "money is taken out", moved("-3000"), markets=(FUTURES,)),
+    Happening(61.1, "access is refused for a moment", refused, ("access_refused", *LINE)),
+    Happening(66.3, "the line is down", line_down(0.4), LINE, 0.4),
+    Happening(72.0, "connections of a day end", day_ends, LINE),
+    Happening(77.4, "kill -9, and a restart", killed(0.6), STARTED, 0.6),
+    Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), markets=(FUTURES,)),
+    Happening(92.2, "maintenance by another page", maintenance(1.5, 502), LINE, 1.5),
+    Happening(96.0, "connections of a day end", day_ends, LINE),
+    Happening(103.3, "the laptop sleeps over funding", sleeps(6.0), (*LINE, "denied_not_sent"), 6.0),
+    Happening(117.8, "it is restarted for an update", restarted, STARTED, 0.2),
+    Happening(120.0, "connections of a day end", day_ends, LINE),
+    Happening(129.5, "kill -9 during maintenance", killed_in_maintenance, (*STARTED, *LINE), 0.6),
+    Happening(144.0, "connections of a day end", day_ends, LINE),
+)  # fmt: skip
+
+
+def plan(trader: LiveTrader) -> None:
+    """Puts what happens into the trader's week."""
+    for happening in HAPPENINGS:
+        if trader.market in happening.markets:
+            _put(trader, happening)
+
+
+def _put(trader: LiveTrader, happening: Happening) -> None:
+    def act() -> None:
+        lasting = happening.lasting + FELT_H
+        trader.alerts.happens(happening.what, happening.explains, lasting=lasting)
+        trader.world.is_lively()
+        happening.do(trader)
+
+    trader.world.at(happening.hour, act)
+
+
+__all__ = ["HAPPENINGS", "plan"]
