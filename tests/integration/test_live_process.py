@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -304,15 +305,24 @@ with socket.socket(socket.AF_UNIX) as asking:
 """
 
 
+@pytest.fixture
+def anywhere() -> Iterator[Path]:
+    """A folder that everybody may enter. Those of pytest are shut, again by each session that begins."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 @pytest.mark.parametrize("doors", ["shut", "open"])
-async def test_54_another_user_is_not_listened_to(doors: str, exchange: Any, folder: Path) -> None:
+async def test_54_another_user_is_not_listened_to(
+    doors: str, exchange: Any, anywhere: Path
+) -> None:
     """Neither as things are, nor where somebody opened the way to the socket."""
-    async with trading(exchange, folder) as trader:
+    async with trading(exchange, anywhere / "state") as trader:
         address = trader.run.state_dir.socket
         if doors == "open":
-            for path in (address.parent, *address.parent.parents[:-2]):
-                path.chmod(0o755)
+            address.parent.chmod(0o755)
             address.chmod(0o666)
         asked = [sys.executable, "-c", ASK_AS_NOBODY, str(address)]
         done = await asyncio.to_thread(subprocess.run, asked, capture_output=True, text=True)

@@ -12,6 +12,8 @@ exchange with what is promised (see `tests.schedules.invariant_checker`).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import os
 import shutil
@@ -37,6 +39,8 @@ from tradectl.domain.orders import client_order_id
 
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
 SEEDS = [int(SEED)] if SEED else schedule_seeds()
+KILLED_AT_WORK = 3
+"""The number of a plan by which a process is killed that would clear up at its end."""
 CHUNK = 15
 CHUNKS = -(-len(SEEDS) // CHUNK)
 REPEAT = "TRADECTL_SCHEDULE_SEED={} python -m pytest -s -n 0 -k promises {}"
@@ -68,6 +72,15 @@ def the_collector_looks_at_what_is_new() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+def test_what_is_killed_begins_nothing_when_it_is_cleared_away(tmp_path: Path) -> None:
+    """Or it would wait in a loop that nobody runs, until the tests are over and complain of it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    with contextlib.closing(loop):
+        perform(plan_of(KILLED_AT_WORK), tmp_path)
+        assert asyncio.all_tasks(loop) == set()
 
 
 @pytest.mark.slow

@@ -158,6 +158,9 @@ def nothing_left_behind() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sys.unraisablehook = lambda _: None
+            asyncio.set_event_loop(
+                None
+            )  # or what they do at their end would make one, and wait in it
             gc.collect()
             sys.unraisablehook = hook
         if collects:
