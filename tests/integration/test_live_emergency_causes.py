@@ -202,18 +202,27 @@ TROUBLES: dict[str, tuple[Any, str]] = {
     ),
 }
 """What is done to the exchange, and what the receipt names; empty where everything is closed."""
+MORE = {
+    "a clock and a symbol that is closed": ("a clock 30 s behind", "one symbol closed"),
+    "a clock and hedge mode": ("a clock 3 s ahead", "hedge mode"),
+    "a clock and a ban": ("a clock 30 s behind", "a ban"),
+    "a ban and hedge mode": ("hedge mode", "a ban"),
+    "hedge mode and a symbol that is closed": ("one symbol closed", "hedge mode"),
+}
+"""Two at once: what the receipt names is that of the second."""
 PROCESSES = ("running", "stopped", "none")
 CAUSES = (
-    [*product(TROUBLES, PROCESSES)]
+    [*product((*TROUBLES, *MORE), PROCESSES)]
     if is_deep()
-    else [*zip(TROUBLES, cycle(PROCESSES), strict=False)]
+    else [*zip((*TROUBLES, *[*MORE][:2]), cycle(PROCESSES), strict=False)]
 )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("trouble", "process"), CAUSES)
 def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path: Path) -> None:
-    begin, named = TROUBLES[trouble]
+    troubles = [TROUBLES[one] for one in MORE.get(trouble, (trouble,))]
+    named = troubles[-1][1]
     protected = ", stop_loss_pct = 3"
     with live_harness(
         tmp_path, Character.KEEN, market=FUTURES, portfolio=protected, timeout=2.0
@@ -226,7 +235,8 @@ def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path
                 os.kill(run.process.pid, signal.SIGSTOP)
             elif process == "none":
                 run.kill()
-            begin(live.exchange)
+            for begin, _ in troubles:
+                begin(live.exchange)
             answer = live.tradectl("emergency-stop", "--flatten", "--json", "--timeout", "10")
         receipt: Receipt = json.loads(answer.out)
         is_true(live.exchange, FUTURES, receipt)

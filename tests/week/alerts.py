@@ -14,8 +14,8 @@ from tradectl.domain.events import Record
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_rules import AlertRaised, alert_change
 
-MOMENT = 1e-6
-"""Times are rounded."""
+MOMENT = 0.02
+"""A stored time is rounded, and that of this machine's clock."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ class AlertLog:
 
     def _explained(self, kind: str, message: str, at: float) -> None:
         by = [
-            c.what for c in self.causes if kind in c.explains and c.since <= at + MOMENT <= c.until
+            c.what
+            for c in self.causes
+            if kind in c.explains and c.since - MOMENT <= at <= c.until + MOMENT
         ]
         if not by:
             self.wrong.append(f"hour {at:.2f}: nothing explains {kind}: {message}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
-from tests.week.live_trader import LiveTrader
+from tests.week.live_trader import SYMBOLS, LiveTrader
 
 FUTURES, SPOT = "futures", "spot"
 COMPARED = ("restricted_unreconciled",)
@@ -103,6 +104,33 @@ def restarted(trader: LiveTrader) -> None:
     after(trader, 0.2, trader.switch_on)
 
 
+def clock_off(seconds: float, hours: float) -> Do:
+    """This machine's clock goes wrong, and is put right; the exchange's does not."""
+
+    def put(trader: LiveTrader, off: float) -> None:
+        trader.system.clock.off = off
+        trader.exchange.skew_clock(-off)
+
+    def do(trader: LiveTrader) -> None:
+        put(trader, seconds)
+        after(trader, hours, lambda: put(trader, 0.0))
+
+    return do
+
+
+def falls(by: str) -> Do:
+    def do(trader: LiveTrader) -> None:
+        for symbol in SYMBOLS:
+            trader.world.move(symbol, Decimal(by))
+
+    return do
+
+
+def deleveraged(trader: LiveTrader) -> None:
+    for symbol in SYMBOLS:
+        trader.exchange.deleverage(symbol, fraction="0.5")
+
+
 def paid(kind: str, amount: str, symbol: str = "") -> Do:
     return lambda trader: trader.exchange.pay(kind, amount, symbol=symbol)
 
@@ -127,11 +155,15 @@ HAPPENINGS = (
     Happening(66.3, "the line is down", line_down(0.4), LINE, 0.4),
     Happening(72.0, "connections of a day end", day_ends, LINE),
     Happening(77.4, "kill -9, and a restart", killed(0.6), STARTED, 0.6),
+    Happening(81.6, "this clock is set back", clock_off(-40, 3.0), ("clock_skew",), 3.0),
+    Happening(84.5, "the market falls, and stops are reached", falls("-0.045")),
     Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), markets=(FUTURES,)),
     Happening(92.2, "maintenance by another page", maintenance(1.5, 502), LINE, 1.5),
     Happening(96.0, "connections of a day end", day_ends, LINE),
     Happening(103.3, "the laptop sleeps over funding", sleeps(6.0), (*LINE, "denied_not_sent"), 6.0),
     Happening(117.8, "it is restarted for an update", restarted, STARTED, 0.2),
+    Happening(110.5, "half of a position is deleveraged", deleveraged, ("adl",), markets=(FUTURES,)),
+    Happening(113.7, "the market rises", falls("0.05")),
     Happening(120.0, "connections of a day end", day_ends, LINE),
     Happening(129.5, "kill -9 during maintenance", killed_in_maintenance, (*STARTED, *LINE), 0.6),
     Happening(144.0, "connections of a day end", day_ends, LINE),

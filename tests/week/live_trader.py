@@ -115,7 +115,7 @@ class LiveTrader:
         self.market = market
         self.folder = folder
         self.system = SimulatedOS(1)
-        self.exchange = LoopbackExchange(1, fees=Fees(asset="quote"))
+        self.exchange = LoopbackExchange(1, fees=Fees(asset="received"))
         self.world = World(self.system, self.exchange, market, SYMBOLS, step)
         self.checker = InvariantChecker(self.system, self.exchange, market, folder)
         self.checker.lowest = {
