@@ -54,6 +54,8 @@ class Engine:
         self.cuts_reduce_only = False
         """a reduce-only order is made as small as the position when it comes, and filled like that"""
         """the open ones of `orders`"""
+        self.prevents_self_trades = False
+        """who would trade with an order of its own account expires in the match"""
         self._by_client: dict[str, list[Order]] = defaultdict(list)
         self._accounts = accounts
         self._now_ms = now_ms
@@ -205,6 +207,10 @@ class Engine:
 
     def _trade(self, maker: Order, taker: Order, price: Decimal) -> bool:
         """One trade between two; False if the taker cannot go on."""
+        own = maker.account == taker.account != MARKET_MAKER
+        if own and self.prevents_self_trades:
+            self._end(taker, "EXPIRED_IN_MATCH")
+            return False
         if not self._cap(maker, price):
             self._end(maker, "EXPIRED")
             return True

@@ -41,7 +41,9 @@ def exchange_info(call: Call) -> Json:
         "rateLimits": limits,
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [describe(r) for r in rules],
+        "symbols": [
+            describe(r, closed=(r.market, r.symbol) in call.exchange.sessions.closed) for r in rules
+        ],
     }
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,6 +23,7 @@ from tests.loopback.symbols import FUTURES, SPOT, Rules
 
 if TYPE_CHECKING:
     from tests.loopback.accounts import Account
+    from tests.loopback.engine import Engine
 
 HOUR_S = 3600.0
 GOING_AWAY = 1001
@@ -164,6 +167,7 @@ class Sessions:
 class SessionControls:
     sessions: Sessions
     accounts: dict[str, Account]
+    engines: dict[str, Engine]
 
     def expire_listen_key(self, account: str = "main", *, told: bool = True) -> None:
         self.sessions.end_listen_key(self.accounts[account], told=told)
@@ -189,6 +193,17 @@ class SessionControls:
 
     def reopen_symbol(self, symbol: str, *, market: str = SPOT) -> None:
         self.sessions.closed.discard((market, symbol))
+
+    def change_rules(self, symbol: str, *, market: str = SPOT, **rules: str) -> None:
+        """`lot`, `tick`, `min_notional`, ...: other filters from now on; nobody is told."""
+        kept = self.engines[market].rules
+        changed: dict[str, Any] = {name: Decimal(value) for name, value in rules.items()}
+        kept[symbol] = replace(kept[symbol], **changed)
+
+    def announce_delisting(self, symbol: str, at_ms: int) -> None:
+        """Of a perpetual: it is settled then."""
+        rules = self.engines[FUTURES].rules
+        rules[symbol] = replace(rules[symbol], delivery_ms=at_ms)
 
 
 __all__ = ["SessionControls", "Sessions"]

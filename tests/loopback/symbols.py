@@ -43,6 +43,8 @@ class Rules:
     max_price: Decimal
     price: Decimal
     size: Decimal
+    delivery_ms: int = 4133404800000
+    """of a perpetual: the end of its time, far away unless it is to be delisted"""
 
     @property
     def futures(self) -> bool:
@@ -149,11 +151,11 @@ def filters(rules: Rules) -> list[dict[str, Any]]:
     ]
 
 
-def describe(rules: Rules) -> dict[str, Any]:
+def describe(rules: Rules, *, closed: bool = False) -> dict[str, Any]:
     """The symbol's entry in exchangeInfo."""
     common: dict[str, Any] = {
         "symbol": rules.symbol,
-        "status": "TRADING",
+        "status": ("CLOSE" if rules.futures else "BREAK") if closed else "TRADING",
         "baseAsset": rules.base,
         "quoteAsset": rules.quote,
         "filters": filters(rules),
@@ -162,7 +164,7 @@ def describe(rules: Rules) -> dict[str, Any]:
         return common | {
             "pair": rules.symbol,
             "contractType": "PERPETUAL",
-            "deliveryDate": 4133404800000,
+            "deliveryDate": rules.delivery_ms,
             "onboardDate": 1569398400000,
             "maintMarginPercent": "2.5000",
             "requiredMarginPercent": "5.0000",

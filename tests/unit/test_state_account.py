@@ -22,6 +22,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
+from tradectl.domain.refusals import RefusalCause, after
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account, Pause, StrategyTotals
@@ -160,7 +161,8 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0","opened_at":0,'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
-        b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,"state_since":0,'
+        b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,'
+        b'"refused_entries":{},"refused_exits":{},"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
@@ -221,6 +223,12 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "another cause of a pause": lambda a: a.pauses.update(DRAWDOWN=Pause("x", 5)),
     "since when": lambda a: setattr(a, "state_since", 5),
     "dropped protection": lambda a: setattr(a, "protection_dropped", True),
+    "a refused exit": lambda a: a.refused_exits.update(
+        {SPOT: after(None, RefusalCause.OTHER, "no", 0)}
+    ),
+    "a refused entry": lambda a: a.refused_entries.update(
+        {SPOT: after(None, RefusalCause.OTHER, "no", 0)}
+    ),
     "a lifted stop": lambda a: a.lifted_stops.update({SPOT: ONE}),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
     "high water": lambda a: setattr(a, "high_water", a.high_water + 1),

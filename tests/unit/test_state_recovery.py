@@ -34,6 +34,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EmergencyStopReceived,
     Event,
+    ExecutionEvent,
     LimitBreached,
     OrderAccepted,
     OrderCanceled,
@@ -55,7 +56,7 @@ ORDERS = {
     )
 }
 PRICES = st.integers(90, 110).map(str)
-KINDS = st.sampled_from(
+KINDS: st.SearchStrategy[type[ExecutionEvent]] = st.sampled_from(
     [OrderAccepted, OrderRejected, OrderCanceled, CancelRejected, OrderOutcomeLost]
 )
 

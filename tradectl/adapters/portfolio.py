@@ -14,8 +14,11 @@ from tradectl.domain.events import (
     HaltContinued,
     LimitBreached,
     MarketDataEvent,
+    OrderCanceled,
     OrderDenied,
+    OrderExpired,
     OrderInitialized,
+    OrderRejected,
     OrderReport,
     PositionLiquidated,
     Record,
@@ -30,7 +33,9 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 REBALANCE_TIMER = "rebalance"
 ASKS = (OrderInitialized, CancelRequested)
+OVER = (OrderRejected, OrderExpired, OrderCanceled)
 FLATTEN_TIMER = "flatten"
+RETRY_TIMER = "retry"
 RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
 
 
@@ -83,8 +88,8 @@ class PortfolioAdapter(Adapter):
     def _on_signal(self, signal: StrategySignalEvent, record: Record) -> list[Event]:
         return self.engine.on_signal(signal, self._state.books, record.at)
 
-    def _on_open(self, event: BarOpened, _record: Record) -> list[Event]:
-        return self.engine.on_open(event.symbol, self._state.books)
+    def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
+        return self.engine.on_open(event.symbol, self._state.books, record.at)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         name, books = timer.name, self._state.books
@@ -93,8 +98,10 @@ class PortfolioAdapter(Adapter):
             return self.engine.rebalance(books, "scheduled rebalance", record.at)
         if name == FLATTEN_TIMER or (name == RISK_TIMER and flattening):
             return self._flatten_all(record)
+        if name == RETRY_TIMER:
+            return self._and_say(self._try_again(record), [])
         if name == RISK_TIMER:
-            return self._protect_all(record)
+            return self._try_again(record) + self._protect_all(record)
         if name == END_TIMER and not flattening:
             return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
@@ -133,7 +140,20 @@ class PortfolioAdapter(Adapter):
             return self._flatten([event.symbol], record)
         follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
+        self._come_back(event, record)
         return events if state is RUNNING else self._and_say(events, [event.symbol])
+
+    def _come_back(self, event: OrderReport, record: Record) -> None:
+        """To what was refused, when it is due."""
+        if isinstance(event, OVER):
+            due = self.engine.next_try(event.symbol, self._state.books)
+            if due is not None and due > record.at:
+                timer = TimerFired(source_component=self.name, name=RETRY_TIMER)
+                self._bus.schedule(timer, due)
+
+    def _try_again(self, record: Record) -> list[Event]:
+        books = self._state.books
+        return self.engine.on_refused(books, record.at) if books.refused_symbols() else []
 
     def _on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position, or a part of it: its stop goes, or becomes smaller."""

@@ -5,12 +5,15 @@ Money is in the account's currency unless a field says otherwise; quantities are
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import Liquidity, RestrictionKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import TradingState
 
 
@@ -170,6 +173,19 @@ class RestrictionRow(Struct, kw_only=True, frozen=True):
     message: str
 
 
+class RefusalRow(Struct, kw_only=True, frozen=True):
+    """An exit or an entry of a symbol that its exchange would not take, `count` times in a row since
+    `since`; the next try is at `next_try`."""
+
+    symbol: str
+    kind: Literal["exit", "entry"]
+    cause: RefusalCause
+    reason: str
+    count: int
+    since: Time
+    next_try: Time
+
+
 class Consistency(Struct, kw_only=True, frozen=True):
     """Whether the books add up, and what does not."""
 
@@ -189,6 +205,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     halt: Halt | None = None
     paused: Paused | None = None
     restrictions: list[RestrictionRow] = []
+    refused: list[RefusalRow] = []
     consistency: Consistency = Consistency()
     last_seq: int = 0
     state_hash: str | None = None

@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tradectl.domain.refusals import RefusalCause
+
 
 class TradectlError(Exception):
     """Base of all errors with a message made for the user; `exit_code` is the command line's."""
@@ -97,7 +99,11 @@ class ExchangeError(TradectlError):
 
 
 class VenueRefusal(ExchangeError):
-    pass
+    """`cause` is what the exchange's reason comes to."""
+
+    def __init__(self, message: str, cause: RefusalCause = RefusalCause.OTHER) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NotExecuted(ExchangeError):

@@ -180,6 +180,12 @@ class SystemEventKind(StrEnum):
     """market data came that no strategy asked for"""
     DEAD_MAN_FAILED = "dead_man_failed"
     DEAD_MAN_FAILED_OVER = "dead_man_failed_over"
+    ENTRY_REFUSED = "entry_refused"
+    """an exchange would not take an entry, which is tried again"""
+    ENTRY_REFUSED_OVER = "entry_refused_over"
+    EXIT_REFUSED = "exit_refused"
+    """an exchange would not take an exit: the position stays as it is, and it is tried again"""
+    EXIT_REFUSED_OVER = "exit_refused_over"
     FEE_NOT_VALUED = "fee_not_valued"
     FEED_BAD_ROWS = "feed_bad_rows"
     """a file had rows that could not be played: an alert at its end"""
@@ -241,6 +247,8 @@ ENDS = {
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,
+    _K.ENTRY_REFUSED_OVER: _K.ENTRY_REFUSED,
+    _K.EXIT_REFUSED_OVER: _K.EXIT_REFUSED,
     _K.FEED_BACK: _K.FEED_LOST,
     _K.FEED_FRESH: _K.FEED_STALE,
     _K.INCOME_FAILED_OVER: _K.INCOME_FAILED,

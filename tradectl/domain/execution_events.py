@@ -20,6 +20,7 @@ from tradectl.domain.event import (
 from tradectl.domain.instruments import MarginMode
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Trigger
+from tradectl.domain.refusals import RefusalCause
 
 
 class ExecutionEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -43,9 +44,11 @@ class OrderAccepted(ExecutionEvent, frozen=True, gc=False, kw_only=True):
 
 
 class OrderRejected(ExecutionEvent, frozen=True, gc=False, kw_only=True):
-    """The exchange refused it."""
+    """The exchange refused it; `cause` is what the reason comes to."""
 
     trigger: ClassVar[Trigger] = Trigger.REJECT
+
+    cause: RefusalCause = RefusalCause.OTHER
 
 
 class OrderTriggered(ExecutionEvent, frozen=True, gc=False, kw_only=True):

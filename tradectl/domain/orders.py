@@ -274,6 +274,13 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
         return self.is_protective or self.strategy == PROTECTOR
 
     @property
+    def is_at_once(self) -> bool:
+        """It does not wait for its price: what it does not find at once is not done."""
+        return self.type is OrderType.MARKET or (
+            self.type is OrderType.LIMIT and self.time_in_force is not TimeInForce.GTC
+        )
+
+    @property
     def is_protective(self) -> bool:
         """A stop that can only take a position nearer to zero: it waits there for the day when nobody
         watches, and is no step toward any target."""

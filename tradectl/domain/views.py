@@ -10,6 +10,7 @@ from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 
@@ -78,6 +79,14 @@ class AccountView(Protocol):
     def open_quantity(self, symbol: str) -> Decimal:
         """Our position as decisions see it, signed: what is less than the smallest order is dust, and
         counts as closed."""
+        ...
+
+    def refusal(self, symbol: str, *, exits: bool) -> Refusal | None:
+        """Of an exit, or of an entry, that its exchange would not take and that is still wanted."""
+        ...
+
+    def refused_symbols(self) -> Collection[str]:
+        """Those that there is a refusal of."""
         ...
 
     def there(self, symbol: str) -> Decimal:

@@ -74,6 +74,8 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.CLOCK_SKEW: ERROR,
     SystemEventKind.COMPONENT_FAILED: ERROR,
     SystemEventKind.DEAD_MAN_FAILED: ERROR,
+    SystemEventKind.ENTRY_REFUSED: WARNING,
+    SystemEventKind.EXIT_REFUSED: CRITICAL,
     SystemEventKind.FEED_BAD_ROWS: WARNING,
     SystemEventKind.FEED_LOST: WARNING,
     SystemEventKind.FEED_STALE: WARNING,

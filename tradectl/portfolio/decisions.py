@@ -22,6 +22,7 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -33,6 +34,7 @@ NETTED: Reason = (ReasonCode.NOT_WANTED, "netted with the signal that follows")
 NO_PRICE: Reason = (ReasonCode.NO_DATA, "no price yet")
 STOPPED_OUT: Reason = (ReasonCode.NOT_WANTED, "stopped out: another signal enters again")
 CLOSED_FIRST: Reason = (ReasonCode.NOT_WANTED, "the position is closed first")
+
 NOT_THERE: Reason = (ReasonCode.RESTRICTED, "its exchange does not hold it")
 
 
@@ -112,6 +114,10 @@ def says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
     return SystemEvent(
         source_component=NAME, kind=kind, component=f"symbol:{symbol}", message=message
     )
+
+
+def held_off(refusal: Refusal) -> Reason:
+    return ReasonCode.REFUSED, f"refused, and tried again later: {refusal.reason or refusal.cause}"
 
 
 # --- whether it is worth an order -------------------------------------------------------------------

@@ -25,9 +25,10 @@ from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import Event, StrategySignalEvent
+from tradectl.domain.events import Event, StrategySignalEvent, TargetComputed
 from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -38,6 +39,7 @@ from tradectl.portfolio.decisions import (
     STOPPED_OUT,
     cancels,
     cross,
+    held_off,
     idle,
     moves,
     obstacle,
@@ -99,7 +101,7 @@ class PortfolioEngine:
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
         waits = self._waiting or self._turning or self._settings.replace_bps
-        return bool(waits) or self._protection.is_active(view)
+        return bool(waits or view.refused_symbols()) or self._protection.is_active(view)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int = 0) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
@@ -161,12 +163,12 @@ class PortfolioEngine:
         self._protection.run_ends()
         return self.protect(view, at) if self._protection.is_active(view) else []
 
-    def on_open(self, symbol: str, view: AccountView) -> list[Event]:
+    def on_open(self, symbol: str, view: AccountView, at: int = 0) -> list[Event]:
         """A candle opens: what was decided as the last one closed is ordered now."""
         if symbol not in self._at_open:
             return []
         reason, names = self._at_open.pop(symbol)
-        return self._steer(symbol, view, reason, repeated=False, afresh=names)
+        return self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
 
     def on_execution(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
@@ -174,12 +176,13 @@ class PortfolioEngine:
         events: list[Event] = []
         if symbol in self._waiting and not self._in_the_way(symbol, view):
             reason, names = self._waiting.pop(symbol)
-            events = self._steer(symbol, view, reason, repeated=False, afresh=names)
+            events = self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
         if symbol in self._turning and not self._closing(symbol, view):
-            events = self._turn_over(symbol, view)
+            events = self._turn_over(symbol, view, at)
         if len(events) > 1:
             return events
         events += self._recalled(symbol, view)
+        events += self._makes_way(symbol, view)
         return events + self._protection.protect(symbol, view, at)
 
     def _recalled(self, symbol: str, view: AccountView) -> list[Event]:
@@ -197,6 +200,38 @@ class PortfolioEngine:
         ]
         return [*cancels(entries, STOPPED_OUT[1])]
 
+    def _makes_way(self, symbol: str, view: AccountView) -> list[Event]:
+        """An exit was refused for want of money: entries that still rest give it back."""
+        refusal = view.refusal(symbol, exits=True)
+        if refusal is None or refusal.cause is not RefusalCause.FUNDS:
+            return []
+        entries = [
+            order
+            for order in view.working_orders()
+            if order.status in CANCELLABLE and not order.spec.reduce_only
+        ]
+        return [*cancels(entries, "an exit is refused for want of money")]
+
+    def on_refused(self, view: AccountView, at: int) -> list[Event]:
+        """What was refused and is due is tried again, as far as it is still wanted."""
+        events: list[Event] = []
+        for symbol in view.refused_symbols():
+            if not view.targets(symbol) or not self._is_due(symbol, view, at):
+                continue
+            answer = self._steer(symbol, view, "refused before", True, at)
+            if len(answer) > 1 or _is_on_target(answer):
+                events += answer
+        return events
+
+    def next_try(self, symbol: str, view: AccountView) -> int | None:
+        """When (ns) what was refused of the symbol is due, the next of it; None where nothing was."""
+        known = (view.refusal(symbol, exits=True), view.refusal(symbol, exits=False))
+        return min((refusal.due for refusal in known if refusal is not None), default=None)
+
+    def _is_due(self, symbol: str, view: AccountView, at: int) -> bool:
+        due = self.next_try(symbol, view)
+        return due is not None and at >= due
+
     def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
         """Risk denied an order whole. Where it was to reduce the position and to go beyond, or was the
         exit of one strategy netted with another's entry, the part that reduces is asked for by itself:
@@ -209,7 +244,9 @@ class PortfolioEngine:
         if not held or ((held > 0) == (order.side is BUY) and not order.shares):
             return []
         why = f"the part that reduces passes: {reason}"
-        answer = self._steer(symbol, view, why, repeated=False, only_reduce=True, crosses=False)
+        answer = self._steer(
+            symbol, view, why, repeated=False, at=at, only_reduce=True, crosses=False
+        )
         return answer if len(answer) > 1 else []
 
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
@@ -252,7 +289,7 @@ class PortfolioEngine:
         view: AccountView,
         reason: str,
         repeated: bool,
-        at: int = 0,
+        at: int,
         *,
         said: Mapping[str, StrategyTarget] = _NOBODY,
         afresh: Collection[str] = (),
@@ -285,7 +322,9 @@ class PortfolioEngine:
             if change.misdirected:
                 events += cancels(change.misdirected, why[1])
             return events + crossed if crossed else events
-        why = self._still_denied(change, wanted.targets, view, at) if repeated else None
+        why = self._held_off(change, view, at)
+        if why is None and repeated:
+            why = self._still_denied(change, wanted.targets, view, at)
         if why is None:
             return self._go(change, wanted, new, view, (reason, said or afresh))
         if position and not only_reduce:
@@ -305,12 +344,22 @@ class PortfolioEngine:
         at: int,
     ) -> Reason | None:
         """Why risk would deny what was asked for before, if it would."""
-        order = self._orders.draft(self._first_part(change), targets)
+        order = self._orders.draft(self._first_part(change, view), targets)
         return self._would_deny(order, view, at)
 
-    def _first_part(self, change: PositionDelta) -> PositionDelta:
-        """What of a change is ordered now: to the other side it may be two, one after the other."""
-        two = change.turns and self._settings.turn == "two_orders"
+    def _held_off(self, change: PositionDelta, view: AccountView, at: int) -> Reason | None:
+        """Its exchange would not take it, and it is not yet due again."""
+        refusal = view.refusal(change.instrument.symbol, exits=not change.adds)
+        return held_off(refusal) if refusal is not None and at < refusal.due else None
+
+    def _first_part(self, change: PositionDelta, view: AccountView) -> PositionDelta:
+        """What of a change is ordered now: to the other side it may be two, one after the other; it is
+        where either of them was refused."""
+        if not change.turns:
+            return change
+        symbol = change.instrument.symbol
+        refused = view.refusal(symbol, exits=True) or view.refusal(symbol, exits=False)
+        two = refused or self._settings.turn == "two_orders"
         return change.closing_part() if two else change
 
     def _go(
@@ -340,13 +389,15 @@ class PortfolioEngine:
                 stays(symbol, target, position, why, wanted.changed),
                 *self._protection.make_room(bound, reason),
             ]
-        now = self._first_part(change)
+        now = self._first_part(change, view)
         if now is not change:
             self._turning[symbol] = waiting
         return [
             moves(symbol, target, position, now.quantity, reason, wanted.changed),
             *cancels(now.misdirected, reason),
-            orders(self._orders.order(now, wanted.targets), reason),
+            orders(
+                self._orders.order(now, wanted.targets, view.refusal(symbol, exits=True)), reason
+            ),
         ]
 
     def _is_at_rest(self, symbol: str, view: AccountView) -> bool:
@@ -406,12 +457,12 @@ class PortfolioEngine:
         why = ReasonCode.NOT_WANTED, reason
         return [stays(symbol, position, position, why), *cancels(outdated, reason)]
 
-    def _turn_over(self, symbol: str, view: AccountView) -> list[Event]:
+    def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""
         reason, names = self._turning.pop(symbol)
         if view.open_quantity(symbol):
             return []
-        return self._steer(symbol, view, reason, repeated=False, afresh=names)
+        return self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
 
     def _closing(self, symbol: str, view: AccountView) -> bool:
         working = view.working_orders(symbol)
@@ -427,3 +478,9 @@ class PortfolioEngine:
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
+
+
+def _is_on_target(answer: list[Event]) -> bool:
+    """Nothing is wanted any more."""
+    first = answer[0]
+    return isinstance(first, TargetComputed) and first.code is ReasonCode.ON_TARGET

@@ -21,7 +21,6 @@ from msgspec import Struct
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event
-from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable
@@ -29,6 +28,7 @@ from tradectl.domain.resilience import pause_after
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NOT_THERE, cancels, moves, orders, stays
+from tradectl.portfolio.order_making import by_another_type
 from tradectl.portfolio.position_delta import already_closing
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 
@@ -85,7 +85,10 @@ class Flattening:
                 return self._protection.make_room(stops, reason, at)
             if _bind_coins((order for order in working if order not in closing), side):
                 return []
-        return self._close(position, instrument, side, size, at, reason)
+        refusal, mark = view.refusal(symbol, exits=True), view.mark(symbol)
+        order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
+        order = by_another_type(order, refusal, instrument, mark)
+        return self._close(position, order, at, reason)
 
     def at_once(self, position: Position, view: AccountView, reason: str) -> list[Event]:
         """One closing order, where whatever else works is on its way out."""
@@ -114,22 +117,14 @@ class Flattening:
         attempt = self._attempts.get(position.symbol)
         return attempt is not None and attempt.held == position.quantity and at < attempt.next_at
 
-    def _close(
-        self,
-        position: Position,
-        instrument: Instrument,
-        side: Side,
-        size: Decimal,
-        at: int,
-        reason: str,
-    ) -> list[Event]:
-        symbol, held = instrument.symbol, position.quantity
+    def _close(self, position: Position, order: OrderSpec, at: int, reason: str) -> list[Event]:
+        symbol, held = order.symbol, position.quantity
         before = self._attempts.get(symbol)
         number = before.number + 1 if before is not None and before.held == held else 1
         pause = pause_after(number, FIRST_PAUSE_S, LONGEST_PAUSE_S)
         self._attempts[symbol] = Attempt(held, number, at + int(pause * SECOND))
-        order = OrderSpec(self._new_order_id(), symbol, side, size, reduce_only=True)
-        return [moves(symbol, ZERO, held, side.signed(size), reason), orders(order, reason)]
+        change = order.side.signed(order.quantity)
+        return [moves(symbol, ZERO, held, change, reason), orders(order, reason)]
 
 
 def _bind_coins(orders: Iterable[Order], side: Side) -> bool:

@@ -13,7 +13,6 @@ from decimal import Decimal
 
 from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
-from tradectl.domain.orders import OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_closed, price_known, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
@@ -84,8 +83,7 @@ class HaltWord:
 
 def _help_comes(symbol: str, view: AccountView) -> bool:
     return any(
-        order.spec.reduce_only
-        and (order.spec.type is OrderType.MARKET or order.status in IN_FLIGHT)
+        order.spec.reduce_only and (order.spec.is_at_once or order.status in IN_FLIGHT)
         for order in view.working_orders(symbol)
     )
 

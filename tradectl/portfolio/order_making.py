@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, Side
-from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta
 from tradectl.portfolio.shared_delta import SharedDelta
 
 DRAFT = "draft"
+WITHIN_BPS = Decimal(100)
 
 
 class OrderMaking:
@@ -27,8 +31,17 @@ class OrderMaking:
         away = self._settings.limit_offset_bps * BPS
         return instrument.round_price(mark * (ONE - away if buys else ONE + away))
 
-    def order(self, change: PositionDelta, targets: Mapping[str, StrategyTarget]) -> OrderSpec:
-        return self.draft(change, targets, self._new_order_id())
+    def order(
+        self,
+        change: PositionDelta,
+        targets: Mapping[str, StrategyTarget],
+        refusal: Refusal | None = None,
+    ) -> OrderSpec:
+        """With the `refusal` of an exit before it, which may want another type of order."""
+        order = self.draft(change, targets, self._new_order_id())
+        if refusal is None or change.adds:
+            return order
+        return by_another_type(order, refusal, change.instrument, change.mark)
 
     def draft(
         self, change: PositionDelta, targets: Mapping[str, StrategyTarget], order_id: str = DRAFT
@@ -52,6 +65,20 @@ class OrderMaking:
         )
 
 
+def by_another_type(
+    order: OrderSpec, refusal: Refusal | None, instrument: Instrument, mark: Decimal | None
+) -> OrderSpec:
+    """An exit at market that was refused, every second time as a limit order that takes what it finds
+    within WITHIN_BPS of the mark, and does not wait."""
+    if refusal is None or not refusal.wants_another_type or not mark:
+        return order
+    away = WITHIN_BPS * BPS
+    price = instrument.round_price(mark * (ONE + away if order.side is Side.BUY else ONE - away))
+    if order.type is not OrderType.MARKET or price <= 0:
+        return order
+    return replace(order, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
+
+
 def _owners(
     change: PositionDelta, targets: Mapping[str, StrategyTarget]
 ) -> tuple[str, tuple[Share, ...]]:
@@ -64,4 +91,4 @@ def _owners(
     return "", tuple(Share(name, quantity) for name, quantity in ordered.items())
 
 
-__all__ = ["OrderMaking"]
+__all__ = ["OrderMaking", "by_another_type"]

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
-from tradectl.domain.orders import Order, OrderStatus, OrderType
+from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import closable, coming, nearer_zero
 from tradectl.domain.protection import RESTS
 from tradectl.domain.time import SECOND
@@ -126,7 +126,7 @@ def remaining_change(
 
 
 def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:
-    """The reduce-only market orders of `side` on their way."""
+    """The reduce-only orders of `side` on their way that do not wait for a price."""
     return [order for order in orders if counts(order) and _closes(order, side)]
 
 
@@ -152,13 +152,13 @@ def counts(order: Order) -> bool:
 
 def _closes(order: Order, side: Side) -> bool:
     spec = order.spec
-    return spec.reduce_only and spec.side is side and spec.type is OrderType.MARKET
+    return spec.reduce_only and spec.side is side and spec.is_at_once
 
 
 def rests(order: Order, now: int | None, left: Decimal) -> bool:
     """It waits for a price; or, at market, after a second still for somebody to trade with, though
     nothing is `left` (signed) to be done in its direction."""
-    if order.spec.type is not OrderType.MARKET:
+    if not order.spec.is_at_once:
         return order.status in CANCELLABLE
     waits = now is not None and now >= order.created_at + MARKET_ORDER_RESTS
     return waits and order.status in RESTS and not (left and _is_buy(order) == (left > 0))

@@ -13,6 +13,7 @@ from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.readings import Readings
@@ -72,6 +73,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `targets` are what strategies want, by symbol and strategy. `configured` are the run's strategies in
     the order of the configuration: what rounding leaves goes to the last of them.
 
+    `refused_exits` and `refused_entries` are, by symbol, orders that an exchange would not take and that
+    are tried again.
+
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
 
@@ -111,7 +115,12 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     funded_until: dict[str, int] = {}
     opened_at: int = 0
     candles: dict[str, bool] = {}
+    refused_exits: dict[str, Refusal] = {}
+    refused_entries: dict[str, Refusal] = {}
     reconciliation: ReconciliationState | None = None
+
+    def refusals(self, exits: bool) -> dict[str, Refusal]:
+        return self.refused_exits if exits else self.refused_entries
 
     @property
     def invested(self) -> Decimal:

@@ -56,9 +56,10 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
-from tradectl.state import trading_state
+from tradectl.state import refusals, trading_state
 from tradectl.state.account import OPERATOR, Account, Fill, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
 from tradectl.state.baselines import (
@@ -146,12 +147,17 @@ class Books(BooksView):
         if event.makes_room:
             self.account.lift(order.spec)
 
-    def on_execution(self, event: ExecutionEvent, record: Record) -> None:
+    def on_execution(self, event: ExecutionEvent, record: Record) -> list[Event]:
         """An exchange's word on an order."""
         order = self._known(event.order_id)
+        before, was_over = order.status, order.is_over
         self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
+        if was_over or not order.is_over or before is OrderStatus.PENDING_CANCEL:
+            return []
+        cause = event.cause if isinstance(event, OrderRejected) else RefusalCause.NOT_FILLED
+        return refusals.refused(self, order, cause, event.reason, record.at)
 
     def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
         """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
@@ -187,7 +193,7 @@ class Books(BooksView):
         if order.spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
-        return booking.events(fill)
+        return booking.events(fill) + refusals.filled(self, order)
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
@@ -207,7 +213,7 @@ class Books(BooksView):
         note_held(self, event.symbol, crossed, record.at)
         self.account.holdings.setdefault(event.symbol, {}).update(crossed)
 
-    def on_target(self, event: TargetComputed, _record: Record) -> None:
+    def on_target(self, event: TargetComputed, _record: Record) -> list[Event] | None:
         """What strategies want is kept: it outlives the process that heard them."""
         symbol, targets = event.symbol, self.account.targets
         for target in event.strategies:
@@ -216,6 +222,9 @@ class Books(BooksView):
                 self._wanted[symbol] = None
             elif not any(other.size for other in targets[symbol].values()):
                 self._wanted.pop(symbol, None)
+        if not (self.account.refused_exits or self.account.refused_entries):
+            return None
+        return refusals.answered(self, symbol, event.code)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
@@ -244,7 +253,8 @@ class Books(BooksView):
         left, owned = booked.booking.position.quantity, booked.booking.owned
         stop_out(self, symbol, before, left, event.price, closed=owned)
         measure(self, record.at, reads=False)
-        return [booked.booking.changed()]
+        over = [] if self.open_quantity(symbol) else refusals.end(self, symbol, exits=True)
+        return [booked.booking.changed(), *over]
 
     def on_funding(self, event: FundingPaid, _record: Record) -> list[Event]:
         return book_funding(self, event)
@@ -282,7 +292,8 @@ class Books(BooksView):
             noted.income.asked(report.exchange, report.income_until, accepted=taken)
         account.reconciliation, account.cash = noted, adopted.cash
         shift(account, transferred)
-        return [*(booking.changed() for booking in bookings.values()), *restrictions]
+        over = refusals.closed(self, report.positions)
+        return [*(booking.changed() for booking in bookings.values()), *restrictions, *over]
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
         account = self.account
@@ -293,10 +304,12 @@ class Books(BooksView):
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             trading_state.run_freely(account)
             begin_anew(self)
+            account.refused_entries = {}
         elif event.command is Command.CLEAR_HALT:
             if self.trading_state.is_halt:
                 trading_state.end_halt(account)
             begin_anew(self)
+            account.refused_entries = {}
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         trading_state.end_pause(self.account, event.code)
@@ -391,6 +404,8 @@ class Books(BooksView):
             readings=with_unread(self, {*self.last, *self._unread}),
             positions=dict(account.positions),
             pauses=dict(account.pauses),
+            refused_exits=dict(sorted(account.refused_exits.items())),
+            refused_entries=dict(sorted(account.refused_entries.items())),
             funded_until=dict(account.funded_until),
             lifted_stops=dict(sorted(account.lifted_stops.items())),
             candles=self.candles(),

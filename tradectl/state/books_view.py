@@ -15,6 +15,7 @@ from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, coming, nearer_zero
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account
@@ -221,6 +222,15 @@ class BooksView:
     def is_dust(self, symbol: str, quantity: Decimal, price: Decimal | None) -> bool:
         """Less than its exchange takes as an order; of a symbol that nobody knows nothing is."""
         return symbol in self.instruments and self.instruments[symbol].is_dust(abs(quantity), price)
+
+    def refusal(self, symbol: str, *, exits: bool) -> Refusal | None:
+        return self.account.refusals(exits).get(symbol)
+
+    def refused_symbols(self) -> Collection[str]:
+        account = self.account
+        if not (account.refused_exits or account.refused_entries):
+            return ()
+        return sorted({*account.refused_exits, *account.refused_entries})
 
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed."""

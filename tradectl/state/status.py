@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tradectl.documents.account import (
     AccountStatus,
@@ -16,6 +16,7 @@ from tradectl.documents.account import (
     Paused,
     PortfolioTotals,
     PositionRow,
+    RefusalRow,
     RestrictionRow,
     StrategyRow,
 )
@@ -24,6 +25,7 @@ from tradectl.domain.money import ZERO, decimal_text, plain
 from tradectl.domain.orders import Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust
+from tradectl.domain.refusals import Refusal
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill, StrategyTotals
 from tradectl.state.adoption import EXTERNAL
@@ -46,6 +48,7 @@ def account_status(
         halt=halt(books),
         paused=paused(books),
         restrictions=restriction_rows(books),
+        refused=refusal_rows(books),
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
         state_hash=books.state_hash(run_id),
@@ -231,6 +234,28 @@ def restriction_rows(books: Books) -> list[RestrictionRow]:
         RestrictionRow(symbol=symbol, kind=kind, message=message)
         for symbol, kinds in (sorted(live.restrictions.items()) if live is not None else ())
         for kind, message in kinds.items()
+    ]
+
+
+def refusal_rows(books: Books) -> list[RefusalRow]:
+    """What exchanges would not take and is tried again: exits first, by symbol."""
+    account = books.account
+    kinds: tuple[tuple[Literal["exit", "entry"], dict[str, Refusal]], ...] = (
+        ("exit", account.refused_exits),
+        ("entry", account.refused_entries),
+    )
+    return [
+        RefusalRow(
+            symbol=symbol,
+            kind=kind,
+            cause=refusal.cause,
+            reason=refusal.reason,
+            count=refusal.count,
+            since=iso(refusal.since),
+            next_try=iso(refusal.due),
+        )
+        for kind, refused in kinds
+        for symbol, refusal in sorted(refused.items())
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from tradectl.documents.account import PortfolioTotals, PositionRow, RestrictionRow
+from tradectl.documents.account import PortfolioTotals, PositionRow, RefusalRow, RestrictionRow
 from tradectl.domain.money import ZERO, number
 from tradectl.domain.text import harmless
 
@@ -194,6 +194,15 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
     for row in rows:
         symbols.setdefault(harmless(row.message or row.kind), []).append(harmless(row.symbol, 24))
     return [f"{', '.join(names)} restricted: {why}" for why, names in symbols.items()]
+
+
+def refusals(rows: Iterable[RefusalRow]) -> list[str]:
+    """What exchanges would not take, and when it is tried again."""
+    return [
+        f"{harmless(row.symbol, 24)}: {row.kind} refused {counted(row.count, 'time')}, the next try at "
+        f"{moment(row.next_try)} UTC: {harmless(row.reason or row.cause)}"
+        for row in rows
+    ]
 
 
 def _is_iso(time: Any) -> bool:

@@ -20,7 +20,7 @@ from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
-from tradectl.cli.output.trading_state import RECORDED, halted, paused, restricted
+from tradectl.cli.output.trading_state import RECORDED, halted, paused, refused, restricted
 from tradectl.documents.account import (
     FillRow,
     OrderRow,
@@ -154,6 +154,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *_not_running(status),
         *_held_up(status),
         *restricted(status.restrictions),
+        *refused(status.refused),
         *_cold(status),
         Text(),
         *totals(status.portfolio),

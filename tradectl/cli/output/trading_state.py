@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tradectl.cli.output import figures
 from tradectl.cli.output.cells import DIM, LOUD, WARN
-from tradectl.documents.account import Halt, Paused, RestrictionRow
+from tradectl.documents.account import Halt, Paused, RefusalRow, RestrictionRow
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 
@@ -58,3 +58,9 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
 
 def restricted(rows: Iterable[RestrictionRow]) -> list[Text]:
     return [Text(text, WARN) for text in figures.restrictions(rows)]
+
+
+def refused(rows: Iterable[RefusalRow]) -> list[Text]:
+    """An exit that is refused is an emergency."""
+    exits_first = [(row, LOUD if row.kind == "exit" else WARN) for row in rows]
+    return [Text(figures.refusals([row])[0], style) for row, style in exits_first]

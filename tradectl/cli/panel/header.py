@@ -76,7 +76,7 @@ def banner(status: LiveStatus, width: int) -> list[Line]:
 def restrictions(status: LiveStatus, width: int) -> list[Line]:
     """A yellow line for each reason for which trading is restricted; the last one says how many more
     there are."""
-    reasons = figures.restrictions(status.restrictions)
+    reasons = figures.refusals(status.refused) + figures.restrictions(status.restrictions)
     lines = [drawn([Cell(f"  {text}", WARN)], width) for text in reasons[:MOST_RESTRICTIONS]]
     if (more := len(reasons) - MOST_RESTRICTIONS) > 0:
         lines.append(drawn([Cell(f"  and {more} more restricted", WARN)], width))

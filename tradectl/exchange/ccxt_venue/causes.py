@@ -7,14 +7,50 @@ ccxt's class it is asked first; the exchange's own codes are in `quirks`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND, iso
 
 CLOCK = "the exchange takes the time of this request for wrong"
 KEY = "the exchange refuses the API key, this machine's IP address, or what the key may do"
 CLOSED = "the symbol takes no orders now"
 HEDGE_MODE = "the account is in hedge mode: set it to one-way mode there"
+
+_R = RefusalCause
+REFUSALS: dict[str, RefusalCause] = {
+    "InsufficientFunds": _R.FUNDS,
+    "MarketClosed": _R.CLOSED,
+    "ContractUnavailable": _R.CLOSED,
+    "BadSymbol": _R.CLOSED,
+    "OrderImmediatelyFillable": _R.OTHER,
+    "OrderNotFillable": _R.NOT_FILLED,
+    "InvalidOrder": _R.RULES,
+}
+"""What a refused order comes to by the name of ccxt's class, where neither a code nor a word tells."""
+
+SAYS_CLOSED = re.compile(
+    r"market is closed|not open for trading|trading is (halted|suspended)", re.IGNORECASE
+)
+SAYS_RULES = re.compile(
+    r"filter failure|precision|notional|lot.?size|tick.?size|step.?size", re.IGNORECASE
+)
+
+
+def of_refusal(
+    kinds: tuple[str, ...], code: str | None, text: str, codes: Mapping[str, RefusalCause]
+) -> RefusalCause:
+    """What a refusal comes to: by its words where they are plain, by the exchange's code, by the class of
+    the error and those that it descends from."""
+    if SAYS_CLOSED.search(text):
+        return _R.CLOSED
+    if code is not None and code in codes:
+        return codes[code]
+    if SAYS_RULES.search(text):
+        return _R.RULES
+    return next((REFUSALS[kind] for kind in kinds if kind in REFUSALS), _R.OTHER)
+
 
 BY_CLASS: dict[str, str] = {
     "InvalidNonce": CLOCK,
@@ -91,6 +127,7 @@ __all__ = [
     "banned_until",
     "of_connection",
     "of_error",
+    "of_refusal",
     "of_status",
     "off_by",
 ]

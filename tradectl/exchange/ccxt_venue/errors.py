@@ -18,12 +18,12 @@ from typing import NamedTuple
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import (
     AccessLost,
-    ExchangeError,
     NotExecuted,
     OutcomeUnknown,
     TradectlError,
     VenueRefusal,
 )
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import causes
 
@@ -137,6 +137,8 @@ class ErrorRules:
     clean: Callable[[str], str] = str
     now: Callable[[], float] = wall_seconds
     """the exchange's clock, s: the end of a ban is given as a time"""
+    refusals: Mapping[str, RefusalCause] = field(default_factory=dict)
+    """what its own codes of refused orders come to"""
     causes: Mapping[str, str] = field(default_factory=dict)
     """what its own codes mean, in plain words"""
     clock: Callable[[], str] = str
@@ -166,8 +168,11 @@ def translate(
     message = f"{what}: {cause} ({said})" if cause else f"{what}: {said}"
     if outcome is N:
         return NotExecuted(message, pause)
-    kinds: dict[Outcome, type[ExchangeError]] = {R: VenueRefusal, U: OutcomeUnknown, A: AccessLost}
-    return kinds[outcome](message)
+    if outcome is R:
+        names = tuple(kind.__name__ for kind in type(error).__mro__)
+        kind = causes.of_refusal(names, code_of(text), text, error_rules.refusals)
+        return VenueRefusal(message, kind)
+    return (AccessLost if outcome is A else OutcomeUnknown)(message)
 
 
 def cause_of(

@@ -15,8 +15,11 @@ from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import ZERO, Side, floor_to, is_sane, plain
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
+from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue.markets import Market
 from tradectl.exchange.ccxt_venue.quirks import Quirks
+
+RULES = RefusalCause.RULES
 
 
 class Arguments(NamedTuple):
@@ -61,12 +64,12 @@ def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Qui
 
 def _quantity(spec: OrderSpec, market: Market) -> Decimal:
     if not is_sane(spec.quantity) or spec.quantity <= 0:
-        raise VenueRefusal(f"{spec.symbol}: a quantity of {spec.quantity} is none")
+        raise VenueRefusal(f"{spec.symbol}: a quantity of {spec.quantity} is none", RULES)
     quantity = floor_to(spec.quantity, market.instrument.lot_size)
     if quantity <= 0 or quantity < market.instrument.min_quantity:
         least = max(market.instrument.min_quantity, market.instrument.lot_size)
         raise VenueRefusal(
-            f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}"
+            f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}", RULES
         )
     most = [market.max_quantity]
     if not spec.type.has_limit:
@@ -74,14 +77,14 @@ def _quantity(spec: OrderSpec, market: Market) -> Decimal:
     for limit in most:
         if limit is not None and quantity > limit:
             raise VenueRefusal(
-                f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}"
+                f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}", RULES
             )
     return quantity
 
 
 def _price(price: Decimal | None, market: Market, *, up: bool) -> Decimal:
     if price is None or not is_sane(price) or price <= 0:
-        raise VenueRefusal(f"{market.symbol}: a price of {price} is none")
+        raise VenueRefusal(f"{market.symbol}: a price of {price} is none", RULES)
     rounding = ROUND_CEILING if up else ROUND_FLOOR
     if market.price_digits is not None:
         rounded = Context(prec=market.price_digits, rounding=rounding).create_decimal(price)
@@ -89,7 +92,9 @@ def _price(price: Decimal | None, market: Market, *, up: bool) -> Decimal:
         tick = market.instrument.tick_size
         rounded = (price / tick).to_integral_value(rounding) * tick
     if rounded <= 0:
-        raise VenueRefusal(f"{market.symbol}: a price of {plain(price)} is below the least step")
+        raise VenueRefusal(
+            f"{market.symbol}: a price of {plain(price)} is below the least step", RULES
+        )
     return rounded
 
 
@@ -98,14 +103,17 @@ def _check_notional(quantity: Decimal, price: Decimal | None, market: Market) ->
     if price is not None and least > ZERO and quantity * price < least:
         raise VenueRefusal(
             f"{market.symbol}: {plain(quantity)} at {plain(price)} is below the least notional of"
-            f" {plain(least)} {market.instrument.quote}"
+            f" {plain(least)} {market.instrument.quote}",
+            RULES,
         )
 
 
 def _contracts(quantity: Decimal, market: Market) -> str:
     contracts = quantity / market.size
     if contracts * market.size != quantity:
-        raise VenueRefusal(f"{market.symbol}: {plain(quantity)} is no whole number of contracts")
+        raise VenueRefusal(
+            f"{market.symbol}: {plain(quantity)} is no whole number of contracts", RULES
+        )
     return plain(contracts)
 
 

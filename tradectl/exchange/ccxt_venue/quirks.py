@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import CloseCause
+from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.errors import Outcome
 from tradectl.exchange.ccxt_venue.income_rules import BINANCE_FUTURES, IncomeRules
@@ -43,6 +44,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
     codes: Mapping[str, Outcome] = {}
     """its own error codes, where ccxt's class says too little or the wrong thing"""
+    refusals: Mapping[str, RefusalCause] = {}
+    """what its codes of refused orders come to"""
     causes: Mapping[str, str] = {}
     """what its codes mean in plain words, where ccxt's class does not say it"""
     not_found: frozenset[str] = frozenset()
@@ -177,6 +180,31 @@ _BINANCE = Quirks(
         "-4108": causes.CLOSED,
         "-4140": causes.CLOSED,
         "-1121": "the exchange lists no such symbol any more",
+    },
+    refusals={
+        **dict.fromkeys(
+            (
+                "-1013",
+                "-1111",
+                "-4003",
+                "-4004",
+                "-4005",
+                "-4013",
+                "-4014",
+                "-4016",
+                "-4023",
+                "-4024",
+                "-4029",
+                "-4030",
+                "-4131",
+                "-4164",
+            ),
+            RefusalCause.RULES,
+        ),
+        **dict.fromkeys(("-2018", "-2019"), RefusalCause.FUNDS),
+        **dict.fromkeys(("-2022", "-4118"), RefusalCause.REDUCE_ONLY),
+        **dict.fromkeys(("-4061", "-4062"), RefusalCause.POSITION_SIDE),
+        **dict.fromkeys(("-4108", "-4140", "-4141", "-1121"), RefusalCause.CLOSED),
     },
     not_found=frozenset({"-2011", "-2013", "-1125"}),
     refuses_by_4xx=True,

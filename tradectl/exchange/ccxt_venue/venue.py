@@ -81,6 +81,7 @@ class VenueSession:
             quirks.refuses_by_4xx,
             lambda text: redacted(text, credentials),
             lambda: self.clock.now() / SECOND,
+            quirks.refusals,
             quirks.causes,
             lambda: off_by(self.clock.offset()),
         )

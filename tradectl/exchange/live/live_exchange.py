@@ -25,6 +25,7 @@ from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
@@ -165,12 +166,18 @@ class LiveExchange:
             pre_send_check=self._pre_send_check,
             make_safe=self.dead_man.make_safe,
             answered=self._silence.answered,
+            refused=self._on_refused,
             monotonic=monotonic,
             sleep=sleep,
         )
 
     def _on_access_refused(self, error: AccessLost) -> None:
         self._access.refused(error)
+
+    async def _on_refused(self, cause: RefusalCause, symbol: str) -> None:
+        """What may be mended is seen to at once."""
+        if cause in (RefusalCause.FUNDS, RefusalCause.REDUCE_ONLY):
+            self.reconcile_soon()
 
     def _on_activity(self) -> None:
         self.reconciler.note_activity()

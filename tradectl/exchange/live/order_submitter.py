@@ -23,6 +23,7 @@ from tradectl.domain.errors import (
 )
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.orders import OrderStatus
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import FIRST_PAUSE_S, pauses
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
@@ -43,7 +44,8 @@ STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
     empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol; `answered`
-    hears when what was sent (monotonic s) changed something at the venue.
+    hears when what was sent (monotonic s) changed something at the venue; `refused` is awaited before
+    it is reported that the venue would not take an order of a symbol.
     `monotonic` gives seconds."""
 
     def __init__(
@@ -57,6 +59,7 @@ class OrderSubmitter:
         pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
         make_safe: Callable[[str], Awaitable[None]],
         answered: Callable[[float], None],
+        refused: Callable[[RefusalCause, str], Awaitable[None]],
         monotonic: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -68,6 +71,7 @@ class OrderSubmitter:
         self._pre_send_check = pre_send_check
         self._make_safe = make_safe
         self._answered = answered
+        self._refused = refused
         self._monotonic = monotonic
         self._sleep = sleep
         self._fetching_fills: set[str] = set()
@@ -91,11 +95,14 @@ class OrderSubmitter:
             if tracked.spec.is_protective:
                 await self._make_safe(tracked.spec.symbol)
             order = await self._venue.submit(tracked.spec, tracked.client_id, check_before_send)
-        except (VenueRefusal, NotExecuted) as error:
+        except VenueRefusal as error:
             if denial:
                 report(tracker.mark_denied(tracked, denial))
             else:
-                report(tracker.mark_rejected(tracked, str(error)))
+                await self._refused(error.cause, tracked.spec.symbol)
+                report(tracker.mark_rejected(tracked, str(error), error.cause))
+        except NotExecuted as error:
+            report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:
             report(tracker.mark_rejected(tracked, str(error)))
             self._reporter.access_refused(error)

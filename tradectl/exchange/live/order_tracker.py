@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from tradectl.domain.events import (
     ExecutionEvent,
     OrderAccepted,
@@ -32,6 +34,7 @@ from tradectl.domain.orders import (
     client_order_id,
     order_tag,
 )
+from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.text import harmless
 from tradectl.exchange.gate import not_sent
 from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState, TrackingTrigger
@@ -40,7 +43,7 @@ from tradectl.exchange.venue import VenueFill, VenueOrder, VenueReport
 PARKED = 1_000
 """Fills kept that name an order not known yet; most of them are somebody else's."""
 KEPT = 1_000
-ENDINGS = {
+ENDINGS: dict[OrderStatus, type[ExecutionEvent]] = {
     OrderStatus.CANCELED: OrderCanceled,
     OrderStatus.REJECTED: OrderRejected,
     OrderStatus.EXPIRED: OrderExpired,
@@ -160,11 +163,13 @@ class OrderTracker:
         tracked.step(TrackingTrigger.DENY)
         return [not_sent(tracked.spec, self._source, reason)]
 
-    def mark_rejected(self, tracked: TrackedOrder, reason: str) -> Reports:
+    def mark_rejected(
+        self, tracked: TrackedOrder, reason: str, cause: RefusalCause = RefusalCause.TURNED_AWAY
+    ) -> Reports:
         """It was not accepted, for certain."""
         if not tracked.step(TrackingTrigger.REFUSE):
             return []
-        return [self._report(tracked, OrderRejected, reason)]
+        return [msgspec.structs.replace(self._report(tracked, OrderRejected, reason), cause=cause)]
 
     def mark_unknown(self, tracked: TrackedOrder, reason: str) -> Reports:
         """No answer that can be believed came: only asking the venue will tell. Where it has reported

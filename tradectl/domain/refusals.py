@@ -1,0 +1,77 @@
+"""What an exchange would not take: why, how often, and when it is tried again.
+
+An order that was refused is still wanted. Asked for again at once it would be refused again, for ever, so
+every refusal in a row doubles the pause before the next try. The cause says what may be mended meanwhile.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tradectl.domain.resilience import pause_after
+from tradectl.domain.time import SECOND
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+
+
+class RefusalCause(StrEnum):
+    """Why an exchange did not do what an order asked for."""
+
+    RULES = "rules"
+    """it does not fit the symbol's rules: step, smallest order, price"""
+    CLOSED = "closed"
+    """the symbol takes no orders"""
+    FUNDS = "funds"
+    """there is not enough money, margin, or coins that are free"""
+    REDUCE_ONLY = "reduce_only"
+    """there is less to be reduced, or nothing"""
+    POSITION_SIDE = "position_side"
+    """the account is in hedge mode"""
+    TURNED_AWAY = "turned_away"
+    """for a reason that passes, or before it was read"""
+    NOT_FILLED = "not_filled"
+    """taken, and over before all of it was filled: nobody to trade with, or only ourselves"""
+    OTHER = "other"
+
+
+REMEDIES = {
+    RefusalCause.RULES: "its rules are read anew and it is rounded by them, then another type of order",
+    RefusalCause.CLOSED: "it goes out as soon as the symbol takes orders",
+    RefusalCause.FUNDS: "what is there is compared, and our own entries give way",
+    RefusalCause.REDUCE_ONLY: "positions are compared, and it is cut to what is there",
+    RefusalCause.POSITION_SIDE: "set the account to one-way mode at the exchange",
+    RefusalCause.OTHER: "with another type of order in turn",
+}
+"""What is tried, or has to be done; the other causes pass by themselves."""
+
+BY_ANOTHER_TYPE = (RefusalCause.RULES, RefusalCause.OTHER)
+
+
+class Refusal(Struct, frozen=True):
+    """The newest of `count` in a row, the first of them at `since`; the next try is at `due` (ns UTC).
+    `said`: there is an alert about it."""
+
+    cause: RefusalCause
+    reason: str
+    count: int
+    since: int
+    due: int
+    said: bool
+
+    @property
+    def wants_another_type(self) -> bool:
+        """Every second try is with another type of order, where that may help."""
+        return self.cause in BY_ANOTHER_TYPE and self.count % 2 == 1
+
+
+def after(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> Refusal:
+    """One more at `at`, in a row with what was `known`."""
+    count = 1 if known is None else known.count + 1
+    pause = pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S)
+    since, said = (at, False) if known is None else (known.since, known.said)
+    return Refusal(cause, reason, count, since, at + int(pause * SECOND), said)
+
+
+__all__ = ["REMEDIES", "Refusal", "RefusalCause", "after"]

@@ -1,0 +1,107 @@
+"""Orders that exchanges would not take, folded: what is tried again, when, and what is said of it.
+
+Exits and entries of a symbol are told apart: what refuses an entry need not stand against an exit. A
+refusal is over when such an order is filled, when there is nothing left to exit from, or when nothing
+more is wanted. A refused exit is an emergency and said at once; each of them once, until it is over.
+Protective stops are not among them: whoever places them sees to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from tradectl.domain.event import ReasonCode
+from tradectl.domain.events import Event, SystemEvent, SystemEventKind
+from tradectl.domain.money import plain
+from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.refusals import REMEDIES, Refusal, RefusalCause, after
+from tradectl.domain.time import SECOND
+from tradectl.state.books_view import BooksView
+
+BEGUN = {True: SystemEventKind.EXIT_REFUSED, False: SystemEventKind.ENTRY_REFUSED}
+OVER = {True: SystemEventKind.EXIT_REFUSED_OVER, False: SystemEventKind.ENTRY_REFUSED_OVER}
+"""Of exits, and of entries."""
+
+
+def is_exit(books: BooksView, order: Order) -> bool:
+    held = books.position(order.spec.symbol).quantity
+    return order.spec.reduce_only or order.spec.side.signed(held) < 0
+
+
+def refused(
+    books: BooksView, order: Order, cause: RefusalCause, reason: str, at: int
+) -> list[Event]:
+    """`order` is over, and not because we cancelled it. What was filled of it begins a new row."""
+    if order.spec.is_protective:
+        return []
+    symbol, exits = order.spec.symbol, is_exit(books, order)
+    if exits and not books.open_quantity(symbol):
+        return []
+    kept = books.account.refusals(exits)
+    known = kept.get(symbol)
+    if known is not None and order.filled:
+        known = replace(known, count=0)
+    found = after(known, cause, reason, at)
+    bare = exits and not order.filled and order.status is not OrderStatus.CANCELED
+    if found.said or (cause is RefusalCause.NOT_FILLED and not bare):
+        kept[symbol] = found
+        return []
+    kept[symbol] = replace(found, said=True)
+    return [_says(BEGUN[exits], symbol, _message(order, found, exits=exits))]
+
+
+def filled(books: BooksView, order: Order) -> list[Event]:
+    """Something of it was: over when all is, or when nothing is left to exit from."""
+    account, symbol = books.account, order.spec.symbol
+    if not (account.refused_exits or account.refused_entries):
+        return []
+    events = [] if books.open_quantity(symbol) else end(books, symbol, exits=True)
+    if order.remaining or order.spec.is_protective:
+        return events
+    return events + end(books, symbol, exits=order.spec.reduce_only)
+
+
+def closed(books: BooksView, symbols: Iterable[str]) -> list[Event]:
+    """Of what its exchange does not hold any more there is no exit."""
+    known = books.account.refused_exits
+    gone = [s for s in symbols if s in known and not books.there(s)] if known else []
+    return [event for symbol in gone for event in end(books, symbol, exits=True)]
+
+
+def answered(books: BooksView, symbol: str, code: ReasonCode | None) -> list[Event]:
+    """The portfolio says what is to be done about the symbol: nothing, if it is on target."""
+    if code is not ReasonCode.ON_TARGET:
+        return []
+    return [*end(books, symbol, exits=True), *end(books, symbol, exits=False)]
+
+
+def end(books: BooksView, symbol: str, *, exits: bool) -> list[Event]:
+    known = books.account.refusals(exits).pop(symbol, None)
+    if known is None or not known.said:
+        return []
+    return [_says(OVER[exits], symbol, "it was filled, or is not wanted any more")]
+
+
+def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
+    spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
+    tried = f"; {remedy}" if remedy else ""
+    pause = (refusal.due - order.updated_at) / SECOND
+    closes = (
+        "; `tradectl emergency-stop --flatten` goes on trying until it is closed" if exits else ""
+    )
+    return (
+        f"{spec.symbol}: {'an exit' if exits else 'an entry'}, {spec.side} {plain(order.remaining)}, "
+        f"was refused: {refusal.reason or refusal.cause}. It is tried again, in {pause:g} s and ever "
+        f"later{tried}{closes}"
+    )
+
+
+def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component="state", kind=kind, component=f"symbol:{symbol}", message=message
+    )
+
+
+__all__ = ["answered", "closed", "end", "filled", "is_exit", "refused"]
