@@ -19,13 +19,14 @@ from tradectl.domain.events import (
     SymbolRestricted,
     TimerFired,
 )
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
 from tradectl.domain.refusals import RefusalCause, after
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
-from tradectl.state.account import Account, Pause, StrategyTotals
+from tradectl.state.account import Account, ChangedRules, Pause, StrategyTotals
 from tradectl.state.books import Books
 from tradectl.state.readings import Readings
 
@@ -162,7 +163,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"max_drawdown":"0","opened_at":0,'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,'
-        b'"refused_entries":{},"refused_exits":{},"state_since":0,'
+        b'"refused_entries":{},"refused_exits":{},"rules":{},"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
@@ -223,6 +224,9 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "another cause of a pause": lambda a: a.pauses.update(DRAWDOWN=Pause("x", 5)),
     "since when": lambda a: setattr(a, "state_since", 5),
     "dropped protection": lambda a: setattr(a, "protection_dropped", True),
+    "rules that changed": lambda a: a.rules.update(
+        {SPOT: ChangedRules(Instrument(SPOT, "USDT", ONE, ONE, ONE), 1)}
+    ),
     "a refused exit": lambda a: a.refused_exits.update(
         {SPOT: after(None, RefusalCause.OTHER, "no", 0)}
     ),

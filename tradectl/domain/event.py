@@ -113,6 +113,8 @@ class RestrictionKind(StrEnum):
     """the exchange holds less or more money than our books"""
     STALE = "stale"
     """its market data is old"""
+    NOT_TRADED = "not_traded"
+    """its exchange takes no orders of it, or is about to delist it"""
     BROKEN_BOOK = "broken_book"
     """its order book lost a step, or is crossed"""
 
@@ -218,6 +220,11 @@ class SystemEventKind(StrEnum):
     RECONCILE_FAILED_OVER = "reconcile_failed_over"
     RECOVERED = "recovered"
     """the account of a run that did not end by itself was taken over"""
+    RULES_CHANGED = "rules_changed"
+    """an exchange has other steps or limits for a symbol than before"""
+    RULES_FAILED = "rules_failed"
+    """the rules of an exchange's symbols could not be read anew"""
+    RULES_FAILED_OVER = "rules_failed_over"
     SLOW_STEP = "slow_step"
     STOP_REFUSED = "stop_refused"
     """a position is without the stop that it should have"""
@@ -255,6 +262,7 @@ ENDS = {
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
     _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
+    _K.RULES_FAILED_OVER: _K.RULES_FAILED,
     _K.STOP_REFUSED_OVER: _K.STOP_REFUSED,
     _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,
     _K.USER_STREAM_LOST_OVER: _K.USER_STREAM_LOST,

@@ -49,6 +49,7 @@ from tradectl.domain.execution_events import (
     CashMoved,
     ExecutionEvent,
     FundingPaid,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -389,7 +390,7 @@ AnyEvent = (
     | HaltContinued
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
-    | CashMoved
+    | CashMoved | InstrumentChanged
     | SystemEvent | CommandReceived | EmergencyStopReceived | TradingConcluded | TimerFired
     | WarmUpReceived
 )  # fmt: skip
@@ -435,6 +436,7 @@ __all__ = [
     "FundingPaid",
     "HaltContinued",
     "IncomeKind",
+    "InstrumentChanged",
     "LimitBreached",
     "Liquidity",
     "MarketDataEvent",

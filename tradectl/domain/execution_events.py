@@ -17,7 +17,7 @@ from tradectl.domain.event import (
     IncomeKind,
     Liquidity,
 )
-from tradectl.domain.instruments import MarginMode
+from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Trigger
 from tradectl.domain.refusals import RefusalCause
@@ -99,6 +99,15 @@ class OrderFilled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
     liquidity: Liquidity = Liquidity.TAKER
     ts: int = 0
     fee_paid: Decimal = ZERO
+
+
+class InstrumentChanged(Event, frozen=True, gc=False, kw_only=True):
+    """An exchange has other rules for a symbol than before: from now on it is traded by these."""
+
+    event_type: ClassVar[EventType] = EventType.EXECUTION
+    priority: ClassVar[EventPriority] = EventPriority.EXECUTION
+
+    instrument: Instrument
 
 
 class AccountReported(Event, frozen=True, gc=False, kw_only=True):

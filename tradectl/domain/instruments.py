@@ -120,7 +120,9 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     def smallest(self) -> str:
         """The smallest order, in words."""
         least = f"{plain(self.min_notional)} {self.quote}"
-        return f"{plain(self.min_quantity)} or {least}" if self.min_quantity else least
+        return (
+            f"{plain(self.min_quantity)} or {least}" if self.min_quantity > self.lot_size else least
+        )
 
 
 class GuessedInstrument(Instrument, frozen=True):
@@ -178,6 +180,10 @@ class Instruments:
                 raise UsageError(f"unknown symbol {symbol!r}: not among {sorted(self._by_symbol)}")
             found = self._by_symbol[symbol] = BUILT_IN.get(symbol) or Instrument.guess(symbol)
         return found
+
+    def describe(self, instrument: Instrument) -> None:
+        """Its rules from now on."""
+        self._by_symbol[instrument.symbol] = instrument
 
     def all(self) -> list[Instrument]:
         return list(self._by_symbol.values())

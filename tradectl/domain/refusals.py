@@ -37,12 +37,11 @@ class RefusalCause(StrEnum):
 
 
 REMEDIES = {
-    RefusalCause.RULES: "its rules are read anew and it is rounded by them, then another type of order",
+    RefusalCause.RULES: "its rules are read anew, and it is rounded by them",
     RefusalCause.CLOSED: "it goes out as soon as the symbol takes orders",
     RefusalCause.FUNDS: "what is there is compared, and our own entries give way",
     RefusalCause.REDUCE_ONLY: "positions are compared, and it is cut to what is there",
     RefusalCause.POSITION_SIDE: "set the account to one-way mode at the exchange",
-    RefusalCause.OTHER: "with another type of order in turn",
 }
 """What is tried, or has to be done; the other causes pass by themselves."""
 

@@ -85,6 +85,10 @@ class AccountView(Protocol):
         """Of an exit, or of an entry, that its exchange would not take and that is still wanted."""
         ...
 
+    def rules_since(self, symbol: str) -> int:
+        """Since when (ns UTC) it is traded by the rules of now; 0 where they are those of the start."""
+        ...
+
     def refused_symbols(self) -> Collection[str]:
         """Those that there is a refusal of."""
         ...

@@ -130,6 +130,11 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         Bounds(ge=0.1, le=3600),
         "how often its orders, fills, positions and balances are compared with ours",
     ] = 30.0
+    rules_seconds: Annotated[
+        float,
+        Bounds(ge=1, le=86_400),
+        "how often the rules of its symbols are read anew: at once where it refuses an order for them",
+    ] = 600.0
     dead_man_seconds: Annotated[
         float,
         Bounds(ge=1, le=3600, off=0),

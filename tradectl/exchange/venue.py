@@ -206,6 +206,15 @@ class Venue(Protocol):
 
     def markets(self) -> list[MarketInfo]: ...
 
+    async def reload_rules(self) -> None:
+        """Read steps and limits of all markets anew."""
+        ...
+
+    def not_traded(self, symbol: str) -> str:
+        """Why the symbol takes no orders, or soon will not, by what was read last: a predicate like `is
+        closed`. Empty where it is traded."""
+        ...
+
     # --- orders -----------------------------------------------------------------------------------
 
     async def submit(

@@ -26,7 +26,7 @@ from msgspec import Struct
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 
-FORMAT = 5
+FORMAT = 6
 
 
 class Header(Struct):

@@ -93,6 +93,8 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.PROJECTION_STALLED: ERROR,
     SystemEventKind.RECONCILE_FAILED: ERROR,
     SystemEventKind.RECOVERED: INFO,
+    SystemEventKind.RULES_CHANGED: WARNING,
+    SystemEventKind.RULES_FAILED: WARNING,
     SystemEventKind.SLOW_STEP: WARNING,
     SystemEventKind.STILL_PAUSED: WARNING,
     SystemEventKind.STOP_REFUSED: CRITICAL,

@@ -183,6 +183,10 @@ class PortfolioEngine:
             return events
         events += self._recalled(symbol, view)
         events += self._makes_way(symbol, view)
+        if self._is_due(symbol, view, at):
+            again = self._steer(symbol, view, "by the rules of now", True, at)
+            if len(again) > 1:
+                return events + again
         return events + self._protection.protect(symbol, view, at)
 
     def _recalled(self, symbol: str, view: AccountView) -> list[Event]:

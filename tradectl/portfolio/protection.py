@@ -277,7 +277,10 @@ class Protection:
         if order.filled:
             return []
         was_there = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-        at_once = was_there or view.trading_state is HALTED  # its receipt waits for it
+        by_new_rules = view.rules_since(symbol) >= order.created_at > 0
+        at_once = (
+            was_there or by_new_rules or view.trading_state is HALTED
+        )  # its receipt waits for it
         pause = self._retries.failed(symbol, at, free=1 if at_once else 0)
         self._refused.add(symbol)
         why = f"{order.status}, {order.reason}" if order.reason else order.status

@@ -134,6 +134,7 @@ def starting_account(
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
+        account.rules = {}  # this run's instruments are as its exchanges have them now
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

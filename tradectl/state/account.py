@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.events import OrderFilled
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
@@ -51,6 +52,13 @@ class Pause(Struct, frozen=True):
     since: int
 
 
+class ChangedRules(Struct, frozen=True):
+    """Since when (ns UTC) a symbol is traded by other rules than those that the run began with."""
+
+    instrument: Instrument
+    since: int
+
+
 class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Money in `currency`. `orders` are the working ones, `finished` the newest of those that are over
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
@@ -73,8 +81,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `targets` are what strategies want, by symbol and strategy. `configured` are the run's strategies in
     the order of the configuration: what rounding leaves goes to the last of them.
 
-    `refused_exits` and `refused_entries` are, by symbol, orders that an exchange would not take and that
-    are tried again.
+    `rules` are, by symbol, those that became others in this run. `refused_exits` and `refused_entries`
+    are, by symbol, orders that an exchange would not take and that are tried again.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -115,6 +123,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     funded_until: dict[str, int] = {}
     opened_at: int = 0
     candles: dict[str, bool] = {}
+    rules: dict[str, ChangedRules] = {}
     refused_exits: dict[str, Refusal] = {}
     refused_entries: dict[str, Refusal] = {}
     reconciliation: ReconciliationState | None = None

@@ -29,6 +29,7 @@ from tradectl.domain.events import (
     ExecutionEvent,
     FundingPaid,
     HaltContinued,
+    InstrumentChanged,
     LimitBreached,
     MarketDataEvent,
     OrderAccepted,
@@ -46,6 +47,7 @@ from tradectl.domain.events import (
     PositionLiquidated,
     QuoteEvent,
     Record,
+    RestrictionKind,
     StrategiesCrossed,
     SymbolRestricted,
     TargetComputed,
@@ -60,7 +62,7 @@ from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import refusals, trading_state
-from tradectl.state.account import OPERATOR, Account, Fill, StrategyTotals
+from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill, StrategyTotals
 from tradectl.state.adoption import adopt, transfer_fill
 from tradectl.state.baselines import (
     begin_anew,
@@ -267,8 +269,10 @@ class Books(BooksView):
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         trading_state.limit_breached(self.account, event, record.at)
 
-    def on_restriction(self, event: SymbolRestricted, _record: Record) -> None:
+    def on_restriction(self, event: SymbolRestricted, record: Record) -> None:
         self.account.at_exchange().restrict(event)
+        if event.kind is RestrictionKind.NOT_TRADED and not event.restricted:
+            refusals.due_now(self.account, event.symbol, record.at)
 
     def on_account_report(self, report: AccountReported, record: Record) -> list[Event]:
         """An exchange's word on what we hold there: compared with ours, or taken for it."""
@@ -294,6 +298,12 @@ class Books(BooksView):
         shift(account, transferred)
         over = refusals.closed(self, report.positions)
         return [*(booking.changed() for booking in bookings.values()), *restrictions, *over]
+
+    def on_instrument(self, event: InstrumentChanged, record: Record) -> None:
+        """An exchange has other rules: what is decided from here on keeps to them."""
+        instrument = event.instrument
+        self.account.rules[instrument.symbol] = ChangedRules(instrument, record.at)
+        self.instruments.describe(instrument)
 
     def on_command(self, event: CommandReceived, record: Record) -> None:
         account = self.account
@@ -404,6 +414,7 @@ class Books(BooksView):
             readings=with_unread(self, {*self.last, *self._unread}),
             positions=dict(account.positions),
             pauses=dict(account.pauses),
+            rules=dict(sorted(account.rules.items())),
             refused_exits=dict(sorted(account.refused_exits.items())),
             refused_entries=dict(sorted(account.refused_entries.items())),
             funded_until=dict(account.funded_until),
@@ -454,6 +465,7 @@ _folds(Books.on_risk, LimitBreached)
 _folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
+_folds(Books.on_instrument, InstrumentChanged)
 _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
 _folds(Books.on_halt_continued, HaltContinued)
 _folds(Books.on_concluded, TradingConcluded)

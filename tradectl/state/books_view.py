@@ -37,6 +37,8 @@ class BooksView:
     def __init__(self, account: Account, instruments: Instruments | None = None) -> None:
         self.account = account
         self.instruments = instruments or Instruments()
+        for rules in account.rules.values():
+            self.instruments.describe(rules.instrument)
         self.last: dict[str, MarketDataEvent] = {}
         self._read: dict[str, MarketDataEvent] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
@@ -225,6 +227,10 @@ class BooksView:
 
     def refusal(self, symbol: str, *, exits: bool) -> Refusal | None:
         return self.account.refusals(exits).get(symbol)
+
+    def rules_since(self, symbol: str) -> int:
+        rules = self.account.rules.get(symbol)
+        return 0 if rules is None else rules.since
 
     def refused_symbols(self) -> Collection[str]:
         account = self.account

@@ -16,8 +16,9 @@ from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import Event, SystemEvent, SystemEventKind
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.refusals import REMEDIES, Refusal, RefusalCause, after
+from tradectl.domain.refusals import BY_ANOTHER_TYPE, REMEDIES, Refusal, RefusalCause, after
 from tradectl.domain.time import SECOND
+from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
 
 BEGUN = {True: SystemEventKind.EXIT_REFUSED, False: SystemEventKind.ENTRY_REFUSED}
@@ -44,6 +45,8 @@ def refused(
     if known is not None and order.filled:
         known = replace(known, count=0)
     found = after(known, cause, reason, at)
+    if cause is RefusalCause.RULES and books.rules_since(symbol) >= order.created_at:
+        found = replace(found, due=at)  # once, with a new order by the new rules
     bare = exits and not order.filled and order.status is not OrderStatus.CANCELED
     if found.said or (cause is RefusalCause.NOT_FILLED and not bare):
         kept[symbol] = found
@@ -77,6 +80,13 @@ def answered(books: BooksView, symbol: str, code: ReasonCode | None) -> list[Eve
     return [*end(books, symbol, exits=True), *end(books, symbol, exits=False)]
 
 
+def due_now(account: Account, symbol: str, at: int) -> None:
+    """What kept it from being taken is over."""
+    for kept in (account.refused_exits, account.refused_entries):
+        if symbol in kept:
+            kept[symbol] = replace(kept[symbol], due=at)
+
+
 def end(books: BooksView, symbol: str, *, exits: bool) -> list[Event]:
     known = books.account.refusals(exits).pop(symbol, None)
     if known is None or not known.said:
@@ -87,14 +97,17 @@ def end(books: BooksView, symbol: str, *, exits: bool) -> list[Event]:
 def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
     tried = f"; {remedy}" if remedy else ""
+    if exits and refusal.cause in BY_ANOTHER_TYPE:
+        tried += "; every second time as a limit order"
     pause = (refusal.due - order.updated_at) / SECOND
+    when = f"in {pause:g} s and ever later" if pause else "at once, by the rules of now"
     closes = (
         "; `tradectl emergency-stop --flatten` goes on trying until it is closed" if exits else ""
     )
     return (
         f"{spec.symbol}: {'an exit' if exits else 'an entry'}, {spec.side} {plain(order.remaining)}, "
-        f"was refused: {refusal.reason or refusal.cause}. It is tried again, in {pause:g} s and ever "
-        f"later{tried}{closes}"
+        f"was refused: {refusal.reason or refusal.cause}. It is tried again {when}"
+        f"{tried}{closes}"
     )
 
 
@@ -104,4 +117,4 @@ def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
     )
 
 
-__all__ = ["answered", "closed", "end", "filled", "is_exit", "refused"]
+__all__ = ["answered", "closed", "due_now", "end", "filled", "is_exit", "refused"]

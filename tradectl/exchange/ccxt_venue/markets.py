@@ -20,12 +20,15 @@ from msgspec.structs import replace
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import Instrument, InstrumentKind
 from tradectl.domain.money import ONE, ZERO, plain
+from tradectl.domain.time import MILLISECOND, iso
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, above_zero
 from tradectl.exchange.venue import MarketInfo
 
 DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4
 """ccxt's three ways of saying a step"""
 FINEST = Decimal("1e-8")
+NEVER_MS = Decimal(4102444800000)
+"""2100: a market that is said to end after that has no end."""
 _SEPARATORS = re.compile(r"[^A-Z0-9]")
 
 
@@ -51,8 +54,16 @@ class Markets:
     may call them; the others get a compact name, so that foreign orders can be shown."""
 
     def __init__(
-        self, raw: Mapping[str, Any], mode: int, kind: str, configured: Mapping[str, str]
+        self,
+        raw: Mapping[str, Any],
+        mode: int,
+        kind: str,
+        configured: Mapping[str, str],
+        delisting_key: str = "",
     ) -> None:
+        self._kind_name = kind
+        self._delisting_key = delisting_key
+        self._gone: set[str] = set()
         self._raw = {name: market for name, market in raw.items() if _is_of(market, kind)}
         self._others = {name: market for name, market in raw.items() if name not in self._raw}
         self._mode = mode
@@ -80,6 +91,35 @@ class Markets:
                 found = replace(found, symbol=symbol, instrument=instrument)
             self._asked[symbol] = found
         return found
+
+    def renew(self, raw: Mapping[str, Any]) -> None:
+        """The rules of now, of the markets that there were. Raises InvalidResponse for none."""
+        if not raw:
+            raise InvalidResponse("an exchange without markets")
+        now = {
+            name: raw[name]
+            for name in self._raw
+            if name in raw and _is_of(raw[name], self._kind_name)
+        }
+        self._gone = {name for name in self._raw if name not in now}
+        self._raw = {**self._raw, **now}
+        self._known.clear()
+        self._asked.clear()
+
+    def not_traded(self, symbol: str) -> str:
+        """Why it takes no orders, or soon will not; empty where it is traded."""
+        unified = self._unified.get(symbol) or self._resolve(symbol)
+        if unified in self._gone:
+            return "is not listed any more"
+        raw = self._raw[unified]
+        info = raw.get("info") or {}
+        if raw.get("active") is False:
+            status = info.get("status") or info.get("state") or info.get("contractStatus")
+            return f"takes no orders now{f', its status is {str(status)[:20]}' if status else ''}"
+        ends = above_zero(info.get(self._delisting_key)) if self._delisting_key else None
+        if ends is not None and ends < NEVER_MS:
+            return f"is to be delisted, at {iso(int(ends) * MILLISECOND)}"
+        return ""
 
     def of(self, unified: Any) -> Market:
         """The market that ccxt names. Raises ForeignMarket for one that is not of our kind."""

@@ -44,6 +44,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
     codes: Mapping[str, Outcome] = {}
     """its own error codes, where ccxt's class says too little or the wrong thing"""
+    delisting_key: str = ""
+    """in a market: when it ends, ms; far away where that is not known"""
     refusals: Mapping[str, RefusalCause] = {}
     """what its codes of refused orders come to"""
     causes: Mapping[str, str] = {}
@@ -127,6 +129,7 @@ def _binance_money_reason(message: Mapping[str, Any]) -> str:
 
 
 _BINANCE = Quirks(
+    delisting_key="deliveryDate",
     options={
         "fetchMargins": False,
         "fetchOpenOrders": {"warnWithoutSymbol": False},

@@ -124,7 +124,9 @@ class VenueSession:
         def read(raw: Any) -> Markets:
             if not raw:
                 raise InvalidResponse("an exchange without markets")
-            return Markets(raw, client.precisionMode, settings.market, self._symbols)
+            return Markets(
+                raw, client.precisionMode, settings.market, self._symbols, quirks.delisting_key
+            )
 
         self.markets = await self.caller.ask("markets", client.load_markets, read)
         parser = ReportParser(self.markets, quirks)
@@ -253,6 +255,13 @@ class CcxtVenue:
 
     def markets(self) -> list[MarketInfo]:
         return self._at.markets.all()
+
+    async def reload_rules(self) -> None:
+        at = self._at
+        await at.caller.ask("markets", lambda: at.client.load_markets(True), at.markets.renew)
+
+    def not_traded(self, symbol: str) -> str:
+        return self._at.markets.not_traded(symbol)
 
     # --- orders -----------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
+from tradectl.exchange.live.symbol_rules import SymbolRules
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
 from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueOrder, VenueReport
@@ -121,6 +122,17 @@ class LiveExchange:
             sleep=sleep,
         )
         self._rates = FeeRates(venue, instruments, self._reporter, monotonic)
+        self._rules = SymbolRules(
+            venue,
+            self.symbols,
+            instruments,
+            self._reporter,
+            post,
+            self.name,
+            every=settings.rules_seconds,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
         self.tracker = OrderTracker(
             self.name, account_id, instruments, in_books, self._rates.quote_value
         )
@@ -174,10 +186,11 @@ class LiveExchange:
     def _on_access_refused(self, error: AccessLost) -> None:
         self._access.refused(error)
 
-    async def _on_refused(self, cause: RefusalCause, symbol: str) -> None:
+    async def _on_refused(self, cause: RefusalCause) -> None:
         """What may be mended is seen to at once."""
         if cause in (RefusalCause.FUNDS, RefusalCause.REDUCE_ONLY):
             self.reconcile_soon()
+        await self._rules.on_refused(cause)
 
     def _on_activity(self) -> None:
         self.reconciler.note_activity()
@@ -247,6 +260,7 @@ class LiveExchange:
             )
         )
         start(self._reconcile_for_ever())
+        start(self._rules.keep())
         start(account_monitors.watch_for_stalls(self._stall_detector, self._on_stall, sleep))
         start(account_monitors.watch_clock(venue, reporter, settings.reconcile_seconds, sleep))
         if settings.dead_man_seconds and venue.abilities.dead_man and not self._is_read_only:

@@ -45,7 +45,7 @@ class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
     empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol; `answered`
     hears when what was sent (monotonic s) changed something at the venue; `refused` is awaited before
-    it is reported that the venue would not take an order of a symbol.
+    it is reported that the venue would not take an order.
     `monotonic` gives seconds."""
 
     def __init__(
@@ -59,7 +59,7 @@ class OrderSubmitter:
         pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
         make_safe: Callable[[str], Awaitable[None]],
         answered: Callable[[float], None],
-        refused: Callable[[RefusalCause, str], Awaitable[None]],
+        refused: Callable[[RefusalCause], Awaitable[None]],
         monotonic: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -99,7 +99,7 @@ class OrderSubmitter:
             if denial:
                 report(tracker.mark_denied(tracked, denial))
             else:
-                await self._refused(error.cause, tracked.spec.symbol)
+                await self._refused(error.cause)
                 report(tracker.mark_rejected(tracked, str(error), error.cause))
         except NotExecuted as error:
             report(tracker.mark_rejected(tracked, str(error)))

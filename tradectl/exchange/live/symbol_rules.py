@@ -1,0 +1,133 @@
+"""The rules that symbols are traded by change while we trade: steps, the smallest order, and whether a
+symbol is traded at all.
+
+They are read anew now and then, and at once when the venue will not take an order for them. What became
+different of them is reported, so that the core rounds by what holds, and a replay by the same. Rules that
+the configuration describes hold until the venue's own change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from tradectl.bus.clock import Sleep
+from tradectl.domain.errors import ExchangeError
+from tradectl.domain.events import (
+    InstrumentChanged,
+    RestrictionKind,
+    SymbolRestricted,
+    SystemEventKind,
+)
+from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.money import plain
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.base import AT_ONCE
+from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
+from tradectl.exchange.venue import Venue
+
+OFTEN_S = 30.0
+"""So often they are read while a symbol is not traded."""
+FRESH_S = 1.0
+"""What was read no longer ago is not read anew."""
+BY_RULES = (RefusalCause.RULES, RefusalCause.CLOSED)
+FIELDS = ("tick_size", "lot_size", "min_notional", "min_quantity")
+
+
+class SymbolRules:
+    """Of `symbols` at `venue`, read anew `every` so many seconds; `instruments` are those that the core
+    goes by now."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        symbols: Sequence[str],
+        instruments: Instruments,
+        reporter: ExecutionReporter,
+        post: Post,
+        source: str,
+        *,
+        every: float,
+        monotonic: Callable[[], float],
+        sleep: Sleep,
+    ) -> None:
+        self._venue = venue
+        self._symbols = tuple(symbols)
+        self._instruments = instruments
+        self._reporter = reporter
+        self._post = post
+        self._source = source
+        self._every = every
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._known: dict[str, Instrument] = {}
+        self._untraded: dict[str, str] = {}
+        self._read_at = -FRESH_S
+
+    async def keep(self) -> None:
+        """Report what is not traded at the start, and read them for ever."""
+        self._look()
+        while True:
+            await self._sleep(min(self._every, OFTEN_S) if self._untraded else self._every)
+            await self._read()
+
+    async def on_refused(self, cause: RefusalCause) -> None:
+        """Read them before it is reported that the venue would not take an order for them."""
+        if cause in BY_RULES and self._monotonic() - self._read_at >= FRESH_S:
+            await self._read()
+
+    async def _read(self) -> None:
+        self._read_at = self._monotonic()
+        try:
+            await self._venue.reload_rules()
+        except ExchangeError as error:
+            self._reporter.problem(SystemEventKind.RULES_FAILED, str(error))
+            return
+        self._reporter.problem_over(SystemEventKind.RULES_FAILED)
+        self._look()
+
+    def _look(self) -> None:
+        for symbol in self._symbols:
+            self._compare(symbol, self._venue.instrument(symbol))
+            self._see_whether_traded(symbol, self._venue.not_traded(symbol))
+
+    def _compare(self, symbol: str, now: Instrument) -> None:
+        before = self._known.setdefault(symbol, now)
+        changed = {
+            name: getattr(now, name)
+            for name in FIELDS
+            if getattr(now, name) != getattr(before, name)
+        }
+        if not changed:
+            return
+        self._known[symbol] = now
+        words = ", ".join(
+            f"{name} {plain(getattr(before, name))} -> {plain(value)}"
+            for name, value in changed.items()
+        )
+        event = InstrumentChanged(
+            source_component=self._source,
+            instrument=replace(self._instruments[symbol], **changed),
+        )
+        self._post(event, AT_ONCE)
+        self._reporter.post_system_event(SystemEventKind.RULES_CHANGED, f"{symbol}: {words}")
+
+    def _see_whether_traded(self, symbol: str, reason: str) -> None:
+        if reason == self._untraded.get(symbol, ""):
+            return
+        if reason:
+            self._untraded[symbol] = reason
+        else:
+            del self._untraded[symbol]
+        restriction = SymbolRestricted(
+            source_component=self._source,
+            symbol=symbol,
+            kind=RestrictionKind.NOT_TRADED,
+            message=f"{self._source}: {symbol} {reason}" if reason else "",
+            restricted=bool(reason),
+        )
+        self._post(restriction, AT_ONCE)
+
+
+__all__ = ["SymbolRules"]
