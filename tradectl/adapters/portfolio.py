@@ -101,7 +101,7 @@ class PortfolioAdapter(Adapter):
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
         if name == RISK_TIMER:
-            return self._try_again(record) + self._protect_all(record)
+            return self._try_again(record) or self._protect_all(record)
         if name == END_TIMER and not flattening:
             return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
