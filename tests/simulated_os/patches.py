@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import inspect
 import os
 import ssl
 import sys
@@ -32,6 +33,8 @@ from tests.simulated_os.loop import PROCESS, run_until_idle
 from tests.simulated_os.system import SimulatedOS
 from tradectl.bus.clock import COUNTS_ON, ComputerClock
 from tradectl.journal.writer import JournalWriter
+from tradectl.monitoring.alert import Alert
+from tradectl.monitoring.notifier import Notifier
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.runtime import run as runs
 from tradectl.storage.lease import FileLease
@@ -76,6 +79,7 @@ def swaps(system: SimulatedOS) -> Iterator[Swap]:
     yield sqlite, "_connect", _entered(sqlite._connect, "databases", 0)
     yield aiosqlite.core, "SimpleQueue", _Inbox
     yield aiosqlite.core, "Thread", mock.Mock
+    yield Notifier, "_in_thread", _notified
     yield Watchdog, "start", lambda _: None  # it is a thread, and looks at real time
     yield ssl, "create_default_context", _tls
     yield runs, "_collect_garbage_rarely", contextlib.nullcontext
@@ -92,6 +96,13 @@ def _entered(method: Callable[..., Any], among: str, which: int) -> Callable[...
         return result
 
     return method_entered
+
+
+async def _notified(self: Notifier, alert: Alert) -> None:
+    """A plain handler is called at once: a thread goes by real time."""
+    answer = self._handler(alert)
+    if inspect.isawaitable(answer):
+        await answer
 
 
 class _Inbox:
