@@ -113,6 +113,7 @@ FOUND = (
     9500145,
     2632806520,
     9000132,
+    23000013,
 )
 """Seeds that once found something."""
 

@@ -172,6 +172,9 @@ class LoopbackExchange(
             loop = asyncio.get_running_loop()
             self._countdowns[key] = loop.call_later(ms / 1000, self._count_down, account, symbol)
 
+    def counts_down(self, symbol: str, account: str = MAIN) -> bool:
+        return (account, symbol) in self._countdowns
+
     def count_on(self, seconds: float) -> None:
         """Countdowns and keys are so much further on: the computer slept on whose clock they run here."""
         self.sessions.count_on(seconds)

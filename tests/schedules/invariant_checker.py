@@ -20,6 +20,7 @@ from typing import Any
 from tests.loopback import LoopbackExchange
 from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import Order
+from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
@@ -98,6 +99,7 @@ class InvariantChecker:
             self._held,
             lambda: self.run.books if self.run is not None else None,
         )
+        self.countdown = CountdownChecker(exchange, self.say, lambda: system.clock.now)
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
 
@@ -133,6 +135,7 @@ class InvariantChecker:
             self.durable.look()
         if client_id not in self.durable.intents:
             self.say(f"{client_id} was sent and its intent is not durable")
+        self.protection.sent(symbol, params["side"], Decimal(params["quantity"]))
         closes = params.get("reduceOnly") == "true" or (
             self.market == "spot" and params["side"] == "SELL"
         )
@@ -346,6 +349,7 @@ class InvariantChecker:
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
         """An emergency stop's word, the moment it is given."""
         self.counts["confirmed" if told["confirmed"] else "unconfirmed"] += 1
+        self.protection.has_stops(told)
         if not told["confirmed"]:
             return
         self.durable.look()

@@ -59,6 +59,15 @@ def _refused_stops(market: str) -> dict[str, Any]:
     return {**refused, "params": {"type": kind}}
 
 
+REFUSED_SALES: dict[str, Any] = {
+    "kind": "error",
+    "door": "place",
+    "code": -2010,
+    "count": FOREVER,
+    "params": {"type": "MARKET", "side": "SELL"},
+}
+LATE_CANCEL: dict[str, Any] = {"kind": "late", "door": "cancel", "seconds": 1.5, "count": 1}
+FLATTEN: tuple[float, str, dict[str, Any]] = (6.0, "limit", {"action": "flatten"})
 KILL = {"after": 0, "power": False}
 
 
@@ -93,6 +102,105 @@ def bare_at_the_start(market: str, *, halts: bool = False) -> Plan:
     )
 
 
+def ends_while_a_stop_is_sent(market: str) -> Plan:
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (4.1, "terminate", {}),
+        (12.0, "move", _move(5)),
+        latency=0.3,
+    )
+
+
+def replaced(market: str) -> Plan:
+    """A position grows, and with it its stop; the old one goes."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy", 0.4)),
+        (6.0, "signal", _signal("buy")),
+        (12.0, "move", _move(5)),
+    )
+
+
+def halted_while_a_stop_goes(market: str) -> Plan:
+    """It is being replaced, and the cancel takes a while: on spot its coins are bound for as long."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy", 0.4)),
+        (6.0, "reply-fault", {**LATE_CANCEL, "placed": False}),
+        (6.0, "signal", _signal("buy")),
+        (6.3, "limit", {"action": "halt"}),
+        (12.0, "move", _move(5)),
+    )
+
+
+def halted_in_the_latch_alone(market: str) -> Plan:
+    """Whoever latches it to close everything is killed before the core hears of it."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (6.0, "latch", {"state": "FLATTENING"}),
+        (6.0, "kill", KILL),
+        (20.0, "move", _move(5)),
+        ends_flat=True,
+    )
+
+
+def graver_than_its_latch(market: str, action: str) -> Plan:
+    """A halt gets graver, and that cannot be latched: it stands in the records."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (6.0, "limit", {"action": "reduce"}),
+        (6.2, "latch-fails", {}),
+        (6.3, "limit", {"action": action}),
+        (6.3, "kill", {"after": 12, "power": False}),
+        (20.0, "move", _move(5)),
+    )
+
+
+def stopped_without_a_stop(market: str) -> Plan:
+    """The exchange refuses it: the receipt says so."""
+    return by_hand(
+        market,
+        (4.0, "reply-fault", _refused_stops(market)),
+        (4.0, "signal", _signal("buy")),
+        (6.0, "emergency", {"flatten": False}),
+        (20.0, "all-well", {}),
+        (21.0, "move", _move(5)),
+        calm=False,
+    )
+
+
+def not_sold(market: str, *steps: tuple[float, str, dict[str, Any]]) -> Plan:
+    """The exchange refuses every sale while all is to be closed: the stop that made room for it is back
+    before the run ends, and before a receipt is given."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (5.9, "reply-fault", REFUSED_SALES),
+        *steps,
+        (30.0, "all-well", {}),
+        (31.0, "move", _move(5)),
+        stops_pass=True,
+    )
+
+
+def sold_at_the_second_try(market: str) -> Plan:
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (5.9, "reply-fault", {**REFUSED_SALES, "count": 1}),
+        FLATTEN,
+        (31.0, "move", _move(5)),
+        ends_flat=True,
+    )
+
+
+def with_a_countdown(*steps: tuple[float, str, dict[str, Any]]) -> Plan:
+    return by_hand("futures", *steps, (25.0, "move", _move(5)), dead_man=10.0)
+
+
 NAMED: dict[str, Plan] = {
     f"{name}, {market}": plan
     for market in ("spot", "futures")
@@ -101,7 +209,28 @@ NAMED: dict[str, Plan] = {
         ("an entry found at the start, in a halt", found_at_the_start(market, halts=True)),
         ("bare at the start", bare_at_the_start(market)),
         ("bare at the start, in a halt", bare_at_the_start(market, halts=True)),
+        ("ends while a stop is sent", ends_while_a_stop_is_sent(market)),
+        ("replaced", replaced(market)),
+        ("halted while a stop goes", halted_while_a_stop_goes(market)),
+        ("halted in the latch alone", halted_in_the_latch_alone(market)),
+        ("HALTED, and REDUCING in the latch", graver_than_its_latch(market, "halt")),
+        ("FLATTENING, and REDUCING in the latch", graver_than_its_latch(market, "flatten")),
+        ("stopped without a stop", stopped_without_a_stop(market)),
+        ("not sold by a limit", not_sold(market, FLATTEN, (7.5, "terminate", {}))),
+        ("not sold by a stop", not_sold(market, (6.0, "emergency", {"flatten": True}))),
+        ("sold at the second try", sold_at_the_second_try(market)),
     )
+} | {
+    "a countdown as a run ends": with_a_countdown((7.0, "terminate", {})),
+    "a countdown beside an order of others": with_a_countdown(
+        (4.0, "external-order", {"symbol": SYMBOL}), (7.0, "kill", KILL), (14.0, "terminate", {})
+    ),
+    "a countdown before a stop": with_a_countdown(
+        (7.0, "signal", _signal("buy")), (12.0, "terminate", {})
+    ),
+    "a countdown of the run before": with_a_countdown(
+        (7.0, "kill", KILL), (8.0, "external-order", {"symbol": SYMBOL})
+    ),
 }
 
 __all__ = ["NAMED", "by_hand"]

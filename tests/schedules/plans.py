@@ -69,6 +69,8 @@ class Plan:
     steps: tuple[Step, ...]
     calm: bool = False
     """the exchange behaves well enough for every stop to be placed"""
+    stops_pass: bool = False
+    """nothing keeps a stop from being placed: no receipt may name a position without one"""
     ends_flat: bool = False
     """what halts it, if not to reduce, closes every position"""
 

@@ -43,6 +43,12 @@ class ProtectionChecker:
         """nothing can be journalled now"""
         self.others_go = False
         """the operator had the orders of others cancelled"""
+        self.stops_pass = False
+        """nothing keeps a stop from being placed"""
+        self.is_calm = False
+        """the exchange behaves: what is wrong was done by us"""
+        self.stands_still: Callable[[], bool] = lambda: False
+        """whether the process that trades does, and hears of nothing"""
         truth: Any = exchange.truth
         end = truth.order_ended
 
@@ -51,6 +57,17 @@ class ProtectionChecker:
             self._ended(order)
 
         truth.order_ended = ended
+
+    def sent(self, symbol: str, side: str, quantity: Decimal) -> None:
+        """An order of ours is on its way. On spot a stop binds its coins: an order that needs them waits
+        until it is gone."""
+        if not self.is_calm or self._market != "spot" or side != "SELL":
+            return
+        stops = [o for o in self.open_against(symbol, quantity) if o.type in STOPS]
+        bound = sum(order.remaining for order in stops)
+        there = self._exchange.balance(symbol.removesuffix("USDT"))
+        if stops and bound + quantity > there:
+            self._say(f"{quantity} of {there} {symbol} are to be sold, and a stop binds {bound}")
 
     def open_against(self, symbol: str, held: Decimal) -> list[Order]:
         """Our open orders on the side that closes what is held."""
@@ -98,7 +115,7 @@ class ProtectionChecker:
             if entry.detail["client_id"] == order.client_id
         )
         books = self._books()
-        is_blind = books is None or bool(books.restrictions(order.symbol))
+        is_blind = books is None or self.stands_still() or bool(books.restrictions(order.symbol))
         return self.others_go or (bool(armed) and came > armed[-1] and is_blind)
 
     def _is_kept(self, order: Order) -> bool:
@@ -124,6 +141,16 @@ class ProtectionChecker:
             if left > 0 and self._matters(symbol, left):
                 self._say(f"{left} of {held} {symbol} has no stop")
 
+    def one_stop_each(self, symbols: list[str]) -> None:
+        """What was replaced is gone."""
+        for symbol in symbols:
+            held = self._held(symbol)
+            stops = [
+                o for o in self.open_against(symbol, held) if o.type in STOPS and o.reduce_only
+            ]
+            if len(stops) > 1:
+                self._say(f"{symbol} has {len(stops)} stops: {[o.client_id for o in stops]}")
+
     def must_be_flat(self, symbols: list[str], why: str) -> None:
         for symbol in symbols:
             if self._matters(symbol, self._held(symbol)):
@@ -140,6 +167,11 @@ class ProtectionChecker:
             self._say(f"it could not go on, and {left} are left open")
 
     # --- a receipt ------------------------------------------------------------------------------
+
+    def has_stops(self, told: Mapping[str, Any]) -> None:
+        """Those that made room for a sale are back before a receipt is given, be it confirmed or not."""
+        if self.stops_pass and told["unprotected"]:
+            self._say(f"the receipt names {told['unprotected']} as unprotected")
 
     def receipt(
         self, told: Mapping[str, Any], symbols: list[str], known_as: Mapping[str, str]

@@ -12,6 +12,7 @@ then all is compared.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -98,6 +99,9 @@ class ScheduledRun(Stops):
         self.latch = StateDir(folder).latch
         self.checker = InvariantChecker(system, self.exchange, plan.market, folder)
         self.starts = {s: self.exchange.engines[plan.market].last[s] for s in plan.symbols}
+        self.checker.protection.stops_pass = plan.stops_pass
+        self.checker.protection.is_calm = self.checker.countdown.is_calm = plan.calm
+        self.checker.protection.stands_still = lambda: bool(self.life and self.life.process.stopped)
         self.checker.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
         self.prices = {}
         self.lives = []
@@ -186,6 +190,7 @@ class ScheduledRun(Stops):
         life = Life(process, in_quiet=self._quiet)
         self.system.disk_full = self.checker.protection.fails = False
         self.lives.append(life)
+        self.checker.countdown.life_begins()
         process.start(self._main(life))
         return life
 
@@ -194,8 +199,9 @@ class ScheduledRun(Stops):
             settings=settings_of(self.plan, self.exchange.url), state_dir=StateDir(self.folder)
         )
         halt = self.latch.read()
+        left_in = self._left_in() if halt is not None else TradingState.RUNNING
         try:
-            await trade(options, _Screen(self.checker, life))
+            await trade(options, _Screen(self.checker, life, left_in))
             life.end = "ended"
         except Halted:
             life.end = "refused"
@@ -212,6 +218,11 @@ class ScheduledRun(Stops):
             life.end = f"broke: {type(error).__name__}: {error}"
             self.checker.say(f"it {life.end}")
 
+    def _left_in(self) -> TradingState:
+        """By the account's records."""
+        recovered = self.checker.recovered()
+        return recovered.account.trading_state if recovered is not None else TradingState.RUNNING
+
     def _refused(self, halt: Halt | None) -> None:
         """What a loss limit began to close is closed by whoever starts next."""
         if halt is None or halt.state is TradingState.HALTED or not self.plan.calm:
@@ -221,6 +232,7 @@ class ScheduledRun(Stops):
             self.checker.protection.must_be_flat([*self.plan.symbols], f"it refused {halt.state}")
 
     def _close(self, life: Life) -> None:
+        self.system.latch_fails = False
         if life.power and life.end == "killed":
             self.system.lose_power(self.folder / "journals")
             self.system.clock.now += OFF_S
@@ -229,6 +241,8 @@ class ScheduledRun(Stops):
         self.checker.recovered()
         if self.plan.calm and life.end == "ended" and life.run is not None:
             self.checker.protection.compare([*self.plan.symbols], life.run.books)
+            stopped = any(step.do in ("emergency", "direct-stop") for step in self.plan.steps)
+            self.checker.countdown.ended([*self.plan.symbols], may_stay=stopped)
         if self.plan.calm and life.end == "the journal failed":
             self.checker.protection.only_stops_rest()
 
@@ -254,6 +268,8 @@ class ScheduledRun(Stops):
         write = HaltLatch._write
 
         def written(path: Path, halt: Halt | None) -> None:
+            if self.system.latch_fails:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             write(path, halt)
             self.checker.latched_now(halt.state if halt is not None else None)
 
@@ -349,6 +365,7 @@ class ScheduledRun(Stops):
         self.checker.compare(run.books)
         if self.plan.stop_loss is not None:
             self.checker.protection.compare([*self.plan.symbols], run.books)
+            self.checker.protection.one_stop_each([*self.plan.symbols])
         told = await self._reconciled(life, run, accept=False)
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")
@@ -369,14 +386,19 @@ class ScheduledRun(Stops):
 
 
 class _Screen:
-    """Tells of the run, once it trades."""
+    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state: no
+    restart softens it."""
 
-    def __init__(self, checker: InvariantChecker, life: Life) -> None:
+    def __init__(self, checker: InvariantChecker, life: Life, left_in: TradingState) -> None:
         self._checker = checker
         self._life = life
+        self._left_in = left_in
 
     async def start(self, run: TradingRun) -> None:
         self._life.run = self._checker.run = run
+        halt = run.options.halt
+        if halt is not None and self._left_in.is_stricter_than(halt.state):
+            self._checker.say(f"it goes on in {halt.state}, and was {self._left_in} before")
 
     async def stop(self) -> None:
         pass

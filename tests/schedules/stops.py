@@ -40,6 +40,10 @@ class Stops(Steps):
             self.system.disk_full = True
             self.checker.protection.fails = True
 
+    def _latch_fails(self) -> None:
+        """No halt can be latched any more, until whoever starts it again has looked after that."""
+        self.system.latch_fails = True
+
     def _freeze(self, seconds: float) -> None:
         if self.life is not None:
             self.life.process.stop()
@@ -60,10 +64,10 @@ class Stops(Steps):
     def _latch_is_made(self) -> bool:
         return (self.folder / "halt").exists()
 
-    def _latch(self) -> None:
+    def _latch(self, state: str = TradingState.HALTED) -> None:
         """And the process is not even told."""
         if self._latch_is_made:
-            self.latch.set(WHY)
+            self.latch.set(WHY, TradingState(state))
             asyncio.get_running_loop().call_later(LOOKS_INTO_IT_S, self._terminate)
 
     def _emergency(self, flatten: bool, everything: bool = False) -> None:

@@ -160,7 +160,7 @@ class SimulatedOS:
         self.clock = Clock()
         self.random = Random(f"machine {seed}")
         self.slow_disk = self.coarse = 0.0
-        self.disk_full = False
+        self.disk_full = self.latch_fails = False
         self.processes: list[Process] = []
         self.errors: list[str] = []
         self.loop = make_loop(self)
