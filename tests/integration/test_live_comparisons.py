@@ -55,7 +55,7 @@ async def test_whoever_asks_every_half_second_has_an_answer_each_time(
         await used_up(trader)
         for _ in range(2):
             async with asyncio.timeout(ANSWER_S):
-                told = await compare(trader.run, accept=False)
+                told = await compare(trader.run)
             assert not told.unreachable
             assert told.clean
             await asyncio.sleep(0.5)
@@ -71,7 +71,7 @@ async def test_who_asks_at_the_same_time_has_the_same_answer(
         comparison = SharedComparison(trader.run)
         asking: list[asyncio.Task[Reconciliation]] = []
         for _ in range(20):
-            asking.append(asyncio.create_task(comparison.compare(accept=False, transfer=False)))
+            asking.append(asyncio.create_task(comparison.compare(None, confirm=False)))
             await asyncio.sleep(0.5)
         async with asyncio.timeout(ANSWER_S):
             told = await asyncio.gather(*asking)
@@ -83,7 +83,7 @@ async def test_an_exchange_that_asks_for_a_pause_is_asked_again_after_it(
 ) -> None:
     async with trading(exchange, tmp_path, market="spot") as trader:
         exchange.misbehave("429", method="GET", path="openOrders", seconds=3, count=2)
-        told = await compare(trader.run, accept=False)
+        told = await compare(trader.run)
         assert told.clean
         assert [row.symbol for row in told.symbols] == [SPOT]
 

@@ -273,7 +273,7 @@ async def test_with_an_order_of_unknown_fate_cash_is_compared_as_it_is_now(
         remains = await killed(trader, folder)
     exchange.behave()
     assert (await stop(remains, timeout=2.0))["closed"] == [SPOT]
-    found = await asyncio.to_thread(reconcile, StateDir(remains), accept=False)
+    found = await asyncio.to_thread(reconcile, StateDir(remains))
     assert not found.clean, "the order is not known to be gone"
     assert found.cash.at_exchange == found.cash.journal
 

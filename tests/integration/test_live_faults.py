@@ -26,8 +26,9 @@ from tests.fixtures.network_line import Line
 from tests.loopback import FOREVER, LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.events import RestrictionKind
+from tradectl.domain.events import Acceptance, RestrictionKind
 from tradectl.domain.money import ZERO
+from tradectl.exchange.base import Accepted
 from tradectl.risk.limits import RiskLimits
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
@@ -452,7 +453,7 @@ async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
 # --- 35 to 37: the account ------------------------------------------------------------------------
 
 
-async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_away(
+async def test_35_what_came_from_outside_is_external_and_never_traded(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     settings = settings_for(exchange, symbols=(SPOT, "ETHUSDT"))
@@ -460,41 +461,41 @@ async def test_35_a_change_from_outside_halts_its_symbol_and_is_never_traded_awa
         await trader.price("3000", "ETHUSDT")
         exchange.outside_trade("main", SPOT, "BUY", "0.2")
         exchange.outside_transfer("main", "USDT", "12002")
-        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
-        assert RestrictionKind.MISMATCH not in trader.restrictions("ETHUSDT")
-        told = trader.alerts()["restricted_mismatch"]
-        assert told.severity.value == "critical"
-        assert "`tradectl reconcile --accept exchange`" in told.message
-        for order in (trader.buy("0.01"), trader.sell("0.01", reduce_only=True)):
-            assert (await trader.orders_done(order)).status == "denied"  # none of it is ours
-        await trader.until(lambda: not trader.restrictions("ETHUSDT"))
-        other = trader.buy("0.1", symbol="ETHUSDT")
-        assert (await trader.orders_done(other)).status == "filled"
-        assert sends(exchange) == 1
-        assert exchange.balance("BTC") == Decimal("0.1998")
-        await trader.live.reconcile(accept=True)
-        await trader.clean()
-        assert trader.held == Decimal("0.1998")
-        out = trader.sell("0.1998", reduce_only=True)
+        known = trader.run.books.account
+        await trader.until(lambda: known.at_exchange().external.get(SPOT) == Decimal("0.1998"))
+        assert not trader.restrictions()
+        told = trader.alerts()["external_changed"]
+        assert told.severity.value == "info"
+        out = trader.sell("0.01", reduce_only=True)
+        assert (await trader.orders_done(out)).status == "denied"  # none of it is ours
+        for order in (trader.buy("0.1", symbol="ETHUSDT"), trader.buy("0.01")):
+            assert (await trader.orders_done(order)).status == "filled"
+        assert sends(exchange) == 2
+        assert exchange.balance("BTC") == Decimal("0.1998") + Decimal("0.00999")
+        await trader.live.reconcile(Accepted(Acceptance.POSITION, (SPOT,)))
+        await trader.until(lambda: trader.held == exchange.balance("BTC"))
+        out = trader.sell("0.2097", reduce_only=True)
         assert (await trader.orders_done(out)).status == "filled"
         await trader.quiet()
 
 
-async def test_35_of_what_somebody_else_sold_a_part_the_rest_can_be_closed(
+async def test_35_of_what_was_taken_out_in_part_the_rest_can_be_closed(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
-    settings = settings_for(exchange, market="futures")
-    async with trading(exchange, folder, settings=settings, market="futures") as trader:
+    async with trading(exchange, folder) as trader:
         entry = trader.buy("0.3")
         assert (await trader.orders_done(entry)).status == "filled"
-        exchange.outside_trade("main", SPOT, "SELL", "0.2", market="futures")
+        exchange.outside_transfer("main", "BTC", "-0.2")
         await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
-        too_much = trader.sell("0.3", reduce_only=True)
+        told = trader.alerts()["restricted_mismatch"]
+        assert told.severity.value == "critical"
+        assert "`--accept external`, `position` or `fill`" in told.message
+        too_much = trader.sell("0.2997", reduce_only=True)
         assert (await trader.orders_done(too_much)).status == "denied"
         assert (await trader.orders_done(trader.buy("0.1"))).status == "denied"
-        out = trader.sell("0.1", reduce_only=True)
+        out = trader.sell("0.0997", reduce_only=True)
         assert (await trader.orders_done(out)).status == "filled"
-        assert exchange.position(SPOT) == 0
+        assert exchange.balance("BTC") == 0
 
 
 async def test_35_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_filled(
@@ -509,8 +510,8 @@ async def test_35_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_f
         out = trader.sell("0.3", reduce_only=True)
         assert (await trader.orders_done(out)).status == "canceled"
         assert (trader.order(out).filled, exchange.position(SPOT)) == (Decimal("0.1"), ZERO)
-        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
-        assert (trader.held, trader.run.books.there(SPOT)) == (Decimal("0.2"), ZERO)
+        await trader.until(lambda: trader.held == ZERO)
+        assert trader.alerts()["manual"].severity.value == "error"
 
 
 async def test_35_money_that_goes_holds_entries_back(

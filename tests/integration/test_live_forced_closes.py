@@ -185,9 +185,12 @@ async def test_somebody_elses_trade_is_none_of_the_exchanges_own(
     async with on(exchange, folder) as trader:
         held = await entered(trader)
         exchange.outside_trade("main", SPOT, "SELL", held, market="futures")
-        await trader.until(lambda: RestrictionKind.MISMATCH in trader.restrictions())
-        assert trader.held == held
-    assert closed(folder) == []
+        await trader.until(lambda: trader.held == 0)
+        await as_the_exchange_has_it(trader)
+        assert "manual" in trader.alerts()
+        assert not {"liquidated", "adl", "settlement"} & {*trader.alerts()}
+    [(cause, quantity)] = [(event.cause, event.quantity) for event in closed(folder)]
+    assert (cause, quantity) == (CloseCause.MANUAL, Decimal(held))
 
 
 async def test_two_strategies_bear_it_by_what_they_held(

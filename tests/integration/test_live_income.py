@@ -18,8 +18,9 @@ from tests.fixtures.command import journals
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import FOREVER, LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
-from tradectl.domain.events import CashMoved, Event, FundingPaid, RestrictionKind
+from tradectl.domain.events import Acceptance, CashMoved, Event, FundingPaid, RestrictionKind
 from tradectl.domain.states import TradingState
+from tradectl.exchange.base import Accepted
 from tradectl.journal.reader import JournalReader
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.state.consistency import problems_of
@@ -196,7 +197,7 @@ async def test_however_this_computers_clock_is_set_income_is_dated_by_the_exchan
         exchange.outside_transfer("main", "USDT", "25000", market="futures")
         await booked(trader)
         if accepted:
-            await compare(trader.run, accept=True)
+            await compare(trader.run, Accepted(Acceptance.TRANSFER), confirm=True)
     simulated_system().clock.off = 0
     exchange.skew_clock(0)
     exchange.outside_transfer("main", "USDT", "-700", market="futures")

@@ -23,9 +23,12 @@ import pytest
 from tests.fixtures.command import PATIENCE_S, environment, journals, running
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import live_harness
-from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.fixtures.run_inputs import Character, Typed, look, written
 from tests.loopback import loopback_thread
+from tradectl.domain.events import Acceptance
+from tradectl.domain.states import TradingState
+from tradectl.exchange.base import Accepted
 from tradectl.journal.reader import read_header
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.storage.directory import StateDir
@@ -184,9 +187,12 @@ def row_of(found: dict[str, Any], symbol: str = SPOT) -> dict[str, Any]:
     return row
 
 
+POSITION = Accepted(Acceptance.POSITION)
+
+
 @pytest.mark.usefixtures("key_environment")
 @pytest.mark.parametrize("market", ["spot", "futures"])
-async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
+async def test_what_the_owner_bought_is_external_until_he_says_that_it_is_ours(
     market: str, exchange: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
@@ -194,29 +200,53 @@ async def test_an_outside_trade_is_shown_and_settled_while_it_runs(
     async with trading(exchange, folder, settings=settings, market=market) as trader:
         await trader.orders_done(trader.buy("0.1"))
         await trader.quiet()
+        ours = trader.held
         exchange.outside_trade("main", SPOT, "BUY", "0.2", market=market)
-        await trader.until(lambda: "restricted_mismatch" in trader.alerts())
+        await trader.until(lambda: external_of(trader) > 0)
 
         found = await asked(folder)
         row = row_of(found)
-        assert not found["clean"]
-        assert row["journal"] == row["database"] == plain(trader.held)
-        assert Decimal(row["difference"]) == trader.true_position - trader.held != 0
-        assert "mismatch" in row["restricted"]
+        assert row["journal"] == row["database"] == row["at_exchange"] == plain(ours)
+        assert (row["external"], row["difference"]) == (plain(external_of(trader)), "0")
+        assert "mismatch" not in row["restricted"]
+        external = external_of(trader)
+        assert external in (Decimal("0.2"), Decimal("0.1998"))
 
-        settled = await asked(folder, accept=True)
-        assert settled["clean"], settled
-        await trader.clean()
-        assert trader.held == trader.true_position
-        assert (await asked(folder))["clean"]
+        shown = await asked(folder, POSITION, confirm=False)
+        [booking] = [b for b in shown["proposal"]["bookings"] if b["symbol"] == SPOT]
+        assert (booking["ours_before"], booking["ours_after"]) == (
+            plain(ours),
+            plain(ours + external),
+        )
+        assert shown["proposal"]["orders"] == []
+        assert trader.held == ours, "looking settles nothing"
+        assert not shown["accepted"]
+
+        settled = await asked(folder, POSITION)
+        assert settled["accepted"]
+        assert trader.held == exchange_s(trader, market) == ours + external
+        assert trader.run.books.trading_state is TradingState.PAUSED
+        denied = await trader.orders_done(trader.buy("0.1"))
+        assert denied.status == "denied"
         whole = trader.run.books.instrument(SPOT).floor_quantity(trader.held)
         out = trader.sell(str(whole), reduce_only=True)
         assert (await trader.orders_done(out)).status == "filled"
-        await trader.quiet()
 
 
-async def asked(folder: Path, *, accept: bool = False) -> dict[str, Any]:
-    found = await asyncio.to_thread(reconcile, StateDir(folder), accept=accept)
+def external_of(trader: Trader) -> Decimal:
+    return trader.run.books.account.at_exchange().external.get(SPOT, Decimal(0))
+
+
+def exchange_s(trader: Trader, market: str) -> Decimal:
+    if market == "spot":
+        return trader.exchange.balance("BTC")
+    return trader.exchange.position(SPOT)
+
+
+async def asked(
+    folder: Path, accepted: Accepted | None = None, *, confirm: bool = True
+) -> dict[str, Any]:
+    found = await asyncio.to_thread(reconcile, StateDir(folder), accepted, confirm=confirm)
     answer: dict[str, Any] = as_json(found)
     return answer
 
@@ -226,7 +256,7 @@ def plain(value: Decimal) -> str:
 
 
 @pytest.mark.usefixtures("key_environment")
-async def test_an_outside_trade_is_shown_and_settled_without_a_process(
+async def test_what_the_owner_sold_while_no_process_ran_is_found_in_the_history(
     exchange: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
@@ -239,16 +269,13 @@ async def test_an_outside_trade_is_shown_and_settled_without_a_process(
     exchange.outside_trade("main", SPOT, "SELL", "0.05")
 
     found = await asked(folder)
-    assert not found["clean"]
-    assert Decimal(row_of(found)["difference"]) == Decimal("-0.05")
+    assert found["clean"], found
+    assert (row_of(found)["journal"], row_of(found)["external"]) == ("0.0499", "0")
     orders = {row["client_order_id"]: row for row in found["orders"]}
     assert (orders[client_id]["ours"], orders[client_id]["ok"]) == (True, True)
     assert (orders[foreign.client_id]["ours"], orders[foreign.client_id]["ok"]) == (False, True)
-    assert not (await asked(folder))["clean"], "looking settles nothing"
-
-    settled = await asked(folder, accept=True)
-    assert settled["clean"], settled
-    assert (await asked(folder))["clean"]
+    [manual] = [fill for fill in look(folder).fills() if fill.strategy == "manual"]
+    assert (manual.side, manual.quantity) == ("sell", "0.05")
     assert len(exchange.truth.open_orders()) == 2
     async with trading(exchange, folder) as trader:
         assert trader.held == Decimal("0.0499")
@@ -285,7 +312,7 @@ async def test_the_exchange_s_word_on_an_order_of_unknown_fate_is_taken_at_the_o
         await trader.in_status(order, "unknown")
         assert not (await asked(folder))["clean"]
         assert trader.status(order) == "unknown"
-        assert (await asked(folder, accept=True))["clean"]
+        assert (await asked(folder, POSITION))["clean"]
         assert trader.status(order) == "expired"
         await trader.quiet()
     assert exchange.truth.ours() == []

@@ -26,6 +26,7 @@ from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
 from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
+    CloseCause,
     Event,
     EventType,
     LimitBreached,
@@ -42,7 +43,7 @@ from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
-from tradectl.state.adoption import EXTERNAL
+from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
 from tradectl.storage.directory import StateDir
@@ -168,9 +169,25 @@ class InvariantChecker:
         if order.foreign or order.child:
             return
         self.counts["accepted"] += 1
+        self._sells_only_ours(order)
         if self.exchange.truth.accepted(order.client_id) > 1:
             self.say(f"{order.client_id} was accepted twice")
         self._weigh(order)
+
+    def _sells_only_ours(self, new: Order) -> None:
+        """Nobody else's coins are offered, whatever lies beside ours."""
+        if self.market != "spot" or new.side != "SELL":
+            return
+        offered = sum(
+            (
+                o.remaining
+                for o in self.exchange.truth.open_orders(market="spot")
+                if o.symbol == new.symbol and o.side == "SELL" and not o.foreign
+            ),
+            ZERO,
+        )
+        if offered > self._held(new.symbol):
+            self.say(f"{new.client_id}: {offered} are offered, {self._held(new.symbol)} are ours")
 
     def _weigh(self, new: Order) -> None:
         """What the position becomes if all that is open on a side fills."""
@@ -204,8 +221,16 @@ class InvariantChecker:
         )
 
     def _held(self, symbol: str) -> Decimal:
-        """By our orders, and by the operator's word."""
-        return self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
+        """By our orders, by the operator's word, and less what others closed of it."""
+        held = self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
+        return held + sum((c.side.signed(c.quantity) for c in self._manual(symbol)), ZERO)
+
+    def _manual(self, symbol: str) -> Iterable[PositionLiquidated]:
+        """What others closed of ours, as it was booked."""
+        if not self._foreign_fills():
+            return []
+        closed = (c for c in self._closed() if c.symbol == symbol)
+        return [c for c in closed if c.cause is CloseCause.MANUAL]
 
     def _moved_in(self, symbol: str) -> Decimal:
         """What others traded and is ours by the operator's word."""
@@ -296,6 +321,9 @@ class InvariantChecker:
         }
         ours = set()
         for closed in self._closed():
+            if closed.cause is CloseCause.MANUAL:
+                self._compare_manual(closed)
+                continue
             _, _, trade_id = closed.liquidation_id.partition(":")
             ours.add(("", trade_id, closed.quantity, closed.price, "USDT", closed.fee))
         for fill in self._booked():
@@ -307,6 +335,19 @@ class InvariantChecker:
             self.say(f"a fill there is not in the books: {missed}")
         for invented in sorted(ours - theirs):
             self.say(f"a fill in the books is not there: {invented}")
+
+    def _compare_manual(self, closed: PositionLiquidated) -> None:
+        """Somebody else did trade it."""
+        _, _, trade_id = closed.liquidation_id.partition(":")
+        theirs = [
+            fill
+            for order in self.exchange.truth.orders
+            if order.foreign and order.symbol == closed.symbol
+            for fill in order.fills
+            if str(fill.id) == trade_id
+        ]
+        if not theirs or theirs[0].quantity < closed.quantity or theirs[0].price != closed.price:
+            self.say(f"a manual fill in the books is not there: {closed}")
 
     def _booked(self) -> Iterable[OrderFilled]:
         for event in self._events():

@@ -36,9 +36,10 @@ from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.errors import ExchangeError, Halted, JournalFailed
-from tradectl.domain.events import RestrictionKind
+from tradectl.domain.events import Acceptance, RestrictionKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.states import TradingState
+from tradectl.exchange.base import Accepted
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
@@ -54,6 +55,8 @@ OFF_S = 5.0
 """How long the system is off after a loss of power."""
 ASKED_AGAIN_S = 5.0
 """How long it may take until what is late is asked for again."""
+SETTLES = (Accepted(Acceptance.POSITION), Accepted(Acceptance.TRANSFER))
+"""what the operator says of what the trade history does not explain"""
 AT_REST = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
@@ -359,29 +362,36 @@ class ScheduledRun(Stops):
         assert run is not None
         if self._moved_outside():
             self.checker.what_others_did_is_held(run.books)
-            await self._reconciled(life, run, accept=True)
+            if self._is_held(run):
+                await self._reconciled(life, run, *SETTLES)
+                await life.process.run(asyncio.ensure_future, run.orchestrator.resume())
             # what was held back is ordered now, and what becomes of it is compared, too
             await self._until("all is settled once more", self._nothing_on_its_way)
         self.checker.compare(run.books)
         if self.plan.stop_loss is not None:
             self.checker.protection.compare([*self.plan.symbols], run.books)
             self.checker.protection.one_stop_each([*self.plan.symbols])
-        told = await self._reconciled(life, run, accept=False)
+        told = await self._reconciled(life, run)
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")
         life.process.send_signal(signal.SIGTERM)
         await life.process.gone.wait()
         self.checker.recovered()
 
-    async def _reconciled(self, life: Life, run: TradingRun, *, accept: bool) -> Reconciliation:
-        """Asked until the exchange could be asked."""
-        for _ in range(20):
-            told: Reconciliation = await life.process.run(
-                asyncio.ensure_future, compare(run, accept=accept)
-            )
-            if not told.unreachable:
-                break
-            await asyncio.sleep(5.0)
+    def _is_held(self, run: TradingRun) -> bool:
+        held = {kind for symbol in self.plan.symbols for kind in run.books.restrictions(symbol)}
+        return bool(held & {RestrictionKind.MISMATCH, RestrictionKind.BALANCE})
+
+    async def _reconciled(self, life: Life, run: TradingRun, *accepted: Accepted) -> Reconciliation:
+        """Asked until the exchange could be asked; what is accepted is, one after the other."""
+        for each in [*accepted, None]:
+            for _ in range(20):
+                told: Reconciliation = await life.process.run(
+                    asyncio.ensure_future, compare(run, each, confirm=True)
+                )
+                if not told.unreachable:
+                    break
+                await asyncio.sleep(5.0)
         return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,9 @@ from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plans import DOORS, Plan, Step
 from tests.schedules.session_steps import SessionSteps
 from tests.simulated_os.system import Process, SimulatedOS
+from tradectl.domain.errors import NotRunning
 from tradectl.domain.events import (
+    Acceptance,
     Command,
     CommandReceived,
     Event,
@@ -25,6 +28,7 @@ from tradectl.domain.events import (
 from tradectl.domain.events import SignalAction as Action
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.exchange.base import Accepted
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
 from tradectl.storage.latch import HaltLatch
@@ -256,11 +260,16 @@ class Steps(SessionSteps):
         self.exchange.liquidate(symbol, **how)
 
     def _accept(self) -> None:
-        """The operator takes the exchange's word for ours."""
+        """The operator says that what is there is ours, and trades on."""
         life, run = self.life, self.run
         if life is not None and run is not None and not life.process.stopped:
             self.checker.operator_accepted = True
-            self._begin(compare(run, accept=True), life.process)
+            self._begin(self._settle(run), life.process)
+
+    async def _settle(self, run: TradingRun) -> None:
+        with contextlib.suppress(NotRunning):  # it has ended meanwhile
+            await compare(run, Accepted(Acceptance.POSITION), confirm=True)
+            await run.orchestrator.resume()
 
 
 __all__ = ["LOOKS_INTO_IT_S", "Life", "Steps"]

@@ -614,11 +614,39 @@ def reconciled(**changes: Any) -> dict[str, Any]:
 
 def test_a_reconciliation_stands_side_by_side_and_says_what_settles_it() -> None:
     output = shown(reconciliation(reconciled()))
-    assert "NOT CLEAN: `tradectl reconcile --accept exchange`" in output
+    assert "NOT CLEAN: `tradectl reconcile --accept ...` says what it is" in output
     assert re.search(r"BTCUSDT +binance +0.5 +0.5 +0.4 +-0.1 +0 +mismatch", output)
     assert "not ours: left alone" in output
     assert "differs" in output
     assert "\x1b" not in output
+
+
+def test_what_accepting_books_and_trades_is_shown_before_it_is_done() -> None:
+    booking = {
+        "symbol": "BTCUSDT",
+        "ours_before": "0.166",
+        "ours_after": "1.166",
+        "external_before": "1",
+        "external_after": "0",
+        "price": "60000",
+    }
+    order = {"symbol": "BTCUSDT", "side": "sell", "quantity": "1.166", "type": "stop_market"}
+    proposal = {
+        "accept": "position",
+        "bookings": [booking],
+        "profit": "0",
+        "transferred": "60000",
+        "orders": [order],
+        "refused": ["ETHUSDT: -1 still differs"],
+    }
+    output = shown(reconciliation(reconciled(proposal=proposal)))
+    assert "would book" in output
+    assert "BTCUSDT: ours 0.166 -> 1.166 at 60000, external 1 -> 0" in output
+    assert "sell 1.166 BTCUSDT by its stop" in output
+    assert "ETHUSDT: -1 still differs" in output
+    assert "nothing was changed: add --confirm to book it" in output
+    done = shown(reconciliation(reconciled(proposal=proposal, accepted=True)))
+    assert "trading is paused: `tradectl resume` goes on" in done
 
 
 def test_a_clean_reconciliation_and_an_exchange_out_of_reach() -> None:

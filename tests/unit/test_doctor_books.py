@@ -48,8 +48,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     [
         ("0.5", WARNED, ""),
         ("0.75", WARNED, "left alone: BTCUSDT 0.25 -> nothing"),
-        ("0.7", WARNED, "left alone: BTCUSDT 0.2 -> our books know of another"),
-        ("0.1", WARNED, "tradectl reconcile"),
+        ("0.7", WARNED, "left alone: BTCUSDT 0.2 -> nothing"),
+        ("0.1", WARNED, "left alone: BTCUSDT -0.4 -> our books know of another"),
     ],
 )
 async def test_what_is_ours_is_told_from_what_is_not(

@@ -20,10 +20,11 @@ from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.clock import DataClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import NotExecuted
+from tradectl.domain.events import Acceptance
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType, client_order_id
-from tradectl.exchange.base import Whose
+from tradectl.exchange.base import Accepted, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.venue import Holdings, VenueOrder
@@ -152,7 +153,7 @@ async def test_what_the_books_know_is_not_cancelled_as_unknown(gateway: Gateway)
 
 async def test_a_gateway_is_compared_and_ends(gateway: Gateway) -> None:
     await gateway.reconcile()
-    await gateway.reconcile(accept=True)
+    await gateway.reconcile(accepted=Accepted(Acceptance.POSITION))
     assert all(status.symbols == (SYMBOL,) for status in gateway.status())
     assert len(gateway.status()) == gateway.remote
     gateway.leave_switch_armed()

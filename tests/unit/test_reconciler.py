@@ -44,7 +44,7 @@ class Comparing:
         venue, symbols, clock = Venue(), (PERP, SPOT), self.time.monotonic
         moved = MovedByExchange(
             venue, None, reporter, "x", symbols, known, self._post, self.tracker.fee_of,
-            now=lambda: 0, monotonic=clock,
+            self.tracker.is_tagged, now=lambda: 0, monotonic=clock,
         )  # fmt: skip
         self.reconciler = Reconciler(
             venue,

@@ -27,6 +27,7 @@ from tests.fixtures.books import (
     tick,
 )
 from tradectl.domain.events import (
+    Acceptance,
     AccountReported,
     CancelRejected,
     Event,
@@ -77,7 +78,7 @@ def account_reports(draw: st.DrawFn) -> Event:
         positions=draw(st.dictionaries(SYMBOLS, FIGURES, max_size=3)),
         cash=draw(st.one_of(st.none(), FIGURES)),
         tolerance=Decimal(0),
-        accept=draw(st.booleans()),
+        accept=draw(st.one_of(st.none(), st.sampled_from(Acceptance))),
     )
 
 
@@ -147,12 +148,17 @@ def test_an_event_that_is_refused_changes_nothing(events: list[Event]) -> None:
         fill("t", "w1", "buy 1@100", fee="NaN"),
         fill("t", "nobody", "buy 1@100"),
         AccountReported(
-            exchange="x", positions={SPOT: Decimal(9), "NOWHERE": Decimal(1)}, accept=True
+            exchange="x",
+            positions={SPOT: Decimal(9), "NOWHERE": Decimal(1)},
+            accept=Acceptance.POSITION,
         ),
         AccountReported(
-            exchange="x", positions={SPOT: Decimal(9)}, cash=Decimal("NaN"), accept=True
+            exchange="x",
+            positions={SPOT: Decimal(9)},
+            cash=Decimal("NaN"),
+            accept=Acceptance.POSITION,
         ),
-        AccountReported(exchange="x", positions={SPOT: Decimal("NaN")}, accept=True),
+        AccountReported(exchange="x", positions={SPOT: Decimal("NaN")}, accept=Acceptance.POSITION),
         AccountReported(
             exchange="x",
             positions={SPOT: Decimal(9)},

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tests.fixtures.books import CASH, PERP, Ledger, fill
 from tradectl.domain.events import (
+    Acceptance,
     AccountReported,
     CashMoved,
     CloseCause,
@@ -89,7 +90,7 @@ def test_what_was_moved_before_the_account_was_opened_is_in_its_cash() -> None:
 def test_what_the_operator_has_taken_is_not_booked_once_more() -> None:
     """The balance had it in; its row came later."""
     ledger = followed()
-    ledger.tell(report(cash=CASH - 5, accept=True, transfer=True, income_until=NOON + 1))
+    ledger.tell(report(cash=CASH - 5, accept=Acceptance.TRANSFER, income_until=NOON + 1))
     ledger.tell(funding("-5", NOON), funding("-2", NOON + 2, "later"))
     assert ledger.books.cash == CASH - 7
     assert problems_of(ledger.books.snapshot(), ledger.books.instruments) == []

@@ -10,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, PERP, RUN, SPOT, Ledger, fill, tick
-from tradectl.domain.events import AccountReported, Event, RestrictionKind, SymbolRestricted
+from tradectl.domain.events import (
+    Acceptance,
+    AccountReported,
+    Event,
+    ForeignTrade,
+    PositionLiquidated,
+    RestrictionKind,
+    SymbolRestricted,
+    SystemEvent,
+)
 from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, Side
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
@@ -24,8 +33,8 @@ def account_report(
     positions: dict[str, str],
     cash: str | None = None,
     *,
-    accept: bool = False,
-    transfer: bool = False,
+    accept: Acceptance | None = None,
+    trades: tuple[ForeignTrade, ...] = (),
 ) -> AccountReported:
     return AccountReported(
         exchange="venue",
@@ -33,8 +42,11 @@ def account_report(
         cash=None if cash is None else Decimal(cash),
         tolerance=Decimal("0.005"),
         accept=accept,
-        transfer=transfer,
+        trades=trades,
     )
+
+
+FOLDED = (SymbolRestricted, PositionLiquidated)
 
 
 def tell(ledger: Ledger, *statements: AccountReported) -> list[Event]:
@@ -42,7 +54,7 @@ def tell(ledger: Ledger, *statements: AccountReported) -> list[Event]:
     answers: list[Event] = []
     for each in statements:
         said = ledger.tell(each)
-        ledger.tell(*[event for event in said if isinstance(event, SymbolRestricted)])
+        ledger.tell(*[event for event in said if isinstance(event, FOLDED)])
         answers += said
     return answers
 
@@ -58,13 +70,13 @@ def test_a_report_that_agrees_says_nothing() -> None:
 
 def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_symbol() -> None:
     ledger = Ledger().trade("o1", "buy 2@100")
-    tell(ledger, account_report({SPOT: "3"}))
+    tell(ledger, account_report({SPOT: "1.5"}))
     assert held(ledger) == []
-    (hold,) = tell(ledger, account_report({SPOT: "3"}))
+    (hold,) = tell(ledger, account_report({SPOT: "1.5"}))
     assert isinstance(hold, SymbolRestricted)
     assert held(ledger) == [MISMATCH]
-    assert "tradectl reconcile --accept exchange" in hold.message
-    assert tell(ledger, account_report({SPOT: "3"})) == []
+    assert "`--accept external`, `position` or `fill`" in hold.message
+    assert tell(ledger, account_report({SPOT: "1.5"})) == []
 
 
 @pytest.mark.parametrize(
@@ -94,23 +106,23 @@ def test_of_a_position_as_much_is_there_as_two_reports_agree_on(
 
 def test_differences_that_differ_are_of_two_moments() -> None:
     ledger = Ledger()
-    tell(ledger, *(account_report({SPOT: str(n)}) for n in (1, 2, 3, 4)))
-    assert held(ledger) == []
+    tell(ledger, *(account_report({PERP: str(n)}) for n in (1, 2, 3, 4)))
+    assert held(ledger, PERP) == []
 
 
 def test_five_that_all_disagree_are_somebody_else_trading_there() -> None:
     ledger = Ledger()
-    tell(ledger, *(account_report({SPOT: str(n)}) for n in (1, 2, 3, 4, 5)))
-    assert held(ledger) == [MISMATCH]
+    tell(ledger, *(account_report({PERP: str(n)}) for n in (1, 2, 3, 4, 5)))
+    assert held(ledger, PERP) == [MISMATCH]
 
 
 def test_a_mismatch_that_went_away_lets_the_symbol_go() -> None:
     ledger = Ledger()
-    tell(ledger, account_report({SPOT: "1"}), account_report({SPOT: "1"}))
-    (gone,) = tell(ledger, account_report({SPOT: "0"}))
+    tell(ledger, account_report({PERP: "1"}), account_report({PERP: "1"}))
+    (gone,) = tell(ledger, account_report({PERP: "0"}))
     assert isinstance(gone, SymbolRestricted)
     assert not gone.restricted
-    assert held(ledger) == []
+    assert held(ledger, PERP) == []
 
 
 def test_an_unreconciled_symbol_is_free_again_by_a_clean_report_alone() -> None:
@@ -151,76 +163,239 @@ def test_balances_of_several_exchanges_add_up() -> None:
     )
 
 
-@pytest.mark.parametrize(("symbol", "cash"), [(SPOT, "9500"), (PERP, "9990")])
-@pytest.mark.parametrize("there", ["5", "0", "-1", "2"])
-def test_accepting_makes_our_books_the_exchanges_and_is_no_profit(
-    symbol: str, cash: str, there: str
+# --- what the operator says -----------------------------------------------------------------------
+
+
+def accept(ledger: Ledger, kind: Acceptance, there: str, cash: str | None = None) -> Books:
+    symbol = PERP if ledger.books.position(PERP).quantity else SPOT
+    tell(ledger, *[account_report({symbol: there}, cash)] * 2)
+    tell(ledger, account_report({symbol: there}, cash, accept=kind))
+    assert problems_of(ledger.books.snapshot(), ledger.books.instruments) == []
+    return ledger.books
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+@pytest.mark.parametrize("there", ["5", "0", "1.5", "2"])
+def test_what_is_there_is_our_position_at_the_mark_and_neither_profit_nor_loss(
+    symbol: str, there: str
 ) -> None:
     ledger = Ledger().trade("o1", "buy 2@100", symbol)
     ledger.tell(tick("110", symbol))
-    if symbol == SPOT and there == "-1":
-        there = "1"
-    profit, unrealized = ledger.books.profit(), ledger.books.unrealized()
-    tell(ledger, *[account_report({symbol: there}, cash)] * 2)
-    tell(ledger, account_report({symbol: there}, cash, accept=True, transfer=symbol == PERP))
-    books = ledger.books
+    profit = ledger.books.profit()
+    lost = ledger.books.peak_equity - ledger.books.equity()
+    books = accept(ledger, Acceptance.POSITION, there)
     assert books.position(symbol).quantity == Decimal(there)
-    assert books.cash == Decimal(cash)
     assert books.profit() == profit
+    assert books.peak_equity - books.equity() == lost
     assert held(ledger, symbol) == []
+    assert not books.account.at_exchange().external.get(symbol)
+
+
+def test_what_was_traded_for_us_is_profit_or_loss_at_its_price() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100")
+    ledger.tell(tick("110"))
+    report = account_report({SPOT: "0.5"}, accept=Acceptance.FILL)
+    tell(ledger, msgspec.structs.replace(report, price=Decimal(120)))
+    books = ledger.books
+    assert (books.position(SPOT).quantity, books.cash) == (Decimal("0.5"), Decimal(9980))
+    assert books.profit() == 20 + 30 - 15
+    assert books.account.invested == CASH
+    assert books.new_fills[-1].strategy == "manual"
     assert problems_of(books.snapshot(), books.instruments) == []
-    assert unrealized == 20
 
 
 @pytest.mark.parametrize("there", ["2", "0", "-1", "5"])
-def test_money_that_is_missing_where_a_perpetual_is_held_is_a_loss(there: str) -> None:
-    """It was liquidated there, say, or paid funding: no loss limit may miss that."""
+def test_of_a_perpetual_the_money_that_differs_is_its_result(there: str) -> None:
+    """It was closed at another price, say, or paid funding: no loss limit may miss that."""
     ledger = Ledger().trade("o1", "buy 2@100", PERP, strategy="a")
     ledger.tell(tick("110", PERP))
     books = ledger.books
     profit, peak, day = books.profit(), books.peak_equity, books.day_start_equity
     before = books.cash + (20 if there in ("0", "-1") else 0)  # what closing at the mark brings
-    tell(ledger, account_report({PERP: there}, "9000", accept=True))
+    accept(ledger, Acceptance.FILL, there, "9000")
     assert books.position(PERP).quantity == Decimal(there)
     assert books.cash == 9_000
     assert books.profit() == profit - (before - 9_000)
     assert (books.peak_equity, books.day_start_equity) == (peak, day)
     assert books.account.invested == CASH
-    assert problems_of(books.snapshot(), books.instruments) == []
 
 
-def test_money_beyond_what_is_known_is_a_deposit_and_what_the_operator_took_out_no_loss() -> None:
-    for cash, transfer in (("12000", False), ("7000", True)):
-        ledger = Ledger().trade("o1", "buy 2@100", PERP)
-        ledger.tell(tick("110", PERP))
-        profit = ledger.books.profit()
-        lost = ledger.books.peak_equity - ledger.books.equity()
-        tell(ledger, account_report({PERP: "2"}, cash, accept=True, transfer=transfer))
-        assert ledger.books.profit() == profit
-        assert ledger.books.peak_equity - ledger.books.equity() == lost
-        assert ledger.books.account.invested == Decimal(cash)
-
-
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
 @pytest.mark.parametrize("cash", ["4000", "25000"])
-def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(cash: str) -> None:
-    ledger = Ledger().trade("o1", "buy 2@100")
-    ledger.tell(tick("80"))
+def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(
+    symbol: str, cash: str
+) -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", symbol)
+    ledger.tell(tick("80", symbol))
     books = ledger.books
     lost = books.peak_equity - books.equity(), books.day_start_equity - books.equity()
-    tell(ledger, account_report({SPOT: "5"}, cash, accept=True))
+    before = books.cash
+    accept(ledger, Acceptance.TRANSFER, "2", cash)
     assert (books.peak_equity - books.equity(), books.day_start_equity - books.equity()) == lost
     assert lost == (Decimal(40), Decimal(40))
+    assert books.cash == Decimal(cash)
+    assert books.account.invested == CASH + Decimal(cash) - before
+    assert held(ledger, symbol) == []
 
 
-def test_what_is_accepted_is_among_the_fills_so_that_they_still_add_up() -> None:
-    ledger = Ledger().trade("o1", "buy 2@100")
-    tell(ledger, account_report({SPOT: "1.5"}, accept=True))
-    moved = ledger.books.new_fills[-1]
+@pytest.mark.parametrize(
+    ("held_", "there", "external", "restricted"),
+    [
+        ("buy 2@100", "3", "1", False),  # beside ours
+        ("sell 2@100", "-3", "-1", False),
+        ("buy 2@100", "1", "0", True),  # against ours: never as negative external
+        ("buy 2@100", "-1", "0", True),
+        ("sell 2@100", "-1", "0", True),
+    ],
+)
+def test_only_what_is_beside_our_perpetual_can_be_external(
+    held_: str, there: str, external: str, restricted: bool
+) -> None:
+    ledger = Ledger().trade("o1", held_, PERP)
+    before = ledger.books.position(PERP)
+    books = accept(ledger, Acceptance.EXTERNAL, there)
+    assert books.position(PERP) == before
+    assert books.account.at_exchange().external.get(PERP, ZERO) == Decimal(external)
+    assert (MISMATCH in held(ledger, PERP)) == restricted
+    if not restricted:
+        assert books.there(PERP) == before.quantity
+
+
+def test_what_a_position_loses_is_not_bought_back_on_an_old_word_and_is_among_the_fills() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", strategy="a")
+    books = accept(ledger, Acceptance.POSITION, "1.5")
+    moved = books.new_fills[-1]
     assert (moved.report.side, moved.report.quantity, moved.strategy) == (
         "sell",
         Decimal("0.5"),
         "external",
     )
+    assert books.holdings(SPOT)["a"].quantity == Decimal("1.5")
+
+
+# --- what is not ours -----------------------------------------------------------------------------
+
+
+def test_more_on_spot_told_twice_is_external_by_itself_and_restricts_nothing() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100")
+    assert tell(ledger, account_report({SPOT: "3"}, "9800")) == []
+    (said,) = tell(ledger, account_report({SPOT: "3"}, "9800"))
+    assert isinstance(said, SystemEvent)
+    assert said.kind == "external_changed"
+    books = ledger.books
+    assert held(ledger) == []
+    assert books.account.at_exchange().external == {SPOT: Decimal(1)}
+    assert (books.position(SPOT).quantity, books.there(SPOT)) == (Decimal(2), Decimal(2))
+    assert tell(ledger, account_report({SPOT: "3"}, "9800")) == []
+
+
+def test_money_beyond_ours_on_spot_is_external_and_goes_before_ours_does() -> None:
+    ledger = Ledger()
+    for cash, external, restricted in (
+        ("13000", "3000", False),
+        ("11000", "1000", False),
+        ("9000", "0", True),
+        ("10000", "0", False),
+    ):
+        tell(ledger, *[account_report({SPOT: "0"}, cash)] * 2)
+        assert ledger.books.account.at_exchange().external_cash == Decimal(external)
+        assert (BALANCE in held(ledger)) == restricted
+        assert ledger.books.cash == CASH
+
+
+@pytest.mark.parametrize(
+    ("there", "external", "ours_there"),
+    [("2.4", "0.4", "2"), ("2", "0", "2"), ("1.9", "0", "1.9"), ("0", "0", "0")],
+)
+def test_what_is_missing_on_spot_is_external_first(
+    there: str, external: str, ours_there: str
+) -> None:
+    ledger = Ledger().trade("o1", "buy 2@100")
+    tell(ledger, *[account_report({SPOT: "3"})] * 2)
+    tell(ledger, *[account_report({SPOT: there})] * 3)
+    books = ledger.books
+    assert books.account.at_exchange().external[SPOT] == Decimal(external)
+    assert books.there(SPOT) == Decimal(ours_there)
+    assert (MISMATCH in held(ledger)) == (Decimal(ours_there) < 2)
+    assert books.position(SPOT).quantity == 2
+
+
+def trade(signed: str, price: str = "110", n: int = 1, symbol: str = PERP) -> ForeignTrade:
+    quantity, side = Decimal(signed), Side.BUY if Decimal(signed) > 0 else Side.SELL
+    return ForeignTrade(f"f{n}", symbol, side, abs(quantity), Decimal(price), Decimal("0.3"), n)
+
+
+@pytest.mark.parametrize(
+    ("ours", "trades", "there", "left", "external"),
+    [
+        ("buy 2@100", ["-0.5"], "1.5", "1.5", "0"),
+        ("buy 2@100", ["-2"], "0", "0", "0"),
+        ("buy 2@100", ["-3"], "-1", "0", "-1"),  # turned round: what goes beyond is not ours
+        ("sell 2@100", ["0.5", "0.5"], "-1", "-1", "0"),
+        ("buy 2@100", ["1"], "3", "2", "1"),
+        ("buy 2@100", ["1", "-1.5"], "1.5", "1.5", "0"),  # theirs first
+        ("sell 2@100", ["-1", "0.4"], "-2.6", "-2", "-0.6"),
+    ],
+)
+def test_what_others_traded_on_a_perpetual_is_booked_where_the_history_explains_the_difference(
+    ours: str, trades: list[str], there: str, left: str, external: str
+) -> None:
+    ledger = Ledger().trade("o1", ours, PERP, strategy="a")
+    told = tuple(trade(signed, n=n) for n, signed in enumerate(trades, 1))
+    tell(ledger, account_report({PERP: there}, trades=told))
+    books = ledger.books
+    assert books.position(PERP).quantity == Decimal(left) == books.there(PERP)
+    assert books.account.at_exchange().external.get(PERP, ZERO) == Decimal(external)
+    assert problems_of(books.snapshot(), books.instruments) == []
+    fills = [fill for fill in books.new_fills if fill.strategy == "manual"]
+    closed = sum(fill.report.side.signed(fill.report.quantity) for fill in fills)
+    assert closed == Decimal(left) - (2 if ours.startswith("buy") else -2)
+    again = books.snapshot()
+    assert tell(ledger, account_report({PERP: there}, trades=told)) == []
+    assert books.snapshot().positions == again.positions
+    assert held(ledger, PERP) == []
+
+
+def test_a_difference_that_the_history_does_not_explain_stays_one() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", PERP)
+    tell(ledger, *[account_report({PERP: "1.2"}, trades=(trade("-0.5"),))] * 2)
+    assert ledger.books.position(PERP).quantity == 2
+    assert held(ledger, PERP) == [MISMATCH]
+
+
+def test_what_the_owner_sold_of_ours_on_spot_is_a_fill_and_his_own_coins_go_first() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", strategy="a")
+    tell(ledger, *[account_report({SPOT: "3"}, "9800")] * 2)
+    told = (trade("-1.5", symbol=SPOT),)
+    tell(ledger, account_report({SPOT: "1.5"}, "9964.7", trades=told))
+    books = ledger.books
+    assert books.position(SPOT).quantity == Decimal("1.5")
+    assert books.cash == Decimal(9800) + 55 - Decimal("0.1")
+    known = books.account.at_exchange()
+    assert (known.external[SPOT], known.external_cash) == (ZERO, Decimal(110) - Decimal("0.2"))
+    assert tell(ledger, account_report({SPOT: "1.5"}, "9964.7")) == []
+    assert problems_of(books.snapshot(), books.instruments) == []
+
+
+def test_of_sales_on_spot_no_more_is_booked_than_is_missing() -> None:
+    """He sold 1, and put 0.6 back."""
+    ledger = Ledger().trade("o1", "buy 2@100", strategy="a")
+    told = (trade("-1", symbol=SPOT),)
+    tell(ledger, *[account_report({SPOT: "1.6"}, trades=told)] * 2)
+    assert held(ledger) == [MISMATCH]
+    tell(ledger, *[account_report({SPOT: "1.6"}, trades=told)] * 2)
+    assert ledger.books.position(SPOT).quantity == Decimal("1.6")
+    assert held(ledger) == []
+
+
+def test_what_the_owner_gains_beside_our_perpetual_is_his() -> None:
+    """The wallet shows one position: 1 of ours at 100, 1 of his at 110; he closes his at 130."""
+    ledger = Ledger().trade("o1", "buy 1@100", PERP)
+    tell(ledger, account_report({PERP: "2"}, trades=(trade("1", "110"),)))
+    tell(ledger, account_report({PERP: "1"}, trades=(trade("1", "110"), trade("-1", "130", n=2))))
+    known = ledger.books.account.at_exchange()
+    assert known.external_cash == 20 - Decimal("0.6")
+    assert ledger.books.cash == CASH
 
 
 # --- fees paid in coins ---------------------------------------------------------------------------
@@ -305,11 +480,11 @@ def test_a_new_run_keeps_what_an_exchange_said_only_where_it_will_be_compared_ag
 
 def test_a_mismatch_of_the_run_before_stays_until_a_report_agrees() -> None:
     ledger = Ledger()
-    tell(ledger, account_report({SPOT: "1"}), account_report({SPOT: "1"}))
+    tell(ledger, account_report({PERP: "1"}), account_report({PERP: "1"}))
     live = ledger.books.account.at_exchange()
     live.begin_again(compared=True)
     assert live.discrepancies == {}
-    tell(ledger, account_report({SPOT: "1"}))
-    assert held(ledger) == [MISMATCH]
-    tell(ledger, account_report({SPOT: "0"}))
-    assert held(ledger) == []
+    tell(ledger, account_report({PERP: "1"}))
+    assert held(ledger, PERP) == [MISMATCH]
+    tell(ledger, account_report({PERP: "0"}))
+    assert held(ledger, PERP) == []

@@ -195,7 +195,7 @@ class LiveTrader:
     def compares(self) -> None:
         """`tradectl reconcile`, whatever comes of it."""
         assert self.run is not None
-        self.begin(compare(self.run, accept=False))
+        self.begin(compare(self.run))
 
     def read(self, kind: str) -> None:
         """An alert that ends when somebody says so."""
@@ -208,7 +208,7 @@ class LiveTrader:
         """A comparison finds nothing any more."""
         assert self.run is not None
         assert self.process is not None
-        told = await self.process.run(asyncio.ensure_future, compare(self.run, accept=False))
+        told = await self.process.run(asyncio.ensure_future, compare(self.run))
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")
         books = self.run.books

@@ -13,7 +13,7 @@ from typing import Protocol
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 
 
@@ -68,11 +68,9 @@ class Gateway(Protocol):
 
     # --- the exchange's word ----------------------------------------------------------------------
 
-    async def reconcile(
-        self, *, accept: bool = False, transfer: bool = False, within: float = 0
-    ) -> None:
-        """Have each exchange compared with the books; what differs is reported. With `accept` the
-        exchange's word is taken for ours. Where its rate limit asks for a pause it is waited for, up to
+    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
+        """Have each exchange compared with the books; what differs is reported. What is `accepted` is
+        booked as the operator says. Where its rate limit asks for a pause it is waited for, up to
         `within` seconds in all. Never raises for an exchange's reason."""
         ...
 
@@ -122,9 +120,7 @@ class NoGateway:
     ) -> list[Cancelled]:
         return []
 
-    async def reconcile(
-        self, *, accept: bool = False, transfer: bool = False, within: float = 0
-    ) -> None:
+    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
         pass
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:

@@ -12,7 +12,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Cancelled, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.paper.funding_rates import NO_FUNDING
 from tradectl.exchange.venue import waiting
@@ -79,11 +79,9 @@ class LiveGateway:
             cancel, lambda name, why: Cancelled(exchange=name, error=why), within
         )
 
-    async def reconcile(
-        self, *, accept: bool = False, transfer: bool = False, within: float = 0
-    ) -> None:
+    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
         async def compare(exchange: LiveExchange) -> None:
-            while pause := await exchange.reconcile(accept=accept, transfer=transfer):
+            while pause := await exchange.reconcile(accepted):
                 if pause > within:
                     return
                 await self._sleep(pause)

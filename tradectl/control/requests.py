@@ -7,18 +7,20 @@ be written down.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.event import wire_name
+from tradectl.domain.event import Acceptance, wire_name
 from tradectl.domain.text import LONGEST, harmless
 
 VERSION = 2
 
 Reason = Annotated[str, Meta(max_length=LONGEST)]
+Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
 AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -67,8 +69,10 @@ class EmergencyStop(Request, frozen=True, kw_only=True):
 
 
 class Reconcile(Request, frozen=True, kw_only=True):
-    accept: bool = False
-    transfer: bool = False
+    accept: Acceptance | None = None
+    symbols: tuple[Symbol, ...] = ()
+    price: Decimal | None = None
+    confirm: bool = False
 
 
 class AcknowledgeAlert(Request, frozen=True, kw_only=True):

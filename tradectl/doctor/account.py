@@ -133,7 +133,7 @@ def holdings(result: ProbeResult, held: Holdings) -> Finding:
 
 
 def _mend_holdings(result: ProbeResult, foreign: dict[str, Decimal]) -> str:
-    """Where the books know of something else, a run would hold the symbol back."""
+    """Where the books know of something else, a run would hold the symbol back, but for more on spot."""
     live = result.books.reconciliation if result.books is not None else None
     if live is None:
         return ""
@@ -141,12 +141,13 @@ def _mend_holdings(result: ProbeResult, foreign: dict[str, Decimal]) -> str:
         symbol
         for symbol, quantity in foreign.items()
         if symbol in live.external and live.external[symbol] != quantity
+        if quantity < 0 or ((known := result.instrument(symbol)) and known.can_short)
     ]
     if not other:
         return ""
     return (
         f"our books know of another quantity of {few(other)}, and a run holds it back: "
-        "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` takes it"
+        "`tradectl reconcile` shows it, and `--accept` says what it is"
     )
 
 

@@ -165,6 +165,14 @@ class Paused(Struct, kw_only=True, frozen=True):
     causes: list[PauseCause]
 
 
+class ExternalRow(Struct, kw_only=True, frozen=True):
+    """What an exchange holds that is not ours: a symbol's signed quantity, or money where `symbol` is
+    null. It is compared, and never traded."""
+
+    symbol: str | None
+    quantity: Amount
+
+
 class RestrictionRow(Struct, kw_only=True, frozen=True):
     """Why a symbol is not traded, or only towards a smaller position."""
 
@@ -206,6 +214,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     paused: Paused | None = None
     restrictions: list[RestrictionRow] = []
     refused: list[RefusalRow] = []
+    external: list[ExternalRow] = []
     consistency: Consistency = Consistency()
     last_seq: int = 0
     state_hash: str | None = None

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount
-from tradectl.domain.event import RestrictionKind
-from tradectl.domain.orders import OrderStatus
+from tradectl.domain.event import Acceptance, RestrictionKind
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderStatus, OrderType
 
 
 class ProtectiveStop(Struct, kw_only=True, frozen=True):
@@ -188,11 +189,46 @@ class Unreachable(Struct, kw_only=True, frozen=True):
     error: str
 
 
+class ProposedBooking(Struct, kw_only=True, frozen=True):
+    """Of a symbol, or of the cash (`symbol` null): what is ours and what is external, before and after,
+    and the price that it is booked at."""
+
+    symbol: str | None
+    ours_before: Amount
+    ours_after: Amount
+    external_before: Amount
+    external_after: Amount
+    price: Amount | None
+
+
+class ProposedOrder(Struct, kw_only=True, frozen=True):
+    """What would be traded once trading goes on; a `stop` rests until the market comes to it."""
+
+    symbol: str
+    side: Side
+    quantity: Amount
+    type: OrderType
+
+
+class Proposal(Struct, kw_only=True, frozen=True):
+    """What `reconcile --accept` books: the result of it that is `profit` or loss, what of it is
+    `transferred`, what would be traded then, and what stays as it is, and why."""
+
+    accept: Acceptance
+    bookings: list[ProposedBooking]
+    profit: Amount
+    transferred: Amount
+    orders: list[ProposedOrder]
+    refused: list[str]
+
+
 class Reconciliation(Struct, kw_only=True, frozen=True):
-    """`reconcile`: `clean` when all agree and every exchange answered."""
+    """`reconcile`: `clean` when all agree and every exchange answered. `proposal` is what `--accept`
+    books, and it is booked where `accepted`."""
 
     clean: bool
     accepted: bool
+    proposal: Proposal | None
     symbols: list[SymbolComparison]
     cash: CashComparison
     orders: list[OrderComparison]

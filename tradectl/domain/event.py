@@ -154,7 +154,7 @@ class IncomeKind(StrEnum):
 
 
 class CloseCause(StrEnum):
-    """Why an exchange closed a position by itself."""
+    """Why a position was closed by no order of ours."""
 
     LIQUIDATION = "liquidation"
     """its collateral no longer sufficed"""
@@ -162,6 +162,21 @@ class CloseCause(StrEnum):
     """auto-deleveraging: it was the other side of somebody's liquidation"""
     SETTLEMENT = "settlement"
     """the market is delisted"""
+    MANUAL = "manual"
+    """somebody else with the account's keys traded it away"""
+
+
+class Acceptance(StrEnum):
+    """What the operator says that a difference is between an exchange and our books."""
+
+    EXTERNAL = "external"
+    """not ours: shown and compared, never traded"""
+    POSITION = "position"
+    """ours: what is there is our position, at the mark, as a transfer"""
+    FILL = "fill"
+    """traded for us: at its price, as profit and loss"""
+    TRANSFER = "transfer"
+    """money that was put in or taken out"""
 
 
 class SystemEventKind(StrEnum):
@@ -188,6 +203,8 @@ class SystemEventKind(StrEnum):
     EXIT_REFUSED = "exit_refused"
     """an exchange would not take an exit: the position stays as it is, and it is tried again"""
     EXIT_REFUSED_OVER = "exit_refused_over"
+    EXTERNAL_CHANGED = "external_changed"
+    """an exchange holds more or less of what is not ours"""
     FEE_NOT_VALUED = "fee_not_valued"
     FEED_BAD_ROWS = "feed_bad_rows"
     """a file had rows that could not be played: an alert at its end"""
@@ -212,6 +229,8 @@ class SystemEventKind(StrEnum):
     """an order that was over is said to be open"""
     ORDER_UNKNOWN = "order_unknown"
     ORDER_UNKNOWN_OVER = "order_unknown_over"
+    OTHER_TRADECTL = "other_tradectl"
+    """another tradectl trades on the same exchange account"""
     POSITION_UNPROTECTED = "position_unprotected"
     """no stop covers a position while trading is reducing or halted"""
     POSITION_UNPROTECTED_OVER = "position_unprotected_over"

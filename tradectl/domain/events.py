@@ -30,6 +30,7 @@ from msgspec.structs import force_setattr
 
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.event import (
+    Acceptance,
     CloseCause,
     Command,
     Event,
@@ -48,6 +49,7 @@ from tradectl.domain.execution_events import (
     CancelRejected,
     CashMoved,
     ExecutionEvent,
+    ForeignTrade,
     FundingPaid,
     InstrumentChanged,
     OrderAccepted,
@@ -64,7 +66,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 
-WIRE_VERSION = 5
+WIRE_VERSION = 6
 
 
 # --- market data -----------------------------------------------------------------------------------
@@ -415,6 +417,7 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
 __all__ = [
     "KINDS",
     "WIRE_VERSION",
+    "Acceptance",
     "AccountReported",
     "AnyEvent",
     "BarEvent",
@@ -433,6 +436,7 @@ __all__ = [
     "ExecutionEvent",
     "FillShare",
     "FillShared",
+    "ForeignTrade",
     "FundingPaid",
     "HaltContinued",
     "IncomeKind",

@@ -9,7 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
+from msgspec import Struct
+
 from tradectl.domain.event import (
+    Acceptance,
     CloseCause,
     Event,
     EventPriority,
@@ -110,15 +113,33 @@ class InstrumentChanged(Event, frozen=True, gc=False, kw_only=True):
     instrument: Instrument
 
 
+class ForeignTrade(Struct, frozen=True, gc=False):
+    """A trade of the account that no order of ours made: `trade_id` is the exchange's own, `fee` in the
+    quote currency, `ts` the exchange's time, ns UTC."""
+
+    trade_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    ts: int = 0
+
+    @property
+    def signed(self) -> Decimal:
+        return self.side.signed(self.quantity)
+
+
 class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     """What an exchange says that the account holds there.
 
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
     that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
-    With `accept` the operator takes the exchange's word for ours; with `transfer` too, what the cash
-    differs by was put in or taken out, and is no profit or loss. `income_until` (ns UTC, of the
-    exchange's clock) is up to when all that it had moved money for by itself was reported before this,
-    as far as it told; 0 where it was not asked.
+    With `accept` the operator says what the differences are, of `symbols` alone where some are named,
+    and at what `price` they were traded. `trades` are those of others, oldest first, of symbols that are
+    not as expected. `income_until` (ns UTC, of the exchange's clock) is up to when all that it had moved
+    money for by itself was reported before this, as far as it told; 0 where it was not asked. `newest`
+    is the time of the newest fill there, ns UTC by its clock.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -128,16 +149,19 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     positions: dict[str, Decimal]
     cash: Decimal | None = None
     tolerance: Decimal = ZERO
-    accept: bool = False
-    transfer: bool = False
+    accept: Acceptance | None = None
+    symbols: tuple[str, ...] = ()
+    price: Decimal | None = None
+    trades: tuple[ForeignTrade, ...] = ()
     income_until: int = 0
+    newest: int = 0
 
 
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
-    """An exchange closed `quantity` of a perpetual position, trading on `side`, because its collateral no
-    longer sufficed, or for another `cause`. `fee` is its fee for that and `insurance` the loss beyond the
-    collateral, which the exchange bears; of a `quantity` of zero there was only that left to bear. `ts`
-    is the exchange's time, ns UTC.
+    """A position was closed by no order of ours: an exchange traded `quantity` on `side` because the
+    collateral of a perpetual no longer sufficed, or for another `cause`; or somebody else did (`manual`).
+    `fee` is the fee for that and `insurance` the loss beyond the collateral, which the exchange bears; of
+    a `quantity` of zero there was only that left to bear. `ts` is the exchange's time, ns UTC.
 
     A real exchange is named (`exchange`), closes of what is not ours, too, and tells of it again and
     again: by `liquidation_id` it is booked once. `fee_paid` is the fee in a third currency.

@@ -93,6 +93,10 @@ class AccountView(Protocol):
         """Those that there is a refusal of."""
         ...
 
+    def external(self, symbol: str) -> Decimal:
+        """What its exchange holds that is not ours, signed."""
+        ...
+
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed: less than ours where reports agree that
         a part of it is gone. An exit cannot close more."""

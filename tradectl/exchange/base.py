@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from tradectl.domain.commands import OutboundCommand, SubmitOrder
-from tradectl.domain.events import Event
+from tradectl.domain.events import Acceptance, Event
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus
 
@@ -52,6 +52,15 @@ class Exchange(Protocol):
         nothing is reported, and the order stays unknown.
         """
         ...
+
+
+class Accepted(Struct, frozen=True):
+    """What the operator says that differences are, of `symbols` alone where some are named, and at what
+    `price` they were traded."""
+
+    kind: Acceptance
+    symbols: tuple[str, ...] = ()
+    price: Decimal | None = None
 
 
 class Whose(StrEnum):
@@ -106,6 +115,7 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
 __all__ = [
     "AT_ONCE",
+    "Accepted",
     "Cancelled",
     "Exchange",
     "OpenOrder",

@@ -76,6 +76,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.DEAD_MAN_FAILED: ERROR,
     SystemEventKind.ENTRY_REFUSED: WARNING,
     SystemEventKind.EXIT_REFUSED: CRITICAL,
+    SystemEventKind.EXTERNAL_CHANGED: INFO,
     SystemEventKind.FEED_BAD_ROWS: WARNING,
     SystemEventKind.FEED_LOST: WARNING,
     SystemEventKind.FEED_STALE: WARNING,
@@ -89,6 +90,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.ORDER_ORPHANED: ERROR,
     SystemEventKind.ORDER_REOPENED: ERROR,
     SystemEventKind.ORDER_UNKNOWN: ERROR,
+    SystemEventKind.OTHER_TRADECTL: ERROR,
     SystemEventKind.POSITION_UNPROTECTED: CRITICAL,
     SystemEventKind.PROJECTION_STALLED: ERROR,
     SystemEventKind.RECONCILE_FAILED: ERROR,
@@ -130,6 +132,7 @@ ALERT_OF_CAUSE = {
     CloseCause.LIQUIDATION: "liquidated",
     CloseCause.ADL: "adl",
     CloseCause.SETTLEMENT: "settlement",
+    CloseCause.MANUAL: "manual",
 }
 CLOSED_BY = {
     CloseCause.ADL: "auto-deleveraging, the other side of somebody's liquidation",
@@ -139,11 +142,18 @@ CLOSED_BY = {
 
 def _liquidated(event: PositionLiquidated) -> AlertChange:
     kind, message = ALERT_OF_CAUSE[event.cause], _of_liquidation(event)
-    return AlertRaised(kind, message, CRITICAL, f"symbol:{event.symbol}")
+    severity = ERROR if event.cause is CloseCause.MANUAL else CRITICAL
+    return AlertRaised(kind, message, severity, f"symbol:{event.symbol}")
 
 
 def _of_liquidation(event: PositionLiquidated) -> str:
     side = "long" if event.side is Side.SELL else "short"
+    if event.cause is CloseCause.MANUAL:
+        return (
+            f"{event.symbol}: somebody else closed {plain(event.quantity)} of our {side} at "
+            f"{plain(event.price)} on {event.exchange}: booked as a manual fill; it is not entered again "
+            "on an old signal"
+        )
     if event.cause in CLOSED_BY:
         return (
             f"{event.symbol}: {event.exchange} closed {plain(event.quantity)} of the {side} at "

@@ -64,12 +64,19 @@ class ReducingCheck(Check):
 
 class RestrictionCheck(Check):
     """Trading in the symbol is restricted: entries always, exits where nobody can say what is there to be
-    closed, or where that is less. A stop that flattens closes it all the same."""
+    closed, or where that is less. A stop that flattens closes it all the same. What is held of a
+    perpetual and is not ours would be traded by an entry against it: a perpetual is held on one side."""
 
     code = "RESTRICTED"
 
     def check(self, context: RiskContext) -> Refusal | None:
-        restrictions = context.view.restrictions(context.order.symbol)
+        order, view = context.order, context.view
+        external = view.external(order.symbol)
+        against = external and order.side.signed(external) < 0 and not context.only_reduces
+        if against and view.instrument(order.symbol).can_short:
+            held = f"{plain(external)} {order.symbol} is held that is not ours"
+            return self.refuse(f"{held}, and an order to {order.side} would close it")
+        restrictions = view.restrictions(order.symbol)
         if not restrictions or (context.only_reduces and context.view.trading_state is FLATTENING):
             return None
         exits = context.only_reduces and context.reduces_what_is_there

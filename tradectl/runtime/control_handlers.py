@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
+from tradectl.domain.event import Acceptance
+from tradectl.exchange.base import Accepted
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.in_process_reconcile import SharedComparison
 from tradectl.runtime.in_process_stop import Stop, stop_session
@@ -88,8 +91,15 @@ class ControlHandlers:
         self._end("halted")
         return report
 
-    async def reconcile(self, accept: bool = False, transfer: bool = False) -> Reconciliation:
-        return await self._comparison.compare(accept=accept, transfer=transfer)
+    async def reconcile(
+        self,
+        accept: Acceptance | None = None,
+        symbols: tuple[str, ...] = (),
+        price: Decimal | None = None,
+        confirm: bool = False,
+    ) -> Reconciliation:
+        accepted = None if accept is None else Accepted(accept, symbols, price)
+        return await self._comparison.compare(accepted, confirm=confirm)
 
     async def acknowledge(self, alert_id: str) -> Done:
         self._alerts.acknowledge(alert_id)

@@ -106,14 +106,13 @@ class Venues:
         return account
 
     async def _times(self) -> dict[str, int]:
-        """What time it is where income is told of: what was moved before is in the balance."""
+        """What time it is at each: what was moved or traded before is in what is there."""
         times = dict[str, int]()
         for name, venue in self.trading().items():
-            if venue.abilities.income:
-                try:
-                    times[name] = await venue.time()
-                except VenueRefusal:  # it does not tell
-                    times[name] = ComputerClock.wall()
+            try:
+                times[name] = await venue.time()
+            except VenueRefusal:  # it does not tell
+                times[name] = ComputerClock.wall()
         return times
 
     async def take_note_of_what_is_there(self, account: Account, instruments: Instruments) -> None:

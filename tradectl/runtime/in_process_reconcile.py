@@ -21,9 +21,10 @@ from tradectl.documents.operations import (
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
-from tradectl.exchange.base import OpenOrder, Proof
+from tradectl.exchange.base import Accepted, OpenOrder, Proof
 from tradectl.recovery.changes import RECONCILE
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.runtime.proposal import propose
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
 from tradectl.state.books import Books
@@ -40,8 +41,11 @@ LOOK_EVERY_S = 0.5
 NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
 
 
-def reconcile(state_dir: StateDir, *, accept: bool, transfer: bool = False) -> Reconciliation:
-    """Compare, whether a process runs or not. Raises UsageError without a live account, ExchangeError."""
+def reconcile(
+    state_dir: StateDir, accepted: Accepted | None = None, *, confirm: bool = False
+) -> Reconciliation:
+    """Compare, whether a process runs or not; what is `accepted` is shown, and booked with `confirm`.
+    Raises UsageError without a live account, ExchangeError."""
     state_dir.check()
     if not state_dir.journal_files():  # nor anything to lock
         raise UsageError(NO_ACCOUNT)
@@ -51,8 +55,10 @@ def reconcile(state_dir: StateDir, *, accept: bool, transfer: bool = False) -> R
             "reconcile",
             Reconciliation,
             timeout=ANSWER_S,
-            accept=accept,
-            transfer=transfer,
+            accept=accepted.kind if accepted is not None else None,
+            symbols=list(accepted.symbols) if accepted is not None else [],
+            price=None if accepted is None or accepted.price is None else str(accepted.price),
+            confirm=confirm,
         )
     with state_dir.owned():
         recovered = recover(state_dir, LIVE_ACCOUNT)
@@ -62,24 +68,32 @@ def reconcile(state_dir: StateDir, *, accept: bool, transfer: bool = False) -> R
         async def compared() -> Reconciliation:
             run = short_run(state_dir, recovered, source=RECONCILE, reason="reconciled")
             async with run as session:
-                return await compare(session, accept=accept, transfer=transfer)
+                return await compare(session, accepted, confirm=confirm)
 
         return asyncio.run(compared())
 
 
-async def compare(session: Session, *, accept: bool, transfer: bool = False) -> Reconciliation:
-    """Compare now; with `accept` the exchange's word is taken for ours first, with `transfer` the cash as
-    put in or taken out. Raises UsageError."""
+async def compare(
+    session: Session, accepted: Accepted | None = None, *, confirm: bool = False
+) -> Reconciliation:
+    """Compare now. What is `accepted` is shown as it would be booked; with `confirm` it is booked, and
+    trading is left paused. Raises UsageError."""
     if not session.gateway.remote:
         raise UsageError("nothing to reconcile: this account is on paper")
     clock = session.bus.clock
     ends = clock.monotonic() + COMPARED_WITHIN_S
-    await _reconciled(session, accept=accept, transfer=transfer)
-    left = max(LEAST_FOR_PROOF_S, ends - clock.monotonic())
-    proofs = await session.gateway.proof(everything=True, within=left)
+    await _reconciled(session)
+    proposal = None
+    if accepted is not None:
+        _, reached = await _asked(session, ends)
+        proposal = propose(session.books, reached, accepted, session.settings)
+        if confirm:
+            await session.orchestrator.pause(f"reconcile --accept {accepted.kind}")
+            await session.gateway.reconcile(accepted=accepted, within=COMPARED_WITHIN_S)
+            await _reconciled(session)
+    proofs, reached = await _asked(session, ends)
     await session.state.flush()  # a fill may have been heard of while the exchange was asked
     stored = StateReader(session.state_dir.db).filled_quantities(session.books.account.account_id)
-    reached = [proof for proof in proofs if not proof.error]
     symbols = [row for proof in reached for row in _symbols(proof, session.books, stored)]
     orders = [row for proof in reached for row in _orders(proof, session.books)]
     cash = _cash(reached, session.books)
@@ -88,12 +102,20 @@ async def compare(session: Session, *, accept: bool, transfer: bool = False) -> 
         and len(reached) == len(proofs)
         and all(row.ok for row in symbols)
         and all(row.ok for row in orders),
-        accepted=accept,
+        accepted=accepted is not None and confirm,
+        proposal=proposal,
         symbols=symbols,
         cash=cash,
         orders=orders,
         unreachable=[Unreachable(exchange=p.exchange, error=p.error) for p in proofs if p.error],
     )
+
+
+async def _asked(session: Session, ends: float) -> tuple[list[Proof], list[Proof]]:
+    """What each exchange says itself, and of those the ones that answered."""
+    left = max(LEAST_FOR_PROOF_S, ends - session.bus.clock.monotonic())
+    proofs = await session.gateway.proof(everything=True, within=left)
+    return proofs, [proof for proof in proofs if not proof.error]
 
 
 class SharedComparison:
@@ -104,20 +126,20 @@ class SharedComparison:
         self._session = session
         self._under_way: asyncio.Task[Reconciliation] | None = None
 
-    async def compare(self, *, accept: bool, transfer: bool) -> Reconciliation:
-        if accept or transfer:
-            return await compare(self._session, accept=accept, transfer=transfer)
+    async def compare(self, accepted: Accepted | None, *, confirm: bool) -> Reconciliation:
+        if accepted is not None:
+            return await compare(self._session, accepted, confirm=confirm)
         if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(compare(self._session, accept=False))
+            self._under_way = asyncio.create_task(compare(self._session))
         return await asyncio.shield(self._under_way)
 
 
-async def _reconciled(session: Session, *, accept: bool, transfer: bool) -> None:
+async def _reconciled(session: Session) -> None:
     """Until the account reports agree with the books, or clearly do not."""
     clock = session.bus.clock
     deadline = clock.monotonic() + AGREE_WITHIN_S
     while True:
-        await session.gateway.reconcile(accept=accept, transfer=transfer, within=COMPARED_WITHIN_S)
+        await session.gateway.reconcile(within=COMPARED_WITHIN_S)
         await session.bus.written()
         live = session.books.account.reconciliation
         in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())

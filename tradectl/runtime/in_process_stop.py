@@ -219,17 +219,12 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
     """The report with what is open there by the exchange's own word."""
     if proof.error:
         return report.without_confirmation(f"{proof.exchange}: {proof.error}")
-    external = books.account.reconciliation.external if books.account.reconciliation else {}
     report = _protection_there(report, proof, books)
     kept = {name for s in report.protection for name in _names(s.order_id, books)}
     known = {name for order_id in report.open_orders_left for name in _names(order_id, books)}
     beyond = _beyond(proof, kept)
     unknown = [order.known_as for order in beyond if order.known_as not in known]
-    differing = [
-        symbol
-        for symbol, quantity in proof.held.items()
-        if quantity - external.get(symbol, ZERO) != books.position(symbol).quantity
-    ]
+    differing = [symbol for symbol in proof.held if _differs(symbol, proof, books)]
     left = [symbol for symbol in differing if symbol not in report.positions_left]
     proven = not beyond and not (differing and stop.flatten)
     return replace(
@@ -238,6 +233,13 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
         positions_left=[*report.positions_left, *left],
         confirmed=report.confirmed and proven,
     )
+
+
+def _differs(symbol: str, proof: Proof, books: Books) -> bool:
+    """Another quantity of ours is there than the books have. On spot more than that is not ours."""
+    external = books.account.at_exchange().external.get(symbol, ZERO)
+    beyond = proof.held[symbol] - books.position(symbol).quantity
+    return beyond != external if books.instruments[symbol].can_short else beyond < 0
 
 
 def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:

@@ -1,8 +1,13 @@
-"""Our books as an exchange says that they are, where the operator takes its word for ours.
+"""What the operator says that a difference is between an exchange and our books.
 
-What differs by quantity is booked at the mark, as a transfer. What then differs by money was put in or
-taken out, and is neither profit nor loss; but where perpetuals are held it may be lost: then it is their
-loss, unless the operator says that it was taken out.
+    external    not ours; never what would be against our position, or less than nothing
+    position    what is there is ours, at the mark, as a transfer: neither profit nor loss
+    fill        what differs was traded for us, at its price: profit or loss. On perpetuals so is the
+                money that differs then; of a symbol that is named what is external was traded, too
+    transfer    the money that differs, and what is external of it, was put in or taken out
+
+What a position loses by it is taken from those that hold it, in proportion, and not bought back on an old
+word; what comes is nobody's, and no strategy trades it.
 """
 
 from __future__ import annotations
@@ -10,83 +15,143 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import AccountReported, OrderFilled, Record
+from tradectl.domain.events import Acceptance, AccountReported, OrderFilled, Record
 from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.positions import Position
 from tradectl.state.account import Fill
-from tradectl.state.booking import Adoption, Booking, book_transfer, with_result
+from tradectl.state.booking import EXTERNAL, Adoption, Booking, book_moved, with_result
 from tradectl.state.books_view import BooksView
-from tradectl.state.reconciliation import ReconciliationState
-
-EXTERNAL = "external"
-"""The strategy that what came from outside is entered under."""
+from tradectl.state.reconciliation import CASH, ReconciliationState
 
 
 def adopt(books: BooksView, report: AccountReported, noted: ReconciliationState) -> Adoption:
-    """Take the exchange's word; what it says is `noted` as undisputed."""
-    bookings: dict[str, Booking] = {}
-    cash, transferred = books.account.cash, ZERO
-    for symbol, reported in report.positions.items():
-        before = books.position(symbol)
-        moved = reported - noted.external.get(symbol, ZERO) - before.quantity
-        noted.discrepancies.pop(symbol, None)
+    """Book what was said of the differences; what is left of them stays in question."""
+    cash, bookings = books.cash, dict[str, Booking]()
+    transferred = ZERO
+    for symbol in report.positions:
+        if report.symbols and symbol not in report.symbols:
+            continue
+        moved = _moved(books, report, noted, symbol)
         if moved:
-            price = books.mark(symbol) or before.entry_price
-            own = books.holdings(symbol).get(EXTERNAL) or Position(symbol)
-            booking = book_transfer(
-                moved, price, before, own, EXTERNAL, cash, books.instruments[symbol]
-            )
-            bookings[symbol] = booking
+            booking = bookings[symbol] = _booked(books, report, symbol, moved, cash)
             cash, transferred = booking.cash, transferred + booking.transferred
     if report.cash is not None:
-        moved = noted.money_moved(report.exchange, report.cash, cash)
-        cash += moved
-        traded = _traded_by(books, report, bookings, moved)
-        if traded:
-            booking = bookings.get(traded) or Booking(books.position(traded), {}, cash)
-            own = books.holdings(traded).get(EXTERNAL) or Position(traded)
-            bookings[traded] = with_result(booking, moved, own, EXTERNAL)
-        else:
-            transferred += moved
+        if report.accept is Acceptance.TRANSFER:
+            noted.external_cash = ZERO
+            moved = noted.money_moved(report.exchange, report.cash, cash)
+            cash, transferred = cash + moved, transferred + moved
+        elif report.accept is Acceptance.FILL:
+            cash += _result(books, report, noted, bookings, cash)
+        elif report.accept is Acceptance.EXTERNAL:
+            _leave_money(report.exchange, report.cash, noted, cash)
     if not cash.is_finite():
         raise CoreError(f"{report.exchange} says that its balance is {report.cash}: no number")
     return Adoption(bookings, cash, transferred)
 
 
-def transfer_fill(books: BooksView, booking: Booking, record: Record) -> Fill:
+def _moved(
+    books: BooksView, report: AccountReported, noted: ReconciliationState, symbol: str
+) -> Decimal:
+    """What becomes ours (+), or is ours no more (-); notes what is external."""
+    if report.accept is Acceptance.TRANSFER:
+        return ZERO
+    held, external = books.position(symbol).quantity, noted.external.get(symbol, ZERO)
+    beyond = report.positions[symbol] - held
+    if report.accept is Acceptance.EXTERNAL:
+        can_short = books.instruments[symbol].can_short
+        if beyond * held < 0 or (beyond < 0 and not can_short):
+            return ZERO  # against ours: that was traded, or taken out
+        left, moved = beyond, ZERO
+    elif report.accept is Acceptance.POSITION or symbol in report.symbols:
+        left, moved = ZERO, beyond
+    else:
+        left, moved = external, beyond - external
+    if left != external:
+        noted.external[symbol] = left
+        noted.external_cost.pop(symbol, None)
+    noted.trades_since[symbol] = max(report.newest + 1, noted.trades_since.get(symbol, 0))
+    noted.discrepancies.pop(symbol, None)
+    return moved
+
+
+def _booked(
+    books: BooksView, report: AccountReported, symbol: str, moved: Decimal, cash: Decimal
+) -> Booking:
+    traded = report.accept is Acceptance.FILL
+    return book_moved(
+        moved,
+        price_of(books, report, symbol),
+        books.position(symbol),
+        books.holdings(symbol),
+        cash,
+        books.instruments[symbol],
+        traded=traded,
+    )
+
+
+def price_of(books: BooksView, report: AccountReported, symbol: str) -> Decimal:
+    """What it is booked at."""
+    said = report.price if report.accept is Acceptance.FILL else None
+    return said if said is not None else books.price_of(symbol)
+
+
+def _result(
+    books: BooksView,
+    report: AccountReported,
+    noted: ReconciliationState,
+    bookings: dict[str, Booking],
+    cash: Decimal,
+) -> Decimal:
+    """The money that differs once all is booked, as the profit or loss of the perpetual that was traded,
+    or is held."""
+    symbol = next((s for s in [*bookings, *report.positions] if _is_perpetual(books, s)), "")
+    booking = bookings.get(symbol) or Booking(books.position(symbol), {}, cash)
+    if not symbol or (symbol not in bookings and not booking.position.quantity):
+        return ZERO
+    assert report.cash is not None
+    moved = noted.money_moved(report.exchange, report.cash, cash)
+    if moved:
+        own = books.holdings(symbol).get(EXTERNAL) or Position(symbol)
+        bookings[symbol] = with_result(booking, moved, own, EXTERNAL)
+    return moved
+
+
+def _is_perpetual(books: BooksView, symbol: str) -> bool:
+    return books.instruments[symbol].can_short
+
+
+def _leave_money(
+    exchange: str, reported: Decimal, noted: ReconciliationState, cash: Decimal
+) -> None:
+    """What there is beyond ours; what is missing was never external."""
+    before = noted.discrepancies.get(CASH)
+    moved = noted.money_moved(exchange, reported, cash)
+    if moved > 0:
+        noted.external_cash += moved
+    elif before is not None:
+        noted.discrepancies[CASH] = before
+
+
+def accepted_fill(
+    books: BooksView, booking: Booking, report: AccountReported, record: Record
+) -> Fill:
     """What came or went, as a row among the fills."""
     symbol = booking.position.symbol
     moved = booking.position.quantity - books.position(symbol).quantity
-    report = OrderFilled(
+    filled = OrderFilled(
         source_component="operator",
         order_id=f"{EXTERNAL}-{record.seq}",
         symbol=symbol,
         trade_id=symbol,
         side=side_of(moved),
         quantity=abs(moved),
-        price=books.mark(symbol) or books.position(symbol).entry_price,
+        price=price_of(books, report, symbol),
     )
-    return Fill(report, EXTERNAL, record.at)
+    return Fill(filled, "manual" if report.accept is Acceptance.FILL else EXTERNAL, record.at)
 
 
-def _traded_by(
-    books: BooksView, report: AccountReported, bookings: dict[str, Booking], money: Decimal
-) -> str:
-    """The perpetual whose profit or loss the `money` is that came (+) or went; empty where it was put
-    in or taken out. A loss is never taken for money that was taken out: where a perpetual has
-    changed it lies there, and while one is held, what is missing does."""
-    if report.transfer or not money:
-        return ""
-    held = bookings if money > 0 else [*bookings, *report.positions]
-    return next(
-        (
-            symbol
-            for symbol in held
-            if books.instruments[symbol].can_short
-            and (symbol in bookings or books.position(symbol).quantity)
-        ),
-        "",
-    )
+def reduced(before: Position, after: Position) -> bool:
+    return before.quantity * (after.quantity - before.quantity) < 0
 
 
-__all__ = ["EXTERNAL", "adopt", "transfer_fill"]
+__all__ = ["accepted_fill", "adopt", "price_of", "reduced"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tradectl.domain.events import ForeignTrade
 from tradectl.domain.money import ZERO
 from tradectl.state.books_view import BooksView
 
@@ -30,6 +31,14 @@ class BooksAtExchange:
         income = self._books.account.at_exchange().income
         since = income.since.get(self._exchange, 0)
         return max(since, income.until.get(self._exchange, 0))
+
+    def compared_at(self) -> int:
+        """When it was compared last, ns UTC by our clock; 0 where it never was."""
+        return self._books.account.at_exchange().compared_at.get(self._exchange, 0)
+
+    def is_new_trade(self, trade: ForeignTrade) -> bool:
+        """What somebody else traded is to be booked, if it explains what differs."""
+        return self._books.account.at_exchange().is_new_trade(self._exchange, trade)
 
     def is_new(self, income_id: str, ts: int) -> bool:
         """What moved at `ts` under this id is to be booked."""

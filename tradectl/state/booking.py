@@ -1,8 +1,8 @@
 """What a fill makes of the account, worked out in full before anything is changed.
 
 The books take a `Booking` in as a whole: an event that is refused on the way leaves them as they were.
-A transfer, a quantity that came or went from outside, is booked as a fill of nobody's order: on spot it
-is money put in or taken out, a perpetual's position has its worth in the cash.
+A quantity that came or went by the operator's word is booked as a fill of nobody's order. Where it is a
+transfer it is money put in or taken out on spot; a perpetual's position has its worth in the cash.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, Side
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import part_of, shared_out
+
+EXTERNAL = "external"
+"""The strategy that what came from outside is entered under."""
 
 
 class Booking(Struct, frozen=True, gc=False):
@@ -112,20 +115,35 @@ def book_fill(
     return _checked(Booking(after, owned, cash, shares, kept))
 
 
-def book_transfer(
+def book_moved(
     moved: Decimal,
     price: Decimal,
     before: Position,
-    own: Position,
-    owner: str,
+    held: Mapping[str, Position],
     cash: Decimal,
     instrument: Instrument,
+    *,
+    traded: bool,
 ) -> Booking:
-    """Quantity that came (+) or went (-) from outside, at `price`."""
+    """Quantity that came (+) or went (-), at `price`: traded, or put in and taken out. What goes is taken
+    from the strategies' virtual positions `held`."""
     after = before.after_fill(moved, price, ZERO)
-    owned = {owner: own.after_fill(moved, price, ZERO)}
+    closed = -before.quantity if abs(moved) > abs(before.quantity) else moved
+    parts: dict[str, Decimal] = {}
+    if before.quantity * moved < 0:
+        holders = {name: -own.quantity for name, own in held.items() if own.quantity}
+        parts = part_of(holders, closed, instrument.lot_size)
+    if rest := moved - sum(parts.values(), ZERO):
+        parts[EXTERNAL] = parts.get(EXTERNAL, ZERO) + rest
+    owned = {
+        name: (held.get(name) or Position(before.symbol)).after_fill(part, price, ZERO)
+        for name, part in parts.items()
+        if part
+    }
     if instrument.can_short:
         return _checked(Booking(after, owned, cash + after.realized - before.realized))
+    if traded:
+        return _checked(Booking(after, owned, cash - moved * price))
     return _checked(Booking(after, owned, cash, transferred=moved * price))
 
 
@@ -249,10 +267,11 @@ def _checked(booking: Booking) -> Booking:
 
 
 __all__ = [
+    "EXTERNAL",
     "Adoption",
     "Booking",
     "book_fill",
-    "book_transfer",
+    "book_moved",
     "parts_of",
     "refuse_contradiction",
     "with_result",

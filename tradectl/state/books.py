@@ -15,6 +15,7 @@ import msgspec
 
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
+    Acceptance,
     AccountReported,
     BarEvent,
     BarOpened,
@@ -22,6 +23,7 @@ from tradectl.domain.events import (
     CancelRejected,
     CancelRequested,
     CashMoved,
+    CloseCause,
     Command,
     CommandReceived,
     EmergencyStopReceived,
@@ -63,7 +65,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import refusals, trading_state
 from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill, StrategyTotals
-from tradectl.state.adoption import adopt, transfer_fill
+from tradectl.state.adoption import accepted_fill, adopt, reduced
 from tradectl.state.baselines import (
     begin_anew,
     measure,
@@ -73,6 +75,7 @@ from tradectl.state.baselines import (
 )
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
+from tradectl.state.comparison import compared
 from tradectl.state.income_booking import (
     book_cash,
     closed_from,
@@ -87,12 +90,13 @@ from tradectl.state.perpetual_booking import (
     liquidation,
     liquidation_fill,
 )
-from tradectl.state.reconciliation import ReconciliationState, compare
+from tradectl.state.reconciliation import ReconciliationState
 from tradectl.state.stopped_targets import stop_out
 
 E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
+TAKES_MONEY = (Acceptance.FILL, Acceptance.TRANSFER)
 
 
 class Books(BooksView):
@@ -231,19 +235,19 @@ class Books(BooksView):
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
         account, symbol, told = self.account, event.symbol, event
-        before = self.position(symbol).quantity
-        held, lot = self.holdings(symbol), self.instruments[symbol].lot_size
-        weights = None
+        before, held = self.position(symbol).quantity, self.holdings(symbol)
+        weights, external = None, account.at_exchange().external.get(symbol, ZERO)
         if told.exchange:
             if not is_new(account, told):
                 return []
-            weights = closed_from(account, told, held)
-            event = closed_of_ours(told, weights)
-            external = external_after(account, told, event.quantity)
+            if told.cause is not CloseCause.MANUAL:  # of that only our part is told
+                weights = closed_from(account, told, held)
+                event = closed_of_ours(told, weights)
+                external = external_after(account, told, event.quantity)
             if not event.quantity:
                 account.at_exchange().close(told, external)
                 return []
-        booked = liquidation(account, held, event, lot, weights)
+        booked = liquidation(account, held, event, self.instruments[symbol], weights)
         fill = Fill(liquidation_fill(event, record.seq), event.cause, record.at)
         # in place
         if told.exchange:
@@ -275,29 +279,35 @@ class Books(BooksView):
             refusals.due_now(self.account, event.symbol, record.at)
 
     def on_account_report(self, report: AccountReported, record: Record) -> list[Event]:
-        """An exchange's word on what we hold there: compared with ours, or taken for it."""
-        account = self.account
-        known = account.reconciliation
+        """An exchange's word on what we hold there: compared with ours, or taken as the operator says."""
+        account, known = self.account, self.account.reconciliation
         noted = known.copy() if known is not None else ReconciliationState()
+        noted.compared_at[report.exchange] = record.at
         adopted = Adoption({}, account.cash, ZERO)
-        if report.accept:
+        if report.accept is not None:
             adopted = adopt(self, report, noted)
         bookings, transferred = adopted.bookings, adopted.transferred
         ours = {symbol: self.position(symbol).quantity for symbol in report.positions}
         ours |= {symbol: booking.position.quantity for symbol, booking in bookings.items()}
-        restrictions = [*compare(noted, report, ours, adopted.cash)]
-        fills = [transfer_fill(self, booking, record) for booking in bookings.values()]
+        said = compared(report, noted, ours, adopted.cash, self.instruments)
+        fills = [accepted_fill(self, each, report, record) for each in bookings.values()]
+        before = {symbol: self.position(symbol) for symbol in bookings}
         # in place
         for booking, fill in zip(bookings.values(), fills, strict=True):
             self._enter(booking, fill if fill.report.quantity else None)
         noted.transferred += transferred
         if report.income_until:
-            taken = report.accept and report.cash is not None
+            taken = report.accept in TAKES_MONEY and report.cash is not None
             noted.income.asked(report.exchange, report.income_until, accepted=taken)
         account.reconciliation, account.cash = noted, adopted.cash
         shift(account, transferred)
+        for symbol, booking in bookings.items():
+            if reduced(before[symbol], booking.position):
+                held, left = before[symbol].quantity, booking.position.quantity
+                price = self.price_of(symbol)
+                stop_out(self, symbol, held, left, price, closed=booking.owned)
         over = refusals.closed(self, report.positions)
-        return [*(booking.changed() for booking in bookings.values()), *restrictions, *over]
+        return [*(booking.changed() for booking in bookings.values()), *said, *over]
 
     def on_instrument(self, event: InstrumentChanged, record: Record) -> None:
         """An exchange has other rules: what is decided from here on keeps to them."""

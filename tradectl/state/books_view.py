@@ -238,12 +238,16 @@ class BooksView:
             return ()
         return sorted({*account.refused_exits, *account.refused_entries})
 
+    def external(self, symbol: str) -> Decimal:
+        known = self.account.reconciliation
+        return ZERO if known is None else known.external.get(symbol, ZERO)
+
     def there(self, symbol: str) -> Decimal:
         """How much of our position its exchange holds, signed."""
         held, known = self.position(symbol).quantity, self.account.reconciliation
         if known is None:
             return held
-        return nearer_zero(held + known.believed(symbol), held)
+        return nearer_zero(held + self.external(symbol) + known.believed(symbol), held)
 
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None

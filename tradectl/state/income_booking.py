@@ -20,8 +20,8 @@ from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import shared_out
 from tradectl.state.account import Account, StrategyTotals
-from tradectl.state.adoption import EXTERNAL
 from tradectl.state.baselines import count_cash, shift
+from tradectl.state.booking import EXTERNAL
 from tradectl.state.books_view import BooksView
 
 LINE_OF = {
@@ -35,8 +35,12 @@ LINE_OF = {
 
 def is_new(account: Account, event: CashMoved | FundingPaid | PositionLiquidated) -> bool:
     """It has not been booked, and is not in the books from before. One told again is counted."""
-    known_as = event.liquidation_id if isinstance(event, PositionLiquidated) else event.income_id
-    if account.at_exchange().income.is_new(event.exchange, known_as, event.ts):
+    known = account.at_exchange()
+    if isinstance(event, PositionLiquidated):
+        fresh = known.is_new_trade(event.exchange, event)
+    else:
+        fresh = known.income.is_new(event.exchange, event.income_id, event.ts)
+    if fresh:
         return True
     account.duplicates += 1
     return False

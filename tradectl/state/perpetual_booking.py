@@ -1,4 +1,5 @@
-"""What an exchange does to perpetual positions by itself, booked: funding, and liquidations.
+"""What an exchange does to perpetual positions by itself, booked: funding, and liquidations; and what
+somebody else closed by hand.
 
 Both are worked out in full before anything is changed, as fills are. Each strategy bears the part that
 its virtual position has in the account's.
@@ -20,13 +21,13 @@ from tradectl.domain.events import (
     OrderFilled,
     PositionLiquidated,
 )
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.shares import part_of, shared_out
 from tradectl.state.account import Account, StrategyTotals
-from tradectl.state.adoption import EXTERNAL
 from tradectl.state.baselines import count_cash
-from tradectl.state.booking import Booking
+from tradectl.state.booking import EXTERNAL, Booking
 from tradectl.state.books_view import BooksView
 from tradectl.state.income_booking import add_to_line, funding_borne, is_new
 
@@ -53,10 +54,10 @@ def liquidation(
     account: Account,
     held: Mapping[str, Position],
     event: PositionLiquidated,
-    lot: Decimal,
+    instrument: Instrument,
     weights: Mapping[str, Decimal] | None = None,
 ) -> LiquidationBooking:
-    """`held` are the strategies' virtual positions, `lot` the quantity step; `weights` what they held
+    """`held` are the strategies' virtual positions, `weights` what they held
     when it was closed, where that was before. Raises CoreError for more than is held, and for figures
     that are no numbers."""
     before = account.positions.get(event.symbol) or Position(event.symbol)
@@ -68,7 +69,9 @@ def liquidation(
             f"liquidation {event.liquidation_id} is to {event.side} {event.quantity} "
             f"{event.symbol}, and {total} is held"
         )
-    closed = part_of({name: -weight for name, weight in weights.items()}, signed, lot)
+    closed = part_of(
+        {name: -weight for name, weight in weights.items()}, signed, instrument.lot_size
+    )
     closing = {name: part for name, part in closed.items() if part * signed > 0}
     fees = shared_out(event.fee, closing, CENT_OF_A_SATOSHI) if closing else {}
     insurance = {EXTERNAL: event.insurance}
@@ -76,7 +79,8 @@ def liquidation(
         insurance = shared_out(event.insurance, closing, CENT_OF_A_SATOSHI)
     before_any = Position(event.symbol)
     after = before.after_fill(signed, event.price, event.fee)
-    cash = account.cash + after.realized - before.realized - event.fee + event.insurance
+    gained = after.realized - before.realized if instrument.can_short else -signed * event.price
+    cash = account.cash + gained - event.fee + event.insurance
     if not cash.is_finite():
         raise CoreError(f"liquidation {event.liquidation_id} would make the cash {cash}")
     own_after = {

@@ -1,28 +1,41 @@
 """What trading at a real exchange adds to an account: symbols that are restricted, and what is not ours.
 
-The exchange's account may hold more than ours: coins from before, another bot's, a deposit. So what an
-account report says is compared with our position plus what was `external` of it when the account was
-opened. A difference that two reports in a row agree on is no fill under way: it restricts the symbol, and
-only a report without it, or the operator's word, lifts that.
+An order is ours by its client order id, a holding is ours by our fills. All else that the exchange's
+account holds is *external*: coins from before, another bot's, a deposit; it is shown and compared, and
+never traded. A difference that two reports in a row agree on is no fill under way:
+
+    spot, more than expected       external by itself, and restricts nothing
+    spot, less                     what is external becomes less, and no less than nothing
+    spot, less than ours           restricts the symbol
+    perpetual, any difference      restricts the symbol
+
+A restriction is lifted by a report without the difference, by the trade history, where it explains what
+is missing (`foreign_trades`), or by the operator's word (`adoption`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from decimal import Decimal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tradectl.domain.events import (
     AccountReported,
+    Event,
+    ForeignTrade,
     PositionLiquidated,
     RestrictionKind,
     SymbolRestricted,
+    SystemEvent,
+    SystemEventKind,
 )
 from tradectl.domain.money import ZERO, plain
 from tradectl.state.income import IncomeState
 
-ADVICE = "`tradectl reconcile` shows it, `tradectl reconcile --accept exchange` takes it"
+ADVICE = "`tradectl reconcile` shows it, `--accept external`, `position` or `fill` says what it is"
+CASH_ADVICE = "`tradectl reconcile` shows it, `tradectl reconcile --accept transfer` takes it over"
 CASH = ""
 """Among the discrepancies, the quote currency."""
 ENOUGH = 2
@@ -46,15 +59,20 @@ class Discrepancy(Struct, frozen=True):
 
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
-    (signed quantity) beyond our position, `external_cash` the same of money; `cash_at` what each exchange
-    last reported. `transferred` is what transfers and the operator's word added to the account, and
-    `fees_elsewhere` what fees cost that were paid in a third currency. `income` is what exchanges moved
-    by themselves, as far as it has to be remembered.
+    (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
+    known, and `external_cash` the same of money; `cash_at` what each exchange last reported, and
+    `compared_at` when (ns UTC). `transferred` is what transfers and the operator's word added to the
+    account, and `fees_elsewhere` what fees cost that were paid in a third currency. `income` is what
+    exchanges moved by themselves, as far as it has to be remembered; trades of others in a symbol before
+    `trades_since` (ns UTC) are not to be booked.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}
     external: dict[str, Decimal] = {}
+    external_cost: dict[str, Decimal] = {}
     cash_at: dict[str, Decimal] = {}
+    compared_at: dict[str, int] = {}
+    trades_since: dict[str, int] = {}
     external_cash: Decimal = ZERO
     discrepancies: dict[str, Discrepancy] = {}
     transferred: Decimal = ZERO
@@ -87,6 +105,8 @@ class ReconciliationState(Struct, omit_defaults=True):
         `fee` what was paid in a third currency."""
         self.income.book(event.exchange, event.liquidation_id, event.ts)
         if external or event.symbol in self.external:
+            if external != self.external.get(event.symbol):
+                self.external_cost.pop(event.symbol, None)
             self.external[event.symbol] = external
         self.fees_elsewhere += fee
 
@@ -102,16 +122,34 @@ class ReconciliationState(Struct, omit_defaults=True):
         self.discrepancies.pop(CASH, None)
         return sum(self.cash_at.values(), ZERO) - self.external_cash - self.fees_elsewhere - cash
 
+    def is_new_trade(self, exchange: str, trade: ForeignTrade | PositionLiquidated) -> bool:
+        """It is to be booked."""
+        if isinstance(trade, PositionLiquidated):
+            known_as = trade.liquidation_id
+        else:
+            known_as = f"{trade.symbol}:{trade.trade_id}"
+        is_ours = trade.ts >= self.trades_since.get(trade.symbol, 0)
+        return is_ours and self.income.is_new(exchange, known_as, trade.ts)
+
     def believed(self, symbol: str) -> Decimal:
         """How much more the exchange holds than we expected (signed), once its reports agree on that."""
         found = self.discrepancies.get(symbol)
         return found.difference if found is not None and found.is_believed else ZERO
 
+    def shrink(self, what: str, difference: Decimal) -> None:
+        """A part of a difference is explained: `difference` is left of it."""
+        found = self.discrepancies.pop(what)
+        if difference:
+            self.discrepancies[what] = replace(found, difference=difference)
+
     def copy(self) -> ReconciliationState:
         return ReconciliationState(
             {symbol: dict(kinds) for symbol, kinds in sorted(self.restrictions.items())},
             dict(self.external),
+            dict(self.external_cost),
             dict(self.cash_at),
+            dict(self.compared_at),
+            dict(self.trades_since),
             self.external_cash,
             dict(self.discrepancies),
             self.transferred,
@@ -120,43 +158,61 @@ class ReconciliationState(Struct, omit_defaults=True):
         )
 
 
-def compare(
-    known: ReconciliationState,
-    report: AccountReported,
-    ours: dict[str, Decimal],
-    cash: Decimal,
-) -> Iterator[SymbolRestricted]:
-    """What follows from a report: restrictions that begin and end. Notes the discrepancies in `known`.
-
-    `ours` are our positions by symbol, `cash` is the account's. Where the money is reported, so is
-    every symbol that is traded at this exchange.
-    """
-    for symbol, reported in report.positions.items():
-        expected = ours.get(symbol, ZERO) + known.external.get(symbol, ZERO)
-        if not _agrees(known, symbol, reported - expected):
-            yield from _restrict(
-                known, symbol, RestrictionKind.MISMATCH, _mismatch(symbol, reported, expected)
-            )
-            yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
-        elif symbol not in known.discrepancies:
-            yield from _lift(known, symbol, RestrictionKind.MISMATCH)
-            yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
-    if report.cash is not None:
-        yield from _compare_cash(known, report, report.cash, cash)
+def compare_position(
+    known: ReconciliationState, symbol: str, reported: Decimal, ours: Decimal, *, can_short: bool
+) -> Iterator[Event]:
+    """What follows from the quantity of a symbol that an exchange reports to hold, where `ours` is our
+    position (signed). Notes it in `known`."""
+    difference = reported - ours - known.external.get(symbol, ZERO)
+    if not _agrees(known, symbol, difference) and not can_short:
+        difference = yield from _take_for_external(known, symbol, difference)
+    if known.believed(symbol):
+        expected = f"our books {plain(reported - difference)}"
+        message = f"{symbol}: the exchange holds {plain(reported)}, {expected}: {ADVICE}"
+        yield from _restrict(known, symbol, RestrictionKind.MISMATCH, message)
+        yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
+    elif symbol not in known.discrepancies:
+        yield from _lift(known, symbol, RestrictionKind.MISMATCH)
+        yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
 
 
-def _compare_cash(
-    known: ReconciliationState, report: AccountReported, reported: Decimal, cash: Decimal
-) -> Iterator[SymbolRestricted]:
-    known.cash_at[report.exchange] = reported
+def _take_for_external(
+    known: ReconciliationState, symbol: str, difference: Decimal
+) -> Generator[Event, None, Decimal]:
+    """What is left of the difference: what is missing of ours."""
+    before = known.external.get(symbol, ZERO)
+    taken = max(difference, -max(before, ZERO))
+    if taken:
+        known.external[symbol] = before + taken
+        yield says_external(symbol, taken, before + taken)
+        known.shrink(symbol, difference - taken)
+    return difference - taken
+
+
+def compare_cash(
+    known: ReconciliationState, report: AccountReported, cash: Decimal, *, is_spot: bool
+) -> Iterator[Event]:
+    """What follows from the money that a report tells of: where it does, it tells of every symbol that is
+    traded at this exchange. `cash` is the account's."""
+    if report.cash is None:
+        return
+    known.cash_at[report.exchange] = report.cash
     total = sum(known.cash_at.values(), ZERO)
     expected = cash + known.fees_elsewhere + known.external_cash
     difference = total - expected
     if abs(difference) <= report.tolerance * max(abs(expected), abs(cash)):
         difference = ZERO
-    books = f"our books {plain(expected)}: {ADVICE}"
-    message = f"{report.exchange}: its balance makes {plain(total)}, {books}"
     agrees = _agrees(known, CASH, difference)
+    if not agrees and is_spot:
+        taken = max(difference, -max(known.external_cash, ZERO))
+        if taken:
+            known.external_cash += taken
+            yield says_external("", taken, known.external_cash)
+            known.shrink(CASH, difference - taken)
+            agrees = difference == taken
+            expected += taken
+    books = f"our books {plain(expected)}: {CASH_ADVICE}"
+    message = f"{report.exchange}: its balance makes {plain(total)}, {books}"
     for symbol in report.positions:
         if not agrees:
             yield from _restrict(known, symbol, RestrictionKind.BALANCE, message)
@@ -191,8 +247,31 @@ def _lift(
         yield SymbolRestricted(source_component="state", symbol=symbol, kind=kind, restricted=False)
 
 
-def _mismatch(symbol: str, reported: Decimal, expected: Decimal) -> str:
-    return f"{symbol}: the exchange holds {plain(reported)}, our books {plain(expected)}: {ADVICE}"
+def says_external(symbol: str, moved: Decimal, now: Decimal) -> SystemEvent:
+    """Of a symbol, or of money: how much of what is there is not ours."""
+    what = f"{symbol}: " if symbol else "cash: "
+    makes = f"`tradectl reconcile --accept {'position' if symbol else 'transfer'}` makes it ours"
+    return SystemEvent(
+        source_component="state",
+        kind=SystemEventKind.EXTERNAL_CHANGED,
+        component=f"symbol:{symbol}" if symbol else "account",
+        message=f"{what}{plain(abs(moved))} {_more(moved)} there: {plain(now)} is not ours, and is "
+        f"never traded; {makes}",
+    )
 
 
-__all__ = ["ADVICE", "CASH", "ENOUGH", "Discrepancy", "ReconciliationState", "compare"]
+def _more(difference: Decimal) -> str:
+    return "more" if difference > 0 else "less"
+
+
+__all__ = [
+    "ADVICE",
+    "CASH",
+    "CASH_ADVICE",
+    "ENOUGH",
+    "Discrepancy",
+    "ReconciliationState",
+    "compare_cash",
+    "compare_position",
+    "says_external",
+]

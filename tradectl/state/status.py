@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from tradectl.documents.account import (
     AccountStatus,
     Consistency,
+    ExternalRow,
     FillRow,
     Halt,
     OrderRow,
@@ -28,7 +29,7 @@ from tradectl.domain.protection import is_dust
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.time import iso
 from tradectl.state.account import Fill, StrategyTotals
-from tradectl.state.adoption import EXTERNAL
+from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.state.manual_changes import MANUAL
 
@@ -49,6 +50,7 @@ def account_status(
         paused=paused(books),
         restrictions=restriction_rows(books),
         refused=refusal_rows(books),
+        external=external_rows(books),
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
         state_hash=books.state_hash(run_id),
@@ -256,6 +258,19 @@ def refusal_rows(books: Books) -> list[RefusalRow]:
         )
         for kind, refused in kinds
         for symbol, refusal in sorted(refused.items())
+    ]
+
+
+def external_rows(books: Books) -> list[ExternalRow]:
+    """What is not ours, by symbol, and the money."""
+    live = books.account.reconciliation
+    if live is None:
+        return []
+    held = [*sorted(live.external.items()), (None, live.external_cash)]
+    return [
+        ExternalRow(symbol=symbol, quantity=decimal_text(quantity))
+        for symbol, quantity in held
+        if quantity
     ]
 
 

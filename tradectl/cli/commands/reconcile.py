@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -10,13 +11,19 @@ from tradectl.cli.options import JsonOption, StateDirOption, print_data
 
 HELP = """The live account by the journal, the database and the exchange, side by side.
 
-A position that differs holds its symbol back: nothing is traded in it until the two agree again. With
---accept exchange our books become what the exchange says. What that moves counts as money put in or
-taken out; but money that is missing where perpetuals are traded is a loss, unless --accept transfer says
-that it was taken out.
+What is not by our fills is external: shown, compared, never traded. More on spot is external by itself.
+Less than ours, and any difference on a perpetual, holds entries back until the exchange's trade history
+explains it, or --accept says what it is:
 
-Exit code 1 when they differ.
+external: it is not ours. position: what is there is our position, at the mark, as a transfer. fill: what
+differs was traded for us, at --price or the mark, as profit or loss. transfer: money was put in or taken
+out.
+
+--accept shows what would be booked and traded; with --confirm it is booked, and trading is left paused.
+
+Exit code 1 when they differ, or nothing was confirmed.
 """
+KINDS = ("external", "position", "fill", "transfer")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,21 +36,60 @@ def reconcile(
     accept: Annotated[
         str | None,
         typer.Option(
-            help="`exchange`: take its word for ours; `transfer`: and the money was moved by you.",
-            show_default=False,
+            help="What differs is: external, position, fill, transfer.", show_default=False
         ),
     ] = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(help="With --accept: this symbol alone; can be repeated.", show_default=False),
+    ] = None,
+    price: Annotated[
+        str | None,
+        typer.Option(help="With --accept fill: what it was traded at.", show_default=False),
+    ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="With --accept: book what is shown without it.")
+    ] = False,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    if accept not in (None, "exchange", "transfer"):
-        raise typer.BadParameter(
-            f"expected exchange or transfer, got {accept!r}", param_hint="'--accept'"
-        )
+    _check(accept, symbol, price, confirm)
+    from tradectl.domain.event import Acceptance
+    from tradectl.exchange.base import Accepted
     from tradectl.runtime.in_process_reconcile import reconcile as compare
     from tradectl.storage.directory import StateDir
 
-    found = compare(StateDir(state_dir), accept=accept is not None, transfer=accept == "transfer")
+    accepted = None
+    if accept is not None:
+        at = None if price is None else Decimal(price)
+        accepted = Accepted(Acceptance(accept), tuple(symbol or ()), at)
+    found = compare(StateDir(state_dir), accepted, confirm=confirm)
     print_data(found, as_json, "reports.reconciliation")
-    if not found.clean:
+    if not found.clean or (found.proposal is not None and not found.accepted):
         raise typer.Exit(1)
+
+
+def _check(accept: str | None, symbols: list[str] | None, price: str | None, confirm: bool) -> None:
+    if accept is not None and accept not in KINDS:
+        mend = " (`exchange` took the coins of others for ours: say what they are)"
+        raise typer.BadParameter(
+            f"expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {accept!r}"
+            + (mend if accept == "exchange" else ""),
+            param_hint="'--accept'",
+        )
+    if accept is None and (symbols or price or confirm):
+        raise typer.BadParameter("expected --accept KIND beside it", param_hint="'--confirm'")
+    if price is None:
+        return
+    if accept != "fill" or not symbols or len(symbols) != 1:
+        raise typer.BadParameter(
+            "expected beside --accept fill and one --symbol", param_hint="'--price'"
+        )
+    try:
+        positive = Decimal(price).is_finite() and Decimal(price) > 0
+    except InvalidOperation:
+        positive = False
+    if not positive:
+        raise typer.BadParameter(
+            f"expected a price above zero, got {price!r}", param_hint="'--price'"
+        )

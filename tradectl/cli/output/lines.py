@@ -52,6 +52,7 @@ CLOSED_BY = {
     CloseCause.LIQUIDATION: "LIQUIDATED",
     CloseCause.ADL: "DELEVERAGED",
     CloseCause.SETTLEMENT: "SETTLED",
+    CloseCause.MANUAL: "MANUAL",
 }
 MOST_DIGITS = 12
 

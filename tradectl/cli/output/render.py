@@ -20,7 +20,14 @@ from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
-from tradectl.cli.output.trading_state import RECORDED, halted, paused, refused, restricted
+from tradectl.cli.output.trading_state import (
+    RECORDED,
+    external,
+    halted,
+    paused,
+    refused,
+    restricted,
+)
 from tradectl.documents.account import (
     FillRow,
     OrderRow,
@@ -76,7 +83,11 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    return Group(*_held_up(status), positions(status.positions))
+    return Group(*_held_up(status), positions(status.positions), *_external(status))
+
+
+def _external(status: Status) -> list[Text]:
+    return external(status.external, status.portfolio.currency if status.portfolio else "")
 
 
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
@@ -155,6 +166,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *_held_up(status),
         *restricted(status.restrictions),
         *refused(status.refused),
+        *_external(status),
         *_cold(status),
         Text(),
         *totals(status.portfolio),

@@ -20,6 +20,9 @@ from tradectl.documents.operations import (
     Divergence,
     DoctorReport,
     Finding,
+    Proposal,
+    ProposedBooking,
+    ProposedOrder,
     ProtectiveStop,
     Receipt,
     Reconciliation,
@@ -27,6 +30,7 @@ from tradectl.documents.operations import (
     TradingResult,
     Verdict,
 )
+from tradectl.domain.orders import OrderType
 from tradectl.domain.text import harmless
 
 FIT, NOT_FIT = "fit to trade", "not fit to trade"
@@ -140,7 +144,8 @@ def reconciliation(found: Reconciliation) -> RenderableType:
     if found.clean:
         head = Text("CLEAN: journal, database and exchange agree", GOOD)
     else:
-        head = Text("NOT CLEAN: `tradectl reconcile --accept exchange` takes its word", BAD)
+        kinds = "external, position, fill or transfer"
+        head = Text(f"NOT CLEAN: `tradectl reconcile --accept ...` says what it is: {kinds}", BAD)
     cash = found.cash
     amounts = (
         ("currency", cash.currency),
@@ -149,8 +154,10 @@ def reconciliation(found: Reconciliation) -> RenderableType:
         ("difference", cash.difference),
     )
     spelled = "  ".join(f"{name} {harmless(amount)}" for name, amount in amounts)
+    proposal = _proposal(found.proposal, found.accepted) if found.proposal else []
     return Group(
         head,
+        *proposal,
         Text(),
         Listing(columns.COMPARED_SYMBOLS, found.symbols, "no symbols"),
         Text(),
@@ -162,6 +169,37 @@ def reconciliation(found: Reconciliation) -> RenderableType:
             for row in found.unreachable
         ),
     )
+
+
+def _proposal(proposal: Proposal, accepted: bool) -> list[RenderableType]:
+    """What was booked, or would be, and what would be traded then."""
+    name = "booked" if accepted else "would book"
+    parts = [line(name, Cell(_booking(row))) for row in proposal.bookings]
+    if not proposal.bookings:
+        parts.append(line(name, Cell("nothing: nothing differs that it could be", DIM)))
+    else:
+        result = f"profit {proposal.profit}, transferred {proposal.transferred}"
+        parts.append(line("result", Cell(result)))
+    parts += [line("stays", Cell(harmless(why), WARN)) for why in proposal.refused]
+    traded = [_proposed_order(order) for order in proposal.orders]
+    parts.append(line("then trades", Cell("; ".join(traded) or "nothing", WARN if traded else DIM)))
+    if accepted:
+        parts.append(Text("trading is paused: `tradectl resume` goes on", WARN))
+    else:
+        parts.append(Text("nothing was changed: add --confirm to book it", WARN))
+    return [Text(), *parts]
+
+
+def _booking(row: ProposedBooking) -> str:
+    what = harmless(row.symbol) if row.symbol else "cash"
+    at = f" at {row.price}" if row.price and row.ours_before != row.ours_after else ""
+    ours = f"ours {row.ours_before} -> {row.ours_after}{at}"
+    return f"{what}: {ours}, external {row.external_before} -> {row.external_after}"
+
+
+def _proposed_order(order: ProposedOrder) -> str:
+    kind = "" if order.type is OrderType.MARKET else " by its stop"
+    return f"{order.side} {order.quantity} {harmless(order.symbol)}{kind}"
 
 
 # --- findings -------------------------------------------------------------------------------------

@@ -5,13 +5,19 @@ A run on recorded data is not the account: its halt ends it, and nobody can lift
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from tradectl.cli.output import figures
 from tradectl.cli.output.cells import DIM, LOUD, WARN
-from tradectl.documents.account import Halt, Paused, RefusalRow, RestrictionRow
+from tradectl.documents.account import (
+    ExternalRow,
+    Halt,
+    Paused,
+    RefusalRow,
+    RestrictionRow,
+)
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 
@@ -54,6 +60,12 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
         Text(f"PAUSED since {figures.moment(pause.since)} UTC: {why}", WARN),
         Text(means, DIM),
     ]
+
+
+def external(rows: Sequence[ExternalRow], currency: str) -> list[Text]:
+    """What is not ours."""
+    held = [f"{harmless(row.symbol or currency, 24)} {row.quantity}" for row in rows]
+    return [Text(f"not ours, never traded: {', '.join(held)}", DIM)] if held else []
 
 
 def restricted(rows: Iterable[RestrictionRow]) -> list[Text]:

@@ -28,7 +28,7 @@ from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import OpenOrder, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, OpenOrder, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.access import AccessMonitor
@@ -146,6 +146,7 @@ class LiveExchange:
             instruments,
             post,
             self.tracker.fee_of,
+            self.tracker.is_tagged,
             now=now,
             monotonic=monotonic,
         )
@@ -214,8 +215,9 @@ class LiveExchange:
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         """Ask for every order that the books hold to be working; those being cancelled are again."""
         self.reconciler.since = self._now()
-        if self._books is not None and (until := self._books.income_until()):
-            self.reconciler.since = min(self.reconciler.since, until)
+        if self._books is not None:
+            known = (self._books.income_until(), self._books.compared_at())
+            self.reconciler.since = min([self.reconciler.since, *filter(None, known)])
         self._reporter.restrict_all("orders, fills and positions are being compared")
         for order in orders:
             tracked = self.tracker.restore(order)
@@ -361,11 +363,11 @@ class LiveExchange:
                 async with asyncio.timeout(wait):
                     await self._reconcile_now.wait()
 
-    async def reconcile(self, *, accept: bool = False, transfer: bool = False) -> float:
+    async def reconcile(self, accepted: Accepted | None = None) -> float:
         """Compare at once; what is wrong is reported. Where the rate limit or the venue asks for a pause,
         that (s), and nothing was compared."""
         with self._on_demand():
-            return await self._compare(accept=accept, transfer=transfer)
+            return await self._compare(accepted)
 
     @contextlib.contextmanager
     def _on_demand(self) -> Iterator[None]:
@@ -375,12 +377,10 @@ class LiveExchange:
         finally:
             self._asked -= 1
 
-    async def _compare(self, *, accept: bool = False, transfer: bool = False) -> float:
+    async def _compare(self, accepted: Accepted | None = None) -> float:
         reporter, submitter, start = self._reporter, self._submitter, self._tasks.start
         try:
-            reopened = await self.reconciler.compare(
-                self._rates.fetch, accept=accept, transfer=transfer
-            )
+            reopened = await self.reconciler.compare(self._rates.fetch, accepted)
         except AccessLost as error:
             reporter.access_refused(error)
             return 0.0
@@ -394,7 +394,7 @@ class LiveExchange:
             start(submitter.resolve(tracked))
         for tracked in self.tracker.not_found():
             start(submitter.find_again(tracked))
-        if accept:
+        if accepted is not None:
             await submitter.accept_not_found()
         for tracked in reopened:
             reporter.post_system_event(

@@ -1,10 +1,10 @@
-"""What an exchange does to the account by itself: found out, and reported to the core once.
+"""What an exchange, or somebody else, does to the account: found out, and reported to the core once.
 
-It moves money (funding, rebates, transfers of the account's owner), and it closes positions (liquidation,
-auto-deleveraging). Neither is an order of ours, and the user stream says little of it; the income history
-and the fills say what it was. They are asked when money or positions are not what the books expect, and
-from time to time anyway. Rows may come late: what the stream has announced is waited for, before a
-difference in cash counts as one.
+The exchange moves money (funding, rebates, transfers of the account's owner), and it closes positions
+(liquidation, auto-deleveraging); others trade on the account. None of it is an order of ours, and the
+user stream says little of it; the income history and the fills say what it was. They are asked when money
+or positions are not what the books expect, and from time to time anyway. Rows may come late: what the
+stream has announced is waited for, before a difference in cash counts as one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     CashMoved,
     CloseCause,
     Event,
+    ForeignTrade,
     FundingPaid,
     IncomeKind,
     PositionLiquidated,
@@ -57,11 +58,16 @@ class AccountBooks(Protocol):
 
     def income_until(self) -> int: ...
 
+    def compared_at(self) -> int: ...
+
     def is_new(self, income_id: str, ts: int) -> bool: ...
+
+    def is_new_trade(self, trade: ForeignTrade) -> bool: ...
 
 
 class MovedByExchange:
-    """`fee_of` says what a fill cost in the quote currency, and what was paid of another one."""
+    """`fee_of` says what a fill cost in the quote currency, and what was paid of another one; `is_tagged`
+    whether a client order id is of this account."""
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class MovedByExchange:
         instruments: Instruments,
         post: Post,
         fee_of: Fee,
+        is_tagged: Callable[[str], bool],
         *,
         now: Callable[[], int],
         monotonic: Callable[[], float],
@@ -81,11 +88,13 @@ class MovedByExchange:
         self._books = books
         self._reporter = reporter
         self._name = name
-        self._symbols = tuple(symbol for symbol in symbols if instruments[symbol].can_short)
+        self._symbols = tuple(symbols)
+        self._perpetuals = tuple(symbol for symbol in symbols if instruments[symbol].can_short)
         self._quotes = {instruments[symbol].quote for symbol in symbols}
         self._instruments = instruments
         self._post = post
         self._fee_of = fee_of
+        self._is_tagged = is_tagged
         self._now, self._monotonic = now, monotonic
         self._asked_at: float | None = None
         self._deep_at: float | None = None
@@ -94,6 +103,8 @@ class MovedByExchange:
         self._posted: dict[str, int] = {}
         self._fills: dict[tuple[str, str], VenueFill] = {}
         self._causes: dict[str, CloseCause | None] = {}
+        self._ours: set[str] = set()
+        """the exchange's ids of orders with our tag, that are no longer followed"""
         self.until = 0
         """up to when all was reported, in this comparison"""
 
@@ -107,12 +118,17 @@ class MovedByExchange:
     def heard(self, fills: Iterable[VenueFill]) -> None:
         """Fills of nobody's order that we know: somebody else's, or the exchange's own."""
         for fill in fills:
-            if fill.symbol in self._symbols and self._is_new(_id_of(fill), fill.ts):
+            if fill.symbol in self._symbols and self._is_to_be_told(fill):
                 if fill.forced is not None:
                     self._causes[fill.venue_order_id] = fill.forced
                 self._fills.setdefault((fill.venue_order_id, fill.trade_id), fill)
         while len(self._fills) > MOST_LOOKED_UP:
             del self._fills[next(iter(self._fills))]
+
+    def _is_to_be_told(self, fill: VenueFill) -> bool:
+        if self._books is None or fill.venue_order_id in self._ours:
+            return False
+        return _id_of(fill) not in self._posted and self._books.is_new_trade(self._foreign(fill))
 
     # --- while comparing ----------------------------------------------------------------------------
 
@@ -120,23 +136,55 @@ class MovedByExchange:
         """What is there is not what the books expect, or it is time to ask."""
         if self._books is None:
             return False
+        if any(self._is_unknown(fill) for fill in self._unexplained(holdings)):
+            return True
         if self._venue.abilities.income:
             since = self._monotonic() - self._asked_at if self._asked_at is not None else None
             if since is None or since >= ASK_EVERY_S:
                 return True
             if since < ASK_AGAIN_S and self._announced_at is None:
                 return False
-        elif not self._fills:
+        elif not any(fill.symbol in self._perpetuals for fill in self._fills.values()):
             return False
         return cash != self._books.cash() or any(
             holdings.of(self._instruments[symbol]) != self._books.quantity(symbol)
-            for symbol in self._symbols
+            for symbol in self._perpetuals
         )
 
-    async def ask(self) -> None:
+    def _unexplained(self, holdings: Holdings) -> list[VenueFill]:
+        """Fills of others in symbols that are not as the books expect; on spot what came needs no
+        explanation."""
+        if self._books is None or not self._fills:
+            return []
+        differing = set()
+        for symbol in {fill.symbol for fill in self._fills.values()}:
+            missing = self._books.quantity(symbol) - holdings.of(self._instruments[symbol])
+            if missing > 0 or (missing and symbol in self._perpetuals):
+                differing.add(symbol)
+        return [fill for fill in self._fills.values() if fill.symbol in differing]
+
+    def _is_unknown(self, fill: VenueFill) -> bool:
+        return fill.venue_order_id not in self._causes
+
+    def trades(self, holdings: Holdings, busy: Iterable[str]) -> tuple[ForeignTrade, ...]:
+        """What others traded in symbols that are not as the books expect, oldest first; nothing of
+        symbols in which something of ours is on its way."""
+        self._fills = {k: fill for k, fill in self._fills.items() if self._is_to_be_told(fill)}
+        waits = {*busy}
+        told = [
+            fill
+            for fill in self._unexplained(holdings)
+            if fill.symbol not in waits
+            and not self._is_unknown(fill)
+            and self._causes[fill.venue_order_id] is None
+        ]
+        told.sort(key=lambda fill: fill.ts)
+        return tuple(self._foreign(fill) for fill in told)
+
+    async def ask(self, holdings: Holdings) -> None:
         """Report what it was, as far as the exchange tells: what it does not, stays a difference. Raises
         ExchangeError."""
-        await self._look_up()
+        await self._look_up(holdings)
         if not self._venue.abilities.income or self._books is None:
             return
         until = await self._time()
@@ -157,9 +205,9 @@ class MovedByExchange:
         waits = {*busy}
         for key, fill in [*self._fills.items()]:
             cause = self._causes.get(fill.venue_order_id)
-            if fill.symbol not in waits and fill.venue_order_id in self._causes:
+            if fill.symbol not in waits and cause is not None:
                 del self._fills[key]
-                if cause is not None and self._is_new(_id_of(fill), fill.ts):
+                if self._is_to_be_told(fill):
                     self._posted[_id_of(fill)] = fill.ts
                     self._post(self._closing(fill, cause), AT_ONCE)
 
@@ -217,10 +265,11 @@ class MovedByExchange:
             self._deep_at = began
         return rows
 
-    async def _look_up(self) -> None:
+    async def _look_up(self, holdings: Holdings) -> None:
         """Whose the fills are: the order tells that each of them is of."""
-        for fill in [*self._fills.values()]:
-            if fill.venue_order_id not in self._causes:
+        perpetual = [fill for fill in self._fills.values() if fill.symbol in self._perpetuals]
+        for fill in [*perpetual, *self._unexplained(holdings)]:
+            if self._is_unknown(fill) and fill.venue_order_id not in self._ours:
                 order = await self._venue.find(fill.symbol, "", fill.venue_order_id)
                 if order is not None:
                     self._note(order)
@@ -228,7 +277,10 @@ class MovedByExchange:
             del self._causes[next(iter(self._causes))]
 
     def _note(self, order: VenueOrder) -> None:
-        self._causes[order.venue_order_id] = order.forced
+        if self._is_tagged(order.client_order_id):
+            self._ours.add(order.venue_order_id)
+        else:
+            self._causes[order.venue_order_id] = order.forced
 
     def _report(self, row: VenueIncome) -> None:
         if row.kind is None:
@@ -238,7 +290,7 @@ class MovedByExchange:
                 "that is known: it is not booked; `tradectl reconcile` shows the difference",
             )
             return
-        if row.kind is IncomeKind.FUNDING and row.symbol in self._symbols:
+        if row.kind is IncomeKind.FUNDING and row.symbol in self._perpetuals:
             event: Event = FundingPaid(
                 source_component=self._name,
                 symbol=row.symbol,
@@ -258,6 +310,12 @@ class MovedByExchange:
                 ts=row.ts,
             )
         self._post(event, AT_ONCE)
+
+    def _foreign(self, fill: VenueFill) -> ForeignTrade:
+        fee, _ = self._fee_of(fill, fill.symbol)
+        return ForeignTrade(
+            fill.trade_id, fill.symbol, fill.side, fill.quantity, fill.price, fee, fill.ts
+        )
 
     def _closing(self, fill: VenueFill, cause: CloseCause) -> PositionLiquidated:
         fee, paid = self._fee_of(fill, fill.symbol)

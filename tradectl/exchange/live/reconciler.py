@@ -15,7 +15,7 @@ from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import AT_ONCE
+from tradectl.exchange.base import AT_ONCE, Accepted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
@@ -59,7 +59,7 @@ class Reconciler:
         self._reporter = reporter
         self._post = post
         self._moved = moved
-        self._activities = 0
+        self._activities = self._newest = 0
         self._open: set[str] = set()
         self._monotonic = monotonic
         self._busy_since: dict[str, float] = {}
@@ -69,7 +69,7 @@ class Reconciler:
         self._activities += 1
 
     async def compare(
-        self, before_booking: BeforeBooking, *, accept: bool = False, transfer: bool = False
+        self, before_booking: BeforeBooking, accepted: Accepted | None = None
     ) -> list[TrackedOrder]:
         """Take a picture and post it; the orders that were over for us and are open there.
 
@@ -82,13 +82,15 @@ class Reconciler:
             newest = await self._compare_fills(before_booking)
             before = self._activities
             holdings = await self._venue.holdings()
-            if not asked and (accept or self._moved.is_missing(holdings, self.cash(holdings))):
-                await self._moved.ask()
+            missing = self._moved.is_missing(holdings, self.cash(holdings))
+            if not asked and (accepted is not None or missing):
+                await self._moved.ask(holdings)
                 asked, before = True, self._activities
                 holdings = await self._venue.holdings()
             if before == self._activities:
                 self.since = max(asked_since, newest)
-                self._post_account_report(holdings, accept=accept, transfer=transfer)
+                self._newest = max(self._newest, newest)
+                self._post_account_report(holdings, accepted)
                 return reopened
         return []
 
@@ -127,7 +129,7 @@ class Reconciler:
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
-    def _post_account_report(self, holdings: Holdings, *, accept: bool, transfer: bool) -> None:
+    def _post_account_report(self, holdings: Holdings, accepted: Accepted | None) -> None:
         busy = self._busy()
         self._moved.closed(busy)
         positions = {
@@ -137,7 +139,9 @@ class Reconciler:
         }
         cash = self.cash(holdings)
         is_unclear = (
-            busy or not holdings.wallets_known or (self._moved.is_awaited(cash) and not accept)
+            busy
+            or not holdings.wallets_known
+            or (self._moved.is_awaited(cash) and accepted is None)
         )
         report = AccountReported(
             source_component=self._settings.prefix,
@@ -145,9 +149,12 @@ class Reconciler:
             positions=positions,
             cash=None if is_unclear else cash,
             tolerance=self._settings.balance_tolerance_pct * PERCENT,
-            accept=accept,
-            transfer=transfer,
+            accept=accepted.kind if accepted is not None else None,
+            symbols=accepted.symbols if accepted is not None else (),
+            price=accepted.price if accepted is not None else None,
+            trades=self._moved.trades(holdings, busy) if accepted is None else (),
             income_until=self._moved.until,
+            newest=self._newest,
         )
         self._post(report, AT_ONCE)
 

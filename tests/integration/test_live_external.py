@@ -1,0 +1,114 @@
+"""What the owner of an account has on it beside the bot, on the real command: it is shown and compared,
+and never traded. What he says is ours is booked as he was shown, and waits for `resume`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from decimal import ROUND_DOWN, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.command import PATIENCE_S, Running
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.live_trader import SPOT
+from tests.fixtures.run_inputs import Character
+
+pytestmark = pytest.mark.slow
+DUST = Decimal("0.0001")
+
+
+def opened(live: LiveHarness, run: Running) -> Decimal:
+    """The run holds something, and the market stands still from now on."""
+    run.line(" FILL ")
+    live.exchange.stop_walking()
+    live.exchange.until(lambda: live.position > 0)
+    return live.position
+
+
+def status_once(live: LiveHarness, wanted: str) -> dict[str, Any]:
+    """The status, once it tells of `wanted` external coins."""
+    ends = time.monotonic() + PATIENCE_S
+    while True:
+        told: dict[str, Any] = live.tradectl("status", "--json").document()
+        if {"symbol": SPOT, "quantity": wanted} in told["external"] or time.monotonic() > ends:
+            return told
+        time.sleep(0.2)
+
+
+def sold(live: LiveHarness) -> Decimal:
+    fills = live.exchange.truth.fills(foreign=False)
+    return sum((fill.quantity for fill in fills if fill.side == "SELL"), Decimal(0))
+
+
+def test_06_a_deposit_is_external_and_flattening_sells_nothing_of_it(tmp_path: Path) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
+        ours = opened(live, run)
+        live.exchange.outside_transfer("main", "BTC", "1")
+        told = status_once(live, "1")
+        assert told["external"] == [{"symbol": SPOT, "quantity": "1"}]
+        assert told["restrictions"] == []
+        assert "not ours, never traded: BTCUSDT 1" in live.tradectl("status").out
+        found = live.tradectl("reconcile", "--json")
+        assert found.code == 0
+        [row] = found.document()["symbols"]
+        assert (row["external"], row["difference"]) == ("1", "0")
+        gone = live.tradectl("reconcile", "--accept", "exchange")
+        assert gone.code == 2
+        assert "expected external, position, fill or transfer" in " ".join(gone.err.split())
+
+        receipt = live.tradectl("emergency-stop", "--flatten", "--json").document()
+        assert receipt["confirmed"], receipt
+        assert (receipt["closed"], receipt["positions_left"]) == ([SPOT], [])
+        assert ours - DUST <= sold(live) <= ours
+        assert 1 <= live.position <= 1 + DUST
+
+
+def test_06_what_is_accepted_is_booked_as_shown_and_nothing_is_traded(tmp_path: Path) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
+        ours = opened(live, run)
+        live.exchange.outside_transfer("main", "BTC", "1")
+        status_once(live, "1")
+        shown = live.tradectl("reconcile", "--accept", "position", "--json")
+        assert shown.code == 1
+        proposal = json.loads(shown.out)["proposal"]
+        [booking] = [row for row in proposal["bookings"] if row["symbol"] == SPOT]
+        assert Decimal(booking["ours_after"]) == ours + 1
+        assert (proposal["profit"], proposal["orders"]) == ("0", [])
+        assert "add --confirm to book it" in live.tradectl("reconcile", "--accept", "position").out
+        [position] = live.tradectl("positions", "--json").document()
+        assert Decimal(position["size"]) == ours
+
+        done = live.tradectl("reconcile", "--accept", "position", "--confirm", "--json").document()
+        assert (done["accepted"], done["clean"]) == (True, True)
+        assert done["proposal"]["bookings"] == proposal["bookings"]
+        told = live.tradectl("status", "--json").document()
+        assert (told["state"], told["external"]) == ("PAUSED", [])
+        [position] = live.tradectl("positions", "--json").document()
+        assert Decimal(position["size"]) == ours + 1
+        assert sold(live) == 0
+        assert live.tradectl("reconcile").code == 0
+
+
+def test_06_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
+    tmp_path: Path,
+) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
+        ours = opened(live, run)
+        bought = len(live.exchange.truth.ours())
+        live.exchange.outside_trade(
+            "main", SPOT, "SELL", str(ours.quantize(Decimal("0.00001"), ROUND_DOWN))
+        )
+        run.line("MANUAL sell")
+        fills = live.tradectl("fills", "--json").document()
+        assert fills[0]["strategy"] == "manual" or fills[-1]["strategy"] == "manual"
+        assert live.tradectl("reconcile").code == 0
+        live.exchange.start_walking(50)
+        time.sleep(2)
+        assert len(live.exchange.truth.ours()) == bought
+        live.tradectl("stop")
+        assert run.end().code == 0
+    assert live.replayed().verified

@@ -1,0 +1,46 @@
+"""What follows from an exchange's report on the account: what others traded is booked where it explains a
+difference, what is external is noted, restrictions begin and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from tradectl.domain.events import AccountReported, Event
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import ZERO
+from tradectl.state.foreign_trades import explaining, settle
+from tradectl.state.reconciliation import ReconciliationState, compare_cash, compare_position
+
+
+def compared(
+    report: AccountReported,
+    noted: ReconciliationState,
+    ours: Mapping[str, Decimal],
+    cash: Decimal,
+    instruments: Instruments,
+) -> list[Event]:
+    """`ours` are our positions by symbol, `cash` is the account's; what is found is `noted`. Money is
+    compared once all trades of others are booked."""
+    closed: list[Event] = []
+    said: list[Event] = []
+    for symbol, reported in report.positions.items():
+        can_short, held = instruments[symbol].can_short, ours[symbol]
+        difference = reported - held - noted.external.get(symbol, ZERO)
+        believed = noted.believed(symbol) == difference
+        trades = explaining(
+            noted, report, symbol, difference, can_short=can_short, believed=believed
+        )
+        if trades:
+            closed += settle(noted, report.exchange, trades, held, can_short=can_short)
+            noted.discrepancies.pop(symbol, None)
+        else:
+            said += compare_position(noted, symbol, reported, held, can_short=can_short)
+    if not closed:
+        is_spot = not any(instruments[symbol].can_short for symbol in report.positions)
+        said += compare_cash(noted, report, cash, is_spot=is_spot)
+    return [*closed, *said]
+
+
+__all__ = ["compared"]
