@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import decimal
 import functools
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 
@@ -18,6 +19,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 PATIENCE_S = 120.0
 SLOW_PATIENCE_S = 300.0
+WORKERS_PER_PROCESSOR = 2
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +30,14 @@ def own_decimals() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="try much more of everything")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two for each processor: a test of a real process waits longer than it works."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
