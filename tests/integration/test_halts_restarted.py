@@ -186,7 +186,11 @@ def test_halted_by_the_records_alone_nothing_trades_until_it_is_cleared(tmp_path
     StateDir(state).latch.clear()
     assert "to look at it" in refused(state, words)
     assert status(state)["state"] == "HALTED"
-    assert tradectl(state, "clear-halt", "--confirm").code == 0
+    StateDir(state).latch.clear()
+    assert "to look at it" in tradectl(state, "clear-halt").err
+    StateDir(state).latch.clear()
+    assert "trading is allowed again" in tradectl(state, "clear-halt", "--confirm").out
+    assert "no halt" in tradectl(state, "clear-halt", "--confirm").out
     assert tradectl(state, "run", *words).code == 0
 
 

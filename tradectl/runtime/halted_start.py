@@ -51,7 +51,7 @@ def latch_by_records(state_dir: StateDir, kind: str, recovered: Recovered | None
     """A halt that only the account's records know is latched: it could be written nowhere when it came
     about, and nobody has cleared it. `recovered` is None where the account is left behind: its halt is
     not. Raises Halted where it cannot be latched now, either."""
-    if state_dir.latch.read() is not None:
+    if state_dir.latch.read() is not None or state_dir.cleared_halt.read() is not None:
         return
     if recovered is None:
         with contextlib.suppress(

@@ -99,8 +99,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             recovered = None if options.fresh else recover(state_dir, kind)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
-        if state_dir.cleared_halt.read() is None:
-            latch_by_records(state_dir, kind, recovered)
+        latch_by_records(state_dir, kind, recovered)
         halt = halt_to_see_through(state_dir.latch, recovered, options.settings)
         if halt is not None:
             options = msgspec.structs.replace(options, halt=halt)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tradectl.documents.control import HaltCleared, StateChange
     from tradectl.documents.operations import Receipt
     from tradectl.storage.directory import StateDir
+    from tradectl.storage.latch import Halt
 
 LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
@@ -126,7 +127,7 @@ def clear_halt(
 ) -> None:
     directory = _dir(state_dir)
     directory.check()
-    halt = directory.latch.read()
+    halt = directory.latch.read() or _halted_by_records(directory)
     if halt is not None and not confirm:
         raise UsageError(f"{halt}; add --confirm to allow trading again")
     if halt is not None:
@@ -138,6 +139,19 @@ def clear_halt(
     if left := [*answer.open_orders, *answer.positions]:
         said += f"; still open when it was last seen: {', '.join(left)}"
     _print(answer, as_json, said)
+
+
+def _halted_by_records(directory: StateDir) -> Halt | None:
+    """One that could be latched nowhere when it came about is latched now."""
+    from tradectl.recovery.recovery import CONTINUED
+    from tradectl.runtime.halted_start import latch_by_records
+
+    if directory.owner() is not None or not directory.journal_files():
+        return None
+    with directory.owned():
+        for kind in CONTINUED:
+            latch_by_records(directory, kind, None)
+    return directory.latch.read()
 
 
 def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
