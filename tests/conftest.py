@@ -6,6 +6,7 @@ import asyncio
 import decimal
 import functools
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 
@@ -42,6 +43,9 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(deep=config.getoption("--deep"))
+    # Hundreds of processes are started: none compiles what another one has.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
