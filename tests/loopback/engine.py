@@ -96,6 +96,12 @@ class Engine:
         self.settle_down(order.symbol)
         return order
 
+    def expire(self, order: Order) -> None:
+        """Its time is up, if it is still open."""
+        if order.open:
+            self._end(order, "EXPIRED")
+            self.settle_down(order.symbol)
+
     def close_position(self, order: Order) -> None:
         """The exchange's own order: it trades at once, with nobody in the book."""
         price = order.price or self.last[order.symbol]

@@ -53,10 +53,15 @@ class Rules:
     def show_price(self, value: Decimal | None) -> str:
         if value is None:
             value = D(0)
-        return f"{value.quantize(self.tick):f}" if self.futures else f"{value:.8f}"
+        return f"{_in_steps(value, self.tick):f}" if self.futures else f"{value:.8f}"
 
     def show_quantity(self, value: Decimal) -> str:
-        return f"{value.quantize(self.lot):f}" if self.futures else f"{value:.8f}"
+        return f"{_in_steps(value, self.lot):f}" if self.futures else f"{value:.8f}"
+
+
+def _in_steps(value: Decimal, step: Decimal) -> Decimal:
+    """With as many digits as the step; what is from before the step grew stays what it was."""
+    return value if value % step else value.quantize(step)
 
 
 def _spot(base: str, tick: str, lot: str, most: str, price: str, size: str) -> Rules:

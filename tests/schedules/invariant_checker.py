@@ -55,6 +55,7 @@ OVER = {
     "FILLED": OrderStatus.FILLED,
     "CANCELED": OrderStatus.CANCELED,
     "EXPIRED": OrderStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
     "REJECTED": OrderStatus.REJECTED,
 }
 WORKING = {

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.schedules import order_plans, session_plans
 from tests.schedules.exchange_acts import acts_of
-from tests.schedules.session_plans import drawn
 
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
 UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
@@ -112,6 +112,7 @@ def plan_of(seed: int) -> Plan:
         restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
         steps=_with_sessions(
             seed,
+            market,
             _with_exchange_acts(
                 seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
             ),
@@ -146,9 +147,13 @@ def _with_exchange_acts(
 
 
 def _with_sessions(
-    seed: int, steps: tuple[Step, ...], symbols: tuple[str, ...]
+    seed: int, market: str, steps: tuple[Step, ...], symbols: tuple[str, ...]
 ) -> tuple[Step, ...]:
-    more = [Step(*one) for one in drawn(seed, steps[0].at, steps[-1].at, symbols)]
+    """And with what is done to orders."""
+    begin, end = steps[0].at, steps[-1].at
+    sessions = session_plans.drawn(seed, begin, end, symbols)
+    orders = order_plans.drawn(seed, market, begin, end, symbols)
+    more = [Step(*one) for one in (*sessions, *orders)]
     return tuple(sorted([*steps, *more], key=lambda step: step.at))
 
 

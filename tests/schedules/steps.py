@@ -13,6 +13,7 @@ from typing import Any
 from tests.loopback import LoopbackExchange
 from tests.loopback.errors import ApiError
 from tests.schedules.invariant_checker import InvariantChecker
+from tests.schedules.order_steps import OrderSteps
 from tests.schedules.plans import DOORS, Plan, Step
 from tests.schedules.session_steps import SessionSteps
 from tests.simulated_os.system import Process, SimulatedOS
@@ -53,7 +54,7 @@ class Life:
     in_quiet: bool = False
 
 
-class Steps(SessionSteps):
+class Steps(SessionSteps, OrderSteps):
     """Everything that a step needs is here; a `ScheduledRun` brings it."""
 
     plan: Plan
