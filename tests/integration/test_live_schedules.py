@@ -124,7 +124,7 @@ def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
 
-HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066)
+HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066, 24000050, 24000067)
 """Seeds by which a stop was lost once, or is where one of the ways to keep it is taken out."""
 
 
@@ -136,7 +136,7 @@ def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> 
 
 
 BESET = (7, 9, 13, 18, 22, 23, 40, 50, 57, 58, 110)
-LEFT_ALONE = (6, 14, 48, 118, 180)
+LEFT_ALONE = (6, 14, 48, 118, 180, 24000072)
 """Seeds where one of the ways to protect a position, or to close it, is taken out."""
 
 

@@ -146,6 +146,7 @@ class Books(BooksView):
         self._move(order, Trigger.DENY, record)
         order.reason = f"{event.code}: {event.message}"
         self.account.denied_count += 1
+        refusals.held_back(self, order, record.at)
 
     def on_cancel(self, event: CancelRequested, record: Record) -> None:
         order = self._known(event.order_id)

@@ -55,6 +55,18 @@ def refused(
     return [_says(BEGUN[exits], symbol, _message(order, found, exits=exits))]
 
 
+def held_back(books: BooksView, order: Order, at: int) -> None:
+    """We did not send it ourselves: where it is tried again for having been refused, it is later, too."""
+    if (
+        not (books.account.refused_exits or books.account.refused_entries)
+        or order.spec.is_protective
+    ):
+        return
+    symbol, kept = order.spec.symbol, books.account.refusals(is_exit(books, order))
+    if symbol in kept:
+        kept[symbol] = after(kept[symbol], kept[symbol].cause, kept[symbol].reason, at)
+
+
 def filled(books: BooksView, order: Order) -> list[Event]:
     """Something of it was: over when all is, or when nothing is left to exit from."""
     account, symbol = books.account, order.spec.symbol
@@ -117,4 +129,4 @@ def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
     )
 
 
-__all__ = ["answered", "closed", "due_now", "end", "filled", "is_exit", "refused"]
+__all__ = ["answered", "closed", "due_now", "end", "filled", "held_back", "is_exit", "refused"]

@@ -58,6 +58,7 @@ class DeadManSwitch:
         self._unsure: set[str] = set()
         self._failed: set[str] = set()
         self._next_arming = 0.0
+        self._arming: asyncio.Future[None] | None = None
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -181,6 +182,7 @@ class DeadManSwitch:
         blocked = self.blocked()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OFF_WITHIN_S):
+                await self._armed()
                 for symbol in self._symbols:
                     if self.may_run(symbol) and (symbol in blocked or not leave_armed):
                         await self._tried(symbol, self._off(symbol), OFF_WITHIN_S)
@@ -188,9 +190,20 @@ class DeadManSwitch:
     async def _arm(self, symbol: str) -> None:
         self._until[symbol] = NOBODY_KNOWS
         self._unsure.add(symbol)
-        await self._venue.arm_dead_man([symbol], self._seconds)
+        self._arming = asyncio.ensure_future(self._venue.arm_dead_man([symbol], self._seconds))
+        self._arming.add_done_callback(_retrieve)
+        await asyncio.shield(self._arming)
         self._until[symbol] = self._monotonic() + self._seconds
         self._unsure.discard(symbol)
+
+    async def _armed(self) -> None:
+        """The newest request to arm it is answered: sent after one that is still on its way, a request to
+        disarm it may get there first."""
+        if self._arming is not None:
+            try:
+                await asyncio.wait([self._arming])
+            finally:
+                self._arming.cancel()
 
     async def _disarm(self, symbol: str) -> None:
         await self._venue.arm_dead_man([symbol], 0)
@@ -199,6 +212,12 @@ class DeadManSwitch:
             self._unsure.discard(symbol)
         else:
             self._until[symbol] = 0.0
+
+
+def _retrieve(asked: asyncio.Future[None]) -> None:
+    """Nobody may wait for it any more."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 __all__ = ["DeadManSwitch"]
