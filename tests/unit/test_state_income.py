@@ -272,6 +272,7 @@ def test_what_is_told_late_closed_what_was_held_then() -> None:
 def test_a_fee_in_a_third_currency_costs_and_leaves_the_balance() -> None:
     ledger = followed().trade("o1", "buy 2@100", symbol=PERP)
     ledger.tell(closed("2", fee_paid=D("0.01")))
-    known = ledger.books.account.at_exchange()
-    assert known.fees_elsewhere == 3
-    assert known.expected_at("venue", ledger.books.cash) == CASH - 20
+    books = ledger.books
+    known = books.account.at_exchange()
+    assert known.expected_at("venue", books.cash) == books.cash == CASH - 20
+    assert [books.fees(), books.profit(), known.transferred] == [D(3), D(-23), D(3)]

@@ -427,7 +427,10 @@ def test_a_fee_in_a_third_currency_is_a_cost_that_the_quote_balance_does_not_sho
     ledger.tell(msgspec.structs.replace(paid, fee_currency="BNB", fee_paid=Decimal("0.0003")))
     books = ledger.books
     books.account.at_exchange().cash_at["venue"] = CASH
-    assert (books.cash, books.position(SPOT).quantity) == (Decimal("9799.8"), Decimal(2))
+    assert (books.cash, books.position(SPOT).quantity) == (Decimal(9800), Decimal(2))
+    assert (books.fees(), books.profit()) == (Decimal("0.2"), Decimal("-0.2"))
+    assert books.account.invested == CASH + Decimal("0.2")
+    assert books.peak_equity - books.equity() == Decimal("0.2")
     assert tell(ledger, *[account_report({SPOT: "2"}, "9800")] * 2) == []
     assert problems_of(books.snapshot(), books.instruments) == []
 

@@ -115,7 +115,7 @@ class InstrumentChanged(Event, frozen=True, gc=False, kw_only=True):
 
 class ForeignTrade(Struct, frozen=True, gc=False):
     """A trade of the account that no order of ours made: `trade_id` is the exchange's own, `fee` in the
-    quote currency, `ts` the exchange's time, ns UTC."""
+    quote currency, `fee_paid` what was paid of it in another one, `ts` the exchange's time, ns UTC."""
 
     trade_id: str
     symbol: str
@@ -124,6 +124,7 @@ class ForeignTrade(Struct, frozen=True, gc=False):
     price: Decimal
     fee: Decimal = ZERO
     ts: int = 0
+    fee_paid: Decimal = ZERO
 
     @property
     def signed(self) -> Decimal:

@@ -168,6 +168,11 @@ class Instruments:
     def __init__(self, described: Iterable[Instrument] = (), *, known: bool = False) -> None:
         self._by_symbol = {i.symbol: i for i in described}
         self._known = known
+        self._coins = {
+            _coin(i.symbol, i.base): i.symbol
+            for i in [*self._by_symbol.values()]
+            if not i.can_short
+        }
         self.any_perpetual = any(i.can_short for i in self._by_symbol.values())
 
     def __contains__(self, symbol: str) -> bool:
@@ -181,12 +186,22 @@ class Instruments:
             found = self._by_symbol[symbol] = BUILT_IN.get(symbol) or Instrument.guess(symbol)
         return found
 
+    def symbol_of(self, coin: str, beside: str) -> str | None:
+        """The described spot symbol of a coin, at the exchange of the symbol `beside`."""
+        return self._coins.get(_coin(beside, coin))
+
     def describe(self, instrument: Instrument) -> None:
         """Its rules from now on."""
         self._by_symbol[instrument.symbol] = instrument
 
     def all(self) -> list[Instrument]:
         return list(self._by_symbol.values())
+
+
+def _coin(symbol: str, coin: str) -> tuple[str, str]:
+    """A coin at the exchange that the symbol is prefixed with, if it is."""
+    exchange, found, _ = symbol.partition(":")
+    return exchange if found else "", coin
 
 
 __all__ = [

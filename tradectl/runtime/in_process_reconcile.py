@@ -176,7 +176,7 @@ def _cash(proofs: list[Proof], books: Books) -> CashComparison:
     known, and says nothing of cash as long as it is not."""
     live = books.account.at_exchange()
     there = live.cash_at | {p.exchange: p.cash for p in proofs if p.cash is not None}
-    stated = sum(there.values(), ZERO) - live.external_cash - live.fees_elsewhere
+    stated = sum(there.values(), ZERO) - live.external_cash
     return CashComparison(
         currency=books.currency,
         journal=decimal_text(books.cash),

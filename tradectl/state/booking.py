@@ -89,9 +89,8 @@ def book_fill(
     """`held` are the strategies' virtual positions in the symbol, by configuration. Raises CoreError for
     a fill whose figures are no numbers."""
     signed = fill.side.signed(fill.quantity)
-    kept = ZERO
-    if fill.fee_paid and fill.fee_currency == instrument.base and not instrument.can_short:
-        kept = fill.fee_paid
+    keeps = fill.side is Side.BUY and fill.fee_currency == instrument.base
+    kept = fill.fee_paid if keeps and not instrument.can_short else ZERO
     after = _filled(before, fill.price, signed, fill.fee, kept)
     paid = after.fees - before.fees
     if instrument.can_short:

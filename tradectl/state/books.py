@@ -9,9 +9,11 @@ float, nothing depends on the order of a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
@@ -76,6 +78,7 @@ from tradectl.state.baselines import (
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
 from tradectl.state.comparison import compared
+from tradectl.state.fee_coins import PaidInCoins, paid_in_coins
 from tradectl.state.income_booking import (
     book_cash,
     closed_from,
@@ -180,6 +183,7 @@ class Books(BooksView):
         symbol, notional = fill.symbol, fill.quantity * fill.price
         before, instrument = self.position(symbol), self.instruments[symbol]
         booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
+        paid = paid_in_coins(self, fill, booking, record)
         cost, fees = order.cost + notional, order.fees + fill.fee
         turnover = account.turnover + notional
         opens = not before.quantity and instrument.can_short
@@ -191,8 +195,8 @@ class Books(BooksView):
             self._strategy(name).fills += 1
         account.fills_count += 1
         account.turnover = turnover
-        if fill.fee_paid and not booking.kept:
-            account.at_exchange().fees_elsewhere += fill.fee
+        if paid is not None:
+            self._pay_in_coins(paid)
         order.filled, order.cost, order.fees = filled, cost, fees
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
@@ -200,7 +204,8 @@ class Books(BooksView):
         if order.spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
-        return booking.events(fill) + refusals.filled(self, order)
+        coins = [paid.sold.changed()] if paid is not None and paid.sold is not None else []
+        return [*booking.events(fill), *coins, *refusals.filled(self, order)]
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
@@ -252,9 +257,11 @@ class Books(BooksView):
         fill = Fill(liquidation_fill(event, record.seq), event.cause, record.at)
         # in place
         if told.exchange:
-            account.at_exchange().close(told, external, event.fee if event.fee_paid else ZERO)
+            account.at_exchange().close(told, external)
             note_held(self, symbol, booked.booking.owned, event.ts or record.at)
         booked.enter(account, event)
+        if told.exchange and event.fee_paid:
+            self._transfer(event.fee)
         if self._projected and event.quantity:
             self.new_fills.append(fill)
         left, owned = booked.booking.position.quantity, booked.booking.owned
@@ -372,6 +379,20 @@ class Books(BooksView):
         if self._projected and fill is not None:
             self.new_fills.append(fill)
 
+    def _pay_in_coins(self, paid: PaidInCoins) -> None:
+        known, account = self.account.at_exchange(), self.account
+        if paid.external != known.external.get(paid.coin, ZERO):
+            known.external[paid.coin] = paid.external
+        if paid.sold is not None:
+            self._enter(replace(paid.sold, cash=account.cash + paid.sold.cash), paid.fill)
+        self._transfer(paid.transferred)
+
+    def _transfer(self, amount: Decimal) -> None:
+        """Money came from outside: neither profit nor loss."""
+        self.account.cash += amount
+        self.account.at_exchange().transferred += amount
+        shift(self.account, amount)
+
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
         was_over = order.is_over
@@ -444,7 +465,7 @@ class Books(BooksView):
 
 
 def _copied(order: Order) -> Order:
-    return msgspec.structs.replace(order, trades=list(order.trades))
+    return replace(order, trades=list(order.trades))
 
 
 FOLD: dict[type[Event], Callable[[Books, Any, Record], Iterable[Event] | None]] = {}

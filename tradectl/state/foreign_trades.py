@@ -68,7 +68,8 @@ def settle(
         ours = _against(held, trade.signed - taken)
         theirs = trade.signed - ours if can_short else taken
         fee = (trade.fee * ours / trade.signed).quantize(CENT_OF_A_SATOSHI)
-        _note_theirs(known, trade, theirs, taken, trade.fee - fee, can_short=can_short)
+        their_fee = ZERO if trade.fee_paid else trade.fee - fee
+        _note_theirs(known, trade, theirs, taken, their_fee, can_short=can_short)
         held += ours
         if not ours:
             known.income.book(exchange, _id_of(trade), trade.ts)
@@ -84,6 +85,7 @@ def settle(
             ts=trade.ts,
             cause=CloseCause.MANUAL,
             exchange=exchange,
+            fee_paid=trade.fee_paid,
         )
 
 

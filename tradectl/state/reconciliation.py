@@ -62,9 +62,9 @@ class ReconciliationState(Struct, omit_defaults=True):
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
     known, and `external_cash` the same of money; `cash_at` what each exchange last reported, and
     `compared_at` when (ns UTC). `transferred` is what transfers and the operator's word added to the
-    account, and `fees_elsewhere` what fees cost that were paid in a third currency. `income` is what
-    exchanges moved by themselves, as far as it has to be remembered; trades of others in a symbol before
-    `trades_since` (ns UTC) are not to be booked.
+    account, the worth of what fees took of external coins among it. `income` is what exchanges moved by
+    themselves, as far as it has to be remembered; trades of others in a symbol before `trades_since` (ns
+    UTC) are not to be booked.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}
@@ -76,7 +76,6 @@ class ReconciliationState(Struct, omit_defaults=True):
     external_cash: Decimal = ZERO
     discrepancies: dict[str, Discrepancy] = {}
     transferred: Decimal = ZERO
-    fees_elsewhere: Decimal = ZERO
     income: IncomeState = field(default_factory=IncomeState)
 
     def restrict(self, event: SymbolRestricted) -> None:
@@ -100,27 +99,25 @@ class ReconciliationState(Struct, omit_defaults=True):
         }
         self.restrictions = {symbol: kinds for symbol, kinds in kept.items() if kinds}
 
-    def close(self, event: PositionLiquidated, external: Decimal, fee: Decimal = ZERO) -> None:
-        """What a real exchange closed is booked, with `external` what it left of what is not ours, and
-        `fee` what was paid in a third currency."""
+    def close(self, event: PositionLiquidated, external: Decimal) -> None:
+        """What was closed by no order of ours is booked; `external` is left of what is not ours."""
         self.income.book(event.exchange, event.liquidation_id, event.ts)
         if external or event.symbol in self.external:
             if external != self.external.get(event.symbol):
                 self.external_cost.pop(event.symbol, None)
             self.external[event.symbol] = external
-        self.fees_elsewhere += fee
 
     def expected_at(self, exchange: str, cash: Decimal) -> Decimal:
         """What is to be there of money, if `cash` is in the books and the others said what is theirs."""
         elsewhere = sum((n for name, n in self.cash_at.items() if name != exchange), ZERO)
-        return cash + self.fees_elsewhere + self.external_cash - elsewhere
+        return cash + self.external_cash - elsewhere
 
     def money_moved(self, exchange: str, reported: Decimal, cash: Decimal) -> Decimal:
         """Note what `exchange` says to be the money there, and what of it is neither in our books nor
         known to be outside of them."""
         self.cash_at[exchange] = reported
         self.discrepancies.pop(CASH, None)
-        return sum(self.cash_at.values(), ZERO) - self.external_cash - self.fees_elsewhere - cash
+        return sum(self.cash_at.values(), ZERO) - self.external_cash - cash
 
     def is_new_trade(self, exchange: str, trade: ForeignTrade | PositionLiquidated) -> bool:
         """It is to be booked."""
@@ -153,7 +150,6 @@ class ReconciliationState(Struct, omit_defaults=True):
             self.external_cash,
             dict(self.discrepancies),
             self.transferred,
-            self.fees_elsewhere,
             self.income.copy(),
         )
 
@@ -198,7 +194,7 @@ def compare_cash(
         return
     known.cash_at[report.exchange] = report.cash
     total = sum(known.cash_at.values(), ZERO)
-    expected = cash + known.fees_elsewhere + known.external_cash
+    expected = cash + known.external_cash
     difference = total - expected
     if abs(difference) <= report.tolerance * max(abs(expected), abs(cash)):
         difference = ZERO

@@ -312,9 +312,9 @@ class MovedByExchange:
         self._post(event, AT_ONCE)
 
     def _foreign(self, fill: VenueFill) -> ForeignTrade:
-        fee, _ = self._fee_of(fill, fill.symbol)
+        fee, paid = self._fee_of(fill, fill.symbol)
         return ForeignTrade(
-            fill.trade_id, fill.symbol, fill.side, fill.quantity, fill.price, fee, fill.ts
+            fill.trade_id, fill.symbol, fill.side, fill.quantity, fill.price, fee, fill.ts, paid
         )
 
     def _closing(self, fill: VenueFill, cause: CloseCause) -> PositionLiquidated:
