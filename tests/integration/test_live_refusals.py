@@ -146,6 +146,30 @@ async def test_66_a_halt_that_flattens_goes_on_where_its_order_at_market_is_refu
             await trader.until(lambda: "exit_refused" not in trader.alerts())
 
 
+async def test_66_an_exit_that_is_refused_still_is_said_by_the_next_run_which_goes_on_trying(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, FUTURES)
+        refused: dict[str, Any] = {
+            "method": "POST", "path": "*order", "params": {"type": "MARKET"}, "code": -2019,
+            "text": "Margin is insufficient.", "status": 400, "count": FOREVER,
+        }  # fmt: skip
+        async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+            await in_position(trader)
+            refusing = exchange.misbehave("error", **refused)
+            says(trader, "close")
+            await trader.until(lambda: refusing.hits >= 2)
+        before = refusing.hits
+        async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+            assert trader.run.status.now().refused
+            await trader.until(lambda: "exit_refused" in trader.alerts())
+            assert refusing.hits == before + 1
+            exchange.behave()
+            await trader.until(lambda: not trader.held)
+            await trader.until(lambda: "exit_refused" not in trader.alerts())
+
+
 # --- entries ------------------------------------------------------------------------------------------
 
 

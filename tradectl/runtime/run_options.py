@@ -135,6 +135,7 @@ def starting_account(
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
         account.rules = {}  # this run's instruments are as its exchanges have them now
+        account.say_refusals_again()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account

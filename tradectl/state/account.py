@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.events import OrderFilled
@@ -130,6 +131,11 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     def refusals(self, exits: bool) -> dict[str, Refusal]:
         return self.refused_exits if exits else self.refused_entries
+
+    def say_refusals_again(self) -> None:
+        """Alerts are a run's own: what is refused still is said by the next one, too."""
+        for kept in (self.refused_exits, self.refused_entries):
+            kept.update((symbol, replace(known, said=False)) for symbol, known in kept.items())
 
     @property
     def invested(self) -> Decimal:

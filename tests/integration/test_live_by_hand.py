@@ -1,0 +1,133 @@
+"""What the account's owner does to a position by hand at the exchange: it is noticed, nothing goes round
+in circles, and what he closed is not bought back on a wish that is older than that.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.live_trader import SPOT, Trader, protected, trading
+from tests.loopback import LoopbackExchange
+from tests.loopback.orders import STOPS
+from tradectl.domain.events import OrderInitialized, StrategySignalEvent
+
+FUTURES = "futures"
+D = Decimal
+
+pytestmark = pytest.mark.usefixtures("key_environment")
+
+
+def says(trader: Trader, action: Any) -> None:
+    trader.run.bus.post(StrategySignalEvent(symbol=SPOT, action=action, strategy="test"))
+
+
+async def in_position(trader: Trader) -> D:
+    says(trader, "buy")
+    await trader.until(lambda: trader.held)
+    await trader.quiet_but_for_stops()
+    return trader.held
+
+
+async def insisting(trader: Trader, done: Any) -> None:
+    """The strategy says that it wants to be long with every price, until something is `done`."""
+    prices = iter(range(1_000_000))
+
+    def tried() -> bool:
+        if not next(prices) % 20:
+            says(trader, "buy")
+            trader.exchange.walk(symbols=(SPOT,), market=trader.market, sigma="0.00001")
+        return bool(done())
+
+    await trader.until(tried)
+
+
+def ordered(trader: Trader) -> list[Any]:
+    """Our orders but for stops."""
+    return [e.order for e in trader.events(OrderInitialized) if not e.order.type.is_stop]
+
+
+def stops_of(trader: Trader) -> list[D]:
+    open_orders = trader.exchange.truth.open_orders(market=trader.market)
+    return [o.remaining for o in open_orders if o.type in STOPS and not o.foreign]
+
+
+@pytest.mark.parametrize("market", ["spot", FUTURES])
+@pytest.mark.parametrize("part", ["1", "0.5"])
+async def test_what_the_owner_closes_is_not_bought_back_before_a_new_wish(
+    market: str, part: str, tmp_path: Path
+) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, market)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            held = await in_position(trader)
+            sold = (held * D(part)).quantize(
+                D("0.00001") if market == "spot" else D("0.001"), "ROUND_DOWN"
+            )
+            if market == "spot":  # its stop binds the coins: he cancels that first
+                for order in [*exchange.truth.open_orders(market=market)]:
+                    exchange.engines[market].cancel(order)
+            exchange.outside_trade("main", SPOT, "sell", sold, market=market)
+            await insisting(trader, lambda: trader.held == held - sold)
+            await trader.until(lambda: not trader.restrictions())
+            bought = len(ordered(trader))
+            for _ in range(3):
+                await trader.compared()
+                says(trader, "buy")
+                await trader.price("60010")
+            assert len(ordered(trader)) == bought == 1
+            assert trader.held == trader.true_position == held - sold
+            if trader.run.books.open_quantity(SPOT):
+                await trader.until(
+                    lambda: sum(stops_of(trader)) == trader.held // D("0.00001") * D("0.00001")
+                )
+            says(trader, "close")
+            await trader.until(lambda: not trader.run.books.open_quantity(SPOT))
+            await trader.quiet()
+            says(trader, "buy")
+            await trader.until(lambda: trader.held > D("0.019"))
+            await trader.quiet_but_for_stops()
+
+
+async def test_a_position_that_the_owner_reversed_is_not_traded_against(tmp_path: Path) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, FUTURES)
+        async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+            await in_position(trader)
+            exchange.outside_trade("main", SPOT, "sell", "0.05", market=FUTURES)
+            await insisting(trader, lambda: not trader.held)
+            await trader.until(lambda: not trader.restrictions())
+            for _ in range(3):
+                await trader.compared()
+                says(trader, "buy")
+                await trader.price("60010")
+            assert len(ordered(trader)) == 1
+            assert exchange.position(SPOT) == D("-0.03")
+            await trader.until(lambda: not stops_of(trader))
+
+
+@pytest.mark.parametrize("market", ["spot", FUTURES])
+async def test_the_owners_own_stop_that_fires_is_not_bought_back(
+    market: str, tmp_path: Path
+) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, market, stop_loss_pct=None)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            held = await in_position(trader)
+            quantity = held.quantize(D("0.001"), rounding="ROUND_DOWN")
+            exchange.outside_order(
+                "main", SPOT, "sell", quantity, stop_price="59000", market=market,
+                reduce_only=market == FUTURES,
+            )  # fmt: skip
+            await trader.price("58900")
+            await insisting(trader, lambda: trader.held == held - quantity)
+            await trader.until(lambda: not trader.restrictions())
+            for _ in range(3):
+                await trader.compared()
+                says(trader, "buy")
+                await trader.price("60010")
+            assert len(ordered(trader)) == 1
+            assert trader.held == trader.true_position == held - quantity
