@@ -127,7 +127,8 @@ class ProtectionChecker:
         return any(_is(order, o, books) and o.status is not PENDING_CANCEL for o in working)
 
     def _matters(self, symbol: str, held: Decimal) -> bool:
-        return abs(held) * self._exchange.engines[self._market].last[symbol] > SMALL
+        engine = self._exchange.engines[self._market]
+        return abs(held) >= engine.rules[symbol].lot and abs(held) * engine.last[symbol] > SMALL
 
     # --- once all is quiet ----------------------------------------------------------------------
 

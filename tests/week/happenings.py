@@ -14,8 +14,16 @@ from tests.week.live_trader import SYMBOLS, LiveTrader
 FUTURES, SPOT = "futures", "spot"
 COMPARED = ("restricted_unreconciled",)
 STREAM = ("user_stream_lost", "denied_restricted", *COMPARED)
-LINE = ("feed_lost", "restricted_stale", "reconcile_failed", "income_failed", *STREAM)
+LINE = (
+    "feed_lost",
+    "restricted_stale",
+    "reconcile_failed",
+    "income_failed",
+    "rules_failed",
+    *STREAM,
+)
 STARTED = ("recovered", "restricted_stale", "denied_restricted", *COMPARED)
+LARGER_LOTS = {SPOT: ("0.001", "0.01"), FUTURES: ("0.01", "0.1")}
 FELT_H = 2.5
 """How long something may be felt: until the next comparison, and a little."""
 
@@ -131,6 +139,22 @@ def deleveraged(trader: LiveTrader) -> None:
         trader.exchange.deleverage(symbol, fraction="0.5")
 
 
+def larger_lots(trader: LiveTrader) -> None:
+    """What is held is no multiple of them."""
+    lots = LARGER_LOTS[trader.market]
+    for symbol, lot in zip(SYMBOLS, lots, strict=True):
+        trader.exchange.change_rules(symbol, market=trader.market, lot=lot)
+
+
+def closed(symbol: str, hours: float) -> Do:
+    def do(trader: LiveTrader) -> None:
+        market = trader.market
+        trader.exchange.close_symbol(symbol, market=market)
+        after(trader, hours, lambda: trader.exchange.reopen_symbol(symbol, market=market))
+
+    return do
+
+
 def paid(kind: str, amount: str, symbol: str = "") -> Do:
     return lambda trader: trader.exchange.pay(kind, amount, symbol=symbol)
 
@@ -147,14 +171,16 @@ HAPPENINGS = (
     Happening(20.5, "a rebate", paid("REFERRAL_KICKBACK", "3.21"), markets=(FUTURES,)),
     Happening(24.0, "connections of a day end", day_ends, LINE),
     Happening(27.7, "money is put in", moved("5000"), markets=(FUTURES,)),
+    Happening(31.5, "lots become larger", larger_lots, ("rules_changed",)),
+    Happening(34.4, "a symbol takes no orders", closed("ETHUSDT", 1.8), ("restricted_not_traded", "exit_refused", "denied_restricted"), 1.8),
     Happening(37.3, "the laptop sleeps for a night", sleeps(7.5), (*LINE, "denied_not_sent"), 7.5),
     Happening(48.0, "connections of a day end", day_ends, LINE),
-    Happening(52.9, "a short ban", banned, LINE, 0.3),
+    Happening(52.9, "a short ban", banned, ("exit_refused", *LINE), 0.3),
     Happening(58.9, "money is taken out", moved("-3000"), markets=(FUTURES,)),
     Happening(61.1, "access is refused for a moment", refused, ("access_refused", *LINE)),
     Happening(66.3, "the line is down", line_down(0.4), LINE, 0.4),
     Happening(72.0, "connections of a day end", day_ends, LINE),
-    Happening(77.4, "kill -9, and a restart", killed(0.6), STARTED, 0.6),
+    Happening(77.4, "kill -9, and a restart", killed(0.6), ("changed", *STARTED), 0.6),
     Happening(81.6, "this clock is set back", clock_off(-40, 3.0), ("clock_skew",), 3.0),
     Happening(84.5, "the market falls, and stops are reached", falls("-0.045")),
     Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), markets=(FUTURES,)),

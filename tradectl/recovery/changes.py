@@ -30,9 +30,11 @@ def changes(state_dir: StateDir, now: Header) -> str:
     if before.program != now.program:
         found.append(f"tradectl {now.program} in place of {before.program}")
     if before.config_hash != now.config_hash:
-        keys = _differing(Settings.load(before.config), Settings.load(now.config))
-        if keys:
+        then, current = Settings.load(before.config), Settings.load(now.config)
+        if keys := _differing(then, current):
             found.append(f"other settings under {', '.join(keys)}")
+        if symbols := _other_rules(then, current):
+            found.append(f"other rules of {', '.join(symbols)}")
     sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
     if sources:
         found.append(f"other source of {', '.join(sources)}")
@@ -50,8 +52,18 @@ def _last_header(state_dir: StateDir, now: Header) -> Header | None:
 
 
 def _differing(then: Settings, now: Settings) -> list[str]:
-    """The keys under which they do, as settings: a default that is spelled out is no difference."""
-    return sorted(k for k in Settings.__struct_fields__ if getattr(then, k) != getattr(now, k))
+    """The keys under which they do, as settings: a default that is spelled out is no difference, and
+    rules of a symbol are an exchange's."""
+    keys = {k for k in Settings.__struct_fields__ if getattr(then, k) != getattr(now, k)}
+    if {i.symbol for i in then.instruments} == {i.symbol for i in now.instruments}:
+        keys.discard("instruments")
+    return sorted(keys)
+
+
+def _other_rules(then: Settings, now: Settings) -> list[str]:
+    """Symbols that were traded by other rules when that run began."""
+    before = {instrument.symbol: instrument for instrument in then.instruments}
+    return sorted(i.symbol for i in now.instruments if before.get(i.symbol, i) != i)
 
 
 def _is_rewritten(before: Header, now: Header, name: str) -> bool:
