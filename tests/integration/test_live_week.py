@@ -1,7 +1,8 @@
 """A week of a live trader, on a simulated operating system and an exchange that the real ccxt speaks to.
 
 Funding every eight hours, keys that run out, connections of a day, maintenance, a ban, a line that is
-down, a laptop that sleeps, kill -9, money put in and taken out (`tests.week.happenings`). At its end the
+down, a laptop that sleeps, kill -9, lots that become larger, a symbol that closes, stop-outs, a user who
+trades by hand, puts in money and coins and takes them out (`tests.week.happenings`). At its end the
 books are the exchange's to the last digit, every alert had a cause, every journal replays, no order was
 sent twice, and no position was left without its stop.
 """

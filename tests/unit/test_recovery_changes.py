@@ -73,6 +73,7 @@ def test_what_differs_is_named_and_nothing_else(
 
 
 def test_rules_of_an_exchange_are_no_settings_of_ours(tmp_path: Path) -> None:
-    lot = "[[instruments]]\nsymbol = 'BTCUSDT'\nquote = 'USDT'\ntick_size = 0.01\nlot_size = {}\nmin_notional = 5\n"
+    rules = "symbol = 'BTCUSDT'\nquote = 'USDT'\ntick_size = 0.01\nmin_notional = 5"
+    lot = f"[[instruments]]\n{rules}\nlot_size = {{}}\n"
     told = said(tmp_path, lot.format("0.001"), lot.format("0.01"))
     assert told == f"since run {BEFORE}: other rules of BTCUSDT"

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.week.live_trader import SYMBOLS, LiveTrader
+from tradectl.domain.events import Acceptance
 
 FUTURES, SPOT = "futures", "spot"
+EXTERNAL, TRANSFER = Acceptance.EXTERNAL, Acceptance.TRANSFER
 COMPARED = ("restricted_unreconciled",)
 STREAM = ("user_stream_lost", "denied_restricted", *COMPARED)
 LINE = (
@@ -135,8 +137,51 @@ def falls(by: str) -> Do:
 
 
 def deleveraged(trader: LiveTrader) -> None:
-    for symbol in SYMBOLS:
+    """Where nobody else holds any of it."""
+    for symbol in {*SYMBOLS} - {order.symbol for order in trader.theirs}:
         trader.exchange.deleverage(symbol, fraction="0.5")
+
+
+def deposited(asset: str, amount: str) -> Do:
+    return lambda t: t.exchange.outside_transfer("main", asset, amount, market=t.market)
+
+
+def said_to_be(kind: Acceptance, do: Do, hours: float = 1.2) -> Do:
+    """What is done the operator explains later, and trading goes on."""
+
+    def and_told(trader: LiveTrader) -> None:
+        do(trader)
+        after(trader, hours, lambda: trader.accept(kind))
+
+    return and_told
+
+
+def unlock(trader: LiveTrader, symbol: str) -> None:
+    """The user cancels our stop, which binds the coins."""
+    for order in trader.exchange.truth.open_orders(market=trader.market):
+        if order.symbol == symbol:
+            trader.exchange.engines[trader.market].cancel(order)
+
+
+def by_hand(share: str) -> Do:
+    """The user trades against the larger of our positions, or with `share` below zero on top of it."""
+
+    def do(trader: LiveTrader) -> None:
+        symbol = max(SYMBOLS, key=trader.notional)
+        held, part = trader.held(symbol), Decimal(share)
+        lot = trader.exchange.engines[trader.market].rules[symbol].lot
+        quantity = abs(held * part) // lot * lot
+        side = "SELL" if (held > 0) == (part > 0) else "BUY"
+        if not quantity:
+            trader.checker.say("nothing is held, and nothing to be traded by hand")
+            return
+        if side == "SELL" and trader.market == SPOT:
+            unlock(trader, symbol)
+        order = trader.exchange.outside_trade("main", symbol, side, quantity, market=trader.market)
+        if part < 0:
+            trader.theirs.append(order)
+
+    return do
 
 
 def larger_lots(trader: LiveTrader) -> None:
@@ -159,41 +204,53 @@ def paid(kind: str, amount: str, symbol: str = "") -> Do:
     return lambda trader: trader.exchange.pay(kind, amount, symbol=symbol)
 
 
-def moved(amount: str) -> Do:
-    return lambda t: t.exchange.outside_transfer("main", "USDT", amount, market=t.market)
-
+SLEPT = (*LINE, "denied_not_sent")
+CLOSED = ("restricted_not_traded", "exit_refused", "denied_restricted")
+THEIRS = ("external_changed", "restricted_mismatch", "restricted_balance", "denied_restricted")
+SOLD = ("manual", "stop_refused", *THEIRS)
+PUT_IN = said_to_be(TRANSFER, deposited("USDT", "5000"))
+BOUGHT = said_to_be(TRANSFER, by_hand("-0.5"))
+ADDED = said_to_be(EXTERNAL, by_hand("-0.5"))
+F, S = (FUTURES,), (SPOT,)
 
 HAPPENINGS = (
     Happening(0.0, "the week begins", lambda _: None, STARTED),
-    Happening(3.3, "a listen key runs out", key_ends, STREAM, markets=(FUTURES,)),
+    Happening(3.3, "a listen key runs out", key_ends, STREAM, 0, F),
     Happening(9.4, "maintenance", maintenance(0.7), LINE, 0.7),
-    Happening(14.6, "a key runs out unsaid", key_ends_unsaid, STREAM, markets=(FUTURES,)),
-    Happening(20.5, "a rebate", paid("REFERRAL_KICKBACK", "3.21"), markets=(FUTURES,)),
+    Happening(14.6, "a key runs out unsaid", key_ends_unsaid, STREAM, 0, F),
+    Happening(20.5, "a rebate", paid("REFERRAL_KICKBACK", "3.21"), (), 0, F),
+    Happening(22.2, "coins are put in", deposited("BTC", "0.5"), ("external_changed",), 0, S),
     Happening(24.0, "connections of a day end", day_ends, LINE),
-    Happening(27.7, "money is put in", moved("5000"), markets=(FUTURES,)),
+    Happening(27.7, "money is put in", deposited("USDT", "5000"), (), 0, F),
+    Happening(27.7, "money is put in, and said to be", PUT_IN, THEIRS, 0, S),
     Happening(31.5, "lots become larger", larger_lots, ("rules_changed",)),
-    Happening(34.4, "a symbol takes no orders", closed("ETHUSDT", 1.8), ("restricted_not_traded", "exit_refused", "denied_restricted"), 1.8),
-    Happening(37.3, "the laptop sleeps for a night", sleeps(7.5), (*LINE, "denied_not_sent"), 7.5),
+    Happening(34.4, "a symbol takes no orders", closed("ETHUSDT", 1.8), CLOSED, 1.8),
+    Happening(37.3, "the laptop sleeps for a night", sleeps(7.5), SLEPT, 7.5),
     Happening(48.0, "connections of a day end", day_ends, LINE),
     Happening(52.9, "a short ban", banned, ("exit_refused", *LINE), 0.3),
-    Happening(58.9, "money is taken out", moved("-3000"), markets=(FUTURES,)),
+    Happening(58.9, "money is taken out", deposited("USDT", "-3000"), (), 0, F),
+    Happening(59.6, "the user closes a half by hand", by_hand("0.5"), ("manual", *THEIRS), 0, F),
+    Happening(59.6, "the user sells coins", by_hand("0.5"), SOLD, 0, S),
     Happening(61.1, "access is refused for a moment", refused, ("access_refused", *LINE)),
     Happening(66.3, "the line is down", line_down(0.4), LINE, 0.4),
     Happening(72.0, "connections of a day end", day_ends, LINE),
     Happening(77.4, "kill -9, and a restart", killed(0.6), ("changed", *STARTED), 0.6),
     Happening(81.6, "this clock is set back", clock_off(-40, 3.0), ("clock_skew",), 3.0),
     Happening(84.5, "the market falls, and stops are reached", falls("-0.045")),
-    Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), markets=(FUTURES,)),
+    Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), (), 0, F),
     Happening(92.2, "maintenance by another page", maintenance(1.5, 502), LINE, 1.5),
+    Happening(94.2, "the user adds to a position", ADDED, THEIRS, 80, F),
+    Happening(94.2, "the user buys with the account's money", BOUGHT, THEIRS, 0.5, S),
     Happening(96.0, "connections of a day end", day_ends, LINE),
-    Happening(103.3, "the laptop sleeps over funding", sleeps(6.0), (*LINE, "denied_not_sent"), 6.0),
-    Happening(117.8, "it is restarted for an update", restarted, STARTED, 0.2),
-    Happening(110.5, "half of a position is deleveraged", deleveraged, ("adl",), markets=(FUTURES,)),
+    Happening(103.3, "the laptop sleeps over funding", sleeps(6.0), SLEPT, 6.0),
+    Happening(110.5, "half of a position is deleveraged", deleveraged, ("adl",), 0, F),
     Happening(113.7, "the market rises", falls("0.05")),
+    Happening(117.8, "it is restarted for an update", restarted, STARTED, 0.2),
     Happening(120.0, "connections of a day end", day_ends, LINE),
     Happening(129.5, "kill -9 during maintenance", killed_in_maintenance, (*STARTED, *LINE), 0.6),
+    Happening(140.7, "coins are taken out", deposited("BTC", "-0.2"), ("external_changed",), 30, S),
     Happening(144.0, "connections of a day end", day_ends, LINE),
-)  # fmt: skip
+)
 
 
 def plan(trader: LiveTrader) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
+from tests.loopback.orders import Order
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plans import LIMIT
 from tests.simulated_os.patches import nothing_left_behind, run_on
@@ -28,6 +29,8 @@ from tests.week.alerts import AlertLog
 from tests.week.ledger import differences
 from tests.week.world import HOUR_S, World
 from tradectl.config.settings import FeedSettings, OrchestratorConfig, Settings
+from tradectl.domain.events import Acceptance, Command, CommandReceived
+from tradectl.exchange.base import Accepted
 from tradectl.exchange.ccxt_venue import client
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.monitoring.alert_rules import RULES
@@ -128,6 +131,8 @@ class LiveTrader:
         self.process: Process | None = None
         self.runs = 0
         self.ends: list[str] = []
+        self.theirs: list[Order] = []
+        """by which somebody else got what is theirs"""
         self._settings = {"step": step, "reconcile_s": reconcile_s}
         self._acts: set[asyncio.Future[Any]] = set()
 
@@ -183,6 +188,14 @@ class LiveTrader:
 
     async def stop(self) -> None: ...
 
+    def held(self, symbol: str) -> Decimal:
+        """By our fills, as the books have it."""
+        assert self.run is not None
+        return self.run.books.position(symbol).quantity
+
+    def notional(self, symbol: str) -> Decimal:
+        return abs(self.held(symbol)) * self.world.price(symbol)
+
     # --- the operator -----------------------------------------------------------------------------
 
     def begin(self, work: Any) -> None:
@@ -196,6 +209,15 @@ class LiveTrader:
         """`tradectl reconcile`, whatever comes of it."""
         assert self.run is not None
         self.begin(compare(self.run))
+
+    def accept(self, kind: Acceptance) -> None:
+        """`tradectl reconcile --accept KIND --confirm`, and on."""
+        assert self.run is not None
+        self.begin(self._accept(self.run, Accepted(kind)))
+
+    async def _accept(self, run: TradingRun, accepted: Accepted) -> None:
+        await compare(run, accepted, confirm=True)
+        run.bus.post(CommandReceived(source_component="week", command=Command.RESUME))
 
     def read(self, kind: str) -> None:
         """An alert that ends when somebody says so."""
@@ -212,7 +234,7 @@ class LiveTrader:
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")
         books = self.run.books
-        self.checker.wrong += differences(self.exchange, self.market, SYMBOLS, books)
+        self.checker.wrong += differences(self.exchange, self.market, SYMBOLS, books, self.theirs)
         self.checker.compare(books)
         self.checker.protection.compare([*SYMBOLS], books)
 
