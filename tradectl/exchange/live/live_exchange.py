@@ -6,51 +6,47 @@
                                                          again, until the venue tells; never sent again
 
 Nothing here waits for anything else: each order (`order_submitter`), the user stream and clock
-(`account_monitors`), the dead-man switch (`dead_man`) and the comparison (`reconciler`) are tasks of
+(`account_monitors`), the dead-man switch (`dead_man`) and the comparisons (`comparisons`) are tasks of
 their own, and all that they find out is reported as inputs to the core.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand, SubmitOrder
-from tradectl.domain.errors import AccessLost, ExchangeError, NotExecuted
+from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.refusals import RefusalCause
-from tradectl.domain.resilience import StallDetector, pauses
+from tradectl.domain.resilience import StallDetector
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import Accepted, OpenOrder, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.access import AccessMonitor
+from tradectl.exchange.live.comparisons import Comparisons
 from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
 from tradectl.exchange.live.fee_rates import FeeRates
 from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchange
 from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.orders_at_venue import OrdersAtVenue
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.live.symbol_rules import SymbolRules
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
-from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueOrder, VenueReport
+from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueReport
 
 MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
 READ_ONLY_DRAIN_S = 0.3
-IN_QUESTION_S = 0.5
-KEPT_BACK_S, LONGEST_KEPT_BACK_S = 1.0, 30.0
-"""A comparison takes several calls: the rate limit must have room for all of them."""
 
 
 def always_allowed(_command: SubmitOrder) -> str:
@@ -90,9 +86,6 @@ class LiveExchange:
         self._instruments = instruments
         self._now = now
         self._monotonic, self._sleep = monotonic, sleep
-        self._in_question = in_question
-        self._reconcile_now = asyncio.Event()
-        self._asked = 0
         self._drain_s = settings.drain_seconds
         self._is_read_only = self._leaves_armed = False
         self._stall_detector = StallDetector(settings.stall_seconds, monotonic)
@@ -183,6 +176,25 @@ class LiveExchange:
             monotonic=monotonic,
             sleep=sleep,
         )
+        self._comparisons = Comparisons(
+            venue,
+            settings,
+            self.reconciler,
+            self.tracker,
+            self._submitter,
+            self._reporter,
+            self._tasks,
+            self._rates.fetch,
+            in_question=lambda: in_question(self.symbols) or self.moved.is_waiting,
+            compared=self._on_compared,
+        )
+        self._open_orders = OrdersAtVenue(
+            venue, self.symbols, self.tracker, is_spot=settings.market == "spot"
+        )
+
+    def _on_compared(self) -> None:
+        self.dead_man.on_compared()
+        self._silence.compared()
 
     def _on_access_refused(self, error: AccessLost) -> None:
         self._access.refused(error)
@@ -261,7 +273,7 @@ class LiveExchange:
                 sleep,
             )
         )
-        start(self._reconcile_for_ever())
+        start(self._comparisons.keep())
         start(self._rules.keep())
         start(account_monitors.watch_for_stalls(self._stall_detector, self._on_stall, sleep))
         start(account_monitors.watch_clock(venue, reporter, settings.reconcile_seconds, sleep))
@@ -334,82 +346,21 @@ class LiveExchange:
             elif tracked.lacks_fills():
                 self._tasks.start(self._submitter.fetch_fills(tracked))
 
-    # --- comparing ------------------------------------------------------------------------------------
-
-    def reconcile_soon(self) -> None:
-        """Compare now."""
-        self._reconcile_now.set()
-
-    async def _reconcile_for_ever(self) -> None:
-        """At its pace; sooner, then ever later, while the last comparison left something in question: a
-        difference that stays must not use up the rate limit. Where that is used up, ever later, and never
-        beside a comparison that somebody asked for."""
-        soon, later = pauses(IN_QUESTION_S), pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
-        while True:
-            self._reconcile_now.clear()
-            kept_back = 0.0 if self._asked else await self._compare()
-            wait = self._settings.reconcile_seconds
-            if not kept_back:
-                later = pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
-            if kept_back:
-                wait = max(wait, kept_back, next(later))
-            elif self._in_question(self.symbols) or self.moved.is_waiting:
-                wait = min(wait, next(soon))
-            else:
-                soon = pauses(IN_QUESTION_S)
-                if not self.venue.abilities.user_stream and self.tracker.working():
-                    wait = min(wait, self._settings.poll_seconds)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._reconcile_now.wait()
-
-    async def reconcile(self, accepted: Accepted | None = None) -> float:
-        """Compare at once; what is wrong is reported. Where the rate limit or the venue asks for a pause,
-        that (s), and nothing was compared."""
-        with self._on_demand():
-            return await self._compare(accepted)
-
-    @contextlib.contextmanager
-    def _on_demand(self) -> Iterator[None]:
-        self._asked += 1
-        try:
-            yield
-        finally:
-            self._asked -= 1
-
-    async def _compare(self, accepted: Accepted | None = None) -> float:
-        reporter, submitter, start = self._reporter, self._submitter, self._tasks.start
-        try:
-            reopened = await self.reconciler.compare(self._rates.fetch, accepted)
-        except AccessLost as error:
-            reporter.access_refused(error)
-            return 0.0
-        except ExchangeError as error:
-            reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
-            return error.retry_after if isinstance(error, NotExecuted) else 0.0
-        reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
-        self.dead_man.on_compared()
-        self._silence.compared()
-        for tracked in self.reconciler.missing():
-            start(submitter.resolve(tracked))
-        for tracked in self.tracker.not_found():
-            start(submitter.find_again(tracked))
-        if accepted is not None:
-            await submitter.accept_not_found()
-        for tracked in reopened:
-            reporter.post_system_event(
-                SystemEventKind.ORDER_REOPENED,
-                f"{tracked.client_id} was over and is open: cancelling",
-            )
-            start(submitter.cancel(tracked.spec.order_id))
-        return 0.0
-
     async def _look_at_open_orders(self) -> None:
         known = tuple(self.tracker.foreign)
         orders = await self.venue.open_orders(self.symbols)
         self._reporter.report(self.tracker.apply_open_orders(orders, known))
 
-    # --- past the core ----------------------------------------------------------------------------------
+    # --- compared, and past the core --------------------------------------------------------------------
+
+    def reconcile_soon(self) -> None:
+        """Compare now."""
+        self._comparisons.soon()
+
+    async def reconcile(self, accepted: Accepted | None = None) -> float:
+        """Compare at once; what is wrong is reported. Where the rate limit or the venue asks for a pause,
+        that (s), and nothing was compared."""
+        return await self._comparisons.on_demand(accepted)
 
     async def cancel_all(self, *, keep_protection: bool, whose: Whose) -> tuple[str, ...]:
         """Cancel open orders at the venue, past the core and without a report: what becomes of ours is
@@ -418,64 +369,18 @@ class LiveExchange:
         Their client order ids, or the venue's where they have none. Raises ExchangeError for the first
         that could not be cancelled, when all were tried.
         """
-        failed: ExchangeError | None = None
-        cancelled = []
-        symbols = () if whose is Whose.ALL_UNKNOWN else self.symbols
-        for order in await self.venue.open_orders(symbols):
-            if not self._is_meant(order, whose) or (keep_protection and self._protects(order)):
-                continue
-            ours, theirs = order.client_order_id, order.venue_order_id
-            try:
-                await self.venue.cancel(order.symbol, ours, theirs)
-                cancelled.append(ours or theirs)
-            except ExchangeError as error:
-                failed = failed or error
-        if failed is not None:
-            raise failed
-        return tuple(cancelled)
-
-    def _is_meant(self, order: VenueOrder, whose: Whose) -> bool:
-        if whose is not Whose.OURS:
-            tracked = self.tracker.find(order.client_order_id, order.venue_order_id)
-            if tracked is not None and not tracked.is_over:
-                return False
-        return whose is Whose.ALL_UNKNOWN or self.tracker.is_tagged(order.client_order_id)
-
-    def _protects(self, order: VenueOrder) -> bool:
-        """It is a stop of ours that can only reduce a position; by its shape where we do not remember it:
-        on spot whatever sells does."""
-        tracked = self.tracker.find(order.client_order_id, order.venue_order_id)
-        if tracked is not None:
-            return tracked.spec.is_protective
-        if not order.type.is_stop or not self.tracker.is_tagged(order.client_order_id):
-            return False
-        is_spot = self._settings.market == "spot"
-        return order.reduce_only or (is_spot and order.side is Side.SELL)
+        return await self._open_orders.cancel(keep_protection=keep_protection, whose=whose)
 
     async def proof(self, *, everything: bool) -> Proof:
         """As the venue itself reports it: the orders that are open, ours or those of anybody, and what it
         holds of each symbol. Raises ExchangeError."""
-        with self._on_demand():
-            orders = await self.venue.open_orders(() if everything else self.symbols)
+        with self._comparisons.put_off():
+            orders = await self._open_orders.shown(everything=everything)
             holdings = await self.venue.holdings()
-        shown = [
-            OpenOrder(
-                order.symbol,
-                order.client_order_id,
-                order.venue_order_id,
-                order.status,
-                ours=self.tracker.is_tagged(order.client_order_id),
-                protects=self._protects(order),
-                side=order.side,
-                quantity=order.quantity - order.filled,
-                stop_price=order.stop_price,
-            )
-            for order in orders
-        ]
         return Proof(
             exchange=self.name,
             symbols=self.symbols,
-            open_orders=tuple(order for order in shown if everything or order.ours),
+            open_orders=orders,
             held={s: holdings.of(self._instruments[s]) for s in self.symbols},
             cash=self.reconciler.cash(holdings) if holdings.wallets_known else None,
         )
