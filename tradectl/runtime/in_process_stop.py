@@ -82,7 +82,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         await _flat(session, reason, deadline)
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
     keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
-    cancelled, proofs = await _proven(session, stop, deadline, keep_protection=keep)
+    cancelled, proofs, settled = await _proven(session, stop, deadline, keep_protection=keep)
     report = _by_our_books(books, orders, symbols, dropping)
     if stop.flatten:
         report = _with_refusals(report, books)
@@ -90,6 +90,8 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
             report = report.without_confirmation(f"{found.exchange}: {found.error}")
+    if not settled:
+        report = report.without_confirmation("something was still on its way to the exchange")
     for proof in proofs:
         report = _by_exchange(report, proof, books, stop)
     await session.bus.written()
@@ -176,9 +178,10 @@ def _with_refusals(report: StopReport, books: Books) -> StopReport:
 
 async def _proven(
     session: Session, stop: Stop, deadline: float, *, keep_protection: bool
-) -> tuple[list[Cancelled], list[Proof]]:
+) -> tuple[list[Cancelled], list[Proof], bool]:
     """Cancel what our books do not know, then ask until nothing is open but protection and nothing is on
-    its way any more, or the time is up: a stop that is placed again may be accepted at this moment."""
+    its way any more, or the time is up: a stop that is placed again may be accepted at this moment. The
+    last: nothing was on its way any more as it was asked."""
     gateway, clock = session.gateway, session.bus.clock
     ends = max(deadline, clock.monotonic() + LEAST_S)
 
@@ -196,7 +199,7 @@ async def _proven(
         proofs = await gateway.proof(everything=stop.everything, within=left())
         done = settled and not any(_beyond(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
-            return cancelled, proofs
+            return cancelled, proofs, settled
         await clock.sleep(next(waits))
 
 

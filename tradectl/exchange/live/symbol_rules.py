@@ -63,14 +63,16 @@ class SymbolRules:
         self._sleep = sleep
         self._known: dict[str, Instrument] = {}
         self._untraded: dict[str, str] = {}
-        self._read_at = -FRESH_S
+        self._read_at, self._due_at = -FRESH_S, 0.0
 
     async def keep(self) -> None:
         """Report what is not traded at the start, and read them for ever."""
         self._look()
+        self._due_at = self._monotonic() + self._every
         while True:
-            await self._sleep(min(self._every, OFTEN_S) if self._untraded else self._every)
-            await self._read()
+            await self._sleep(min(self._every, OFTEN_S))
+            if self._untraded or self._monotonic() >= self._due_at:
+                await self._read()
 
     async def on_refused(self, cause: RefusalCause) -> None:
         """Read them before it is reported that the venue would not take an order for them."""
@@ -79,6 +81,7 @@ class SymbolRules:
 
     async def _read(self) -> None:
         self._read_at = self._monotonic()
+        self._due_at = self._read_at + self._every
         try:
             await self._venue.reload_rules()
         except ExchangeError as error:
