@@ -23,7 +23,7 @@ from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
-from tradectl.domain.money import ZERO, plain
+from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, OrderStatus, client_order_id
 from tradectl.domain.protection import is_dust, protecting, unprotected
 from tradectl.domain.resilience import pauses
@@ -240,9 +240,8 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
 
 def _differs(symbol: str, proof: Proof, books: Books) -> bool:
     """Another quantity of ours is there than the books have. On spot more than that is not ours."""
-    external = books.account.at_exchange().external.get(symbol, ZERO)
     beyond = proof.held[symbol] - books.position(symbol).quantity
-    return beyond != external if books.instruments[symbol].can_short else beyond < 0
+    return beyond != books.external(symbol) if books.instruments[symbol].can_short else beyond < 0
 
 
 def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:

@@ -9,7 +9,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.operations import Proposal, ProposedBooking, ProposedOrder
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Acceptance, AccountReported, Record
-from tradectl.domain.money import ZERO, decimal_text, plain, side_of
+from tradectl.domain.money import decimal_text, plain, side_of
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Accepted, Proof
 from tradectl.portfolio.decisions import obstacle
@@ -95,7 +95,7 @@ def _cash(books: Books, after: Books) -> Iterator[ProposedBooking]:
 
 
 def _external(books: Books, symbol: str) -> Decimal:
-    return books.account.at_exchange().external.get(symbol, ZERO)
+    return books.external(symbol)
 
 
 def _orders(symbol: str, after: Books, settings: Settings) -> Iterator[ProposedOrder]:
