@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -91,7 +92,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         if found.error:
             report = report.without_confirmation(f"{found.exchange}: {found.error}")
     if not settled:
-        report = report.without_confirmation("something was still on its way to the exchange")
+        report = report.without_confirmation("not all that is on its way has arrived there")
     for proof in proofs:
         report = _by_exchange(report, proof, books, stop)
     await session.bus.written()
@@ -180,8 +181,8 @@ async def _proven(
     session: Session, stop: Stop, deadline: float, *, keep_protection: bool
 ) -> tuple[list[Cancelled], list[Proof], bool]:
     """Cancel what our books do not know, then ask until nothing is open but protection and nothing is on
-    its way any more, or the time is up: a stop that is placed again may be accepted at this moment. The
-    last: nothing was on its way any more as it was asked."""
+    its way any more, or the time is up: a stop that is placed again may be accepted at this moment, and
+    be listed a little later. The last: nothing was on its way any more as it was asked."""
     gateway, clock = session.gateway, session.bus.clock
     ends = max(deadline, clock.monotonic() + LEAST_S)
 
@@ -194,23 +195,34 @@ async def _proven(
     )
     waits = pauses(ASK_AGAIN_S, LONGEST_PAUSE_S)
     while True:
+        stops = report_by_books(session.books).protection if keep_protection else []
         settled = not keep_protection or only_rests(session.books)
-        kept = _names_of_protection(session.books) if keep_protection else set()
+        kept = {name for kept in stops for name in _names(kept.order_id, session.books)}
         proofs = await gateway.proof(everything=stop.everything, within=left())
+        settled = settled and not any(_unlisted(stops, proof, session.books) for proof in proofs)
         done = settled and not any(_beyond(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
             return cancelled, proofs, settled
         await clock.sleep(next(waits))
 
 
-def _names_of_protection(books: Books) -> set[str]:
-    found = report_by_books(books).protection
-    return {name for stop in found for name in _names(stop.order_id, books)}
-
-
 def _names(order_id: str, books: Books) -> tuple[str, str]:
     """What our order is called, by us and at an exchange."""
     return order_id, client_order_id(books.account.account_id, order_id)
+
+
+def _unlisted(
+    stops: Iterable[ProtectiveStop], proof: Proof, books: Books
+) -> list[ProtectiveStop]:
+    """Those that are not among the open orders there."""
+    if proof.error:
+        return []
+    there = {order.known_as for order in proof.open_orders}
+    return [
+        stop
+        for stop in stops
+        if stop.symbol in proof.symbols and not there.intersection(_names(stop.order_id, books))
+    ]
 
 
 def _beyond(proof: Proof, kept: set[str]) -> list[OpenOrder]:
@@ -246,12 +258,7 @@ def _differs(symbol: str, proof: Proof, books: Books) -> bool:
 
 def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:
     """A stop that the exchange does not have protects nothing, whatever our books say."""
-    there = {order.known_as for order in proof.open_orders}
-    missing = [
-        stop
-        for stop in report.protection
-        if stop.symbol in proof.symbols and not there.intersection(_names(stop.order_id, books))
-    ]
+    missing = _unlisted(report.protection, proof, books)
     bare = {stop.symbol for stop in missing} - set(report.unprotected)
     return replace(
         report,
