@@ -211,9 +211,7 @@ def _names(order_id: str, books: Books) -> tuple[str, str]:
     return order_id, client_order_id(books.account.account_id, order_id)
 
 
-def _unlisted(
-    stops: Iterable[ProtectiveStop], proof: Proof, books: Books
-) -> list[ProtectiveStop]:
+def _unlisted(stops: Iterable[ProtectiveStop], proof: Proof, books: Books) -> list[ProtectiveStop]:
     """Those that are not among the open orders there."""
     if proof.error:
         return []
