@@ -16,11 +16,10 @@ import pytest
 
 from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import live_harness
-from tests.fixtures.live_trader import SPOT, Trader, protected, trading
+from tests.fixtures.live_trader import SPOT, protected, trading
 from tests.fixtures.run_inputs import Character
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS, Order
-from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Whose
 
@@ -30,10 +29,6 @@ WITHIN_S = 5.0
 D = Decimal
 
 pytestmark = pytest.mark.usefixtures("key_environment")
-
-
-def signalled(trader: Trader, action: Any) -> None:
-    trader.run.bus.post(StrategySignalEvent(symbol=SPOT, action=action, strategy="test"))
 
 
 def stops(exchange: Any, market: str) -> list[Order]:
@@ -109,14 +104,14 @@ async def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_
 ) -> None:
     """Without an answer, as soon as the exchange has said that it knows no such order."""
     async with trading(exchange, tmp_path, settings=protected(exchange, "spot")) as trader:
-        signalled(trader, "buy")
+        trader.signal("buy")
         await trader.until(lambda: len(stops(exchange, "spot")) == 1)
         (before,) = stops(exchange, "spot")
         exchange.misbehave(
             refusal, method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
             placed=False, code=-2010, status=400,
         )  # fmt: skip
-        signalled(trader, "close")
+        trader.signal("close")
         await trader.until(lambda: not before.open)
         await trader.until(lambda: len(stops(exchange, "spot")) == 1)
         (after,) = stops(exchange, "spot")
@@ -129,7 +124,7 @@ async def test_a_stop_that_made_room_for_an_exit_comes_back_though_the_run_is_ki
     """One that no setting asks for: the records say where it was. The exit goes on, and is refused."""
     settings = protected(exchange, "spot", stop_loss_pct=None)
     async with trading(exchange, tmp_path / "state", settings=settings) as trader:
-        signalled(trader, "buy")
+        trader.signal("buy")
         await trader.until(lambda: trader.held)
         held = str(trader.held)
         trader.sell(held, type=OrderType.STOP_MARKET, stop_price=D("58500"), reduce_only=True)
@@ -138,7 +133,7 @@ async def test_a_stop_that_made_room_for_an_exit_comes_back_though_the_run_is_ki
         refused: dict[str, Any] = {"method": "POST", "path": "*rder", "code": -2010, "status": 400}
         exchange.misbehave("error", params={"type": "MARKET"}, count=FOREVER, **refused)
         stop_refused = exchange.misbehave("error", count=FOREVER, **refused)
-        signalled(trader, "close")
+        trader.signal("close")
         await trader.until(lambda: "stop_refused" in trader.alerts())
         assert not before.open
         await trader.run.bus.dispatched()

@@ -38,7 +38,9 @@ STILL = "asked before, and still denied: "
 class Harness:
     """A portfolio before its judge, with an account at `mark`."""
 
-    def __init__(self, limits: dict[str, Any], held: str = "0", **settings: Any) -> None:
+    def __init__(
+        self, limits: dict[str, Any], held: str = "0", *, led: bool = True, **settings: Any
+    ) -> None:
         ids = count(1)
         self.risk = RiskEngine(RiskLimits(**limits))
         self.view = FakeAccount().price(SYMBOL, "100").own(SYMBOL, held)
@@ -47,6 +49,7 @@ class Harness:
             {},
             lambda: f"id-{next(ids)}",
             would_deny=self.risk.would_deny,
+            led=led,
         )
         self.at = SECOND
 
@@ -139,6 +142,16 @@ def test_a_restricted_symbol_is_not_asked_for_with_every_timer() -> None:
     harness.view.held.clear()
     freed = harness.portfolio.on_unrestricted(SYMBOL, harness.view, harness.at)
     assert harness.denied(freed) == ""
+
+
+def test_where_no_strategies_run_nothing_is_ordered_that_one_wanted() -> None:
+    """Neither as the symbol is free again nor by the timer: a comparison of an account is no trader."""
+    harness = Harness({}, led=False)
+    harness.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
+    assert harness.denied(harness.says("buy")) == "RESTRICTED"
+    harness.view.held.clear()
+    assert harness.portfolio.on_unrestricted(SYMBOL, harness.view, harness.at) == []
+    assert harness.rebalances() == []
 
 
 @given(

@@ -28,6 +28,10 @@ from tradectl.domain.events import WIRE_VERSION, Record
 
 FORMAT = 6
 
+EMERGENCY, RECONCILE = "emergency", "reconcile"
+SHORT = (EMERGENCY, RECONCILE)
+"""What a run without a feed and without strategies is for, as its header names its source."""
+
 
 class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective

@@ -36,9 +36,9 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.resilience import pauses
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
+from tradectl.journal.writer import EMERGENCY
 from tradectl.operations.emergency_alert import leave_alert, resolve_answered
 from tradectl.operations.predecessor import Predecessor, is_stopped
-from tradectl.recovery.changes import EMERGENCY
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
     CONTINUED,

@@ -72,8 +72,8 @@ class PortfolioEngine:
     """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
     gives an id that was never given before; `would_deny` says why risk would deny an order, if it
     would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
-    candle closes is ordered as the next one opens, of the size that it has then. Raises ConfigError for
-    an impossible allocation."""
+    candle closes is ordered as the next one opens, of the size that it has then. Where no strategies run
+    it is not `led`: what they wanted waits for them. Raises ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -83,8 +83,10 @@ class PortfolioEngine:
         *,
         would_deny: WouldDeny = lambda order, view, at: None,
         sized_at_open: bool = False,
+        led: bool = True,
     ) -> None:
         self.sized_at_open = sized_at_open
+        self._led = led
         self._at_open: dict[str, Waiting] = {}
         self._settings = settings
         self._would_deny = would_deny
@@ -133,7 +135,7 @@ class PortfolioEngine:
             self._sample(view)
         events: list[Event] = []
         ordered: set[str] = set()
-        for symbol in view.targeted():
+        for symbol in view.targeted() if self._led else ():
             if self._is_at_rest(symbol, view):
                 continue
             answer = self._replace_outdated(symbol, view)
@@ -256,7 +258,7 @@ class PortfolioEngine:
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The symbol is free again: its target is seen to, or where nothing is to be done about that, its
         stop. What becomes of an order comes first: on spot it would find its coins bound by the stop."""
-        if view.targets(symbol):
+        if self._led and view.targets(symbol):
             answer = self._steer(symbol, view, "no longer restricted", repeated=True, at=at)
             if len(answer) > 1:
                 return answer

@@ -10,12 +10,9 @@ import contextlib
 
 from tradectl.config.settings import Settings
 from tradectl.journal.reader import NotBegun, read_header
-from tradectl.journal.writer import Header
+from tradectl.journal.writer import SHORT, Header
 from tradectl.recovery.recovery import account_journals
 from tradectl.storage.directory import StateDir
-
-EMERGENCY, RECONCILE = "emergency", "reconcile"
-SHORT = (EMERGENCY, RECONCILE)
 
 
 def changes(state_dir: StateDir, now: Header) -> str:
@@ -70,4 +67,4 @@ def _is_rewritten(before: Header, now: Header, name: str) -> bool:
     return name in before.strategies and before.strategies[name] != now.strategies[name]
 
 
-__all__ = ["EMERGENCY", "RECONCILE", "SHORT", "changes"]
+__all__ = ["changes"]

@@ -21,7 +21,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import SECOND
 from tradectl.journal.event_log import read_log
-from tradectl.journal.writer import Header
+from tradectl.journal.writer import SHORT, Header
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, strategy_hashes
@@ -41,7 +41,11 @@ class Replay:
         header = self.log.header
         settings = Settings.load(header.config)
         self.system = TradingSystem(
-            settings, Account.load(header.state), header.run_id, clock or DataClock()
+            settings,
+            Account.load(header.state),
+            header.run_id,
+            clock or DataClock(),
+            led=header.source not in SHORT,
         )
         self._symbols = () if header.source == "recorded" else settings.symbols
         self.result = ReplayReport(

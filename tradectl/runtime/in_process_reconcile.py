@@ -22,7 +22,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.exchange.base import Accepted, OpenOrder, Proof
-from tradectl.recovery.changes import RECONCILE
+from tradectl.journal.writer import RECONCILE
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.proposal import propose
 from tradectl.runtime.session import Session

@@ -18,9 +18,9 @@ from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
 from tradectl.journal.run_lock import RunLock
-from tradectl.journal.writer import Footer, Header, sync_file
+from tradectl.journal.writer import SHORT, Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
-from tradectl.recovery.changes import SHORT, changes
+from tradectl.recovery.changes import changes
 from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
@@ -90,6 +90,7 @@ class Session:
             halt_switch=self.latch,
             lease=None if is_recorded else state_dir.lease,
             projected=True,
+            led=source not in SHORT,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)

@@ -14,7 +14,7 @@ import msgspec
 from tradectl.bus.clock import WallClock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalFailed
-from tradectl.recovery.changes import EMERGENCY
+from tradectl.journal.writer import EMERGENCY
 from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.in_process_stop import leave_only_protection
