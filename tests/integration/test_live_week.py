@@ -10,6 +10,7 @@ sent twice, and no position was left without its stop.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,15 @@ from tests.week.live_trader import live_through
 
 RICH = {"step": 0.25, "reconcile_s": 600.0}
 """Hours from one price to the next, seconds from one comparison to the next."""
+WEEKS = [(1, {}), *((seed, RICH if seed == 2 else {}) for seed in range(2, 12) if is_deep())]
 
 
 @pytest.mark.parametrize("market", [SPOT, FUTURES])
-def test_a_week_of_a_live_trader(market: str, tmp_path: Path) -> None:
-    lived = live_through(plan, market, tmp_path, **(RICH if is_deep() else {}))
+@pytest.mark.parametrize(("seed", "how"), WEEKS)
+def test_a_week_of_a_live_trader(
+    seed: int, how: dict[str, Any], market: str, tmp_path: Path
+) -> None:
+    lived = live_through(plan, market, tmp_path, seed=seed, **how)
     assert lived.wrong == []
     felt = {h.what for h in HAPPENINGS if market in h.markets and h.explains}
     assert felt == set(lived.explained), "what is to be noticed, is"

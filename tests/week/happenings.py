@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.week.live_trader import SYMBOLS, LiveTrader
+from tests.week.world import HOUR_S
 from tradectl.domain.events import Acceptance
 
 FUTURES, SPOT = "futures", "spot"
@@ -26,10 +27,12 @@ LINE = (
 )
 STARTED = ("recovered", "restricted_stale", "denied_restricted", *COMPARED)
 LARGER_LOTS = {SPOT: ("0.001", "0.01"), FUTURES: ("0.01", "0.1")}
+FALLS_ASLEEP_H = 0.08
 FELT_H = 2.5
 """How long something may be felt: until the next comparison, and a little."""
 
-Do = Callable[[LiveTrader], None]
+Do = Callable[[LiveTrader], bool | None]
+"""False where it cannot be now: it comes an hour later."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,17 @@ def day_ends(trader: LiveTrader) -> None:
 
 
 def sleeps(hours: float) -> Do:
-    return lambda trader: trader.world.sleep(hours)
+    """In a few minutes: its timers are then those of any moment, and after it they are."""
+
+    def sleep(trader: LiveTrader) -> None:
+        trader.world.sleep(hours)
+        trader.world.is_lively()
+
+    def do(trader: LiveTrader) -> None:
+        trader.world.is_lively(FALLS_ASLEEP_H * HOUR_S * 2)
+        after(trader, FALLS_ASLEEP_H, lambda: sleep(trader))
+
+    return do
 
 
 def banned(trader: LiveTrader) -> None:
@@ -149,9 +162,11 @@ def deposited(asset: str, amount: str) -> Do:
 def said_to_be(kind: Acceptance, do: Do, hours: float = 1.2) -> Do:
     """What is done the operator explains later, and trading goes on."""
 
-    def and_told(trader: LiveTrader) -> None:
-        do(trader)
+    def and_told(trader: LiveTrader) -> bool | None:
+        if do(trader) is False:
+            return False
         after(trader, hours, lambda: trader.accept(kind))
+        return None
 
     return and_told
 
@@ -166,20 +181,20 @@ def unlock(trader: LiveTrader, symbol: str) -> None:
 def by_hand(share: str) -> Do:
     """The user trades against the larger of our positions, or with `share` below zero on top of it."""
 
-    def do(trader: LiveTrader) -> None:
+    def do(trader: LiveTrader) -> bool:
         symbol = max(SYMBOLS, key=trader.notional)
         held, part = trader.held(symbol), Decimal(share)
         lot = trader.exchange.engines[trader.market].rules[symbol].lot
         quantity = abs(held * part) // lot * lot
         side = "SELL" if (held > 0) == (part > 0) else "BUY"
         if not quantity:
-            trader.checker.say("nothing is held, and nothing to be traded by hand")
-            return
+            return False
         if side == "SELL" and trader.market == SPOT:
             unlock(trader, symbol)
         order = trader.exchange.outside_trade("main", symbol, side, quantity, market=trader.market)
         if part < 0:
             trader.theirs.append(order)
+        return True
 
     return do
 
@@ -204,7 +219,7 @@ def paid(kind: str, amount: str, symbol: str = "") -> Do:
     return lambda trader: trader.exchange.pay(kind, amount, symbol=symbol)
 
 
-SLEPT = (*LINE, "denied_not_sent")
+SLEPT = (*LINE, "denied_not_sent", "denied_stale_data")
 CLOSED = ("restricted_not_traded", "exit_refused", "denied_restricted")
 THEIRS = ("external_changed", "restricted_mismatch", "restricted_balance", "denied_restricted")
 SOLD = ("manual", "stop_refused", *THEIRS)
@@ -262,10 +277,12 @@ def plan(trader: LiveTrader) -> None:
 
 def _put(trader: LiveTrader, happening: Happening) -> None:
     def act() -> None:
+        trader.world.is_lively()
+        if happening.do(trader) is False:
+            after(trader, 1.0, act)
+            return
         lasting = happening.lasting + FELT_H
         trader.alerts.happens(happening.what, happening.explains, lasting=lasting)
-        trader.world.is_lively()
-        happening.do(trader)
 
     trader.world.at(happening.hour, act)
 

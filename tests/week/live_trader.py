@@ -97,13 +97,13 @@ class Lived:
     counts: dict[str, int]
 
 
-def live_through(plan: Plan, market: str, folder: Path, **how: float) -> Lived:
+def live_through(plan: Plan, market: str, folder: Path, **how: Any) -> Lived:
     """The whole week, in no time; `plan` puts into it what happens."""
     with nothing_left_behind(), mock.patch.dict(os.environ, KEYS), _patient():
         return _lived(plan, market, folder, how)
 
 
-def _lived(plan: Plan, market: str, folder: Path, how: dict[str, float]) -> Lived:
+def _lived(plan: Plan, market: str, folder: Path, how: dict[str, Any]) -> Lived:
     trader = LiveTrader(market, folder, **how)
     run_on(trader.system, trader.week(plan))
     return Lived([*trader.checker.wrong], trader.alerts.seen, trader.counts())
@@ -113,12 +113,18 @@ class LiveTrader:
     """`wrong` is what was seen that must not be."""
 
     def __init__(
-        self, market: str, folder: Path, *, step: float = 1.0, reconcile_s: float = 3600.0
+        self,
+        market: str,
+        folder: Path,
+        *,
+        seed: int = 1,
+        step: float = 1.0,
+        reconcile_s: float = 3600.0,
     ) -> None:
         self.market = market
         self.folder = folder
-        self.system = SimulatedOS(1)
-        self.exchange = LoopbackExchange(1, fees=Fees(asset="received"))
+        self.system = SimulatedOS(seed)
+        self.exchange = LoopbackExchange(seed, fees=Fees(asset="received"))
         self.world = World(self.system, self.exchange, market, SYMBOLS, step)
         self.checker = InvariantChecker(self.system, self.exchange, market, folder)
         self.checker.lowest = {

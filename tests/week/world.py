@@ -46,6 +46,7 @@ class World:
         self.symbols = symbols
         self._random = Random(f"week {exchange.seed}")
         self._numbers = itertools.count()
+        self._lively_until = 0.0
         self._due: list[tuple[float, int, Act]] = []
         self._trend = dict.fromkeys(symbols, 0.0)
         for number in range(1, int(HOURS / step)):
@@ -85,11 +86,15 @@ class World:
         self.system.clock.slept += seconds
         self.exchange.count_on(seconds)
 
-    def is_lively(self) -> None:
+    def is_lively(self, seconds: float = LIVELY_S) -> None:
         """Something happens: for a while every timer counts."""
         self.system.coarse = 0.0
-        later = asyncio.get_running_loop().call_later
-        later(LIVELY_S, setattr, self.system, "coarse", QUIET_S)
+        self._lively_until = max(self._lively_until, self.system.clock.now + seconds)
+        asyncio.get_running_loop().call_later(seconds, self._is_quiet)
+
+    def _is_quiet(self) -> None:
+        if self.system.clock.now >= self._lively_until:
+            self.system.coarse = QUIET_S
 
     # --- the market -------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Conflator:
             kept = conflated(batch)
             self._counts[CONFLATED] += len(batch) - len(kept)
             batch = kept
+        self._staleness.check_stall()
         self._note_ages(batch)
         self._counts[DELIVERED] += len(batch)
         self._deliver(batch)

@@ -148,7 +148,6 @@ class LiveFeed:
     # --- what comes --------------------------------------------------------------------------------
 
     def _take(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
-        self._staleness.check_stall()
         if stream in self._lost:
             self._lost.discard(stream)
             self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
