@@ -5,6 +5,7 @@ and never traded. What he says is ours is booked as he was shown, and waits for 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.fixtures.command import PATIENCE_S, Running
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import SPOT
 from tests.fixtures.run_inputs import Character
+from tradectl.domain.orders import client_order_id
 
 pytestmark = pytest.mark.slow
 DUST = Decimal("0.0001")
@@ -112,3 +114,80 @@ def test_06_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
         live.tradectl("stop")
         assert run.end().code == 0
     assert live.replayed().verified
+
+
+# --- 8: the owner's orders, and a second bot ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_08_what_the_owner_s_order_locks_is_freed_where_all_is_meant_and_told_where_not(
+    tmp_path: Path, everything: bool
+) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
+        ours = opened(live, run)
+        size = str(ours.quantize(Decimal("0.00001"), ROUND_DOWN))
+        order = live.exchange.outside_order("main", SPOT, "SELL", size, "90000")
+        more = ("--all", "--yes") if everything else ()
+        told = live.tradectl("emergency-stop", "--flatten", "--json", *more)
+        receipt = json.loads(told.out)
+        assert receipt["confirmed"] == everything, receipt
+        if everything:
+            assert order.client_id in receipt["cancelled"]
+            assert (receipt["closed"], receipt["foreign_orders"]) == ([SPOT], [])
+            assert live.position < DUST
+            assert told.code == 0
+        else:
+            assert receipt["foreign_orders"] == [order.client_id]
+            assert receipt["positions_left"] == [SPOT]
+            assert "was not closed" in receipt["error"]
+            assert live.position == ours
+            assert told.code != 0
+
+
+def tried(live: LiveHarness) -> list[Any]:
+    """The orders to sell that the exchange was sent, taken or not."""
+    sent: list[Any] = live.exchange.truth.requests("POST", "/order")
+    return [request for request in sent if request.detail["params"]["side"] == "SELL"]
+
+
+def test_08_flattening_is_tried_again_until_the_owner_has_freed_the_coins(tmp_path: Path) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
+        ours = opened(live, run)
+        size = str(ours.quantize(Decimal("0.00001"), ROUND_DOWN))
+        order = live.exchange.outside_order("main", SPOT, "SELL", size, "90000")
+
+        def free() -> None:
+            live.exchange.until(lambda: len(tried(live)) >= 2)
+            live.exchange.engines["spot"].cancel(order)
+
+        helper = threading.Thread(target=free)
+        helper.start()
+        told = live.tradectl("emergency-stop", "--flatten", "--json")
+        helper.join()
+        assert told.document()["closed"] == [SPOT]
+        assert live.position < DUST
+
+
+def test_08_a_second_tradectl_on_the_account_is_found_by_its_tags(tmp_path: Path) -> None:
+    theirs = client_order_id("another account", "its order")
+    with live_harness(tmp_path, Character.KEEN) as live:
+        live.exchange.outside_order("main", SPOT, "BUY", "0.01", "50000", client_order_id=theirs)
+        findings = live.tradectl("doctor", "-c", live.config, "--json")
+        [orders] = [
+            f for f in json.loads(findings.out)["findings"] if f["check"].endswith("open orders")
+        ]
+        assert (orders["verdict"], theirs[:5] in orders["message"]) == ("warned", True)
+        with live.running() as run:
+            run.line("other_tradectl")
+            told = live.tradectl("status", "--json").document()
+            assert told["exchanges"][0]["other_bots"] == [theirs[:5]]
+            alerts = live.tradectl("alerts", "--json").document()
+            assert "other_tradectl" in {alert["type"] for alert in alerts}
+
+
+def test_08_a_second_tradectl_is_found_by_what_it_traded_lately(tmp_path: Path) -> None:
+    theirs = client_order_id("another account", "its order")
+    with live_harness(tmp_path, Character.KEEN) as live:
+        live.exchange.outside_order("main", SPOT, "BUY", "0.01", client_order_id=theirs)
+        with live.running() as run:
+            run.line("other_tradectl")

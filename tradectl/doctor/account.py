@@ -15,6 +15,7 @@ from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import AccessLost, TradectlError
 from tradectl.domain.money import ZERO, money_text, plain
+from tradectl.domain.orders import tag_of
 from tradectl.exchange.venue import Holdings, Permissions
 
 ALIVE = "keep the process watched: nobody else cancels what rests at the exchange"
@@ -160,11 +161,15 @@ def open_orders(result: ProbeResult) -> Finding:
     if not foreign:
         return passed(name, f"{ours} of ours, no other")
     spelled = [f"{count} in {symbol}" for symbol, count in sorted(foreign.items())]
-    return warned(
-        name,
-        f"{ours} of ours; not ours, left alone: {few(spelled)}",
-        "cancel them at the exchange if nobody needs them",
-    )
+    message = f"{ours} of ours; not ours, left alone: {few(spelled)}"
+    if others := sorted({tag_of(o.client_order_id) for o in found if not result.is_ours(o)} - {""}):
+        return warned(
+            name,
+            f"{message}; another tradectl's among them ({few(others)}): a second bot on this account, "
+            "or an account of ours from before",
+            "give each bot an account of its own, or cancel at the exchange what is left of the other",
+        )
+    return warned(name, message, "cancel them at the exchange if nobody needs them")
 
 
 def dead_man(result: ProbeResult) -> Finding:

@@ -28,6 +28,7 @@ class StopReport(Struct, kw_only=True, frozen=True):
     """What one system did to stop, and what is left by the exchange's word. Orders are named by our ids
     where they are ours, positions by their symbols; `dust` is too little to be sold. `protection` stays
     on purpose and is not among the orders left; `unprotected` are positions that no stop covers whole.
+    `foreign_orders` are those of others that are open in our symbols: they may bind coins or margin.
     `confirmed`: nothing is left that should not be. `error` says why something could not be done or
     proven; `journal` is the file name of the run that did it."""
 
@@ -39,6 +40,7 @@ class StopReport(Struct, kw_only=True, frozen=True):
     protection: list[ProtectiveStop] = []
     unprotected: list[str] = []
     dust: list[str] = []
+    foreign_orders: list[str] = []
     error: str | None = None
     journal: str | None = None
 
@@ -58,6 +60,7 @@ class StopReport(Struct, kw_only=True, frozen=True):
             protection=[*self.protection, *other.protection],
             unprotected=[*self.unprotected, *other.unprotected],
             dust=[*self.dust, *other.dust],
+            foreign_orders=[*self.foreign_orders, *other.foreign_orders],
             error="; ".join(errors) or None,
             journal=self.journal or other.journal,
         )

@@ -58,7 +58,8 @@ class RunBusFigures(BusFigures, kw_only=True, frozen=True):
 
 class ExchangeStatus(Struct, kw_only=True, frozen=True):
     """What an exchange was last seen to have that the books do not know: orders of others, and how many
-    of ours have an unknown outcome; what does not work there (`problems`); and by symbol whether its
+    of ours have an unknown outcome; the tags of other tradectls that trade on the same account
+    (`other_bots`); what does not work there (`problems`); and by symbol whether its
     dead-man switch is armed, or why not, where it has one."""
 
     name: str
@@ -67,6 +68,7 @@ class ExchangeStatus(Struct, kw_only=True, frozen=True):
     foreign_orders: tuple[str, ...]
     unknown_orders: int
     dead_man: dict[str, str] = {}
+    other_bots: tuple[str, ...] = ()
 
 
 class Status(AccountStatus, kw_only=True, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -188,12 +189,18 @@ WORKING = frozenset(
 
 
 TAG_LENGTH = 5
+_OF_A_TRADECTL = re.compile(r"tc[a-z2-7]{16}")
 
 
 @cache
 def order_tag(account_id: str) -> str:
     """What the client order ids of all orders of an account begin with: how ours are told apart."""
     return "tc" + _digest(account_id)[: TAG_LENGTH - 2]
+
+
+def tag_of(client_order_id: str) -> str:
+    """The tag of an order that a tradectl sent, whichever account it is of; empty for any other."""
+    return client_order_id[:TAG_LENGTH] if _OF_A_TRADECTL.fullmatch(client_order_id) else ""
 
 
 @lru_cache(maxsize=4096)

@@ -95,7 +95,8 @@ class OpenOrder(Struct, frozen=True):
 
 class Proof(Struct, frozen=True, kw_only=True):
     """What an exchange itself reports: what is open there, and what it holds (signed quantity) of each of
-    our `symbols`, and of the quote currency; or why it could not be asked."""
+    our `symbols`, and of the quote currency; or why it could not be asked. `foreign` are the orders of
+    others in our symbols."""
 
     exchange: str
     symbols: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     held: dict[str, Decimal] = {}
     cash: Decimal | None = None
     error: str = ""
+    foreign: tuple[str, ...] = ()
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):

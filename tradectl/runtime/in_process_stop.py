@@ -69,6 +69,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orchestrator, dropping = session.orchestrator, stop.drop_protection
     orders = [order.spec.order_id for order in books.working_orders()]
+    freed: list[str] = []
     if gateway.remote:
         # cancels wait for nothing; what is held there is asked after them, and closed
         if stop.flatten:
@@ -76,6 +77,8 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         else:
             await orchestrator.emergency_stop(reason, drop_protection=dropping)
         gateway.leave_switch_armed()
+        if stop.flatten and stop.everything:
+            freed = await _cancel_others(session, deadline)
         await _within(deadline, _reconciled(session), clock)
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
     await orchestrator.emergency_stop(reason, flatten=stop.flatten, drop_protection=dropping)
@@ -87,6 +90,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     report = _by_our_books(books, orders, symbols, dropping)
     if stop.flatten:
         report = _with_refusals(report, books)
+    report = replace(report, cancelled=[*report.cancelled, *freed])
     for found in cancelled:
         report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
@@ -97,6 +101,22 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         report = _by_exchange(report, proof, books, stop)
     await session.bus.written()
     return replace(report, journal=session.journal_path.name)
+
+
+async def _cancel_others(session: Session, deadline: float) -> list[str]:
+    """The orders of others, before anything is closed: they may bind the coins, or the margin. Tried
+    again for up to half of the time; what is left then is told by who cancels the rest."""
+    gateway, clock = session.gateway, session.bus.clock
+    ends = (clock.monotonic() + deadline) / 2
+    cancelled: list[str] = []
+    for pause in pauses(ASK_AGAIN_S, LONGEST_PAUSE_S):
+        left = max(LEAST_S, ends - clock.monotonic())
+        asked = await gateway.cancel_all(keep_protection=True, whose=Whose.ALL_UNKNOWN, within=left)
+        cancelled += [order for found in asked for order in found.orders]
+        if not any(found.error for found in asked) or clock.monotonic() + pause >= ends:
+            break
+        await clock.sleep(pause)
+    return cancelled
 
 
 async def _reconciled(session: Session) -> None:
@@ -242,6 +262,7 @@ def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> 
     proven = not beyond and not (differing and stop.flatten)
     return replace(
         report,
+        foreign_orders=[*report.foreign_orders, *proof.foreign],
         open_orders_left=[*report.open_orders_left, *unknown],
         positions_left=[*report.positions_left, *left],
         confirmed=report.confirmed and proven,

@@ -351,6 +351,9 @@ def _machine(status: Status) -> list[RenderableType]:
         if foreign := exchange.foreign_orders:
             whose = f"{harmless(exchange.name)}: {names(foreign)}, left alone"
             lines.append(line("not ours", Cell(whose)))
+        if exchange.other_bots:
+            others = f"{names(exchange.other_bots)} on this account, too"
+            lines.append(line("tradectl", Cell(f"{harmless(exchange.name)}: {others}", WARN)))
         if exchange.dead_man:
             lines.append(
                 line("dead-man", Cell(f"{harmless(exchange.name)}: {_switches(exchange)}"))

@@ -105,6 +105,9 @@ def receipt(receipt: Receipt) -> RenderableType:
         ("positions", receipt.positions_left),
     ):
         parts.append(line(name, _left(receipt, left)))
+    if receipt.foreign_orders:
+        mend = "" if receipt.confirmed else ", may bind coins or margin: `--all --yes` cancels them"
+        parts.append(line("not ours", Cell(f"{names(receipt.foreign_orders)}{mend}", WARN)))
     parts += [line("protected", Cell(_protection(stop), GOOD)) for stop in receipt.protection]
     if receipt.unprotected:
         mend = "" if receipt.flatten else ": `tradectl emergency-stop --flatten` closes them"

@@ -37,6 +37,7 @@ from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchan
 from tradectl.exchange.live.order_submitter import OrderSubmitter
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.orders_at_venue import OrdersAtVenue
+from tradectl.exchange.live.other_bots import OtherBots
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.live.symbol_rules import SymbolRules
@@ -154,6 +155,7 @@ class LiveExchange:
             monotonic,
             self.moved,
         )
+        self._others = OtherBots(venue, self._reporter, self.tracker.is_tagged)
         self.dead_man = DeadManSwitch(
             venue,
             self.symbols,
@@ -193,6 +195,9 @@ class LiveExchange:
         )
 
     def _on_compared(self) -> None:
+        self._others.heard(order.client_order_id for order in self.tracker.foreign.values())
+        if not self._others.has_looked:
+            self._tasks.start_beside(self._others.look_back(self.tracker.unknown_fills()))
         self.dead_man.on_compared()
         self._silence.compared()
 
@@ -375,14 +380,15 @@ class LiveExchange:
         """As the venue itself reports it: the orders that are open, ours or those of anybody, and what it
         holds of each symbol. Raises ExchangeError."""
         with self._comparisons.put_off():
-            orders = await self._open_orders.shown(everything=everything)
+            shown = await self._open_orders.shown(everything=everything)
             holdings = await self.venue.holdings()
         return Proof(
             exchange=self.name,
             symbols=self.symbols,
-            open_orders=orders,
+            open_orders=tuple(order for order in shown if everything or order.ours),
             held={s: holdings.of(self._instruments[s]) for s in self.symbols},
             cash=self.reconciler.cash(holdings) if holdings.wallets_known else None,
+            foreign=tuple(o.known_as for o in shown if not o.ours and o.symbol in self.symbols),
         )
 
     def status(self) -> ExchangeStatus:
@@ -392,6 +398,7 @@ class LiveExchange:
             symbols=self.symbols,
             problems=tuple(self.problems),
             foreign_orders=tuple(o.client_order_id or o.venue_order_id for o in foreign),
+            other_bots=tuple(sorted(self._others.tags)),
             unknown_orders=sum(tracked.is_unknown for tracked in self.tracker.working()),
             dead_man=self.dead_man.status(),
         )

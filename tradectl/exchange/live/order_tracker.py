@@ -154,6 +154,10 @@ class OrderTracker:
             and not self.is_tagged(fill.client_order_id)
         ]
 
+    def unknown_fills(self) -> list[VenueFill]:
+        """Those that name an order which is not known."""
+        return [*self._parked.values()]
+
     def orphans(self) -> list[VenueOrder]:
         """Open orders with our tag that the books do not know."""
         return [order for order in self.foreign.values() if self.is_tagged(order.client_order_id)]

@@ -26,11 +26,10 @@ class OrdersAtVenue:
         self._tracker = tracker
         self._is_spot = is_spot
 
-    async def shown(self, *, everything: bool) -> tuple[OpenOrder, ...]:
-        """Ours in our symbols, or with `everything` those of anybody anywhere. Raises ExchangeError."""
+    async def shown(self, *, everything: bool) -> list[OpenOrder]:
+        """Those of anybody in our symbols, or with `everything` anywhere. Raises ExchangeError."""
         orders = await self._venue.open_orders(() if everything else self._symbols)
-        shown = [self._shown(order) for order in orders]
-        return tuple(order for order in shown if everything or order.ours)
+        return [self._shown(order) for order in orders]
 
     async def cancel(self, *, keep_protection: bool, whose: Whose) -> tuple[str, ...]:
         """Those of `whose`, our protective stops aside with `keep_protection`; their client order ids,
