@@ -226,6 +226,10 @@ class InvariantChecker:
         held = self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
         return held + sum((c.side.signed(c.quantity) for c in self._manual(symbol)), ZERO)
 
+    def owned(self, symbol: str) -> Decimal:
+        """What of the coins there is ours."""
+        return self._held(symbol)
+
     def _manual(self, symbol: str) -> Iterable[PositionLiquidated]:
         """What others closed of ours, as it was booked."""
         if not self._foreign_fills():

@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from tests.schedules import order_plans, session_plans
-from tests.schedules.exchange_acts import acts_of
+from tests.schedules.acts_of_others import others_of
+from tests.schedules.exchange_acts import CLOSES, acts_of
 
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
 UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
@@ -110,13 +111,18 @@ def plan_of(seed: int) -> Plan:
         slow_disk=random.choice((0.0, 0.02, 0.5)),
         kills_after=kills_after,
         restart_after=tuple(random.choice((0.0, 0.5, 3.0, 15.0)) for _ in range(12)),
-        steps=_with_sessions(
+        steps=_with_others(
             seed,
             market,
-            _with_exchange_acts(
-                seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
-            ),
             symbols,
+            _with_sessions(
+                seed,
+                market,
+                _with_exchange_acts(
+                    seed, market, symbols, _with_halts(seed, _steps(random, market, symbols))
+                ),
+                symbols,
+            ),
         ),
         stop_loss=Random(f"stop {seed}").choice((None, 0.4, 3.0, 3.0)),
     )
@@ -143,6 +149,15 @@ def _with_exchange_acts(
         return steps
     done = {step.do for step in steps}
     acts = acts_of(seed, symbols, done, steps[0].at, steps[-1].at)
+    return tuple(sorted([*steps, *(Step(*act) for act in acts)], key=lambda step: step.at))
+
+
+def _with_others(
+    seed: int, market: str, symbols: tuple[str, ...], steps: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    if any(step.do in CLOSES for step in steps):
+        return steps  # whose the position is that is closed could not be told
+    acts = others_of(seed, market, symbols, steps[0].at, steps[-1].at)
     return tuple(sorted([*steps, *(Step(*act) for act in acts)], key=lambda step: step.at))
 
 

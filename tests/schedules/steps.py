@@ -28,7 +28,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.events import SignalAction as Action
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.orders import OrderSpec, OrderType, client_order_id
 from tradectl.exchange.base import Accepted
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
@@ -232,11 +232,40 @@ class Steps(SessionSteps, OrderSteps):
         price = (self.starts[symbol] * Decimal("0.985")).quantize(Decimal(1))
         self._external(symbol, "BUY", price)
 
-    def _external(self, symbol: str, side: str, price: Decimal | None) -> None:
+    def _by_hand(self, symbol: str, side: str) -> None:
+        """The owner trades what he likes: more than ours, or a part of it."""
+        self._external(symbol, side, None)
+
+    def _second_bot(self, symbol: str, side: str, offset_bps: int | None, number: int) -> None:
+        """Another tradectl on the account, with orders of its own name."""
+        price = None
+        if offset_bps is not None:
+            away = 1 + (offset_bps if side == "BUY" else -offset_bps) * BPS
+            price = (self.starts[symbol] * away).quantize(Decimal(1))
+        self._external(symbol, side, price, client_order_id("a second account", str(number)))
+
+    def _deposit(self, symbol: str, notional: int) -> None:
+        self._move_coins(symbol, notional)
+
+    def _withdraw(self, symbol: str, notional: int) -> None:
+        """What is free and not ours: an exchange lets nobody take out more than there is."""
+        self._move_coins(symbol, -notional)
+
+    def _move_coins(self, symbol: str, notional: int) -> None:
+        coin = symbol.removesuffix("USDT")
+        amount = (notional / self.starts[symbol]).quantize(Decimal("0.00001"))
+        free = self.exchange.accounts["main"].spot.free[coin]
+        amount = max(amount, min(self.checker.owned(symbol) - free, Decimal(0)))
+        if amount:
+            self.exchange.outside_transfer("main", coin, amount)
+
+    def _external(self, symbol: str, side: str, price: Decimal | None, client_id: str = "") -> None:
         quantity = (Decimal(3_000) / self.starts[symbol]).quantize(Decimal("0.001"))
         market = self.plan.market
         try:
-            self.exchange.outside_order("main", symbol, side, quantity, price, market=market)
+            self.exchange.outside_order(
+                "main", symbol, side, quantity, price, market=market, client_order_id=client_id
+            )
         except ApiError:
             return  # it has nothing to sell, say
 
