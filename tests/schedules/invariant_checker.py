@@ -22,12 +22,12 @@ from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import Order
 from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
+from tests.schedules.own_positions import OwnPositions
 from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
 from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
     CloseCause,
-    Event,
     EventType,
     LimitBreached,
     OrderFilled,
@@ -88,19 +88,12 @@ class InvariantChecker:
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
         """the price that no symbol ever falls to"""
-        self.operator_accepted = False
         self.bounded = True
         """whether the limit holds at all"""
         self.counts: dict[str, int] = defaultdict(int)
-        self._moved: dict[str, Decimal] = {}
         self.durable = DurableIntents(system, path / "journals")
-        self.protection = ProtectionChecker(
-            exchange,
-            market,
-            self.say,
-            self._held,
-            lambda: self.run.books if self.run is not None else None,
-        )
+        self.own = OwnPositions(exchange, market, path, self._books)
+        self.protection = ProtectionChecker(exchange, market, self.say, self.own.held, self._books)
         self.countdown = CountdownChecker(exchange, self.say, lambda: system.clock.now)
         truth: Any = exchange.truth
         note, accept = truth.note, truth.order_accepted
@@ -115,6 +108,9 @@ class InvariantChecker:
             self._accepted(order)
 
         truth.note, truth.order_accepted = noted, accepted
+
+    def _books(self) -> Books | None:
+        return self.run.books if self.run is not None else None
 
     def say(self, what: str) -> None:
         self.wrong.append(f"{self.system.clock.now:.3f}: {what}")
@@ -222,30 +218,10 @@ class InvariantChecker:
         )
 
     def _held(self, symbol: str) -> Decimal:
-        """By our orders, by the operator's word, and less what others closed of it."""
-        held = self.exchange.truth.net(symbol, market=self.market) + self._moved_in(symbol)
-        return held + sum((c.side.signed(c.quantity) for c in self._manual(symbol)), ZERO)
+        return self.own.held(symbol)
 
-    def owned(self, symbol: str) -> Decimal:
-        """What of the coins there is ours."""
-        return self._held(symbol)
-
-    def _manual(self, symbol: str) -> Iterable[PositionLiquidated]:
-        """What others closed of ours, as it was booked."""
-        if not self._foreign_fills():
-            return []
-        closed = (c for c in self._closed() if c.symbol == symbol)
-        return [c for c in closed if c.cause is CloseCause.MANUAL]
-
-    def _moved_in(self, symbol: str) -> Decimal:
-        """What others traded and is ours by the operator's word."""
-        if self.run is not None:
-            self._moved = {
-                name: held[EXTERNAL].quantity
-                for name, held in self.run.books.account.holdings.items()
-                if EXTERNAL in held
-            }
-        return self._moved.get(symbol, ZERO)
+    def _taken_over(self, symbol: str, books: Books) -> bool:
+        return EXTERNAL in books.account.holdings.get(symbol, {})
 
     # --- after quiet ----------------------------------------------------------------------------
 
@@ -258,7 +234,7 @@ class InvariantChecker:
             if client_id not in ours:
                 self._compare_unsent(order_id, books)
         self._compare_fills(books.account.account_id)
-        if self.market == "futures" and not self._foreign_fills():
+        if self.market == "futures" and not self.own.others_traded():
             self._compare_money(books)
         for symbol in self.lowest:
             self._compare_position(symbol, books)
@@ -282,9 +258,6 @@ class InvariantChecker:
         if known is not None and (known.is_working or known.filled):
             self.say(f"{order_id} is {known.status} in the books, and was never accepted there")
 
-    def _foreign_fills(self) -> bool:
-        return any(o.foreign and o.fills for o in self.exchange.truth.orders)
-
     def _compare_money(self, books: Books) -> None:
         """Line by line: every row is booked once, as what it is. What positions cost is left out: fills
         that are told in another order make another profit of what they closed. It is rounded earlier
@@ -299,13 +272,13 @@ class InvariantChecker:
         since = known.income.since.get("binance", 0) // MILLISECOND
         income = IncomeHistory([row for row in ledger.income.rows if row.ms >= since])
         for line, kinds in LINES.items():
-            if not self.operator_accepted and getattr(account, line) != income.total(*kinds):
+            if not self.own.operator_accepted and getattr(account, line) != income.total(*kinds):
                 self.say(f"{line}: {income.total(*kinds)} there, {getattr(account, line)} booked")
             parts = sum((getattr(t, line) for t in account.strategies.values()), ZERO)
             if parts != getattr(account, line):
                 self.say(f"{line}: the strategies bear {parts} of {getattr(account, line)}")
         moved = income.total("TRANSFER")
-        if not self.operator_accepted and account.at_exchange().transferred != moved:
+        if not self.own.operator_accepted and account.at_exchange().transferred != moved:
             self.say(f"{moved} was transferred, {account.at_exchange().transferred} in the books")
         for problem in problems_of(account, books.instruments):
             self.say(problem)
@@ -355,19 +328,13 @@ class InvariantChecker:
             self.say(f"a manual fill in the books is not there: {closed}")
 
     def _booked(self) -> Iterable[OrderFilled]:
-        for event in self._events():
+        for event in self.own.recorded():
             if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
                 yield event
 
     def _closed(self) -> Iterable[PositionLiquidated]:
         """By the exchange itself."""
-        return (event for event in self._events() if isinstance(event, PositionLiquidated))
-
-    def _events(self) -> Iterable[Event]:
-        for path in sorted((self.path / "journals").glob("*.jsonl")):
-            with contextlib.suppress(NotBegun), JournalReader(path) as journal:
-                for record in journal.records():
-                    yield record.event
+        return (event for event in self.own.recorded() if isinstance(event, PositionLiquidated))
 
     def _compare_position(self, symbol: str, books: Books) -> None:
         if difference := self._difference(symbol, books):
@@ -386,7 +353,7 @@ class InvariantChecker:
     def what_others_did_is_held(self, books: Books) -> None:
         """Nobody trades it away or takes it for ours: the symbol waits for the operator."""
         for symbol in self.lowest:
-            if not self.operator_accepted and self._moved_in(symbol):
+            if not self.own.operator_accepted and self._taken_over(symbol, books):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
             if difference and RestrictionKind.MISMATCH not in books.restrictions(symbol):

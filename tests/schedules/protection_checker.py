@@ -143,13 +143,11 @@ class ProtectionChecker:
                 self._say(f"{left} of {held} {symbol} has no stop")
 
     def one_stop_each(self, symbols: list[str]) -> None:
-        """What was replaced is gone."""
+        """What was replaced is gone; while an exit is on its way, it is not known yet which will fit."""
         for symbol in symbols:
-            held = self._held(symbol)
-            stops = [
-                o for o in self.open_against(symbol, held) if o.type in STOPS and o.reduce_only
-            ]
-            if len(stops) > 1:
+            orders = self.open_against(symbol, self._held(symbol))
+            stops = [o for o in orders if o.type in STOPS and o.reduce_only]
+            if len(stops) > 1 and len(stops) == len(orders):
                 self._say(f"{symbol} has {len(stops)} stops: {[o.client_id for o in stops]}")
 
     def must_be_flat(self, symbols: list[str], why: str) -> None:

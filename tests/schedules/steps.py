@@ -255,7 +255,7 @@ class Steps(SessionSteps, OrderSteps):
         coin = symbol.removesuffix("USDT")
         amount = (notional / self.starts[symbol]).quantize(Decimal("0.00001"))
         free = self.exchange.accounts["main"].spot.free[coin]
-        amount = max(amount, min(self.checker.owned(symbol) - free, Decimal(0)))
+        amount = max(amount, min(self.checker.own.held(symbol) - free, Decimal(0)))
         if amount:
             self.exchange.outside_transfer("main", coin, amount)
 
@@ -293,7 +293,7 @@ class Steps(SessionSteps, OrderSteps):
         """The operator says that what is there is ours, and trades on."""
         life, run = self.life, self.run
         if life is not None and run is not None and not life.process.stopped:
-            self.checker.operator_accepted = True
+            self.checker.own.operator_accepted = True
             self._begin(self._settle(run), life.process)
 
     async def _settle(self, run: TradingRun) -> None:

@@ -1,0 +1,88 @@
+"""How much of a position is ours: by our orders at the exchange, and by what others did to it.
+
+The operator may make ours what others traded, and others may close what is ours: the books say so, and
+what they say beside our own fills is added to what our orders did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+from tests.loopback import LoopbackExchange
+from tradectl.domain.events import CloseCause, Event, PositionLiquidated
+from tradectl.domain.money import ZERO
+from tradectl.domain.positions import Position
+from tradectl.journal.reader import JournalReader, NotBegun
+from tradectl.recovery.recovery import LIVE_ACCOUNT, last_journal, recover_from
+from tradectl.state.account import Account
+from tradectl.state.booking import EXTERNAL
+from tradectl.state.books import Books
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+
+
+class OwnPositions:
+    """Of the account in `folder`; `books` are those of the run that trades now, if any."""
+
+    def __init__(
+        self,
+        exchange: LoopbackExchange,
+        market: str,
+        folder: Path,
+        books: Callable[[], Books | None],
+    ) -> None:
+        self._exchange = exchange
+        self._market = market
+        self._folder = folder
+        self._books = books
+        self.operator_accepted = False
+
+    def held(self, symbol: str) -> Decimal:
+        return self._exchange.truth.net(symbol, market=self._market) + self._moved(symbol)
+
+    def others_traded(self) -> bool:
+        return any(o.foreign and o.fills for o in self._exchange.truth.orders)
+
+    def recorded(self) -> Iterator[Event]:
+        """In the journals of all runs."""
+        for path in sorted((self._folder / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun), JournalReader(path) as journal:
+                for record in journal.records():
+                    yield record.event
+
+    def _moved(self, symbol: str) -> Decimal:
+        """What became of it otherwise than by our orders and by the exchange's own."""
+        if not (self.operator_accepted or self.others_traded()):
+            return ZERO
+        account = self._account()
+        if account is None:
+            return ZERO
+        filled = [
+            order.spec.side.signed(order.filled)
+            for order in [*account.finished, *account.orders]
+            if order.spec.symbol == symbol and not order.spec.order_id.startswith(EXTERNAL)
+        ]
+        closed = [
+            event.side.signed(event.quantity)
+            for event in self.recorded()
+            if isinstance(event, PositionLiquidated) and event.symbol == symbol
+            if event.cause is not CloseCause.MANUAL
+        ]
+        position = account.positions.get(symbol, Position(symbol))
+        return position.quantity - sum([*filled, *closed], ZERO)
+
+    def _account(self) -> Account | None:
+        """Of the run that trades now, or as the next one would find it."""
+        books = self._books()
+        if books is not None:
+            return books.snapshot()
+        path = last_journal(StateDir(self._folder), LIVE_ACCOUNT)
+        if path is None:
+            return None
+        return recover_from(path, StateReader(self._folder / "state.db")).account
+
+
+__all__ = ["OwnPositions"]
