@@ -80,6 +80,7 @@ def is_true(exchange: Any, market: str, receipt: Receipt) -> None:
     told = [(D(s["stop_price"]), D(s["quantity"])) for s in receipt["protection"]]
     if is_held:
         assert told == [(o.stop_price, o.remaining) for o in stops]
+        assert all(stop["confirmed"] for stop in receipt["protection"]) or receipt["error"]
         assert receipt["unprotected"] == ([] if stops else [SPOT])
         assert not receipt["confirmed"]
     else:
@@ -124,6 +125,21 @@ async def test_under_a_ban_nothing_is_done_and_its_end_is_named(
     assert receipt["positions_left"] == [SPOT]
     assert len(resting(exchange, market)) == 1
     assert len(receipt["protection"]) + len(receipt["unprotected"]) == 1
+    assert not any(stop["confirmed"] for stop in receipt["protection"])
+
+
+async def test_a_stop_that_nobody_could_look_up_is_not_said_to_protect(
+    exchange: Any, folder: Path
+) -> None:
+    """The user has cancelled it, and the exchange cannot be asked."""
+
+    def trouble() -> None:
+        for order in resting(exchange, FUTURES):
+            exchange.engines[FUTURES].cancel(order)
+        exchange.ban(120)
+
+    receipt = await stopped(exchange, folder, FUTURES, "direct", trouble)
+    assert [stop["confirmed"] for stop in receipt["protection"]] == [False]
 
 
 @BOTH
@@ -164,6 +180,7 @@ async def test_with_the_symbol_closed_it_is_named_and_stays_protected(
     assert receipt["positions_left"] == [SPOT]
     assert f"{SPOT} was not closed" in receipt["error"]
     assert "the symbol takes no orders now" in receipt["error"]
+    assert all(stop["confirmed"] for stop in receipt["protection"])
 
 
 @WAITING

@@ -584,6 +584,14 @@ def test_a_receipt_that_is_not_confirmed_says_so_aloud() -> None:
     assert "NOT LATCHED" in shown(receipt({}))
 
 
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_stop_that_only_our_books_know_is_not_said_to_protect(confirmed: bool) -> None:
+    stop = {"symbol": "BTCUSDT", "order_id": "r-9", "stop_price": "58000", "quantity": "0.1"}
+    output = shown(receipt({"latched": True, "protection": [stop | {"confirmed": confirmed}]}))
+    assert "BTCUSDT by stop r-9: 0.1 at 58000" in output
+    assert ("by our books alone" in output) is not confirmed
+
+
 def reconciled(**changes: Any) -> dict[str, Any]:
     symbol = {
         "symbol": "BTCUSDT",

@@ -16,12 +16,14 @@ from tradectl.domain.orders import OrderStatus, OrderType
 
 
 class ProtectiveStop(Struct, kw_only=True, frozen=True):
-    """A resting stop that can only reduce the symbol's position; quantity in coins."""
+    """A resting stop that can only reduce the symbol's position; quantity in coins. `confirmed`: by the
+    exchange, just now; else by our books alone."""
 
     symbol: str
     order_id: str
     stop_price: Amount | None
     quantity: Amount
+    confirmed: bool
 
 
 class StopReport(Struct, kw_only=True, frozen=True):

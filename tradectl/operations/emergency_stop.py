@@ -369,10 +369,11 @@ def _by_database(run: StoredRun | None) -> StopReport:
 
 
 def _left(recovered: Recovered, stop: Stop) -> StopReport:
-    """What is open by the journal."""
+    """What is open by the journal: on paper there is no other word."""
     instruments = Instruments(Settings.load(recovered.header.config).instruments)
     books = BooksView(recovered.account, instruments)
-    return report_by_books(books, dropping=stop.drop_protection)
+    on_paper = recovered.header.account != LIVE_ACCOUNT
+    return report_by_books(books, dropping=stop.drop_protection, on_paper=on_paper)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:

@@ -87,7 +87,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
     keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
     cancelled, proofs, settled = await _proven(session, stop, deadline, keep_protection=keep)
-    report = _by_our_books(books, orders, symbols, dropping)
+    report = _by_our_books(books, orders, symbols, dropping=dropping, on_paper=not gateway.remote)
     if stop.flatten:
         report = _with_refusals(report, books)
     report = replace(report, cancelled=[*report.cancelled, *freed])
@@ -137,9 +137,11 @@ async def _flat(session: Session, reason: str, deadline: float) -> None:
 # --- the report ---------------------------------------------------------------------------------------
 
 
-def report_by_books(books: BooksView, *, dropping: bool = False) -> StopReport:
-    """What is open and held by our books, and what protects what. Dust cannot be closed, and is no
-    position that was left."""
+def report_by_books(
+    books: BooksView, *, dropping: bool = False, on_paper: bool = False
+) -> StopReport:
+    """What is open and held by our books, and what protects what: `on_paper` they are the exchange's own
+    word. Dust cannot be closed, and is no position that was left."""
     dust = [position.symbol for position in books.positions() if is_dust(position, books)]
     held = [position for position in books.positions() if position.symbol not in dust]
     stops = (
@@ -153,27 +155,28 @@ def report_by_books(books: BooksView, *, dropping: bool = False) -> StopReport:
         confirmed=not open_orders,
         open_orders_left=open_orders,
         positions_left=[position.symbol for position in held],
-        protection=[_protective_stop(stop) for stop in stops],
+        protection=[_protective_stop(stop, confirmed=on_paper) for stop in stops],
         unprotected=[p.symbol for p in held if dropping or unprotected(p, books)],
         dust=dust,
     )
 
 
-def _protective_stop(order: Order) -> ProtectiveStop:
+def _protective_stop(order: Order, *, confirmed: bool) -> ProtectiveStop:
     spec = order.spec
     return ProtectiveStop(
         symbol=spec.symbol,
         order_id=spec.order_id,
         stop_price=None if spec.stop_price is None else plain(spec.stop_price),
         quantity=plain(order.remaining),
+        confirmed=confirmed,
     )
 
 
 def _by_our_books(
-    books: Books, orders: list[str], symbols: list[str], dropping: bool
+    books: Books, orders: list[str], symbols: list[str], *, dropping: bool, on_paper: bool
 ) -> StopReport:
     """With what of `orders` was cancelled and of `symbols` closed."""
-    report = report_by_books(books, dropping=dropping)
+    report = report_by_books(books, dropping=dropping, on_paper=on_paper)
     working = {order.spec.order_id for order in books.working_orders()}
     return replace(
         report,
@@ -281,7 +284,11 @@ def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopRep
     bare = {stop.symbol for stop in missing} - set(report.unprotected)
     return replace(
         report,
-        protection=[stop for stop in report.protection if stop not in missing],
+        protection=[
+            replace(stop, confirmed=stop.confirmed or stop.symbol in proof.symbols)
+            for stop in report.protection
+            if stop not in missing
+        ],
         unprotected=[*report.unprotected, *sorted(bare)],
     )
 

@@ -108,7 +108,7 @@ def receipt(receipt: Receipt) -> RenderableType:
     if receipt.foreign_orders:
         mend = "" if receipt.confirmed else ", may bind coins or margin: `--all --yes` cancels them"
         parts.append(line("not ours", Cell(f"{names(receipt.foreign_orders)}{mend}", WARN)))
-    parts += [line("protected", Cell(_protection(stop), GOOD)) for stop in receipt.protection]
+    parts += [line("protected", _protection(stop)) for stop in receipt.protection]
     if receipt.unprotected:
         mend = "" if receipt.flatten else ": `tradectl emergency-stop --flatten` closes them"
         parts.append(line("UNPROTECTED", Cell(f"{names(receipt.unprotected)}{mend}", BAD)))
@@ -118,11 +118,12 @@ def receipt(receipt: Receipt) -> RenderableType:
     return Group(*parts)
 
 
-def _protection(stop: ProtectiveStop) -> str:
-    return (
-        f"{harmless(stop.symbol)} by stop {harmless(stop.order_id)}: {stop.quantity} "
-        f"at {stop.stop_price}"
-    )
+def _protection(stop: ProtectiveStop) -> Cell:
+    name, price = harmless(stop.order_id), stop.stop_price
+    text = f"{harmless(stop.symbol)} by stop {name}: {stop.quantity} at {price}"
+    if stop.confirmed:
+        return Cell(text, GOOD)
+    return Cell(f"{text}, by our books alone: the exchange did not say so", WARN)
 
 
 def _left(receipt: Receipt, left: list[str]) -> Cell:
