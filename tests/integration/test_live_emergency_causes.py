@@ -263,6 +263,54 @@ def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path
         assert "did not answer in time" not in (receipt["error"] or "")
 
 
+BESIDE: dict[str, Any] = {
+    "nothing": lambda _: None,
+    "a clock 30 s behind": lambda exchange: exchange.skew_clock(30),
+    "a ban that ends": lambda exchange: exchange.ban(2),
+    "the symbol closed": lambda exchange: exchange.close_symbol(SPOT),
+}
+"""What happens beside the owner's order that locks the coins."""
+LOCKED = (
+    [*product(BESIDE, PROCESSES, (False, True))]
+    if is_deep()
+    else [
+        ("nothing", "stopped", True),
+        ("a clock 30 s behind", "running", True),
+        ("the symbol closed", "none", False),
+    ]
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("beside", "process", "everything"), LOCKED)
+def test_the_receipt_of_the_command_is_true_where_coins_are_locked(
+    beside: str, process: str, everything: bool, tmp_path: Path
+) -> None:
+    more = ("--all", "--yes") if everything else ()
+    protected = ", stop_loss_pct = 3"
+    with live_harness(tmp_path, Character.KEEN, portfolio=protected, timeout=2.0) as live:
+        with live.running() as run:
+            run.line(" FILL ")
+            wait_until(lambda: stop_is_known(live))
+            live.exchange.stop_walking()
+            if process == "stopped":
+                os.kill(run.process.pid, signal.SIGSTOP)
+            elif process == "none":
+                run.kill()
+            theirs = live.exchange.lock_coins("main", SPOT, "66000")
+            BESIDE[beside](live.exchange)
+            words = ("emergency-stop", "--flatten", "--json", "--timeout", "12", *more)
+            answer = live.tradectl(*words)
+        receipt: Receipt = json.loads(answer.out)
+        is_true(live.exchange, "spot", receipt)
+        closed = everything and beside != "the symbol closed"
+        assert answer.code == (0 if closed else NOT_CONFIRMED), answer
+        assert (theirs.client_id in receipt["cancelled"]) is everything
+        assert receipt["foreign_orders"] == ([] if everything else [theirs.client_id])
+        assert (theirs.status == "CANCELED") is everything
+        assert f"{SPOT} was not closed" in (receipt["error"] or "") or closed
+
+
 def stop_is_known(live: LiveHarness) -> bool:
     """To the process, and written down."""
     orders = live.tradectl("status", "--json").document()["open_orders"]

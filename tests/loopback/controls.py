@@ -230,6 +230,17 @@ class OutsideControls:
         """A market order by somebody else on the same account."""
         return self.outside_order(account, symbol, side, quantity, market=market)
 
+    def lock_coins(self, account: str, symbol: str, price: Number) -> Order:
+        """Somebody else cancels what binds the coins, and offers all of them at `price`."""
+        engine = self.engines[SPOT]
+        for order in [
+            o for o in engine.live.values() if (o.account, o.symbol) == (account, symbol)
+        ]:
+            engine.cancel(order)
+        rules = engine.rules[symbol]
+        free = self.accounts[account].spot.free[rules.base]
+        return self.outside_order(account, symbol, "SELL", free // rules.lot * rules.lot, price)
+
     def outside_transfer(
         self, account: str, asset: str, amount: Number, *, market: str = SPOT
     ) -> None:
