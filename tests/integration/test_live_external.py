@@ -168,6 +168,35 @@ def test_08_flattening_is_tried_again_until_the_owner_has_freed_the_coins(tmp_pa
         assert live.position < DUST
 
 
+def test_08_where_a_part_is_locked_the_rest_has_its_stop_and_is_closed_at_once(
+    tmp_path: Path,
+) -> None:
+    with (
+        live_harness(tmp_path, Character.KEEN, portfolio=", stop_loss_pct = 3") as live,
+        live.running() as run,
+    ):
+        ours = opened(live, run)
+        live.exchange.until(lambda: stops(live))
+        [first] = stops(live)
+        live.exchange.engines["spot"].cancel(first)
+        half = (ours / 2).quantize(Decimal("0.00001"), ROUND_DOWN)
+        order = live.exchange.outside_order("main", SPOT, "SELL", str(half), "90000")
+        live.exchange.until(lambda: [s for s in stops(live) if s.quantity <= ours - half])
+        run.line("coins_bound")
+        told = live.tradectl("emergency-stop", "--flatten", "--json")
+        receipt = json.loads(told.out)
+        assert not receipt["confirmed"]
+        assert receipt["foreign_orders"] == [order.client_id]
+        assert live.position <= half + DUST
+        assert live.tradectl("emergency-stop", "--flatten", "--all", "--yes").code == 0
+        assert live.position < DUST
+
+
+def stops(live: LiveHarness) -> list[Any]:
+    resting: list[Any] = live.exchange.truth.open_orders()
+    return [order for order in resting if not order.foreign and order.stop_price]
+
+
 def test_08_a_second_tradectl_on_the_account_is_found_by_its_tags(tmp_path: Path) -> None:
     theirs = client_order_id("another account", "its order")
     with live_harness(tmp_path, Character.KEEN) as live:

@@ -37,8 +37,6 @@ def _drawn(random: Random, kind: str, symbols: tuple[str, ...]) -> dict[str, Any
     if kind == "second-bot":
         more["offset_bps"] = random.choice((None, None, -150))
         more["number"] = random.randint(1, 10**6)
-        if more["offset_bps"]:
-            more["side"] = "BUY"  # a resting sale on spot binds our coins: no stop could cover them
     return more
 
 

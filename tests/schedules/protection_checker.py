@@ -139,6 +139,7 @@ class ProtectionChecker:
             if not self._matters(symbol, held) or books.restrictions(symbol):
                 continue
             left = abs(held) - sum(o.remaining for o in self.open_against(symbol, held))
+            left -= self._bound_by_others(symbol)
             if left > 0 and self._matters(symbol, left):
                 self._say(f"{left} of {held} {symbol} has no stop")
 
@@ -149,6 +150,17 @@ class ProtectionChecker:
             stops = [o for o in orders if o.type in STOPS and o.reduce_only]
             if len(stops) > 1 and len(stops) == len(orders):
                 self._say(f"{symbol} has {len(stops)} stops: {[o.client_id for o in stops]}")
+
+    def _bound_by_others(self, symbol: str) -> Decimal:
+        """Coins of ours that somebody else offers: no stop can bind them, and it is said (critical)."""
+        if self._market != "spot":
+            return Decimal(0)
+        offered = (
+            order.remaining
+            for order in self._exchange.truth.open_orders(market="spot")
+            if order.foreign and order.symbol == symbol and order.side == "SELL"
+        )
+        return sum(offered, Decimal(0))
 
     def must_be_flat(self, symbols: list[str], why: str) -> None:
         for symbol in symbols:

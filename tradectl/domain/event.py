@@ -192,6 +192,9 @@ class SystemEventKind(StrEnum):
     """program, configuration or strategies are not those of the run before"""
     CLOCK_SKEW = "clock_skew"
     CLOCK_SKEW_OVER = "clock_skew_over"
+    COINS_BOUND = "coins_bound"
+    """orders of others bind coins of ours: no stop covers them, and no exit can sell them"""
+    COINS_BOUND_OVER = "coins_bound_over"
     COMPONENT_FAILED = "component_failed"
     DATA_IGNORED = "data_ignored"
     """market data came that no strategy asked for"""
@@ -272,6 +275,7 @@ ENDS = {
     _K.ACCESS_REFUSED_OVER: _K.ACCESS_REFUSED,
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
+    _K.COINS_BOUND_OVER: _K.COINS_BOUND,
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,
     _K.ENTRY_REFUSED_OVER: _K.ENTRY_REFUSED,
     _K.EXIT_REFUSED_OVER: _K.EXIT_REFUSED,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tradectl.domain.event import (
     Acceptance,
@@ -137,10 +137,11 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
     that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
     With `accept` the operator says what the differences are, of `symbols` alone where some are named,
-    and at what `price` they were traded. `trades` are those of others, oldest first, of symbols that are
-    not as expected. `income_until` (ns UTC, of the exchange's clock) is up to when all that it had moved
-    money for by itself was reported before this, as far as it told; 0 where it was not asked. `newest`
-    is the time of the newest fill there, ns UTC by its clock.
+    and at what `price` they were traded. `bound` are the coins that orders of others offer, and `trades`
+    those of others, oldest first, of symbols that are not as expected. `income_until` (ns UTC, of the
+    exchange's clock) is up to when all that it had moved money for by itself was reported before this, as
+    far as it told; 0 where it was not asked. `newest` is the time of the newest fill there, ns UTC by its
+    clock.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -153,6 +154,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     accept: Acceptance | None = None
     symbols: tuple[str, ...] = ()
     price: Decimal | None = None
+    bound: dict[str, Decimal] = field(default_factory=dict)
     trades: tuple[ForeignTrade, ...] = ()
     income_until: int = 0
     newest: int = 0

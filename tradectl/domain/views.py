@@ -102,6 +102,10 @@ class AccountView(Protocol):
         a part of it is gone. An exit cannot close more."""
         ...
 
+    def free(self, symbol: str) -> Decimal:
+        """The part of that which no order of others binds; all of it where they bind all: it is tried."""
+        ...
+
     def positions(self) -> Collection[Position]:
         """Those that are not flat."""
         ...

@@ -72,6 +72,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.CANCEL_FAILED: ERROR,
     SystemEventKind.CHANGED: WARNING,
     SystemEventKind.CLOCK_SKEW: ERROR,
+    SystemEventKind.COINS_BOUND: CRITICAL,
     SystemEventKind.COMPONENT_FAILED: ERROR,
     SystemEventKind.DEAD_MAN_FAILED: ERROR,
     SystemEventKind.ENTRY_REFUSED: WARNING,

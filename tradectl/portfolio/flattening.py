@@ -73,7 +73,7 @@ class Flattening:
         side = position.closing_side
         closing = already_closing(working, side)
         there = view.there(symbol)
-        size = instrument.floor_quantity(closable(there, side, closing))
+        size = instrument.floor_quantity(closable(view.free(symbol), side, closing))
         if not there:
             return self._nothing_to_close(position, closing, stops, NOT_THERE)
         if instrument.is_dust(size, view.mark(symbol)):

@@ -94,7 +94,7 @@ def delta_to(
         quantity, misdirected = remaining_change(
             working, aim, start, may_add, instrument.can_short, now
         )
-    quantity = at_hand(quantity, position, view.there(instrument.symbol), working)
+    quantity = at_hand(quantity, position, view.free(instrument.symbol), working)
     quantity = instrument.floor_quantity(quantity)
     return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
 

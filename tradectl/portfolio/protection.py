@@ -153,8 +153,8 @@ class Protection:
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
-        instrument, there = view.instrument(symbol), view.there(symbol)
-        position = replace(view.position(symbol), quantity=there)
+        instrument = view.instrument(symbol)
+        position = replace(view.position(symbol), quantity=view.free(symbol))
         working = view.working_orders(symbol)
         said = self._what_became_of_it(symbol, view, at)
         stops = [o for o in working if self._is_needed(o, position, view)]

@@ -117,7 +117,7 @@ def shared_delta(
     change = sum(wants.values(), ZERO)
     if change and (only_reduce or (change < 0 and not instrument.can_short)):
         change = only_closing(change, position, expected)
-    change = at_hand(change, position, view.there(symbol), expected)
+    change = at_hand(change, position, view.free(symbol), expected)
     others = sum((own for name, own in held.items() if name not in wanted), ZERO)
     return SharedDelta(
         instrument,

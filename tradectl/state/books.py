@@ -298,6 +298,8 @@ class Books(BooksView):
         ours = {symbol: self.position(symbol).quantity for symbol in report.positions}
         ours |= {symbol: booking.position.quantity for symbol, booking in bookings.items()}
         said = compared(report, noted, ours, adopted.cash, self.instruments)
+        taken_out = noted.without_debt()
+        transferred += taken_out
         fills = [accepted_fill(self, each, report, record) for each in bookings.values()]
         before = {symbol: self.position(symbol) for symbol in bookings}
         # in place
@@ -307,7 +309,7 @@ class Books(BooksView):
         if report.income_until:
             taken = report.accept in TAKES_MONEY and report.cash is not None
             noted.income.asked(report.exchange, report.income_until, accepted=taken)
-        account.reconciliation, account.cash = noted, adopted.cash
+        account.reconciliation, account.cash = noted, adopted.cash + taken_out
         shift(account, transferred)
         for symbol, booking in bookings.items():
             if reduced(before[symbol], booking.position):

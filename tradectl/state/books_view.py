@@ -249,6 +249,11 @@ class BooksView:
             return held
         return nearer_zero(held + self.external(symbol) + known.believed(symbol), held)
 
+    def free(self, symbol: str) -> Decimal:
+        there, known = self.there(symbol), self.account.reconciliation
+        bound = known.bound.get(symbol, ZERO) if known is not None else ZERO
+        return there - bound if ZERO < bound < there else there
+
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
         where there is none yet."""

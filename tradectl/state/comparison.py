@@ -4,12 +4,12 @@ difference, what is external is noted, restrictions begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import AccountReported, Event
+from tradectl.domain.events import AccountReported, Event, SystemEvent, SystemEventKind
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, plain
 from tradectl.state.foreign_trades import explaining, settle
 from tradectl.state.reconciliation import ReconciliationState, compare_cash, compare_position
 
@@ -37,10 +37,32 @@ def compared(
             noted.discrepancies.pop(symbol, None)
         else:
             said += compare_position(noted, symbol, reported, held, can_short=can_short)
+        if not can_short:
+            said += _bound(noted, symbol, report.bound.get(symbol, ZERO), held)
     if not closed:
         is_spot = not any(instruments[symbol].can_short for symbol in report.positions)
         said += compare_cash(noted, report, cash, is_spot=is_spot)
     return [*closed, *said]
+
+
+def _bound(
+    noted: ReconciliationState, symbol: str, offered: Decimal, held: Decimal
+) -> Iterator[Event]:
+    """What of ours the orders of others offer; what is external is offered first."""
+    ours = min(max(offered - noted.external.get(symbol, ZERO), ZERO), max(held, ZERO))
+    before = noted.bound.pop(symbol, ZERO)
+    if ours:
+        noted.bound[symbol] = ours
+    if bool(ours) != bool(before):
+        yield SystemEvent(
+            source_component="state",
+            kind=SystemEventKind.COINS_BOUND if ours else SystemEventKind.COINS_BOUND_OVER,
+            component=f"symbol:{symbol}",
+            message=f"{symbol}: orders of others offer {plain(ours)} of our {plain(held)}: before they "
+            "are cancelled no stop covers that, and no exit sells it"
+            if ours
+            else "",
+        )
 
 
 __all__ = ["compared"]

@@ -61,10 +61,10 @@ class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
     known, and `external_cash` the same of money; `cash_at` what each exchange last reported, and
-    `compared_at` when (ns UTC). `transferred` is what transfers and the operator's word added to the
-    account, the worth of what fees took of external coins among it. `income` is what exchanges moved by
-    themselves, as far as it has to be remembered; trades of others in a symbol before `trades_since` (ns
-    UTC) are not to be booked.
+    `compared_at` when (ns UTC). `bound` are coins of ours that orders of others offer. `transferred` is
+    what transfers and the operator's word added to the account, the worth of what fees took of external
+    coins among it. `income` is what exchanges moved by themselves, as far as it has to be remembered;
+    trades of others in a symbol before `trades_since` (ns UTC) are not to be booked.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}
@@ -72,6 +72,7 @@ class ReconciliationState(Struct, omit_defaults=True):
     external_cost: dict[str, Decimal] = {}
     cash_at: dict[str, Decimal] = {}
     compared_at: dict[str, int] = {}
+    bound: dict[str, Decimal] = {}
     trades_since: dict[str, int] = {}
     external_cash: Decimal = ZERO
     discrepancies: dict[str, Discrepancy] = {}
@@ -91,7 +92,7 @@ class ReconciliationState(Struct, omit_defaults=True):
         """What a new run starts from: what is wrong with its data it will find out for itself, and what
         an exchange said counts only where it is `compared` again. Reports of two runs are not in a
         row, and a symbol that is traded no more would stay suspected for ever."""
-        self.discrepancies = {}
+        self.discrepancies, self.bound = {}, {}
         lasting = (RestrictionKind.MISMATCH, RestrictionKind.BALANCE) if compared else ()
         kept = {
             symbol: {kind: message for kind, message in kinds.items() if kind in lasting}
@@ -133,6 +134,13 @@ class ReconciliationState(Struct, omit_defaults=True):
         found = self.discrepancies.get(symbol)
         return found.difference if found is not None and found.is_believed else ZERO
 
+    def without_debt(self) -> Decimal:
+        """What others lost, or paid as fees, beyond the money that is theirs (below zero): it was taken
+        of ours, and external money is never less than nothing."""
+        taken = min(self.external_cash, ZERO)
+        self.external_cash -= taken
+        return taken
+
     def shrink(self, what: str, difference: Decimal) -> None:
         """A part of a difference is explained: `difference` is left of it."""
         found = self.discrepancies.pop(what)
@@ -146,6 +154,7 @@ class ReconciliationState(Struct, omit_defaults=True):
             dict(self.external_cost),
             dict(self.cash_at),
             dict(self.compared_at),
+            dict(self.bound),
             dict(self.trades_since),
             self.external_cash,
             dict(self.discrepancies),

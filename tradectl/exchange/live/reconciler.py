@@ -8,12 +8,12 @@ whether there is a discrepancy, and what follows from that, is decided there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 
 from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE, Accepted
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -152,11 +152,22 @@ class Reconciler:
             accept=accepted.kind if accepted is not None else None,
             symbols=accepted.symbols if accepted is not None else (),
             price=accepted.price if accepted is not None else None,
+            bound=self._bound(positions),
             trades=self._moved.trades(holdings, busy) if accepted is None else (),
             income_until=self._moved.until,
             newest=self._newest,
         )
         self._post(report, AT_ONCE)
+
+    def _bound(self, symbols: Collection[str]) -> dict[str, Decimal]:
+        """Coins that orders of others offer; a perpetual needs none to be sold."""
+        bound: dict[str, Decimal] = {}
+        for order in self._tracker.foreign.values():
+            symbol, left = order.symbol, order.quantity - order.filled
+            sells = order.side is Side.SELL and symbol in symbols
+            if sells and not self.instruments[symbol].can_short:
+                bound[symbol] = bound.get(symbol, ZERO) + left
+        return bound
 
     def _busy(self) -> set[str]:
         """Symbols of which fills may be on their way; no longer than until such a report is overdue, be
