@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
@@ -131,3 +132,23 @@ async def test_the_owners_own_stop_that_fires_is_not_bought_back(
                 await trader.price("60010")
             assert len(ordered(trader)) == 1
             assert trader.held == trader.true_position == held - quantity
+
+
+async def test_an_exit_of_what_the_owner_closed_is_refused_once_and_compared_at_once(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, FUTURES)
+        seldom = msgspec.structs.replace(settings.exchanges[0], reconcile_seconds=60.0)
+        settings = msgspec.structs.replace(settings, exchanges=(seldom,))
+        async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+            await in_position(trader)
+            exchange.misbehave("drop", stream="user", count=-1)
+            exchange.outside_trade("main", SPOT, "sell", "0.02", market=FUTURES)
+            says(trader, "close")
+            await trader.until(lambda: not trader.held, 20)
+            exchange.behave()
+            await trader.until(lambda: "exit_refused" not in trader.alerts())
+            assert not trader.run.status.now().refused
+            assert len([order for order in ordered(trader) if order.reduce_only]) <= 2
+            await trader.until(lambda: not stops_of(trader))

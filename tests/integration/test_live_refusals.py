@@ -12,6 +12,7 @@ import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
 from tests.loopback import LoopbackExchange
+from tests.loopback.orders import STOPS
 from tradectl.domain.events import OrderInitialized, OrderRejected, StrategySignalEvent
 from tradectl.domain.orders import Order, OrderType, TimeInForce
 from tradectl.domain.refusals import RefusalCause
@@ -62,6 +63,11 @@ async def insisting(trader: Trader, action: str, done: Any, *, walks: bool = Tru
     await trader.until(tried)
 
 
+def stops_there(trader: Trader) -> list[Any]:
+    open_orders = trader.exchange.truth.open_orders(market=trader.market)
+    return [order for order in open_orders if order.type in STOPS]
+
+
 def entries(trader: Trader) -> list[Order]:
     return [order for order in trader.orders() if not order.spec.reduce_only]
 
@@ -97,6 +103,7 @@ async def test_66_a_refused_exit_is_said_at_once_and_tried_ever_later(
             assert text in alert.message
             (row,) = trader.run.status.now().refused
             assert (row.symbol, row.kind, row.cause) == (SPOT, "exit", cause)
+            await trader.until(lambda: stops_there(trader))
             await insisting(trader, "close", lambda: refusing.hits >= 3)
             first, second, third = times_of_exits(trader)[:3]
             assert second - first >= SECOND
