@@ -44,7 +44,10 @@ class OrderSteps:
 
     def _own_order(self, symbol: str, seconds: float) -> None:
         """Somebody else rests at the best price, for a while, on this very account, which does not trade
-        with itself."""
+        with itself. Not beside a dead-man switch, which would cancel it where nobody has heard of it
+        yet."""
+        if self.plan.dead_man:
+            return
         market = self.plan.market
         engine = self.exchange.engines[market]
         engine.prevents_self_trades = True

@@ -60,6 +60,12 @@ class Refusal(Struct, frozen=True):
     said: bool
 
     @property
+    def forgotten_at(self) -> int:
+        """From then on it is over, if nothing of the kind is wanted any more: whoever changes their mind
+        with every price does not begin anew with every price."""
+        return self.due + _pause(self.count)
+
+    @property
     def wants_another_type(self) -> bool:
         """Every second try is with another type of order, where that may help."""
         return self.cause in BY_ANOTHER_TYPE and self.count % 2 == 1
@@ -68,9 +74,13 @@ class Refusal(Struct, frozen=True):
 def after(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> Refusal:
     """One more at `at`, in a row with what was `known`."""
     count = 1 if known is None else known.count + 1
-    pause = pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S)
     since, said = (at, False) if known is None else (known.since, known.said)
-    return Refusal(cause, reason, count, since, at + int(pause * SECOND), said)
+    return Refusal(cause, reason, count, since, at + _pause(count), said)
+
+
+def _pause(count: int) -> int:
+    """After so many in a row, ns."""
+    return int(pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S) * SECOND)
 
 
 __all__ = ["REMEDIES", "Refusal", "RefusalCause", "after"]

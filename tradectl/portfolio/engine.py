@@ -28,7 +28,7 @@ from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent, TargetComputed
 from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.refusals import RefusalCause
+from tradectl.domain.refusals import Refusal, RefusalCause
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -225,14 +225,20 @@ class PortfolioEngine:
             if not view.targets(symbol) or not self._is_due(symbol, view, at):
                 continue
             answer = self._steer(symbol, view, "refused before", True, at)
-            if len(answer) > 1 or _is_on_target(answer):
+            is_over = _is_on_target(answer) and any(
+                known.forgotten_at <= at for known in self._refusals(symbol, view)
+            )
+            if len(answer) > 1 or is_over:
                 events += answer
         return events
 
     def next_try(self, symbol: str, view: AccountView) -> int | None:
         """When (ns) what was refused of the symbol is due, the next of it; None where nothing was."""
+        return min((refusal.due for refusal in self._refusals(symbol, view)), default=None)
+
+    def _refusals(self, symbol: str, view: AccountView) -> list[Refusal]:
         known = (view.refusal(symbol, exits=True), view.refusal(symbol, exits=False))
-        return min((refusal.due for refusal in known if refusal is not None), default=None)
+        return [refusal for refusal in known if refusal is not None]
 
     def _is_due(self, symbol: str, view: AccountView, at: int) -> bool:
         due = self.next_try(symbol, view)

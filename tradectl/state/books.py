@@ -225,7 +225,7 @@ class Books(BooksView):
         note_held(self, event.symbol, crossed, record.at)
         self.account.holdings.setdefault(event.symbol, {}).update(crossed)
 
-    def on_target(self, event: TargetComputed, _record: Record) -> list[Event] | None:
+    def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:
         """What strategies want is kept: it outlives the process that heard them."""
         symbol, targets = event.symbol, self.account.targets
         for target in event.strategies:
@@ -236,7 +236,7 @@ class Books(BooksView):
                 self._wanted.pop(symbol, None)
         if not (self.account.refused_exits or self.account.refused_entries):
             return None
-        return refusals.answered(self, symbol, event.code)
+        return refusals.answered(self, symbol, event.code, record.at)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""

@@ -85,11 +85,17 @@ def closed(books: BooksView, symbols: Iterable[str]) -> list[Event]:
     return [event for symbol in gone for event in end(books, symbol, exits=True)]
 
 
-def answered(books: BooksView, symbol: str, code: ReasonCode | None) -> list[Event]:
-    """The portfolio says what is to be done about the symbol: nothing, if it is on target."""
+def answered(books: BooksView, symbol: str, code: ReasonCode | None, at: int) -> list[Event]:
+    """The portfolio says what is to be done about the symbol: nothing, if it is on target. What was
+    refused is forgotten then, after a while."""
     if code is not ReasonCode.ON_TARGET:
         return []
-    return [*end(books, symbol, exits=True), *end(books, symbol, exits=False)]
+    events: list[Event] = []
+    for exits in (True, False):
+        known = books.refusal(symbol, exits=exits)
+        if known is not None and at >= known.forgotten_at:
+            events += end(books, symbol, exits=exits)
+    return events
 
 
 def due_now(account: Account, symbol: str, at: int) -> None:
