@@ -233,3 +233,18 @@ def test_statuses_of_the_working_orders_do_not_matter() -> None:
     )
     (order,) = orders(portfolio.on_denied(whole, "too large", view, 0))
     assert order.quantity == 10
+
+
+@pytest.mark.parametrize(("turn", "asked"), [("two_orders", []), ("one_order", [(D(20), False)])])
+def test_a_position_that_is_on_its_way_out_is_not_closed_twice(
+    turn: str, asked: list[tuple[D, bool]]
+) -> None:
+    """By an order of the run before, say: nobody here remembers that it turns."""
+    portfolio = engine(sizing="fixed_quantity", quantity=D(20), turn=turn)
+    view = FakeAccount(cash="100000").price(PERPETUAL, "100").own(PERPETUAL, "-10")
+    view.work(
+        OrderSpec("exit", PERPETUAL, Side.BUY, D(10), reduce_only=True, strategy="ema"),
+        OrderStatus.SUBMITTED,
+    )
+    found = orders(portfolio.on_signal(signal("buy"), view))
+    assert [(order.quantity, order.reduce_only) for order in found] == asked

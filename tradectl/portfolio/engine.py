@@ -241,8 +241,11 @@ class PortfolioEngine:
         return [refusal for refusal in known if refusal is not None]
 
     def _is_due(self, symbol: str, view: AccountView, at: int) -> bool:
+        """And nothing of it is on its way."""
         due = self.next_try(symbol, view)
-        return due is not None and at >= due
+        if due is None or at < due:
+            return False
+        return all(order.spec.is_protective for order in view.working_orders(symbol))
 
     def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
         """Risk denied an order whole. Where it was to reduce the position and to go beyond, or was the
@@ -335,7 +338,9 @@ class PortfolioEngine:
                 events += cancels(change.misdirected, why[1])
             return events + crossed if crossed else events
         why = self._held_off(change, view, at)
-        if why is None and repeated:
+        if not self._first_part(change, view).quantity:
+            why = CLOSED_FIRST
+        elif why is None and repeated:
             why = self._still_denied(change, wanted.targets, view, at)
         if why is None:
             return self._go(change, wanted, new, view, (reason, said or afresh))

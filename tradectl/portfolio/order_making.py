@@ -59,7 +59,7 @@ class OrderMaking:
             quantity=size,
             type=OrderType.MARKET if price is None else OrderType.LIMIT,
             price=price,
-            reduce_only=not adds and size <= abs(change.position),
+            reduce_only=not adds and size <= change.staying,
             strategy=strategy,
             shares=shares,
         )

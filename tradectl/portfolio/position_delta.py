@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import closable, coming, nearer_zero
+from tradectl.domain.positions import closable, coming, leaving, nearer_zero
 from tradectl.domain.protection import RESTS
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
@@ -34,8 +34,9 @@ CANCELLABLE = (
 
 class PositionDelta(Struct, frozen=True):
     """A way from `position` (dust is none) to `aim`: `quantity` (signed) is still to be ordered, and
-    `misdirected` are the resting orders to be cancelled. The `target` is what the portfolio wants; the
-    aim is nearer to the position where not all of that may be done now."""
+    `misdirected` are the resting orders to be cancelled. So much (unsigned) of the position is `leaving`
+    by the other orders on their way. The `target` is what the portfolio wants; the aim is nearer to the
+    position where not all of that may be done now."""
 
     instrument: Instrument
     mark: Decimal
@@ -44,6 +45,12 @@ class PositionDelta(Struct, frozen=True):
     aim: Decimal
     quantity: Decimal
     misdirected: list[Order]
+    leaving: Decimal
+
+    @property
+    def staying(self) -> Decimal:
+        """What of the position, unsigned, is not on its way out."""
+        return max(abs(self.position) - self.leaving, ZERO)
 
     @property
     def adds(self) -> bool:
@@ -58,12 +65,12 @@ class PositionDelta(Struct, frozen=True):
     @property
     def turns(self) -> bool:
         """Through zero, to the other side."""
-        return self.closes and bool(self.aim) and abs(self.quantity) > abs(self.position)
+        return self.closes and bool(self.aim) and abs(self.quantity) > self.staying
 
     def closing_part(self) -> PositionDelta:
-        """The way to zero."""
-        quantity = self.instrument.floor_quantity(-self.position)
-        return replace(self, aim=ZERO, quantity=quantity)
+        """The way to zero; nothing where all of it is on its way."""
+        size = self.instrument.floor_quantity(self.staying)
+        return replace(self, aim=ZERO, quantity=-size if self.position > 0 else size)
 
     @property
     def exits(self) -> bool:
@@ -86,7 +93,7 @@ def delta_to(
     position = view.open_quantity(instrument.symbol)
     aim = nearer_zero(target, position) if only_reduce else target
     start = view.position(instrument.symbol).quantity if aim else position  # dust is a part of it
-    quantity, misdirected = aim - start, _NONE
+    quantity, misdirected, leaves = aim - start, _NONE, ZERO
     working = view.working_orders(instrument.symbol)
     if working:
         may_add = bool(aim) and not only_reduce
@@ -94,9 +101,10 @@ def delta_to(
         quantity, misdirected = remaining_change(
             working, aim, start, may_add, instrument.can_short, now
         )
+        leaves = leaving_of(position, [o for o in working if o not in misdirected])
     quantity = at_hand(quantity, position, view.free(instrument.symbol), working)
     quantity = instrument.floor_quantity(quantity)
-    return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected)
+    return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected, leaves)
 
 
 def remaining_change(
@@ -144,6 +152,14 @@ def at_hand(
     if there == position or change * position >= 0:
         return change
     return only_closing(change, there, [order for order in working if counts(order)])
+
+
+def leaving_of(position: Decimal, working: Iterable[Order]) -> Decimal:
+    """How much of it, unsigned, the `working` orders take."""
+    if not position:
+        return ZERO
+    side = Side.SELL if position > 0 else Side.BUY
+    return leaving((order for order in working if counts(order)), side)
 
 
 def counts(order: Order) -> bool:

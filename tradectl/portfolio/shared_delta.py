@@ -22,6 +22,7 @@ from tradectl.portfolio.position_delta import (
     at_hand,
     counts,
     delta_to,
+    leaving_of,
     only_closing,
     rests,
 )
@@ -127,6 +128,7 @@ def shared_delta(
         sum(aims.values(), others),
         instrument.floor_quantity(change),
         misdirected,
+        leaving_of(position, expected),
         wants,
         aims,
         held,
