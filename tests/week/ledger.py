@@ -59,7 +59,10 @@ def _futures(exchange: LoopbackExchange, books: Books, theirs: list[Order]) -> I
     fees = sum((f.fee for o in theirs for f in o.fills), ZERO)
     beside = _expected(books) - _sum(books, "cost") - others
     yield "money beside what positions cost", ledger.wallet - cost, beside
-    yield "transferred", ledger.income.total("TRANSFER"), account.at_exchange().transferred
+    known = account.at_exchange()
+    # what others paid for what is theirs was taken out of our money
+    taken_over = ledger.income.total("TRANSFER") - fees
+    yield "transferred", taken_over, known.transferred + known.external_cash
     yield "fees", -ledger.income.total("COMMISSION"), _sum(books, "fees") + fees
     for line, kinds in LINES.items():
         yield line, ledger.income.total(*kinds), getattr(account, line)

@@ -252,7 +252,9 @@ class BooksView:
     def free(self, symbol: str) -> Decimal:
         there, known = self.there(symbol), self.account.reconciliation
         bound = known.bound.get(symbol, ZERO) if known is not None else ZERO
-        return there - bound if ZERO < bound < there else there
+        if not bound or self.is_dust(symbol, there - bound, self.mark(symbol)):
+            return there
+        return max(there - bound, ZERO) or there
 
     def data_time(self, symbol: str) -> int | None:
         """When the newest market data of this run was made, ns UTC; 0 where it does not say, None
