@@ -275,7 +275,7 @@ LOCKED = (
     if is_deep()
     else [
         ("nothing", "stopped", True),
-        ("a clock 30 s behind", "running", True),
+        ("a ban that ends", "running", True),
         ("the symbol closed", "none", False),
     ]
 )

@@ -95,6 +95,8 @@ class EmergencyStop:
         self._timeout = timeout
         self._started = clock.monotonic()
         self._deadline = self._started + timeout
+        self._begun = StopReport()
+        """what the running process did, where it did not come to its end"""
         patience = self._deadline - timeout * ANSWER_SHARE
         self._predecessor = Predecessor(state_dir, clock, patience, self._latch)
 
@@ -107,7 +109,7 @@ class EmergencyStop:
         method = "direct" if report is None else "control"
         if report is None:
             killed = self._predecessor.end()
-            report = self._directly()
+            report = _with_begun(self._directly(), self._begun)
         else:
             report = self._and_other_accounts(report)
         self._end_flattening()
@@ -176,7 +178,10 @@ class EmergencyStop:
             )
         except (NotRunning, ControlError, TimeoutError, OSError):
             return None
-        return report if report.confirmed else None
+        if report.confirmed:
+            return report
+        self._begun = report
+        return None
 
     def _and_other_accounts(self, done: StopReport) -> StopReport:
         """A run knows its own account only: what another one before it left open is finished once the
@@ -343,6 +348,17 @@ def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
 def _failed(state_dir: StateDir, error: Exception, left: StopReport | None = None) -> StopReport:
     why = str(error) if isinstance(error, TradectlError) else described(error)
     return (left or _last_known(state_dir)).without_confirmation(why)
+
+
+def _with_begun(report: StopReport, begun: StopReport) -> StopReport:
+    """With what was `begun` before: cancelled or closed then, it is no longer there to be told of."""
+    cancelled = [o for o in begun.cancelled if o not in report.open_orders_left]
+    closed = [symbol for symbol in begun.closed if symbol not in report.positions_left]
+    return replace(
+        report,
+        cancelled=[*dict.fromkeys([*cancelled, *report.cancelled])],
+        closed=[*dict.fromkeys([*closed, *report.closed])],
+    )
 
 
 def _last_known(state_dir: StateDir) -> StopReport:
