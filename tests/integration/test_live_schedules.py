@@ -116,6 +116,8 @@ FOUND = (
     23000013,
     25000120,
     25000193,
+    27000868,
+    27000901,
 )
 """Seeds that once found something."""
 

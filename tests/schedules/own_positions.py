@@ -38,7 +38,7 @@ class OwnPositions:
         self._market = market
         self._folder = folder
         self._books = books
-        self.operator_accepted = False
+        self.operator_accepted = self.accepted_at_the_end = False
 
     def held(self, symbol: str) -> Decimal:
         return self._exchange.truth.net(symbol, market=self._market) + self._moved(symbol)
@@ -55,7 +55,8 @@ class OwnPositions:
 
     def _moved(self, symbol: str) -> Decimal:
         """What became of it otherwise than by our orders and by the exchange's own."""
-        if not (self.operator_accepted or self.others_traded()):
+        accepted = self.operator_accepted or self.accepted_at_the_end
+        if not (accepted or self.others_traded()):
             return ZERO
         account = self._account()
         if account is None:

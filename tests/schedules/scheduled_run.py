@@ -384,6 +384,7 @@ class ScheduledRun(Stops):
 
     async def _reconciled(self, life: Life, run: TradingRun, *accepted: Accepted) -> Reconciliation:
         """Asked until the exchange could be asked; what is accepted is, one after the other."""
+        self.checker.own.accepted_at_the_end |= bool(accepted)
         for each in [*accepted, None]:
             for _ in range(20):
                 told: Reconciliation = await life.process.run(

@@ -7,7 +7,6 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
     BarOpened,
-    CancelRequested,
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
@@ -28,11 +27,11 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
+from tradectl.portfolio.decisions import asks
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 REBALANCE_TIMER = "rebalance"
-ASKS = (OrderInitialized, CancelRequested)
 OVER = (OrderRejected, OrderExpired, OrderCanceled)
 FLATTEN_TIMER = "flatten"
 RETRY_TIMER = "retry"
@@ -101,7 +100,8 @@ class PortfolioAdapter(Adapter):
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
         if name == RISK_TIMER:
-            return self._try_again(record) or self._protect_all(record)
+            tried = self._try_again(record)
+            return tried if asks(tried) else tried + self._protect_all(record)
         if name == END_TIMER and not flattening:
             return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
@@ -202,7 +202,7 @@ class PortfolioAdapter(Adapter):
     def _and_say(self, events: list[Event], symbols: list[str]) -> list[Event]:
         """With what is to be said of a halt, after all that can be done about these symbols was."""
         books = self._state.books
-        if not books.trading_state.is_halt or any(isinstance(event, ASKS) for event in events):
+        if not books.trading_state.is_halt or asks(events):
             return events
         reason = books.account.trading_state_reason
         return events + self.engine.halt_word.look(symbols, books, reason)

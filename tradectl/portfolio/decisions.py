@@ -13,6 +13,7 @@ from functools import cache
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import (
     CancelRequested,
+    Event,
     OrderInitialized,
     StrategiesCrossed,
     SystemEvent,
@@ -92,6 +93,11 @@ def cross(
 
 def orders(order: OrderSpec, reason: str) -> OrderInitialized:
     return OrderInitialized(source_component=NAME, order=order, reason=reason)
+
+
+def asks(events: Iterable[Event]) -> bool:
+    """Something is ordered or cancelled: what becomes of that comes before the stops are seen to."""
+    return any(isinstance(event, (OrderInitialized, CancelRequested)) for event in events)
 
 
 def cancels(

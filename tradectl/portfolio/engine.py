@@ -37,6 +37,7 @@ from tradectl.portfolio.decisions import (
     NETTED,
     NO_PRICE,
     STOPPED_OUT,
+    asks,
     cancels,
     cross,
     held_off,
@@ -143,6 +144,7 @@ class PortfolioEngine:
             answer = answer or self._steer(symbol, view, reason, True, at, afresh=everyone)
             if len(answer) > 1:
                 events += answer
+            if asks(answer):
                 ordered.add(symbol)
         if self._protection.is_active(view):
             events += self.protect(view, at, but=ordered)
@@ -181,14 +183,16 @@ class PortfolioEngine:
             events = self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
         if symbol in self._turning and not self._closing(symbol, view):
             events = self._turn_over(symbol, view, at)
-        if len(events) > 1:
+        if asks(events):
             return events
         events += self._recalled(symbol, view)
         events += self._makes_way(symbol, view)
         if self._is_due(symbol, view, at):
             again = self._steer(symbol, view, "by the rules of now", True, at)
             if len(again) > 1:
-                return events + again
+                events += again
+            if asks(again):
+                return events
         return events + self._protection.protect(symbol, view, at)
 
     def _recalled(self, symbol: str, view: AccountView) -> list[Event]:
@@ -267,11 +271,13 @@ class PortfolioEngine:
     def on_unrestricted(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The symbol is free again: its target is seen to, or where nothing is to be done about that, its
         stop. What becomes of an order comes first: on spot it would find its coins bound by the stop."""
+        events: list[Event] = []
         if self._led and view.targets(symbol):
             answer = self._steer(symbol, view, "no longer restricted", repeated=True, at=at)
-            if len(answer) > 1:
+            if asks(answer):
                 return answer
-        return self._protection.protect(symbol, view, at)
+            events = answer if len(answer) > 1 else []
+        return events + self._protection.protect(symbol, view, at)
 
     def cross_out(self, view: AccountView, reason: str) -> list[Event]:
         """Where the account is flat and strategies hold the opposite of each other, they are out at the
