@@ -36,6 +36,7 @@ ANSWER_S = 30.0
 AGREE_WITHIN_S = 5.0
 COMPARED_WITHIN_S = 25.0
 """The pauses that a rate limit asks for among it."""
+TRIES = 3
 LEAST_FOR_PROOF_S = 3.0
 LOOK_EVERY_S = 0.5
 NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
@@ -112,9 +113,14 @@ async def compare(
 
 
 async def _asked(session: Session, ends: float) -> tuple[list[Proof], list[Proof]]:
-    """What each exchange says itself, and of those the ones that answered."""
-    left = max(LEAST_FOR_PROOF_S, ends - session.bus.clock.monotonic())
-    proofs = await session.gateway.proof(everything=True, within=left)
+    """What each exchange says itself, and of those the ones that answered. An order that is placed or
+    over meanwhile may be missing in what they say: they are asked again."""
+    for _ in range(TRIES):
+        working = [order.spec.order_id for order in session.books.working_orders()]
+        left = max(LEAST_FOR_PROOF_S, ends - session.bus.clock.monotonic())
+        proofs = await session.gateway.proof(everything=True, within=left)
+        if working == [order.spec.order_id for order in session.books.working_orders()]:
+            break
     return proofs, [proof for proof in proofs if not proof.error]
 
 
