@@ -23,6 +23,7 @@ LINE = (
     "reconcile_failed",
     "income_failed",
     "rules_failed",
+    "cancel_failed",
     *STREAM,
 )
 STARTED = ("recovered", "restricted_stale", "denied_restricted", *COMPARED)
@@ -220,6 +221,7 @@ def paid(kind: str, amount: str, symbol: str = "") -> Do:
 
 
 SLEPT = (*LINE, "denied_not_sent", "denied_stale_data")
+OTHER_LOTS = ("rules_changed", "entry_refused", "exit_refused")
 CLOSED = ("restricted_not_traded", "exit_refused", "denied_restricted")
 THEIRS = ("external_changed", "restricted_mismatch", "restricted_balance", "denied_restricted")
 SOLD = ("manual", "stop_refused", *THEIRS)
@@ -238,7 +240,7 @@ HAPPENINGS = (
     Happening(24.0, "connections of a day end", day_ends, LINE),
     Happening(27.7, "money is put in", deposited("USDT", "5000"), (), 0, F),
     Happening(27.7, "money is put in, and said to be", PUT_IN, THEIRS, 0, S),
-    Happening(31.5, "lots become larger", larger_lots, ("rules_changed",)),
+    Happening(31.5, "lots become larger", larger_lots, OTHER_LOTS),
     Happening(34.4, "a symbol takes no orders", closed("ETHUSDT", 1.8), CLOSED, 1.8),
     Happening(37.3, "the laptop sleeps for a night", sleeps(7.5), SLEPT, 7.5),
     Happening(48.0, "connections of a day end", day_ends, LINE),
