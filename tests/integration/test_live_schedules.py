@@ -118,6 +118,7 @@ FOUND = (
     25000193,
     27000837,
     27000868,
+    27000894,
     27000901,
 )
 """Seeds that once found something."""

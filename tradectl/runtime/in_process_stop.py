@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -279,18 +280,26 @@ def _differs(symbol: str, proof: Proof, books: Books) -> bool:
 
 
 def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:
-    """A stop that the exchange does not have protects nothing, whatever our books say."""
+    """A stop that the exchange does not have protects nothing, whatever our books say, and one that it
+    has made smaller no more than that."""
     missing = _unlisted(report.protection, proof, books)
     bare = {stop.symbol for stop in missing} - set(report.unprotected)
     return replace(
         report,
         protection=[
-            replace(stop, confirmed=stop.confirmed or stop.symbol in proof.symbols)
+            _as_listed(stop, proof, books) if stop.symbol in proof.symbols else stop
             for stop in report.protection
             if stop not in missing
         ],
         unprotected=[*report.unprotected, *sorted(bare)],
     )
+
+
+def _as_listed(stop: ProtectiveStop, proof: Proof, books: Books) -> ProtectiveStop:
+    names = _names(stop.order_id, books)
+    there = [order.quantity for order in proof.open_orders if order.known_as in names]
+    smallest = min([Decimal(stop.quantity), *(quantity for quantity in there if quantity)])
+    return replace(stop, confirmed=True, quantity=plain(smallest))
 
 
 async def _within(deadline: float, work: Any, clock: Clock) -> None:
