@@ -49,7 +49,10 @@ class AlertLog:
             self._explained(change.type, change.message, self.hour())
 
     def open_now(self, alerts: Iterable[Alert]) -> None:
+        """A denial has no end, and was explained as it came."""
         for alert in alerts:
+            if alert.type.startswith("denied_"):
+                continue
             self._explained(alert.type, f"still open: {alert.message}", self.hour())
 
     def stored(self, rows: Iterable[AlertRow], hour_of: Callable[[str], float]) -> None:
