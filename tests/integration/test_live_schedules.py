@@ -120,6 +120,7 @@ FOUND = (
     27000868,
     27000894,
     27000901,
+    2902854548,
 )
 """Seeds that once found something."""
 

@@ -206,6 +206,15 @@ async def test_where_no_stream_tells_of_orders_they_are_asked_for_before_it_is_a
         assert harness.looks == 2
 
 
+async def test_after_standing_still_what_rests_is_asked_for_before_it_is_armed() -> None:
+    harness = Harness()
+    async with harness.kept():
+        asked, harness.answers = harness.looks, False
+        harness.venue.take()
+        await harness.later(15 + 8)
+        assert (harness.looks, harness.venue.take()) == (asked + 1, [])
+
+
 async def test_while_nobody_knows_what_rests_it_is_not_armed() -> None:
     harness = Harness()
     harness.answers = False

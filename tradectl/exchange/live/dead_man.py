@@ -24,6 +24,8 @@ from tradectl.exchange.venue import Venue
 
 OFF_WITHIN_S = 3.0
 """A stop waits for so long, and the end of a run: it is better placed late than not at all."""
+STOOD_STILL_S = 1.0
+"""Who comes so late has heard of no order meanwhile."""
 AGAIN_S = 0.5
 """Between two tries to disarm it."""
 NOBODY_KNOWS = float("inf")
@@ -116,10 +118,12 @@ class DeadManSwitch:
                     await self._changed.wait()
 
     async def _see_to_all(self) -> None:
-        is_due = self._monotonic() >= self._next_arming
+        late = self._monotonic() - self._next_arming
+        is_due = late >= 0
         if is_due:
             self._next_arming = self._monotonic() + self._seconds / 4
-            if not self._hears_of_orders() and not await self._tried("", self._look_once()):
+            knows = self._hears_of_orders() and late < STOOD_STILL_S
+            if not knows and not await self._tried("", self._look_once()):
                 return
         for symbol in self._symbols:
             await self._tried(symbol, self._see_to(symbol, arm=is_due))
