@@ -4,6 +4,7 @@ does, what cannot be sold by them is dust, and a symbol that is not traded is he
 
 from __future__ import annotations
 
+import signal
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.run_inputs import Character
 from tests.loopback import LoopbackExchange
 from tradectl.domain.events import (
     InstrumentChanged,
@@ -164,3 +167,17 @@ async def test_67_an_exit_of_a_closed_symbol_goes_out_as_soon_as_it_is_open(tmp_
             await trader.until(lambda: not trader.held)
             await trader.until(lambda: "exit_refused" not in trader.alerts())
             await trader.quiet()
+
+
+@pytest.mark.slow
+def test_an_emergency_stop_without_a_process_goes_by_the_rules_of_now(tmp_path: Path) -> None:
+    with live_harness(tmp_path, Character.KEEN) as live:
+        with live.running() as run:
+            run.line(" FILL ")
+            run.send(signal.SIGTERM)
+            run.end()
+        live.exchange.change_rules(SPOT, lot="0.01")
+        answer = live.tradectl("emergency-stop", "--flatten", "--json")
+        assert answer.code == 0
+        assert answer.document()["confirmed"]
+        assert 0 < live.position < D("0.01")

@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures.ccxt_markets import client, markets
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import InstrumentKind
-from tradectl.exchange.ccxt_venue.decimals import ForeignMarket
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.markets import (
     DECIMAL_PLACES,
     SIGNIFICANT_DIGITS,
@@ -148,3 +148,12 @@ def test_a_symbol_that_may_be_two_markets_is_not_guessed() -> None:
     given = raw() | {"BTC/USDT:USDX": raw()["BTC/USDT:USDT"] | {"settle": "USDT", "id": "other"}}
     with pytest.raises(UsageError, match="may be any of"):
         Markets(given, TICK_SIZE, "perpetual", {"BTC-USDT": "BTC-USDT"})
+
+
+def test_rules_that_cannot_be_read_leave_those_before_in_force() -> None:
+    found = Markets(raw(), TICK_SIZE, "perpetual", {"S": "BTCUSDT"})
+    before = found["S"].instrument
+    absurd = raw(precision={"amount": 1e16, "price": 0.1})
+    with pytest.raises(InvalidResponse, match="rules of S: .*stay in force"):
+        found.renew(absurd)
+    assert found["S"].instrument == before

@@ -93,7 +93,8 @@ class Markets:
         return found
 
     def renew(self, raw: Mapping[str, Any]) -> None:
-        """The rules of now, of the markets that there were. Raises InvalidResponse for none."""
+        """The rules of now, of the markets that there were. Raises InvalidResponse for none, and where
+        those of a market in use cannot be read: the ones before stay in force."""
         if not raw:
             raise InvalidResponse("an exchange without markets")
         now = {
@@ -102,9 +103,22 @@ class Markets:
             if name in raw and _is_of(raw[name], self._kind_name)
         }
         self._gone = {name for name in self._raw if name not in now}
-        self._raw = {**self._raw, **now}
+        unreadable = {name: why for name in self._known if (why := self._why_unreadable(name, now))}
+        readable = {name: market for name, market in now.items() if name not in unreadable}
+        self._raw = {**self._raw, **readable}
         self._known.clear()
         self._asked.clear()
+        for why in unreadable.values():
+            raise InvalidResponse(f"{why}: the rules before stay in force")
+
+    def _why_unreadable(self, unified: str, now: Mapping[str, Any]) -> str:
+        """Empty where it can be read, or is not there."""
+        try:
+            if unified in now:
+                self._made(unified, now[unified])
+        except InvalidResponse as invalid:
+            return f"rules of {self._name(unified)}: {invalid}"
+        return ""
 
     def not_traded(self, symbol: str) -> str:
         """Why it takes no orders, or soon will not; empty where it is traded."""

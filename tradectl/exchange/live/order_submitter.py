@@ -99,8 +99,10 @@ class OrderSubmitter:
             if denial:
                 report(tracker.mark_denied(tracked, denial))
             else:
-                await self._refused(error.cause)
-                report(tracker.mark_rejected(tracked, str(error), error.cause))
+                try:
+                    await self._refused(error.cause)
+                finally:  # whatever becomes of that, it is over
+                    report(tracker.mark_rejected(tracked, str(error), error.cause))
         except NotExecuted as error:
             report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:

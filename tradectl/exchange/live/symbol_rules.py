@@ -3,11 +3,12 @@ symbol is traded at all.
 
 They are read anew now and then, and at once when the venue will not take an order for them. What became
 different of them is reported, so that the core rounds by what holds, and a replay by the same. Rules that
-the configuration describes hold until the venue's own change.
+the configuration describes hold until the venue's own change; but none are finer than the venue's.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -29,6 +30,8 @@ from tradectl.exchange.venue import Venue
 
 OFTEN_S = 30.0
 """So often they are read while a symbol is not traded."""
+WITHIN_S = 5.0
+"""What became of an order does not wait any longer for them."""
 FRESH_S = 1.0
 """What was read no longer ago is not read anew."""
 BY_RULES = (RefusalCause.RULES, RefusalCause.CLOSED)
@@ -83,11 +86,12 @@ class SymbolRules:
         self._read_at = self._monotonic()
         self._due_at = self._read_at + self._every
         try:
-            await self._venue.reload_rules()
-        except ExchangeError as error:
-            self._reporter.problem(SystemEventKind.RULES_FAILED, str(error))
-            return
-        self._reporter.problem_over(SystemEventKind.RULES_FAILED)
+            async with asyncio.timeout(WITHIN_S):
+                await self._venue.reload_rules()
+        except (ExchangeError, TimeoutError) as error:
+            self._reporter.problem(SystemEventKind.RULES_FAILED, str(error) or "no answer in time")
+        else:
+            self._reporter.problem_over(SystemEventKind.RULES_FAILED)
         self._look()
 
     def _look(self) -> None:
@@ -96,15 +100,19 @@ class SymbolRules:
             self._see_whether_traded(symbol, self._venue.not_traded(symbol))
 
     def _compare(self, symbol: str, now: Instrument) -> None:
-        before = self._known.setdefault(symbol, now)
+        """At first with what the core goes by, which a run before this one may have learned."""
+        before, is_first = self._instruments[symbol], symbol not in self._known
+        if not is_first:
+            before = self._known[symbol]
+        self._known[symbol] = now
         changed = {
-            name: getattr(now, name)
+            name: value
             for name in FIELDS
-            if getattr(now, name) != getattr(before, name)
+            if (value := getattr(now, name)) != (known := getattr(before, name))
+            and (value > known or not is_first)
         }
         if not changed:
             return
-        self._known[symbol] = now
         words = ", ".join(
             f"{name} {plain(getattr(before, name))} -> {plain(value)}"
             for name, value in changed.items()
