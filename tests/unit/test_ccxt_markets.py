@@ -154,6 +154,6 @@ def test_rules_that_cannot_be_read_leave_those_before_in_force() -> None:
     found = Markets(raw(), TICK_SIZE, "perpetual", {"S": "BTCUSDT"})
     before = found["S"].instrument
     absurd = raw(precision={"amount": 1e16, "price": 0.1})
-    with pytest.raises(InvalidResponse, match="rules of S: .*stay in force"):
+    with pytest.raises(InvalidResponse, match=r"rules of S: .*stay in force"):
         found.renew(absurd)
     assert found["S"].instrument == before

@@ -99,10 +99,7 @@ class OrderSubmitter:
             if denial:
                 report(tracker.mark_denied(tracked, denial))
             else:
-                try:
-                    await self._refused(error.cause)
-                finally:  # whatever becomes of that, it is over
-                    report(tracker.mark_rejected(tracked, str(error), error.cause))
+                await self._rejected(tracked, error)
         except NotExecuted as error:
             report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:
@@ -122,6 +119,13 @@ class OrderSubmitter:
             self._answered(began)
             report(tracker.apply([order]))
             await self.fetch_fills(tracked)
+
+    async def _rejected(self, tracked: TrackedOrder, error: VenueRefusal) -> None:
+        """What may be mended is, before the core hears of it; it does whatever becomes of that."""
+        try:
+            await self._refused(error.cause)
+        finally:
+            self._reporter.report(self._tracker.mark_rejected(tracked, str(error), error.cause))
 
     async def _resolve_unknown(self, tracked: TrackedOrder, reason: str) -> None:
         reports = self._tracker.mark_unknown(tracked, reason)
