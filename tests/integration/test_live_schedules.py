@@ -121,6 +121,7 @@ FOUND = (
     27000894,
     27000901,
     2902854548,
+    2069063160,
 )
 """Seeds that once found something."""
 

@@ -10,7 +10,7 @@ from tests.fixtures.fake_venue import FakeTime, SilentVenue
 from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, client_order_id
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
@@ -28,6 +28,11 @@ COUNTED = VenueOrder(
 class Venue(SilentVenue):
     """It has counted a fill that it tells nobody of."""
 
+    resting: tuple[VenueOrder, ...] = ()
+
+    async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
+        return [*self.resting]
+
     async def holdings(self) -> Holdings:
         return Holdings({"USDT": D(600)}, {PERP: D(4)})
 
@@ -41,7 +46,8 @@ class Comparing:
         reporter = ExecutionReporter(
             "x", (PERP, SPOT), self._post, lambda: None, self.refused.append
         )
-        venue, symbols, clock = Venue(), (PERP, SPOT), self.time.monotonic
+        self.venue = venue = Venue()
+        symbols, clock = (PERP, SPOT), self.time.monotonic
         moved = MovedByExchange(
             venue, None, reporter, "x", symbols, known, self._post, self.tracker.fee_of,
             self.tracker.is_tagged, now=lambda: 0, monotonic=clock,
@@ -94,3 +100,25 @@ async def test_each_time_that_fills_may_come_is_its_own() -> None:
     assert PERP in (await compared.report()).positions
     compared.tracker.track(OrderSpec("o2", PERP, Side.BUY, D(1)), 0)
     assert PERP not in (await compared.report()).positions
+
+
+async def test_a_stop_that_came_back_may_go_once_another_one_rests() -> None:
+    compared = Comparing()
+    reconciler, tracker = compared.reconciler, compared.tracker
+
+    def stop(order_id: str) -> VenueOrder:
+        tracker.track(
+            OrderSpec(order_id, PERP, Side.SELL, D(4), OrderType.STOP_MARKET, stop_price=D(9),
+                      reduce_only=True), 0)  # fmt: skip
+        known_as = client_order_id("account", order_id)
+        return VenueOrder(PERP, f"v-{order_id}", known_as, Side.SELL, OrderStatus.ACCEPTED, D(4))
+
+    first = stop("s1")
+    (tracked,) = tracker.working()
+    tracker.mark_rejected(tracked, "the exchange knows no such order")
+    compared.venue.resting = (first,)
+    assert await reconciler.compare(_nothing) == [tracked]
+    assert reconciler.is_all_that_protects(tracked)
+    compared.venue.resting = (first, stop("s2"))
+    assert await reconciler.compare(_nothing) == [tracked]
+    assert not reconciler.is_all_that_protects(tracked)

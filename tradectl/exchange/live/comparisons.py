@@ -125,6 +125,8 @@ class Comparisons:
         for tracked in self._tracker.not_found():
             start(submitter.find_again(tracked))
         for tracked in reopened:
+            if self._reconciler.is_all_that_protects(tracked):
+                continue  # what the next comparison finds decides
             self._reporter.post_system_event(
                 SystemEventKind.ORDER_REOPENED,
                 f"{tracked.client_id} was over and is open: cancelling",

@@ -61,6 +61,7 @@ class Reconciler:
         self._moved = moved
         self._activities = self._newest = 0
         self._open: set[str] = set()
+        self._held: dict[str, Decimal] = {}
         self._monotonic = monotonic
         self._busy_since: dict[str, float] = {}
 
@@ -87,6 +88,7 @@ class Reconciler:
                 await self._moved.ask(holdings)
                 asked, before = True, self._activities
                 holdings = await self._venue.holdings()
+            self._held = {s: holdings.of(self.instruments[s]) for s in self._symbols}
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._newest = max(self._newest, newest)
@@ -101,6 +103,19 @@ class Reconciler:
             for tracked in self._tracker.working()
             if not tracked.is_unresolved and tracked.client_id not in self._open
         ]
+
+    def is_all_that_protects(self, stop: TrackedOrder) -> bool:
+        """One of a perpetual that is held: it may only go once another one rests."""
+        symbol = stop.spec.symbol
+        if not stop.spec.is_protective or not self.instruments[symbol].can_short:
+            return False
+        rests = any(
+            other.spec.symbol == symbol
+            and other.spec.is_protective
+            and other.client_id in self._open
+            for other in self._tracker.working()
+        )
+        return bool(self._held.get(symbol)) and not rests
 
     async def _compare_orders(self) -> list[TrackedOrder]:
         known, over = tuple(self._tracker.foreign), self._tracker.over()
@@ -132,11 +147,7 @@ class Reconciler:
     def _post_account_report(self, holdings: Holdings, accepted: Accepted | None) -> None:
         busy = self._busy()
         self._moved.closed(busy)
-        positions = {
-            symbol: holdings.of(self.instruments[symbol])
-            for symbol in self._symbols
-            if symbol not in busy
-        }
+        positions = {symbol: held for symbol, held in self._held.items() if symbol not in busy}
         cash = self.cash(holdings)
         is_unclear = (
             busy
