@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.fixtures.books import RUN, SPOT, intent, open_books, tick
+from tests.fixtures.books import PERP, RUN, SPOT, intent, open_books, tick
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.adapters.portfolio import PortfolioAdapter
 from tradectl.bus.clock import DataClock
@@ -19,8 +19,11 @@ from tradectl.domain.events import (
     OrderDenied,
     OrderInitialized,
     Record,
+    SignalAction,
+    StrategySignalEvent,
     TimerFired,
 )
+from tradectl.domain.refusals import RefusalCause, after
 from tradectl.domain.time import SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.portfolio.engine import PortfolioEngine
@@ -29,13 +32,14 @@ from tradectl.storage.manager import StateManager
 
 
 class Judge:
-    """A risk that lets everything pass but what it `denies`, by type."""
+    """A risk that lets pass all but what it `denies`, by type, and what is of a `closed` symbol."""
 
     denies = ""
+    closed = ""
 
     def __call__(self, event: OrderInitialized, record: Record) -> list[Event]:
         spec = event.order
-        if spec.reduce_only and spec.type == self.denies:
+        if spec.symbol == self.closed or (spec.reduce_only and spec.type == self.denies):
             why = {"code": "WHY", "message": "why"}
             return [OrderDenied(order_id=spec.order_id, symbol=spec.symbol, **why)]
         return [OrderApproved(order=ApprovedOrder(spec, record.at))]
@@ -86,6 +90,23 @@ async def test_the_risk_timer_sees_to_a_position_whose_stop_was_denied() -> None
         assert harness.working_after(tick("100", ts=2 + 2 * SECOND)) == []
         timer = TimerFired(source_component="the test", name=RISK_TIMER)
         assert harness.working_after(timer) == ["stop_market"]
+
+
+async def test_what_is_tried_again_elsewhere_does_not_put_off_a_stop() -> None:
+    async with PortfolioHarness() as harness:
+        harness.working_after(tick("100", PERP, ts=1), tick("100", ts=1), intent("o1", "buy 2"))
+        harness.judge.denies = "stop_market"
+        assert harness.working_after(tick("100", ts=2)) == []
+        harness.judge.denies = ""
+        harness.judge.closed = PERP
+        harness.working_after(StrategySignalEvent(symbol=PERP, action=SignalAction.BUY, strategy="s"))
+        harness.judge.closed = ""
+        refused = after(None, RefusalCause.TURNED_AWAY, "busy", 0)
+        harness.state.books.account.refused_entries[PERP] = refused
+        harness.working_after(tick("100", ts=2 + 2 * SECOND))
+        timer = TimerFired(source_component="the test", name=RISK_TIMER)
+        assert harness.working_after(timer) == ["stop_market"]
+        assert len(harness.state.books.working_orders(PERP)) == 1
 
 
 async def test_a_sale_that_risk_denies_while_flattening_gives_its_coins_back_to_the_stop() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -27,7 +29,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
-from tradectl.portfolio.decisions import asks
+from tradectl.portfolio.decisions import asked_of, asks
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -100,8 +102,7 @@ class PortfolioAdapter(Adapter):
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
         if name == RISK_TIMER:
-            tried = self._try_again(record)
-            return tried if asks(tried) else tried + self._protect_all(record)
+            return self._protect_all(record, self._try_again(record))
         if name == END_TIMER and not flattening:
             return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
@@ -124,10 +125,11 @@ class PortfolioAdapter(Adapter):
             return crossed + self._flatten_all(record)
         return self._protect_all(record)
 
-    def _protect_all(self, record: Record) -> list[Event]:
-        books, events = self._state.books, list[Event]()
+    def _protect_all(self, record: Record, tried: Sequence[Event] = ()) -> list[Event]:
+        """Whatever is `tried` in the same step: what becomes of that comes first where it is ordered."""
+        books, events = self._state.books, [*tried]
         if self.engine.follows_orders(books):
-            events = self.engine.protect(books, record.at)
+            events += self.engine.protect(books, record.at, but=asked_of(tried))
         if not books.trading_state.is_halt:
             return events
         return self._and_say(events, [position.symbol for position in books.positions()])

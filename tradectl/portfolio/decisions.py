@@ -97,7 +97,18 @@ def orders(order: OrderSpec, reason: str) -> OrderInitialized:
 
 def asks(events: Iterable[Event]) -> bool:
     """Something is ordered or cancelled: what becomes of that comes before the stops are seen to."""
-    return any(isinstance(event, (OrderInitialized, CancelRequested)) for event in events)
+    return bool(asked_of(events))
+
+
+def asked_of(events: Iterable[Event]) -> set[str]:
+    """The symbols of what is ordered or cancelled."""
+    asked = set()
+    for event in events:
+        if isinstance(event, OrderInitialized):
+            asked.add(event.order.symbol)
+        elif isinstance(event, CancelRequested):
+            asked.add(event.symbol)
+    return asked
 
 
 def cancels(

@@ -187,7 +187,7 @@ class PortfolioEngine:
             return events
         events += self._recalled(symbol, view)
         events += self._makes_way(symbol, view)
-        if self._is_due(symbol, view, at):
+        if self._led and self._is_due(symbol, view, at):
             again = self._steer(symbol, view, "by the rules of now", True, at)
             if len(again) > 1:
                 events += again
@@ -225,7 +225,7 @@ class PortfolioEngine:
     def on_refused(self, view: AccountView, at: int) -> list[Event]:
         """What was refused and is due is tried again, as far as it is still wanted."""
         events: list[Event] = []
-        for symbol in view.refused_symbols():
+        for symbol in view.refused_symbols() if self._led else ():
             if not view.targets(symbol) or not self._is_due(symbol, view, at):
                 continue
             answer = self._steer(symbol, view, "refused before", True, at)

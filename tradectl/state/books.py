@@ -325,8 +325,9 @@ class Books(BooksView):
         self.account.rules[instrument.symbol] = ChangedRules(instrument, record.at)
         self.instruments.describe(instrument)
 
-    def on_command(self, event: CommandReceived, record: Record) -> None:
-        account = self.account
+    def on_command(self, event: CommandReceived, record: Record) -> list[Event]:
+        """Who lets trading go on has entries tried again that were refused before."""
+        account, over = self.account, list[Event]()
         if event.command is Command.EMERGENCY_STOP:
             trading_state.emergency_stop(account, event, record.at)
         elif event.command is Command.PAUSE:
@@ -334,12 +335,13 @@ class Books(BooksView):
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             trading_state.run_freely(account)
             begin_anew(self)
-            account.refused_entries = {}
+            over = refusals.end_entries(self)
         elif event.command is Command.CLEAR_HALT:
             if self.trading_state.is_halt:
                 trading_state.end_halt(account)
             begin_anew(self)
-            account.refused_entries = {}
+            over = refusals.end_entries(self)
+        return over
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         trading_state.end_pause(self.account, event.code)

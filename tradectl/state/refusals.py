@@ -112,6 +112,12 @@ def end(books: BooksView, symbol: str, *, exits: bool) -> list[Event]:
     return [_says(OVER[exits], symbol, "it was filled, or is not wanted any more")]
 
 
+def end_entries(books: BooksView) -> list[Event]:
+    """All of them."""
+    symbols = sorted(books.account.refused_entries)
+    return [event for symbol in symbols for event in end(books, symbol, exits=False)]
+
+
 def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
     tried = f"; {remedy}" if remedy else ""
@@ -135,4 +141,14 @@ def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
     )
 
 
-__all__ = ["answered", "closed", "due_now", "end", "filled", "held_back", "is_exit", "refused"]
+__all__ = [
+    "answered",
+    "closed",
+    "due_now",
+    "end",
+    "end_entries",
+    "filled",
+    "held_back",
+    "is_exit",
+    "refused",
+]
