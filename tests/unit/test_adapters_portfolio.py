@@ -99,7 +99,9 @@ async def test_what_is_tried_again_elsewhere_does_not_put_off_a_stop() -> None:
         assert harness.working_after(tick("100", ts=2)) == []
         harness.judge.denies = ""
         harness.judge.closed = PERP
-        harness.working_after(StrategySignalEvent(symbol=PERP, action=SignalAction.BUY, strategy="s"))
+        harness.working_after(
+            StrategySignalEvent(symbol=PERP, action=SignalAction.BUY, strategy="s")
+        )
         harness.judge.closed = ""
         refused = after(None, RefusalCause.TURNED_AWAY, "busy", 0)
         harness.state.books.account.refused_entries[PERP] = refused
