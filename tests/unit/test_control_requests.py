@@ -191,3 +191,22 @@ def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
         taken = inspect.signature(handler).parameters
         fields = [f for f in COMMANDS[command].__struct_fields__ if f != "v"]
         assert list(taken) == fields, command
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"accept": "fill", "symbols": ["COIN"], "price": "-5"}, "above zero"),
+        ({"accept": "fill", "symbols": ["COIN"], "price": "0"}, "above zero"),
+        ({"accept": "position", "symbols": ["COIN"], "price": "NaN"}, "above zero"),
+        ({"accept": "fill", "symbols": ["COIN", "OTHER"], "price": "5"}, "one --symbol"),
+        ({"accept": "transfer", "symbols": ["COIN"], "price": "5"}, "fill or position"),
+        ({"symbols": ["COIN"]}, "symbol: expected --accept"),
+    ],
+)
+def test_what_may_be_said_beside_accept_is_the_same_for_everybody(
+    said: dict[str, Any], wrong: str
+) -> None:
+    line = json.dumps({"v": VERSION, "command": "reconcile", **said}).encode()
+    with pytest.raises(UsageError, match=wrong):
+        understand(line)

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from tests.fixtures.books import CASH, PERP, RUN, SPOT, Ledger, fill, tick
+from tests.fixtures.books import CASH, PERP, RUN, SPOT, Ledger, fill, instruments, tick
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
@@ -163,6 +164,29 @@ def test_balances_of_several_exchanges_add_up() -> None:
     )
 
 
+def test_money_missing_at_a_perpetual_exchange_is_not_hidden_by_the_report_of_a_spot_exchange() -> (
+    None
+):
+    ledger = Ledger()
+    known = ledger.books.account.at_exchange()
+    known.cash_at.update(perps=Decimal(4000), venue=Decimal(6000))
+    perps = replace(account_report({PERP: "0"}, "4500"), exchange="perps")
+    tell(ledger, *[perps, account_report({SPOT: "0"}, "6000")] * 3)
+    assert ledger.books.account.at_exchange().external_cash == 0
+    assert held(ledger, PERP) == held(ledger, SPOT) == [BALANCE]
+
+
+def test_money_at_several_exchanges_is_believed_to_differ_when_each_has_said_so_again() -> None:
+    ledger = Ledger()
+    ledger.books.account.at_exchange().cash_at.update(venue=Decimal(4000), other=Decimal(6000))
+    short = account_report({SPOT: "0"}, "3000")
+    other = replace(account_report({PERP: "0"}, "6000"), exchange="other")
+    tell(ledger, short, other)
+    assert held(ledger) == held(ledger, PERP) == []
+    tell(ledger, short)
+    assert held(ledger) == [BALANCE]
+
+
 # --- what the operator says -----------------------------------------------------------------------
 
 
@@ -263,6 +287,7 @@ def test_only_what_is_beside_our_perpetual_can_be_external(
 
 def test_what_a_position_loses_is_not_bought_back_on_an_old_word_and_is_among_the_fills() -> None:
     ledger = Ledger().trade("o1", "buy 2@100", strategy="a")
+    ledger.tell(tick("100"))
     books = accept(ledger, Acceptance.POSITION, "1.5")
     moved = books.new_fills[-1]
     assert (moved.report.side, moved.report.quantity, moved.strategy) == (
@@ -271,6 +296,23 @@ def test_what_a_position_loses_is_not_bought_back_on_an_old_word_and_is_among_th
         "external",
     )
     assert books.holdings(SPOT)["a"].quantity == Decimal("1.5")
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+@pytest.mark.parametrize("kind", [Acceptance.POSITION, Acceptance.FILL])
+def test_nothing_is_booked_at_a_price_that_nobody_knows(kind: Acceptance, symbol: str) -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", symbol)
+    cash = str(ledger.books.cash)
+    tell(ledger, *[account_report({symbol: "1"}, cash)] * 2)
+    before = ledger.books.position(symbol), ledger.books.cash
+    tell(ledger, account_report({symbol: "1"}, cash, accept=kind))
+    assert (ledger.books.position(symbol), ledger.books.cash) == before
+    assert MISMATCH in held(ledger, symbol)
+    said = account_report({symbol: "1"}, None, accept=kind)
+    tell(ledger, replace(said, symbols=(symbol,), price=Decimal(90)))
+    position = ledger.books.position(symbol)
+    assert [position.quantity, position.realized] == [Decimal(1), Decimal(-10)]
+    assert held(ledger, symbol) == []
 
 
 # --- what is not ours -----------------------------------------------------------------------------
@@ -291,6 +333,7 @@ def test_more_on_spot_told_twice_is_external_by_itself_and_restricts_nothing() -
 
 def test_money_beyond_ours_on_spot_is_external_and_goes_before_ours_does() -> None:
     ledger = Ledger()
+    ledger.books = Books(Account.open(RUN, "USDT", CASH), Instruments([instruments()[SPOT]]))
     for cash, external, restricted in (
         ("13000", "3000", False),
         ("11000", "1000", False),
@@ -397,6 +440,16 @@ def test_what_the_owner_gains_beside_our_perpetual_is_his() -> None:
     assert known.external_cash == 20 - Decimal("0.3")
     assert ledger.books.cash == CASH - Decimal("0.3"), "the fee of what he bought was taken of ours"
     assert ledger.books.profit() == 0
+
+
+def test_a_third_of_what_an_external_position_cost_is_money_with_an_end() -> None:
+    ledger = Ledger().trade("o1", "buy 1@100", PERP)
+    bought = (trade("1", "100"), trade("2", "101", n=2))
+    tell(ledger, account_report({PERP: "4"}, trades=bought))
+    tell(ledger, account_report({PERP: "3"}, trades=(*bought, trade("-1", "130", n=3))))
+    known = ledger.books.account.at_exchange()
+    assert known.external_cost == {PERP: 302 - Decimal("100.6666666667")}
+    assert known.external_cash == 130 - Decimal("100.6666666667") - Decimal("0.3")
 
 
 # --- fees paid in coins ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from tradectl.domain.acceptance import wrong_beside
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Acceptance, wire_name
 from tradectl.domain.text import LONGEST, harmless
@@ -73,6 +74,11 @@ class Reconcile(Request, frozen=True, kw_only=True):
     symbols: tuple[Symbol, ...] = ()
     price: Decimal | None = None
     confirm: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = wrong_beside(self.accept, self.symbols, self.price, confirm=self.confirm)
+        if wrong is not None:
+            raise ValueError(f"{wrong[0]}: {wrong[1]}")
 
 
 class AcknowledgeAlert(Request, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ def propose(
         profit=decimal_text(after.profit() - books.profit()),
         transferred=decimal_text(transferred),
         orders=[order for symbol in moved for order in _orders(symbol, after, settings)],
-        refused=[*_refused(after, reports, symbols, accepted.kind)],
+        refused=[*_refused(after, reports, symbols)],
     )
 
 
@@ -71,13 +71,14 @@ def _bookings(
                 (view.position(symbol).quantity, _external(view, symbol)) for view in (books, after)
             )
             if before != now:
+                price = price_of(books, report, symbol)
                 yield ProposedBooking(
                     symbol=symbol,
                     ours_before=decimal_text(before[0]),
                     ours_after=decimal_text(now[0]),
                     external_before=decimal_text(before[1]),
                     external_after=decimal_text(now[1]),
-                    price=decimal_text(price_of(books, report, symbol)),
+                    price=None if price is None else decimal_text(price),
                 )
 
 
@@ -123,14 +124,24 @@ def _order(symbol: str, signed: Decimal, kind: OrderType) -> ProposedOrder:
 
 
 def _refused(
-    after: Books, reports: Sequence[AccountReported], symbols: Sequence[str], kind: Acceptance
+    after: Books, reports: Sequence[AccountReported], symbols: Sequence[str]
 ) -> Iterator[str]:
     for report in reports:
         for symbol in [symbol for symbol in symbols if symbol in report.positions]:
             left = report.positions[symbol] - after.position(symbol).quantity
             left -= _external(after, symbol)
             if left:
-                yield f"{symbol}: {plain(left)} still differs: {MENDS[kind]}"
+                yield f"{symbol}: {plain(left)} still differs: {_mend(after, report, symbol)}"
+
+
+def _mend(books: Books, report: AccountReported, symbol: str) -> str:
+    kind = report.accept
+    assert kind is not None
+    if kind in MENDS:
+        return MENDS[kind]
+    if price_of(books, report, symbol) is None:
+        return f"no price known: say it: `--accept {kind} --symbol {symbol} --price PRICE`"
+    return "it changed meanwhile: ask once more"
 
 
 __all__ = ["propose"]

@@ -1,10 +1,12 @@
 """What the operator says that a difference is between an exchange and our books.
 
     external    not ours; never what would be against our position, or less than nothing
-    position    what is there is ours, at the mark, as a transfer: neither profit nor loss
+    position    what is there is ours, at its price, as a transfer: neither profit nor loss
     fill        what differs was traded for us, at its price: profit or loss. On perpetuals so is the
                 money that differs then; of a symbol that is named what is external was traded, too
     transfer    the money that differs, and what is external of it, was put in or taken out
+
+Nothing is booked at a price that nobody knows: before the first one, the operator says it.
 
 What a position loses by it is taken from those that hold it, in proportion, and not bought back on an old
 word; what comes is nobody's, and no strategy trades it.
@@ -55,6 +57,8 @@ def _moved(
     """What becomes ours (+), or is ours no more (-); notes what is external."""
     if report.accept is Acceptance.TRANSFER:
         return ZERO
+    if report.accept is not Acceptance.EXTERNAL and price_of(books, report, symbol) is None:
+        return ZERO
     held, external = books.position(symbol).quantity, noted.external.get(symbol, ZERO)
     beyond = report.positions[symbol] - held
     if report.accept is Acceptance.EXTERNAL:
@@ -80,7 +84,7 @@ def _booked(
     traded = report.accept is Acceptance.FILL
     return book_moved(
         moved,
-        price_of(books, report, symbol),
+        _known_price(books, report, symbol),
         books.position(symbol),
         books.holdings(symbol),
         cash,
@@ -89,10 +93,15 @@ def _booked(
     )
 
 
-def price_of(books: BooksView, report: AccountReported, symbol: str) -> Decimal:
-    """What it is booked at."""
-    said = report.price if report.accept is Acceptance.FILL else None
-    return said if said is not None else books.price_of(symbol)
+def price_of(books: BooksView, report: AccountReported, symbol: str) -> Decimal | None:
+    """What it is booked at: what the operator says, or the mark; None where there is neither."""
+    return report.price or books.mark(symbol) or None
+
+
+def _known_price(books: BooksView, report: AccountReported, symbol: str) -> Decimal:
+    price = price_of(books, report, symbol)
+    assert price is not None, "nothing moves without a price"
+    return price
 
 
 def _result(
@@ -103,7 +112,9 @@ def _result(
     cash: Decimal,
 ) -> Decimal:
     """The money that differs once all is booked, as the profit or loss of the perpetual that was traded,
-    or is held."""
+    or is held; none while a perpetual's quantity is in question."""
+    if any(_is_perpetual(books, s) and s in noted.discrepancies for s in report.positions):
+        return ZERO
     symbol = next((s for s in [*bookings, *report.positions] if _is_perpetual(books, s)), "")
     booking = bookings.get(symbol) or Booking(books.position(symbol), {}, cash)
     if not symbol or (symbol not in bookings and not booking.position.quantity):
@@ -145,7 +156,7 @@ def accepted_fill(
         trade_id=symbol,
         side=side_of(moved),
         quantity=abs(moved),
-        price=price_of(books, report, symbol),
+        price=_known_price(books, report, symbol) if moved else ZERO,
     )
     return Fill(filled, "manual" if report.accept is Acceptance.FILL else EXTERNAL, record.at)
 

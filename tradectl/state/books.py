@@ -311,11 +311,10 @@ class Books(BooksView):
             noted.income.asked(report.exchange, report.income_until, accepted=taken)
         account.reconciliation, account.cash = noted, adopted.cash + taken_out
         shift(account, transferred)
-        for symbol, booking in bookings.items():
+        for (symbol, booking), fill in zip(bookings.items(), fills, strict=True):
             if reduced(before[symbol], booking.position):
                 held, left = before[symbol].quantity, booking.position.quantity
-                price = self.price_of(symbol)
-                stop_out(self, symbol, held, left, price, closed=booking.owned)
+                stop_out(self, symbol, held, left, fill.report.price, closed=booking.owned)
         over = refusals.closed(self, report.positions)
         return [*(booking.changed() for booking in bookings.values()), *said, *over]
 

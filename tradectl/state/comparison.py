@@ -40,8 +40,7 @@ def compared(
         if not can_short:
             said += _bound(noted, symbol, report.bound.get(symbol, ZERO), held)
     if not closed:
-        is_spot = not any(instruments[symbol].can_short for symbol in report.positions)
-        said += compare_cash(noted, report, cash, is_spot=is_spot)
+        said += compare_cash(noted, report, cash, is_spot=not instruments.any_perpetual)
     return [*closed, *said]
 
 

@@ -109,7 +109,7 @@ def _note_theirs(
     if cost is None:
         return  # nobody said what it cost: what it brings is not known, either
     if taken:
-        freed = cost * taken / before
+        freed = (cost * taken / before).quantize(CENT_OF_A_SATOSHI)
         known.external_cash -= taken * trade.price - freed
         cost += freed
     cost += (theirs - taken) * trade.price

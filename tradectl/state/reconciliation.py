@@ -46,11 +46,13 @@ TOO_MANY = 5
 
 class Discrepancy(Struct, frozen=True):
     """A difference between an exchange's word and ours, how often in a row it was reported, and how many
-    reports in a row had any."""
+    reports in a row had any. Money is one sum over all exchanges: it was reported once more when each of
+    those it is `awaited` of has."""
 
     difference: Decimal
     seen: int = 1
     in_a_row: int = 1
+    awaited: tuple[str, ...] = ()
 
     @property
     def is_believed(self) -> bool:
@@ -198,7 +200,8 @@ def compare_cash(
     known: ReconciliationState, report: AccountReported, cash: Decimal, *, is_spot: bool
 ) -> Iterator[Event]:
     """What follows from the money that a report tells of: where it does, it tells of every symbol that is
-    traded at this exchange. `cash` is the account's."""
+    traded at this exchange. `cash` is the account's; `is_spot`: no exchange has a perpetual, so that none
+    of it is a result that nobody told us of."""
     if report.cash is None:
         return
     known.cash_at[report.exchange] = report.cash
@@ -207,7 +210,7 @@ def compare_cash(
     difference = total - expected
     if abs(difference) <= report.tolerance * max(abs(expected), abs(cash)):
         difference = ZERO
-    agrees = _agrees(known, CASH, difference)
+    agrees = _agrees(known, CASH, difference, report.exchange, (*known.cash_at,))
     if not agrees and is_spot:
         taken = max(difference, -max(known.external_cash, ZERO))
         if taken:
@@ -225,16 +228,28 @@ def compare_cash(
             yield from _lift(known, symbol, RestrictionKind.BALANCE)
 
 
-def _agrees(known: ReconciliationState, what: str, difference: Decimal) -> bool:
-    """False once one difference was reported often enough in a row, or differences one after another."""
+def _agrees(
+    known: ReconciliationState,
+    what: str,
+    difference: Decimal,
+    by: str = "",
+    of: tuple[str, ...] = (),
+) -> bool:
+    """False once one difference was reported often enough in a row, or differences one after another. A
+    sum `of` several exchanges is, when all of them have, which `by` is one of."""
     if not difference:
         known.discrepancies.pop(what, None)
         return True
     before = known.discrepancies.get(what)
     same = before is not None and before.difference == difference
-    seen = min(before.seen + 1, ENOUGH) if before is not None and same else 1
+    seen, awaited = 1, of
+    if before is not None and same:
+        awaited = tuple(name for name in before.awaited if name != by)
+        seen = before.seen
+        if not awaited:
+            seen, awaited = min(seen + 1, ENOUGH), of
     in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
-    found = known.discrepancies[what] = Discrepancy(difference, seen, in_a_row)
+    found = known.discrepancies[what] = Discrepancy(difference, seen, in_a_row, awaited)
     return not found.is_believed
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradectl.cli.options import JsonOption, StateDirOption, print_data
+
+if TYPE_CHECKING:
+    from tradectl.exchange.base import Accepted
 
 HELP = """The live account by the journal, the database and the exchange, side by side.
 
@@ -15,9 +18,8 @@ What is not by our fills is external: shown, compared, never traded. More on spo
 Less than ours, and any difference on a perpetual, holds entries back until the exchange's trade history
 explains it, or --accept says what it is:
 
-external: it is not ours. position: what is there is our position, at the mark, as a transfer. fill: what
-differs was traded for us, at --price or the mark, as profit or loss. transfer: money was put in or taken
-out.
+external: it is not ours. position: what is there is our position, as a transfer. fill: what differs was
+traded for us, as profit or loss; both at --price, or the mark. transfer: money was put in or taken out.
 
 --accept shows what would be booked and traded; with --confirm it is booked, and trading is left paused.
 
@@ -45,7 +47,9 @@ def reconcile(
     ] = None,
     price: Annotated[
         str | None,
-        typer.Option(help="With --accept fill: what it was traded at.", show_default=False),
+        typer.Option(
+            help="With --accept fill or position of one --symbol: at what.", show_default=False
+        ),
     ] = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="With --accept: book what is shown without it.")
@@ -53,23 +57,23 @@ def reconcile(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    _check(accept, symbol, price, confirm)
-    from tradectl.domain.event import Acceptance
-    from tradectl.exchange.base import Accepted
+    accepted = _check(accept, symbol, price, confirm)
     from tradectl.runtime.in_process_reconcile import reconcile as compare
     from tradectl.storage.directory import StateDir
 
-    accepted = None
-    if accept is not None:
-        at = None if price is None else Decimal(price)
-        accepted = Accepted(Acceptance(accept), tuple(symbol or ()), at)
     found = compare(StateDir(state_dir), accepted, confirm=confirm)
     print_data(found, as_json, "reports.reconciliation")
     if not found.clean or (found.proposal is not None and not found.accepted):
         raise typer.Exit(1)
 
 
-def _check(accept: str | None, symbols: list[str] | None, price: str | None, confirm: bool) -> None:
+def _check(
+    accept: str | None, symbols: list[str] | None, price: str | None, confirm: bool
+) -> Accepted | None:
+    from tradectl.domain.acceptance import wrong_beside
+    from tradectl.domain.event import Acceptance
+    from tradectl.exchange.base import Accepted
+
     if accept is not None and accept not in KINDS:
         mend = " (`exchange` took the coins of others for ours: say what they are)"
         raise typer.BadParameter(
@@ -77,19 +81,13 @@ def _check(accept: str | None, symbols: list[str] | None, price: str | None, con
             + (mend if accept == "exchange" else ""),
             param_hint="'--accept'",
         )
-    if accept is None and (symbols or price or confirm):
-        raise typer.BadParameter("expected --accept KIND beside it", param_hint="'--confirm'")
-    if price is None:
-        return
-    if accept != "fill" or not symbols or len(symbols) != 1:
-        raise typer.BadParameter(
-            "expected beside --accept fill and one --symbol", param_hint="'--price'"
-        )
     try:
-        positive = Decimal(price).is_finite() and Decimal(price) > 0
+        at = None if price is None else Decimal(price)
     except InvalidOperation:
-        positive = False
-    if not positive:
         raise typer.BadParameter(
             f"expected a price above zero, got {price!r}", param_hint="'--price'"
-        )
+        ) from None
+    kind, named = None if accept is None else Acceptance(accept), tuple(symbols or ())
+    if wrong := wrong_beside(kind, named, at, confirm=confirm):
+        raise typer.BadParameter(wrong[1], param_hint=f"'--{wrong[0]}'")
+    return None if kind is None else Accepted(kind, named, at)
