@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fixtures.books import SPOT, Ledger, approved, cancel, report, submitted
+from tests.fixtures.books import SPOT, Ledger, approved, cancel, report, submitted, tick
 from tradectl.domain.events import (
     CancelRequested,
     EmergencyStopReceived,
@@ -65,4 +65,15 @@ def test_it_is_kept_until_nothing_is_held(ledger: Ledger) -> None:
 
 def test_protection_that_is_dropped_does_not_come_back(ledger: Ledger) -> None:
     lifted(ledger).tell(EmergencyStopReceived(reason="the test", drop_protection=True))
+    assert not ledger.books.lifted_stops
+
+
+def test_what_a_falling_price_makes_dust_keeps_it_and_what_is_added_then_has_none(
+    ledger: Ledger,
+) -> None:
+    lifted(ledger).tell(tick("1"))
+    assert not ledger.books.open_quantity(SPOT)
+    ledger.trade("o2", "sell 1@1")
+    assert ledger.books.lifted_stops == {SPOT: D(95)}
+    ledger.trade("o3", "buy 8@1")
     assert not ledger.books.lifted_stops

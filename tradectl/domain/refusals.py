@@ -6,11 +6,15 @@ every refusal in a row doubles the pause before the next try. The cause says wha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.resilience import pause_after
+from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.time import SECOND
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -78,9 +82,22 @@ def after(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> R
     return Refusal(cause, reason, count, since, at + _pause(count), said)
 
 
+def is_wanted(
+    code: ReasonCode | None, targets: Iterable[StrategyTarget], held: Decimal, *, exits: bool
+) -> bool:
+    """Whether an exit from what is `held`, dust apart, or an entry may still be asked for where the
+    portfolio answers with `code`, None as it orders something. Not where nothing, or too little for an
+    order, is left to do; nor do strategies that were stopped out ask for anything."""
+    if code is None:
+        return True
+    if code in (ReasonCode.ON_TARGET, ReasonCode.TOO_SMALL):
+        return False
+    return any((held if exits else each.size) and not each.stopped for each in targets)
+
+
 def _pause(count: int) -> int:
     """After so many in a row, ns."""
     return int(pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S) * SECOND)
 
 
-__all__ = ["REMEDIES", "Refusal", "RefusalCause", "after"]
+__all__ = ["REMEDIES", "Refusal", "RefusalCause", "after", "is_wanted"]

@@ -6,7 +6,7 @@ decision says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 
@@ -168,6 +168,16 @@ def dust(instrument: Instrument) -> Reason:
         ReasonCode.TOO_SMALL,
         f"dust: below the exchange's minimum of {instrument.smallest()}",
     )
+
+
+def or_stopped_out(why: Reason, targets: Collection[StrategyTarget]) -> Reason:
+    """What was stopped out says so, unless another strategy is where it wants to be."""
+    others = [target for target in targets if not target.stopped]
+    if len(others) == len(targets) or (
+        why[0] is ReasonCode.ON_TARGET and any(t.size for t in others)
+    ):
+        return why
+    return STOPPED_OUT
 
 
 @cache

@@ -28,7 +28,7 @@ from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent, TargetComputed
 from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.refusals import Refusal, RefusalCause
+from tradectl.domain.refusals import Refusal, RefusalCause, is_wanted
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -44,6 +44,7 @@ from tradectl.portfolio.decisions import (
     idle,
     moves,
     obstacle,
+    or_stopped_out,
     orders,
     stays,
 )
@@ -229,12 +230,22 @@ class PortfolioEngine:
             if not view.targets(symbol) or not self._is_due(symbol, view, at):
                 continue
             answer = self._steer(symbol, view, "refused before", True, at)
-            is_over = _is_on_target(answer) and any(
-                known.forgotten_at <= at for known in self._refusals(symbol, view)
-            )
-            if len(answer) > 1 or is_over:
+            if len(answer) > 1 or self._is_over(answer[0], symbol, view, at):
                 events += answer
         return events
+
+    def _is_over(self, answer: Event, symbol: str, view: AccountView, at: int) -> bool:
+        """By the answer, something that was refused of the symbol is not wanted any more."""
+        if not isinstance(answer, TargetComputed):
+            return False
+        targets, held = view.targets(symbol).values(), view.open_quantity(symbol)
+        for exits in (True, False):
+            known = view.refusal(symbol, exits=exits)
+            if known is None or at < known.forgotten_at:
+                continue
+            if not is_wanted(answer.code, targets, held, exits=exits):
+                return True
+        return False
 
     def next_try(self, symbol: str, view: AccountView) -> int | None:
         """When (ns) what was refused of the symbol is due, the next of it; None where nothing was."""
@@ -334,9 +345,7 @@ class PortfolioEngine:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         if why:
-            for each in wanted.targets.values():
-                if each.stopped:
-                    why = STOPPED_OUT
+            why = or_stopped_out(why, wanted.targets.values())
             crossed = self._cross(change, repeated) if crosses else []
             new = wanted.changed if crossed else new
             events: list[Event] = [stays(symbol, target, position, why, new)]
@@ -501,9 +510,3 @@ class PortfolioEngine:
             mark = view.mark(symbol)
             if mark is not None and mark > 0:
                 self._sizer.sample(symbol, mark)
-
-
-def _is_on_target(answer: list[Event]) -> bool:
-    """Nothing is wanted any more."""
-    first = answer[0]
-    return isinstance(first, TargetComputed) and first.code is ReasonCode.ON_TARGET

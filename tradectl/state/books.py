@@ -187,6 +187,7 @@ class Books(BooksView):
         cost, fees = order.cost + notional, order.fees + fill.fee
         turnover = account.turnover + notional
         opens = not before.quantity and instrument.can_short
+        exits = refusals.is_exit(self, order)
         # in place
         if opens:
             account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
@@ -205,7 +206,7 @@ class Books(BooksView):
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
         coins = [paid.sold.changed()] if paid is not None and paid.sold is not None else []
-        return [*booking.events(fill), *coins, *refusals.filled(self, order)]
+        return [*booking.events(fill), *coins, *refusals.filled(self, order, exits=exits)]
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
@@ -374,13 +375,21 @@ class Books(BooksView):
         account, symbol = self.account, booking.position.symbol
         if fill is not None:
             note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
-        account.hold(booking.position)
-        if account.lifted_stops and not self.open_quantity(symbol):
+        if account.lifted_stops and self._begins_anew(booking.position):
             account.lifted_stops.pop(symbol, None)
+        account.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)
+
+    def _begins_anew(self, after: Position) -> bool:
+        """What is left is too little for any order, or was when something was added to it: a stop of
+        before has nothing to do with it. What only a falling price makes dust keeps its own."""
+        symbol, before = after.symbol, self.position(after.symbol).quantity
+        if before * after.quantity < 0 or self.is_dust(symbol, after.quantity, None):
+            return True
+        return abs(after.quantity) > abs(before) and not self.open_quantity(symbol)
 
     def _pay_in_coins(self, paid: PaidInCoins) -> None:
         known, account = self.account.at_exchange(), self.account

@@ -16,7 +16,14 @@ from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import Event, SystemEvent, SystemEventKind
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.refusals import BY_ANOTHER_TYPE, REMEDIES, Refusal, RefusalCause, after
+from tradectl.domain.refusals import (
+    BY_ANOTHER_TYPE,
+    REMEDIES,
+    Refusal,
+    RefusalCause,
+    after,
+    is_wanted,
+)
 from tradectl.domain.time import SECOND
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
@@ -27,6 +34,7 @@ OVER = {True: SystemEventKind.EXIT_REFUSED_OVER, False: SystemEventKind.ENTRY_RE
 
 
 def is_exit(books: BooksView, order: Order) -> bool:
+    """By the position as it is; ask before the order's fill is booked."""
     held = books.position(order.spec.symbol).quantity
     return order.spec.reduce_only or order.spec.side.signed(held) < 0
 
@@ -67,15 +75,21 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
         kept[symbol] = after(kept[symbol], kept[symbol].cause, kept[symbol].reason, at)
 
 
-def filled(books: BooksView, order: Order) -> list[Event]:
-    """Something of it was: over when all is, or when nothing is left to exit from."""
+def filled(books: BooksView, order: Order, *, exits: bool) -> list[Event]:
+    """Something of it was: over when all is, or when nothing is left to exit from. `exits`: it was an
+    exit before; one that went on to the other side was an entry, too."""
     account, symbol = books.account, order.spec.symbol
     if not (account.refused_exits or account.refused_entries):
         return []
     events = [] if books.open_quantity(symbol) else end(books, symbol, exits=True)
     if order.remaining or order.spec.is_protective:
         return events
-    return events + end(books, symbol, exits=order.spec.reduce_only)
+    if exits:
+        events += end(books, symbol, exits=True)
+    held = books.position(symbol).quantity
+    if not order.spec.reduce_only and order.spec.side.signed(held) > 0:
+        events += end(books, symbol, exits=False)
+    return events
 
 
 def closed(books: BooksView, symbols: Iterable[str]) -> list[Event]:
@@ -86,14 +100,15 @@ def closed(books: BooksView, symbols: Iterable[str]) -> list[Event]:
 
 
 def answered(books: BooksView, symbol: str, code: ReasonCode | None, at: int) -> list[Event]:
-    """The portfolio says what is to be done about the symbol: nothing, if it is on target. What was
-    refused is forgotten then, after a while."""
-    if code is not ReasonCode.ON_TARGET:
-        return []
+    """The portfolio says what is to be done about the symbol. Where nothing of the kind is wanted any
+    more, what was refused is forgotten, after a while."""
     events: list[Event] = []
+    targets, held = books.targets(symbol).values(), books.open_quantity(symbol)
     for exits in (True, False):
         known = books.refusal(symbol, exits=exits)
-        if known is not None and at >= known.forgotten_at:
+        if known is None or at < known.forgotten_at:
+            continue
+        if not is_wanted(code, targets, held, exits=exits):
             events += end(books, symbol, exits=exits)
     return events
 
