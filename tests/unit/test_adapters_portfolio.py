@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     TimerFired,
 )
-from tradectl.domain.refusals import RefusalCause, after
+from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.time import SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.portfolio.engine import PortfolioEngine
@@ -103,7 +103,7 @@ async def test_what_is_tried_again_elsewhere_does_not_put_off_a_stop() -> None:
             StrategySignalEvent(symbol=PERP, action=SignalAction.BUY, strategy="s")
         )
         harness.judge.closed = ""
-        refused = after(None, RefusalCause.TURNED_AWAY, "busy", 0)
+        refused = next_refusal(None, RefusalCause.TURNED_AWAY, "busy", 0)
         harness.state.books.account.refused_entries[PERP] = refused
         harness.working_after(tick("100", ts=2 + 2 * SECOND))
         timer = TimerFired(source_component="the test", name=RISK_TIMER)

@@ -24,7 +24,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.domain.refusals import RefusalCause, after
+from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.engine import RiskEngine
@@ -40,7 +40,12 @@ class Harness:
     """A portfolio before its judge, with an account at `mark`."""
 
     def __init__(
-        self, limits: dict[str, Any], held: str = "0", *, led: bool = True, **settings: Any
+        self,
+        limits: dict[str, Any],
+        held: str = "0",
+        *,
+        has_strategies: bool = True,
+        **settings: Any,
     ) -> None:
         ids = count(1)
         self.risk = RiskEngine(RiskLimits(**limits))
@@ -50,7 +55,7 @@ class Harness:
             {},
             lambda: f"id-{next(ids)}",
             would_deny=self.risk.would_deny,
-            led=led,
+            has_strategies=has_strategies,
         )
         self.at = SECOND
 
@@ -148,13 +153,13 @@ def test_a_restricted_symbol_is_not_asked_for_with_every_timer() -> None:
 def test_where_no_strategies_run_nothing_is_ordered_that_one_wanted() -> None:
     """Neither as the symbol is free again nor by the timer, and nothing that an exchange refused in the
     run before: a comparison of an account is no trader."""
-    harness = Harness({}, led=False)
+    harness = Harness({}, has_strategies=False)
     harness.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
     assert harness.denied(harness.says("buy")) == "RESTRICTED"
     harness.view.held.clear()
     assert harness.portfolio.on_unrestricted(SYMBOL, harness.view, harness.at) == []
     assert harness.rebalances() == []
-    harness.view.refusals[SYMBOL, False] = after(None, RefusalCause.TURNED_AWAY, "busy", 0)
+    harness.view.refusals[SYMBOL, False] = next_refusal(None, RefusalCause.TURNED_AWAY, "busy", 0)
     assert harness.portfolio.on_refused(harness.view, harness.at) == []
     assert harness.portfolio.on_execution(SYMBOL, harness.view, harness.at) == []
 
@@ -164,7 +169,7 @@ def test_where_strategies_run_what_was_refused_before_is_tried_again() -> None:
     harness.view.held[SYMBOL] = {RestrictionKind.MISMATCH: "differs"}
     harness.says("buy")
     harness.view.held.clear()
-    harness.view.refusals[SYMBOL, False] = after(None, RefusalCause.TURNED_AWAY, "busy", 0)
+    harness.view.refusals[SYMBOL, False] = next_refusal(None, RefusalCause.TURNED_AWAY, "busy", 0)
     assert orders(harness.portfolio.on_refused(harness.view, harness.at))
     assert orders(harness.portfolio.on_execution(SYMBOL, harness.view, harness.at))
 

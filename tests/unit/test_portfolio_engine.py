@@ -79,7 +79,7 @@ LIMIT = {"type": OrderType.LIMIT, "price": D(99)}
 
 
 def test_a_signal_becomes_a_target_and_an_order() -> None:
-    events = engine().on_signal(signal("BUY", reason="fast over slow"), account())
+    events = engine().on_signal(signal("BUY", reason="fast over slow"), account(), 0)
     assert events == [
         TargetComputed(
             source_component="portfolio",
@@ -116,7 +116,9 @@ def test_a_signal_becomes_a_target_and_an_order() -> None:
 def test_the_change_is_one_order(
     symbol: str, held: str, action: str, expected: list[tuple[str, D, bool]]
 ) -> None:
-    assert brief(engine().on_signal(signal(action, symbol), account(symbol, held=held))) == expected
+    assert (
+        brief(engine().on_signal(signal(action, symbol), account(symbol, held=held), 0)) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,12 +126,12 @@ def test_the_change_is_one_order(
     [(BTC, "20", "buy"), (BTC, "0", "sell"), (BTC, "0", "close"), (PERPETUAL, "-20", "sell")],
 )
 def test_on_target_there_is_nothing_to_do(symbol: str, held: str, action: str) -> None:
-    events = engine().on_signal(signal(action, symbol), account(symbol, held=held))
+    events = engine().on_signal(signal(action, symbol), account(symbol, held=held), 0)
     assert reason(events) == "on target"
 
 
 def test_quantities_are_cut_to_the_lot() -> None:
-    events = engine().on_signal(signal("buy", strength=0.333333333), account(mark="97.77"))
+    events = engine().on_signal(signal("buy", strength=0.333333333), account(mark="97.77"), 0)
     assert orders(events)[0].quantity == D("6.81872")
     assert answer(events).target == D("6.81872")
 
@@ -137,7 +139,9 @@ def test_quantities_are_cut_to_the_lot() -> None:
 def test_a_fixed_quantity_needs_no_equity() -> None:
     view = FakeAccount("0").price(PERPETUAL, "100")
     chosen = engine(sizing="fixed_quantity", quantity=D("0.5"))
-    assert brief(chosen.on_signal(signal("sell", PERPETUAL), view)) == [("sell", D("0.5"), False)]
+    assert brief(chosen.on_signal(signal("sell", PERPETUAL), view, 0)) == [
+        ("sell", D("0.5"), False)
+    ]
 
 
 @pytest.mark.parametrize("mark", [None, "0", "-1"])
@@ -145,7 +149,7 @@ def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
     view = FakeAccount().own(BTC, "3")
     if mark is not None:
         view.price(BTC, mark)
-    events = engine().on_signal(signal("buy"), view)
+    events = engine().on_signal(signal("buy"), view, 0)
     assert reason(events) == "no price yet"
     assert answer(events).target == answer(events).current == 3
 
@@ -167,7 +171,7 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
     asked: StrategySignalEvent, why: str
 ) -> None:
     view, chosen = account(held="3"), engine({"ema": D(1)})
-    events = chosen.on_signal(asked, view)
+    events = chosen.on_signal(asked, view, 0)
     assert reason(events).startswith(why)
     assert answer(events).target == answer(events).current == view.position(asked.symbol).quantity
     assert answer(events).strategies == ()
@@ -188,41 +192,43 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
     ],
 )
 def test_a_change_that_is_too_small_is_explained(held: str, action: str, why: str) -> None:
-    assert reason(engine().on_signal(signal(action), account(held=held))) == why
+    assert reason(engine().on_signal(signal(action), account(held=held), 0)) == why
 
 
 @pytest.mark.parametrize(
     ("held", "quantity"), [("19.9", "0.1"), ("19.89999", "0.10001"), ("20.1", "0.1")]
 )
 def test_a_change_of_the_minimum_is_made(held: str, quantity: str) -> None:
-    events = engine().on_signal(signal("buy"), account(held=held))
+    events = engine().on_signal(signal("buy"), account(held=held), 0)
     assert orders(events)[0].quantity == D(quantity)
 
 
 @pytest.mark.parametrize("held", ["0.05", "0.06"])
 def test_closing_is_worth_any_cost(held: str) -> None:
-    events = engine().on_signal(signal("close"), account(held=held))
+    events = engine().on_signal(signal("close"), account(held=held), 0)
     assert brief(events) == [("sell", D(held), True)]
 
 
 def test_a_turn_closes_too() -> None:
     chosen = engine(sizing="fixed_quantity", quantity=D("0.06"))
-    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.06"))
+    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.06"), 0)
     assert brief(events) == [("sell", D("0.12"), False)]
 
 
 def test_an_entry_counts_dust_in_and_is_not_taken_for_an_exit() -> None:
     chosen = engine(sizing="fixed_quantity", quantity=D("0.2"), turn="two_orders")
-    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.03"))
+    events = chosen.on_signal(signal("sell", PERPETUAL), account(PERPETUAL, held="0.03"), 0)
     assert brief(events) == [("sell", D("0.23"), False)]
 
 
 def test_a_repeated_signal_does_not_chase_small_drifts() -> None:
     chosen, view = engine(), account()
-    view.take(chosen.on_signal(signal("buy"), view))
+    view.take(chosen.on_signal(signal("buy"), view, 0))
     view.own(BTC, "17")
-    assert reason(chosen.on_signal(signal("buy"), view)) == "within the drift of 25% of the target"
-    assert brief(chosen.on_signal(signal("buy", strength=0.9), view)) == [("buy", D(1), False)]
+    assert (
+        reason(chosen.on_signal(signal("buy"), view, 0)) == "within the drift of 25% of the target"
+    )
+    assert brief(chosen.on_signal(signal("buy", strength=0.9), view, 0)) == [("buy", D(1), False)]
 
 
 # --- orders on their way --------------------------------------------------------------------------
@@ -231,20 +237,20 @@ def test_a_repeated_signal_does_not_chase_small_drifts() -> None:
 def test_what_working_orders_bring_is_not_ordered_again() -> None:
     view = account()
     work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
-    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+    assert reason(engine().on_signal(signal("buy"), view, 0)) == "working orders come first"
 
 
 def test_a_resting_entry_that_brings_it_there_is_left_alone() -> None:
     view = account()
     work(view, Side.BUY, "20", **LIMIT)
-    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+    assert reason(engine().on_signal(signal("buy"), view, 0)) == "working orders come first"
 
 
 @pytest.mark.parametrize("status", [OrderStatus.SUBMITTED, OrderStatus.UNKNOWN])
 def test_only_the_rest_is_ordered(status: OrderStatus) -> None:
     view = account(held="5")
     work(view, Side.BUY, "10", status=status)
-    assert brief(engine().on_signal(signal("buy"), view)) == [("buy", D(5), False)]
+    assert brief(engine().on_signal(signal("buy"), view, 0)) == [("buy", D(5), False)]
 
 
 @pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED])
@@ -255,7 +261,7 @@ def test_one_at_market_that_the_market_does_not_fill_is_cancelled_when_the_targe
         view = account(held="5")
         work(view, Side.BUY, "10", status=status)
         view.data_times[BTC] = after
-        events = engine().on_signal(signal("close"), view)
+        events = engine().on_signal(signal("close"), view, 0)
         assert [e.order_id for e in events if isinstance(e, CancelRequested)] == cancelled
         assert brief(events) == [("sell", D(5), True)]
 
@@ -263,7 +269,7 @@ def test_one_at_market_that_the_market_does_not_fill_is_cancelled_when_the_targe
 def test_a_flip_counts_an_entry_in_flight() -> None:
     view = account(PERPETUAL)
     work(view, Side.BUY, "20", symbol=PERPETUAL, status=OrderStatus.SUBMITTED)
-    events = engine().on_signal(signal("sell", PERPETUAL), view)
+    events = engine().on_signal(signal("sell", PERPETUAL), view, 0)
     assert brief(events) == [("sell", D(40), False)]
 
 
@@ -283,7 +289,7 @@ def test_what_has_not_arrived_is_not_closed(
     view = account(symbol, held=held)
     side = Side.SELL if held.startswith("-") else Side.BUY
     work(view, side, "20", symbol=symbol, status=OrderStatus.SUBMITTED)
-    assert brief(engine().on_signal(signal("close", symbol), view)) == expected
+    assert brief(engine().on_signal(signal("close", symbol), view, 0)) == expected
 
 
 @pytest.mark.parametrize("symbol", [BTC, PERPETUAL])
@@ -291,26 +297,26 @@ def test_what_is_already_leaving_is_not_closed_again(symbol: str) -> None:
     view = account(symbol, held="8")
     work(view, Side.BUY, "10", symbol=symbol, status=OrderStatus.SUBMITTED)
     work(view, Side.SELL, "3", symbol=symbol, status=OrderStatus.SUBMITTED)
-    events = engine().on_signal(signal("close", symbol), view)
+    events = engine().on_signal(signal("close", symbol), view, 0)
     assert brief(events) == [("sell", D(5), True)]
 
 
 def test_spot_in_flight_is_not_sold_before_it_is_there() -> None:
     view = account()
     work(view, Side.BUY, "30", status=OrderStatus.SUBMITTED)
-    assert reason(engine().on_signal(signal("buy"), view)) == "working orders come first"
+    assert reason(engine().on_signal(signal("buy"), view, 0)) == "working orders come first"
 
 
 def test_a_closing_order_in_flight_is_not_repeated() -> None:
     view = account(held="8")
     work(view, Side.SELL, "8", reduce_only=True, status=OrderStatus.SUBMITTED)
-    assert reason(engine().on_signal(signal("close"), view)) == "working orders come first"
+    assert reason(engine().on_signal(signal("close"), view, 0)) == "working orders come first"
 
 
 def test_a_resting_order_that_leads_away_is_cancelled() -> None:
     view = account(held="8")
     work(view, Side.BUY, "12", **LIMIT)
-    events = engine().on_signal(signal("close", reason="stop"), view)
+    events = engine().on_signal(signal("close", reason="stop"), view, 0)
     assert answer(events).change == -8
     assert events[1] == CancelRequested(
         source_component="portfolio", order_id="w-0", symbol=BTC, reason="stop"
@@ -322,7 +328,7 @@ def test_what_stays_in_flight_still_counts_when_another_order_is_cancelled() -> 
     view = account(PERPETUAL)
     work(view, Side.BUY, "5", symbol=PERPETUAL, status=OrderStatus.SUBMITTED)
     work(view, Side.BUY, "7", symbol=PERPETUAL, **LIMIT)
-    events = engine().on_signal(signal("sell", PERPETUAL), view)
+    events = engine().on_signal(signal("sell", PERPETUAL), view, 0)
     assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-1"]
     assert brief(events) == [("sell", D(25), False)]
 
@@ -330,23 +336,23 @@ def test_what_stays_in_flight_still_counts_when_another_order_is_cancelled() -> 
 def test_a_resting_entry_is_cancelled_though_nothing_is_held() -> None:
     view = account()
     work(view, Side.BUY, "20", **LIMIT)
-    events = engine().on_signal(signal("close"), view)
+    events = engine().on_signal(signal("close"), view, 0)
     assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_an_order_asked_to_go_is_expected_to_go() -> None:
     view = account()
     work(view, Side.BUY, "20", status=OrderStatus.PENDING_CANCEL, **LIMIT)
-    assert brief(engine().on_signal(signal("buy"), view)) == [("buy", D(20), False)]
+    assert brief(engine().on_signal(signal("buy"), view, 0)) == [("buy", D(20), False)]
 
 
 def test_a_protective_stop_is_no_step_toward_the_target() -> None:
     view = account(held="20", symbol=PERPETUAL)
     stop = {"type": OrderType.STOP_MARKET, "stop_price": D(90), "reduce_only": True}
     work(view, Side.SELL, "20", symbol=PERPETUAL, **stop)
-    assert len(engine().on_signal(signal("buy", PERPETUAL), view)) == 1
+    assert len(engine().on_signal(signal("buy", PERPETUAL), view, 0)) == 1
     close = signal("close", PERPETUAL)
-    assert brief(engine().on_signal(close, view)) == [("sell", D(20), True)]
+    assert brief(engine().on_signal(close, view, 0)) == [("sell", D(20), True)]
 
 
 # --- limit entries --------------------------------------------------------------------------------
@@ -368,7 +374,7 @@ def test_only_entries_are_limit_orders(
     held: str, action: str, offset: str, price: str | None
 ) -> None:
     chosen = engine(order_type="limit", limit_offset_bps=D(offset))
-    order = orders(chosen.on_signal(signal(action, PERPETUAL), account(PERPETUAL, held=held)))[0]
+    order = orders(chosen.on_signal(signal(action, PERPETUAL), account(PERPETUAL, held=held), 0))[0]
     assert order.type is (OrderType.MARKET if price is None else OrderType.LIMIT)
     assert order.price == (None if price is None else D(price))
 
@@ -392,7 +398,7 @@ def test_paused_only_what_reduces_is_done(
 ) -> None:
     view = account(PERPETUAL, held=held)
     view.trading_state = TradingState.PAUSED
-    events = engine().on_signal(signal(action, PERPETUAL), view)
+    events = engine().on_signal(signal(action, PERPETUAL), view, 0)
     assert brief(events) == expected
     if not expected:
         assert reason(events).startswith("paused")
@@ -402,14 +408,14 @@ def test_paused_a_resting_entry_is_cancelled() -> None:
     view = account()
     work(view, Side.BUY, "5", **LIMIT)
     view.trading_state = TradingState.PAUSED
-    events = engine().on_signal(signal("buy"), view)
+    events = engine().on_signal(signal("buy"), view, 0)
     assert [type(event) for event in events] == [TargetComputed, CancelRequested]
 
 
 def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
     view, chosen = account(held="5"), engine()
     view.trading_state = TradingState.HALTED
-    assert reason(view.take(chosen.on_signal(signal("close"), view))) == "halted"
+    assert reason(view.take(chosen.on_signal(signal("close"), view, 0))) == "halted"
     assert chosen.rebalance(view, "schedule", 0) == []
     view.trading_state = TradingState.RUNNING
     assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(5), True)]
@@ -420,10 +426,10 @@ def test_halted_nothing_is_done_but_the_target_is_kept() -> None:
 
 def test_strategies_are_netted_and_remembered() -> None:
     chosen, view = engine({"ema": D("0.5"), "rsi": D("0.5")}), account(PERPETUAL)
-    first = view.take(chosen.on_signal(signal("buy", PERPETUAL), view))
+    first = view.take(chosen.on_signal(signal("buy", PERPETUAL), view, 0))
     assert brief(first) == [("buy", D(10), False)]
     view.own(PERPETUAL, "10").hold(PERPETUAL, ema="10")
-    second = view.take(chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view))
+    second = view.take(chosen.on_signal(signal("sell", PERPETUAL, "rsi"), view, 0))
     assert brief(second) == [("sell", D(10), True)]
     assert orders(second)[0].strategy == "rsi"
     assert [(t.strategy, t.quantity) for t in view.targets(PERPETUAL).values()] == [
@@ -449,7 +455,7 @@ def test_strategies_are_netted_and_remembered() -> None:
 def test_rebalancing_acts_on_drift_only(held: str, expected: list[tuple[str, D, bool]]) -> None:
     chosen = engine(sizing="fixed_quantity", quantity=D(20))
     view = account(held=held)
-    view.take(chosen.on_signal(signal("buy"), account()))
+    view.take(chosen.on_signal(signal("buy"), account(), 0))
     events = chosen.rebalance(view, "schedule", 0)
     assert brief(events) == expected
     assert all(e.reason == "schedule" for e in events if isinstance(e, TargetComputed))
@@ -461,12 +467,12 @@ def test_rebalancing_measures_what_moves() -> None:
     view = account().price(PERPETUAL, "100")
     view.instruments = FakeAccount(known=False).instruments
     for symbol in (BTC, PERPETUAL, "NO_PRICE_USDT"):
-        view.take(chosen.on_signal(signal("buy", symbol), view))
+        view.take(chosen.on_signal(signal("buy", symbol), view, 0))
     for n in range(20):
         view.price(BTC, D(100 + n % 2)).price(PERPETUAL, D(100 + 4 * (n % 2)))
         chosen.rebalance(view, "schedule", 0)
     calm, wild = (
-        answer(chosen.on_signal(signal("buy", symbol), view)).target * view.marks[symbol]
+        answer(chosen.on_signal(signal("buy", symbol), view, 0)).target * view.marks[symbol]
         for symbol in (BTC, PERPETUAL)
     )
     assert calm > 3 * wild > 0
@@ -479,6 +485,6 @@ def test_a_position_that_no_strategy_spoke_of_is_left_alone() -> None:
 def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
     chosen, view = engine(), account()
     work(view, Side.BUY, "20", status=OrderStatus.SUBMITTED)
-    view.take(chosen.on_signal(signal("close"), view))
+    view.take(chosen.on_signal(signal("close"), view, 0))
     view.fill("w-0", "100")
     assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(20), True)]

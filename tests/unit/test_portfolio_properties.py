@@ -55,6 +55,7 @@ def decide(view: FakeAccount, symbol: str, action: str, strength: float) -> list
     return engine.on_signal(
         StrategySignalEvent(symbol=symbol, action=action, strategy="s", strength=strength),  # type: ignore[arg-type]
         view,
+        0,
     )
 
 
@@ -135,11 +136,11 @@ def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing
             strategy="s",
             strength=strength,
         )
-        events = engine.on_signal(signal, view)
+        events = engine.on_signal(signal, view, 0)
         for order in orders(events):
             view.work(order, OrderStatus.SUBMITTED)
             view.fill(order.order_id, mark)
             answer = events[0]
             assert isinstance(answer, TargetComputed)
             assert view.position(instrument.symbol).quantity == answer.target
-        assert orders(engine.on_signal(signal, view)) == []
+        assert orders(engine.on_signal(signal, view, 0)) == []

@@ -55,7 +55,9 @@ class System:
         return self
 
     def signal(self, action: Any, symbol: str = BTC) -> list[Event]:
-        said = self.engine.on_signal(Signal(symbol=symbol, action=action, strategy="s"), self.view)
+        said = self.engine.on_signal(
+            Signal(symbol=symbol, action=action, strategy="s"), self.view, 0
+        )
         self.take(said)
         return said
 
@@ -227,7 +229,7 @@ def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_is_ref
 def test_on_spot_what_stays_is_protected_while_the_other_part_is_sold() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     signal = Signal(symbol=BTC, action="buy", strategy="s", strength=0.25)  # type: ignore[arg-type]
-    system.take(system.engine.on_signal(signal, system.view))
+    system.take(system.engine.on_signal(signal, system.view, 0))
     sold = ("market", "sell", D("0.75"), None)
     assert system.confirm_cancels().working() == [sold]
     kept = ("stop_market", "sell", D("0.25"), D("97.00"))

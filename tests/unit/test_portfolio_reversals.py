@@ -57,7 +57,7 @@ def orders(events: list[Event]) -> list[OrderSpec]:
 
 
 def reversal(engine: PortfolioEngine, view: FakeAccount, action: str = "sell") -> OrderSpec:
-    (order,) = orders(view.take(engine.on_signal(signal(action), view)))
+    (order,) = orders(view.take(engine.on_signal(signal(action), view, 0)))
     return order
 
 
@@ -90,7 +90,7 @@ def test_where_nothing_would_be_reduced_nothing_is_said(held: str, action: str) 
 def test_an_order_that_the_portfolio_does_not_want_is_not_answered() -> None:
     """One by hand, a thousand times too large, against a position that is on its target."""
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "10")
-    view.take(portfolio.on_signal(signal("buy", strength=1.0), view))
+    view.take(portfolio.on_signal(signal("buy", strength=1.0), view, 0))
     by_hand = OrderSpec("x", PERPETUAL, Side.SELL, D(10_000))
     assert portfolio.on_denied(by_hand, "ORDER_NOTIONAL: too large", view, 0) == []
 
@@ -115,8 +115,8 @@ def test_a_resting_entry_is_cancelled_with_it() -> None:
 def test_several_strategies_share_one_reversal() -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, "-10")
     view.hold(PERPETUAL, a="-10")
-    view.take(portfolio.on_signal(signal("sell", "a", strength=0.2), view))
-    (whole,) = orders(view.take(portfolio.on_signal(signal("buy", "b"), view)))
+    view.take(portfolio.on_signal(signal("sell", "a", strength=0.2), view, 0))
+    (whole,) = orders(view.take(portfolio.on_signal(signal("buy", "b"), view, 0)))
     assert whole.shares == (Share("a", D(8)), Share("b", D(10)))
     (order,) = orders(portfolio.on_denied(whole, "too large", view, 0))
     assert (order.side, order.quantity, order.strategy) == (Side.BUY, D(8), "a")
@@ -211,7 +211,7 @@ def test_the_reducing_part_of_a_denied_reversal_passes_every_check_of_size_price
     view.trading_state = state
     if restriction is not None:
         view.held[PERPETUAL] = {restriction: "test"}
-    asked = orders(view.take(portfolio.on_signal(signal("sell" if side > 0 else "buy"), view)))
+    asked = orders(view.take(portfolio.on_signal(signal("sell" if side > 0 else "buy"), view, 0)))
     for whole in asked:
         denied = risk.judge(whole, view, 10**12)
         if isinstance(denied, OrderDenied):
@@ -246,5 +246,5 @@ def test_a_position_that_is_on_its_way_out_is_not_closed_twice(
         OrderSpec("exit", PERPETUAL, Side.BUY, D(10), reduce_only=True, strategy="ema"),
         OrderStatus.SUBMITTED,
     )
-    found = orders(portfolio.on_signal(signal("buy"), view))
+    found = orders(portfolio.on_signal(signal("buy"), view, 0))
     assert [(order.quantity, order.reduce_only) for order in found] == asked

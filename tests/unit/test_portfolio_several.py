@@ -54,7 +54,7 @@ class Two:
                 strength=float(strength[0]) if strength else 1.0,
                 followed=n < len(said),
             )
-            answers += self.view.take(self.engine.on_signal(asked, self.view))
+            answers += self.view.take(self.engine.on_signal(asked, self.view, 0))
         return answers
 
 
@@ -209,8 +209,8 @@ def test_closing_takes_what_is_on_its_way_out_for_all_into_account() -> None:
 def test_a_signal_that_is_refused_does_not_lose_the_one_it_followed() -> None:
     both = Two(COIN)
     asked = signal("buy", COIN, "a", followed=True)
-    both.view.take(both.engine.on_signal(asked, both.view))
-    events = both.engine.on_signal(signal("hold", COIN, "b"), both.view)
+    both.view.take(both.engine.on_signal(asked, both.view, 0))
+    events = both.engine.on_signal(signal("hold", COIN, "b"), both.view, 0)
     assert answer(events).reason.startswith("refused")
     assert shares(events) == [("a", D(10))]
 

@@ -23,7 +23,7 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
-from tradectl.domain.refusals import RefusalCause, after
+from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.state.account import Account, ChangedRules, Pause, StrategyTotals
@@ -228,10 +228,10 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
         {SPOT: ChangedRules(Instrument(SPOT, "USDT", ONE, ONE, ONE), 1)}
     ),
     "a refused exit": lambda a: a.refused_exits.update(
-        {SPOT: after(None, RefusalCause.OTHER, "no", 0)}
+        {SPOT: next_refusal(None, RefusalCause.OTHER, "no", 0)}
     ),
     "a refused entry": lambda a: a.refused_entries.update(
-        {SPOT: after(None, RefusalCause.OTHER, "no", 0)}
+        {SPOT: next_refusal(None, RefusalCause.OTHER, "no", 0)}
     ),
     "a lifted stop": lambda a: a.lifted_stops.update({SPOT: ONE}),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),

@@ -29,6 +29,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
+from tradectl.portfolio import refused_orders
 from tradectl.portfolio.decisions import asked_of, asks
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -148,7 +149,7 @@ class PortfolioAdapter(Adapter):
     def _come_back(self, event: OrderReport, record: Record) -> None:
         """To what was refused, when it is due."""
         if isinstance(event, OVER):
-            due = self.engine.next_try(event.symbol, self._state.books)
+            due = refused_orders.next_try(event.symbol, self._state.books)
             if due is not None and due > record.at:
                 timer = TimerFired(source_component=self.name, name=RETRY_TIMER)
                 self._bus.schedule(timer, due)

@@ -198,10 +198,14 @@ class Instruments:
         return list(self._by_symbol.values())
 
 
-def _coin(symbol: str, coin: str) -> tuple[str, str]:
-    """A coin at the exchange that the symbol is prefixed with, if it is."""
+def exchange_of(symbol: str) -> str:
+    """The exchange that the symbol is prefixed with; empty where it is not."""
     exchange, found, _ = symbol.partition(":")
-    return exchange if found else "", coin
+    return exchange if found else ""
+
+
+def _coin(symbol: str, coin: str) -> tuple[str, str]:
+    return exchange_of(symbol), coin
 
 
 __all__ = [
@@ -211,4 +215,5 @@ __all__ = [
     "Instruments",
     "MarginMode",
     "MarginTier",
+    "exchange_of",
 ]

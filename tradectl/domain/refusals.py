@@ -53,8 +53,8 @@ BY_ANOTHER_TYPE = (RefusalCause.RULES, RefusalCause.OTHER)
 
 
 class Refusal(Struct, frozen=True):
-    """The newest of `count` in a row, the first of them at `since`; the next try is at `due` (ns UTC).
-    `said`: there is an alert about it."""
+    """The newest of `count` in a row, by the exchange, or by us as it was tried again; the first of them
+    at `since`, the next try at `due` (ns UTC). `said`: there is an alert about it."""
 
     cause: RefusalCause
     reason: str
@@ -62,6 +62,11 @@ class Refusal(Struct, frozen=True):
     since: int
     due: int
     said: bool
+
+    @property
+    def at(self) -> int:
+        """When it came, ns UTC, unless something made it due before its time."""
+        return self.due - _pause(self.count)
 
     @property
     def forgotten_at(self) -> int:
@@ -75,7 +80,7 @@ class Refusal(Struct, frozen=True):
         return self.cause in BY_ANOTHER_TYPE and self.count % 2 == 1
 
 
-def after(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> Refusal:
+def next_refusal(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> Refusal:
     """One more at `at`, in a row with what was `known`."""
     count = 1 if known is None else known.count + 1
     since, said = (at, False) if known is None else (known.since, known.said)
@@ -100,4 +105,4 @@ def _pause(count: int) -> int:
     return int(pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S) * SECOND)
 
 
-__all__ = ["REMEDIES", "Refusal", "RefusalCause", "after", "is_wanted"]
+__all__ = ["REMEDIES", "Refusal", "RefusalCause", "is_wanted", "next_refusal"]

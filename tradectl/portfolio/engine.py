@@ -25,13 +25,13 @@ from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import Event, StrategySignalEvent, TargetComputed
+from tradectl.domain.events import Event, StrategySignalEvent
 from tradectl.domain.money import BPS, ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.refusals import Refusal, RefusalCause, is_wanted
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
+from tradectl.portfolio import refused_orders
 from tradectl.portfolio.decisions import (
     CLOSED_FIRST,
     NETTED,
@@ -40,7 +40,6 @@ from tradectl.portfolio.decisions import (
     asks,
     cancels,
     cross,
-    held_off,
     idle,
     moves,
     obstacle,
@@ -74,8 +73,8 @@ class PortfolioEngine:
     """`allocations` are shares (0 to 1) by strategy, and none means all for each; `new_order_id`
     gives an id that was never given before; `would_deny` says why risk would deny an order, if it
     would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
-    candle closes is ordered as the next one opens, of the size that it has then. Where no strategies run
-    it is not `led`: what they wanted waits for them. Raises ConfigError for an impossible allocation."""
+    candle closes is ordered as the next one opens, of the size that it has then. In a run that
+    has no strategies what they wanted waits for them. Raises ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -85,10 +84,10 @@ class PortfolioEngine:
         *,
         would_deny: WouldDeny = lambda order, view, at: None,
         sized_at_open: bool = False,
-        led: bool = True,
+        has_strategies: bool = True,
     ) -> None:
         self.sized_at_open = sized_at_open
-        self._led = led
+        self._has_strategies = has_strategies
         self._at_open: dict[str, Waiting] = {}
         self._settings = settings
         self._would_deny = would_deny
@@ -107,7 +106,7 @@ class PortfolioEngine:
         waits = self._waiting or self._turning or self._settings.replace_bps
         return bool(waits or view.refused_symbols()) or self._protection.is_active(view)
 
-    def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int = 0) -> list[Event]:
+    def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
         symbol at one moment are netted: the last of them is acted upon with all."""
         symbol = signal.symbol
@@ -137,7 +136,7 @@ class PortfolioEngine:
             self._sample(view)
         events: list[Event] = []
         ordered: set[str] = set()
-        for symbol in view.targeted() if self._led else ():
+        for symbol in view.targeted() if self._has_strategies else ():
             if self._is_at_rest(symbol, view):
                 continue
             answer = self._replace_outdated(symbol, view)
@@ -168,7 +167,7 @@ class PortfolioEngine:
         self._protection.run_ends()
         return self.protect(view, at) if self._protection.is_active(view) else []
 
-    def on_open(self, symbol: str, view: AccountView, at: int = 0) -> list[Event]:
+    def on_open(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """A candle opens: what was decided as the last one closed is ordered now."""
         if symbol not in self._at_open:
             return []
@@ -187,8 +186,8 @@ class PortfolioEngine:
         if asks(events):
             return events
         events += self._recalled(symbol, view)
-        events += self._makes_way(symbol, view)
-        if self._led and self._is_due(symbol, view, at):
+        events += refused_orders.makes_way(symbol, view, at)
+        if self._has_strategies and refused_orders.is_due(symbol, view, at):
             again = self._steer(symbol, view, "by the rules of now", True, at)
             if len(again) > 1:
                 events += again
@@ -197,7 +196,7 @@ class PortfolioEngine:
         return events + self._protection.protect(symbol, view, at)
 
     def _recalled(self, symbol: str, view: AccountView) -> list[Event]:
-        """Entries that are on their way for wishes that a stop has answered meanwhile."""
+        """Entries that are on their way for targets that were stopped out meanwhile."""
         stopped = {name for name, target in view.targets(symbol).items() if target.stopped}
         if not stopped:
             return []
@@ -211,56 +210,14 @@ class PortfolioEngine:
         ]
         return [*cancels(entries, STOPPED_OUT[1])]
 
-    def _makes_way(self, symbol: str, view: AccountView) -> list[Event]:
-        """An exit was refused for want of money: entries that still rest give it back."""
-        refusal = view.refusal(symbol, exits=True)
-        if refusal is None or refusal.cause is not RefusalCause.FUNDS:
-            return []
-        entries = [
-            order
-            for order in view.working_orders()
-            if order.status in CANCELLABLE and not order.spec.reduce_only
-        ]
-        return [*cancels(entries, "an exit is refused for want of money")]
-
     def on_refused(self, view: AccountView, at: int) -> list[Event]:
         """What was refused and is due is tried again, as far as it is still wanted."""
         events: list[Event] = []
-        for symbol in view.refused_symbols() if self._led else ():
-            if not view.targets(symbol) or not self._is_due(symbol, view, at):
-                continue
+        for symbol in refused_orders.all_due(view, at) if self._has_strategies else ():
             answer = self._steer(symbol, view, "refused before", True, at)
-            if len(answer) > 1 or self._is_over(answer[0], symbol, view, at):
+            if len(answer) > 1 or refused_orders.is_over(answer[0], symbol, view, at):
                 events += answer
         return events
-
-    def _is_over(self, answer: Event, symbol: str, view: AccountView, at: int) -> bool:
-        """By the answer, something that was refused of the symbol is not wanted any more."""
-        if not isinstance(answer, TargetComputed):
-            return False
-        targets, held = view.targets(symbol).values(), view.open_quantity(symbol)
-        for exits in (True, False):
-            known = view.refusal(symbol, exits=exits)
-            if known is None or at < known.forgotten_at:
-                continue
-            if not is_wanted(answer.code, targets, held, exits=exits):
-                return True
-        return False
-
-    def next_try(self, symbol: str, view: AccountView) -> int | None:
-        """When (ns) what was refused of the symbol is due, the next of it; None where nothing was."""
-        return min((refusal.due for refusal in self._refusals(symbol, view)), default=None)
-
-    def _refusals(self, symbol: str, view: AccountView) -> list[Refusal]:
-        known = (view.refusal(symbol, exits=True), view.refusal(symbol, exits=False))
-        return [refusal for refusal in known if refusal is not None]
-
-    def _is_due(self, symbol: str, view: AccountView, at: int) -> bool:
-        """And nothing of it is on its way."""
-        due = self.next_try(symbol, view)
-        if due is None or at < due:
-            return False
-        return all(order.spec.is_protective for order in view.working_orders(symbol))
 
     def on_denied(self, order: OrderSpec, reason: str, view: AccountView, at: int) -> list[Event]:
         """Risk denied an order whole. Where it was to reduce the position and to go beyond, or was the
@@ -283,7 +240,7 @@ class PortfolioEngine:
         """The symbol is free again: its target is seen to, or where nothing is to be done about that, its
         stop. What becomes of an order comes first: on spot it would find its coins bound by the stop."""
         events: list[Event] = []
-        if self._led and view.targets(symbol):
+        if self._has_strategies and view.targets(symbol):
             answer = self._steer(symbol, view, "no longer restricted", repeated=True, at=at)
             if asks(answer):
                 return answer
@@ -352,13 +309,13 @@ class PortfolioEngine:
             if change.misdirected:
                 events += cancels(change.misdirected, why[1])
             return events + crossed if crossed else events
-        why = self._held_off(change, view, at)
+        why = refused_orders.not_yet(change, view, at)
         if not self._first_part(change, view).quantity:
             why = CLOSED_FIRST
         elif why is None and repeated:
             why = self._still_denied(change, wanted.targets, view, at)
         if why is None:
-            return self._go(change, wanted, new, view, (reason, said or afresh))
+            return self._go(change, wanted, new, view, at, (reason, said or afresh))
         if position and not only_reduce:
             part = f"the part that reduces passes: {why[1]}"
             answer = self._steer(
@@ -379,11 +336,6 @@ class PortfolioEngine:
         order = self._orders.draft(self._first_part(change, view), targets)
         return self._would_deny(order, view, at)
 
-    def _held_off(self, change: PositionDelta, view: AccountView, at: int) -> Reason | None:
-        """Its exchange would not take it, and it is not yet due again."""
-        refusal = view.refusal(change.instrument.symbol, exits=not change.adds)
-        return held_off(refusal) if refusal is not None and at < refusal.due else None
-
     def _first_part(self, change: PositionDelta, view: AccountView) -> PositionDelta:
         """What of a change is ordered now: to the other side it may be two, one after the other; it is
         where either of them was refused."""
@@ -400,6 +352,7 @@ class PortfolioEngine:
         wanted: Wanted,
         new: tuple[StrategyTarget, ...],
         view: AccountView,
+        at: int,
         waiting: Waiting,
     ) -> list[Event]:
         """Order the change, or wait for what has to come before it."""
@@ -419,7 +372,7 @@ class PortfolioEngine:
             why = ReasonCode.NOT_WANTED, "its stop is cancelled first"
             return [
                 stays(symbol, target, position, why, wanted.changed),
-                *self._protection.make_room(bound, reason),
+                *self._protection.make_room(bound, reason, at),
             ]
         now = self._first_part(change, view)
         if now is not change:

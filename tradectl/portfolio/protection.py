@@ -239,7 +239,7 @@ class Protection:
             return price_known(position, view)
         return position.entry_price if self._run_ends else None
 
-    def make_room(self, stops: Collection[Order], reason: str, at: int = 0) -> list[Event]:
+    def make_room(self, stops: Collection[Order], reason: str, at: int) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
         self._now = max(self._now, at)
         return self._cancel(stops, reason, makes_room=True)

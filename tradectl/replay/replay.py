@@ -45,7 +45,7 @@ class Replay:
             Account.load(header.state),
             header.run_id,
             clock or DataClock(),
-            led=header.source not in SHORT,
+            has_strategies=header.source not in SHORT,
         )
         self._symbols = () if header.source == "recorded" else settings.symbols
         self.result = ReplayReport(

@@ -90,7 +90,7 @@ class Session:
             halt_switch=self.latch,
             lease=None if is_recorded else state_dir.lease,
             projected=True,
-            led=source not in SHORT,
+            has_strategies=source not in SHORT,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)

@@ -21,8 +21,8 @@ from tradectl.domain.refusals import (
     REMEDIES,
     Refusal,
     RefusalCause,
-    after,
     is_wanted,
+    next_refusal,
 )
 from tradectl.domain.time import SECOND
 from tradectl.state.account import Account
@@ -52,7 +52,7 @@ def refused(
     known = kept.get(symbol)
     if known is not None and order.filled:
         known = replace(known, count=0)
-    found = after(known, cause, reason, at)
+    found = next_refusal(known, cause, reason, at)
     if cause is RefusalCause.RULES and books.rules_since(symbol) >= order.created_at:
         found = replace(found, due=at)  # once, with a new order by the new rules
     bare = exits and not order.filled and order.status is not OrderStatus.CANCELED
@@ -72,7 +72,7 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
         return
     symbol, kept = order.spec.symbol, books.account.refusals(is_exit(books, order))
     if symbol in kept:
-        kept[symbol] = after(kept[symbol], kept[symbol].cause, kept[symbol].reason, at)
+        kept[symbol] = next_refusal(kept[symbol], kept[symbol].cause, kept[symbol].reason, at)
 
 
 def filled(books: BooksView, order: Order, *, exits: bool) -> list[Event]:

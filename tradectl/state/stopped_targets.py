@@ -1,7 +1,8 @@
 """What a stop, an exchange or the account's owner closed is not entered again before a strategy asks for
 something else.
 
-Only wishes for what was closed are over: who wants the other side is not stopped by it. Dust is closed.
+Only targets on the side that was closed are over: who wants the other one is not stopped by it. Dust is
+closed.
 """
 
 from __future__ import annotations

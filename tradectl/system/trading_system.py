@@ -119,8 +119,8 @@ class BookkeepingSystem:
 
 
 class TradingSystem(BookkeepingSystem):
-    """With strategies, portfolio, risk and execution, and a gateway that orders go out by. `led` as the
-    portfolio's engine has it."""
+    """With strategies, portfolio, risk and execution, and a gateway that orders go out by.
+    `has_strategies` as the portfolio's engine has it."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class TradingSystem(BookkeepingSystem):
         halt_switch: HaltSwitch | None = None,
         lease: Lease | None = None,
         projected: bool = False,
-        led: bool = True,
+        has_strategies: bool = True,
     ) -> None:
         super().__init__(settings, account, run_id, clock, projected=projected)
         bus = self.bus
@@ -152,7 +152,7 @@ class TradingSystem(BookkeepingSystem):
             bus.core.new_id,
             would_deny=risk.would_deny,
             sized_at_open=settings.paper.fill == "next-open",
-            led=led,
+            has_strategies=has_strategies,
         )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, risk)

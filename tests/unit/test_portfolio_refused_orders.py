@@ -1,0 +1,69 @@
+"""What was refused and comes again: what it waits for, and what makes way for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tradectl.domain.events import CancelRequested
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.refusals import RefusalCause, next_refusal
+from tradectl.portfolio.refused_orders import is_due, makes_way
+
+D = Decimal
+BUY, SELL = Side.BUY, Side.SELL
+ACCEPTED, SUBMITTED = OrderStatus.ACCEPTED, OrderStatus.SUBMITTED
+SYMBOL = PERP.symbol
+NEIGHBOUR = replace(PERP, symbol="NEXT_PERP")
+ELSEWHERE = replace(PERP, symbol="other:BTC_PERP")
+AT = 10**12
+
+
+def resting(symbol: str, side: Side = BUY, *, reduce_only: bool = False) -> OrderSpec:
+    return OrderSpec(
+        f"o-{symbol}", symbol, side, D(1), OrderType.LIMIT, D(90), reduce_only=reduce_only
+    )
+
+
+@pytest.mark.parametrize(
+    ("exits", "side", "status", "due"),
+    [
+        (True, BUY, ACCEPTED, True),
+        (True, BUY, SUBMITTED, True),
+        (True, SELL, ACCEPTED, False),
+        (False, BUY, ACCEPTED, True),
+        (False, BUY, SUBMITTED, False),
+        (False, BUY, OrderStatus.PENDING_CANCEL, False),
+    ],
+)
+def test_it_waits_for_what_is_under_way_of_its_kind(
+    exits: bool, side: Side, status: OrderStatus, due: bool
+) -> None:
+    view = FakeAccount().price(SYMBOL, "100").own(SYMBOL, "5")
+    view.refusals[SYMBOL, exits] = next_refusal(None, RefusalCause.OTHER, "no", 0)
+    view.work(resting(SYMBOL, side), status)
+    assert is_due(SYMBOL, view, AT) is due
+    assert not is_due(SYMBOL, view, 0)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "later", "gone"), [(PERP, 0, ["o-NEXT_PERP"]), (PERP, 1, []), (SPOT, 0, [])]
+)
+def test_entries_make_way_once_where_they_bind_what_the_exit_lacks(
+    instrument: Instrument, later: int, gone: list[str]
+) -> None:
+    """At the same exchange and not on spot, where an exit lacks coins."""
+    view = FakeAccount(instruments=(SPOT, PERP, NEIGHBOUR, ELSEWHERE))
+    symbol = instrument.symbol
+    view.price(symbol, "100").own(symbol, "5")
+    view.refusals[symbol, True] = next_refusal(None, RefusalCause.FUNDS, "no margin", AT)
+    view.work(resting(NEIGHBOUR.symbol))
+    view.work(resting(ELSEWHERE.symbol))
+    view.work(resting(symbol, SELL, reduce_only=True))
+    events = makes_way(symbol, view, AT + later)
+    assert [event.order_id for event in events if isinstance(event, CancelRequested)] == gone
