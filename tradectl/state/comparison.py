@@ -52,16 +52,21 @@ def _bound(
     before = noted.bound.pop(symbol, ZERO)
     if ours:
         noted.bound[symbol] = ours
-    if bool(ours) != bool(before):
-        yield SystemEvent(
-            source_component="state",
-            kind=SystemEventKind.COINS_BOUND if ours else SystemEventKind.COINS_BOUND_OVER,
-            component=f"symbol:{symbol}",
-            message=f"{symbol}: orders of others offer {plain(ours)} of our {plain(held)}: before they "
-            "are cancelled no stop covers that, and no exit sells it"
-            if ours
-            else "",
+    if ours and not before:
+        yield _says(
+            SystemEventKind.COINS_BOUND,
+            symbol,
+            f"{symbol}: orders of others offer {plain(ours)} of our {plain(held)}: before they are "
+            "cancelled no stop covers that, and no exit sells it",
         )
+    elif before and not ours:
+        yield _says(SystemEventKind.COINS_BOUND_OVER, symbol, "")
+
+
+def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component="state", kind=kind, component=f"symbol:{symbol}", message=message
+    )
 
 
 __all__ = ["compared"]
