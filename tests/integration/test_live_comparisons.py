@@ -12,7 +12,9 @@ import pytest
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.documents.operations import Reconciliation
-from tradectl.domain.events import SystemEventKind
+from tradectl.domain.events import Acceptance, SystemEventKind
+from tradectl.exchange.base import Accepted
+from tradectl.exchange.live.comparisons import DISTURBED
 from tradectl.runtime.in_process_reconcile import (
     ANSWER_S,
     SharedComparison,
@@ -97,3 +99,19 @@ async def test_its_own_comparisons_wait_until_there_is_room_for_a_whole_one(
     ) as trader:
         await used_up(trader)
         await trader.until(lambda: trader.said(SystemEventKind.RECONCILE_FAILED_OVER), 30)
+
+
+async def test_what_could_not_be_booked_is_not_said_to_be(
+    exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trading(exchange, tmp_path, market="spot") as trader:
+        at = trader.live
+        compared = at.reconciler.compare
+
+        async def disturbed(before_booking: Any, accepted: Accepted | None = None) -> Any:
+            return None if accepted else await compared(before_booking)
+
+        monkeypatch.setattr(at.reconciler, "compare", disturbed)
+        told = await compare(trader.run, Accepted(Acceptance.TRANSFER), confirm=True)
+        assert (told.accepted, told.clean) == (False, False)
+        assert told.left_out == [f"{at.name}: {DISTURBED}"]

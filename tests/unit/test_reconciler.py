@@ -11,6 +11,7 @@ from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, client_order_id
+from tradectl.exchange.base import MONEY
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
@@ -117,8 +118,34 @@ async def test_a_stop_that_came_back_may_go_once_another_one_rests() -> None:
     (tracked,) = tracker.working()
     tracker.mark_rejected(tracked, "the exchange knows no such order")
     compared.venue.resting = (first,)
-    assert await reconciler.compare(_nothing) == [tracked]
+    picture = await reconciler.compare(_nothing)
+    assert picture is not None
+    assert picture.reopened == [tracked]
     assert reconciler.is_all_that_protects(tracked)
     compared.venue.resting = (first, stop("s2"))
-    assert await reconciler.compare(_nothing) == [tracked]
+    picture = await reconciler.compare(_nothing)
+    assert picture is not None
+    assert picture.reopened == [tracked]
     assert not reconciler.is_all_that_protects(tracked)
+
+
+async def test_a_picture_that_is_disturbed_each_time_is_no_comparison() -> None:
+    compared = Comparing()
+
+    class Busy(Venue):
+        async def holdings(self) -> Holdings:
+            compared.reconciler.note_activity()
+            return await super().holdings()
+
+    compared.reconciler._venue = Busy()
+    assert await compared.reconciler.compare(_nothing) is None
+    assert compared.posted == []
+
+
+async def test_what_is_on_its_way_is_named_as_left_out() -> None:
+    compared = Comparing()
+    compared.tracker.track(SPEC, 0)
+    compared.tracker.apply([COUNTED])
+    picture = await compared.reconciler.compare(_nothing)
+    assert picture is not None
+    assert picture.left_out == (PERP, MONEY)

@@ -13,7 +13,7 @@ from typing import Protocol
 from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Accepted, Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 
 
@@ -68,10 +68,13 @@ class Gateway(Protocol):
 
     # --- the exchange's word ----------------------------------------------------------------------
 
-    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
+    async def reconcile(
+        self, *, accepted: Accepted | None = None, within: float = 0
+    ) -> list[Compared]:
         """Have each exchange compared with the books; what differs is reported. What is `accepted` is
         booked as the operator says. Where its rate limit asks for a pause it is waited for, up to
-        `within` seconds in all. Never raises for an exchange's reason."""
+        `within` seconds in all. The answer says what became of it at each; never raises for an
+        exchange's reason."""
         ...
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
@@ -120,8 +123,10 @@ class NoGateway:
     ) -> list[Cancelled]:
         return []
 
-    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
-        pass
+    async def reconcile(
+        self, *, accepted: Accepted | None = None, within: float = 0
+    ) -> list[Compared]:
+        return []
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
         return []

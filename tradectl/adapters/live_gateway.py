@@ -12,7 +12,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
-from tradectl.exchange.base import Accepted, Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.paper.funding_rates import NO_FUNDING
 from tradectl.exchange.venue import waiting
@@ -79,17 +79,22 @@ class LiveGateway:
             cancel, lambda name, why: Cancelled(exchange=name, error=why), within
         )
 
-    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
-        async def compare(exchange: LiveExchange) -> None:
-            while pause := await exchange.reconcile(accepted):
-                if pause > within:
-                    return
-                await self._sleep(pause)
+    async def reconcile(
+        self, *, accepted: Accepted | None = None, within: float = 0
+    ) -> list[Compared]:
+        async def compare(exchange: LiveExchange) -> Compared:
+            while True:
+                told = await exchange.reconcile(accepted)
+                if not 0 < told.pause <= within:
+                    return told
+                await self._sleep(told.pause)
+
+        def failed(name: str, why: str) -> Compared:
+            return Compared(exchange=name, error=why)
 
         if within:
-            await self._ask_each(compare, lambda _name, _why: None, within)
-        else:
-            await asyncio.gather(*(compare(exchange) for exchange in self.exchanges))
+            return await self._ask_each(compare, failed, within)
+        return await asyncio.gather(*(compare(exchange) for exchange in self.exchanges))
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
         async def ask(exchange: LiveExchange) -> Proof:

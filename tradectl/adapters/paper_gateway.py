@@ -23,7 +23,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
 from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.domain.views import AccountView
-from tradectl.exchange.base import Accepted, Cancelled, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.paper_exchange import PaperExchange
@@ -104,8 +104,10 @@ class PaperGateway:
         orders = self._exchange.cancel_all(self._bus.clock.now(), keep_protection=keep_protection)
         return [Cancelled(exchange=self._exchange.name, orders=orders)]
 
-    async def reconcile(self, *, accepted: Accepted | None = None, within: float = 0) -> None:
-        pass
+    async def reconcile(
+        self, *, accepted: Accepted | None = None, within: float = 0
+    ) -> list[Compared]:
+        return []
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
         return [self._exchange.proof()]

@@ -229,11 +229,13 @@ class Proposal(Struct, kw_only=True, frozen=True):
 
 class Reconciliation(Struct, kw_only=True, frozen=True):
     """`reconcile`: `clean` when all agree and every exchange answered. `proposal` is what `--accept`
-    books, and it is booked where `accepted`."""
+    books, and it is booked where `accepted`; `left_out` is what of it was confirmed and could not be, and
+    why."""
 
     clean: bool
     accepted: bool
     proposal: Proposal | None
+    left_out: list[str]
     symbols: list[SymbolComparison]
     cash: CashComparison
     orders: list[OrderComparison]

@@ -115,10 +115,25 @@ class Cancelled(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+MONEY = "money"
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """That an exchange was compared with the books, and what of it was `left_out` since something of ours
+    is on its way there: symbols, or `MONEY`; or why it was not, and the pause (s) it asks for first."""
+
+    exchange: str
+    left_out: tuple[str, ...] = ()
+    error: str = ""
+    pause: float = 0.0
+
+
 __all__ = [
     "AT_ONCE",
+    "MONEY",
     "Accepted",
     "Cancelled",
+    "Compared",
     "Exchange",
     "OpenOrder",
     "PreSendCheck",

@@ -7,7 +7,7 @@ running process compares when there is one; else a short run of its own does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.control.client import ask
@@ -19,15 +19,16 @@ from tradectl.documents.operations import (
     Unreachable,
 )
 from tradectl.domain.errors import UsageError
+from tradectl.domain.events import Acceptance
 from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
-from tradectl.exchange.base import Accepted, OpenOrder, Proof
+from tradectl.exchange.base import MONEY, Accepted, Compared, OpenOrder, Proof
 from tradectl.journal.writer import RECONCILE
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.proposal import propose
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
-from tradectl.state.books import Books
+from tradectl.state.books import TAKES_MONEY, Books
 from tradectl.state.reconciliation import CASH, ENOUGH
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
@@ -84,13 +85,14 @@ async def compare(
     clock = session.bus.clock
     ends = clock.monotonic() + COMPARED_WITHIN_S
     await _reconciled(session)
-    proposal = None
+    proposal, left_out = None, list[str]()
     if accepted is not None:
         _, reached = await _asked(session, ends)
         proposal = propose(session.books, reached, accepted, session.settings)
         if confirm:
             await session.orchestrator.pause(f"reconcile --accept {accepted.kind}")
-            await session.gateway.reconcile(accepted=accepted, within=COMPARED_WITHIN_S)
+            told = await session.gateway.reconcile(accepted=accepted, within=COMPARED_WITHIN_S)
+            left_out = [*_left_out(told, accepted)]
             await _reconciled(session)
     proofs, reached = await _asked(session, ends)
     await session.state.flush()  # a fill may have been heard of while the exchange was asked
@@ -102,14 +104,29 @@ async def compare(
         clean=cash.ok
         and len(reached) == len(proofs)
         and all(row.ok for row in symbols)
-        and all(row.ok for row in orders),
-        accepted=accepted is not None and confirm,
+        and all(row.ok for row in orders)
+        and not left_out,
+        accepted=accepted is not None and confirm and not left_out,
         proposal=proposal,
+        left_out=left_out,
         symbols=symbols,
         cash=cash,
         orders=orders,
         unreachable=[Unreachable(exchange=p.exchange, error=p.error) for p in proofs if p.error],
     )
+
+
+def _left_out(told: Sequence[Compared], accepted: Accepted) -> Iterator[str]:
+    """What was not booked though it was confirmed, and why."""
+    for each in told:
+        if each.error:
+            yield f"{each.exchange}: {each.error}"
+            continue
+        for what in each.left_out:
+            takes = accepted.kind in TAKES_MONEY
+            moves = accepted.kind is not Acceptance.TRANSFER
+            if takes if what == MONEY else moves and what in (accepted.symbols or (what,)):
+                yield f"{each.exchange}: {what}: something of ours is on its way there"
 
 
 async def _asked(session: Session, ends: float) -> tuple[list[Proof], list[Proof]]:

@@ -158,7 +158,7 @@ def reconciliation(found: Reconciliation) -> RenderableType:
         ("difference", cash.difference),
     )
     spelled = "  ".join(f"{name} {harmless(amount)}" for name, amount in amounts)
-    proposal = _proposal(found.proposal, found.accepted) if found.proposal else []
+    proposal = _proposal(found.proposal, found) if found.proposal else []
     return Group(
         head,
         *proposal,
@@ -175,9 +175,9 @@ def reconciliation(found: Reconciliation) -> RenderableType:
     )
 
 
-def _proposal(proposal: Proposal, accepted: bool) -> list[RenderableType]:
+def _proposal(proposal: Proposal, found: Reconciliation) -> list[RenderableType]:
     """What was booked, or would be, and what would be traded then."""
-    name = "booked" if accepted else "would book"
+    name = "booked" if found.accepted else "would book"
     parts = [line(name, Cell(_booking(row))) for row in proposal.bookings]
     if not proposal.bookings:
         parts.append(line(name, Cell("nothing: nothing differs that it could be", DIM)))
@@ -187,7 +187,12 @@ def _proposal(proposal: Proposal, accepted: bool) -> list[RenderableType]:
     parts += [line("stays", Cell(harmless(why), WARN)) for why in proposal.refused]
     traded = [_proposed_order(order) for order in proposal.orders]
     parts.append(line("then trades", Cell("; ".join(traded) or "nothing", WARN if traded else DIM)))
-    if accepted:
+    parts += [line("not booked", Cell(harmless(why), BAD)) for why in found.left_out]
+    if found.left_out:
+        parts.append(
+            Text("trading is paused: `tradectl reconcile` shows what is left to say", WARN)
+        )
+    elif found.accepted:
         parts.append(Text("trading is paused: `tradectl resume` goes on", WARN))
     else:
         parts.append(Text("nothing was changed: add --confirm to book it", WARN))

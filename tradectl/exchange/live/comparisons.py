@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tradectl.domain.errors import AccessLost, ExchangeError, NotExecuted
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.resilience import pauses
-from tradectl.exchange.base import Accepted
+from tradectl.exchange.base import Accepted, Compared
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.order_submitter import OrderSubmitter
@@ -24,6 +24,7 @@ from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
 from tradectl.exchange.venue import Venue
 
+DISTURBED = "something of ours moved there all the while: nothing was compared"
 IN_QUESTION_S = 0.5
 KEPT_BACK_S, LONGEST_KEPT_BACK_S = 1.0, 30.0
 """The rate limit must have room for all the calls of a comparison."""
@@ -71,13 +72,14 @@ class Comparisons:
         soon, later = pauses(IN_QUESTION_S), pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
         while True:
             self._now.clear()
-            kept_back = 0.0 if self._asked else await self._compare()
+            told = None if self._asked else await self._compare()
+            kept_back = told.pause if told is not None else 0.0
             wait = self._settings.reconcile_seconds
             if not kept_back:
                 later = pauses(KEPT_BACK_S, LONGEST_KEPT_BACK_S)
             if kept_back:
                 wait = max(wait, kept_back, next(later))
-            elif self._in_question():
+            elif self._in_question() or (told is not None and told.error == DISTURBED):
                 wait = min(wait, next(soon))
             else:
                 soon = pauses(IN_QUESTION_S)
@@ -87,9 +89,8 @@ class Comparisons:
                 async with asyncio.timeout(wait):
                     await self._now.wait()
 
-    async def on_demand(self, accepted: Accepted | None) -> float:
-        """At once. Where the rate limit or the venue asks for a pause, that (s), and nothing was
-        compared."""
+    async def on_demand(self, accepted: Accepted | None) -> Compared:
+        """At once."""
         with self.put_off():
             return await self._compare(accepted)
 
@@ -102,21 +103,26 @@ class Comparisons:
         finally:
             self._asked -= 1
 
-    async def _compare(self, accepted: Accepted | None = None) -> float:
+    async def _compare(self, accepted: Accepted | None = None) -> Compared:
+        name = self._settings.prefix
         try:
-            reopened = await self._reconciler.compare(self._before_booking, accepted)
+            picture = await self._reconciler.compare(self._before_booking, accepted)
         except AccessLost as error:
             self._reporter.access_refused(error)
-            return 0.0
+            return Compared(exchange=name, error=str(error))
         except ExchangeError as error:
             self._reporter.problem(SystemEventKind.RECONCILE_FAILED, str(error))
-            return error.retry_after if isinstance(error, NotExecuted) else 0.0
+            pause = error.retry_after if isinstance(error, NotExecuted) else 0.0
+            return Compared(exchange=name, error=str(error), pause=pause)
+        if picture is None:
+            self._follow_up(())
+            return Compared(exchange=name, error=DISTURBED)
         self._reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
         self._compared()
-        self._follow_up(reopened)
+        self._follow_up(picture.reopened)
         if accepted is not None:
             await self._submitter.accept_not_found()
-        return 0.0
+        return Compared(exchange=name, left_out=picture.left_out)
 
     def _follow_up(self, reopened: Sequence[TrackedOrder]) -> None:
         start, submitter = self._tasks.start, self._submitter

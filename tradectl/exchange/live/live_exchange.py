@@ -25,7 +25,7 @@ from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import StallDetector
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import Accepted, PreSendCheck, Proof, Whose
+from tradectl.exchange.base import Accepted, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
 from tradectl.exchange.live.access import AccessMonitor
@@ -362,9 +362,8 @@ class LiveExchange:
         """Compare now."""
         self._comparisons.soon()
 
-    async def reconcile(self, accepted: Accepted | None = None) -> float:
-        """Compare at once; what is wrong is reported. Where the rate limit or the venue asks for a pause,
-        that (s), and nothing was compared."""
+    async def reconcile(self, accepted: Accepted | None = None) -> Compared:
+        """Compare at once; what is wrong is reported."""
         return await self._comparisons.on_demand(accepted)
 
     async def cancel_all(self, *, keep_protection: bool, whose: Whose) -> tuple[str, ...]:

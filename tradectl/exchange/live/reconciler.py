@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 
+from msgspec import Struct
+
 from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import SECOND
-from tradectl.exchange.base import AT_ONCE, Accepted
+from tradectl.exchange.base import AT_ONCE, MONEY, Accepted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
@@ -31,6 +33,14 @@ OVERDUE = 2.0
 PERCENT = Decimal("0.01")
 
 BeforeBooking = Callable[[Sequence[VenueFill]], Awaitable[None]]
+
+
+class Picture(Struct, frozen=True):
+    """Of a venue: the orders that were over for us and are open there, and what the report on it does not
+    tell, as something of ours is on its way: symbols, or `MONEY`."""
+
+    reopened: list[TrackedOrder]
+    left_out: tuple[str, ...]
 
 
 class Reconciler:
@@ -71,8 +81,8 @@ class Reconciler:
 
     async def compare(
         self, before_booking: BeforeBooking, accepted: Accepted | None = None
-    ) -> list[TrackedOrder]:
-        """Take a picture and post it; the orders that were over for us and are open there.
+    ) -> Picture | None:
+        """Take a picture and post it; None where something came in between each time, and nothing was.
 
         Raises ExchangeError where the venue could not be asked.
         """
@@ -92,9 +102,8 @@ class Reconciler:
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._newest = max(self._newest, newest)
-                self._post_account_report(holdings, accepted)
-                return reopened
-        return []
+                return Picture(reopened, self._post_account_report(holdings, accepted))
+        return None
 
     def missing(self) -> list[TrackedOrder]:
         """Orders that we hold to be working, and that were not among the open ones just now."""
@@ -144,7 +153,10 @@ class Reconciler:
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
-    def _post_account_report(self, holdings: Holdings, accepted: Accepted | None) -> None:
+    def _post_account_report(
+        self, holdings: Holdings, accepted: Accepted | None
+    ) -> tuple[str, ...]:
+        """What it leaves out."""
         busy = self._busy()
         self._moved.closed(busy)
         positions = {symbol: held for symbol, held in self._held.items() if symbol not in busy}
@@ -169,6 +181,7 @@ class Reconciler:
             newest=self._newest,
         )
         self._post(report, AT_ONCE)
+        return (*sorted(busy), MONEY) if is_unclear else ()
 
     def _bound(self, symbols: Collection[str]) -> dict[str, Decimal]:
         """Coins that orders of others offer; a perpetual needs none to be sold."""
@@ -199,4 +212,4 @@ class Reconciler:
         return sum((holdings.balances.get(quote, ZERO) for quote in sorted(quotes)), ZERO)
 
 
-__all__ = ["Reconciler"]
+__all__ = ["Picture", "Reconciler"]
