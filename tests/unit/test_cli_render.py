@@ -616,7 +616,14 @@ def reconciled(**changes: Any) -> dict[str, Any]:
         {"client_order_id": EVIL, "symbol": "BTCUSDT", "ours": False, "at_exchange": "accepted"},
     ]
     cash = {"currency": "USDT", "journal": "10", "at_exchange": "9", "difference": "-1", "ok": True}
-    told = {"clean": False, "symbols": [symbol], "cash": cash, "orders": orders, "unreachable": []}
+    told = {
+        "clean": False,
+        "symbols": [symbol],
+        "cash": cash,
+        "left_out": [],
+        "orders": orders,
+        "unreachable": [],
+    }
     return {**told, **changes}
 
 
@@ -645,16 +652,22 @@ def test_what_accepting_books_and_trades_is_shown_before_it_is_done() -> None:
         "profit": "0",
         "transferred": "60000",
         "orders": [order],
+        "resizes": True,
         "refused": ["ETHUSDT: -1 still differs"],
     }
     output = shown(reconciliation(reconciled(proposal=proposal)))
     assert "would book" in output
     assert "BTCUSDT: ours 0.166 -> 1.166 at 60000, external 1 -> 0" in output
     assert "sell 1.166 BTCUSDT by its stop" in output
+    assert "sized by the new equity" in output
     assert "ETHUSDT: -1 still differs" in output
     assert "nothing was changed: add --confirm to book it" in output
     done = shown(reconciliation(reconciled(proposal=proposal, accepted=True)))
     assert "trading is paused: `tradectl resume` goes on" in done
+    left_out = ["binance: money: something of ours is on its way there"]
+    part = shown(reconciliation(reconciled(proposal=proposal, left_out=left_out)))
+    assert "not booked  binance: money: something of ours is on its way there" in part
+    assert "add --confirm" not in part
 
 
 def test_a_clean_reconciliation_and_an_exchange_out_of_reach() -> None:

@@ -217,13 +217,15 @@ class ProposedOrder(Struct, kw_only=True, frozen=True):
 
 class Proposal(Struct, kw_only=True, frozen=True):
     """What `reconcile --accept` books: the result of it that is `profit` or loss, what of it is
-    `transferred`, what would be traded then, and what stays as it is, and why."""
+    `transferred`, what would be traded then, and what stays as it is, and why. Where equity is another by
+    it (`resizes`), what strategies want is sized by that once trading resumes."""
 
     accept: Acceptance
     bookings: list[ProposedBooking]
     profit: Amount
     transferred: Amount
     orders: list[ProposedOrder]
+    resizes: bool
     refused: list[str]
 
 

@@ -60,6 +60,7 @@ from tradectl.domain.execution_events import (
     OrderRejected,
     OrderTriggered,
     PositionLiquidated,
+    trade_key,
 )
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
@@ -476,4 +477,5 @@ __all__ = [
     "TimerFired",
     "TradingConcluded",
     "WarmUpReceived",
+    "trade_key",
 ]

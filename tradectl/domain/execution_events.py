@@ -113,6 +113,11 @@ class InstrumentChanged(Event, frozen=True, gc=False, kw_only=True):
     instrument: Instrument
 
 
+def trade_key(symbol: str, trade_id: str) -> str:
+    """A trade's name at its exchange, whose ids count by symbol."""
+    return f"{symbol}:{trade_id}"
+
+
 class ForeignTrade(Struct, frozen=True, gc=False):
     """A trade of the account that no order of ours made: `trade_id` is the exchange's own, `fee` in the
     quote currency, `fee_paid` what was paid of it in another one, `ts` the exchange's time, ns UTC."""

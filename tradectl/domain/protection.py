@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal
 
-from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable
@@ -37,13 +36,14 @@ def price_known(position: Position, view: AccountView) -> Decimal:
 
 def is_dust(position: Position, view: AccountView) -> bool:
     """Less than an exchange takes as an order."""
-    return _too_small(position.symbol, position.quantity, view)
+    symbol = position.symbol
+    return too_small(symbol, position.quantity, view.mark(symbol), view)
 
 
 def is_closed(position: Position, view: AccountView) -> bool:
     """Nothing of it could be sold: it is dust, or its exchange does not hold it any more."""
-    there = view.there(position.symbol)
-    return not there or _too_small(position.symbol, there, view)
+    symbol, there = position.symbol, view.there(position.symbol)
+    return not there or too_small(symbol, there, view.mark(symbol), view)
 
 
 def unprotected(position: Position, view: AccountView) -> bool:
@@ -59,12 +59,9 @@ def unprotected(position: Position, view: AccountView) -> bool:
     return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
 
 
-def _too_small(symbol: str, quantity: Decimal, view: AccountView) -> bool:
-    try:
-        instrument = view.instrument(symbol)
-    except UsageError:
-        return False
-    return instrument.is_dust(abs(quantity), view.mark(symbol))
+def too_small(symbol: str, quantity: Decimal, price: Decimal | None, view: AccountView) -> bool:
+    """Less than its exchange takes as an order; of a symbol that nobody knows nothing is."""
+    return view.knows(symbol) and view.instrument(symbol).is_dust(abs(quantity), price)
 
 
 __all__ = [
@@ -74,5 +71,6 @@ __all__ = [
     "protecting",
     "protects",
     "rests_as_protection",
+    "too_small",
     "unprotected",
 ]

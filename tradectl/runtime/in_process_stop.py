@@ -224,9 +224,13 @@ async def _proven(
         kept = {name for kept in stops for name in _names(kept.order_id, session.books)}
         proofs = await gateway.proof(everything=stop.everything, within=left())
         settled = settled and not any(_unlisted(stops, proof, session.books) for proof in proofs)
+        has_come = stop.flatten and any(_has_come(proof, session.books) for proof in proofs)
+        settled = settled and not has_come
         done = settled and not any(_beyond(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
             return cancelled, proofs, settled
+        if has_come:
+            await _within(deadline, _reconciled(session), clock)
         await clock.sleep(next(waits))
 
 
@@ -277,6 +281,16 @@ def _differs(symbol: str, proof: Proof, books: Books) -> bool:
     """Another quantity of ours is there than the books have. On spot more than that is not ours."""
     beyond = proof.held[symbol] - books.position(symbol).quantity
     return beyond != books.external(symbol) if books.instruments[symbol].can_short else beyond < 0
+
+
+def _has_come(proof: Proof, books: Books) -> bool:
+    """More coins than the books know of, ours and others': a buy of ours may have been filled that nobody
+    has told us of. What is external is known once the exchange was compared, and compared again."""
+    return any(
+        there - books.position(symbol).quantity > books.external(symbol)
+        for symbol, there in proof.held.items()
+        if not books.instruments[symbol].can_short
+    )
 
 
 def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:

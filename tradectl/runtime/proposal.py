@@ -46,6 +46,7 @@ def propose(
         profit=decimal_text(after.profit() - books.profit()),
         transferred=decimal_text(transferred),
         orders=[order for symbol in moved for order in _orders(symbol, after, settings)],
+        resizes=bool(after.wanted()) and after.equity() != books.equity(),
         refused=[*_refused(after, reports, symbols)],
     )
 

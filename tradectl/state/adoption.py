@@ -17,7 +17,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.errors import CoreError
-from tradectl.domain.events import Acceptance, AccountReported, OrderFilled, Record
+from tradectl.domain.events import Acceptance, AccountReported, CloseCause, OrderFilled, Record
 from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.positions import Position
 from tradectl.state.account import Fill
@@ -158,7 +158,9 @@ def accepted_fill(
         quantity=abs(moved),
         price=_known_price(books, report, symbol) if moved else ZERO,
     )
-    return Fill(filled, "manual" if report.accept is Acceptance.FILL else EXTERNAL, record.at)
+    return Fill(
+        filled, CloseCause.MANUAL if report.accept is Acceptance.FILL else EXTERNAL, record.at
+    )
 
 
 def reduced(before: Position, after: Position) -> bool:

@@ -15,6 +15,7 @@ from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, coming, nearer_zero
+from tradectl.domain.protection import price_known, too_small
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -129,8 +130,7 @@ class BooksView:
 
     def price_of(self, symbol: str) -> Decimal:
         """The last price seen; before the first, that of the position's entry."""
-        mark = self.mark(symbol)
-        return mark if mark is not None else self.position(symbol).entry_price
+        return price_known(self.position(symbol), self)
 
     def awaits_open(self, symbol: str) -> bool:
         """Its candle has closed, and this is data that tells of opens."""
@@ -222,8 +222,7 @@ class BooksView:
         return held
 
     def is_dust(self, symbol: str, quantity: Decimal, price: Decimal | None) -> bool:
-        """Less than its exchange takes as an order; of a symbol that nobody knows nothing is."""
-        return symbol in self.instruments and self.instruments[symbol].is_dust(abs(quantity), price)
+        return too_small(symbol, quantity, price, self)
 
     def refusal(self, symbol: str, *, exits: bool) -> Refusal | None:
         return self.account.refusals(exits).get(symbol)
@@ -291,9 +290,7 @@ class BooksView:
         return self.account.cash + worth
 
     def unrealized(self) -> Decimal:
-        return sum(
-            (p.unrealized(self.mark(p.symbol) or p.entry_price) for p in self.positions()), ZERO
-        )
+        return sum((p.unrealized(price_known(p, self)) for p in self.positions()), ZERO)
 
     def realized(self) -> Decimal:
         return sum((p.realized for p in self.account.positions.values()), ZERO)
@@ -305,8 +302,7 @@ class BooksView:
         gross = ZERO
         for position in self.account.positions.values():
             if position.quantity:
-                price = self.mark(position.symbol) or position.entry_price
-                gross += abs(position.quantity * price)
+                gross += abs(position.quantity * price_known(position, self))
         return gross
 
     def margin(self) -> MarginAccount:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tradectl.domain.events import OrderFilled, Record
+from tradectl.domain.events import OrderFilled, Record, trade_key
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, Side
 from tradectl.domain.positions import closable
 from tradectl.state.account import Fill
@@ -61,7 +61,7 @@ def paid_in_coins(
         source_component=fill.source_component,
         order_id=f"{FEE}-{record.seq}",
         symbol=coin,
-        trade_id=f"{fill.symbol}:{fill.trade_id}",
+        trade_id=trade_key(fill.symbol, fill.trade_id),
         side=Side.SELL,
         quantity=ours,
         price=price,

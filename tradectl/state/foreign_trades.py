@@ -16,7 +16,13 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from tradectl.domain.events import AccountReported, CloseCause, ForeignTrade, PositionLiquidated
+from tradectl.domain.events import (
+    AccountReported,
+    CloseCause,
+    ForeignTrade,
+    PositionLiquidated,
+    trade_key,
+)
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO
 from tradectl.state.reconciliation import ReconciliationState
 
@@ -72,12 +78,12 @@ def settle(
         _note_theirs(known, trade, theirs, taken, their_fee, can_short=can_short)
         held += ours
         if not ours:
-            known.income.book(exchange, _id_of(trade), trade.ts)
+            known.income.book(exchange, trade_key(trade.symbol, trade.trade_id), trade.ts)
             continue
         yield PositionLiquidated(
             source_component=exchange,
             symbol=trade.symbol,
-            liquidation_id=_id_of(trade),
+            liquidation_id=trade_key(trade.symbol, trade.trade_id),
             side=trade.side,
             quantity=abs(ours),
             price=trade.price,
@@ -128,10 +134,6 @@ def _against(held: Decimal, signed: Decimal) -> Decimal:
 def _cut(trade: ForeignTrade, quantity: Decimal) -> ForeignTrade:
     fee = (trade.fee * quantity / trade.quantity).quantize(CENT_OF_A_SATOSHI)
     return replace(trade, quantity=quantity, fee=fee)
-
-
-def _id_of(trade: ForeignTrade) -> str:
-    return f"{trade.symbol}:{trade.trade_id}"
 
 
 __all__ = ["explaining", "settle"]

@@ -30,6 +30,7 @@ from tradectl.domain.events import (
     SymbolRestricted,
     SystemEvent,
     SystemEventKind,
+    trade_key,
 )
 from tradectl.domain.money import ZERO, plain
 from tradectl.state.income import IncomeState
@@ -127,7 +128,7 @@ class ReconciliationState(Struct, omit_defaults=True):
         if isinstance(trade, PositionLiquidated):
             known_as = trade.liquidation_id
         else:
-            known_as = f"{trade.symbol}:{trade.trade_id}"
+            known_as = trade_key(trade.symbol, trade.trade_id)
         is_ours = trade.ts >= self.trades_since.get(trade.symbol, 0)
         return is_ours and self.income.is_new(exchange, known_as, trade.ts)
 

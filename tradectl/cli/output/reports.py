@@ -186,8 +186,10 @@ def _proposal(proposal: Proposal, found: Reconciliation) -> list[RenderableType]
         parts.append(line("result", Cell(result)))
     parts += [line("stays", Cell(harmless(why), WARN)) for why in proposal.refused]
     traded = [_proposed_order(order) for order in proposal.orders]
+    if proposal.resizes:
+        traded.append("what strategies want is sized by the new equity once trading resumes")
     parts.append(line("then trades", Cell("; ".join(traded) or "nothing", WARN if traded else DIM)))
-    parts += [line("not booked", Cell(harmless(why), BAD)) for why in found.left_out]
+    parts += [line("not booked", value(why, BAD)) for why in found.left_out]
     if found.left_out:
         parts.append(
             Text("trading is paused: `tradectl reconcile` shows what is left to say", WARN)

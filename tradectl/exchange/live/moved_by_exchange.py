@@ -9,9 +9,9 @@ stream has announced is waited for, before a difference in cash counts as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.events import (
@@ -23,9 +23,11 @@ from tradectl.domain.events import (
     IncomeKind,
     PositionLiquidated,
     SystemEventKind,
+    trade_key,
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import plain
+from tradectl.domain.resilience import pauses
 from tradectl.domain.time import DAY, HOUR
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
@@ -43,6 +45,8 @@ ASK_AGAIN_S = 2.0
 """At most so often, unless the stream has announced something."""
 ANNOUNCED_S = 60.0
 """How long a row may take that the stream has announced."""
+FIND_AGAIN_S, LONGEST_FIND_S = 2.0, 600.0
+"""An order that the exchange could not find is asked for again ever later."""
 REMEMBERED = 2 * DAY
 MOST_LOOKED_UP = 1_000
 
@@ -103,8 +107,10 @@ class MovedByExchange:
         self._posted: dict[str, int] = {}
         self._fills: dict[tuple[str, str], VenueFill] = {}
         self._causes: dict[str, CloseCause | None] = {}
-        self._ours: set[str] = set()
+        self._ours: dict[str, None] = {}
         """the exchange's ids of orders with our tag, that are no longer followed"""
+        self._not_found: dict[str, tuple[float, Iterator[float]]] = {}
+        """when orders are asked for again, monotonic seconds, and the pauses after that"""
         self.until = 0
         """up to when all was reported, in this comparison"""
 
@@ -122,8 +128,7 @@ class MovedByExchange:
                 if fill.forced is not None:
                     self._causes[fill.venue_order_id] = fill.forced
                 self._fills.setdefault((fill.venue_order_id, fill.trade_id), fill)
-        while len(self._fills) > MOST_LOOKED_UP:
-            del self._fills[next(iter(self._fills))]
+        _keep_newest(self._fills)
 
     def _is_to_be_told(self, fill: VenueFill) -> bool:
         if self._books is None or fill.venue_order_id in self._ours:
@@ -136,7 +141,7 @@ class MovedByExchange:
         """What is there is not what the books expect, or it is time to ask."""
         if self._books is None:
             return False
-        if any(self._is_unknown(fill) for fill in self._unexplained(holdings)):
+        if any(self._is_to_be_found(fill) for fill in self._unexplained(holdings)):
             return True
         if self._venue.abilities.income:
             since = self._monotonic() - self._asked_at if self._asked_at is not None else None
@@ -165,6 +170,12 @@ class MovedByExchange:
 
     def _is_unknown(self, fill: VenueFill) -> bool:
         return fill.venue_order_id not in self._causes
+
+    def _is_to_be_found(self, fill: VenueFill) -> bool:
+        known_as = fill.venue_order_id
+        if not self._is_unknown(fill) or known_as in self._ours:
+            return False
+        return known_as not in self._not_found or self._not_found[known_as][0] <= self._monotonic()
 
     def trades(self, holdings: Holdings, busy: Iterable[str]) -> tuple[ForeignTrade, ...]:
         """What others traded in symbols that are not as the books expect, oldest first; nothing of
@@ -269,16 +280,24 @@ class MovedByExchange:
         """Whose the fills are: the order tells that each of them is of."""
         perpetual = [fill for fill in self._fills.values() if fill.symbol in self._perpetuals]
         for fill in [*perpetual, *self._unexplained(holdings)]:
-            if self._is_unknown(fill) and fill.venue_order_id not in self._ours:
+            if self._is_to_be_found(fill):
                 order = await self._venue.find(fill.symbol, "", fill.venue_order_id)
                 if order is not None:
                     self._note(order)
-        while len(self._causes) > MOST_LOOKED_UP:
-            del self._causes[next(iter(self._causes))]
+                else:
+                    self._note_not_found(fill.venue_order_id)
+        for kept in (self._causes, self._ours, self._not_found):
+            _keep_newest(kept)
+
+    def _note_not_found(self, known_as: str) -> None:
+        before = self._not_found.pop(known_as, None)
+        later = before[1] if before is not None else pauses(FIND_AGAIN_S, LONGEST_FIND_S)
+        self._not_found[known_as] = self._monotonic() + next(later), later
 
     def _note(self, order: VenueOrder) -> None:
+        self._not_found.pop(order.venue_order_id, None)
         if self._is_tagged(order.client_order_id):
-            self._ours.add(order.venue_order_id)
+            self._ours[order.venue_order_id] = None
         else:
             self._causes[order.venue_order_id] = order.forced
 
@@ -335,8 +354,13 @@ class MovedByExchange:
         )
 
 
+def _keep_newest(known: dict[Any, Any]) -> None:
+    while len(known) > MOST_LOOKED_UP:
+        del known[next(iter(known))]
+
+
 def _id_of(fill: VenueFill) -> str:
-    return f"{fill.symbol}:{fill.trade_id}"
+    return trade_key(fill.symbol, fill.trade_id)
 
 
 __all__ = ["AccountBooks", "MovedByExchange"]

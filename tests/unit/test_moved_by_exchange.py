@@ -1,0 +1,74 @@
+"""Whose order a fill is of is asked ever later, where the exchange cannot find it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.fixtures.books import SPOT, instruments
+from tests.fixtures.fake_venue import FakeTime, SilentVenue
+from tradectl.domain.errors import AccessLost
+from tradectl.domain.events import Event, ForeignTrade
+from tradectl.domain.money import Side
+from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.live.moved_by_exchange import MovedByExchange
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
+
+D = Decimal
+
+
+class Expecting:
+    """Books that expect 2 coins, and know no trade."""
+
+    def cash(self) -> Decimal:
+        return D(0)
+
+    def quantity(self, symbol: str) -> Decimal:
+        return D(2)
+
+    def income_until(self) -> int:
+        return 0
+
+    def compared_at(self) -> int:
+        return 0
+
+    def is_new(self, income_id: str, ts: int) -> bool:
+        return True
+
+    def is_new_trade(self, trade: ForeignTrade) -> bool:
+        return True
+
+
+class Forgetful(SilentVenue):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def find(
+        self, symbol: str, client_order_id: str, venue_order_id: str
+    ) -> VenueOrder | None:
+        self.asked += 1
+        return None
+
+
+async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
+    time, venue, known = FakeTime(), Forgetful(), instruments()
+    posted: list[Event] = []
+    refused: list[AccessLost] = []
+
+    def post(event: Event, _at: int) -> None:
+        posted.append(event)
+
+    tracker = OrderTracker("x", "account", known)
+    reporter = ExecutionReporter("x", (SPOT,), post, lambda: None, refused.append)
+    moved = MovedByExchange(
+        venue, Expecting(), reporter, "x", (SPOT,), known, post, tracker.fee_of,
+        tracker.is_tagged, now=lambda: 0, monotonic=time.monotonic,
+    )  # fmt: skip
+    moved.heard([VenueFill(SPOT, "t1", "v1", Side.SELL, D(1), D(100), ts=1)])
+    holdings = Holdings({"USDT": D(0), known[SPOT].base: D(1)})
+    for _ in range(3_600):
+        if moved.is_missing(holdings, D(0)):
+            await moved.ask(holdings)
+        time.seconds += 1
+    assert 5 <= venue.asked <= 20
