@@ -15,6 +15,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.shares import Share
 from tradectl.domain.states import TradingState
+from tradectl.portfolio.decisions import crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -298,7 +299,7 @@ def test_who_repeats_itself_after_the_restart_is_rebalanced_again() -> None:
 
 def test_where_nothing_is_left_to_close_those_who_hold_the_opposite_are_out_at_the_mark() -> None:
     both = Two(PERPETUAL, a="10", b="-10")
-    assert crossed(both.engine.cross_out(both.view, "stop")) == [("a", D(-10)), ("b", D(10))]
+    assert crossed(crossed_out(both.view, "stop")) == [("a", D(-10)), ("b", D(10))]
     assert crossed(both.engine.end(both.view, "end of data")) == [("a", D(-10)), ("b", D(10))]
     both.now(a="10", b="-9")
-    assert both.engine.cross_out(both.view, "stop") == []
+    assert crossed_out(both.view, "stop") == []

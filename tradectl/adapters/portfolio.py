@@ -30,7 +30,7 @@ from tradectl.domain.events import (
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
 from tradectl.portfolio import refused_orders
-from tradectl.portfolio.decisions import asked_of, asks
+from tradectl.portfolio.decisions import asked_of, asks, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -122,7 +122,7 @@ class PortfolioAdapter(Adapter):
         """By a limit, by command or from the run before. What is to be flat is closed from here on."""
         books = self._state.books
         if books.trading_state is FLATTENING:
-            crossed = self.engine.cross_out(books, books.account.trading_state_reason)
+            crossed = crossed_out(books, books.account.trading_state_reason)
             return crossed + self._flatten_all(record)
         return self._protect_all(record)
 

@@ -91,6 +91,19 @@ def cross(
     )
 
 
+def crossed_out(view: AccountView, reason: str) -> list[Event]:
+    """Where the account is flat and strategies hold the opposite of each other, they are out at the
+    mark: there is nothing that an order could close."""
+    events: list[Event] = []
+    for symbol in view.targeted():
+        held = {name: own.quantity for name, own in view.holdings(symbol).items()}
+        mark = view.mark(symbol)
+        if mark and any(held.values()) and not view.position(symbol).quantity:
+            shares = {name: -quantity for name, quantity in held.items() if quantity}
+            events.append(cross(symbol, mark, shares, reason))
+    return events
+
+
 def orders(order: OrderSpec, reason: str) -> OrderInitialized:
     return OrderInitialized(source_component=NAME, order=order, reason=reason)
 

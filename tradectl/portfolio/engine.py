@@ -26,12 +26,12 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent
-from tradectl.domain.money import BPS, ZERO, Side
-from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
-from tradectl.portfolio import refused_orders
+from tradectl.portfolio import refused_orders, resting_entries
 from tradectl.portfolio.decisions import (
     CLOSED_FIRST,
     NETTED,
@@ -40,6 +40,7 @@ from tradectl.portfolio.decisions import (
     asks,
     cancels,
     cross,
+    crossed_out,
     idle,
     moves,
     obstacle,
@@ -51,17 +52,20 @@ from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.position_delta import CANCELLABLE, PositionDelta
+from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_closing
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
-from tradectl.portfolio.sizing import sizer_for
-from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, all_out, same_word
+from tradectl.portfolio.sizing import sample_marks, sizer_for
+from tradectl.portfolio.strategy_targets import (
+    StrategyTargets,
+    Wanted,
+    all_out,
+    is_at_rest,
+    same_word,
+)
 
-BUY, SELL = Side.BUY, Side.SELL
-MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
 RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
-PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
 Waiting = tuple[str, Collection[str]]
@@ -133,11 +137,11 @@ class PortfolioEngine:
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
         if self._sizer.measures:
-            self._sample(view)
+            sample_marks(self._sizer, view)
         events: list[Event] = []
         ordered: set[str] = set()
         for symbol in view.targeted() if self._has_strategies else ():
-            if self._is_at_rest(symbol, view):
+            if symbol not in self._waiting and is_at_rest(symbol, view):
                 continue
             answer = self._replace_outdated(symbol, view)
             everyone = view.targets(symbol)
@@ -178,14 +182,14 @@ class PortfolioEngine:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
         seen to, unless the answer to what goes on now has to come first."""
         events: list[Event] = []
-        if symbol in self._waiting and not self._in_the_way(symbol, view):
+        if symbol in self._waiting and not awaits_cancel(symbol, view):
             reason, names = self._waiting.pop(symbol)
             events = self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
-        if symbol in self._turning and not self._closing(symbol, view):
+        if symbol in self._turning and not is_closing(symbol, view):
             events = self._turn_over(symbol, view, at)
         if asks(events):
             return events
-        events += self._recalled(symbol, view)
+        events += cancels(resting_entries.of_stopped_out(symbol, view), STOPPED_OUT[1])
         events += refused_orders.makes_way(symbol, view, at)
         if self._has_strategies and refused_orders.is_due(symbol, view, at):
             again = self._steer(symbol, view, "by the rules of now", True, at)
@@ -194,21 +198,6 @@ class PortfolioEngine:
             if asks(again):
                 return events
         return events + self._protection.protect(symbol, view, at)
-
-    def _recalled(self, symbol: str, view: AccountView) -> list[Event]:
-        """Entries that are on their way for targets that were stopped out meanwhile."""
-        stopped = {name for name, target in view.targets(symbol).items() if target.stopped}
-        if not stopped:
-            return []
-        entries = [
-            order
-            for order in view.working_orders(symbol)
-            if order.spec.owners
-            and stopped.issuperset(order.spec.owners)
-            and not order.spec.reduce_only
-            and order.status in CANCELLABLE
-        ]
-        return [*cancels(entries, STOPPED_OUT[1])]
 
     def on_refused(self, view: AccountView, at: int) -> list[Event]:
         """What was refused and is due is tried again, as far as it is still wanted."""
@@ -228,7 +217,7 @@ class PortfolioEngine:
         if order.reduce_only:
             self._turning.pop(symbol, None)
             return self._protection.protect(symbol, view, at)
-        if not held or ((held > 0) == (order.side is BUY) and not order.shares):
+        if not held or ((held > 0) == (order.side is Side.BUY) and not order.shares):
             return []
         why = f"the part that reduces passes: {reason}"
         answer = self._steer(
@@ -247,18 +236,6 @@ class PortfolioEngine:
             events = answer if len(answer) > 1 else []
         return events + self._protection.protect(symbol, view, at)
 
-    def cross_out(self, view: AccountView, reason: str) -> list[Event]:
-        """Where the account is flat and strategies hold the opposite of each other, they are out at the
-        mark: there is nothing that an order could close."""
-        events: list[Event] = []
-        for symbol in view.targeted():
-            held = {name: own.quantity for name, own in view.holdings(symbol).items()}
-            mark = view.mark(symbol)
-            if mark and any(held.values()) and not view.position(symbol).quantity:
-                shares = {name: -quantity for name, quantity in held.items() if quantity}
-                events.append(cross(symbol, mark, shares, reason))
-        return events
-
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
         for by_symbol in (self._heard, self._waiting, self._at_open, self._turning):
@@ -270,7 +247,7 @@ class PortfolioEngine:
         ]
         working = cancellable(view.working_orders())
         closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
-        return [*targets, *cancels(working, reason), *closing, *self.cross_out(view, reason)]
+        return [*targets, *cancels(working, reason), *closing, *crossed_out(view, reason)]
 
     def _steer(
         self,
@@ -302,18 +279,8 @@ class PortfolioEngine:
             return [stays(symbol, target, position, why, new)]
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         if why:
-            why = or_stopped_out(why, wanted.targets.values())
-            crossed = self._cross(change, repeated) if crosses else []
-            new = wanted.changed if crossed else new
-            events: list[Event] = [stays(symbol, target, position, why, new)]
-            if change.misdirected:
-                events += cancels(change.misdirected, why[1])
-            return events + crossed if crossed else events
-        why = refused_orders.not_yet(change, view, at)
-        if not self._first_part(change, view).quantity:
-            why = CLOSED_FIRST
-        elif why is None and repeated:
-            why = self._still_denied(change, wanted.targets, view, at)
+            return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
+        why = self._put_off(change, wanted, view, at, repeated=repeated)
         if why is None:
             return self._go(change, wanted, new, view, at, (reason, said or afresh))
         if position and not only_reduce:
@@ -325,16 +292,34 @@ class PortfolioEngine:
                 return answer
         return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
 
-    def _still_denied(
+    def _stay(
         self,
         change: PositionDelta,
-        targets: Mapping[str, StrategyTarget],
-        view: AccountView,
-        at: int,
+        wanted: Wanted,
+        why: Reason,
+        *,
+        repeated: bool,
+        crosses: bool,
+    ) -> list[Event]:
+        """Nothing is ordered; what strategies want of each other may cross."""
+        why = or_stopped_out(why, wanted.targets.values())
+        crossed = self._cross(change, repeated) if crosses else []
+        new = wanted.changed if crossed or not repeated else ()
+        symbol = change.instrument.symbol
+        answer = stays(symbol, change.target, change.position, why, new)
+        return [answer, *cancels(change.misdirected, why[1]), *crossed]
+
+    def _put_off(
+        self, change: PositionDelta, wanted: Wanted, view: AccountView, at: int, *, repeated: bool
     ) -> Reason | None:
-        """Why risk would deny what was asked for before, if it would."""
-        order = self._orders.draft(self._first_part(change, view), targets)
-        return self._would_deny(order, view, at)
+        """Why what is wanted cannot be ordered now; what is repeated may have been denied before."""
+        now = self._first_part(change, view)
+        if not now.quantity:
+            return CLOSED_FIRST
+        refused = refused_orders.not_yet(change, view, at)
+        if refused or not repeated:
+            return refused
+        return self._would_deny(self._orders.draft(now, wanted.targets), view, at)
 
     def _first_part(self, change: PositionDelta, view: AccountView) -> PositionDelta:
         """What of a change is ordered now: to the other side it may be two, one after the other; it is
@@ -385,22 +370,12 @@ class PortfolioEngine:
             ),
         ]
 
-    def _is_at_rest(self, symbol: str, view: AccountView) -> bool:
-        """Nothing is held there, wanted or on its way: there is nothing to bring back."""
-        return (
-            not view.position(symbol).quantity
-            and symbol not in view.wanted()
-            and symbol not in self._waiting
-            and not view.working_orders(symbol)
-            and not any(own.quantity for own in view.holdings(symbol).values())
-        )
-
     def _reason_to_wait(self, symbol: str, state: TradingState, view: AccountView) -> Reason | None:
         """Why nothing is done about the symbol, whatever its target is."""
         if state is FLATTENING or state is HALTED:
             return ReasonCode.HALTED, "halted"
         if symbol in self._waiting:
-            if self._in_the_way(symbol, view):
+            if awaits_cancel(symbol, view):
                 return ReasonCode.NOT_WANTED, "waiting for a cancel"
             del self._waiting[symbol]
         return CLOSED_FIRST if symbol in self._turning else None
@@ -423,24 +398,15 @@ class PortfolioEngine:
         far = self._settings.replace_bps
         if far is None:
             return []
-        instrument, mark = view.instrument(symbol), view.mark(symbol)
-        position = view.position(symbol).quantity
-        if not mark or symbol in self._waiting or view.trading_state is not RUNNING:
+        if symbol in self._waiting or view.trading_state is not RUNNING:
             return []
-        outdated = [
-            order
-            for order in view.working_orders(symbol)
-            if order.spec.type is LIMIT and order.spec.price and not order.spec.reduce_only
-            and order.status in CANCELLABLE
-            and abs(self._orders.limit_price(instrument, mark, order.spec.side is BUY) - order.spec.price)
-            > far * BPS * order.spec.price
-        ]  # fmt: skip
+        outdated = resting_entries.left_behind(symbol, view, self._orders, far)
         if not outdated:
             return []
         reason = "the price has left its order behind"
         self._waiting[symbol] = reason, view.targets(symbol)
-        why = ReasonCode.NOT_WANTED, reason
-        return [stays(symbol, position, position, why), *cancels(outdated, reason)]
+        held, why = view.position(symbol).quantity, (ReasonCode.NOT_WANTED, reason)
+        return [stays(symbol, held, held, why), *cancels(outdated, reason)]
 
     def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""
@@ -448,18 +414,3 @@ class PortfolioEngine:
         if view.open_quantity(symbol):
             return []
         return self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
-
-    def _closing(self, symbol: str, view: AccountView) -> bool:
-        working = view.working_orders(symbol)
-        return any(o.spec.reduce_only and not o.spec.is_protective for o in working)
-
-    def _in_the_way(self, symbol: str, view: AccountView) -> bool:
-        """Orders that are to be gone before the next one is placed."""
-        working = view.working_orders(symbol)
-        return any(order.status is PENDING_CANCEL for order in working)
-
-    def _sample(self, view: AccountView) -> None:
-        for symbol in view.targeted():
-            mark = view.mark(symbol)
-            if mark is not None and mark > 0:
-                self._sizer.sample(symbol, mark)

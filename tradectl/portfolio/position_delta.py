@@ -171,6 +171,18 @@ def _closes(order: Order, side: Side) -> bool:
     return spec.reduce_only and spec.side is side and spec.is_at_once
 
 
+def is_closing(symbol: str, view: AccountView) -> bool:
+    """An exit is under way."""
+    working = view.working_orders(symbol)
+    return any(o.spec.reduce_only and not o.spec.is_protective for o in working)
+
+
+def awaits_cancel(symbol: str, view: AccountView) -> bool:
+    """An order is to be gone before the next one is placed."""
+    working = view.working_orders(symbol)
+    return any(order.status is OrderStatus.PENDING_CANCEL for order in working)
+
+
 def rests(order: Order, now: int | None, left: Decimal) -> bool:
     """It waits for a price; or, at market, after a second still for somebody to trade with, though
     nothing is `left` (signed) to be done in its direction."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.statistics import EwmVolatility
+from tradectl.domain.views import AccountView
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 WEIGHT_DIGITS = 8
@@ -52,6 +53,14 @@ class Sizer(ABC):
 
     def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
         """A mark at a regular moment, for sizers that measure."""
+
+
+def sample_marks(sizer: Sizer, view: AccountView) -> None:
+    """Those of all symbols that strategies have spoken of."""
+    for symbol in view.targeted():
+        mark = view.mark(symbol)
+        if mark is not None and mark > 0:
+            sizer.sample(symbol, mark)
 
 
 class FixedQuantity(Sizer):

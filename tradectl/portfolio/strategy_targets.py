@@ -226,6 +226,16 @@ def is_stopped(new: StrategyTarget, old: StrategyTarget | None) -> bool:
     return old is not None and old.stopped and same_word(new, old)
 
 
+def is_at_rest(symbol: str, view: AccountView) -> bool:
+    """Nothing is held there, wanted or on its way: there is nothing to bring back."""
+    return (
+        not view.position(symbol).quantity
+        and symbol not in view.wanted()
+        and not view.working_orders(symbol)
+        and not any(own.quantity for own in view.holdings(symbol).values())
+    )
+
+
 def all_out(symbol: str, view: AccountView) -> tuple[StrategyTarget, ...]:
     """The symbol's targets when no strategy is to hold anything any more."""
     return tuple(
@@ -239,4 +249,4 @@ def total_of(targets: Mapping[str, StrategyTarget]) -> Decimal:
     return sum((target.quantity or ZERO for target in targets.values()), ZERO)
 
 
-__all__ = ["StrategyTargets", "Wanted", "all_out", "same_word", "total_of"]
+__all__ = ["StrategyTargets", "Wanted", "all_out", "is_at_rest", "same_word", "total_of"]
