@@ -269,14 +269,3 @@ async def test_where_the_journal_fails_entries_go_and_the_stop_stays(
         await failing()
     assert open_there(exchange, market) == stops
     assert StateDir(tmp_path).latch.state() is TradingState.HALTED
-
-
-async def test_coins_that_nobody_has_told_of_twice_are_not_taken_for_external_by_a_receipt(
-    exchange: LoopbackExchange, tmp_path: Path
-) -> None:
-    settings = protected(exchange, "spot")
-    async with trading(exchange, tmp_path, settings=settings, market="spot") as trader:
-        exchange.outside_transfer("main", "BTC", "1")
-        told = await stopped(trader, Stop(flatten=True), 10.0)
-        assert told["confirmed"], told
-        assert trader.run.books.external(SPOT) == 1

@@ -87,7 +87,7 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         await _flat(session, reason, deadline)
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
     keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
-    cancelled, proofs, settled = await _proven(session, stop, deadline, keep_protection=keep)
+    cancelled, proofs, settled = await proven(session, stop, deadline, keep_protection=keep)
     report = _by_our_books(books, orders, symbols, dropping=dropping, on_paper=not gateway.remote)
     if stop.flatten:
         report = _with_refusals(report, books)
@@ -201,7 +201,7 @@ def _with_refusals(report: StopReport, books: Books) -> StopReport:
     return replace(report, confirmed=False)
 
 
-async def _proven(
+async def proven(
     session: Session, stop: Stop, deadline: float, *, keep_protection: bool
 ) -> tuple[list[Cancelled], list[Proof], bool]:
     """Cancel what our books do not know, then ask until nothing is open but protection and nothing is on
@@ -340,6 +340,7 @@ async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
 __all__ = [
     "Stop",
     "leave_only_protection",
+    "proven",
     "report_by_books",
     "stop_session",
 ]
