@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, RUN, Ledger, approved, fill, intent, submitted, tick
+from tradectl.domain.events import ForeignTrade
 from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, Side
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.consistency import fill_problems, problems_of
+from tradectl.state.foreign_trades import settle
 
 BTC, BNB = "BTCUSDT", "BNBUSDT"
 D = Decimal
@@ -44,6 +46,27 @@ def traded(
 def bnb(ledger: Ledger) -> tuple[Decimal, Decimal]:
     """What is ours, and what is not."""
     return ledger.books.position(BNB).quantity, ledger.books.external(BNB)
+
+
+@pytest.mark.parametrize(("external", "left"), [("1", ("2", "0.995")), ("0", ("1.995", "0"))])
+def test_so_are_those_of_what_others_traded_for_us(external: str, left: tuple[str, str]) -> None:
+    """Half of what the owner sold was ours: so is half of the fee."""
+    ledger = two_coins(external)
+    traded(ledger, 1, "buy 2@500", BNB, "0", "0", "USDT")
+    traded(ledger, 2, "buy 1@100", BTC, "0", "0", "USDT")
+    known = ledger.books.account.at_exchange()
+    known.external[BTC] = D(1)
+    sold = ForeignTrade("f1", BTC, Side.SELL, D(2), D(100), D(5), 1, D("0.01"), "BNB")
+    equity = ledger.books.equity()
+    (told,) = settle(known, "venue", [sold], D(1), can_short=False)
+    ledger.tell(told)
+    books = ledger.books
+    assert bnb(ledger) == (D(left[0]), D(left[1]))
+    assert books.position(BTC).quantity == 0
+    assert books.fees() == D("2.5")
+    assert books.profit() == D("-2.5")
+    assert books.equity() == equity - (D("2.5") if external == "0" else 0)
+    assert problems_of(books.snapshot(), books.instruments) == []
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,8 @@ def trade_key(symbol: str, trade_id: str) -> str:
 
 class ForeignTrade(Struct, frozen=True, gc=False):
     """A trade of the account that no order of ours made: `trade_id` is the exchange's own, `fee` in the
-    quote currency, `fee_paid` what was paid of it in another one, `ts` the exchange's time, ns UTC."""
+    quote currency, `fee_paid` what was paid of it in another one, `fee_currency`, `ts` the exchange's
+    time, ns UTC."""
 
     trade_id: str
     symbol: str
@@ -130,6 +131,7 @@ class ForeignTrade(Struct, frozen=True, gc=False):
     fee: Decimal = ZERO
     ts: int = 0
     fee_paid: Decimal = ZERO
+    fee_currency: str = ""
 
     @property
     def signed(self) -> Decimal:
@@ -172,7 +174,8 @@ class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
     a `quantity` of zero there was only that left to bear. `ts` is the exchange's time, ns UTC.
 
     A real exchange is named (`exchange`), closes of what is not ours, too, and tells of it again and
-    again: by `liquidation_id` it is booked once. `fee_paid` is the fee in a third currency.
+    again: by `liquidation_id` it is booked once. `fee_paid` is the fee in a third currency,
+    `fee_currency`.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -190,6 +193,7 @@ class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):
     cause: CloseCause = CloseCause.LIQUIDATION
     exchange: str = ""
     fee_paid: Decimal = ZERO
+    fee_currency: str = ""
 
 
 class FundingPaid(Event, frozen=True, gc=False, kw_only=True):

@@ -205,8 +205,11 @@ class Books(BooksView):
         if order.spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
-        coins = [paid.sold.changed()] if paid is not None and paid.sold is not None else []
-        return [*booking.events(fill), *coins, *refusals.filled(self, order, exits=exits)]
+        return [
+            *booking.events(fill),
+            *_coins_sold(paid),
+            *refusals.filled(self, order, exits=exits),
+        ]
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
@@ -256,20 +259,21 @@ class Books(BooksView):
                 return []
         booked = liquidation(account, held, event, self.instruments[symbol], weights)
         fill = Fill(liquidation_fill(event, record.seq), event.cause, record.at)
+        paid = paid_in_coins(self, fill.report, booked.booking, record)
         # in place
         if told.exchange:
             account.at_exchange().close(told, external)
             note_held(self, symbol, booked.booking.owned, event.ts or record.at)
         booked.enter(account, event)
-        if told.exchange and event.fee_paid:
-            self._transfer(event.fee)
         if self._projected and event.quantity:
             self.new_fills.append(fill)
+        if paid is not None:
+            self._pay_in_coins(paid)
         left, owned = booked.booking.position.quantity, booked.booking.owned
         stop_out(self, symbol, before, left, event.price, closed=owned)
         measure(self, record.at, reads=False)
         over = [] if self.open_quantity(symbol) else refusals.end(self, symbol, exits=True)
-        return [booked.booking.changed(), *over]
+        return [booked.booking.changed(), *_coins_sold(paid), *over]
 
     def on_funding(self, event: FundingPaid, _record: Record) -> list[Event]:
         return book_funding(self, event)
@@ -474,6 +478,10 @@ class Books(BooksView):
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
+
+
+def _coins_sold(paid: PaidInCoins | None) -> list[Event]:
+    return [paid.sold.changed()] if paid is not None and paid.sold is not None else []
 
 
 def _copied(order: Order) -> Order:

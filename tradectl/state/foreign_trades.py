@@ -73,7 +73,7 @@ def settle(
         taken = _against(external, trade.signed)
         ours = _against(held, trade.signed - taken)
         theirs = trade.signed - ours if can_short else taken
-        fee = (trade.fee * ours / trade.signed).quantize(CENT_OF_A_SATOSHI)
+        fee, paid = (_part(of, ours, trade.signed) for of in (trade.fee, trade.fee_paid))
         their_fee = ZERO if trade.fee_paid else trade.fee - fee
         _note_theirs(known, trade, theirs, taken, their_fee, can_short=can_short)
         held += ours
@@ -91,7 +91,8 @@ def settle(
             ts=trade.ts,
             cause=CloseCause.MANUAL,
             exchange=exchange,
-            fee_paid=trade.fee_paid,
+            fee_paid=paid,
+            fee_currency=trade.fee_currency,
         )
 
 
@@ -132,8 +133,12 @@ def _against(held: Decimal, signed: Decimal) -> Decimal:
 
 
 def _cut(trade: ForeignTrade, quantity: Decimal) -> ForeignTrade:
-    fee = (trade.fee * quantity / trade.quantity).quantize(CENT_OF_A_SATOSHI)
-    return replace(trade, quantity=quantity, fee=fee)
+    fee, paid = (_part(of, quantity, trade.quantity) for of in (trade.fee, trade.fee_paid))
+    return replace(trade, quantity=quantity, fee=fee, fee_paid=paid)
+
+
+def _part(of: Decimal, quantity: Decimal, whole: Decimal) -> Decimal:
+    return (of * quantity / whole).quantize(CENT_OF_A_SATOSHI)
 
 
 __all__ = ["explaining", "settle"]

@@ -117,8 +117,11 @@ def closed_of_ours(event: PositionLiquidated, weights: Mapping[str, Decimal]) ->
     ours = _closable(event, weights)
     if ours == event.quantity:
         return event
-    fee = (event.fee * ours / event.quantity).quantize(CENT_OF_A_SATOSHI)
-    return replace(event, quantity=ours, fee=fee)
+    fee, paid = (
+        (of * ours / event.quantity).quantize(CENT_OF_A_SATOSHI)
+        for of in (event.fee, event.fee_paid)
+    )
+    return replace(event, quantity=ours, fee=fee, fee_paid=paid)
 
 
 def external_after(account: Account, event: PositionLiquidated, ours: Decimal) -> Decimal:

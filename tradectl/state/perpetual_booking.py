@@ -146,7 +146,9 @@ def liquidation_fill(event: PositionLiquidated, seq: int) -> OrderFilled:
         quantity=event.quantity,
         price=event.price,
         fee=event.fee,
+        fee_currency=event.fee_currency,
         ts=event.ts,
+        fee_paid=event.fee_paid,
     )
 
 

@@ -333,7 +333,15 @@ class MovedByExchange:
     def _foreign(self, fill: VenueFill) -> ForeignTrade:
         fee, paid = self._fee_of(fill, fill.symbol)
         return ForeignTrade(
-            fill.trade_id, fill.symbol, fill.side, fill.quantity, fill.price, fee, fill.ts, paid
+            fill.trade_id,
+            fill.symbol,
+            fill.side,
+            fill.quantity,
+            fill.price,
+            fee,
+            fill.ts,
+            paid,
+            fill.fee_currency if paid else "",
         )
 
     def _closing(self, fill: VenueFill, cause: CloseCause) -> PositionLiquidated:
@@ -351,6 +359,7 @@ class MovedByExchange:
             cause=cause,
             exchange=self._name,
             fee_paid=paid,
+            fee_currency=fill.fee_currency if paid else "",
         )
 
 
