@@ -8,11 +8,19 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
-from tradectl.domain.events import CancelRequested
+from tradectl.domain.events import (
+    CancelRequested,
+    OrderInitialized,
+    SignalAction,
+    StrategySignalEvent,
+    TargetComputed,
+)
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause, next_refusal
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.refused_orders import is_due, makes_way
 
 D = Decimal
@@ -67,3 +75,21 @@ def test_entries_make_way_once_where_they_bind_what_the_exit_lacks(
     view.work(resting(symbol, SELL, reduce_only=True))
     events = makes_way(symbol, view, AT + later)
     assert [event.order_id for event in events if isinstance(event, CancelRequested)] == gone
+
+
+def test_an_entry_that_a_stop_has_answered_is_answered_once_more_and_so_over() -> None:
+    view = FakeAccount().price(SYMBOL, "100")
+    engine = PortfolioEngine(PortfolioSettings(), {}, lambda: "id")
+    says = StrategySignalEvent(symbol=SYMBOL, action=SignalAction.BUY, strategy="s")
+    view.take(engine.on_signal(says, view, 0))
+    view.refusals[SYMBOL, False] = next_refusal(None, RefusalCause.OTHER, "no", 0)
+    (_, order) = engine.on_refused(view, AT)
+    assert isinstance(order, OrderInitialized)
+    targets = view.targets(SYMBOL)
+    assert isinstance(targets, dict)
+    targets["s"] = targets["s"].stopped_out()
+    (answer,) = engine.on_refused(view, AT)
+    assert isinstance(answer, TargetComputed)
+    assert answer.change == 0
+    early = view.refusals[SYMBOL, False].due
+    assert engine.on_refused(view, early) == []

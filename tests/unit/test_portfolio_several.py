@@ -303,3 +303,13 @@ def test_where_nothing_is_left_to_close_those_who_hold_the_opposite_are_out_at_t
     assert crossed(both.engine.end(both.view, "end of data")) == [("a", D(-10)), ("b", D(10))]
     both.now(a="10", b="-9")
     assert crossed_out(both.view, "stop") == []
+
+
+def test_who_was_stopped_out_does_not_hide_that_another_is_on_target() -> None:
+    both = Two(PERPETUAL, a="0", b="10")
+    both.say("a buy", "b buy 1")
+    targets = both.view.targets(PERPETUAL)
+    assert isinstance(targets, dict)
+    targets["a"] = targets["a"].stopped_out()
+    both.now(a="0", b=str(targets["b"].quantity))
+    assert reason(both.say("b buy 1")) == "on target"
