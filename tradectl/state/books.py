@@ -8,27 +8,18 @@ float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from decimal import Decimal
-from typing import Any, TypeVar
-
-import msgspec
 from msgspec.structs import replace
 
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
-    BarEvent,
     BarOpened,
-    BookEvent,
-    CancelRejected,
     CancelRequested,
     CashMoved,
     CloseCause,
     Command,
     CommandReceived,
-    EmergencyStopReceived,
     Event,
     ExecutionEvent,
     FundingPaid,
@@ -36,20 +27,14 @@ from tradectl.domain.events import (
     InstrumentChanged,
     LimitBreached,
     MarketDataEvent,
-    OrderAccepted,
     OrderApproved,
-    OrderCanceled,
     OrderDenied,
-    OrderExpired,
     OrderFilled,
     OrderInitialized,
-    OrderOutcomeLost,
     OrderRejected,
     OrderSubmitted,
-    OrderTriggered,
     PauseEnded,
     PositionLiquidated,
-    QuoteEvent,
     Record,
     RestrictionKind,
     StrategiesCrossed,
@@ -73,7 +58,6 @@ from tradectl.state.baselines import (
     measure,
     measure_closes,
     shift,
-    with_unread,
 )
 from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
@@ -94,9 +78,8 @@ from tradectl.state.perpetual_booking import (
     liquidation_fill,
 )
 from tradectl.state.reconciliation import ReconciliationState
+from tradectl.state.snapshot import snapshot
 from tradectl.state.stopped_targets import stop_out
-
-E = TypeVar("E", bound=Event)
 
 FINISHED_KEPT = 250
 TAKES_MONEY = (Acceptance.FILL, Acceptance.TRANSFER)
@@ -207,7 +190,7 @@ class Books(BooksView):
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
         return [
             *booking.events(fill),
-            *_coins_sold(paid),
+            *(paid.events() if paid is not None else ()),
             *refusals.filled(self, order, exits=exits),
         ]
 
@@ -273,7 +256,7 @@ class Books(BooksView):
         stop_out(self, symbol, before, left, event.price, closed=owned)
         measure(self, record.at, reads=False)
         over = [] if self.open_quantity(symbol) else refusals.end(self, symbol, exits=True)
-        return [booked.booking.changed(), *_coins_sold(paid), *over]
+        return [booked.booking.changed(), *(paid.events() if paid is not None else ()), *over]
 
     def on_funding(self, event: FundingPaid, _record: Record) -> list[Event]:
         return book_funding(self, event)
@@ -396,18 +379,10 @@ class Books(BooksView):
         return abs(after.quantity) > abs(before) and not self.open_quantity(symbol)
 
     def _pay_in_coins(self, paid: PaidInCoins) -> None:
-        known, account = self.account.at_exchange(), self.account
-        if paid.external != known.external.get(paid.coin, ZERO):
-            known.external[paid.coin] = paid.external
         if paid.sold is not None:
-            self._enter(replace(paid.sold, cash=account.cash + paid.sold.cash), paid.fill)
-        self._transfer(paid.transferred)
-
-    def _transfer(self, amount: Decimal) -> None:
-        """Money came from outside: neither profit nor loss."""
-        self.account.cash += amount
-        self.account.at_exchange().transferred += amount
-        shift(self.account, amount)
+            cash = self.account.cash + paid.sold.cash
+            self._enter(replace(paid.sold, cash=cash), paid.fill)
+        paid.note_external(self.account)
 
     def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
         """Set the status, and move an order that is over from the working to the finished ones."""
@@ -448,77 +423,8 @@ class Books(BooksView):
     # --- dump and hash ---------------------------------------------------------------------------------
 
     def snapshot(self) -> Account:
-        """The account with its orders and marks, as it would be stored or hashed: a copy.
-
-        Orders are listed by symbol, then age: which symbol traded first is forgotten by a snapshot.
-        """
-        account, copy = self.account, msgspec.structs.replace
-        known = account.reconciliation
-        working = [o for symbol in sorted(self._working) for o in self._working[symbol].values()]
-        marks = {**account.marks, **{s: tick.price for s, tick in self.last.items()}}
-        return copy(
-            account,
-            reconciliation=known.copy() if known is not None else None,
-            readings=with_unread(self, {*self.last, *self._unread}),
-            positions=dict(account.positions),
-            pauses=dict(account.pauses),
-            rules=dict(sorted(account.rules.items())),
-            refused_exits=dict(sorted(account.refused_exits.items())),
-            refused_entries=dict(sorted(account.refused_entries.items())),
-            funded_until=dict(account.funded_until),
-            lifted_stops=dict(sorted(account.lifted_stops.items())),
-            candles=self.candles(),
-            strategies={name: copy(totals) for name, totals in account.strategies.items()},
-            holdings={symbol: dict(held) for symbol, held in account.holdings.items()},
-            targets={symbol: dict(wanted) for symbol, wanted in account.targets.items()},
-            orders=[_copied(o) for o in working],
-            finished=[_copied(self._orders[i]) for i in self._finished],
-            marks=dict(sorted(marks.items())),
-        )
+        """As it would be stored or hashed: a copy."""
+        return snapshot(self)
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
-
-
-def _coins_sold(paid: PaidInCoins | None) -> list[Event]:
-    return [paid.sold.changed()] if paid is not None and paid.sold is not None else []
-
-
-def _copied(order: Order) -> Order:
-    return replace(order, trades=list(order.trades))
-
-
-FOLD: dict[type[Event], Callable[[Books, Any, Record], Iterable[Event] | None]] = {}
-"""What the books do with each kind of event: attached to the core live, looked up by the fold."""
-
-
-def _folds(fold: Callable[[Books, E, Record], Iterable[Event] | None], *kinds: type[E]) -> None:
-    FOLD.update(dict.fromkeys(kinds, fold))
-
-
-_folds(Books.on_market, MarketDataEvent, QuoteEvent, BookEvent, BarEvent, BarOpened)
-_folds(Books.on_order, OrderInitialized)
-_folds(Books.on_approved, OrderApproved)
-_folds(Books.on_submitted, OrderSubmitted)
-_folds(Books.on_denied, OrderDenied)
-_folds(Books.on_cancel, CancelRequested)
-_folds(
-    Books.on_execution,
-    OrderAccepted, OrderRejected, OrderTriggered, OrderCanceled, OrderExpired, CancelRejected,
-    OrderOutcomeLost,
-)  # fmt: skip
-_folds(Books.on_fill, OrderFilled)
-_folds(Books.on_crossed, StrategiesCrossed)
-_folds(Books.on_target, TargetComputed)
-_folds(Books.on_liquidation, PositionLiquidated)
-_folds(Books.on_funding, FundingPaid)
-_folds(Books.on_cash_moved, CashMoved)
-_folds(Books.on_risk, LimitBreached)
-_folds(Books.on_pause_ended, PauseEnded)
-_folds(Books.on_restriction, SymbolRestricted)
-_folds(Books.on_account_report, AccountReported)
-_folds(Books.on_instrument, InstrumentChanged)
-_folds(Books.on_command, CommandReceived, EmergencyStopReceived)
-_folds(Books.on_halt_continued, HaltContinued)
-_folds(Books.on_concluded, TradingConcluded)
-_folds(Books.on_timer, TimerFired)

@@ -110,6 +110,10 @@ class BooksView:
         tick = self.last.get(symbol)
         return symbol in self._unread if tick is None else tick is not self._read.get(symbol)
 
+    def unread(self) -> Collection[str]:
+        """Symbols whose last price of before this run no reading of equity has seen."""
+        return self._unread
+
     def prices_were_read(self) -> None:
         """Those of what is held."""
         for symbol, position in self.account.positions.items():
@@ -209,6 +213,10 @@ class BooksView:
     def order(self, order_id: str) -> Order | None:
         """A working order, or one of the newest finished ones."""
         return self._orders.get(order_id)
+
+    def finished(self) -> list[Order]:
+        """The newest ones that are over, the oldest of them first."""
+        return [self._orders[order_id] for order_id in self._finished]
 
     def restrictions(self, symbol: str) -> Mapping[RestrictionKind, str]:
         """Why trading in the symbol is restricted, by kind; empty where it is not."""

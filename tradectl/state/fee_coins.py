@@ -14,10 +14,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tradectl.domain.events import OrderFilled, Record, trade_key
+from tradectl.domain.events import Event, OrderFilled, Record, trade_key
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, Side
 from tradectl.domain.positions import closable
-from tradectl.state.account import Fill
+from tradectl.state.account import Account, Fill
+from tradectl.state.baselines import shift
 from tradectl.state.booking import Booking, book_moved
 from tradectl.state.books_view import BooksView
 
@@ -34,6 +35,18 @@ class PaidInCoins(Struct, frozen=True):
     transferred: Decimal
     sold: Booking | None = None
     fill: Fill | None = None
+
+    def events(self) -> list[Event]:
+        return [] if self.sold is None else [self.sold.changed()]
+
+    def note_external(self, account: Account) -> None:
+        """What is left of it, and its worth as money that came from outside: neither profit nor loss."""
+        known = account.at_exchange()
+        if self.external != known.external.get(self.coin, ZERO):
+            known.external[self.coin] = self.external
+        account.cash += self.transferred
+        known.transferred += self.transferred
+        shift(account, self.transferred)
 
 
 def paid_in_coins(

@@ -24,8 +24,9 @@ from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
-from tradectl.state.books import FOLD, Books
+from tradectl.state.books import Books
 from tradectl.state.consistency import fill_problems, problems_of
+from tradectl.state.fold import FOLD
 from tradectl.state.manual_changes import json_ready, set_cash, set_position
 from tradectl.storage.projection import Projection
 from tradectl.storage.store import Changes, Store

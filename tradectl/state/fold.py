@@ -1,0 +1,85 @@
+"""Which events the books are folded from, and by which of their methods; no other changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from tradectl.domain.events import (
+    AccountReported,
+    BarEvent,
+    BarOpened,
+    BookEvent,
+    CancelRejected,
+    CancelRequested,
+    CashMoved,
+    CommandReceived,
+    EmergencyStopReceived,
+    Event,
+    FundingPaid,
+    HaltContinued,
+    InstrumentChanged,
+    LimitBreached,
+    MarketDataEvent,
+    OrderAccepted,
+    OrderApproved,
+    OrderCanceled,
+    OrderDenied,
+    OrderExpired,
+    OrderFilled,
+    OrderInitialized,
+    OrderOutcomeLost,
+    OrderRejected,
+    OrderSubmitted,
+    OrderTriggered,
+    PauseEnded,
+    PositionLiquidated,
+    QuoteEvent,
+    Record,
+    StrategiesCrossed,
+    SymbolRestricted,
+    TargetComputed,
+    TimerFired,
+    TradingConcluded,
+)
+from tradectl.state.books import Books
+
+E = TypeVar("E", bound=Event)
+
+FOLD: dict[type[Event], Callable[[Books, Any, Record], Iterable[Event] | None]] = {}
+"""What the books do with each kind of event: attached to the core live, looked up by the fold."""
+
+
+def _folds(fold: Callable[[Books, E, Record], Iterable[Event] | None], *kinds: type[E]) -> None:
+    FOLD.update(dict.fromkeys(kinds, fold))
+
+
+_folds(Books.on_market, MarketDataEvent, QuoteEvent, BookEvent, BarEvent, BarOpened)
+_folds(Books.on_order, OrderInitialized)
+_folds(Books.on_approved, OrderApproved)
+_folds(Books.on_submitted, OrderSubmitted)
+_folds(Books.on_denied, OrderDenied)
+_folds(Books.on_cancel, CancelRequested)
+_folds(
+    Books.on_execution,
+    OrderAccepted, OrderRejected, OrderTriggered, OrderCanceled, OrderExpired, CancelRejected,
+    OrderOutcomeLost,
+)  # fmt: skip
+_folds(Books.on_fill, OrderFilled)
+_folds(Books.on_crossed, StrategiesCrossed)
+_folds(Books.on_target, TargetComputed)
+_folds(Books.on_liquidation, PositionLiquidated)
+_folds(Books.on_funding, FundingPaid)
+_folds(Books.on_cash_moved, CashMoved)
+_folds(Books.on_risk, LimitBreached)
+_folds(Books.on_pause_ended, PauseEnded)
+_folds(Books.on_restriction, SymbolRestricted)
+_folds(Books.on_account_report, AccountReported)
+_folds(Books.on_instrument, InstrumentChanged)
+_folds(Books.on_command, CommandReceived, EmergencyStopReceived)
+_folds(Books.on_halt_continued, HaltContinued)
+_folds(Books.on_concluded, TradingConcluded)
+_folds(Books.on_timer, TimerFired)
+
+
+__all__ = ["FOLD"]
