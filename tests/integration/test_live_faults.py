@@ -209,6 +209,24 @@ async def test_27_denied_for_longer_than_we_believe_it_is_taken_back_when_it_sho
     await trader.quiet()
 
 
+async def test_27_a_fill_that_shows_after_the_run_is_booked_by_the_next_one(
+    tmp_path: Path, exchange: LoopbackExchange
+) -> None:
+    async with trading(exchange, tmp_path / "late") as trader:
+        exchange.misbehave("no-reply", **PLACING)
+        exchange.misbehave("forget", seconds=3_600)
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        order = trader.buy("0.1")
+        await trader.in_status(order, "expired")
+    exchange.behave()
+    (there,) = exchange.truth.orders
+    exchange.forget(there.client_id, 0)
+    async with trading(exchange, tmp_path / "late") as trader:
+        assert (await trader.in_status(order, "filled")).filled == Decimal("0.1")
+        await trader.quiet()
+        assert not trader.said("external_changed")
+
+
 # --- 28, 29: fills --------------------------------------------------------------------------------
 
 

@@ -122,6 +122,7 @@ FOUND = (
     27000901,
     2902854548,
     2069063160,
+    30000243,
 )
 """Seeds that once found something."""
 

@@ -71,12 +71,13 @@ class ExecutionAdapter(Adapter):
         self._gateway.bind()
 
     def open(self) -> None:
-        """Let orders out, and have the gateway go on with those that the books hold to be working."""
+        """Let orders out, and have the gateway go on with those that the books hold to be working, and
+        know the others."""
         if self._gateway.connected:
             self._bus.connect(self._gate.send, remote=self._gateway.remote)
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
-            self._gateway.restore(books.working_orders(), held)
+            self._gateway.restore(books.known_orders(), held)
 
     async def start(self) -> None:
         self.bind()

@@ -197,6 +197,10 @@ class BooksView:
         """The symbols that a strategy wants to hold something of."""
         return self._wanted.keys()
 
+    def known_orders(self) -> Collection[Order]:
+        """Those that work and those that are over and remembered: something may still become of them."""
+        return list(self._orders.values())
+
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:
             return list(self._working.get(symbol, {}).values())

@@ -230,7 +230,8 @@ class LiveExchange:
             self._tasks.start(self._submitter.submit(command, tracked))
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
-        """Ask for every order that the books hold to be working; those being cancelled are again."""
+        """Ask for every order that the books hold to be working; those being cancelled are again. A fill
+        that shows late is told by any that the books know."""
         self.reconciler.since = self._now()
         if self._books is not None:
             known = (self._books.income_until(), self._books.compared_at())
