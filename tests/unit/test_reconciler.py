@@ -11,6 +11,7 @@ from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, client_order_id
+from tradectl.domain.time import SECOND
 from tradectl.exchange.base import MONEY
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
@@ -149,3 +150,25 @@ async def test_what_is_on_its_way_is_named_as_left_out() -> None:
     picture = await compared.reconciler.compare(_nothing)
     assert picture is not None
     assert picture.left_out == (PERP, MONEY)
+
+
+async def test_a_clock_of_ours_that_is_ahead_asks_for_no_fills_of_the_future() -> None:
+    compared, asked = Comparing(), list[int]()
+    ours = compared.time.now()
+    theirs = ours - 3_600 * SECOND
+
+    class Dated(Venue):
+        async def time(self) -> int:
+            return theirs
+
+        async def fills(self, symbol: str, since: int) -> list[VenueFill]:
+            asked.append(since)
+            return []
+
+    compared.venue.__class__ = Dated
+    compared.reconciler.since = ours
+    report = await compared.report()
+    assert report.told_at == theirs
+    assert max(asked) <= theirs
+    compared.time.seconds += 5
+    assert (await compared.report()).told_at == theirs + 5 * SECOND

@@ -141,14 +141,14 @@ class ForeignTrade(Struct, frozen=True, gc=False):
 class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     """What an exchange says that the account holds there.
 
-    `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols
-    that can be compared now; `cash` is the quote currency's total, None where it cannot be compared.
-    With `accept` the operator says what the differences are, of `symbols` alone where some are named,
-    and at what `price` they were traded. `bound` are the coins that orders of others offer, and `trades`
-    those of others, oldest first, of symbols that are not as expected. `income_until` (ns UTC, of the
-    exchange's clock) is up to when all that it had moved money for by itself was reported before this, as
-    far as it told; 0 where it was not asked. `newest` is the time of the newest fill there, ns UTC by its
-    clock.
+    `positions` are signed quantities by symbol (on spot the coins, free and bound), of those symbols that
+    can be compared now; `cash` is the quote currency's total, None where it cannot be compared. With
+    `accept` the operator says what the differences are, of `symbols` alone where some are named, and at
+    what `price` they are booked. `told_at` is the exchange's time as it was asked (ns UTC), 0 where it
+    does not tell. `bound` are the coins that orders of others offer, and `trades` those of others, oldest
+    first, of symbols that are not as expected. `income_until` (ns UTC, of the exchange's clock) is up to
+    when all that it had moved money for by itself was reported before this, as far as it told; 0 where it
+    was not asked. `newest` is the time of the newest fill there, ns UTC by its clock.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -165,6 +165,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     trades: tuple[ForeignTrade, ...] = ()
     income_until: int = 0
     newest: int = 0
+    told_at: int = 0
 
 
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):

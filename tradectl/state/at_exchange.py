@@ -33,7 +33,7 @@ class BooksAtExchange:
         return max(since, income.until.get(self._exchange, 0))
 
     def compared_at(self) -> int:
-        """When it was compared last, ns UTC by our clock; 0 where it never was."""
+        """When it was compared last, ns UTC by its clock, where it tells; 0 where it never was."""
         return self._books.account.at_exchange().compared_at.get(self._exchange, 0)
 
     def is_new_trade(self, trade: ForeignTrade) -> bool:

@@ -278,7 +278,7 @@ class Books(BooksView):
         """An exchange's word on what we hold there: compared with ours, or taken as the operator says."""
         account, known = self.account, self.account.reconciliation
         noted = known.copy() if known is not None else ReconciliationState()
-        noted.compared_at[report.exchange] = record.at
+        noted.compared_at[report.exchange] = report.told_at or record.at
         adopted = Adoption({}, account.cash, ZERO)
         if report.accept is not None:
             adopted = adopt(self, report, noted)

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, Side
@@ -45,7 +46,7 @@ class Picture(Struct, frozen=True):
 
 class Reconciler:
     """Of the account at `venue`, as far as `symbols` go. `since` is the time (ns) from which on there
-    may be fills that we do not know."""
+    may be fills that we do not know; what our clock says of it is no later than the venue's."""
 
     def __init__(
         self,
@@ -74,6 +75,8 @@ class Reconciler:
         self._held: dict[str, Decimal] = {}
         self._monotonic = monotonic
         self._busy_since: dict[str, float] = {}
+        self._dated: tuple[int, float] | None = None
+        """the venue's time, ns, at a moment of ours, monotonic seconds"""
 
     def note_activity(self) -> None:
         """Something was sent or reported: a picture that is being taken is no good."""
@@ -87,6 +90,9 @@ class Reconciler:
         Raises ExchangeError where the venue could not be asked.
         """
         self._moved.until, asked = 0, False
+        told_at = await self._venue_time()
+        if told_at:
+            self.since = min(self.since, told_at)
         for _ in range(TRIES):
             asked_since = self.since
             reopened = await self._compare_orders()
@@ -102,8 +108,18 @@ class Reconciler:
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._newest = max(self._newest, newest)
-                return Picture(reopened, self._post_account_report(holdings, accepted))
+                return Picture(reopened, self._post_account_report(holdings, accepted, told_at))
         return None
+
+    async def _venue_time(self) -> int:
+        """Asked once, and counted from there, whatever our clock is set to. 0 where it does not tell."""
+        if self._dated is None:
+            try:
+                self._dated = await self._venue.time(), self._monotonic()
+            except VenueRefusal:
+                return 0
+        at, since = self._dated
+        return at + int((self._monotonic() - since) * SECOND)
 
     def missing(self) -> list[TrackedOrder]:
         """Orders that we hold to be working, and that were not among the open ones just now."""
@@ -154,7 +170,7 @@ class Reconciler:
         return newest
 
     def _post_account_report(
-        self, holdings: Holdings, accepted: Accepted | None
+        self, holdings: Holdings, accepted: Accepted | None, told_at: int
     ) -> tuple[str, ...]:
         """What it leaves out."""
         busy = self._busy()
@@ -179,6 +195,7 @@ class Reconciler:
             trades=self._moved.trades(holdings, busy) if accepted is None else (),
             income_until=self._moved.until,
             newest=self._newest,
+            told_at=told_at,
         )
         self._post(report, AT_ONCE)
         return (*sorted(busy), MONEY) if is_unclear else ()
