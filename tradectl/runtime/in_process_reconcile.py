@@ -29,7 +29,7 @@ from tradectl.runtime.proposal import propose
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
 from tradectl.state.books import TAKES_MONEY, Books
-from tradectl.state.reconciliation import CASH, ENOUGH
+from tradectl.state.reconciliation import CASH
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 
@@ -92,7 +92,7 @@ async def compare(
         if confirm:
             await session.orchestrator.pause(f"reconcile --accept {accepted.kind}")
             told = await session.gateway.reconcile(accepted=accepted, within=COMPARED_WITHIN_S)
-            left_out = [*_left_out(told, accepted)]
+            left_out = [*_left_out(told, accepted, session.books)]
             await _reconciled(session)
     proofs, reached = await _asked(session, ends)
     await session.state.flush()  # a fill may have been heard of while the exchange was asked
@@ -116,15 +116,16 @@ async def compare(
     )
 
 
-def _left_out(told: Sequence[Compared], accepted: Accepted) -> Iterator[str]:
+def _left_out(told: Sequence[Compared], accepted: Accepted, books: Books) -> Iterator[str]:
     """What was not booked though it was confirmed, and why."""
+    kind, any_perpetual = accepted.kind, books.instruments.any_perpetual
+    moves = kind is not Acceptance.TRANSFER
+    takes = kind in TAKES_MONEY and (any_perpetual or not moves)
     for each in told:
         if each.error:
             yield f"{each.exchange}: {each.error}"
             continue
         for what in each.left_out:
-            takes = accepted.kind in TAKES_MONEY
-            moves = accepted.kind is not Acceptance.TRANSFER
             if takes if what == MONEY else moves and what in (accepted.symbols or (what,)):
                 yield f"{each.exchange}: {what}: something of ours is on its way there"
 
@@ -165,7 +166,9 @@ async def _reconciled(session: Session) -> None:
         await session.gateway.reconcile(within=COMPARED_WITHIN_S)
         await session.bus.written()
         live = session.books.account.reconciliation
-        in_question = live is not None and any(s.seen < ENOUGH for s in live.discrepancies.values())
+        in_question = live is not None and not all(
+            s.is_believed for s in live.discrepancies.values()
+        )
         if not in_question or clock.monotonic() > deadline:
             return
         await clock.sleep(LOOK_EVERY_S)
