@@ -49,6 +49,8 @@ class ProtectionChecker:
         """the exchange behaves: what is wrong was done by us"""
         self.stands_still: Callable[[], bool] = lambda: False
         """whether the process that trades does, and hears of nothing"""
+        self.cannot_disarm: Callable[[], bool] = lambda: False
+        """whether the process that trades says so: the exchange does not let it through"""
         truth: Any = exchange.truth
         end = truth.order_ended
 
@@ -103,7 +105,7 @@ class ProtectionChecker:
 
     def _is_excused(self, order: Order) -> bool:
         """Somebody else's order: the operator had it cancelled; or it came when the countdown ran
-        already, and nobody was there to switch that off, or could hear of the order."""
+        already, and nobody was there to switch that off, or could hear of the order, or get through."""
         armed = [
             entry.at_ns
             for entry in self._exchange.truth.entries("dead-man-armed")
@@ -116,6 +118,7 @@ class ProtectionChecker:
         )
         books = self._books()
         is_blind = books is None or self.stands_still() or bool(books.restrictions(order.symbol))
+        is_blind = is_blind or self.cannot_disarm()
         return self.others_go or (bool(armed) and came > armed[-1] and is_blind)
 
     def _is_kept(self, order: Order) -> bool:

@@ -36,7 +36,7 @@ from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.errors import ExchangeError, Halted, JournalFailed
-from tradectl.domain.events import Acceptance, RestrictionKind
+from tradectl.domain.events import Acceptance, RestrictionKind, SystemEventKind
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.exchange.base import Accepted
@@ -105,6 +105,7 @@ class ScheduledRun(Stops):
         self.checker.protection.stops_pass = plan.stops_pass
         self.checker.protection.is_calm = self.checker.countdown.is_calm = plan.calm
         self.checker.protection.stands_still = lambda: bool(self.life and self.life.process.stopped)
+        self.checker.protection.cannot_disarm = self._cannot_disarm
         self.checker.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
         self.prices = {}
         self.lives = []
@@ -112,6 +113,11 @@ class ScheduledRun(Stops):
         self._quiet = self._over = False
         self._compared_at = 0.0
         self._asked_to_end: Life | None = None
+
+    def _cannot_disarm(self) -> bool:
+        run = self.life.run if self.life else None
+        active = run.alerts.get_active_alerts() if run is not None else []
+        return any(alert.type == SystemEventKind.DEAD_MAN_FAILED for alert in active)
 
     async def perform(self) -> None:
         latching = mock.patch.object(HaltLatch, "_write", self._latching())

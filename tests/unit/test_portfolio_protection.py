@@ -29,6 +29,7 @@ D = Decimal
 BTC, PERPETUAL = SPOT.symbol, PERP.symbol
 BUY, SELL = Side.BUY, Side.SELL
 MISMATCH = RestrictionKind.MISMATCH
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 
 def refusals(events: list[Event]) -> list[str]:
@@ -559,3 +560,19 @@ def test_in_a_halt_what_was_refused_before_is_tried_at_once() -> None:
     stop.status = OrderStatus.REJECTED
     assert system.heard().working() == []
     assert halted(system).heard().working() == [STOP]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, PENDING_CANCEL])
+def test_on_a_perpetual_a_stop_stays_while_an_entry_to_its_side_may_be_filled(
+    status: OrderStatus,
+) -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    (stop,) = system.view.working_orders(PERPETUAL)
+    entry = system.view.work(OrderSpec("entry", PERPETUAL, BUY, D(2)))
+    entry.status = status
+    system.fill(system.view.work(OrderSpec("exit", PERPETUAL, SELL, D(1), reduce_only=True)))
+    assert not system.view.position(PERPETUAL).quantity
+    assert stop.status is not PENDING_CANCEL
+    entry.status = OrderStatus.CANCELED
+    system.heard(PERPETUAL)
+    assert stop.status is PENDING_CANCEL

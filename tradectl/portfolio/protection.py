@@ -39,6 +39,8 @@ NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
+NOT_KNOWN = (*IN_FLIGHT, UNKNOWN, PENDING_CANCEL)
+"""It may have been filled, and nobody has told."""
 HALTED = TradingState.HALTED
 KEPT = 1_000
 """Cancels of which it is remembered when they were asked for."""
@@ -115,6 +117,13 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
     return [order for order in orders if order.status is not PENDING_CANCEL]
 
 
+def _may_be_needed(stop: Order, working: Collection[Order]) -> bool:
+    """An entry to the side that it protects may be filled already: reduce-only, the stop does no harm
+    until that is known."""
+    entries = (o for o in working if not o.spec.reduce_only and o.spec.side is not stop.spec.side)
+    return any(order.status in NOT_KNOWN for order in entries)
+
+
 class Protection:
     """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that only
     that a stop which made room for an exit comes back, at its own price, where the exit is refused."""
@@ -158,7 +167,11 @@ class Protection:
         working = view.working_orders(symbol)
         said = self._what_became_of_it(symbol, view, at)
         stops = [o for o in working if self._is_needed(o, position, view)]
-        idle = [o for o in stops_of(working) if o not in stops]
+        idle = [
+            stop
+            for stop in stops_of(working)
+            if stop not in stops and not (instrument.can_short and _may_be_needed(stop, working))
+        ]
         said += self._cancel(idle, "there is no position that it protects")
         if not position.quantity:
             return said
