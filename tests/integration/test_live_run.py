@@ -251,9 +251,11 @@ def exchange_s(trader: Trader, market: str) -> Decimal:
 
 
 async def asked(
-    folder: Path, accepted: Accepted | None = None, *, confirm: bool = True
+    folder: Path, accepted: Accepted | None = None, *, confirm: bool | None = None
 ) -> dict[str, Any]:
-    found = await asyncio.to_thread(reconcile, StateDir(folder), accepted, confirm=confirm)
+    """What is `accepted` is confirmed, where nothing else is said."""
+    books = accepted is not None if confirm is None else confirm
+    found = await asyncio.to_thread(reconcile, StateDir(folder), accepted, confirm=books)
     answer: dict[str, Any] = as_json(found)
     return answer
 

@@ -120,8 +120,8 @@ class Comparisons:
         self._reporter.problem_over(SystemEventKind.RECONCILE_FAILED)
         self._compared()
         self._follow_up(picture.reopened)
-        if accepted is not None:
-            await self._submitter.accept_not_found()
+        if accepted is not None and await self._submitter.accept_not_found():
+            return await self._compare(accepted)  # what those orders had kept out is taken, too
         return Compared(exchange=name, left_out=picture.left_out)
 
     def _follow_up(self, reopened: Sequence[TrackedOrder]) -> None:

@@ -167,8 +167,10 @@ class OrderSubmitter:
             if found is not None:
                 await self._apply_found(tracked, found)
 
-    async def accept_not_found(self) -> None:
-        """The operator takes the venue's word: an order that it does not know now does not exist."""
+    async def accept_not_found(self) -> bool:
+        """The operator takes the venue's word: an order that it does not know now does not exist. Whether
+        more is known now."""
+        known_more = False
         for tracked in [tracked for tracked in self._tracker.working() if tracked.is_unknown]:
             with contextlib.suppress(ExchangeError):  # it stays unknown then
                 found = await self._find(tracked)
@@ -176,6 +178,8 @@ class OrderSubmitter:
                     await self._apply_found(tracked, found)
                 else:
                     self._give_up(tracked, "taken not to exist, by the operator's word")
+                known_more = True
+        return known_more
 
     async def _find(self, tracked: TrackedOrder) -> VenueOrder | None:
         return await self._venue.find(tracked.spec.symbol, tracked.client_id, tracked.venue_id)
