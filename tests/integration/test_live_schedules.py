@@ -126,6 +126,7 @@ FOUND = (
     28000326,
     31000152,
     31000240,
+    32000190,
 )
 """Seeds that once found something."""
 

@@ -81,13 +81,13 @@ class ProtectionChecker:
         ]
 
     def _ended(self, order: Order) -> None:
+        if order.symbol == self._exchange.liquidating:
+            return
         if order.foreign and order.status == "CANCELED" and not self._is_excused(order):
             self._say(f"{order.client_id} of somebody else was cancelled")
         if order.foreign or order.child or order.status == "FILLED":
             return
         if self._market == "spot" and not (self.fails and self._is_kept(order)):
-            return
-        if order.symbol == self._exchange.liquidating:
             return
         if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
             return
