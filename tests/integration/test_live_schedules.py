@@ -127,6 +127,8 @@ FOUND = (
     31000152,
     31000240,
     32000190,
+    32000398,
+    32000561,
 )
 """Seeds that once found something."""
 

@@ -198,21 +198,17 @@ async def test_at_the_end_it_is_off_or_left_armed_where_nothing_rests_that_has_t
         assert harness.venue.take() == disarmed
 
 
-async def test_where_no_stream_tells_of_orders_they_are_asked_for_before_it_is_armed() -> None:
-    harness = Harness(Abilities(dead_man=True))
+@pytest.mark.parametrize("abilities", [OFFERED, Abilities(dead_man=True)])
+async def test_what_rests_is_asked_for_each_time_before_it_is_armed(abilities: Abilities) -> None:
+    harness = Harness(abilities)
     async with harness.kept():
         assert harness.looks == 1
-        await harness.later(16)
-        assert harness.looks == 2
-
-
-async def test_after_standing_still_what_rests_is_asked_for_before_it_is_armed() -> None:
-    harness = Harness()
-    async with harness.kept():
-        asked, harness.answers = harness.looks, False
         harness.venue.take()
-        await harness.later(15 + 8)
-        assert (harness.looks, harness.venue.take()) == (asked + 1, [])
+        await harness.later(16)
+        assert (harness.looks, harness.venue.take()) == (2, [(BTC, 60), (ETH, 60)])
+        harness.answers = False
+        await harness.later(16)
+        assert (harness.looks, harness.venue.take()) == (3, [])
 
 
 async def test_while_nobody_knows_what_rests_it_is_not_armed() -> None:

@@ -2,8 +2,8 @@
 
 Its countdown cancels every order of a symbol, ours and those of others, entries and protective stops. So
 it is armed, symbol by symbol, only where nothing rests that has to stay: neither a stop of ours nor an
-order of somebody else. It is off before a stop is placed, and as soon as a foreign order is seen. Where
-no stream tells of the account's orders, what is open is asked for before it is armed.
+order of somebody else. It is off before a stop is placed, and as soon as a foreign order is seen. What is
+open is asked for each time before it is armed: a stream may be late, or lost.
 
 A run before this one may have armed it, and a request whose answer was lost may still arrive: what may
 be running counts as running until the exchange has confirmed that it is off.
@@ -24,8 +24,6 @@ from tradectl.exchange.venue import Venue
 
 OFF_WITHIN_S = 3.0
 """A stop waits for so long, and the end of a run: it is better placed late than not at all."""
-STOOD_STILL_S = 1.0
-"""Who comes so late has heard of no order meanwhile."""
 AGAIN_S = 0.5
 """Between two tries to disarm it."""
 NOBODY_KNOWS = float("inf")
@@ -118,21 +116,15 @@ class DeadManSwitch:
                     await self._changed.wait()
 
     async def _see_to_all(self) -> None:
-        late = self._monotonic() - self._next_arming
-        is_due = late >= 0
+        is_due = self._monotonic() >= self._next_arming
         if is_due:
             self._next_arming = self._monotonic() + self._seconds / 4
-            knows = self._hears_of_orders() and late < STOOD_STILL_S
-            if not knows and not await self._tried("", self._look_once()):
+            if not await self._tried("", self._look_once()):
                 return
         for symbol in self._symbols:
             await self._tried(symbol, self._see_to(symbol, arm=is_due))
         if not self._failed:
             self._reporter.problem_over(SystemEventKind.DEAD_MAN_FAILED)
-
-    def _hears_of_orders(self) -> bool:
-        is_lost = SystemEventKind.USER_STREAM_LOST in self._reporter.problems
-        return self._compared and self._venue.abilities.user_stream and not is_lost
 
     async def _look_once(self) -> None:
         await self._look()
