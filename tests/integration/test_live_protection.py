@@ -98,6 +98,28 @@ async def test_on_a_perpetual_the_old_stop_stays_where_the_new_one_is_refused(
         never_naked(exchange, FUTURES)
 
 
+async def test_on_a_perpetual_a_stop_that_could_not_be_cancelled_stays_once_it_is_needed_again(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = protected(exchange, FUTURES)
+    async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+        await trader.orders_done(trader.buy("0.02"))
+        await trader.until(lambda: len(stops(exchange, FUTURES)) == 1)
+        (stop,) = stops(exchange, FUTURES)
+        at_stops: dict[str, Any] = {"path": "algoOrder", "status": 400, "count": FOREVER}
+        deaf = exchange.misbehave("error", method="DELETE", code=-1001, **at_stops)
+        await trader.orders_done(trader.sell("0.02", reduce_only=True))
+        await trader.until(lambda: "cancel_failed" in trader.alerts())
+        refusing = exchange.misbehave("error", method="POST", code=-2021, **at_stops)
+        await trader.orders_done(trader.buy("0.02"))
+        await trader.until(lambda: "cancel_failed" not in trader.alerts())
+        deaf.remove()
+        refusing.remove()
+        await trader.quiet_but_for_stops()
+        assert stop in stops(exchange, FUTURES)
+        never_naked(exchange, FUTURES)
+
+
 @pytest.mark.parametrize("refusal", ["error", "no-reply"])
 async def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_fails(
     refusal: str, exchange: LoopbackExchange, tmp_path: Path

@@ -129,6 +129,7 @@ FOUND = (
     32000190,
     32000398,
     32000561,
+    32000400,
 )
 """Seeds that once found something."""
 

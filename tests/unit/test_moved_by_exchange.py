@@ -9,6 +9,7 @@ from tests.fixtures.fake_venue import FakeTime, SilentVenue
 from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import Event, ForeignTrade
 from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
@@ -25,6 +26,9 @@ class Expecting:
 
     def quantity(self, symbol: str) -> Decimal:
         return D(2)
+
+    def is_all_that_protects(self, stop: OrderSpec) -> bool:
+        return False
 
     def income_until(self) -> int:
         return 0

@@ -27,6 +27,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import plain
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.resilience import pauses
 from tradectl.domain.time import DAY, HOUR
 from tradectl.exchange.base import AT_ONCE
@@ -59,6 +60,8 @@ class AccountBooks(Protocol):
     def cash(self) -> Decimal: ...
 
     def quantity(self, symbol: str) -> Decimal: ...
+
+    def is_all_that_protects(self, stop: OrderSpec) -> bool: ...
 
     def income_until(self) -> int: ...
 

@@ -22,7 +22,7 @@ from tradectl.domain.errors import (
     VenueRefusal,
 )
 from tradectl.domain.events import SystemEventKind
-from tradectl.domain.orders import OrderStatus
+from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import FIRST_PAUSE_S, pauses
 from tradectl.domain.text import harmless
@@ -45,7 +45,8 @@ class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
     empty when it may. `make_safe` is awaited before a protective stop is placed in a symbol; `answered`
     hears when what was sent (monotonic s) changed something at the venue; `refused` is awaited before
-    it is reported that the venue would not take an order.
+    it is reported that the venue would not take an order; `is_needed` says whether an order that was to
+    be cancelled has to stay.
     `monotonic` gives seconds."""
 
     def __init__(
@@ -60,6 +61,7 @@ class OrderSubmitter:
         make_safe: Callable[[str], Awaitable[None]],
         answered: Callable[[float], None],
         refused: Callable[[RefusalCause], Awaitable[None]],
+        is_needed: Callable[[OrderSpec], bool],
         monotonic: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -72,6 +74,7 @@ class OrderSubmitter:
         self._make_safe = make_safe
         self._answered = answered
         self._refused = refused
+        self._is_needed = is_needed
         self._monotonic = monotonic
         self._sleep = sleep
         self._fetching_fills: set[str] = set()
@@ -202,12 +205,17 @@ class OrderSubmitter:
     # --- cancelling -----------------------------------------------------------------------------------
 
     async def cancel(self, order_id: str) -> None:
-        """Cancel until it is over."""
+        """Cancel until it is over; what could not be cancelled, and is needed again by then, stays."""
         tracked = self._tracker.get(order_id)
         if tracked is None or (tracked.is_over and not tracked.venue_id):
             return
         tracked.cancel_wanted = True
-        for pause in pauses():
+        for attempt, pause in enumerate(pauses()):
+            if attempt and not tracked.is_over and self._is_needed(tracked.spec):
+                reason = "it is all that protects the position by now"
+                self._reporter.report(self._tracker.mark_not_cancelled(tracked, reason))
+                self._reporter.problem_over(SystemEventKind.CANCEL_FAILED)
+                return
             if tracked.is_unresolved:
                 await self._sleep(FIRST_PAUSE_S)
                 if tracked.is_unknown or tracked.is_over:

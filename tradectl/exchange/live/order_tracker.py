@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.domain.events import (
+    CancelRejected,
     ExecutionEvent,
     OrderAccepted,
     OrderCanceled,
@@ -174,6 +175,11 @@ class OrderTracker:
         if not tracked.step(TrackingTrigger.REFUSE):
             return []
         return [msgspec.structs.replace(self._report(tracked, OrderRejected, reason), cause=cause)]
+
+    def mark_not_cancelled(self, tracked: TrackedOrder, reason: str) -> Reports:
+        """It stays: nobody asks the venue any more."""
+        tracked.cancel_wanted = False
+        return [self._report(tracked, CancelRejected, reason)]
 
     def mark_unknown(self, tracked: TrackedOrder, reason: str) -> Reports:
         """No answer that can be believed came: only asking the venue will tell. Where it has reported
