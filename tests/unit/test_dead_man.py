@@ -211,6 +211,17 @@ async def test_what_rests_is_asked_for_each_time_before_it_is_armed(abilities: A
         assert (harness.looks, harness.venue.take()) == (3, [])
 
 
+async def test_what_has_to_stay_disarms_it_also_while_nobody_says_what_rests() -> None:
+    harness = Harness()
+    async with harness.kept():
+        harness.venue.take()
+        harness.answers = False
+        harness.time.jump(16)
+        harness.foreign()
+        await turns()
+        assert harness.venue.take() == [(BTC, 0)]
+
+
 async def test_while_nobody_knows_what_rests_it_is_not_armed() -> None:
     harness = Harness()
     harness.answers = False

@@ -116,13 +116,14 @@ class DeadManSwitch:
                     await self._changed.wait()
 
     async def _see_to_all(self) -> None:
-        is_due = self._monotonic() >= self._next_arming
-        if is_due:
+        arm = self._monotonic() >= self._next_arming
+        if arm:
             self._next_arming = self._monotonic() + self._seconds / 4
-            if not await self._tried("", self._look_once()):
+            arm = await self._tried("", self._look_once())
+            if not self._compared:
                 return
         for symbol in self._symbols:
-            await self._tried(symbol, self._see_to(symbol, arm=is_due))
+            await self._tried(symbol, self._see_to(symbol, arm=arm))
         if not self._failed:
             self._reporter.problem_over(SystemEventKind.DEAD_MAN_FAILED)
 
