@@ -17,6 +17,7 @@ from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.protection import protects
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE, MONEY, Accepted
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -132,7 +133,7 @@ class Reconciler:
     def is_all_that_protects(self, stop: TrackedOrder) -> bool:
         """One of a perpetual that is held: it may only go once another one rests."""
         symbol = stop.spec.symbol
-        if not stop.spec.is_protective or not self.instruments[symbol].can_short:
+        if not self.instruments[symbol].can_short:
             return False
         rests = any(
             other.spec.symbol == symbol
@@ -140,7 +141,7 @@ class Reconciler:
             and other.client_id in self._open
             for other in self._tracker.working()
         )
-        return bool(self._held.get(symbol)) and not rests
+        return protects(stop.spec, self._held.get(symbol, ZERO)) and not rests
 
     async def _compare_orders(self) -> list[TrackedOrder]:
         known, over = tuple(self._tracker.foreign), self._tracker.over()
