@@ -1,5 +1,6 @@
 """Where the program begins, as `tradectl` and as `python -m tradectl`: Ctrl-C is heard from here on."""
 
+import gc
 import sys
 
 INTERRUPTED = 130
@@ -15,6 +16,7 @@ def main() -> None:
         app.main()
     except SystemExit as ended:
         app.leave_threads_behind(ended.code if isinstance(ended.code, int) else 0)
+        gc.freeze()  # what is left is the system's to clear away
         raise
 
 

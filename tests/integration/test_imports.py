@@ -1,14 +1,19 @@
-"""What is not needed is not loaded: ccxt takes a second and a hundred megabytes."""
+"""What is not needed is not loaded: ccxt takes a second and a hundred megabytes, every module a bit."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
+from typer.main import get_group
 
 from tests.fixtures.command import PATIENCE_S
+from tradectl.cli.commands.table import MODULES
 
 ASKING = """
 import sys
@@ -18,7 +23,9 @@ try:
     main()
 except SystemExit as ended:
     code = ended.code
-loaded = sorted(name for name in {"ccxt", "aiohttp", "pydantic_settings", "keyring"} & {*sys.modules})
+needless = {"ccxt", "aiohttp", "pydantic_settings", "keyring"}
+needless |= {"tradectl.exchange.live.live_exchange", "tradectl.feeds.live.live_feed"}
+loaded = sorted(needless & {*sys.modules})
 print("loaded:", loaded, file=sys.stderr)
 sys.exit(code)
 """
@@ -57,3 +64,34 @@ def test_importing_the_exchanges_room_loads_no_ccxt() -> None:
         subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE_S).returncode
         == 0
     )
+
+
+def test_a_command_loads_no_other_commands_module(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tradectl.cli.app import app; app(['runs'], standalone_mode=False); "
+        "print(*[name for name in sys.modules if name.startswith('tradectl.cli.commands.')])"
+    )
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "TRADECTL_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == [
+        "tradectl.cli.commands.table",
+        "tradectl.cli.commands.account",
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_table_names_the_module_that_has_the_command(name: str) -> None:
+    app = typer.Typer()
+    import_module(f"tradectl.cli.commands.{MODULES[name]}").register(app)
+    assert name in get_group(app).commands
+
+
+def test_the_table_has_every_command_of_its_modules() -> None:
+    app = typer.Typer()
+    for module in {*MODULES.values()}:
+        import_module(f"tradectl.cli.commands.{module}").register(app)
+    assert {*get_group(app).commands} == {*MODULES}

@@ -1,7 +1,7 @@
 """The command line. Commands parse, call and render; what they do lives in the rooms below.
 
-Each command imports what it needs when it is called, so that `status` does not wait for what only `run`
-uses. Whatever goes wrong reaches the user as one line and an exit code.
+A command is loaded when it is called, and imports what it needs, so that `status` does not wait for what
+only `run` uses. Whatever goes wrong reaches the user as one line and an exit code.
 """
 
 from __future__ import annotations
@@ -13,15 +13,7 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.commands import account as account_cmd
-from tradectl.cli.commands import alerts as alerts_cmd
-from tradectl.cli.commands import config as config_cmd
-from tradectl.cli.commands import control as control_cmd
-from tradectl.cli.commands import doctor as doctor_cmd
-from tradectl.cli.commands import exchange as exchange_cmd
-from tradectl.cli.commands import reconcile as reconcile_cmd
-from tradectl.cli.commands import replay as replay_cmd
-from tradectl.cli.commands import run as run_cmd
+from tradectl.cli.commands.table import CommandGroup
 from tradectl.domain.errors import TradectlError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.version import __version__
@@ -41,6 +33,7 @@ state directory; 130 interrupted before it was done (a run that Ctrl-C ends in g
 
 app = typer.Typer(
     name="tradectl",
+    cls=CommandGroup,
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -62,23 +55,6 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-COMMANDS = (
-    run_cmd,
-    account_cmd,
-    alerts_cmd,
-    control_cmd,
-    replay_cmd,
-    reconcile_cmd,
-    doctor_cmd,
-    exchange_cmd,
-)
-for commands in COMMANDS:
-    commands.register(app)
-app.add_typer(
-    config_cmd.app, name="config", help="Write, show, check and change the configuration."
-)
 
 
 def main() -> None:

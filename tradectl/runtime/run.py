@@ -36,7 +36,6 @@ from tradectl.domain.events import (
 from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.domain.text import counted
 from tradectl.domain.timers import END_TIMER
-from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, unknown_coins
 from tradectl.monitoring.alert_manager import AlertManager
@@ -212,10 +211,10 @@ class TradingRun(Session):
             add("control", ControlServer(self.state_dir.socket, handlers))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
-        elif isinstance(self.feed, LiveFeed):
-            add_loop("feed", self.feed.run)
-        else:
+        elif isinstance(self.feed, RecordedFeed):
             add_loop("feed", self._recorded_driver(self.feed).run, retry=False)
+        else:
+            add_loop("feed", self.feed.run)
         add_loop("sampler", self._sample)
         self._tell_of_exchanges()
 

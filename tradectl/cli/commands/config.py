@@ -17,7 +17,13 @@ FileArgument = Annotated[
     Path | None, typer.Argument(help="The file, as with -c.", show_default=False)
 ]
 
+HELP = "Write, show, check and change the configuration."
+
 app = typer.Typer(no_args_is_help=True)
+
+
+def register(program: typer.Typer) -> None:
+    program.add_typer(app, name="config", help=HELP)
 
 
 @app.command()

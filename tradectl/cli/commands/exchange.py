@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.commands import record as record_cmd
 from tradectl.cli.commands.public_venue import chosen, open_public_venue
 from tradectl.cli.options import ConfigOption, JsonOption, print_data
 
@@ -30,7 +29,6 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    record_cmd.register(app)
     app.command("exchanges", help="The exchanges that can be reached through ccxt.")(exchanges)
     app.command("markets", help=MARKETS_HELP)(markets)
 

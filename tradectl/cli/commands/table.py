@@ -1,0 +1,69 @@
+"""Which module has which command: one is loaded when it is asked for, and help asks for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+MODULES = {
+    "run": "run",
+    "strategies": "run",
+    "status": "account",
+    "positions": "account",
+    "orders": "account",
+    "fills": "account",
+    "runs": "account",
+    "pause": "control",
+    "resume": "control",
+    "stop": "control",
+    "emergency-stop": "control",
+    "clear-halt": "control",
+    "replay": "replay",
+    "reconcile": "reconcile",
+    "doctor": "doctor",
+    "record": "record",
+    "exchanges": "exchange",
+    "markets": "exchange",
+    "alerts": "alerts",
+    "config": "config",
+}
+"""In the order of the help."""
+
+
+class Commands(Mapping[str, Any]):
+    """The parser's commands by name. A module of the table has `register(app)` for its own."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            app = typer.Typer(rich_markup_mode=None)
+            import_module(f"tradectl.cli.commands.{MODULES[name]}").register(app)
+            self._loaded.update(get_group(app).commands)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+class CommandGroup(TyperGroup):
+    """All commands of the program."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()  # type: ignore[assignment]  # the parser only reads it
+
+
+__all__ = ["MODULES", "CommandGroup"]
