@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -19,6 +21,7 @@ from tradectl.domain.errors import Halted, JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.orders import OrderType
 from tradectl.domain.states import TradingState
+from tradectl.exchange.base import Proof
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import HaltLatch
@@ -168,6 +171,66 @@ async def test_a_halt_that_can_be_latched_nowhere_holds_and_is_refused_after_a_k
             pass
     assert StateDir(remains).latch.state() is TradingState.HALTED
     assert stop.open
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize(
+    "taking_off", [Stop(flatten=True, everything=True), Stop(drop_protection=True)]
+)
+async def test_a_stop_beside_one_that_takes_protection_off_does_not_name_it(
+    taking_off: Stop, market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """It waits for what the other one is about to do, once the order of somebody else is gone."""
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        await with_a_stop(trader)
+        exchange.outside_order("main", SPOT, "BUY", D("0.01"), D(59000), market=market)
+        exchange.misbehave("late", method="DELETE", path="*rder", seconds=0.3, count=1)
+        other = asyncio.ensure_future(stopped(trader, taking_off))
+        await asyncio.sleep(0)  # it has begun
+        told = await stopped(trader, Stop())
+        assert (told["confirmed"], told["protection"]) == (True, [])
+        assert told["unprotected"] == ([] if taking_off.flatten else [SPOT])
+        assert not open_there(exchange, market)
+        assert (await other)["confirmed"]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("seconds", [5.0, 0.0])
+async def test_what_changes_while_a_receipt_is_written_down_is_asked_for_again(
+    seconds: float, market: str, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """The owner cancels the stop that was proven; it is placed again, or there is no time for that."""
+    settings = protected(exchange, market)
+    async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+        stop = await with_a_stop(trader)
+        bus, gateway = trader.run.bus, trader.run.gateway
+        written, proof, proofs = bus.written, gateway.proof, [0]
+
+        async def proving(**how: Any) -> list[Proof]:
+            proofs[0] += 1
+            return await proof(**how)
+
+        async def writing() -> None:
+            if proofs[0] and stop.open:
+                exchange.engines[market].expire(stop)
+                await trader.until(lambda: not [o for o in working(trader) if is_(o)])
+            await written()
+
+        def is_(order: Any) -> bool:
+            return trader.client_id(order.spec.order_id) == stop.client_id
+
+        with mock.patch.multiple(bus, written=writing), mock.patch.multiple(gateway, proof=proving):
+            told = await stopped(trader, Stop(), seconds)
+        there = {o.client_id for o in open_there(exchange, market)}
+        named = {trader.client_id(s["order_id"]) for s in told["protection"]}
+        assert told["confirmed"] == bool(seconds)
+        assert stop.client_id not in named
+        assert proofs[0] > 1 if seconds else proofs[0] == 1
+        if seconds:
+            assert (named, len(there), told["unprotected"]) == (there, 1, [])
 
 
 @pytest.mark.virtual_time

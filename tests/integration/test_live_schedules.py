@@ -130,6 +130,7 @@ FOUND = (
     32000398,
     32000561,
     32000400,
+    32000877,
 )
 """Seeds that once found something."""
 

@@ -54,16 +54,22 @@ class Stop(Struct, frozen=True, kw_only=True):
     everything: bool = False
     drop_protection: bool = False
 
+    @property
+    def takes_stops_off(self) -> bool:
+        return self.flatten or self.drop_protection
+
 
 async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     """Stop, wait until it is done, and report what was cancelled, closed and left: the run does not end
     meanwhile. `deadline` is monotonic seconds. Raises JournalFailed: what is not written down was not
     done."""
     session.stops_under_way += 1
+    session.closings_under_way += stop.takes_stops_off
     try:
         return await _stopped(session, reason, stop, deadline)
     finally:
         session.stops_under_way -= 1
+        session.closings_under_way -= stop.takes_stops_off
 
 
 async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
@@ -86,12 +92,40 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
     if stop.flatten:
         await _flat(session, reason, deadline)
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))
+    report = await _told(session, stop, deadline, orders, symbols)
+    return replace(report, cancelled=[*report.cancelled, *freed], journal=session.journal_path.name)
+
+
+async def _told(
+    session: Session, stop: Stop, deadline: float, orders: list[str], symbols: list[str]
+) -> StopReport:
+    """What is left by the exchange's word, once that is written down. What becomes another meanwhile (a
+    stop is filled, or another emergency stop takes it off) is proven anew: it was true, and is not."""
+    books, dropping = session.books, stop.drop_protection
+    cancelled: list[str] = []
+    while True:
+        report = await _proven_report(session, stop, deadline, orders, symbols)
+        cancelled += report.cancelled
+        by_books = report_by_books(books, dropping=dropping)
+        await session.bus.written()
+        now = report_by_books(books, dropping=dropping)
+        if now != by_books and session.bus.clock.monotonic() < deadline:
+            continue
+        if now != by_books:
+            report = _overtaken(report, now)
+        return replace(report, cancelled=list(dict.fromkeys(cancelled)))
+
+
+async def _proven_report(
+    session: Session, stop: Stop, deadline: float, orders: list[str], symbols: list[str]
+) -> StopReport:
+    books, dropping = session.books, stop.drop_protection
     keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
     cancelled, proofs, settled = await proven(session, stop, deadline, keep_protection=keep)
-    report = _by_our_books(books, orders, symbols, dropping=dropping, on_paper=not gateway.remote)
+    on_paper = not session.gateway.remote
+    report = _by_our_books(books, orders, symbols, dropping=dropping, on_paper=on_paper)
     if stop.flatten:
         report = _with_refusals(report, books)
-    report = replace(report, cancelled=[*report.cancelled, *freed])
     for found in cancelled:
         report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
@@ -100,8 +134,20 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         report = report.without_confirmation("not all that is on its way has arrived there")
     for proof in proofs:
         report = _by_exchange(report, proof, books, stop)
-    await session.bus.written()
-    return replace(report, journal=session.journal_path.name)
+    return report
+
+
+def _overtaken(report: StopReport, now: StopReport) -> StopReport:
+    """There is no time to ask the exchange again: nothing of it is confirmed, and what protects is by our
+    books."""
+    return replace(
+        report,
+        positions_left=list(dict.fromkeys([*report.positions_left, *now.positions_left])),
+        open_orders_left=list(dict.fromkeys([*report.open_orders_left, *now.open_orders_left])),
+        protection=now.protection,
+        unprotected=now.unprotected,
+        dust=now.dust,
+    ).without_confirmation("what was proven was not so any more when it was written down")
 
 
 async def _cancel_others(session: Session, deadline: float) -> list[str]:
@@ -225,13 +271,18 @@ async def proven(
         proofs = await gateway.proof(everything=stop.everything, within=left())
         settled = settled and not any(_unlisted(stops, proof, session.books) for proof in proofs)
         has_come = stop.flatten and any(_has_come(proof, session.books) for proof in proofs)
-        settled = settled and not has_come
+        settled = settled and not has_come and not _is_taken_off_by_another(session, stop)
         done = settled and not any(_beyond(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
             return cancelled, proofs, settled
         if has_come:
             await _within(deadline, _reconciled(session), clock)
         await clock.sleep(next(waits))
+
+
+def _is_taken_off_by_another(session: Session, stop: Stop) -> bool:
+    """Another emergency stop is about to take off what this one would name as protection."""
+    return not stop.takes_stops_off and session.closings_under_way > 0
 
 
 def _names(order_id: str, books: Books) -> tuple[str, str]:

@@ -65,7 +65,8 @@ class Session:
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
-        self.stops_under_way = 0
+        self.stops_under_way = self.closings_under_way = 0
+        """emergency stops, and those of them that take protective stops off"""
         self.source = source
         self.recovered = recovered
         self._clock = clock
