@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradectl.domain.events import MarketDataEvent, SignalAction, StrategySignalEvent
+from tradectl.domain.events import MarketDataEvent, Record, SignalAction, StrategySignalEvent
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
@@ -56,7 +56,9 @@ def test_the_strategy_of_ones_own_gives_signals(tmp_path: Path) -> None:
         MarketDataEvent(symbol="X", price=Decimal(100 + n), volume=Decimal(1), ts=n * 10**9)
         for n in range(1, 61)
     ]
-    told = [e for event in events for e in engine.on_market(event, event.ts) or ()]
+    told = [
+        e for event in events for e in engine.on_market(event, Record(0, event.ts, event)) or ()
+    ]
     assert told
     for signal in told:
         assert isinstance(signal, StrategySignalEvent)

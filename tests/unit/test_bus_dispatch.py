@@ -82,6 +82,44 @@ def test_an_urgent_input_waits_for_the_step_that_runs_but_not_for_waiting_market
     assert drain(bus) == ["1", "derived", "stop", "2", "3"]
 
 
+@given(st.lists(st.tuples(st.sampled_from(["", "urgent", "later", "order"]), st.integers(0, 3))))
+def test_steps_that_go_by_without_a_look_at_the_time_are_the_steps_that_are_looked_at(
+    script: list[tuple[str, int]],
+) -> None:
+    """Whatever a step with market data leads to, it happens before the next of it."""
+
+    def played(*, quick: bool) -> tuple[list[Record], list[int]]:
+        clock = DataClock()
+        bus = EventBus(clock=clock)
+        if not quick:
+            bus.step_times.note = lambda *_: 1  # type: ignore[method-assign]  # as after a slow one
+        left_after: list[int] = []
+        bus.connect(lambda _command, _at: left_after.append(bus.core.seq), remote=False)
+
+        def handler(event: MarketDataEvent, record: Record) -> list[Event]:
+            what, pause = script[int(event.price) - 1]
+            if what == "urgent":
+                bus.post(risk(f"urgent {record.seq}"))
+            elif what == "later":
+                bus.schedule(report(f"due {record.seq}"), record.at + pause)
+            elif what == "order":
+                bus.send(submit(f"order {record.seq}"))
+            return [note(f"said {record.seq}")] if pause == 1 else []
+
+        bus.attach(MarketDataEvent, handler, Stage.STRATEGY)
+        bus.every(2, "timer")
+        moment = 10
+        for index, (_, pause) in enumerate(script):
+            moment += pause
+            bus.post(tick(price=str(index + 1), ts=moment))
+        bus.end_of_data()
+        records = bus.run_dry()
+        assert bus.failure is None
+        return records, left_after
+
+    assert played(quick=True) == played(quick=False)
+
+
 def test_a_detached_handler_hears_no_more() -> None:
     bus, listener = data_bus(), Listener()
     bus.attach(SystemEvent, listener, Stage.STATE)
@@ -231,7 +269,7 @@ def test_a_slow_step_is_written_down() -> None:
     bus = data_bus(slow_step_ns=-1)
     bus.post(note("a"))
     drain(bus)
-    ((seq, took),) = bus.slow_steps
+    ((seq, took),) = bus.step_times.slow
     assert (seq, took > 0) == (1, True)
 
 

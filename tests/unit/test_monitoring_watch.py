@@ -159,15 +159,15 @@ async def test_a_feed_that_stops_is_told_on_the_bus_and_alerted_until_it_comes_a
 
 
 async def test_each_slow_step_is_told_once(watched: Watched) -> None:
-    watched.bus.slow_steps.append((7, 300 * MILLISECOND))
-    watched.bus.slow_steps.append((9, 2_000 * MILLISECOND))
+    watched.bus.step_times.slow.append((7, 300 * MILLISECOND))
+    watched.bus.step_times.slow.append((9, 2_000 * MILLISECOND))
     await until(lambda: len(watched.told) == 2)
-    watched.bus.slow_steps.append((12, 400 * MILLISECOND))
+    watched.bus.step_times.slow.append((12, 400 * MILLISECOND))
     await until(lambda: len(watched.told) == 3)
     assert [event.message for event in watched.told] == [
-        "the step that ended with record 7 took 300 ms",
-        "the step that ended with record 9 took 2000 ms",
-        "the step that ended with record 12 took 400 ms",
+        "a step took 300 ms; record 7 was the last by then",
+        "a step took 2000 ms; record 9 was the last by then",
+        "a step took 400 ms; record 12 was the last by then",
     ]
     await until(watched.alerts.get_active_alerts)
     await until(lambda: watched.alerts.get_active_alerts()[0].count == 3)

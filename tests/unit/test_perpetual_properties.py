@@ -163,6 +163,6 @@ def test_looking_only_where_something_could_happen_misses_nothing(
 ) -> None:
     quick = played(schedule, rate, "0.0005")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PaperPerpetuals, "is_undisturbed", lambda *_: False)
+        patch.setattr(PaperPerpetuals, "_bound", lambda *_: None)
         thorough = played(schedule, rate, "0.0005")
     assert quick.events == thorough.events

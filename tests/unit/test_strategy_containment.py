@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import Interrupted
-from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.events import MarketDataEvent, Record
 from tradectl.domain.text import LONGEST_LINE
 from tradectl.strategy import containment
 from tradectl.strategy.base import Signal, Strategy
@@ -69,7 +69,11 @@ class Raising(Strategy):
 
 def kinds_said(engine: StrategyEngine, trades: int) -> list[str]:
     event = MarketDataEvent(symbol="BTC", price=1, volume=1, ts=1)  # type: ignore[arg-type]
-    said = [out for n in range(trades) for out in engine.on_market(event, n * 10**9) or ()]
+    said = [
+        out
+        for n in range(trades)
+        for out in engine.on_market(event, Record(0, n * 10**9, event)) or ()
+    ]
     return [getattr(each, "kind", "signal") for each in said]
 
 

@@ -13,6 +13,7 @@ from tradectl.domain.events import (
     Event,
     MarketDataEvent,
     QuoteEvent,
+    Record,
     SignalAction,
     StrategySignalEvent,
     SystemEvent,
@@ -137,7 +138,9 @@ def bar(price: int = 100, minute: int = 0, interval: int = MINUTE) -> BarEvent:
 
 
 def feed(engine: StrategyEngine, *events: MarketDataEvent) -> list[Event]:
-    return [out for event in events for out in engine.on_market(event, event.ts) or ()]
+    return [
+        out for event in events for out in engine.on_market(event, Record(0, event.ts, event)) or ()
+    ]
 
 
 def reasons(events: list[Event]) -> list[str]:
@@ -164,8 +167,8 @@ def test_a_signal_names_its_instance_and_the_symbol_of_the_event() -> None:
 
 def test_nothing_said_is_none() -> None:
     quiet = engine("Failing")
-    assert quiet.on_market(trade(), START) is None
-    assert StrategyEngine([]).on_market(trade(), START) is None
+    assert quiet.on_market(trade(), Record(0, START, trade())) is None
+    assert StrategyEngine([]).on_market(trade(), Record(0, START, trade())) is None
 
 
 def test_each_symbol_has_an_object_of_its_own_unless_the_strategy_wants_one_for_all() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.profiles import examples
-from tradectl.domain.events import BarEvent, MarketDataEvent, StrategySignalEvent
+from tradectl.domain.events import BarEvent, MarketDataEvent, Record, StrategySignalEvent
 from tradectl.domain.time import SECOND
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.engine import StrategyEngine
@@ -80,7 +80,7 @@ def told(events: Iterable[MarketDataEvent], timeframe: str) -> tuple[Seen, list[
     signals = [
         f"{signal.action} {signal.reason}"
         for event in events
-        for signal in engine.on_market(event, event.ts) or ()
+        for signal in engine.on_market(event, Record(0, event.ts, event)) or ()
         if isinstance(signal, StrategySignalEvent)
     ]
     return bars, signals

@@ -132,14 +132,14 @@ def test_a_users_strategy_that_declares_nothing_is_warm_with_its_first_event() -
     made = engine(StrategyInstance("mine", "mine"), cls=SaysNothing)
     assert made.warm_up_needs() == []
     assert [s.warm for s in made.statistics()] == [False]
-    assert said(made.on_market(trade(0, 100), 0)) == [(COIN, "buy")]
+    assert said(made.on_market(trade(0, 100), Record(0, 0, trade(0, 100)))) == [(COIN, "buy")]
     assert [s.warm for s in made.statistics()] == [True]
 
 
 def test_a_need_that_is_no_number_is_a_failure_of_the_strategy_and_of_nobody_else() -> None:
     made = engine(StrategyInstance("mine", "mine"), cls=SaysRubbish)
     assert made.warm_up_needs() == []
-    events = made.on_market(trade(0, 100), 0) or []
+    events = made.on_market(trade(0, 100), Record(0, 0, trade(0, 100))) or []
     assert any(
         "warm_up: expected a number" in e.message for e in events if isinstance(e, SystemEvent)
     )
@@ -153,12 +153,12 @@ def test_the_first_decision_is_that_of_a_run_that_was_never_interrupted() -> Non
     ticks = [trade(n, price) for n, price in enumerate(waves(900))]
     whole, restarted = engine(ema_cross()), engine(ema_cross())
     for tick in ticks[:430]:
-        whole.on_market(tick, tick.ts)
+        whole.on_market(tick, Record(0, tick.ts, tick))
     assert restarted.warm_up(ticks[390:430], START) == []
     for tick in ticks[430:]:
         expected, got = (
-            said(whole.on_market(tick, tick.ts)),
-            said(restarted.on_market(tick, tick.ts)),
+            said(whole.on_market(tick, Record(0, tick.ts, tick))),
+            said(restarted.on_market(tick, Record(0, tick.ts, tick))),
         )
         assert got == expected
 
@@ -168,7 +168,9 @@ def test_the_past_is_heard_in_silence_and_leaves_no_trace_in_the_figures() -> No
     assert made.warm_up([trade(n, 100) for n in range(100)], START) == []
     [statistics] = made.statistics()
     assert (statistics.signals, statistics.throttled, statistics.last_signal) == (0, 0, "")
-    assert said(made.on_market(trade(101, 100), START)) == [(COIN, "buy")]
+    assert said(made.on_market(trade(101, 100), Record(0, START, trade(101, 100)))) == [
+        (COIN, "buy")
+    ]
 
 
 def test_it_is_warm_when_it_has_seen_enough_in_the_past_and_the_present_together() -> None:
@@ -176,14 +178,14 @@ def test_it_is_warm_when_it_has_seen_enough_in_the_past_and_the_present_together
     made.warm_up([trade(n, 100) for n in range(30)], START)
     for n in range(30, 40):
         assert [s.warm for s in made.statistics()] == [False]
-        made.on_market(trade(n, 100), START)
+        made.on_market(trade(n, 100), Record(0, START, trade(n, 100)))
     assert [s.warm for s in made.statistics()] == [True]
 
 
 def test_every_symbol_must_be_warm() -> None:
     made = engine(ema_cross())
     made.warm_up([trade(n, 100) for n in range(50)], START)
-    made.on_market(trade(50, 100, "ETHUSDT"), START)
+    made.on_market(trade(50, 100, "ETHUSDT"), Record(0, START, trade(50, 100, "ETHUSDT")))
     assert [s.warm for s in made.statistics()] == [False]
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, TypeVar
 
+from tradectl.bus.input_queue import InputQueue
+from tradectl.bus.scheduler import Scheduler
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
 from tradectl.domain.events import (
@@ -117,20 +119,49 @@ class Core:
         """Handle one input at time `at` (ns), and all that follows; append every record made."""
         self.at = at
         self._ids_given = 0
-        self.seq = seq = self.seq + 1
-        record = Record(seq, at, event)  # type: ignore[arg-type]  # an Event that is one of AnyEvent
-        records.append(record)
-        caused = self._caused
-        for handler in self._handlers[event.__class__]:
-            try:
-                emitted = handler(event, record)
-                if emitted:
-                    for follower in emitted:
-                        caused.append((seq, checked(follower)))
-            except Exception as error:  # a component's bug must not stop the others: _failure tells
-                caused.append((seq, _failure(handler, error)))
-        if caused:
+        self._handle(event, 0, records)
+        if self._caused:
             self._cascade(records)
+
+    def march(
+        self,
+        inputs: InputQueue,
+        scheduler: Scheduler,
+        stamp: Callable[[int], int],
+        records: list[Record],
+        most: int,
+    ) -> int:
+        """A step for each market event that waits, up to `most`, while nothing else is to be done: no
+        command is to leave, no other input waits, and nothing of the `scheduler` is due. How many there
+        were, one at least.
+
+        Market data is what there is most of: what `step` does is spelled out.
+        """
+        market, caused, handlers = inputs.market, self._caused, self._handlers
+        take, keep = market.popleft, records.append
+        done = 0
+        while True:
+            event = take()
+            done += 1
+            self.at = at = stamp(event.ts)
+            self._ids_given = 0
+            self.seq = seq = self.seq + 1
+            record = Record(seq, at, event)
+            keep(record)
+            for handler in handlers[event.__class__]:
+                try:
+                    emitted = handler(event, record)
+                    if emitted:
+                        for follower in emitted:
+                            caused.append((seq, checked(follower)))
+                except Exception as error:  # as in _handle
+                    caused.append((seq, _failure(handler, error)))
+            if caused:
+                self._cascade(records)
+            if done == most or self.outbox or inputs.urgent_waiting:
+                return done
+            if not market or market[0].ts >= scheduler.next_due:
+                return done
 
     def repeat(self, record: Record, records: list[Record]) -> None:
         """A step with an input out of a journal, with its number and its time. Commands go nowhere: what
@@ -154,7 +185,7 @@ class Core:
         caused, last_allowed, halted = self._caused, self.seq + self._max_cascade, False
         while caused:
             cause, event = caused.popleft()
-            self._derive(event, cause, records)
+            self._handle(event, cause, records)
             if self.seq < last_allowed:
                 continue
             caused.clear()
@@ -165,18 +196,19 @@ class Core:
                 runaway = RunawayCascade(f"one input caused more than {self._max_cascade:,} events")
                 caused.append((cause, _halt("runaway_cascade", str(runaway))))
 
-    def _derive(self, event: Event, cause: int, records: list[Record]) -> None:
+    def _handle(self, event: Event, cause: int, records: list[Record]) -> None:
         self.seq = seq = self.seq + 1
-        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]  # as above
+        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]  # one of AnyEvent
         records.append(record)
+        caused = self._caused
         for handler in self._handlers[event.__class__]:
             try:
                 emitted = handler(event, record)
                 if emitted:
                     for follower in emitted:
-                        self._caused.append((seq, checked(follower)))
-            except Exception as error:  # as in step
-                self._caused.append((seq, _failure(handler, error)))
+                        caused.append((seq, checked(follower)))
+            except Exception as error:  # a component's bug must not stop the others: _failure tells
+                caused.append((seq, _failure(handler, error)))
 
 
 def checked(event: Event) -> Event:

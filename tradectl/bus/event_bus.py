@@ -26,6 +26,7 @@ from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
+from tradectl.bus.step_times import StepTimes
 from tradectl.documents.run import BusFigures
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
@@ -39,15 +40,15 @@ from tradectl.domain.events import (
     SystemEventKind,
     TimerFired,
 )
-from tradectl.domain.statistics import Histogram
 from tradectl.domain.time import SECOND
 
 SLICE_NS = 5_000_000
 RECORDED_SLICE_NS = 20_000_000
 """Of recorded data, where no market waits: larger groups cost less."""
-LATENCY_SAMPLES = 1_024
 YIELD_EVERY = 256
 SLOW_STEP_NS = 250_000_000
+_NOTHING_DUE = Scheduler()
+"""A live clock calls by itself when something is."""
 
 
 class EventBus:
@@ -73,14 +74,13 @@ class EventBus:
         if slice_ns is None:
             slice_ns = SLICE_NS if self.clock.live else RECORDED_SLICE_NS
         self._slice_ns = slice_ns
-        self._slow_step_ns = slow_step_ns
+        self.step_times = StepTimes(slow_step_ns)
         self.core = core or Core()
         self.components = components or ComponentRegistry()
         self.terms = Terms()
         self.command_release = CommandRelease(journal, self.clock.now, self._fail)
         self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
-        self.slow_steps: deque[tuple[int, int]] = deque(maxlen=100)
         self._inputs = InputQueue(max_queue_size)
         self._scheduler = Scheduler()
         self._data_ended = False
@@ -90,7 +90,6 @@ class EventBus:
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._quiet.set()
         self._history: deque[Record] = deque(maxlen=history)
-        self._latency: deque[int] = deque(maxlen=LATENCY_SAMPLES)
         self._unyielded = 0
 
     # --- inputs ------------------------------------------------------------------------------------
@@ -198,11 +197,13 @@ class EventBus:
         try:
             core, inputs, scheduler = self.core, self._inputs, self._scheduler
             market = inputs.market
-            stamp, ticks, note_latency = self.clock.stamp, self.clock.ticks, self._latency.append
-            on_recorded_time, slow = not self.clock.live, self._slow_step_ns
+            stamp, ticks, note = self.clock.stamp, self.clock.ticks, self.step_times.note
+            on_recorded_time, most = not self.clock.live, 1
+            due = scheduler if on_recorded_time else _NOTHING_DUE
             started = ticks()
             turn_end = started + self._slice_ns
             while True:
+                steps = 1
                 if inputs.urgent_waiting:
                     core.step(self._take_urgent(), self.clock.now(), records)
                 elif not market:
@@ -212,16 +213,12 @@ class EventBus:
                 elif on_recorded_time and market[0].ts >= scheduler.next_due:
                     self._step_due(market[0].ts, records)
                 else:
-                    event = market.popleft()
-                    core.step(event, stamp(event.ts), records)
+                    steps = core.march(inputs, due, stamp, records, most)
                 if core.outbox:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)
                 now = ticks()
-                took = now - started
-                note_latency(took)
-                if took > slow:
-                    self.slow_steps.append((core.seq, took))
+                most = note(now - started, steps, core.seq)
                 if now > turn_end:
                     break
                 started = now
@@ -426,20 +423,14 @@ class EventBus:
 
     def figures(self) -> BusFigures:
         """`get_metrics` as a document."""
-        latency = Histogram()
-        for ns in self._latency:
-            latency.observe(ns / SECOND)
+        p50, p99 = self.step_times.percentiles_us(0.50, 0.99)
         return BusFigures(
             published=self._inputs.published,
             processed=self._inputs.processed,
             failed=self._observers.dead_count,
             dropped=self._inputs.dropped,
             queue_depth=self.waiting(),
-            latency_p50_us=_us(latency.percentile(0.50)),
-            latency_p99_us=_us(latency.percentile(0.99)),
+            latency_p50_us=p50,
+            latency_p99_us=p99,
             handlers=self._observers.figures(),
         )
-
-
-def _us(seconds: float) -> float:
-    return round(seconds * 1e6, 1)

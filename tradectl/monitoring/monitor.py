@@ -184,7 +184,7 @@ class SystemMonitor:
             self._alerts.resolve_type(COMPONENT_UNHEALTHY, name)
 
     def _slow_steps(self) -> list[SystemEvent]:
-        new = [(seq, ns) for seq, ns in self._bus.slow_steps if seq > self._slow_seq]
+        new = [(seq, ns) for seq, ns in self._bus.step_times.slow if seq > self._slow_seq]
         if new:
             self._slow_seq = new[-1][0]
         return [_slow_step_event(seq, ns) for seq, ns in new]
@@ -195,5 +195,5 @@ def _slow_step_event(seq: int, ns: int) -> SystemEvent:
         source_component="monitor",
         kind=SystemEventKind.SLOW_STEP,
         component="core",
-        message=f"the step that ended with record {seq} took {ns // MILLISECOND} ms",
+        message=f"a step took {ns // MILLISECOND} ms; record {seq} was the last by then",
     )

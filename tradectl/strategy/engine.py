@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason
 from tradectl.domain.events import (
@@ -16,6 +18,7 @@ from tradectl.domain.events import (
     BarOpened,
     Event,
     MarketDataEvent,
+    Record,
     StrategySignalEvent,
     SystemEvent,
     SystemEventKind,
@@ -45,6 +48,9 @@ class StrategyEngine:
     Raises UsageError for an instance that cannot be run.
     """
 
+    name = "strategy"
+    """what the core calls it when it fails"""
+
     def __init__(
         self,
         instances: Iterable[StrategyInstance],
@@ -67,8 +73,10 @@ class StrategyEngine:
         self._events: list[Event] = []
         self._silent = False
 
-    def on_market(self, event: MarketDataEvent, at: int) -> list[Event] | None:
-        """The signals and failures of the strategies at `event`, dispatched at `at` (ns UTC)."""
+    def on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
+        """The signals and failures of the strategies at `event`: a handler of the core, called for
+        every tick."""
+        at = record.at
         if type(event) is MarketDataEvent:
             feed = TRADES
         elif type(event) is BarEvent:
@@ -89,7 +97,7 @@ class StrategyEngine:
         if not self._events:
             return None
         events, self._events = self._events, []
-        return events
+        return events if len(events) == 1 else _netted(events)
 
     def warm_up(self, events: Iterable[MarketDataEvent], at: int) -> list[Event]:
         """Show the strategies what was recorded before this run, oldest first. Their signals are heard by
@@ -97,7 +105,7 @@ class StrategyEngine:
         failures: list[Event] = []
         self._silent = True
         for event in events:
-            failures += self.on_market(event, event.ts or at) or ()
+            failures += self.on_market(event, Record(0, event.ts or at, event)) or ()
         self._silent = False
         for running in self._strategies.values():
             running.begin(at)
@@ -233,3 +241,15 @@ def _system(kind: SystemEventKind, component: str, message: str) -> SystemEvent:
         component=component,
         message=harmless(message, LONGEST_LINE),
     )
+
+
+def _netted(events: list[Event]) -> list[Event]:
+    """With a word on every signal that another one for its symbol follows: they are netted."""
+    later: set[str] = set()
+    for n in range(len(events) - 1, -1, -1):
+        event = events[n]
+        if isinstance(event, StrategySignalEvent):
+            if event.symbol in later:
+                events[n] = msgspec.structs.replace(event, followed=True)
+            later.add(event.symbol)
+    return events

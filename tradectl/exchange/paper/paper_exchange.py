@@ -14,7 +14,7 @@ from decimal import Decimal
 from random import Random
 
 from tradectl.domain.commands import CancelOrder, OutboundCommand
-from tradectl.domain.events import Event, MarketDataEvent, OrderFilled, Record
+from tradectl.domain.events import BarEvent, Event, MarketDataEvent, OrderFilled, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.margin import HeldPerpetual
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
@@ -24,7 +24,7 @@ from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
-from tradectl.exchange.paper.perpetuals import CHANGING, PaperPerpetuals
+from tradectl.exchange.paper.perpetuals import CHANGING, NO_BOUND, PaperPerpetuals
 from tradectl.exchange.paper.reports import rejection
 
 NOTHING_IN_FLIGHT = 1 << 63
@@ -95,10 +95,18 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        perpetuals, held = self._perpetuals, bool(self._held)
-        if perpetuals is not None and held and not perpetuals.is_undisturbed(event, at):
-            self._on_market_near(perpetuals, event, at)
-            return
+        held, perpetuals = bool(self._held), self._perpetuals
+        if held and perpetuals is not None:
+            price = event.price
+            lowest, highest, due = perpetuals.bounds.get(event.symbol, NO_BOUND)
+            if (
+                at >= due
+                or not lowest < price < highest
+                or (event.__class__ is BarEvent and (event.low <= lowest or event.high >= highest))
+            ):
+                self._on_market_near(perpetuals, event, at)
+                return
+            perpetuals.marks[event.symbol] = price
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)

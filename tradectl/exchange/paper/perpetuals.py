@@ -49,6 +49,7 @@ from tradectl.exchange.paper.reports import SOURCE
 
 Bound = tuple[Decimal, Decimal, int]
 """Between which prices, and until when (ns), nothing happens to a position."""
+NO_BOUND: Bound = (ZERO, ZERO, 0)
 Changing = OrderFilled | FundingPaid | PositionLiquidated
 """A report that changes the account."""
 CHANGING = (OrderFilled, FundingPaid, PositionLiquidated)
@@ -59,7 +60,8 @@ NOT_FREE = "the money stands behind perpetuals"
 
 class PaperPerpetuals:
     """`view` is the account in the books, `answer` reports to it. `held` has the symbols whose prices are
-    to be brought to `before` and `after` the exchange's own matching. `is_lost`: a cross account was
+    to be brought to `before` and `after` the exchange's own matching, but for a price within the `bounds`
+    of its symbol, the usual case: that one is only noted in `marks`. `is_lost`: a cross account was
     liquidated, and opens nothing more."""
 
     def __init__(
@@ -75,8 +77,8 @@ class PaperPerpetuals:
         self._in_flight: deque[Changing] = deque()
         self._due: dict[str, int] = {}
         self._since = UNKNOWN
-        self._marks: dict[str, Decimal] = {}
-        self._bounds: dict[str, Bound] = {}
+        self.marks: dict[str, Decimal] = {}
+        self.bounds: dict[str, Bound] = {}
         self._alone = ""
 
     def restore(self) -> None:
@@ -112,7 +114,7 @@ class PaperPerpetuals:
             if not self._in_flight:
                 self._bound(symbol)
         elif isinstance(event, AccountReported):
-            self._bounds.clear()
+            self.bounds.clear()
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
         symbol, signed = fill.symbol, fill.side.signed(fill.quantity)
@@ -143,27 +145,10 @@ class PaperPerpetuals:
         self, position: Position, instrument: Instrument, price: Decimal | None = None
     ) -> None:
         mark = price or self._view.mark(position.symbol) or position.entry_price
-        self._marks[position.symbol] = mark
+        self.marks[position.symbol] = mark
         self._account.put(HeldPerpetual.at(position, instrument, mark))
 
     # --- a price comes ----------------------------------------------------------------------------
-
-    def is_undisturbed(self, event: MarketDataEvent, at: int) -> bool:
-        """The usual case, told by few comparisons, and its price is noted: nothing is due, and where
-        `event` goes is well before the liquidation price, which nothing has moved since it was worked
-        out."""
-        symbol = event.symbol
-        bound = self._bounds.get(symbol)
-        if bound is None:
-            return False
-        lowest, highest, due = bound
-        price = event.price
-        if at >= due or not lowest < price < highest:
-            return False
-        if event.__class__ is BarEvent and (event.low <= lowest or event.high >= highest):
-            return False
-        self._marks[symbol] = price
-        return True
 
     def before(self, event: MarketDataEvent, at: int) -> None:
         """Before our orders in the symbol, of which a position is held, meet it."""
@@ -189,7 +174,7 @@ class PaperPerpetuals:
             self._liquidate_within(bar, at)
         elif held is not None and not self._account.survives(symbol, event.price):
             self._liquidate(held, event.price, at)
-        self._marks[symbol] = event.price
+        self.marks[symbol] = event.price
         held = self.held.get(symbol)
         if held is not None:
             self._put(held, event.price)
@@ -201,25 +186,25 @@ class PaperPerpetuals:
         """Work out how far the price can go, where no other symbol has a say in it."""
         held = self.held.get(symbol)
         if held is None or self._in_flight or (not held.isolated and self._account.crossed > 1):
-            self._bounds.pop(symbol, None)
+            self.bounds.pop(symbol, None)
             return
         is_long = held.position.quantity > 0
         price = self._account.liquidation_price(symbol)
         if price is None:
             price = ZERO if is_long else LARGEST
         lowest, highest = (price, LARGEST) if is_long else (ZERO, price)
-        self._bounds[symbol] = lowest, highest, self._due[symbol]
+        self.bounds[symbol] = lowest, highest, self._due[symbol]
         if not held.isolated:
             self._alone = symbol
 
     def _unbound(self, but: str = "") -> None:
         """The account has changed, and with it how far each price can go. The position in `but` is put
         anew by whoever calls."""
-        self._bounds.clear()
+        self.bounds.clear()
         alone, self._alone = self._alone, ""
         held = self.held.get(alone) if alone != but else None
         if held is not None:
-            self._put(held, self._marks[alone])
+            self._put(held, self.marks[alone])
 
     def _put(self, held: HeldPerpetual, mark: Decimal) -> None:
         self._account.put(HeldPerpetual.at(held.position, held.instrument, mark))
@@ -239,7 +224,7 @@ class PaperPerpetuals:
     def _take_over(self, symbol: str) -> None:
         """What is held stands at its last mark. What the books hold is right once they have heard all:
         cash may have come from outside."""
-        held, mark = self.held[symbol], self._marks[symbol]
+        held, mark = self.held[symbol], self.marks[symbol]
         if mark is not held.mark:
             self._put(held, mark)
         if self._in_flight:

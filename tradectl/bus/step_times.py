@@ -1,0 +1,52 @@
+"""How long the core's steps take: a sample of the newest, those that were slow, and how many of the next
+may go by between two looks at the time.
+
+A look costs about as much as a quarter of a quick step. So steps with market data that follow on each
+other are looked at together, as long as all of them are quick; a march that was not counts as one slow
+step, since it was one of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tradectl.domain.statistics import Histogram
+from tradectl.domain.time import SECOND
+
+SAMPLES = 1_024
+SLOW_KEPT = 100
+QUICK_NS = 200_000
+LONGEST_MARCH = 16
+
+
+class StepTimes:
+    """`slow` has the (seq, ns) of the newest steps that took longer than `slow_ns`."""
+
+    def __init__(self, slow_ns: int) -> None:
+        self.slow: deque[tuple[int, int]] = deque(maxlen=SLOW_KEPT)
+        self._slow_ns = slow_ns
+        self._taken: deque[int] = deque(maxlen=SAMPLES)
+        self._march = 1
+
+    def note(self, took: int, steps: int, seq: int) -> int:
+        """So many steps, the last of them `seq`, took so many ns; how many may go by before the next
+        look at the time."""
+        if took > self._slow_ns:
+            self.slow.append((seq, took))
+        if took < QUICK_NS:
+            self._taken.append(took // steps)
+            self._march = min(2 * self._march, LONGEST_MARCH)
+        else:
+            self._taken.append(took)
+            self._march = 1
+        return self._march
+
+    def percentiles_us(self, *fractions: float) -> list[float]:
+        """Of the sample, in microseconds."""
+        times = Histogram()
+        for ns in self._taken:
+            times.observe(ns / SECOND)
+        return [round(times.percentile(fraction) * 1e6, 1) for fraction in fractions]
+
+
+__all__ = ["StepTimes"]
