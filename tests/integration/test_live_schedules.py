@@ -131,6 +131,7 @@ FOUND = (
     32000561,
     32000400,
     32000877,
+    657449135,
 )
 """Seeds that once found something."""
 

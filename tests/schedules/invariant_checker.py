@@ -25,6 +25,7 @@ from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.own_positions import OwnPositions
 from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
+from tests.schedules.softened_halts import SoftenedHalts
 from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
     CloseCause,
@@ -93,6 +94,7 @@ class InvariantChecker:
         self.counts: dict[str, int] = defaultdict(int)
         self.durable = DurableIntents(system, path / "journals")
         self.own = OwnPositions(exchange, market, path, self._books)
+        self.softened = SoftenedHalts(self.own, self.say)
         self.protection = ProtectionChecker(exchange, market, self.say, self.own.held, self._books)
         self.countdown = CountdownChecker(exchange, self.say, lambda: system.clock.now)
         truth: Any = exchange.truth

@@ -159,6 +159,21 @@ def graver_than_its_latch(market: str, action: str) -> Plan:
     )
 
 
+def closed_once_halted(market: str) -> Plan:
+    """The operator has a HALTED account closed while the exchange cannot be reached: who does it comes to
+    nothing, and the next run finds it latched."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (6.0, "emergency", {"flatten": False}),
+        (6.9, "line-down", {"seconds": 12.0}),
+        (7.0, "direct-stop", {"flatten": True}),
+        (25.0, "move", _move(5)),
+        restart_after=(3.0,) * 12,
+        ends_flat=True,
+    )
+
+
 def stopped_without_a_stop(market: str) -> Plan:
     """The exchange refuses it: the receipt says so."""
     return by_hand(
@@ -215,6 +230,7 @@ NAMED: dict[str, Plan] = {
         ("halted in the latch alone", halted_in_the_latch_alone(market)),
         ("HALTED, and REDUCING in the latch", graver_than_its_latch(market, "halt")),
         ("FLATTENING, and REDUCING in the latch", graver_than_its_latch(market, "flatten")),
+        ("HALTED, and to be closed in the latch", closed_once_halted(market)),
         ("stopped without a stop", stopped_without_a_stop(market)),
         ("not sold by a limit", not_sold(market, FLATTEN, (7.5, "terminate", {}))),
         ("not sold by a stop", not_sold(market, (6.0, "emergency", {"flatten": True}))),

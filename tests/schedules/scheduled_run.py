@@ -208,7 +208,7 @@ class ScheduledRun(Stops):
             settings=settings_of(self.plan, self.exchange.url), state_dir=StateDir(self.folder)
         )
         halt = self.latch.read()
-        left_in = self._left_in() if halt is not None else TradingState.RUNNING
+        left_in = self.left_in() if halt is not None else TradingState.RUNNING
         try:
             await trade(options, _Screen(self.checker, life, left_in))
             life.end = "ended"
@@ -226,11 +226,6 @@ class ScheduledRun(Stops):
         except Exception as error:  # nothing else may ever fall out of it
             life.end = f"broke: {type(error).__name__}: {error}"
             self.checker.say(f"it {life.end}")
-
-    def _left_in(self) -> TradingState:
-        """By the account's records."""
-        recovered = self.checker.recovered()
-        return recovered.account.trading_state if recovered is not None else TradingState.RUNNING
 
     def _refused(self, halt: Halt | None) -> None:
         """What a loss limit began to close is closed by whoever starts next."""
@@ -403,8 +398,7 @@ class ScheduledRun(Stops):
 
 
 class _Screen:
-    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state: no
-    restart softens it."""
+    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state."""
 
     def __init__(self, checker: InvariantChecker, life: Life, left_in: TradingState) -> None:
         self._checker = checker
@@ -414,8 +408,8 @@ class _Screen:
     async def start(self, run: TradingRun) -> None:
         self._life.run = self._checker.run = run
         halt = run.options.halt
-        if halt is not None and self._left_in.is_stricter_than(halt.state):
-            self._checker.say(f"it goes on in {halt.state}, and was {self._left_in} before")
+        if halt is not None:
+            self._checker.softened.begins(halt.state, self._left_in)
 
     async def stop(self) -> None:
         pass

@@ -75,8 +75,7 @@ class Stops(Steps):
         life, run = self.life, self.run
         if life is None or run is None or life.process.stopped:
             return
-        state = TradingState.FLATTENING if flatten else TradingState.HALTED
-        self.latch.set(WHY, state, by_operator=True)
+        self._latch_a_stop(flatten)
         self.checker.protection.others_go |= everything
 
         async def stop() -> None:
@@ -94,12 +93,22 @@ class Stops(Steps):
         if not self._latch_is_made or self.stopping:
             return
         self.stopping = True
-        state = TradingState.FLATTENING if flatten else TradingState.HALTED
-        self.latch.set(WHY, state, by_operator=True)
+        self._latch_a_stop(flatten)
         if self.life is not None:
             self.life.process.kill()
         self.system.disk_full = False
         self._begin(self._stop_directly(flatten))
+
+    def _latch_a_stop(self, flatten: bool) -> None:
+        if flatten:
+            self.checker.softened.ordered_to_close(self.left_in())
+        state = TradingState.FLATTENING if flatten else TradingState.HALTED
+        self.latch.set(WHY, state, by_operator=True)
+
+    def left_in(self) -> TradingState:
+        """By the account's records."""
+        recovered = self.checker.recovered()
+        return recovered.account.trading_state if recovered is not None else TradingState.RUNNING
 
     async def _stop_directly(self, flatten: bool) -> None:
         process = self.system.process("stop")
