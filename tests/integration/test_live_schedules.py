@@ -132,6 +132,7 @@ FOUND = (
     32000400,
     32000877,
     657449135,
+    3653114985,
 )
 """Seeds that once found something."""
 

@@ -226,6 +226,28 @@ async def test_69_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_
     assert exchange.truth.entries("canceled") == []
 
 
+@BOTH
+async def test_69_access_that_works_in_between_is_not_lost(
+    market: str, exchange: LoopbackExchange, folder: Path
+) -> None:
+    """Three answers of a quarter of a minute are refusals, and comparisons between them are not."""
+    options = settings(exchange, market)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.protected()
+        exchange.refuse_access(1)
+        await trader.until(lambda: trader.said(Kind.ACCESS_REFUSED))
+        for _ in range(3):
+            await session.wait(2)
+            await trader.compared()
+            exchange.refuse_access(3)
+            await session.wait(3)
+        await trader.until(lambda: "access_refused" not in trader.alerts())
+        assert len(trader.said(Kind.ACCESS_REFUSED)) == 1
+        await trader.clean()
+        session.is_well()
+
+
 async def test_69_how_often_and_how_long_is_a_setting(
     exchange: LoopbackExchange, folder: Path
 ) -> None:

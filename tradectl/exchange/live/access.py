@@ -4,7 +4,7 @@ A key that is good is refused now and then: for a moment, or while this machine'
 refusal is a doubt: nothing is traded before the next comparison has come out clean, and the exchange is
 asked again, by a signed question that changes nothing. Only when so many answers over so many seconds
 were all refusals is access lost, and trading halts, with every protective stop left where it rests. No
-answer says nothing either way.
+answer says nothing either way; where a comparison was answered in between, refusals are counted anew.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tradectl.exchange.tasks import Work
 from tradectl.exchange.venue import Venue
 
 ACCESS_LOST = "ACCESS_LOST"
+MAY_NOT_TRADE = "the API key may not trade"
 
 
 class AccessMonitor:
@@ -44,13 +45,17 @@ class AccessMonitor:
         self._works_again = works_again
         self._start = start
         self._monotonic, self._sleep = monotonic, sleep
-        self._in_doubt = False
+        self._in_doubt = self._was_answered = False
+
+    def answered(self) -> None:
+        """The exchange told all that it was asked for by our credentials."""
+        self._was_answered = True
 
     def refused(self, error: AccessLost) -> None:
         """The exchange refused us. Does nothing while that is being looked into already."""
         if self._in_doubt:
             return
-        self._in_doubt = True
+        self._in_doubt, self._was_answered = True, False
         self._reporter.problem(SystemEventKind.ACCESS_REFUSED, str(error))
         self._reporter.restrict_all("access was refused: it is asked again")
         self._start(self._find_out(str(error)))
@@ -63,7 +68,10 @@ class AccessMonitor:
             try:
                 await self._ask()
             except AccessLost as error:
-                refusals, why = refusals + 1, str(error)
+                why = str(error)
+                if self._was_answered and why != MAY_NOT_TRADE:  # who may not may still read
+                    began, refusals = self._monotonic(), 0
+                refusals, self._was_answered = refusals + 1, False
                 lasting = round(self._monotonic() - began, 3)
             except ExchangeError:
                 continue
@@ -78,7 +86,7 @@ class AccessMonitor:
         """Raises AccessLost for a key that is refused, or may not trade any more."""
         await self._venue.holdings()
         if (await self._venue.permissions()).trade is False:
-            raise AccessLost("the API key may not trade")
+            raise AccessLost(MAY_NOT_TRADE)
 
 
 __all__ = ["AccessMonitor"]

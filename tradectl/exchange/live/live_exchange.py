@@ -200,6 +200,7 @@ class LiveExchange:
         if not self._others.has_looked:
             self._tasks.start_beside(self._others.look_back(self.tracker.unknown_fills()))
         self.dead_man.on_compared()
+        self._access.answered()
         self._silence.compared()
 
     def _on_access_refused(self, error: AccessLost) -> None:
