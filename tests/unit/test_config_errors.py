@@ -241,7 +241,7 @@ def test_a_missing_file_and_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
-    assert complaint(tmp_path).endswith("cannot be read: Is a directory")
+    assert complaint(tmp_path).endswith("cannot be read: it is a folder, not a file")
 
 
 def test_a_file_under_a_file(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ CANCEL = CancelOrder("o1", "BTCUSDT", "v1")
 
 @pytest.fixture
 def latch(tmp_path: Path) -> HaltLatch:
-    latch = HaltLatch(tmp_path / "halt", spares=tmp_path, look_up_every=0.0)
+    latch = HaltLatch(tmp_path / "halt", places=[tmp_path], look_up_every=0.0)
     latch.prepare()
     return latch
 

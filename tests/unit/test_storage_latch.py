@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 import textwrap
@@ -21,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _spares_stay_in_the_test(tmp_path: Path) -> None:
-    (tmp_path / SPARES).mkdir()
+    (tmp_path / SPARES).mkdir(mode=0o700)
 
 
 def spares_of(path: Path) -> Path:
@@ -31,7 +33,7 @@ def spares_of(path: Path) -> Path:
 
 
 def latch_at(path: Path, *, look_up_every: float = 0.0) -> HaltLatch:
-    return HaltLatch(path, spares=spares_of(path), look_up_every=look_up_every)
+    return HaltLatch(path, places=[spares_of(path)], look_up_every=look_up_every)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def in_another_process(path: Path, code: str) -> subprocess.CompletedProcess[str
         from pathlib import Path
         from tradectl.domain.states import TradingState
         from tradectl.storage.latch import HaltLatch
-        latch = HaltLatch(Path(sys.argv[1]), spares=Path({str(spares_of(path))!r}))
+        latch = HaltLatch(Path(sys.argv[1]), places=[Path({str(spares_of(path))!r})])
     """
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program) + textwrap.dedent(code), str(path)],
@@ -244,7 +246,7 @@ def timepiece() -> Timepiece:
 @pytest.fixture
 def timed(path: Path, timepiece: Timepiece) -> HaltLatch:
     """One whose time is the timepiece's, and which looks up its name as often as a real one."""
-    latch = HaltLatch(path, spares=spares_of(path), monotonic=timepiece.monotonic)
+    latch = HaltLatch(path, places=[spares_of(path)], monotonic=timepiece.monotonic)
     latch.prepare()
     return latch
 
@@ -267,7 +269,7 @@ def test_a_stop_in_another_file_is_seen_at_the_next_look_up(
     if how == "replaced":
         path.with_name("other").rename(path)
     else:
-        path.with_name("other").rename(timed._spare)
+        path.with_name("other").rename(timed._spares[0])
     timepiece.now += 0.05
     assert timed.state() is not TradingState.RUNNING
 
@@ -351,7 +353,7 @@ def test_a_torn_spare_counts_as_set(tmp_path: Path) -> None:
 
 def test_where_neither_can_be_written_both_are_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"gone/halt: No such file .*nowhere.*: No such file"):
-        HaltLatch(tmp_path / "gone" / "halt", spares=tmp_path / "nowhere").set("fire")
+        HaltLatch(tmp_path / "gone" / "halt", places=[tmp_path / "nowhere" / "here"]).set("fire")
 
 
 @pytest.fixture
@@ -446,11 +448,80 @@ def test_a_latch_file_that_was_emptied_does_not_kill_the_process(
     assert done.returncode == 0
 
 
-def test_a_latch_that_cannot_be_read_counts_as_halted(path: Path) -> None:
-    path.mkdir()
-    held = latch_at(path).read()
+def put(path: Path, what: str) -> None:
+    """Something in the place of the file `path` that is no file of ours."""
+    if what == "a folder":
+        path.mkdir()
+    elif what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a link":
+        path.symlink_to("/dev/zero")
+    elif what == "a socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(os.fspath(path))
+    else:
+        path.write_bytes(b" " * (SIZE + 1))
+
+
+ODD = ["a folder", "a pipe", "a link", "a socket", "a longer file"]
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_whatever_is_in_its_place_counts_as_halted_until_it_is_set_or_cleared(
+    path: Path, what: str
+) -> None:
+    put(path, what)
+    latch = latch_at(path)
+    held = latch.read()
     assert held is not None
-    assert held.state is latch_at(path).state() is TradingState.HALTED
+    assert held.state is latch.state() is TradingState.HALTED
+    closing = latch.set("water", TradingState.FLATTENING, by_operator=True)
+    assert latch_at(path).read() == closing
+    assert closing.state is TradingState.FLATTENING
+    latch.clear()
+    assert reason_of(latch_at(path)) is None
+    assert path.read_bytes() == b" " * SIZE
+
+
+@pytest.mark.parametrize("what", ODD[:-1])
+def test_what_is_in_the_place_of_the_spare_and_no_file_of_ours_is_no_halt_and_is_told(
+    latch: HaltLatch, tmp_path: Path, what: str
+) -> None:
+    spare = latch._spares[0]
+    put(spare, what)
+    assert reason_of(latch) is None
+    (told,) = latch.foreign()
+    assert told.startswith(f"{spare}: it is a")
+    latch.set("fire")
+    latch.clear()
+    assert reason_of(latch) is None
+    assert os.path.lexists(spare)
+
+
+def test_a_spare_in_a_folder_that_others_can_write_is_no_halt_and_is_told(tmp_path: Path) -> None:
+    latch = latch_at(tmp_path / "gone" / "halt")
+    latch.set("fire")
+    assert list(latch.foreign()) == []
+    (tmp_path / SPARES).chmod(0o777)
+    assert reason_of(latch_at(tmp_path / "gone" / "halt")) is None
+    assert list(latch.foreign()) == [f"{latch._spares[0]}: others could have put it there"]
+    with pytest.raises(StateError, match="others could have put it there"):
+        latch_at(tmp_path / "gone" / "halt").set("water")
+
+
+def test_each_place_that_takes_it_has_the_spare(tmp_path: Path) -> None:
+    """Whoever sees one of them only is halted; cleared, it is in none."""
+    places = [tmp_path / name / "private" for name in ("one", "missing", "two")]
+    places[0].parent.mkdir()
+    places[2].parent.mkdir()
+    path = tmp_path / "gone" / "halt"
+    HaltLatch(path, places=places).set("fire")
+    assert [place.exists() for place in places] == [True, False, True]
+    for place in (places[0], places[2]):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        assert reason_of(HaltLatch(path, places=[place])) == "fire"
+    HaltLatch(path, places=places).clear()
+    assert reason_of(HaltLatch(path, places=places)) is None
 
 
 @pytest.mark.parametrize("state", [s for s in TradingState if s is not TradingState.RUNNING])
@@ -463,10 +534,9 @@ def test_it_carries_what_may_leave_and_lets_no_more_out_by_itself(
     assert latch.set("earth").state is TradingState.HALTED
 
 
-def test_the_closing_of_positions_is_added_in_the_spare_too(path: Path, tmp_path: Path) -> None:
-    latch_at(tmp_path / "real").set("fire")
-    path.symlink_to(tmp_path / "real")
-    latch = latch_at(path)
+def test_the_closing_of_positions_is_added_in_the_spare_too(tmp_path: Path) -> None:
+    latch = latch_at(tmp_path / "gone" / "halt")
+    latch.set("fire")
     closing = latch.set("water", TradingState.FLATTENING, by_operator=True)
     assert closing.state is TradingState.FLATTENING
     assert latch.read() == closing
@@ -489,14 +559,14 @@ def test_a_halt_in_memory_hardens_as_the_latch_does_and_ends_with_its_run() -> N
 def test_written_nowhere_it_holds_for_its_process_and_is_written_as_soon_as_it_can_be(
     tmp_path: Path,
 ) -> None:
-    path, spares = tmp_path / "gone" / "halt", tmp_path / "nowhere"
-    latch = HaltLatch(path, spares=spares, look_up_every=0.0)
+    path, places = tmp_path / "gone" / "halt", [tmp_path / "nowhere" / "here"]
+    latch = HaltLatch(path, places=places, look_up_every=0.0)
     for state in (TradingState.REDUCING, TradingState.HALTED, TradingState.HALTED):
         with pytest.raises(StateError):
             latch.set("fire", state)
         assert latch.state() is state
-    assert HaltLatch(path, spares=spares).read() is None
+    assert HaltLatch(path, places=places).read() is None
     path.parent.mkdir()
-    assert latch.set("fire") == HaltLatch(path, spares=spares).read() == latch.read()
+    assert latch.set("fire") == HaltLatch(path, places=places).read() == latch.read()
     latch.clear()
     assert latch.state() is TradingState.RUNNING

@@ -149,7 +149,7 @@ def test_a_file_of_somebody_else_is_refused(write: Write) -> None:
 
 def test_a_pipe_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py", 0o600)
-    with pytest.raises(UsageError, match="is not a file"):
+    with pytest.raises(UsageError, match="it is a pipe, not a file"):
         catalog.find(f"{tmp_path / 'pipe.py'}:Always")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
+from tradectl.files.own import open_named
 
 LARGEST = 1024 * 1024
 PRIVATE = 0o600
@@ -27,7 +28,7 @@ _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 def read_text(path: Path) -> str:
     """The file's text. Raises ConfigError when there is none."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_named(path), "rb") as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise ConfigError(

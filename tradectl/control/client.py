@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +23,12 @@ from msgspec import Raw, Struct
 
 from tradectl.control.requests import VERSION, spell
 from tradectl.domain.errors import NotRunning, TradectlError
+from tradectl.files.own import open_folder
 
 T = TypeVar("T")
 
 LONGEST_PATH = 100
+LOCAL_PEERCRED = 1
 LONGEST_LINE = 8 * 1024 * 1024
 
 
@@ -38,11 +42,23 @@ def socket_address(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= LONGEST_PATH:
         yield str(path)
         return
-    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = open_folder(path.parent)
     try:
         yield f"/proc/self/fd/{fd}/{path.name}"
     finally:
         os.close(fd)
+
+
+def is_own_user(connection: socket.socket) -> bool:
+    """The other end of it is a process of this user, by the kernel's word."""
+    if sys.platform == "darwin":
+        _, uid = struct.unpack_from("=II", connection.getsockopt(0, LOCAL_PEERCRED, 76))
+    elif sys.platform == "linux":
+        asked = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        _, uid, _ = struct.unpack("3i", asked)
+    else:
+        return True
+    return bool(uid == os.geteuid())
 
 
 class Answer(Struct, kw_only=True):
@@ -62,6 +78,8 @@ def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **argu
         with socket_address(path) as address, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
             connection.connect(address)
+            if not is_own_user(connection):
+                raise NotRunning(f"another user's process answers at {path}: it is not asked")
             connection.sendall(request)
             with connection.makefile("rb") as answers:
                 line = answers.readline(LONGEST_LINE)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import struct
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradectl.control.client import socket_address
+from tradectl.control.client import is_own_user, socket_address
 from tradectl.control.requests import VERSION, understand
 from tradectl.domain.errors import StateError, TradectlError
 from tradectl.domain.text import harmless
@@ -68,7 +65,7 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if not _is_own_user(writer.get_extra_info("socket")):
+            if not is_own_user(writer.get_extra_info("socket")):
                 answer = {"ok": False, "error": "this socket is for the user who started tradectl"}
             elif (line := await _read_line(reader)) is not None:
                 answer = await self._answer(line)
@@ -98,13 +95,3 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
         return await asyncio.wait_for(reader.readline(), IDLE_S)
     except ValueError:
         return None
-
-
-def _is_own_user(connection: socket.socket) -> bool:
-    """Mode 0600 keeps others out already; the kernel's word on who asks is the second lock."""
-    if not sys.platform.startswith("linux"):
-        return True
-    size = struct.calcsize("3i")
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    _, uid, _ = struct.unpack("3i", credentials)
-    return bool(uid == os.getuid())

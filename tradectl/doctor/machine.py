@@ -134,6 +134,11 @@ def latch_file(state_dir: StateDir) -> Finding:
         size = 0
     except OSError as error:
         return failed(name, f"{path}: {error.strerror}", f"chmod 700 {_quoted(state_dir.path)}")
+    foreign = "; ".join(state_dir.latch.foreign())
+    if foreign:
+        return warned(
+            name, f"another's in the place of its spare is ignored: {foreign}", "remove it"
+        )
     if size < SIZE:
         return warned(
             name, f"{path} is not at its full size", "the next run makes it so: keep disk free"

@@ -215,6 +215,8 @@ class SystemEventKind(StrEnum):
     FEED_BACK = "feed_back"
     FEED_STALE = "feed_stale"
     FEED_FRESH = "feed_fresh"
+    FILE_FOREIGN = "file_foreign"
+    """something of another user is in the place of a file of ours, and counts for nothing: an alert"""
     FUNDING_MISSING = "funding_missing"
     """a file of funding rates does not cover what is traded: an alert"""
     HANDLER_FAILED = "handler_failed"

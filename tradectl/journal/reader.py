@@ -19,6 +19,7 @@ import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.files.own import open_named
 from tradectl.journal.writer import (
     FORMAT,
     Footer,
@@ -146,11 +147,13 @@ class JournalReader:
 
     def _read_groups(self) -> Generator[tuple[int, list[bytes]], None, None]:
         """Lines between seals, each group checked against its seal before it is handed out."""
-        try:
-            file = _opened(self.path)
-        except OSError as error:
-            raise JournalError(f"cannot read the journal {self.path}: {error.strerror}") from error
-        with file:
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(_opened(self.path))
+            except OSError as error:
+                raise JournalError(
+                    f"cannot read the journal {self.path}: {error.strerror}"
+                ) from error
             file.seek(self._offset)
             pending: list[bytes] = []
             whole = False
@@ -198,13 +201,15 @@ class JournalReader:
         )
 
 
-def _opened(path: Path) -> Opened:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Opened]:
     """A journal that was put away is read as it is."""
-    file = path.open("rb")
-    if file.peek(len(GZIP)).startswith(GZIP):
-        file.close()
-        return gzip.open(path)
-    return file
+    with os.fdopen(open_named(path), "rb") as file:
+        if not file.peek(len(GZIP)).startswith(GZIP):
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked
 
 
 def _lines(file: Opened, path: Path) -> Iterator[bytes]:
@@ -243,7 +248,7 @@ def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Recor
 
 
 def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with os.fdopen(open_named(path), "rb") as file:
         end = file.seek(0, os.SEEK_END)
         floor, rest = max(0, end - most_bytes), b""
         while end > floor:

@@ -10,6 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from tradectl.files.own import open_own
+
 SIZE = 4 * 1024 * 1024
 SHARE = 4
 """On a small disk at most this part of what is free, else nothing could run there."""
@@ -24,7 +26,7 @@ class Reserve:
     def make(self) -> None:
         """As large as the disk allows; what is there already is kept. It is no reason not to trade."""
         with contextlib.suppress(OSError):
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = open_own(self._path, os.O_WRONLY | os.O_CREAT)
             try:
                 disk, there = os.fstatvfs(fd), os.fstat(fd).st_size
                 size = min(SIZE, disk.f_bavail * disk.f_frsize // SHARE)

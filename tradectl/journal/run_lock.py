@@ -11,12 +11,14 @@ import fcntl
 import os
 from pathlib import Path
 
+from tradectl.files.own import open_own
+
 
 class RunLock:
     """Of the run whose journal is `path`, from now until it is released. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = open_own(path)
         fcntl.flock(self._fd, fcntl.LOCK_EX)  # whoever asks holds it for a moment
 
     def release(self) -> None:
@@ -28,7 +30,7 @@ class RunLock:
 def goes_on(path: Path) -> bool:
     """A process is still at the run whose journal is `path`."""
     with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_own(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

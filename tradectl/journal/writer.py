@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.files.own import open_own
 
 FORMAT = 6
 
@@ -105,7 +106,7 @@ def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]
 def sync_file(path: Path) -> None:
     """What a killed run has written survives a loss of power from now on. Raises JournalFailed."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_own(path)
         try:
             os.fdatasync(fd)
         finally:
@@ -130,7 +131,7 @@ class JournalWriter:
         self._closed = False
         self._encoder = msgspec.json.Encoder(decimal_format="string")
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._fd = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise JournalFailed(f"cannot create the journal {path}: {error.strerror}") from error
         self._write_group(self._encoder.encode(HeaderLine(header)) + b"\n")

@@ -79,6 +79,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.EXIT_REFUSED: CRITICAL,
     SystemEventKind.EXTERNAL_CHANGED: INFO,
     SystemEventKind.FEED_BAD_ROWS: WARNING,
+    SystemEventKind.FILE_FOREIGN: WARNING,
     SystemEventKind.FEED_LOST: WARNING,
     SystemEventKind.FEED_STALE: WARNING,
     SystemEventKind.FEE_NOT_VALUED: WARNING,

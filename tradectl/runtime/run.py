@@ -254,6 +254,7 @@ class TradingRun(Session):
                 await screen.start(self)
                 self._tell_of_the_database()
                 if not self.options.data:
+                    self._tell_of_foreign_files()
                     self._tell_of_unknown_coins()
                     self._tell_of_funding()
                 await self._until_the_end()
@@ -302,9 +303,14 @@ class TradingRun(Session):
 
     def _tell_of_the_database(self) -> None:
         if self._rebuilt_word:
-            self.alerts.raise_alert(
-                SystemEventKind.RECOVERED, self._rebuilt_word, AlertSeverity.WARNING, "database"
-            )
+            self._warn(SystemEventKind.RECOVERED, self._rebuilt_word, "database")
+
+    def _tell_of_foreign_files(self) -> None:
+        for told in self.state_dir.latch.foreign():
+            self._warn(SystemEventKind.FILE_FOREIGN, f"ignored as a halt latch: {told}", "halt")
+
+    def _warn(self, kind: SystemEventKind, message: str, component: str) -> None:
+        self.alerts.raise_alert(kind, message, AlertSeverity.WARNING, component)
 
     def _tell_of_bad_rows(self) -> None:
         progress = self.feed.progress if isinstance(self.feed, RecordedFeed) else None
@@ -314,26 +320,20 @@ class TradingRun(Session):
                 f"not traded on: {counted(progress.bad_count, 'bad row')}; "
                 f"the first: {first.file}:{first.line}: {first.reason}"
             )
-            self.alerts.raise_alert(
-                SystemEventKind.FEED_BAD_ROWS, message, AlertSeverity.WARNING, "feed"
-            )
+            self._warn(SystemEventKind.FEED_BAD_ROWS, message, "feed")
 
     def _tell_of_unknown_coins(self) -> None:
         simulated = isinstance(self.feed, SimulatedMarket)
         unknown = unknown_coins(self.settings.undescribed(self.feed.symbols)) if simulated else ""
         if unknown:
-            self.alerts.raise_alert(
-                SystemEventKind.SYMBOL_UNKNOWN, unknown, AlertSeverity.WARNING, "feed"
-            )
+            self._warn(SystemEventKind.SYMBOL_UNKNOWN, unknown, "feed")
 
     def _tell_of_funding(self) -> None:
         """As soon as it is known: of recorded data, at its end."""
         missing = self.status.funding_missing()
         if missing:
             message = "; ".join(f"{symbol}: {why}" for symbol, why in missing.items())
-            self.alerts.raise_alert(
-                SystemEventKind.FUNDING_MISSING, message, AlertSeverity.WARNING, "funding"
-            )
+            self._warn(SystemEventKind.FUNDING_MISSING, message, "funding")
 
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.

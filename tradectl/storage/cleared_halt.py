@@ -12,9 +12,10 @@ from pathlib import Path
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.text import harmless
+from tradectl.files.own import open_own, read_own
 from tradectl.storage.latch import LONGEST_REASON, Halt
 
-MODE = 0o600
+LARGEST = 64 * 1024
 
 
 class ClearedHalt:
@@ -26,8 +27,9 @@ class ClearedHalt:
     def note(self, halt: Halt) -> None:
         """Before the latch is cleared, so that no run trades on unaware. Raises StateError."""
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
+            fd = open_own(self._path, os.O_WRONLY | os.O_CREAT)
             with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
+                file.truncate()
                 file.write(str(halt))
                 file.flush()
                 os.fsync(file.fileno())
@@ -39,7 +41,7 @@ class ClearedHalt:
     def read(self) -> str | None:
         """What the halt was, in one line; None where there is no note."""
         try:
-            text = self._path.read_text(encoding="utf-8", errors="replace")
+            text = read_own(self._path, LARGEST).decode(errors="replace")
         except FileNotFoundError:
             return None
         except OSError as error:

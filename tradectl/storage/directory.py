@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
+from tradectl.files.places import default_state_dir
 from tradectl.journal.reserve import Reserve
 from tradectl.storage.cleared_halt import ClearedHalt
 from tradectl.storage.latch import HaltLatch
@@ -33,16 +33,6 @@ def new_run_id(now: int, last: str = "") -> str:
         day, clock = last[:MOMENT].split("T")
         moment = f"{day}T{int(clock) + 1:09d}"
     return f"{moment}-{os.urandom(2).hex()}"
-
-
-def default_state_dir() -> Path:
-    """TRADECTL_STATE_DIR, else the platform's folder for state."""
-    named = os.environ.get("TRADECTL_STATE_DIR")
-    if named:
-        return Path(named)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "tradectl"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tradectl"
 
 
 class StateDir:

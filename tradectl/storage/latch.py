@@ -2,9 +2,10 @@
 
 Today it is a latch in the state directory, a small file. It is made ahead, full size, so that setting it
 overwrites bytes that exist: that works on a full disk. Where even that is refused (a directory turned
-read-only) a second file in the temporary directory takes its place. Where that is refused, too, the halt
+read-only) spares in the private places of the user take its place. Where they are refused, too, the halt
 holds for this process, and by the account's records for the next one. Anything in it that is not blank
-and cannot be read means HALTED: a torn write must not let an order out.
+and cannot be read means HALTED: a torn write must not let an order out. Another user's file in a spare's
+place is no halt, and is told of.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,9 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import both_reasons, harmless
 from tradectl.domain.time import iso
+from tradectl.files.own import NotOurs, open_own
+from tradectl.files.places import make_private, private_places
+from tradectl.files.trust import is_private
 
 SIZE = 4096
 LONGEST_REASON = 500
@@ -32,7 +36,6 @@ BLANK = b" \n\0"
 LOOK_UP_EVERY_S = 0.05
 READ_EVERY_S = 0.001
 NOTHING_TO_READ = b"unreadable"
-SPARES = Path("/tmp")
 
 
 class Halt(Struct, frozen=True, omit_defaults=True):
@@ -79,13 +82,13 @@ class HaltSwitch(Protocol):
 
 
 class HaltLatch:
-    """A `HaltSwitch` in a file: `path`, and the spare that its real path names."""
+    """A `HaltSwitch` in a file: `path`, and the spares in `places` that its real path names."""
 
     def __init__(
         self,
         path: Path,
         *,
-        spares: Path = SPARES,
+        places: Sequence[Path] | None = None,
         look_up_every: float = LOOK_UP_EVERY_S,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         wall: Callable[[], int] = ComputerClock.wall,
@@ -93,7 +96,8 @@ class HaltLatch:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         self._path = path
         self._look_up_every = look_up_every
-        self._spare = spares / f"tradectl-halt-{os.getuid()}-{name}"
+        places = private_places() if places is None else places
+        self._spares = [place / f"halt-{name}" for place in places]
         self._monotonic = monotonic
         self._wall = wall
         self._fd = -1
@@ -104,7 +108,7 @@ class HaltLatch:
     def prepare(self) -> None:
         """Make the file, blank and at full size, if it is not there. Raises StateError."""
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = open_own(self._path, os.O_RDWR | os.O_CREAT)
             try:
                 missing = SIZE - os.fstat(fd).st_size
                 if missing > 0:
@@ -119,8 +123,23 @@ class HaltLatch:
 
     def read(self) -> Halt | None:
         """The halt, or None. What cannot be read counts as set."""
-        held, spare = self._parse(_content(self._path)), self._parse(_content(self._spare))
-        return _later(_later(held, spare), self._unwritten)
+        held = _later(self._parse(_content(self._path)), self._unwritten)
+        for spare in self._spares:
+            held = _later(held, self._parse(_content_of_spare(spare)))
+        return held
+
+    def foreign(self) -> Iterator[str]:
+        """Each file in a spare's place that is another user's, or could be: it counts for nothing."""
+        for spare in self._spares:
+            with contextlib.suppress(OSError):
+                spare.lstat()
+                if not is_private(spare.parent):
+                    yield f"{spare}: others could have put it there"
+                    continue
+                try:
+                    os.close(open_own(spare))
+                except NotOurs as error:
+                    yield f"{spare}: {error.strerror}"
 
     def state(self) -> TradingState:
         """The open file is read again after a millisecond at the latest, and looked up by name (it may
@@ -147,9 +166,10 @@ class HaltLatch:
             return held
         self._unwritten = halt
         try:
+            self._put_aside()
             self._write(self._path, halt)
         except OSError as error:
-            self._set_spare(halt, error)
+            self._set_spares(halt, error)
         self._unwritten = None
         return halt
 
@@ -158,26 +178,42 @@ class HaltLatch:
         try:
             if self._path.exists():
                 self._write(self._path, None)
-            self._spare.unlink(missing_ok=True)
+            for spare in self._spares:
+                if _content_of_spare(spare):  # another's is not ours to take away
+                    spare.unlink()
             self._unwritten = None
         except OSError as error:
             raise StateError(
                 f"cannot clear the halt latch {self._path}: {error.strerror}"
             ) from error
 
-    def _set_spare(self, halt: Halt, first_error: OSError) -> None:
+    def _put_aside(self) -> None:
+        """What is no file of ours cannot be set, nor could it be read: a halt must be, in any directory
+        that is ours."""
         try:
-            self._write(self._spare, halt)
-        except OSError as error:
-            raise StateError(
-                f"cannot set the halt latch: {self._path}: {first_error.strerror}; "
-                f"{self._spare}: {error.strerror}"
-            ) from error
+            os.close(open_own(self._path))
+        except NotOurs:
+            self._path.rename(self._path.with_name(f"{self._path.name}.{os.urandom(4).hex()}"))
+        except OSError:
+            pass  # writing it says why
+
+    def _set_spares(self, halt: Halt, first_error: OSError) -> None:
+        """In each place that takes it: nobody knows which of them the trading process sees."""
+        refused, written = [f"{self._path}: {first_error.strerror}"], False
+        for spare in self._spares:
+            try:
+                make_private(spare.parent)
+                self._write(spare, halt)
+                written = True
+            except OSError as error:
+                refused.append(f"{spare}: {error.strerror}")
+        if not written:
+            raise StateError(f"cannot set the halt latch: {'; '.join(refused)}")
 
     def _reopen(self) -> None:
         self.close()
         with contextlib.suppress(OSError):
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = open_own(self._path)
 
     def _in_open_file(self) -> Halt | None:
         if self._fd < 0:
@@ -196,9 +232,11 @@ class HaltLatch:
     @staticmethod
     def _write(path: Path, halt: Halt | None) -> None:
         text = b"" if halt is None else msgspec.json.encode(halt)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             os.pwrite(fd, text.ljust(SIZE), 0)
+            if os.fstat(fd).st_size > SIZE:
+                os.ftruncate(fd, SIZE)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -268,10 +306,24 @@ def _later(one: Halt | None, other: Halt | None) -> Halt | None:
     return max(one, other, key=lambda halt: (halt is UNREADABLE, halt.written))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, of_foreign: bytes = NOTHING_TO_READ) -> bytes:
+    """Of a file that is larger than ours ever is, no word counts but that it is there."""
     try:
-        return path.read_bytes()
+        fd = open_own(path)
+        try:
+            content = os.pread(fd, SIZE + 1, 0)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         return b""
+    except NotOurs:
+        return of_foreign
     except OSError:
         return NOTHING_TO_READ
+    return content if len(content) <= SIZE else NOTHING_TO_READ
+
+
+def _content_of_spare(path: Path) -> bytes:
+    """Nothing where others can have put it there."""
+    content = _content(path, of_foreign=b"")
+    return content if content and is_private(path.parent) else b""

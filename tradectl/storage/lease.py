@@ -17,6 +17,7 @@ from typing import Protocol
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import AlreadyRunning, StateError
+from tradectl.files.own import open_own
 
 NOTE = 16
 ASKING_S, GUEST_S = 0.2, 10.0
@@ -61,7 +62,7 @@ class FileLease:
         owns nothing, and is waited for. `stops` tells others that an emergency stop is at work. Raises
         AlreadyRunning, StateError."""
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = open_own(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StateError(f"cannot lock {self._path}: {error.strerror}") from error
         try:
@@ -98,7 +99,7 @@ class FileLease:
         """The process that holds the lock, or None. Only a held lock counts, not what is written: between
         the two the note may still be that of a process long dead, whose number another one has by now."""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_own(self._path)
         except OSError:
             return None
         try:
@@ -114,7 +115,7 @@ class FileLease:
 
     def kind_of(self, process: int) -> bytes | None:
         """As what `process` holds the lock: GUEST, STOPS, or empty. None until it is noted."""
-        with contextlib.suppress(OSError), self._path.open("rb") as file:
+        with contextlib.suppress(OSError), os.fdopen(open_own(self._path), "rb") as file:
             if _number(os.pread(file.fileno(), NOTE, 0)) == process:
                 return _noted_kind(file.fileno())
         return None

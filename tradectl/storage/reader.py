@@ -22,7 +22,7 @@ from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.states import AlertStatus
-from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, refuse_other
+from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, is_there, refuse_other
 
 Document = TypeVar("Document", bound=Struct)
 Decoded = TypeVar("Decoded")
@@ -171,7 +171,7 @@ class StateReader:
         return bool(self._rows("SELECT 1 FROM sqlite_master LIMIT 1"))
 
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        if not self._path.exists():
+        if not is_there(self._path):
             return []
         try:
             with self._open() as db:
@@ -220,7 +220,7 @@ def resolve_alerts(path: Path, alert_ids: Iterable[str], now: str) -> None:
 
 def _change(path: Path, sql: str, rows: list[tuple[str, ...]]) -> int:
     """How many rows of the database it changed; there may be none at all."""
-    if not rows or not path.exists():
+    if not rows or not is_there(path):
         return 0
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db, db:

@@ -14,9 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 from tradectl.domain.errors import DatabaseDamaged, StateError
+from tradectl.files.own import refuse_foreign
 
 VERSION = 8
 LOCK_TIMEOUT_S = 5.0
+SIDE_FILES = ("-wal", "-shm", "-journal")
 
 PRIMARY_CODE = 0xFF
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -94,10 +96,20 @@ def database_error(what: str, path: Path, error: sqlite3.Error) -> StateError:
     return StateError(f"cannot {what} {path}: {error}")
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a database, and nothing else in its place or beside it. Raises StateError."""
+    for name in (path, *(Path(f"{path}{end}") for end in SIDE_FILES)):
+        try:
+            refuse_foreign(name)
+        except OSError as error:
+            raise StateError(f"cannot read {name}: {error.strerror}") from error
+    return path.exists()
+
+
 def damage_of(path: Path) -> str:
     """What is wrong with the database; empty where it is whole, missing or has no tables yet. Raises
     StateError for one that cannot be opened, and for one of another version."""
-    if not path.exists():
+    if not is_there(path):
         return ""
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db:

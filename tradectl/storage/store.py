@@ -27,9 +27,10 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
 from tradectl.domain.time import DAY
+from tradectl.files.own import open_own
 from tradectl.state.account import Account, Fill
 from tradectl.state.status import fill_row, order_row
-from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, prepare
+from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, is_there, prepare
 
 SNAPSHOTS_KEPT_NS = DAY
 
@@ -141,8 +142,9 @@ class Store:
 def _prepare(path: str, lock_timeout: float) -> None:
     """Make the file, its owner's alone (SQLite gives its side files the same mode), and the tables, by
     a connection that is closed whatever comes: aiosqlite's would stay open."""
+    is_there(Path(path))
     with suppress(OSError):  # what is wrong with the place, SQLite says
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(open_own(Path(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     with closing(connect(path, timeout=lock_timeout)) as db:
         prepare(db, path)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
-import stat
 import sys
 import traceback
 from pathlib import Path
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
+from tradectl.files.own import OF_ANOTHER, OTHERS_WRITE, NotOurs, open_trusted, read_named
 from tradectl.strategy.base import Parameter, Strategy
 from tradectl.strategy.own_process import while_loading
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "tradectl.strategies"
+LARGEST = 16 * 1024 * 1024
 BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
     "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",
@@ -91,7 +92,7 @@ def fingerprint(cls: type[Strategy]) -> str:
         return known
     if module.__file__ is None:
         raise UsageError(f"{cls.__name__} has no source file: its decisions could not be replayed")
-    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+    return hashlib.sha256(read_named(Path(module.__file__), LARGEST)).hexdigest()
 
 
 def _file_and_class(name: str) -> tuple[str, str]:
@@ -180,16 +181,18 @@ def _what_went_wrong(error: BaseException, path: str) -> str:
 def _read_trusted(path: Path) -> bytes:
     """The bytes of a file that only we, or root, can have written."""
     try:
-        # not blocking, so that a pipe in the file's place cannot hold us up
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = open_trusted(path, largest=LARGEST)
+    except NotOurs as error:
+        raise UsageError(_not_trusted(path, error.strerror)) from error
     except OSError as error:
         raise UsageError(f"cannot read the strategy file {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise UsageError(f"the strategy {path} is not a file")
-        if about.st_uid not in (os.geteuid(), 0):
-            raise UsageError(f"{path} belongs to somebody else: copy it, read it, use the copy")
-        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise UsageError(f"others can write {path}: chmod go-w {path}")
+    with os.fdopen(fd, "rb") as file:
         return file.read()
+
+
+def _not_trusted(path: Path, why: str | None) -> str:
+    if why == OTHERS_WRITE:
+        return f"others can write {path}: chmod go-w {path}"
+    if why == OF_ANOTHER:
+        return f"{path} belongs to somebody else: copy it, read it, use the copy"
+    return f"cannot use the strategy {path}: {why}"

@@ -7,6 +7,7 @@ with zlib directly, because what a broken archive still holds before the break i
 
 from __future__ import annotations
 
+import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
 from tradectl.feeds.quality import RowError, Tally, TickFault
+from tradectl.files.own import open_named
 
 BLOCK = 1 << 16
 LONGEST_LINE = 1 << 24
@@ -103,7 +105,7 @@ def read_blocks(
 
 
 def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with os.fdopen(open_named(path), "rb") as file:
         magic = file.read(len(_GZIP_MAGIC))
         file.seek(0)
         stored = iter(lambda: file.read(BLOCK), b"")

@@ -1,0 +1,80 @@
+"""Where this account keeps its things: the state directory, and a small place that is nobody else's.
+
+The small place is for what must be found by every process of the user on this machine, whatever its
+environment is: a halt where the state directory cannot be written. Each folder that it may be in is
+looked into; one that vanishes with the last login, or one on a full disk, leaves the other.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from pathlib import Path
+
+from tradectl.files.trust import is_private
+
+FOLDER = "tradectl-private"
+DARWIN_USER_TEMP_DIR = 65537
+"""macOS has a folder for each user's passing things; Python's `os.confstr` knows it by number."""
+
+
+def default_state_dir() -> Path:
+    """TRADECTL_STATE_DIR, else the platform's folder for state."""
+    named = os.environ.get("TRADECTL_STATE_DIR")
+    return Path(named) if named else _state_home(Path.home()) / "tradectl"
+
+
+def private_places() -> list[Path]:
+    """The folders, made or not; those before the environment's own that every process finds."""
+    user = os.geteuid()
+    found = [*_runtime(user)]
+    try:
+        found.append(_state_of_home(Path(pwd.getpwuid(user).pw_dir)))
+    except KeyError:  # a user without a name, as in a container
+        found.append(_state_of_home(Path(os.environ.get("HOME") or "/")))
+    found += [
+        Path(named)
+        for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME")
+        if (named := os.environ.get(variable, "")).startswith("/")
+    ]
+    return [folder / FOLDER for folder in dict.fromkeys(found)]
+
+
+def make_private(place: Path) -> None:
+    """Raises OSError where it cannot be, or where others have a way in."""
+    if not place.parent.is_dir():
+        _make_state_of_home(place.parent)
+    place.mkdir(mode=0o700, exist_ok=True)
+    if not is_private(place):
+        raise PermissionError(1, "others could have put it there, or can write it")
+
+
+def _make_state_of_home(folder: Path) -> None:
+    """A home itself is nobody's to make, nor what a system makes at a login."""
+    home = folder.parents[1]
+    if folder != _state_of_home(home) or not home.is_dir():
+        raise FileNotFoundError(2, "No such file or directory")
+    folder.mkdir(mode=0o700, parents=True)
+
+
+def _state_home(home: Path) -> Path:
+    named = os.environ.get("XDG_STATE_HOME")
+    if named and sys.platform != "darwin":
+        return Path(named)
+    return _state_of_home(home)
+
+
+def _state_of_home(home: Path) -> Path:
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support"
+    return home / ".local" / "state"
+
+
+def _runtime(user: int) -> list[Path]:
+    if sys.platform == "darwin":
+        return [Path(os.confstr(DARWIN_USER_TEMP_DIR) or "/")]
+    return [Path(f"/run/user/{user}"), *([Path("/run")] if user == 0 else [])]
+
+
+__all__ = ["default_state_dir", "make_private", "private_places"]
