@@ -127,7 +127,7 @@ MISTAKES = [
     ("alerts nope", USAGE, "No such command 'nope'"),
     ("replay missing.jsonl", FAILED, "cannot read the journal missing.jsonl: No such file"),
     ("replay good.csv", FAILED, "good.csv is not a tradectl journal"),
-    ("replay folder", FAILED, "cannot read the journal folder: Is a directory"),
+    ("replay folder", FAILED, "cannot read the journal folder: it is a folder"),
     ("replay", USAGE, "Missing argument"),
     ("pause", NOT_RUNNING, "nothing is running here"),
     ("resume", NOT_RUNNING, "nothing is running here"),

@@ -329,7 +329,7 @@ def answer_is_no_journal(path: Path, words: str) -> None:
         ),
         (lambda path: path.write_text('{"seal":{}}\n'), "its seal is broken"),
         (lambda path: path.write_text('{"header":{"run_id":"x"}}\n'), "is not a tradectl journal"),
-        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.mkdir(), "it is a folder"),
         (lambda path: None, "No such file"),
     ],
     ids=["empty", "blank", "binary", "csv", "a seal", "half a header", "folder", "missing"],

@@ -96,13 +96,14 @@ def database_error(what: str, path: Path, error: sqlite3.Error) -> StateError:
     return StateError(f"cannot {what} {path}: {error}")
 
 
-def is_there(path: Path) -> bool:
-    """Whether there is a database, and nothing else in its place or beside it. Raises StateError."""
+def is_there(path: Path, what: str = "read") -> bool:
+    """Whether there is a database, and nothing else in its place or beside it, to be used for `what`.
+    Raises StateError."""
     for name in (path, *(Path(f"{path}{end}") for end in SIDE_FILES)):
         try:
             refuse_foreign(name)
         except OSError as error:
-            raise StateError(f"cannot read {name}: {error.strerror}") from error
+            raise StateError(f"cannot {what} {name}: {error.strerror}") from error
     return path.exists()
 
 

@@ -142,7 +142,7 @@ class Store:
 def _prepare(path: str, lock_timeout: float) -> None:
     """Make the file, its owner's alone (SQLite gives its side files the same mode), and the tables, by
     a connection that is closed whatever comes: aiosqlite's would stay open."""
-    is_there(Path(path))
+    is_there(Path(path), "use")
     with suppress(OSError):  # what is wrong with the place, SQLite says
         os.close(open_own(Path(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     with closing(connect(path, timeout=lock_timeout)) as db:
