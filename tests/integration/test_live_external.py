@@ -182,7 +182,7 @@ def test_08_where_a_part_is_locked_the_rest_has_its_stop_and_is_closed_at_once(
         half = (ours / 2).quantize(Decimal("0.00001"), ROUND_DOWN)
         order = live.exchange.outside_order("main", SPOT, "SELL", str(half), "90000")
         live.exchange.until(lambda: [s for s in stops(live) if s.quantity <= ours - half])
-        run.line("coins_bound")
+        assert order.client_id in run.line("coins_bound")
         told = live.tradectl("emergency-stop", "--flatten", "--json")
         receipt = json.loads(told.out)
         assert not receipt["confirmed"]

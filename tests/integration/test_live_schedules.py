@@ -133,6 +133,7 @@ FOUND = (
     32000877,
     657449135,
     3653114985,
+    40000335,
 )
 """Seeds that once found something."""
 

@@ -6,7 +6,7 @@ On spot a stop binds the coins and has to make room for an exit: there it must b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -158,12 +158,18 @@ class ProtectionChecker:
         """Coins of ours that somebody else offers: no stop can bind them, and it is said (critical)."""
         if self._market != "spot":
             return Decimal(0)
-        offered = (
-            order.remaining
-            for order in self._exchange.truth.open_orders(market="spot")
-            if order.foreign and order.symbol == symbol and order.side == "SELL"
-        )
+        offered = (o.remaining for o in self._offered_by_others() if o.symbol == symbol)
         return sum(offered, Decimal(0))
+
+    def _offered_by_others(self) -> list[Order]:
+        open_orders = self._exchange.truth.open_orders(market="spot")
+        return [order for order in open_orders if order.foreign and order.side == "SELL"]
+
+    def binding_orders_are_named(self, alerts: Iterable[str]) -> None:
+        """By what is said of the coins that they bind."""
+        for alert in alerts:
+            if not any(order.client_id in alert for order in self._offered_by_others()):
+                self._say(f"no order of others is open that this names: {alert}")
 
     def must_be_flat(self, symbols: list[str], why: str) -> None:
         for symbol in symbols:

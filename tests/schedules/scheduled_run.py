@@ -53,6 +53,8 @@ HELD_FOR = 10
 """looks, 0.5 s apart, at which it must be so"""
 OFF_S = 5.0
 """How long the system is off after a loss of power."""
+LOOKS_AT_ALERTS_S = 20.0
+"""How long the operator leaves it alone with what an alert tells."""
 ASKED_AGAIN_S = 5.0
 """How long it may take until what is late is asked for again."""
 SETTLES = (Accepted(Acceptance.POSITION), Accepted(Acceptance.TRANSFER))
@@ -113,6 +115,7 @@ class ScheduledRun(Stops):
         self._quiet = self._over = False
         self._compared_at = 0.0
         self._asked_to_end: Life | None = None
+        self._bound_since: float | None = None
 
     def _cannot_disarm(self) -> bool:
         run = self.life.run if self.life else None
@@ -305,7 +308,24 @@ class ScheduledRun(Stops):
         if reducing and self.run is not None and self.life is not self._asked_to_end:
             self._asked_to_end = self.life
             self._terminate()  # nobody closes what it waits for
+        self._look_at_what_binds()
         return self.run is not None and self.latch.read() is None
+
+    def _look_at_what_binds(self) -> None:
+        """Orders of others keep it from flattening, and an alert names them: the operator has them
+        cancelled."""
+        flattening = self.latch.state() is TradingState.FLATTENING
+        alerts = self.run.alerts.get_active_alerts() if flattening and self.run is not None else []
+        bound = [alert for alert in alerts if alert.type == SystemEventKind.COINS_BOUND]
+        if not bound:
+            self._bound_since = None
+            return
+        now = self.system.clock.now
+        self._bound_since = self._bound_since or now
+        if now - self._bound_since > LOOKS_AT_ALERTS_S:
+            self._bound_since = None
+            self.checker.protection.binding_orders_are_named(alert.message for alert in bound)
+            self._emergency(flatten=True, everything=True)
 
     def _orders_ended(self) -> bool:
         """No question is open, and all was compared twice since the last fault."""

@@ -123,3 +123,20 @@ async def test_a_sale_that_risk_denies_while_flattening_gives_its_coins_back_to_
         assert stop.status.value != "pending_cancel"
         denied = [r.event for r in harness.bus.history() if isinstance(r.event, OrderDenied)]
         assert len(denied) == 1
+
+
+async def test_an_emergency_stop_tries_at_once_what_flattening_would_try_later() -> None:
+    """Whoever asks for it may have seen to what was in the way."""
+    async with PortfolioHarness() as harness:
+        harness.working_after(tick("100", ts=1), intent("o1", "buy 2"))
+        harness.working_after(tick("100", ts=2))
+        harness.working_after(tick("100", ts=3))
+        harness.judge.denies = "market"
+        stop = EmergencyStopReceived(reason="fire", flatten=True)
+        harness.working_after(stop)
+        assert harness.working_after(tick("100", ts=4)) == ["stop_market"]
+        harness.judge.denies = ""
+        assert harness.working_after(tick("100", ts=5)) == ["stop_market"]
+        harness.working_after(stop)
+        harness.working_after(tick("100", ts=6), tick("100", ts=7))
+        assert not harness.state.books.position(SPOT).quantity

@@ -117,11 +117,14 @@ class PortfolioAdapter(Adapter):
         return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)
 
     def _on_halt(
-        self, _: LimitBreached | EmergencyStopReceived | HaltContinued, record: Record
+        self, event: LimitBreached | EmergencyStopReceived | HaltContinued, record: Record
     ) -> list[Event]:
-        """By a limit, by command or from the run before. What is to be flat is closed from here on."""
+        """By a limit, by command or from the run before. What is to be flat is closed from here on; an
+        operator who asks for that may have seen to what was in the way."""
         books = self._state.books
         if books.trading_state is FLATTENING:
+            if isinstance(event, EmergencyStopReceived):
+                self.engine.flattening.try_at_once()
             crossed = crossed_out(books, books.account.trading_state_reason)
             return crossed + self._flatten_all(record)
         return self._protect_all(record)

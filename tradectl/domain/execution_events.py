@@ -145,10 +145,11 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     can be compared now; `cash` is the quote currency's total, None where it cannot be compared. With
     `accept` the operator says what the differences are, of `symbols` alone where some are named, and at
     what `price` they are booked. `told_at` is the exchange's time as it was asked (ns UTC), 0 where it
-    does not tell. `bound` are the coins that orders of others offer, and `trades` those of others, oldest
-    first, of symbols that are not as expected. `income_until` (ns UTC, of the exchange's clock) is up to
-    when all that it had moved money for by itself was reported before this, as far as it told; 0 where it
-    was not asked. `newest` is the time of the newest fill there, ns UTC by its clock.
+    does not tell. `bound` are the coins that orders of others offer, which `bound_by` names, and `trades`
+    those of others, oldest first, of symbols that are not as expected. `income_until` (ns UTC, of the
+    exchange's clock) is up to when all that it had moved money for by itself was reported before this, as
+    far as it told; 0 where it was not asked. `newest` is the time of the newest fill there, ns UTC by its
+    clock.
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -162,6 +163,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     symbols: tuple[str, ...] = ()
     price: Decimal | None = None
     bound: dict[str, Decimal] = field(default_factory=dict)
+    bound_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
     trades: tuple[ForeignTrade, ...] = ()
     income_until: int = 0
     newest: int = 0

@@ -59,6 +59,10 @@ class Flattening:
         attempt = self._attempts.get(symbol)
         return attempt.next_at if attempt is not None else None
 
+    def try_at_once(self) -> None:
+        """Whatever was tried before in vain."""
+        self._attempts.clear()
+
     def steps(self, symbol: str, view: AccountView, at: int, reason: str) -> list[Event]:
         position, working = view.position(symbol), view.working_orders(symbol)
         stops = stops_of(working)

@@ -4,7 +4,7 @@ difference, what is external is noted, restrictions begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.domain.events import AccountReported, Event, SystemEvent, SystemEventKind
@@ -12,6 +12,8 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, plain
 from tradectl.state.foreign_trades import explaining, settle
 from tradectl.state.reconciliation import ReconciliationState, compare_cash, compare_position
+
+MOST_NAMED = 3
 
 
 def compared(
@@ -38,16 +40,17 @@ def compared(
         else:
             said += compare_position(noted, symbol, reported, held, can_short=can_short)
         if not can_short:
-            said += _bound(noted, symbol, report.bound.get(symbol, ZERO), held)
+            said += _bound(noted, symbol, report, held)
     if not closed:
         said += compare_cash(noted, report, cash, is_spot=not instruments.any_perpetual)
     return [*closed, *said]
 
 
 def _bound(
-    noted: ReconciliationState, symbol: str, offered: Decimal, held: Decimal
+    noted: ReconciliationState, symbol: str, report: AccountReported, held: Decimal
 ) -> Iterator[Event]:
     """What of ours the orders of others offer; what is external is offered first."""
+    offered = report.bound.get(symbol, ZERO)
     ours = min(max(offered - noted.external.get(symbol, ZERO), ZERO), max(held, ZERO))
     before = noted.bound.pop(symbol, ZERO)
     if ours:
@@ -56,11 +59,17 @@ def _bound(
         yield _says(
             SystemEventKind.COINS_BOUND,
             symbol,
-            f"{symbol}: orders of others offer {plain(ours)} of our {plain(held)}: before they are "
-            "cancelled no stop covers that, and no exit sells it",
+            f"{symbol}: orders of others ({_named(report.bound_by.get(symbol, ()))}) offer "
+            f"{plain(ours)} of our {plain(held)}: before they are cancelled no stop covers that, and no "
+            "exit sells it; `tradectl emergency-stop --flatten --all --yes` cancels them and closes all",
         )
     elif before and not ours:
         yield _says(SystemEventKind.COINS_BOUND_OVER, symbol, "")
+
+
+def _named(names: Sequence[str]) -> str:
+    beyond = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return ", ".join([*names[:MOST_NAMED], *beyond])
 
 
 def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:

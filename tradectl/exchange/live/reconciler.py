@@ -8,7 +8,7 @@ whether there is a discrepancy, and what follows from that, is decided there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.protection import protects
+from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE, MONEY, Accepted
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -25,7 +26,7 @@ from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.tracked_order import TrackedOrder
-from tradectl.exchange.venue import Holdings, Venue, VenueFill
+from tradectl.exchange.venue import Holdings, Venue, VenueFill, VenueOrder
 
 TRIES = 3
 OVERLAP = 300 * SECOND
@@ -33,6 +34,7 @@ OVERLAP = 300 * SECOND
 OVERDUE = 2.0
 """A report is, after so many times as long as an unknown order is looked for."""
 PERCENT = Decimal("0.01")
+LONGEST_NAME = 40
 
 BeforeBooking = Callable[[Sequence[VenueFill]], Awaitable[None]]
 
@@ -193,6 +195,7 @@ class Reconciler:
             symbols=accepted.symbols if accepted is not None else (),
             price=accepted.price if accepted is not None else None,
             bound=self._bound(positions),
+            bound_by=self._bound_by(positions),
             trades=self._moved.trades(holdings, busy) if accepted is None else (),
             income_until=self._moved.until,
             newest=self._newest,
@@ -202,14 +205,27 @@ class Reconciler:
         return (*sorted(busy), MONEY) if is_unclear else ()
 
     def _bound(self, symbols: Collection[str]) -> dict[str, Decimal]:
-        """Coins that orders of others offer; a perpetual needs none to be sold."""
+        """Coins that orders of others offer."""
         bound: dict[str, Decimal] = {}
-        for order in self._tracker.foreign.values():
-            symbol, left = order.symbol, order.quantity - order.filled
-            sells = order.side is Side.SELL and symbol in symbols
-            if sells and not self.instruments[symbol].can_short:
-                bound[symbol] = bound.get(symbol, ZERO) + left
+        for order in self._offers(symbols):
+            left = order.quantity - order.filled
+            bound[order.symbol] = bound.get(order.symbol, ZERO) + left
         return bound
+
+    def _bound_by(self, symbols: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """What those orders are called."""
+        names: dict[str, tuple[str, ...]] = {}
+        for order in self._offers(symbols):
+            name = harmless(order.client_order_id or order.venue_order_id, LONGEST_NAME)
+            names[order.symbol] = (*names.get(order.symbol, ()), name)
+        return names
+
+    def _offers(self, symbols: Collection[str]) -> Iterator[VenueOrder]:
+        """Sales of others, for which coins are bound; a perpetual needs none."""
+        for order in self._tracker.foreign.values():
+            sells = order.side is Side.SELL and order.symbol in symbols
+            if sells and not self.instruments[order.symbol].can_short:
+                yield order
 
     def _busy(self) -> set[str]:
         """Symbols of which fills may be on their way; no longer than until such a report is overdue, be
