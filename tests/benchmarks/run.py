@@ -15,6 +15,7 @@ Without a name, all of them:
     memory   of a run over one million trades, and its growth to three million
     state    orders, reports and fills folded into the books
     alerts   from an alert to its handler
+    growth   what an order and an event cost where there is much, beside where there is little
 
 `--peer` names an interpreter that has NautilusTrader (2.0.0rc6 needs Python 3.12 or later, in an
 environment of its own); it may be given more than once; without it ours runs alone. Trades are made
@@ -77,12 +78,15 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.2f}"
 
 
-NAMES = ("bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "state", "alerts")
+NAMES = (
+    "bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "state", "alerts", "growth",
+)  # fmt: skip
 
 
 def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
     from tests.benchmarks import (
         bus_speed,
+        growth,
         latency,
         memory,
         processor,
@@ -103,6 +107,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
         "memory": memory.measure,
         "state": state_and_alerts.measure_state,
         "alerts": state_and_alerts.measure_alerts,
+        "growth": growth.measure,
     }
 
 

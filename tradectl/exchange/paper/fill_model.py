@@ -36,12 +36,12 @@ from tradectl.exchange.paper.fees_and_slippage import FeeModel, SlippageModel
 from tradectl.exchange.paper.order_book import (
     Offer,
     PaperOrderBook,
-    WorkingOrder,
     best_traded,
     opened_at,
     quoted,
     reaches,
 )
+from tradectl.exchange.paper.order_queue import WorkingOrder
 from tradectl.exchange.paper.reports import SOURCE, Reports, report_on
 
 
@@ -88,17 +88,16 @@ class FillModel:
         reports: Reports = []
         if book.arriving:
             reports += self._arrivals(book, bar, at)
-        resting = tuple(book.bids), tuple(book.asks)
-        for queue in (book.rising, book.falling):
-            for order in tuple(queue):
-                offer = book.stop_offer(order, bar)
-                if offer is None:
-                    break
-                reports += self._trigger(book, order, offer, at)
-        for side in resting:
-            for order in side:
+        newest = book.newest
+        for stops in (book.rising, book.falling):
+            while stops and (offer := book.stop_offer(stops[-1], bar)) is not None:
+                reports += self._trigger(book, stops[-1], offer, at)
+        for resting in (book.bids, book.asks):
+            for order in reversed(resting):
                 if not self._event_reaches(event, order):
                     break
+                if order.place > newest:
+                    continue  # a stop-limit that this event has triggered
                 filled = self._fill_resting(book, order, event, at) if order.left else []
                 reports += filled
                 if order.left and not filled and self._is_used_up(book, order, event):
@@ -253,9 +252,8 @@ def end(
 
 def end_idle_reducers(book: PaperOrderBook, reports: Reports) -> Reports:
     """`reports`, and the end of reduce-only orders that fills have left with nothing to reduce."""
-    for order in tuple(book.working.values()):
-        if order.spec.reduce_only and not book.reducible(order.spec.side):
-            reports.append(end(book, order, OrderExpired, "reduce-only: nothing left to reduce"))
+    for order in book.idle_reducers():
+        reports.append(end(book, order, OrderExpired, "reduce-only: nothing left to reduce"))
     return reports
 
 

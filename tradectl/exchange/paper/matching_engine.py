@@ -7,6 +7,7 @@ for any report would be about the first one: no id trades twice.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
@@ -26,7 +27,8 @@ from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.fill_model import FillModel, end, end_idle_reducers, last_fill
-from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
+from tradectl.exchange.paper.order_book import PaperOrderBook
+from tradectl.exchange.paper.order_queue import WorkingOrder
 from tradectl.exchange.paper.reports import (
     Reports,
     cancel_rejection,
@@ -62,7 +64,7 @@ class MatchingEngine:
         self._fill_model = FillModel(settings, seed)
         self._quote_max_age = settings.quote_max_age_ms * MILLISECOND
         self._books: dict[str, PaperOrderBook] = {}
-        self._seen: dict[str, None] = {}
+        self._seen: OrderedDict[str, None] = OrderedDict()
         self._admitted = 0
 
     def on_market(self, event: MarketDataEvent, at: int) -> Reports | None:
@@ -116,7 +118,7 @@ class MatchingEngine:
         """The newest ids are kept: one that is sent twice is sent soon."""
         self._seen[order_id] = None
         if len(self._seen) > IDS_KEPT:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)
 
     def cancel(self, command: CancelOrder) -> Reports:
         book = self._books.get(command.symbol)

@@ -1,10 +1,9 @@
 """What the paper exchange knows of one symbol.
 
 The market as last seen, our net position, and our working orders in four queues: bids and asks, and
-the stops that wait for a rise or a fall. Whom the market reaches first stands first, and within a
-price the oldest: where one is not reached, nobody behind is. A market order is a limit order at any
-price, so one comparison serves both. Market events are only kept; what they mean is worked out when
-an order asks, because most of them meet none.
+the stops that wait for a rise or a fall. A market order is a limit order at any price, so one comparison
+serves both. Market events are only kept; what they mean is worked out when an order asks, because most
+of them meet none.
 
 An event offers a quantity, and the book remembers how much of it we had: no trade is filled twice,
 what a quote offers is had once while its price stands, and a candle's open offers of what the candle
@@ -14,59 +13,18 @@ is `bounded`.
 
 from __future__ import annotations
 
-from bisect import insort
 from decimal import Decimal
-
-from msgspec import Struct
 
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import closable
+from tradectl.exchange.paper.order_queue import UNBOUNDED, OrderQueue, WorkingOrder
 
-UNBOUNDED = Decimal("Infinity")
 NEVER = 0
 
 Offer = tuple[Decimal, MarketDataEvent]
 """A price at which one can take, and the event that offers it."""
-
-
-class WorkingOrder(Struct, eq=False):
-    """An order that may still trade here.
-
-    `limit` is the worst price it takes, `left` the quantity it may still trade (zero when it is
-    over), `stop` the price that it waits for (None once triggered), `fills` how often it traded.
-    `arriving` until it meets the market, where that is with the next event; it came `inside_candle` when
-    that had opened and not closed.
-    """
-
-    spec: OrderSpec
-    venue_order_id: str
-    limit: Decimal
-    left: Decimal
-    stop: Decimal | None = None
-    fills: int = 0
-    arriving: bool = False
-    inside_candle: bool = False
-
-    @classmethod
-    def of(cls, spec: OrderSpec, venue_order_id: str) -> WorkingOrder:
-        limit = spec.price if spec.type.has_limit else None
-        if limit is None:
-            limit = UNBOUNDED if spec.side is Side.BUY else ZERO
-        return cls(
-            spec,
-            venue_order_id,
-            limit,
-            spec.quantity,
-            spec.stop_price if spec.type.is_stop else None,
-        )
-
-    @property
-    def is_market(self) -> bool:
-        """It never rests at a price of its own."""
-        return not self.spec.type.has_limit
 
 
 def reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
@@ -105,21 +63,14 @@ def size_of(event: MarketDataEvent, side: Side) -> Decimal:
     return event.volume
 
 
-def _rank(order: WorkingOrder) -> Decimal:
-    """Who stands first: high bids, low asks, low stops of buyers, high stops of sellers."""
-    buys = order.spec.side is Side.BUY
-    if order.stop is not None:
-        return order.stop if buys else -order.stop
-    return -order.limit if buys else order.limit
-
-
 class PaperOrderBook:
     """One symbol's market and our orders in it. Times in ns; `quote_max_age` too. `entered_in` is the
-    candle inside which the position was last entered."""
+    candle inside which the position was last entered, `newest` the place of the order that came last."""
 
     __slots__ = (
-        "_bounded", "_quote_max_age", "_taken", "arriving", "asks", "bids", "entered_in", "falling",
-        "instrument", "position", "quote", "quote_at", "rising", "trade", "trade_at", "working",
+        "_bounded", "_quote_max_age", "_reducers", "_taken", "arriving", "asks", "bids", "entered_in",
+        "falling", "instrument", "newest", "position", "quote", "quote_at", "rising", "trade",
+        "trade_at", "working",
     )  # fmt: skip
 
     def __init__(
@@ -133,31 +84,38 @@ class PaperOrderBook:
         self.quote_at = NEVER
         self.position = ZERO
         self.entered_in: BarEvent | None = None
+        self.newest = 0
         self.working: dict[str, WorkingOrder] = {}
-        self.arriving: list[WorkingOrder] = []
-        self.bids: list[WorkingOrder] = []
-        self.asks: list[WorkingOrder] = []
-        self.rising: list[WorkingOrder] = []
-        self.falling: list[WorkingOrder] = []
+        self.arriving: dict[str, WorkingOrder] = {}
+        self.bids, self.asks = OrderQueue(), OrderQueue()
+        self.rising, self.falling = OrderQueue(), OrderQueue()
+        self._reducers: dict[Side, dict[str, WorkingOrder]] = {Side.BUY: {}, Side.SELL: {}}
         self._quote_max_age = quote_max_age
         self._taken: dict[Side | None, tuple[MarketDataEvent | Decimal | int | None, Decimal]] = {}
 
     # --- our orders -------------------------------------------------------------------------------
 
     def add(self, order: WorkingOrder) -> None:
-        self.working[order.spec.order_id] = order
-        insort(self._queue(order), order, key=_rank)
+        self._enter(order)
+        self._queue(order).put(order)
 
     def hold(self, order: WorkingOrder) -> None:
         """Keep `order` until the next event."""
         order.arriving = True
         order.inside_candle = isinstance(self.trade, BarOpened)
-        self.working[order.spec.order_id] = order
-        self.arriving.append(order)
+        self._enter(order)
+        self.arriving[order.spec.order_id] = order
+
+    def _enter(self, order: WorkingOrder) -> None:
+        spec = order.spec
+        self.newest = order.place = self.newest + 1
+        self.working[spec.order_id] = order
+        if spec.reduce_only:
+            self._reducers[spec.side][spec.order_id] = order
 
     def take_arriving(self, bar: BarEvent | None) -> list[WorkingOrder]:
         """What was held meets the market now. Not a `bar` that had opened before it came."""
-        arriving = [o for o in self.arriving if bar is None or not o.inside_candle]
+        arriving = [o for o in self.arriving.values() if bar is None or not o.inside_candle]
         for order in arriving:
             self.remove(order)
             order.arriving = False
@@ -165,16 +123,31 @@ class PaperOrderBook:
 
     def remove(self, order: WorkingOrder) -> None:
         """Take `order` out, if it is in."""
-        if self.working.pop(order.spec.order_id, None) is not None:
-            self._queue(order).remove(order)
-
-    def _queue(self, order: WorkingOrder) -> list[WorkingOrder]:
+        spec = order.spec
+        if self.working.pop(spec.order_id, None) is None:
+            return
+        if spec.reduce_only:
+            del self._reducers[spec.side][spec.order_id]
         if order.arriving:
-            return self.arriving
+            del self.arriving[spec.order_id]
+        else:
+            self._queue(order).take_out(order)
+
+    def _queue(self, order: WorkingOrder) -> OrderQueue:
         buys = order.spec.side is Side.BUY
         if order.stop is not None:
             return self.rising if buys else self.falling
         return self.bids if buys else self.asks
+
+    def idle_reducers(self) -> list[WorkingOrder]:
+        """The reduce-only orders that have nothing to reduce, the oldest first."""
+        idle = [
+            order
+            for side, orders in self._reducers.items()
+            if orders and not self.reducible(side)
+            for order in orders.values()
+        ]
+        return sorted(idle, key=lambda order: order.place)
 
     def allowed(self, order: WorkingOrder) -> Decimal:
         """What `order` may still trade: a reduce-only one no more than the position it reduces."""
@@ -278,7 +251,6 @@ def _source(event: MarketDataEvent, side: Side) -> MarketDataEvent | Decimal | i
 __all__ = [
     "Offer",
     "PaperOrderBook",
-    "WorkingOrder",
     "best_traded",
     "opened_at",
     "quoted",

@@ -7,7 +7,8 @@ from decimal import Decimal
 from tradectl.domain.commands import CancelOrder
 from tradectl.domain.events import CancelRejected, ExecutionEvent, OrderRejected
 from tradectl.domain.orders import OrderSpec, OrderType
-from tradectl.exchange.paper.order_book import PaperOrderBook, WorkingOrder
+from tradectl.exchange.paper.order_book import PaperOrderBook
+from tradectl.exchange.paper.order_queue import WorkingOrder
 
 SOURCE = "paper"
 

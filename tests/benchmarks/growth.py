@@ -1,0 +1,220 @@
+"""What a thing costs when there is much of it: a cost that grows with what is not concerned is a fault.
+
+Each row is one size; it is compared with the smallest of its kind, and the ratio is the slope. Sizes take
+turns, and of their rounds the median counts, in time of the processor: the machine may be busy, the
+ratios stand. An order is a trade, a signal, and all that follows up to the fill in the books. Strategies
+are called one by one, so that what they cost grows with their number, and is told for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from tests.benchmarks.bench import Bench, medians
+from tests.benchmarks.table import Row, at_most_times
+from tests.benchmarks.trading_desk import (
+    PRICE,
+    STEP,
+    TradingDesk,
+    cpu_us,
+    garbage_as_in_a_run,
+    resting_buys,
+)
+from tradectl.domain.events import SignalAction
+from tradectl.domain.instruments import InstrumentKind
+from tradectl.strategy.instances import StrategyInstance
+
+FLAT = at_most_times(1.3)
+ORDERS, EVENTS = 200, 4_000
+SPOT, PERPETUAL = InstrumentKind.SPOT, InstrumentKind.PERPETUAL
+
+Take = Callable[[], float]
+"""One round: microseconds for each thing that is done."""
+
+
+class Growth(NamedTuple):
+    """`make` prepares a size, and gives its rounds."""
+
+    what: str
+    each: str
+    sizes: tuple[int, ...]
+    make: Callable[[int], Take]
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    for growth in GROWTHS:
+        sizes = growth.sizes
+        if bench.quick:
+            sizes = tuple(size // 100 or min(size, 1) for size in sizes)
+        takes = [growth.make(size) for size in sizes]
+        for take in takes:
+            take()
+        with garbage_as_in_a_run():
+            costs = medians(bench.rounds(9), *takes)
+        for size, cost in zip(sizes, costs, strict=True):
+            yield Row(
+                what=f"{growth.what.format(f'{size:,}')}: {growth.each}",
+                value=cost,
+                unit="us",
+                against=growth.what.format(f"{sizes[0]:,}"),
+                other=costs[0],
+                goals=(FLAT,),
+            )
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def positions(kind: InstrumentKind, count: int) -> Take:
+    """So many are held, and each is added to in turn."""
+    return rising(TradingDesk(count, kind=kind, held=Decimal(1)), first=1)
+
+
+def working_in_one_symbol(count: int) -> Take:
+    """Buys rest far below, and more is bought at the market."""
+    desk = TradingDesk(1)
+    resting = resting_buys(desk.symbols, count, below=PRICE / 2)
+    return rising(TradingDesk(1, resting=resting), first=count)
+
+
+def working_over_symbols(kind: InstrumentKind, count: int) -> Take:
+    symbols = 500
+    desk = TradingDesk(symbols)
+    resting = resting_buys(desk.symbols, count, below=PRICE / 2)
+    return rising(TradingDesk(symbols, kind=kind, resting=resting), first=count // symbols + 1)
+
+
+def rising(desk: TradingDesk, first: int) -> Take:
+    """Of one symbol after the other a coin more is wanted, each time round."""
+    symbols, bought = desk.symbols, 0
+
+    def buy() -> int:
+        nonlocal bought
+        filled = 0
+        for _ in range(ORDERS):
+            turn, which = divmod(bought, len(symbols))
+            filled += desk.want(symbols[which], first + turn + 1)
+            bought += 1
+        return as_many(filled, ORDERS)
+
+    return partial(cpu_us, buy)
+
+
+def flip(count: int) -> Take:
+    """Buys rest, and then the strategy wants to be short: each of them is cancelled."""
+    symbols = TradingDesk(1).symbols
+    resting = resting_buys(symbols, count, below=PRICE / 2)
+
+    def take() -> float:
+        desk = TradingDesk(1, kind=PERPETUAL, resting=resting)
+
+        def sell() -> int:
+            as_many(desk.want(symbols[0], 10, SignalAction.SELL), 1)
+            return count
+
+        return cpu_us(sell)
+
+    return take
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def symbols_entered_once(kind: InstrumentKind, count: int) -> Take:
+    desk = TradingDesk(count, kind=kind)
+    for symbol in desk.symbols:
+        as_many(desk.want(symbol, 1), 1)
+    return passing(desk)
+
+
+def strategies(count: int) -> Take:
+    """Averages that are kept and compared, and never cross: the microseconds for each strategy."""
+    cross = StrategyInstance(
+        "cross", "ema-cross", parameters={"fast": 2, "slow": 11, "band_bps": 9000.0}
+    )
+    named = tuple(replace(cross, name=f"cross-{n}") for n in range(count))
+    take = passing(TradingDesk(1, strategies=named))
+    return lambda: take() / count
+
+
+def resting_far_away(count: int) -> Take:
+    symbols = TradingDesk(1).symbols
+    return passing(TradingDesk(1, resting=resting_buys(symbols, count, below=PRICE / 2)))
+
+
+def passing(desk: TradingDesk) -> Take:
+    """Trades that concern no order."""
+
+    def take() -> float:
+        ticks = desk.ticks(EVENTS)
+        return cpu_us(lambda: as_many(len(desk.system.apply(*ticks)), EVENTS))
+
+    return take
+
+
+def resting_reached_one_by_one(count: int) -> Take:
+    """Each trade goes through one more of them."""
+    symbols = TradingDesk(1).symbols
+    desk = TradingDesk(1, resting=resting_buys(symbols, count))
+    reached = 0
+
+    def take() -> float:
+        nonlocal reached
+        few = min(ORDERS, count // 12)
+        prices = [PRICE - (reached + n + 1) * STEP - STEP / 2 for n in range(few)]
+        ticks = [desk.tick(symbols[0], price) for price in prices]
+        reached += few
+        return cpu_us(lambda: as_many(len(desk.system.apply(*ticks)), few) and few)
+
+    return take
+
+
+def as_many(found: int, expected: int) -> int:
+    if found < expected:
+        raise RuntimeError(f"{found} of {expected} came about")
+    return expected
+
+
+GROWTHS = (
+    Growth("{} spot positions", "an order", (1, 50, 500, 1_000), partial(positions, SPOT)),
+    Growth("{} perpetuals held", "an order", (1, 50, 500, 1_000), partial(positions, PERPETUAL)),
+    Growth("{} orders work in one symbol", "an order", (0, 100, 1_000), working_in_one_symbol),
+    Growth(
+        "{} orders work in 500 spot symbols",
+        "an order",
+        (0, 1_000, 10_000),
+        partial(working_over_symbols, SPOT),
+    ),
+    Growth(
+        "{} orders work in 500 perpetuals",
+        "an order",
+        (0, 1_000, 10_000),
+        partial(working_over_symbols, PERPETUAL),
+    ),
+    Growth("one flip cancels {} that rest", "each of them", (100, 1_000, 9_000), flip),
+    Growth(
+        "{} spot symbols, one order each",
+        "an event",
+        (1, 100, 1_000),
+        partial(symbols_entered_once, SPOT),
+    ),
+    Growth(
+        "{} perpetuals, one order each",
+        "an event",
+        (1, 100, 1_000),
+        partial(symbols_entered_once, PERPETUAL),
+    ),
+    Growth("{} orders rest far away", "an event", (1, 1_000, 100_000), resting_far_away),
+    Growth(
+        "{} orders rest, reached one by one",
+        "an event with its fill",
+        (1_200, 10_000, 100_000),
+        resting_reached_one_by_one,
+    ),
+    Growth("{} strategies on one symbol", "an event, for each of them", (1, 10, 100), strategies),
+)
