@@ -16,15 +16,15 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from tests.benchmarks.bench import Bench, medians
-from tests.benchmarks.table import Row, at_most_times
-from tests.benchmarks.trading_desk import (
+from tests.benchmarks.sized_system import (
     PRICE,
     STEP,
-    TradingDesk,
+    SizedSystem,
     cpu_us,
     garbage_as_in_a_run,
     resting_buys,
 )
+from tests.benchmarks.table import Row, at_most_times
 from tradectl.domain.events import SignalAction
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.strategy.instances import StrategyInstance
@@ -72,33 +72,33 @@ def measure(bench: Bench) -> Iterator[Row]:
 
 def positions(kind: InstrumentKind, count: int) -> Take:
     """So many are held, and each is added to in turn."""
-    return rising(TradingDesk(count, kind=kind, held=Decimal(1)), first=1)
+    return rising(SizedSystem(count, kind=kind, held=Decimal(1)), first=1)
 
 
 def working_in_one_symbol(count: int) -> Take:
     """Buys rest far below, and more is bought at the market."""
-    desk = TradingDesk(1)
-    resting = resting_buys(desk.symbols, count, below=PRICE / 2)
-    return rising(TradingDesk(1, resting=resting), first=count)
+    made = SizedSystem(1)
+    resting = resting_buys(made.symbols, count, below=PRICE / 2)
+    return rising(SizedSystem(1, resting=resting), first=count)
 
 
 def working_over_symbols(kind: InstrumentKind, count: int) -> Take:
     symbols = 500
-    desk = TradingDesk(symbols)
-    resting = resting_buys(desk.symbols, count, below=PRICE / 2)
-    return rising(TradingDesk(symbols, kind=kind, resting=resting), first=count // symbols + 1)
+    made = SizedSystem(symbols)
+    resting = resting_buys(made.symbols, count, below=PRICE / 2)
+    return rising(SizedSystem(symbols, kind=kind, resting=resting), first=count // symbols + 1)
 
 
-def rising(desk: TradingDesk, first: int) -> Take:
+def rising(made: SizedSystem, first: int) -> Take:
     """Of one symbol after the other a coin more is wanted, each time round."""
-    symbols, bought = desk.symbols, 0
+    symbols, bought = made.symbols, 0
 
     def buy() -> int:
         nonlocal bought
         filled = 0
         for _ in range(ORDERS):
             turn, which = divmod(bought, len(symbols))
-            filled += desk.want(symbols[which], first + turn + 1)
+            filled += made.want(symbols[which], first + turn + 1)
             bought += 1
         return as_many(filled, ORDERS)
 
@@ -107,14 +107,14 @@ def rising(desk: TradingDesk, first: int) -> Take:
 
 def flip(count: int) -> Take:
     """Buys rest, and then the strategy wants to be short: each of them is cancelled."""
-    symbols = TradingDesk(1).symbols
+    symbols = SizedSystem(1).symbols
     resting = resting_buys(symbols, count, below=PRICE / 2)
 
     def take() -> float:
-        desk = TradingDesk(1, kind=PERPETUAL, resting=resting)
+        made = SizedSystem(1, kind=PERPETUAL, resting=resting)
 
         def sell() -> int:
-            as_many(desk.want(symbols[0], 10, SignalAction.SELL), 1)
+            as_many(made.want(symbols[0], 10, SignalAction.SELL), 1)
             return count
 
         return cpu_us(sell)
@@ -126,10 +126,10 @@ def flip(count: int) -> Take:
 
 
 def symbols_entered_once(kind: InstrumentKind, count: int) -> Take:
-    desk = TradingDesk(count, kind=kind)
-    for symbol in desk.symbols:
-        as_many(desk.want(symbol, 1), 1)
-    return passing(desk)
+    made = SizedSystem(count, kind=kind)
+    for symbol in made.symbols:
+        as_many(made.want(symbol, 1), 1)
+    return passing(made)
 
 
 def strategies(count: int) -> Take:
@@ -138,38 +138,38 @@ def strategies(count: int) -> Take:
         "cross", "ema-cross", parameters={"fast": 2, "slow": 11, "band_bps": 9000.0}
     )
     named = tuple(replace(cross, name=f"cross-{n}") for n in range(count))
-    take = passing(TradingDesk(1, strategies=named))
+    take = passing(SizedSystem(1, strategies=named))
     return lambda: take() / count
 
 
 def resting_far_away(count: int) -> Take:
-    symbols = TradingDesk(1).symbols
-    return passing(TradingDesk(1, resting=resting_buys(symbols, count, below=PRICE / 2)))
+    symbols = SizedSystem(1).symbols
+    return passing(SizedSystem(1, resting=resting_buys(symbols, count, below=PRICE / 2)))
 
 
-def passing(desk: TradingDesk) -> Take:
+def passing(made: SizedSystem) -> Take:
     """Trades that concern no order."""
 
     def take() -> float:
-        ticks = desk.ticks(EVENTS)
-        return cpu_us(lambda: as_many(len(desk.system.apply(*ticks)), EVENTS))
+        ticks = made.ticks(EVENTS)
+        return cpu_us(lambda: as_many(len(made.system.apply(*ticks)), EVENTS))
 
     return take
 
 
 def resting_reached_one_by_one(count: int) -> Take:
     """Each trade goes through one more of them."""
-    symbols = TradingDesk(1).symbols
-    desk = TradingDesk(1, resting=resting_buys(symbols, count))
+    symbols = SizedSystem(1).symbols
+    made = SizedSystem(1, resting=resting_buys(symbols, count))
     reached = 0
 
     def take() -> float:
         nonlocal reached
         few = min(ORDERS, count // 12)
         prices = [PRICE - (reached + n + 1) * STEP - STEP / 2 for n in range(few)]
-        ticks = [desk.tick(symbols[0], price) for price in prices]
+        ticks = [made.tick(symbols[0], price) for price in prices]
         reached += few
-        return cpu_us(lambda: as_many(len(desk.system.apply(*ticks)), few) and few)
+        return cpu_us(lambda: as_many(len(made.system.apply(*ticks)), few) and few)
 
     return take
 

@@ -45,7 +45,7 @@ NO_LIMIT_REACHED = RiskLimits(
 )
 
 
-class TradingDesk:
+class SizedSystem:
     """`count` symbols of one kind, with what is held (coins of each) and the orders that rest."""
 
     def __init__(
