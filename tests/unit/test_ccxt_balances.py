@@ -87,14 +87,16 @@ ANSWERS: dict[tuple[str, str], Any] = {
             "maxTransferOut": "800",
         }
     ],
-    ("gate", "perpetual"): {
-        "order_margin": "0",
-        "unrealised_pnl": "-40",
-        "total": "1000",
-        "available": "800",
-        "currency": "USDT",
-        "position_margin": "160",
-    },
+    ("gate", "perpetual"): [
+        {
+            "order_margin": "0",
+            "unrealised_pnl": "-40",
+            "total": "1000",
+            "available": "800",
+            "currency": "USDT",
+            "position_margin": "160",
+        }
+    ],
     ("bingx", "perpetual"): {
         "code": 0,
         "data": [
@@ -139,7 +141,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
 
 def read(exchange: str, kind: str, info: Any, total: str = "960") -> dict[str, Balance]:
     raw = {"info": info, "total": {"USDT": total}, "free": {"USDT": "800"}}
-    return read_balances(raw, rules_of(exchange, kind), str)
+    return read_balances(raw, rules_of(exchange, kind), str)[0]
 
 
 @pytest.mark.parametrize(("exchange", "kind"), ANSWERS)

@@ -15,20 +15,19 @@ from tradectl.domain.errors import (
     TradectlError,
     VenueRefusal,
 )
+from tradectl.exchange.ccxt_venue.error_codes import Outcome, codes_of
 from tradectl.exchange.ccxt_venue.errors import (
     NOT_CCXT,
     TABLE,
     ErrorRules,
-    Outcome,
     Reply,
     is_not_found,
     row_of,
     translate,
 )
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
 
-BINANCE = quirks_of("binance")
-READING = ErrorRules(BINANCE.codes, BINANCE.refuses_by_4xx, str, now=lambda: 1_660_090_400.0)
+BINANCE = codes_of("binance")
+READING = ErrorRules(BINANCE, str, now=lambda: 1_660_090_400.0)
 
 
 def family(kind: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -177,7 +176,7 @@ def test_the_pause_that_is_asked_for(text: str, headers: dict[str, str], seconds
 
 
 def test_an_order_that_is_not_known_is_recognised_by_class_and_by_code() -> None:
-    codes = BINANCE.not_found
+    codes = BINANCE
     assert is_not_found(ccxt.OrderNotFound("x"), "x", codes)
     text = body(-2013, "Order does not exist.")
     assert is_not_found(ccxt.ExchangeError(text), text, codes)

@@ -144,6 +144,13 @@ def test_the_three_ways_of_saying_a_step(
     assert found.price_digits == digits
 
 
+def test_of_several_perpetuals_it_is_the_one_that_is_settled_in_what_it_is_quoted_in() -> None:
+    in_usdc = raw()["BTC/USDT:USDT"] | {"settle": "USDC", "id": "other"}
+    given = raw() | {"BTC/USDT:USDC": in_usdc}
+    found = Markets(given, TICK_SIZE, "perpetual", {"btc-usdt": "btc-usdt"})
+    assert found["btc-usdt"].unified == "BTC/USDT:USDT"
+
+
 def test_a_symbol_that_may_be_two_markets_is_not_guessed() -> None:
     given = raw() | {"BTC/USDT:USDX": raw()["BTC/USDT:USDT"] | {"settle": "USDT", "id": "other"}}
     with pytest.raises(UsageError, match="may be any of"):

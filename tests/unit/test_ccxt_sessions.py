@@ -26,6 +26,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.calls import NotFound
+from tradectl.exchange.ccxt_venue.error_codes import codes_of
 from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock
 from tradectl.exchange.ccxt_venue.listen_key import keep_alive
 from tradectl.exchange.ccxt_venue.quirks import ListenKey, quirks_of
@@ -299,7 +300,7 @@ async def test_64_the_key_of_a_new_stream_is_a_new_one() -> None:
 def test_64_ccxts_own_keep_alive_is_put_off() -> None:
     quirks = quirks_of("binance")
     assert quirks.kind_options["perpetual"]["listenKeyRefreshRate"] > 1000 * 86_400 * 300
-    assert quirks.codes["-1125"].value == "not executed"
+    assert codes_of("binance").outcomes["-1125"].value == "not executed"
 
 
 # --- proxies ----------------------------------------------------------------------------------------

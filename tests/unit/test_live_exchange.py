@@ -121,7 +121,7 @@ async def test_the_database_never_knows_what_a_loss_of_power_takes_from_the_jour
 
 async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None:
     """ccxt asks once for all of an account's streams, and blames the keys when nothing comes."""
-    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules())
     error = ccxt.AuthenticationError("received an empty listenKey")
 
     async def leads() -> None:
@@ -140,7 +140,7 @@ async def test_an_empty_answer_is_none_for_everybody_who_waited_for_it() -> None
 
 
 async def test_keys_that_are_refused_are_lost_access_in_a_stream_too() -> None:
-    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules(), frozenset())
+    caller = Caller(RateLimiter(1.0, 1.0, 0.0), ErrorRules())
 
     async def is_refused() -> None:
         raise ccxt.AuthenticationError("Invalid API-key")

@@ -5,10 +5,13 @@
 | `venue` | the whole: an exchange as `Venue` |
 | `client`, `websocket_guard` | ccxt's object: made, held back, guarded, closed; the exchanges there are |
 | `calls`, `errors`, `rate_limiter` | one call, what its errors mean, how fast we may ask |
-| `causes`, `exchange_clock` | an error's cause in plain words; what time it is there |
+| `error_codes`, `causes` | each exchange's own codes; an error's cause in plain words |
+| `exchange_clock` | what time it is there |
 | `markets`, `decimals` | symbols and steps; exact decimals |
 | `orders`, `report_parser` | our order to ccxt; ccxt's orders and fills to ours |
 | `order_calls`, `account_queries` | orders; fills, holdings, permissions |
+| `balances` | what each exchange means by a balance |
+| `income_queries`, `income_rules` | money that it moves by itself, and how each exchange tells it |
 | `market_data`, `streams` | events; streams of them |
 | `user_stream`, `listen_key` | the account's orders and fills as they are pushed; its key kept alive |
 | `quirks` | what is true of one exchange only |

@@ -12,9 +12,10 @@ from typing import Any
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.time import MILLISECOND
+from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import exact, listed
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
@@ -89,18 +90,20 @@ class AccountQueries:
     async def holdings(self) -> Holdings:
         positions_of = self._quirks.positions.get(self._kind)
 
-        def read(raw: Any) -> tuple[dict[str, Balance], dict[str, Decimal]]:
-            balances = read_balances(raw, self._balances, self._client.safe_currency_code)
+        def read(raw: Any) -> tuple[dict[str, Balance], bool, dict[str, Decimal]]:
+            balances, known = read_balances(raw, self._balances, self._client.safe_currency_code)
             positions = {} if positions_of is None else self._by_symbol(positions_of(raw["info"]))
-            return balances, positions
+            return balances, known, positions
 
-        detailed, positions = await self._caller.ask("balances", self._client.fetch_balance, read)
+        detailed, known, positions = await self._caller.ask(
+            "balances", self._client.fetch_balance, read
+        )
         if positions_of is None and self._kind != "spot":
             positions = await self._caller.ask(
                 "positions", self._client.fetch_positions, self._positions
             )
         wallets = {name: balance.wallet for name, balance in detailed.items() if balance.wallet}
-        known = self._kind == "spot" or self._balances is not None or not positions
+        known = known or self._kind == "spot" or not positions
         return Holdings(wallets, positions, known, detailed)
 
     def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
@@ -114,11 +117,21 @@ class AccountQueries:
     def _positions(self, raws: Any) -> dict[str, Decimal]:
         held: dict[str, Decimal] = {}
         for raw in listed(raws):
-            market = self._markets.of(raw.get("symbol"))
+            try:
+                market = self._markets.of(raw.get("symbol"))
+            except ForeignMarket:
+                continue  # of a market of another kind: nothing here can touch it
+            if self._is_hedged(raw) and exact(raw.get("contracts") or "0"):
+                raise VenueRefusal(causes.HEDGE_MODE)
             quantity = abs(exact(raw.get("contracts") or "0")) * market.size
             signed = -quantity if raw.get("side") == "short" else quantity
             held[market.symbol] = held.get(market.symbol, Decimal(0)) + signed
         return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+    def _is_hedged(self, raw: Any) -> bool:
+        info = raw.get("info") or {}
+        marks = self._quirks.hedged.items()
+        return raw.get("hedged") is True or any(info.get(key) in found for key, found in marks)
 
     async def permissions(self) -> Permissions:
         method = getattr(self._client, self._quirks.permissions or "-", None)

@@ -29,53 +29,77 @@ Code = Callable[[str], str]
 
 class BalanceRules(Struct, frozen=True):
     """Where an account's answer has its rows (`at`, from the outermost), and each row its currency and
-    its amounts. Without a `wallet` it is the equity less the `unrealized` profit."""
+    its amounts: sums of what stands at several keys, less those with a `-` before. Where there is no key
+    for the currency, rows stand at its name. A wallet that stands there as such is never worked out of
+    the equity: that one is rounded, and moves with the price."""
 
     at: tuple[str | int, ...]
     currency: str
-    equity: str
-    wallet: str = ""
-    unrealized: str = ""
-    free: str = ""
+    wallet: tuple[str, ...]
+    equity: tuple[str, ...]
+    free: tuple[str, ...]
+    unified: BalanceRules | None = None
+    """those of an account for everything, whose answer has another shape: it does not tell the wallet
+    from what open positions would yield, so that there is none"""
 
 
-_OKX = BalanceRules(("data", 0, "details"), "ccy", "eq", wallet="cashBal", free="availBal")
-_BYBIT = BalanceRules(
-    ("result", "list", 0, "coin"), "coin", "equity", wallet="walletBalance",
+_OKX = BalanceRules(
+    # isolated positions have purses of their own
+    ("data", 0, "details"), "ccy", ("cashBal", "isoEq", "-isoUpl"), ("eq",), ("availBal",),
 )  # fmt: skip
-_KUCOIN = BalanceRules(
-    ("data",), "currency", "accountEquity", unrealized="unrealisedPNL", free="availableBalance"
-)
+_BYBIT = BalanceRules(
+    ("result", "list", 0, "coin"), "coin", ("walletBalance",), ("equity",),
+    ("equity", "-locked", "-totalPositionIM", "-totalOrderIM"),
+)  # fmt: skip
 
 SPOT: dict[str, BalanceRules] = {"okx": _OKX, "bybit": _BYBIT}
 """Accounts of theirs hold coins and perpetuals side by side."""
 PERPETUAL: dict[str, BalanceRules] = {
     "binance": BalanceRules(
-        ("assets",), "asset", "marginBalance", wallet="walletBalance", free="availableBalance"
+        ("assets",), "asset", ("walletBalance",), ("marginBalance",), ("availableBalance",)
     ),
-    "bingx": BalanceRules(
-        ("data",), "asset", "equity", wallet="balance", free="availableMargin"
-    ),
+    "bingx": BalanceRules(("data",), "asset", ("balance",), ("equity",), ("availableMargin",)),
     "bitget": BalanceRules(
-        ("data",), "marginCoin", "accountEquity", unrealized="unrealizedPL", free="available"
+        (),
+        "marginCoin",
+        ("accountEquity", "-unrealizedPL"),
+        ("accountEquity",),
+        ("available",),
     ),
     "bybit": _BYBIT,
     "gate": BalanceRules(
-        (), "currency", "", wallet="total", unrealized="unrealised_pnl", free="available"
+        (0,),
+        "currency",
+        ("total",),
+        ("total", "unrealised_pnl"),
+        ("available",),
+        unified=BalanceRules((0, "balances"), "", (), ("equity",), ("available",)),
     ),
     "htx": BalanceRules(
-        ("data", "details"), "currency", "equity", unrealized="profit_unreal",
-        free="available_margin",
+        ("data", "details"),
+        "currency",
+        ("equity", "-profit_unreal"),
+        ("equity",),
+        ("available_margin",),
     ),
-    "kucoin": _KUCOIN,
+    "kucoin": BalanceRules(
+        ("data",),
+        "currency",
+        ("marginBalance",),
+        ("accountEquity",),
+        ("availableBalance",),
+        unified=BalanceRules(
+            ("data", "accounts", 0, "currencies"), "currency", (), ("equity",), ("available",)
+        ),
+    ),
     "mexc": BalanceRules(
-        ("data",), "currency", "equity", unrealized="unrealized", free="availableBalance"
+        ("data",), "currency", ("equity", "-unrealized"), ("equity",), ("availableBalance",)
     ),
     "okx": _OKX,
-}  # fmt: skip
+}
 ALSO = {
     "binanceusdm": "binance", "kucoinfutures": "kucoin", "myokx": "okx", "okxus": "okx",
-    "bybiteu": "bybit", "gateeu": "gate",
+    "bybiteu": "bybit", "bybitid": "bybit", "gateeu": "gate",
 }  # fmt: skip
 """The same exchange under another name."""
 
@@ -85,45 +109,74 @@ def rules_of(exchange_id: str, kind: str) -> BalanceRules | None:
     return table.get(ALSO.get(exchange_id, exchange_id))
 
 
-def read_balances(raw: Any, rules: BalanceRules | None, code: Code) -> dict[str, Balance]:
-    """Out of ccxt's answer, by currency; without `rules` as ccxt has it. Raises InvalidResponse."""
+def read_balances(
+    raw: Any, rules: BalanceRules | None, code: Code
+) -> tuple[dict[str, Balance], bool]:
+    """Out of ccxt's answer, by currency; without `rules` as ccxt has it. Also whether the wallets are
+    known. Raises InvalidResponse."""
     info = raw.get("info") if isinstance(raw, Mapping) else None
     if not isinstance(info, dict | list) or not info:
         raise InvalidResponse("an answer without an account")
     if rules is None:
-        found = {name: _unified(raw, name) for name in raw["total"]}
+        found, is_known = {name: _unified(raw, name) for name in raw["total"]}, False
     else:
-        found = {code(str(row[rules.currency])): _read(row, rules) for row in _rows(info, rules)}
-    return {name: balance for name, balance in found.items() if balance.wallet or balance.equity}
+        rules = _fitting(info, rules)
+        found, is_known = {}, bool(rules.wallet)
+        for name, row in _rows(info, rules):
+            found[code(name)] = _read(row, rules)
+    held = {name: balance for name, balance in found.items() if balance.wallet or balance.equity}
+    return held, is_known
 
 
-def _rows(info: Any, rules: BalanceRules) -> list[Any]:
+def _fitting(info: Any, rules: BalanceRules) -> BalanceRules:
+    """Those of an account for everything where the answer is one of it."""
+    if rules.unified is None:
+        return rules
+    try:
+        _rows(info, rules.unified)
+    except InvalidResponse:
+        return rules
+    return rules.unified
+
+
+def _rows(info: Any, rules: BalanceRules) -> list[tuple[str, Any]]:
+    """Each with its currency."""
     for step in rules.at:
         try:
             info = info[step]
         except (LookupError, TypeError):
-            if isinstance(info, list):
+            if isinstance(info, list) and isinstance(step, str):
                 continue  # ccxt has taken it out already
             raise InvalidResponse("an account without balances") from None
-    return [info] if isinstance(info, Mapping) else listed(info)
+    if not rules.currency:
+        return list(_mapping(info).items())
+    rows = [info] if isinstance(info, Mapping) else listed(info)
+    return [(str(_mapping(row).get(rules.currency)), row) for row in rows]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidResponse("an account without balances")
+    return value
 
 
 def _read(row: Any, rules: BalanceRules) -> Balance:
-    unrealized = _amount(row, rules.unrealized)
-    wallet = _amount(row, rules.wallet) if rules.wallet else None
-    equity = _amount(row, rules.equity) if rules.equity else None
-    if wallet is None:
-        wallet = (equity or ZERO) - unrealized
-    if equity is None:
-        equity = wallet + unrealized
-    free = _amount(row, rules.free) if rules.free else equity
+    equity, free = _sum(row, rules.equity), _sum(row, rules.free)
+    wallet = _sum(row, rules.wallet) if rules.wallet else equity
     return Balance(wallet, equity, free, equity - free)
 
 
+def _sum(row: Any, keys: tuple[str, ...]) -> Decimal:
+    """The first of them must be there, and may be empty. Raises InvalidResponse."""
+    if _mapping(row).get(keys[0]) is None:
+        raise InvalidResponse(f"a balance without {keys[0]!r}")
+    return sum(
+        (-_amount(row, key[1:]) if key[0] == "-" else _amount(row, key) for key in keys), ZERO
+    )
+
+
 def _amount(row: Any, key: str) -> Decimal:
-    if not key:
-        return ZERO
-    value = row.get(key) if isinstance(row, Mapping) else None
+    value = row.get(key)
     return ZERO if value in (None, "") else exact(value)
 
 

@@ -16,11 +16,11 @@ from tradectl.domain.errors import ExchangeError, NotExecuted, OutcomeUnknown, T
 from tradectl.exchange.ccxt_venue.causes import BANNED_STATUS
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import (
-    TURNED_AWAY,
     ErrorRules,
     Reply,
     is_mistimed,
     is_not_found,
+    is_turned_away,
     the_exchanges_own,
     translate,
 )
@@ -42,12 +42,9 @@ class Caller:
     What the exchange turned away for the time that it was signed with was not acted on: the clock is put
     right by `correct_clock`, and it is made once more."""
 
-    def __init__(
-        self, limiter: RateLimiter, error_rules: ErrorRules, not_found: frozenset[str]
-    ) -> None:
+    def __init__(self, limiter: RateLimiter, error_rules: ErrorRules) -> None:
         self._limiter = limiter
         self._error_rules = error_rules
-        self._not_found = not_found
         self.correct_clock: Callable[[], Awaitable[None]] | None = None
 
     async def ask(
@@ -162,18 +159,18 @@ class Caller:
     ) -> Exception:
         # ccxt hands one error to everybody who waited for the same answer
         reply.garbled = vars(error)["garbled"] = reply.garbled or vars(error).get("garbled", False)
-        if may_miss and reply.sent and is_not_found(error, str(error), self._not_found):
+        if may_miss and reply.sent and is_not_found(error, str(error), self._error_rules.codes):
             return NotFound()
         if isinstance(error, TradectlError):
             return error
         reply.mistimed = is_mistimed(error, str(error), reply, self._error_rules)
         put = translate(error, what, reply, self._error_rules, write=write, submit=submit)
         if isinstance(put, NotExecuted):
-            self._keep_away(put, reply)
+            self._keep_away(put, reply, turned_away=is_turned_away(error, reply))
         return put
 
-    def _keep_away(self, error: NotExecuted, reply: Reply) -> None:
-        if reply.status in TURNED_AWAY or error.retry_after:
+    def _keep_away(self, error: NotExecuted, reply: Reply, *, turned_away: bool) -> None:
+        if turned_away or error.retry_after:
             pause = error.retry_after or SHORT_PAUSE
             self._limiter.back_off(pause, banned=reply.status == BANNED_STATUS, why=str(error))
 

@@ -17,6 +17,8 @@ CLOCK = "the exchange takes the time of this request for wrong"
 KEY = "the exchange refuses the API key, this machine's IP address, or what the key may do"
 CLOSED = "the symbol takes no orders now"
 HEDGE_MODE = "the account is in hedge mode: set it to one-way mode there"
+TOO_OFTEN = "asked too often"
+FUNDS = "there is not enough money or margin for it"
 
 _R = RefusalCause
 REFUSALS: dict[str, RefusalCause] = {
@@ -33,8 +35,13 @@ REFUSALS: dict[str, RefusalCause] = {
 SAYS_CLOSED = re.compile(
     r"market is closed|not open for trading|trading is (halted|suspended)", re.IGNORECASE
 )
+SAYS_HEDGE_MODE = re.compile(
+    r"posside|position.?side|position idx|hedge.?mode|dual.?mode|one-way mode", re.IGNORECASE
+)
 SAYS_RULES = re.compile(
-    r"filter failure|precision|notional|lot.?size|tick.?size|step.?size", re.IGNORECASE
+    r"filter failure|precision|notional|lot.?size|tick.?size|step.?size|minimum requirement|increment"
+    r"|decimals?\b",
+    re.IGNORECASE,
 )
 
 
@@ -47,6 +54,8 @@ def of_refusal(
         return _R.CLOSED
     if code is not None and code in codes:
         return codes[code]
+    if SAYS_HEDGE_MODE.search(text):
+        return _R.POSITION_SIDE
     if SAYS_RULES.search(text):
         return _R.RULES
     return next((REFUSALS[kind] for kind in kinds if kind in REFUSALS), _R.OTHER)
@@ -62,10 +71,14 @@ BY_CLASS: dict[str, str] = {
     "ManualInteractionNeeded": "something must be done by hand at the exchange first",
     "RestrictedLocation": "the exchange does not serve this place",
     "AuthenticationError": KEY,
-    "InsufficientFunds": "there is not enough money or margin for it",
+    "InsufficientFunds": FUNDS,
+    "RateLimitExceeded": TOO_OFTEN,
     "OnMaintenance": "the exchange is in maintenance",
 }
 """By the name of ccxt's class; that of the error itself goes before those that it descends from."""
+
+BY_REFUSAL = {_R.CLOSED: CLOSED, _R.FUNDS: FUNDS, _R.POSITION_SIDE: HEDGE_MODE}
+"""Where neither the code nor the class says it in words, by what the refusal comes to."""
 
 PROXY = frozenset({"ClientProxyConnectionError", "ClientHttpProxyError", "ProxyError"})
 NO_NAME = frozenset({"gaierror", "ClientConnectorDNSError"})
@@ -124,6 +137,7 @@ __all__ = [
     "CLOSED",
     "HEDGE_MODE",
     "KEY",
+    "TOO_OFTEN",
     "banned_until",
     "of_connection",
     "of_error",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from tradectl.bus.clock import ComputerClock
@@ -26,13 +25,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import causes
-
-
-class Outcome(StrEnum):
-    REFUSED = "refused"
-    NOT_EXECUTED = "not executed"
-    UNKNOWN = "unknown"
-    ACCESS_LOST = "access lost"
+from tradectl.exchange.ccxt_venue.error_codes import NONE, ErrorCodes, Outcome
 
 
 class Row(NamedTuple):
@@ -94,11 +87,15 @@ NOT_CCXT = Row(U, "not an error of ccxt: a parser fell over an answer")
 NEVER_CONNECTED = causes.PROXY | causes.NO_NAME | causes.NO_CONNECTION
 """Causes that say that no connection was made, so that nothing can have been sent."""
 
-_CODE = re.compile(r'"code"\s*:\s*"?(-?[0-9]{1,9})"?')
-_DUPLICATE = re.compile(r"duplicat|client.?(order)?.?id.{0,40}(exist|used|in use)", re.IGNORECASE)
+_DUPLICATE = re.compile(
+    r"duplicat|client.?(order)?.?id.{0,40}(exist|used|in use|repeat)", re.IGNORECASE
+)
 _UNKNOWN_INSIDE = re.compile(r"unknown error|internal error|unable to process", re.IGNORECASE)
 _BANNED_UNTIL = re.compile(r"banned until ([0-9]{13})")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_MILLISECONDS = re.compile(r"[0-9]{1,13}")
+FIRST_TIME_MS = 10**12
+"""A number above it is a time, not how long something takes."""
 TURNED_AWAY = frozenset({418, 429})
 
 
@@ -131,16 +128,10 @@ def wall_seconds() -> float:
 class ErrorRules:
     """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
 
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    refuses_by_4xx: bool = False
-    """a JSON answer with a code and a status of 4xx is a refusal, whatever the code"""
+    codes: ErrorCodes = NONE
     clean: Callable[[str], str] = str
     now: Callable[[], float] = wall_seconds
     """the exchange's clock, s: the end of a ban is given as a time"""
-    refusals: Mapping[str, RefusalCause] = field(default_factory=dict)
-    """what its own codes of refused orders come to"""
-    causes: Mapping[str, str] = field(default_factory=dict)
-    """what its own codes mean, in plain words"""
     clock: Callable[[], str] = str
     """how far this machine's clock is off, in words; empty if it is right"""
 
@@ -162,17 +153,24 @@ def translate(
     outcome = judge(error, text, reply, error_rules, submit=submit)
     if outcome is U and not write:
         outcome = N
-    pause = retry_after(text, reply, error_rules.now())
+    pause = retry_after(error, text, reply, error_rules)
     said = f"{type(error).__name__}: {error_rules.clean(text)}"
     cause = cause_of(error, text, reply, error_rules, pause)
+    refused_for = _refused_for(error, text, error_rules) if outcome is R else None
+    if refused_for is not None and reply.sent:
+        cause = cause or causes.BY_REFUSAL.get(refused_for, "")
     message = f"{what}: {cause} ({said})" if cause else f"{what}: {said}"
     if outcome is N:
         return NotExecuted(message, pause)
-    if outcome is R:
-        names = tuple(kind.__name__ for kind in type(error).__mro__)
-        kind = causes.of_refusal(names, code_of(text), text, error_rules.refusals)
-        return VenueRefusal(message, kind)
+    if refused_for is not None:
+        return VenueRefusal(message, refused_for)
     return (AccessLost if outcome is A else OutcomeUnknown)(message)
+
+
+def _refused_for(error: Exception, text: str, error_rules: ErrorRules) -> RefusalCause:
+    names = tuple(kind.__name__ for kind in type(error).__mro__)
+    codes = error_rules.codes
+    return causes.of_refusal(names, codes.code_of(text), text, codes.refusals)
 
 
 def cause_of(
@@ -186,16 +184,20 @@ def cause_of(
         causes.of_connection(named)
         or causes.of_status(reply.status, is_page=reply.is_page, pause=pause, ends=ends)
         or causes.of_error(
-            () if reply.garbled else kinds, code_of(text), error_rules.causes, error_rules.clock
+            () if reply.garbled else kinds,
+            error_rules.codes.code_of(text),
+            error_rules.codes.causes,
+            error_rules.clock,
         )
     )
 
 
 def is_mistimed(error: Exception, text: str, reply: Reply, error_rules: ErrorRules) -> bool:
     """Turned away, before it was acted on, for the time that it was signed with."""
-    code = code_of(text)
-    named = error_rules.causes.get(code or "") == causes.CLOCK or "InvalidNonce" in _names(error)
-    return reply.sent and named and error_rules.codes.get(code or "", N) is N
+    codes = error_rules.codes
+    code = codes.code_of(text) or ""
+    named = codes.causes.get(code) == causes.CLOCK or "InvalidNonce" in _names(error)
+    return reply.sent and named and codes.outcomes.get(code, N) is N
 
 
 def judge(
@@ -208,9 +210,10 @@ def judge(
         return N
     if reply.garbled and outcome is A:
         outcome = U  # ccxt misses something in an empty answer, and blames the keys
-    code = code_of(text)
-    if code is not None and code in error_rules.codes:
-        outcome = error_rules.codes[code]
+    codes = error_rules.codes
+    code = codes.code_of(text)
+    if code is not None and code in codes.outcomes:
+        outcome = codes.outcomes[code]
         if outcome is N and _UNKNOWN_INSIDE.search(text):
             return U  # a code used for both "too many" and "we do not know"
         return _unless_duplicate(outcome, text, submit)
@@ -219,7 +222,9 @@ def judge(
     if reply.status is not None and reply.status >= 500:
         return U
     client_fault = reply.status is not None and 400 <= reply.status < 500
-    if outcome is U and client_fault and code is not None and error_rules.refuses_by_4xx:
+    if outcome is U and client_fault and code is not None and codes.refuses_by_4xx:
+        outcome = R
+    if type(error).__name__ == "ExchangeError" and code and codes.refuses(code):
         outcome = R
     return _unless_duplicate(outcome, text, submit)
 
@@ -245,23 +250,26 @@ def the_exchanges_own(error: Exception) -> Exception:
     return error
 
 
-def code_of(text: str) -> str | None:
-    found = _CODE.search(text)
-    return found.group(1) if found else None
+def is_not_found(error: Exception, text: str, codes: ErrorCodes) -> bool:
+    """The exchange says that it knows no such order, or none that is not over."""
+    return "OrderNotFound" in _names(error) or codes.code_of(text) in codes.not_found
 
 
-def is_not_found(error: Exception, text: str, codes: frozenset[str]) -> bool:
-    """The exchange says that it knows no such order."""
-    return "OrderNotFound" in _names(error) or code_of(text) in codes
+def is_turned_away(error: BaseException, reply: Reply) -> bool:
+    """For having asked too often."""
+    return reply.status in TURNED_AWAY or "RateLimitExceeded" in _names(error)
 
 
-def retry_after(text: str, reply: Reply, now: float) -> float:
+def retry_after(error: Exception, text: str, reply: Reply, error_rules: ErrorRules) -> float:
     """Seconds to keep away: as the answer's header says, else until the end of the ban it names, which is
     a time by the exchange's clock and not by ours."""
-    asked = 0.0
-    for name, value in reply.headers.items():
-        if name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
-            asked = float(value)
+    headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
+    now, asked = error_rules.now(), 0.0
+    if _SECONDS.fullmatch(headers.get("retry-after", "")):
+        asked = float(headers["retry-after"])
+    reset = headers.get(error_rules.codes.reset_header, "")
+    if not asked and _MILLISECONDS.fullmatch(reset) and is_turned_away(error, reply):
+        asked = int(reset) / 1000 - (now if int(reset) > FIRST_TIME_MS else 0.0)
     banned = _BANNED_UNTIL.search(text)
     if banned and not asked:
         asked = int(banned.group(1)) / 1000 - now
@@ -289,9 +297,9 @@ __all__ = [
     "Reply",
     "Row",
     "cause_of",
-    "code_of",
     "is_mistimed",
     "is_not_found",
+    "is_turned_away",
     "judge",
     "retry_after",
     "row_of",

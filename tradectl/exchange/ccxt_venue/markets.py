@@ -254,7 +254,7 @@ def _is_of(market: Mapping[str, Any], kind: str) -> bool:
 
 
 def _settles_in_quote(market: Mapping[str, Any]) -> bool:
-    return bool(market.get("wait_closed") == market["quote"])
+    return bool(market.get("settle") == market["quote"])
 
 
 def _unsupported_because(market: Mapping[str, Any]) -> str:

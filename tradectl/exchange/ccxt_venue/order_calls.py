@@ -87,14 +87,16 @@ class OrderCalls:
         self, market: Market, ours: str, venue_id: str, is_stop: bool
     ) -> VenueOrder | None:
         by_ours = bool(ours and self._quirks.cancel_id_param)
-        if not by_ours and not venue_id:
+        named = self._quirks.client_id_prefix + ours
+        known_as = _bare(venue_id) or (named if ours and self._quirks.client_id_as_id else "")
+        if not by_ours and not known_as:
             raise VenueRefusal(f"{market.symbol}: this exchange cancels by its own id only")
-        params: dict[str, Any] = {self._quirks.cancel_id_param: ours} if by_ours else {}
+        params: dict[str, Any] = {self._quirks.cancel_id_param: named} if by_ours else {}
         if is_stop:
             params["trigger"] = True
         order = await self._caller.order(
             f"cancel of {ours or venue_id}",
-            lambda: self._client.cancel_order(_bare(venue_id), market.unified, params),
+            lambda: self._client.cancel_order(known_as, market.unified, params),
             lambda raw: self._cancelled(raw, market, ours, is_stop),
             privileged=True,
             may_miss=True,
@@ -153,7 +155,8 @@ class OrderCalls:
         by_ours = bool(ours and self._quirks.client_id_param)
         if not by_ours and not venue_id:
             return await self._search(market, ours, is_stop)
-        params: dict[str, Any] = {self._quirks.client_id_param: ours} if by_ours else {}
+        named = self._quirks.client_id_prefix + ours
+        params: dict[str, Any] = {self._quirks.client_id_param: named} if by_ours else {}
         if is_stop:
             params["trigger"] = True
 
@@ -204,7 +207,7 @@ class OrderCalls:
             found = await self._caller.ask(
                 f"search for {ours}",
                 partial(fetch, market.unified, None, RECENT, params),
-                lambda raws: [raw for raw in raws if raw.get("clientOrderId") == ours],
+                lambda raws: [raw for raw in raws if self._parser.client_id(raw) == ours],
                 privileged=True,
             )
             if found:

@@ -26,7 +26,7 @@ class Arguments(NamedTuple):
     symbol: str
     type: str
     side: str
-    amount: str
+    amount: str | Decimal
     price: str | None
     params: dict[str, Any]
 
@@ -35,7 +35,7 @@ def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Qui
     """Raises VenueRefusal for what the market's rules do not allow."""
     quantity = _quantity(spec, market)
     limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
-    params: dict[str, Any] = {"clientOrderId": client_order_id}
+    params: dict[str, Any] = {"clientOrderId": quirks.client_id_prefix + client_order_id}
     stop: Decimal | None = None
     if spec.type.is_stop:
         # a protective stop that has to move by part of a step is reached a little earlier for it
@@ -48,15 +48,17 @@ def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Qui
     elif spec.type.has_limit and spec.time_in_force is not TimeInForce.GTC:
         params["timeInForce"] = spec.time_in_force.upper()
     is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
+    takes_text = ("perpetual" if is_perpetual else "spot") not in quirks.decimal_amounts
     if spec.reduce_only and is_perpetual:
         params["reduceOnly"] = True
     else:
         _check_notional(quantity, limit if limit is not None else stop, market)
+    contracts = _contracts(quantity, market)
     return Arguments(
         market.unified,
         "limit" if spec.type.has_limit else "market",
         spec.side.value,
-        _contracts(quantity, market),
+        plain(contracts) if takes_text else contracts,
         None if limit is None else plain(limit),
         params,
     )
@@ -108,13 +110,13 @@ def _check_notional(quantity: Decimal, price: Decimal | None, market: Market) ->
         )
 
 
-def _contracts(quantity: Decimal, market: Market) -> str:
+def _contracts(quantity: Decimal, market: Market) -> Decimal:
     contracts = quantity / market.size
     if contracts * market.size != quantity:
         raise VenueRefusal(
             f"{market.symbol}: {plain(quantity)} is no whole number of contracts", RULES
         )
-    return plain(contracts)
+    return contracts
 
 
 __all__ = ["Arguments", "arguments"]

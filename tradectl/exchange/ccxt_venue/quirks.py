@@ -13,12 +13,8 @@ from msgspec import Struct
 
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import CloseCause
-from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
-from tradectl.exchange.ccxt_venue.errors import Outcome
-from tradectl.exchange.ccxt_venue.income_rules import BINANCE_FUTURES, IncomeRules
 
-R, N, U, A = Outcome.REFUSED, Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.ACCESS_LOST
 NEVER_MS = 365 * 86_400_000
 """how far ccxt's own keep-alive is put off"""
 
@@ -42,21 +38,18 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """methods of ccxt's object that are to give a fixed answer, by kind of market"""
     rate: Mapping[str, float] = {}
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
-    codes: Mapping[str, Outcome] = {}
-    """its own error codes, where ccxt's class says too little or the wrong thing"""
     delisting_key: str = ""
     """in a market: when it ends, ms; far away where that is not known"""
-    refusals: Mapping[str, RefusalCause] = {}
-    """what its codes of refused orders come to"""
-    causes: Mapping[str, str] = {}
-    """what its codes mean in plain words, where ccxt's class does not say it"""
-    not_found: frozenset[str] = frozenset()
-    """codes for an order, or a listen key, that it does not know"""
-    refuses_by_4xx: bool = False
     client_id_param: str = ""
     """what `fetch_order` takes to find an order by our id; empty: lists are searched"""
     cancel_id_param: str = ""
     """the same for `cancel_order`"""
+    client_id_prefix: str = ""
+    """what client order ids must begin with there; ours have none of it anywhere else"""
+    client_id_as_id: bool = False
+    """our id may stand wherever its own does"""
+    decimal_amounts: frozenset[str] = frozenset()
+    """kinds of market for which ccxt compares an order's quantity with a number, and so takes no text"""
     original_id_keys: tuple[str, ...] = ()
     """where an answer hides our id when it is not in its usual place"""
     trade_client_id_key: str = ""
@@ -88,8 +81,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     positions: Mapping[str, Callable[[Any], dict[str, str]]] = {}
     """reads signed quantities by the market's id out of the answer that has the balances, by kind of
     market: both are of one moment then"""
-    income: Mapping[str, IncomeRules] = {}
-    """its income history, by kind of market"""
+    hedged: Mapping[str, frozenset[str]] = {}
+    """in a position, by its key: that it is one of two that the account may hold at once, where ccxt does
+    not say it"""
     money_reason: Callable[[Mapping[str, Any]], str] = lambda _: ""
     """of a message of the user stream: why money moved without a fill, empty where none did"""
     dead_man: Mapping[str, str] = {}
@@ -149,68 +143,6 @@ _BINANCE = Quirks(
     # it tells spot from futures by an address, and ours may be another
     pins={"spot": {"is_spot_url": True}, "perpetual": {"is_spot_url": False}},
     rate={"spot": 20, "perpetual": 40},
-    codes={
-        "-1000": U,  # unknown error while processing
-        "-1001": U,  # disconnected: unable to process, or to tell
-        "-1003": N,  # too many requests; "unknown error" under this code is told apart
-        "-1006": U,  # unexpected response from the message bus: execution status unknown
-        "-1007": U,  # timeout waiting for the backend: send and execution status unknown
-        "-1008": N,  # overloaded: turned away by system-level protection
-        "-1015": N,  # too many orders
-        "-1016": N,  # the service is shutting down
-        "-1021": N,  # the request's time is outside of its window
-        "-5028": N,  # the same, found out by the matching engine: not placed
-        "-1125": N,  # a listen key that ran out: a lost stream, and ccxt blames the credentials
-        "-1022": A,
-        "-1002": A,
-        "-2008": A,
-        "-2014": A,
-        "-2015": A,  # ccxt takes it for a ban once a key has worked; a halt is the safe reading
-    },
-    causes={
-        "-1021": causes.CLOCK,
-        "-5028": causes.CLOCK,
-        "-1125": "the key of the account's stream ran out",
-        "-1002": causes.KEY,
-        "-1022": "the signature is wrong: is the API secret the one that belongs to the key?",
-        "-2014": "the API key is not one of this exchange",
-        "-2015": causes.KEY,
-        "-2017": "the API keys of this account are locked",
-        "-3022": "trading is forbidden for this account",
-        "-4061": causes.HEDGE_MODE,
-        "-4087": "the account may only reduce its positions",
-        "-4088": "the account may place no orders at present",
-        "-4108": causes.CLOSED,
-        "-4140": causes.CLOSED,
-        "-1121": "the exchange lists no such symbol any more",
-    },
-    refusals={
-        **dict.fromkeys(
-            (
-                "-1013",
-                "-1111",
-                "-4003",
-                "-4004",
-                "-4005",
-                "-4013",
-                "-4014",
-                "-4016",
-                "-4023",
-                "-4024",
-                "-4029",
-                "-4030",
-                "-4131",
-                "-4164",
-            ),
-            RefusalCause.RULES,
-        ),
-        **dict.fromkeys(("-2018", "-2019"), RefusalCause.FUNDS),
-        **dict.fromkeys(("-2022", "-4118"), RefusalCause.REDUCE_ONLY),
-        **dict.fromkeys(("-4061", "-4062"), RefusalCause.POSITION_SIDE),
-        **dict.fromkeys(("-4108", "-4140", "-4141", "-1121"), RefusalCause.CLOSED),
-    },
-    not_found=frozenset({"-2011", "-2013", "-1125"}),
-    refuses_by_4xx=True,
     client_id_param="clientOrderId",
     cancel_id_param="clientOrderId",
     original_id_keys=("origClientOrderId",),
@@ -235,7 +167,6 @@ _BINANCE = Quirks(
     },
     trades_limit=1000,
     positions={"perpetual": _binance_positions},
-    income={"perpetual": BINANCE_FUTURES},
     money_reason=_binance_money_reason,
     dead_man={"perpetual": "fapiPrivatePostCountdownCancelAll"},
     permissions="sapiGetAccountApiRestrictions",
@@ -248,6 +179,42 @@ _BINANCE = Quirks(
         "perpetual": ListenKey(option="linear", keep_alive="fapiPrivatePutListenKey"),
     },
     forget_orders=True,
+)
+
+_KUCOIN = Quirks(
+    kind_options={
+        "spot": {"fetchMarkets": {"types": ["spot"], "fetchTickersFees": False}},
+        "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+    },
+    client_id_param="clientOrderId",
+    cancel_id_param="clientOrderId",
+    decimal_amounts=frozenset({"perpetual"}),
+    forced_keys={
+        "tradeType": {
+            "adl": CloseCause.ADL,
+            "liquidation": CloseCause.LIQUIDATION,
+            "settlement": CloseCause.SETTLEMENT,
+        },
+    },
+    hedged={"positionSide": frozenset({"LONG", "SHORT"})},
+)
+_GATE = Quirks(
+    client_id_param="clientOrderId",
+    client_id_prefix="t-",
+    client_id_as_id=True,
+    trade_client_id_key="text",
+    kind_options={
+        "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+        "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+    },
+    forced_keys={
+        "finish_as": {
+            "auto_deleveraged": CloseCause.ADL,
+            "liquidated": CloseCause.LIQUIDATION,
+        },
+        "is_liq": {"True": CloseCause.LIQUIDATION},
+    },
+    hedged={"mode": frozenset({"dual_long", "dual_short"})},
 )
 
 TABLE: dict[str, Quirks] = {
@@ -265,6 +232,12 @@ TABLE: dict[str, Quirks] = {
                 "BustTrade": CloseCause.LIQUIDATION,
                 "Settle": CloseCause.SETTLEMENT,
                 "Delivery": CloseCause.SETTLEMENT,
+            },
+            "createType": {
+                "CreateByAdl_PassThrough": CloseCause.ADL,
+                "CreateByLiq": CloseCause.LIQUIDATION,
+                "CreateByTakeOver_PassThrough": CloseCause.LIQUIDATION,
+                "CreateBySettle": CloseCause.SETTLEMENT,
             },
         },
         stop_direction=True,
@@ -287,7 +260,10 @@ TABLE: dict[str, Quirks] = {
         },
     ),
     "bitget": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
-    "kucoin": Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
+    "kucoin": _KUCOIN,
+    "kucoinfutures": _KUCOIN,
+    "gate": _GATE,
+    "gateeu": _GATE,
     "kraken": Quirks(
         cancel_id_param="clientOrderId",
     ),

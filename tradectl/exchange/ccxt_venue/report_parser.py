@@ -66,7 +66,7 @@ class ReportParser:
         venue_id = str(raw["id"])
         if stop or self.is_stop(info):
             venue_id = STOP + venue_id
-            self.remember(self.became(raw), client_order_id or str(raw.get("clientOrderId") or ""))
+            self.remember(self.became(raw), client_order_id or self.client_id(raw))
         ours = self._client_id(raw, info, venue_id, client_order_id)
         quantity, filled = self._amounts(raw, info, found)
         status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
@@ -99,7 +99,7 @@ class ReportParser:
         named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
         maker = raw.get("takerOrMaker") == "maker"
-        ours = self._ours.get(venue_id) or harmless(named or "", 64)
+        ours = self._ours.get(venue_id) or self._without_prefix(named)
         return VenueFill(
             symbol=found.symbol,
             trade_id=str(raw["id"]),
@@ -114,6 +114,13 @@ class ReportParser:
             ts=nanoseconds(raw.get("timestamp"), 0),
             forced=self._forced(ours, info),
         )
+
+    def client_id(self, raw: Mapping[str, Any]) -> str:
+        """As whoever sent the order called it."""
+        return self._without_prefix(raw.get("clientOrderId"))
+
+    def _without_prefix(self, text: Any) -> str:
+        return harmless(text or "", 64).removeprefix(self._quirks.client_id_prefix)
 
     def is_stop(self, info: Any) -> bool:
         return isinstance(info, Mapping) and any(key in info for key in self._quirks.stop_id_keys)
@@ -144,7 +151,7 @@ class ReportParser:
 
     def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
         named = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
-        ours = harmless(self._ours.get(venue_id) or named or raw.get("clientOrderId") or "", 64)
+        ours = harmless(self._ours.get(venue_id) or named or "", 64) or self.client_id(raw)
         if asked and ours and ours != asked:
             raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
         self.remember(venue_id, asked or ours)

@@ -33,9 +33,11 @@ from tradectl.exchange.ccxt_venue.client import (
     use_proxy,
 )
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
+from tradectl.exchange.ccxt_venue.error_codes import codes_of
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock, sign_by
 from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
+from tradectl.exchange.ccxt_venue.income_rules import income_of
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
 from tradectl.exchange.ccxt_venue.order_calls import OrderCalls, feature
@@ -77,12 +79,9 @@ class VenueSession:
         quirks = quirks_of(settings.id)
         self.clock = ExchangeClock(clock, monotonic)
         error_rules = ErrorRules(
-            quirks.codes,
-            quirks.refuses_by_4xx,
+            codes_of(settings.id),
             lambda text: redacted(text, credentials),
             lambda: self.clock.now() / SECOND,
-            quirks.refusals,
-            quirks.causes,
             lambda: off_by(self.clock.offset()),
         )
         self.rate = published_rate(client, settings.market, quirks)
@@ -91,7 +90,7 @@ class VenueSession:
         sign_by(client, self.clock)
         self.client = client
         self.data = data
-        self.caller = Caller(limiter, error_rules, quirks.not_found)
+        self.caller = Caller(limiter, error_rules)
         self.caller.correct_clock = self.ask_for_the_time
         self.guard = WebsocketGuard(
             client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders
@@ -144,7 +143,12 @@ class VenueSession:
             clock=self.clock.now,
         )
         self.income = IncomeQueries(
-            client, self.caller, self.markets, quirks.income.get(settings.market), self.clock.now
+            client,
+            self.caller,
+            self.markets,
+            income_of(settings.id, settings.market),
+            tuple(self._symbols),
+            self.clock.now,
         )
         self.streams = Streams(
             client,

@@ -1,0 +1,251 @@
+"""Orders and requests that other exchanges refuse, through the real ccxt: what became of them, and why.
+
+A row is what the exchange says, and what we make of it: a refusal of its cause, something that passes, an
+order of unknown fate, or a lost access. Each row is one that ccxt's classes alone tell wrong, or too
+little, or one of those that every exchange must be able to say.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.playback import DIALECTS, Facts, playback
+from tests.playback.server import SYMBOL
+from tradectl.domain.errors import (
+    AccessLost,
+    ExchangeError,
+    NotExecuted,
+    OutcomeUnknown,
+    VenueRefusal,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.ccxt_venue.quirks import quirks_of
+from tradectl.exchange.ccxt_venue.report_parser import ReportParser
+
+C = RefusalCause
+NO_MARKETS: Any = None
+"""None of them is asked."""
+Outcome = RefusalCause | type[ExchangeError]
+
+
+class Said(NamedTuple):
+    code: str
+    message: str
+    outcome: Outcome
+    why: str = ""
+    """must be in what we say"""
+
+
+ORDERS: dict[str, tuple[Said, ...]] = {
+    "okx": (
+        Said("51008", "Order failed. Insufficient USDT margin in account", C.FUNDS, "not enough"),
+        Said("51119", "Order placement failed due to insufficient balance", C.FUNDS),
+        Said("51169", "Order failed because you have no positions to reduce", C.REDUCE_ONLY),
+        Said("51023", "Position does not exist", C.REDUCE_ONLY),
+        Said("51112", "Close order size exceeds your available size", C.REDUCE_ONLY),
+        Said("51000", "Parameter posSide error", C.POSITION_SIDE, "one-way mode"),
+        Said("51121", "Order quantity must be a multiple of the lot size", C.RULES),
+        Said("51020", "Your order should meet or exceed the minimum amount", C.RULES),
+        Said("51202", "Market order amount exceeds the max amount", C.RULES),
+        Said("51006", "Order price is not within the price limit", C.RULES),
+        Said("51022", "Contract suspended", C.CLOSED, "takes no orders"),
+        Said("51030", "Funding fee is being settled", C.CLOSED),
+        Said("51155", "You can't trade this pair due to local restrictions", C.CLOSED, "not offer"),
+        Said("54072", "This contract is currently view-only", C.CLOSED),
+        Said("51010", "The current account mode does not support this", AccessLost, "mode"),
+        Said("51025", "Order count exceeds the limit", C.OTHER),
+        Said("51280", "SL trigger price cannot be higher than the last price", C.OTHER),
+        Said("51999", "a refusal that is new", C.OTHER),
+        Said("50999", "an error that is new", OutcomeUnknown),
+        Said("51016", "Duplicated client order ID", OutcomeUnknown),
+        Said("50061", "You've reached the maximum order rate limit", NotExecuted, "too often"),
+    ),
+    "bybit": (
+        Said("110007", "ab not enough for new order", C.FUNDS, "not enough"),
+        Said("110012", "Available balance not enough", C.FUNDS),
+        Said("110040", "Order will trigger forced liquidation", C.FUNDS),
+        Said("110017", "orderQty will be truncated to zero", C.REDUCE_ONLY),
+        Said("110034", "There is no net position", C.REDUCE_ONLY),
+        Said("10001", "position idx not match position mode", C.POSITION_SIDE, "one-way mode"),
+        Said("110094", "Order does not meet minimum order value 5USDT", C.RULES),
+        Said("10001", "The number of contracts exceeds minimum limit: lot size", C.RULES),
+        Said("110003", "Order price is out of permissible range", C.RULES),
+        Said("110074", "This contract is not live", C.CLOSED, "takes no orders"),
+        Said("110063", "Settlement in progress! not available for trades", C.CLOSED, "settled"),
+        Said("110066", "No trading is allowed at the current time", C.CLOSED),
+        Said("110023", "only supports position reduction operation", C.CLOSED, "only be reduced"),
+        Said("10029", "The requested symbol is invalid, check whitelist", C.CLOSED, "not offer"),
+        Said("110093", "expect Falling, but trigger_price >= current", C.OTHER),
+        Said("110999", "a refusal that is new", C.OTHER),
+        Said("180999", "an error that is new", OutcomeUnknown),
+        Said("110072", "OrderLinkedID is duplicate", OutcomeUnknown),
+        Said("10016", "Server error", OutcomeUnknown),
+        Said("10006", "Too many visits!", NotExecuted, "too often"),
+    ),
+    "kucoin": (
+        Said("300003", "Balance is not enough, please first deposit", C.FUNDS, "not enough"),
+        Said("330008", "Your current margin and leverage have reached the maximum", C.FUNDS),
+        Said("300009", "No open positions to close.", C.REDUCE_ONLY),
+        Said("330012", "your account is set to Hedge Mode", C.POSITION_SIDE, "one-way mode"),
+        Said("330005", "The order's margin mode does not match", C.OTHER, "margin mode"),
+        Said("400100", "Order size below the minimum requirement.", C.RULES),
+        Said("300005", "Max quantity per order for this symbol is 1000", C.RULES),
+        Said("300012", "Order price cannot be lower than 100", C.RULES),
+        Said("300002", "Order placement/cancellation suspended", C.CLOSED, "takes no orders"),
+        Said("400200", "Forbidden to place an order", C.CLOSED),
+        Said("300001", "Active order quantity limit exceeded", C.OTHER),
+        Said("300999", "a refusal that is new", C.OTHER),
+        Said("900999", "an error that is new", OutcomeUnknown),
+        Said("300018", "clientOid parameter repeated", OutcomeUnknown),
+        Said("408000", "Network timeout, please try again later", OutcomeUnknown),
+        Said("429000", "Too many requests", NotExecuted, "too often"),
+    ),
+    "gate": (
+        Said("INSUFFICIENT_AVAILABLE", "available not enough", C.FUNDS, "not enough"),
+        Said("LIQUIDATE_IMMEDIATELY", "would be liquidated", C.FUNDS),
+        Said("POSITION_EMPTY", "empty position", C.REDUCE_ONLY),
+        Said("INCREASE_POSITION", "would increase", C.REDUCE_ONLY),
+        Said("POSITION_DUAL_MODE", "in dual mode", C.POSITION_SIDE, "one-way mode"),
+        Said("SIZE_TOO_LARGE", "size too large", C.RULES),
+        Said("PRICE_TOO_DEVIATED", "order price deviates", C.RULES),
+        Said("CONTRACT_IN_DELISTING", "in delisting", C.CLOSED, "takes no orders"),
+        Said("TRADE_RESTRICTED", "restricted", C.CLOSED, "restricted"),
+        Said("CONTRACT_NO_COUNTER", "no counterparty", C.NOT_FILLED),
+        Said("RISK_LIMIT_EXCEEDED", "limit 1000000", C.OTHER),
+        Said("A_LABEL_THAT_IS_NEW", "whatever it is", C.OTHER),
+        Said("REPEATED_CREATION", "client id is in use: duplicate", OutcomeUnknown),
+        Said("POSITION_IN_LIQUIDATION", "liquidating", NotExecuted, "being liquidated"),
+        Said("TOO_MANY_REQUESTS", "slow down", NotExecuted, "too often"),
+    ),
+}
+REQUESTS: dict[str, tuple[Said, ...]] = {
+    "okx": (
+        Said("50102", "Timestamp request expired", NotExecuted, "time"),
+        Said("50112", "Invalid OK-ACCESS-TIMESTAMP", NotExecuted, "time"),
+        Said("50110", "Your IP is not included in your API key's whitelist", AccessLost, "IP address"),
+        Said("50111", "Invalid OK-ACCESS-KEY", AccessLost, "API key"),
+        Said("50113", "Invalid Sign", AccessLost, "secret"),
+        Said("50105", "Request header OK-ACCESS-PASSPHRASE incorrect", AccessLost, "passphrase"),
+        Said("50100", "API frozen", AccessLost, "frozen"),
+        Said("50009", "Account is suspended due to ongoing liquidation", NotExecuted, "liquidated"),
+        Said("50022", "The account is frozen due to liquidation", NotExecuted, "frozen"),
+    ),
+    "bybit": (
+        Said("10002", "invalid request, please check your timestamp", NotExecuted, "time"),
+        Said("10003", "API key is invalid.", AccessLost, "API key"),
+        Said("10004", "Error sign, please check your signature", AccessLost, "secret"),
+        Said("10010", "Unmatched IP, please check your API key's bound IP", AccessLost, "IP address"),
+        Said("10009", "IP has been banned", NotExecuted, "banned"),
+        Said("10027", "Transactions are banned.", AccessLost, "forbidden"),
+        Said("10018", "Exceeded the IP Rate Limit", NotExecuted, "too often"),
+    ),
+    "kucoin": (
+        Said("400002", "KC-API-TIMESTAMP Invalid", NotExecuted, "time"),
+        Said("400003", "KC-API-KEY not exists", AccessLost, "API key"),
+        Said("400004", "KC-API-PASSPHRASE error", AccessLost, "passphrase"),
+        Said("400005", "Signature error", AccessLost, "secret"),
+        Said("400006", "The requested ip address is not in the api whitelist", AccessLost, "IP address"),
+        Said("400007", "Access denied --> require more permission", AccessLost, "may not do"),
+        Said("411100", "User are frozen", AccessLost, "frozen"),
+    ),
+    "gate": (
+        Said("REQUEST_EXPIRED", "gap between request Timestamp and server time", NotExecuted, "time"),
+        Said("INVALID_KEY", "Invalid key provided", AccessLost, "API key"),
+        Said("INVALID_SIGNATURE", "Signature mismatch", AccessLost, "secret"),
+        Said("IP_FORBIDDEN", "IP not in whitelist", AccessLost, "IP address"),
+        Said("READ_ONLY", "API key is read only", AccessLost, "only read"),
+        Said("FORBIDDEN", "Request forbidden", AccessLost, "may not do"),
+        Said("TOO_FAST", "too fast", NotExecuted, "too often"),
+    ),
+}  # fmt: skip
+
+
+def rows(table: dict[str, tuple[Said, ...]]) -> list[Any]:
+    return [
+        pytest.param(name, each, id=f"{name}-{each.code}-{each.message[:20]}")
+        for name, said in table.items()
+        for each in said
+    ]
+
+
+def order() -> OrderSpec:
+    return OrderSpec("o", SYMBOL, Side.SELL, Decimal("0.01"), OrderType.MARKET, reduce_only=True)
+
+
+@pytest.mark.parametrize(("name", "said"), rows(ORDERS))
+async def test_an_order_that_is_refused(name: str, said: Said) -> None:
+    refused = DIALECTS[name].refuse(said.code, said.message)
+    async with playback(name, Facts(coins=Decimal("0.01"), orders_refused=refused)) as exchange:
+        with pytest.raises(ExchangeError) as caught:
+            await exchange.venue.submit(order(), "tcabcdefghijklmnop")
+        assert len(exchange.requests(DIALECTS[name].ORDERS[1])) == 1
+    if isinstance(said.outcome, RefusalCause):
+        assert isinstance(caught.value, VenueRefusal), caught.value
+        assert caught.value.cause is said.outcome, caught.value
+    else:
+        assert type(caught.value) is said.outcome, caught.value
+    assert said.why in str(caught.value)
+    assert said.message in str(caught.value), "the exchange's own words are told, too"
+
+
+@pytest.mark.parametrize(("name", "said"), rows(REQUESTS))
+async def test_a_request_that_is_turned_away(name: str, said: Said) -> None:
+    async with playback(name) as exchange:
+        exchange.facts.refused = DIALECTS[name].turn_away(said.code, said.message)
+        for ask in (
+            exchange.venue.holdings,
+            lambda: exchange.venue.submit(order(), "tcabcdefghijklmnop"),
+        ):
+            with pytest.raises(ExchangeError) as caught:
+                await ask()
+            assert type(caught.value) is said.outcome, caught.value
+            assert said.why in str(caught.value)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_an_order_that_is_over_cannot_be_cancelled_and_that_is_no_error(name: str) -> None:
+    gone = {"okx": "51402", "bybit": "110010", "kucoin": "100004", "gate": "ORDER_FINISHED"}[name]
+    async with playback(name) as exchange:
+        exchange.facts.refused = DIALECTS[name].refuse(gone, "it is over")
+        assert await exchange.venue.cancel(SYMBOL, "tcabcdefghijklmnop", "77") is None
+
+
+async def test_how_long_to_keep_away_is_read_where_the_exchange_tells_it() -> None:
+    async with playback("kucoin") as exchange:
+        refused = DIALECTS["kucoin"].refuse("429000", "Too many requests", 429)
+        exchange.facts.refused = refused._replace(headers={"gw-ratelimit-reset": "12500"})
+        with pytest.raises(NotExecuted) as caught:
+            await exchange.venue.holdings()
+        assert caught.value.retry_after == 12.5
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("okx", '"clOrdId":"tcabcdefghijklmnop"'),
+        ("bybit", '"orderLinkId":"tcabcdefghijklmnop"'),
+        ("kucoin", '"clientOid":"tcabcdefghijklmnop"'),
+        ("gate", '"text":"t-tcabcdefghijklmnop"'),
+    ],
+)
+async def test_our_id_goes_with_an_order_in_the_form_that_the_exchange_takes(
+    name: str, sent: str
+) -> None:
+    async with playback(name) as exchange:
+        exchange.facts.refused = DIALECTS[name].refuse("1", "it is not of interest here")
+        with pytest.raises(ExchangeError):
+            await exchange.venue.submit(order(), "tcabcdefghijklmnop")
+        (asked,) = exchange.requests(DIALECTS[name].ORDERS[1])
+        assert sent in asked.body
+
+
+def test_an_id_that_had_to_begin_with_something_is_ours_again_without_it() -> None:
+    parser = ReportParser(NO_MARKETS, quirks_of("gate"))
+    assert parser.client_id({"clientOrderId": "t-tcabcdefghijklmnop"}) == "tcabcdefghijklmnop"
+    assert parser.client_id({"clientOrderId": "web"}) == "web"
+    assert parser.client_id({}) == ""
