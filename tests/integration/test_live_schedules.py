@@ -134,6 +134,7 @@ FOUND = (
     657449135,
     3653114985,
     40000335,
+    40000370,
 )
 """Seeds that once found something."""
 

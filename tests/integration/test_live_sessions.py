@@ -368,5 +368,5 @@ def restrictions(trader: Trader) -> list[Any]:
 def sleeps(exchange: LoopbackExchange, seconds: float) -> None:
     """All clocks go on, but the one that timers go by."""
     system = simulated_system()
-    system.clock.slept += seconds
+    system.clock.sleep(seconds)
     exchange.restart_streams()

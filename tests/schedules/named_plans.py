@@ -241,6 +241,9 @@ NAMED: dict[str, Plan] = {
     "a countdown beside an order of others": with_a_countdown(
         (4.0, "external-order", {"symbol": SYMBOL}), (7.0, "kill", KILL), (14.0, "terminate", {})
     ),
+    "a countdown beside an order of others, and the computer sleeps": with_a_countdown(
+        (4.0, "external-order", {"symbol": SYMBOL}), (4.4, "sleep", {"seconds": 60.0})
+    ),
     "a countdown before a stop": with_a_countdown(
         (7.0, "signal", _signal("buy")), (12.0, "terminate", {})
     ),

@@ -47,10 +47,8 @@ class ProtectionChecker:
         """nothing keeps a stop from being placed"""
         self.is_calm = False
         """the exchange behaves: what is wrong was done by us"""
-        self.stands_still: Callable[[], bool] = lambda: False
-        """whether the process that trades does, and hears of nothing"""
-        self.cannot_disarm: Callable[[], bool] = lambda: False
-        """whether the process that trades says so: the exchange does not let it through"""
+        self.nobody_sees_to: Callable[[Order], bool] = lambda _: False
+        """whether nobody can see to an order of somebody else now"""
         truth: Any = exchange.truth
         end = truth.order_ended
 
@@ -116,10 +114,8 @@ class ProtectionChecker:
             for entry in self._exchange.truth.entries("accepted")
             if entry.detail["client_id"] == order.client_id
         )
-        books = self._books()
-        is_blind = books is None or self.stands_still() or bool(books.restrictions(order.symbol))
-        is_blind = is_blind or self.cannot_disarm()
-        return self.others_go or (bool(armed) and came > armed[-1] and is_blind)
+        came_later = bool(armed) and came > armed[-1]
+        return self.others_go or (came_later and self.nobody_sees_to(order))
 
     def _is_kept(self, order: Order) -> bool:
         """Nobody had asked to cancel it."""

@@ -26,6 +26,7 @@ from unittest import mock
 from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
 from tests.loopback import server as doors
 from tests.loopback.answers import reply
+from tests.schedules.attention import Attention
 from tests.schedules.exits_held_back import exits_held_back
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plan_settings import settings_of
@@ -106,8 +107,8 @@ class ScheduledRun(Stops):
         self.starts = {s: self.exchange.engines[plan.market].last[s] for s in plan.symbols}
         self.checker.protection.stops_pass = plan.stops_pass
         self.checker.protection.is_calm = self.checker.countdown.is_calm = plan.calm
-        self.checker.protection.stands_still = lambda: bool(self.life and self.life.process.stopped)
-        self.checker.protection.cannot_disarm = self._cannot_disarm
+        attention = Attention(system.clock, lambda: self.life)
+        self.checker.protection.nobody_sees_to = attention.is_missing
         self.checker.lowest = {s: price * Decimal("0.98") for s, price in self.starts.items()}
         self.prices = {}
         self.lives = []
@@ -116,11 +117,6 @@ class ScheduledRun(Stops):
         self._compared_at = 0.0
         self._asked_to_end: Life | None = None
         self._bound_since: float | None = None
-
-    def _cannot_disarm(self) -> bool:
-        run = self.life.run if self.life else None
-        active = run.alerts.get_active_alerts() if run is not None else []
-        return any(alert.type == SystemEventKind.DEAD_MAN_FAILED for alert in active)
 
     async def perform(self) -> None:
         latching = mock.patch.object(HaltLatch, "_write", self._latching())

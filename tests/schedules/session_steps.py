@@ -39,7 +39,7 @@ class SessionSteps:
 
     def _sleep(self, seconds: float) -> None:
         """Timers stand still meanwhile, and connections do not live through it."""
-        self.system.clock.slept += seconds
+        self.system.clock.sleep(seconds)
         self.exchange.count_on(seconds)
         self.exchange.restart_streams()
 

@@ -38,6 +38,17 @@ class Clock:
         self.now = 0.0
         self.off = 0.0
         self.slept = 0.0
+        self._fell_asleep = -1.0
+
+    def sleep(self, seconds: float) -> None:
+        """All that the computer does stands still for so long, at this moment."""
+        self.slept += seconds
+        self._fell_asleep = self.now
+
+    @property
+    def sleeps(self) -> bool:
+        """At this moment: what happens elsewhere meanwhile happens now."""
+        return self._fell_asleep == self.now
 
     def monotonic(self) -> float:
         return self.now
