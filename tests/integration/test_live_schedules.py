@@ -135,6 +135,7 @@ FOUND = (
     3653114985,
     40000335,
     40000370,
+    40000847,
 )
 """Seeds that once found something."""
 

@@ -132,9 +132,12 @@ class ProtectionChecker:
     # --- once all is quiet ----------------------------------------------------------------------
 
     def compare(self, symbols: list[str], books: Books) -> None:
-        """Every position has its stop, or is on its way out."""
+        """Every position has its stop, or is on its way out: as far as its exchange holds it. What others
+        hold against it there is no stop's to close."""
         for symbol in symbols:
             held = books.position(symbol).quantity
+            if self._market != "spot":
+                held = nearer_zero(held, self._exchange.position(symbol))
             if not self._matters(symbol, held) or books.restrictions(symbol):
                 continue
             left = abs(held) - sum(o.remaining for o in self.open_against(symbol, held))
