@@ -265,6 +265,27 @@ async def test_28_a_fill_before_its_acknowledgement_is_accepted(
     trades_booked_once(trader)
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["told by the stream", "asked for"])
+async def test_28_an_exchange_that_gives_its_ids_again_confuses_no_orders(
+    stream: bool, trader: Trader, exchange: LoopbackExchange
+) -> None:
+    first = trader.buy("0.1")
+    await trader.orders_done(first)
+    exchange.number_anew()
+    if not stream:
+        exchange.misbehave("drop", stream="user", count=FOREVER)
+        exchange.misbehave("no-reply", **PLACING)
+    second = trader.buy("0.2")
+    await trader.orders_done(second)
+    assert trader.order(second).venue_order_id == trader.order(first).venue_order_id
+    assert (trader.order(first).filled, trader.order(second).filled) == (
+        Decimal("0.1"),
+        Decimal("0.2"),
+    )
+    await trader.quiet()
+    trades_booked_once(trader)
+
+
 async def test_28_a_fill_after_the_cancel_is_booked(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:

@@ -56,7 +56,7 @@ class SpotLedger:
         self.locked: dict[str, Decimal] = defaultdict(Decimal)
         self._fees = fees
         self._price_of = price_of
-        self._assets: dict[int, str] = {}
+        self._assets: dict[tuple[str, int], str] = {}
 
     def total(self, asset: str) -> Decimal:
         return self.free[asset] + self.locked[asset]
@@ -83,7 +83,7 @@ class SpotLedger:
             need = need.quantize(COIN, ROUND_UP)
         if need > self.free[asset]:
             raise errors.insufficient_balance()
-        self._assets[order.id] = asset
+        self._assets[order.key] = asset
         self.free[asset] -= need
         self.locked[asset] += need
         order.locked = need
@@ -116,7 +116,7 @@ class SpotLedger:
 
     def _pay(self, order: Order, amount: Decimal) -> None:
         """Out of what is locked for the order, then out of what is free."""
-        asset = self._assets[order.id]
+        asset = self._assets[order.key]
         part = min(amount, order.locked)
         order.locked -= part
         self.locked[asset] -= part
@@ -133,7 +133,7 @@ class SpotLedger:
             self._give_back(order, order.locked)
 
     def _give_back(self, order: Order, amount: Decimal) -> None:
-        asset = self._assets[order.id]
+        asset = self._assets[order.key]
         order.locked -= amount
         self.locked[asset] -= amount
         self.free[asset] += amount

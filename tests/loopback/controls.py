@@ -191,6 +191,11 @@ class OutsideControls:
     _broadcast: Broadcast
     _ids: itertools.count[int]
 
+    def number_anew(self) -> None:
+        """As an exchange that was set up anew: order ids begin again, and what is over is forgotten."""
+        for engine in self.engines.values():
+            engine.number_anew()
+
     def outside_order(
         self,
         account: str,

@@ -21,6 +21,7 @@ from tests.loopback.orders import MARKET_MAKER, MARKETS, STOPS, ZERO, Fill, Orde
 from tests.loopback.symbols import Rules
 from tests.loopback.trades import Trade, Trades
 
+FIRST_ID = 10_000_001
 Changes = list[tuple[str, Decimal, Decimal]]
 
 
@@ -42,15 +43,14 @@ class Engine:
         rules: dict[str, Rules],
         accounts: dict[str, Account],
         now_ms: Callable[[], int],
-        ids: Iterator[int],
         listener: FillListener,
     ) -> None:
         self.rules = rules
         self.books = {symbol: DepthBook() for symbol in rules}
         self.trades = {s: Trades(1_000_000 * (i + 1)) for i, s in enumerate(rules)}
         self.last = {symbol: r.price for symbol, r in rules.items()}
-        self.orders: dict[int, Order] = {}
-        self.live: dict[int, Order] = {}
+        self.orders: dict[tuple[str, int], Order] = {}
+        self.live: dict[tuple[str, int], Order] = {}
         self.cuts_reduce_only = False
         """a reduce-only order is made as small as the position when it comes, and filled like that"""
         """the open ones of `orders`"""
@@ -59,7 +59,9 @@ class Engine:
         self._by_client: dict[str, list[Order]] = defaultdict(list)
         self._accounts = accounts
         self._now_ms = now_ms
-        self._ids = ids
+        self._market_maker_ids = itertools.count(1)
+        self._ids: dict[str, Iterator[int]] = {}
+        self.number_anew()
         self._fill_listener = listener
         self._stops: dict[str, dict[int, Order]] = {symbol: {} for symbol in rules}
         self._client_ids = (f"loopback-{n}" for n in itertools.count(1))
@@ -76,7 +78,7 @@ class Engine:
         in_force = checks.in_force(order, taken, futures=rules.futures)
         if order.type in STOPS:
             cost = order.quantity * (order.stop_price or ZERO)
-        order.id = next(self._ids)
+        order.id = self._next_id(order.symbol)
         if order.account != MARKET_MAKER and not (order.algo and rules.futures):
             self._ledger(order).reserve(order, rules, cost)
         self._accept(order)
@@ -105,7 +107,7 @@ class Engine:
     def close_position(self, order: Order) -> None:
         """The exchange's own order: it trades at once, with nobody in the book."""
         price = order.price or self.last[order.symbol]
-        order.id = next(self._ids)
+        order.id = self._next_id(order.symbol)
         order.created_ms = order.updated_ms = self._now_ms()
         self._accept(order)
         trade = self._print(order.symbol, price, order.quantity, order.side)
@@ -157,7 +159,15 @@ class Engine:
     ) -> Order:
         market = self.rules[symbol].market
         return Order(
-            next(self._ids), market, symbol, MARKET_MAKER, "", side, "LIMIT", quantity, price
+            next(self._market_maker_ids),
+            market,
+            symbol,
+            MARKET_MAKER,
+            "",
+            side,
+            "LIMIT",
+            quantity,
+            price,
         )
 
     def settle_down(self, symbol: str) -> None:
@@ -245,6 +255,18 @@ class Engine:
         self._fill_listener.on_trade(self.rules[symbol], trade)
         return trade
 
+    def number_anew(self) -> None:
+        """Order ids begin again, on spot those of each symbol; what is over is forgotten."""
+        self.orders = dict(self.live)
+        shared = itertools.count(FIRST_ID)
+        self._ids = {
+            symbol: shared if rules.futures else itertools.count(FIRST_ID)
+            for symbol, rules in self.rules.items()
+        }
+
+    def _next_id(self, symbol: str) -> int:
+        return next(self._ids[symbol])
+
     # --- an order's life ----------------------------------------------------------------------
 
     def _accept(self, order: Order) -> None:
@@ -252,7 +274,7 @@ class Engine:
         if not order.working:
             self._stops[order.symbol][order.id] = order
         if order.account != MARKET_MAKER:
-            self.orders[order.id] = self.live[order.id] = order
+            self.orders[order.key] = self.live[order.key] = order
             self._by_client[order.client_id].append(order)
             self._fill_listener.on_accepted(order)
             self._fill_listener.on_report(order, "NEW", None)
@@ -262,7 +284,7 @@ class Engine:
         self.books[order.symbol].take_out(order)
         self._stops[order.symbol].pop(order.id, None)
         if order.account != MARKET_MAKER:
-            self.live.pop(order.id, None)
+            self.live.pop(order.key, None)
             self._ledger(order).release(order)
 
     def _end(self, order: Order, status: str) -> None:
@@ -288,7 +310,7 @@ class Engine:
             order.working = True
             self._match(order)
             return
-        child = order.triggered(next(self._ids), self._now_ms())
+        child = order.triggered(self._next_id(order.symbol), self._now_ms())
         order.child_id = child.id
         order.working = True
         self._end(order, "FINISHED")

@@ -23,7 +23,7 @@ from typing import Self
 from tests.loopback.accounts import Account, Fees, FuturesLedger, SpotLedger
 from tests.loopback.broadcast import Broadcast
 from tests.loopback.controls import FaultControls, MarketControls, OutsideControls
-from tests.loopback.engine import Engine
+from tests.loopback.engine import FIRST_ID, Engine
 from tests.loopback.exchange_acts import ExchangeActs
 from tests.loopback.faults import Faults
 from tests.loopback.market_maker import MarketMaker
@@ -71,13 +71,11 @@ class LoopbackExchange(
         self._broadcast = Broadcast(
             self.hub, self.truth, self.accounts, self.now_ms, self.ledger_ms
         )
-        self._ids = itertools.count(10_000_001)
+        self._ids = itertools.count(FIRST_ID)
         self.engines = self._broadcast.engines
         for market in (SPOT, FUTURES):
             rules = {r.symbol: r for r in listed if r.market == market}
-            self.engines[market] = Engine(
-                rules, self.accounts, self.now_ms, self._ids, self._broadcast
-            )
+            self.engines[market] = Engine(rules, self.accounts, self.now_ms, self._broadcast)
         self.market_makers = {m: MarketMaker(engine, seed) for m, engine in self.engines.items()}
         self.add_account(MAIN, KEY, SECRET, usdt)
         self._countdowns: dict[tuple[str, str], asyncio.TimerHandle] = {}

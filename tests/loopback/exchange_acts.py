@@ -4,7 +4,6 @@ positions. Mixed into `LoopbackExchange`."""
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -27,7 +26,6 @@ class ExchangeActs:
     accounts: dict[str, Account]
     now_ms: Callable[[], int]
     _broadcast: Broadcast
-    _ids: itertools.count[int]
     _funding: asyncio.Task[None] | None = None
     liquidating: str = ""
     """the symbol whose orders it cancels and whose position it closes at this moment"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tests.loopback.symbols import SPOT
 from tests.loopback.trades import Trade
 
 ZERO = Decimal(0)
@@ -77,6 +78,11 @@ class Order:
     """the exchange denies to know it before this (loop's monotonic seconds)"""
     child_id: int = 0
     fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from all others of its market: on spot each symbol numbers its own."""
+        return (self.symbol if self.market == SPOT else ""), self.id
 
     @property
     def open(self) -> bool:

@@ -51,7 +51,8 @@ def find(call: Call, *, algo: bool = False) -> Order | None:
     if order_id is None and not client_id:
         raise errors.missing(client_name)
     if order_id is not None:
-        order = call.engine.orders.get(order_id)
+        of_symbol = call.params.get("symbol", "") if call.market == SPOT else ""
+        order = call.engine.orders.get((of_symbol, order_id))
         candidates: Iterable[Order] = [order] if order else []
     else:
         candidates = reversed(call.engine.of_client(client_id or ""))

@@ -31,7 +31,7 @@ class Truth:
         self.log: list[Entry] = []
         self.orders: list[Order] = []
         self._by_client: dict[str, list[Order]] = defaultdict(list)
-        self._open: dict[int, Order] = {}
+        self._open: dict[tuple[str, str, int], Order] = {}
         self._net: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
         self._last: dict[tuple[str, str], Decimal] = {}
         self._most: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
@@ -48,13 +48,13 @@ class Truth:
             return
         self.orders.append(order)
         self._by_client[order.client_id].append(order)
-        self._open[order.id] = order
+        self._open[order.market, *order.key] = order
         self.note("accepted", **_brief(order))
         self._weigh(order)
 
     def order_ended(self, order: Order) -> None:
         if order.account != MARKET_MAKER:
-            self._open.pop(order.id, None)
+            self._open.pop((order.market, *order.key), None)
             self.note(order.status.lower(), **_brief(order))
 
     def filled(self, order: Order, fill: Fill) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures.ccxt_markets import QUIRKS, client, markets
 from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 
@@ -218,7 +218,7 @@ TRADE = {
 
 def test_a_fill() -> None:
     reports = reader()
-    reports.remember("100234", "ours")
+    reports.remember(("BTCUSDT", "100234"), "ours")
     fill = reports.fill(SPOT.parse_trade(TRADE))
     assert (fill.symbol, fill.trade_id, fill.venue_order_id) == ("BTCUSDT", "28457", "100234")
     assert fill.side is Side.BUY
@@ -265,10 +265,26 @@ def test_the_user_stream_names_our_order() -> None:
     )  # fmt: skip
 
 
+def test_an_id_that_the_exchange_gives_again_is_that_of_the_order_that_the_answer_names() -> None:
+    reports = reader()
+    older, newer = client_order_id("account", "o1"), client_order_id("account", "o2")
+    assert reports.order(parsed(ORDER, clientOrderId=older)).client_order_id == older
+    asked = reports.order(parsed(ORDER, clientOrderId=newer), client_order_id=newer)
+    assert asked.client_order_id == newer
+    assert reports.order(parsed(ORDER, clientOrderId=older)).client_order_id == older
+
+
+def test_orders_of_two_markets_may_have_one_id() -> None:
+    reports = reader()
+    reports.remember(("BTCUSDT", "100234"), "ours")
+    reports.remember(("LTCBTC", "100234"), "theirs")
+    assert reports.fill(SPOT.parse_trade(TRADE)).client_order_id == "ours"
+
+
 def test_only_so_many_ids_are_remembered() -> None:
     reports = reader()
     for number in range(10_050):
-        reports.remember(str(number), f"ours-{number}")
+        reports.remember(("BTCUSDT", str(number)), f"ours-{number}")
     assert len(reports._ours) == 10_000
 
 

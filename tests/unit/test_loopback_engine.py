@@ -68,7 +68,7 @@ def assert_book_is_sound(exchange: LoopbackExchange, market: str) -> None:
         assert bid[0] < ask[0]
     for order in engine.orders.values():
         assert order.filled == sum((f.quantity for f in order.fills), ZERO) <= order.quantity
-        assert (order.id in engine.live) == order.open
+        assert (order.key in engine.live) == order.open
         assert order.open or order.locked == 0
 
 

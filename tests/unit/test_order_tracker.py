@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fixtures.books import RUN, SPOT, Ledger, instruments
+from tests.fixtures.books import PERP, RUN, SPOT, Ledger, instruments
 from tradectl.domain.events import Liquidity, OrderCanceled, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
@@ -66,6 +66,35 @@ def test_an_order_is_tracked_once() -> None:
     made = tracker()
     assert made.track(SPEC, 0) is None
     assert made.duplicates == 1
+
+
+def test_two_markets_may_give_two_orders_the_same_id() -> None:
+    made = tracker()
+    other = OrderSpec("o2", PERP, Side.BUY, Decimal(4))
+    made.track(other, 0)
+    made.apply([order(S.ACCEPTED)])
+    elsewhere = {"symbol": PERP, "client_order_id": client_order_id(RUN, "o2")}
+    made.apply([msgspec.structs.replace(order(S.ACCEPTED), **elsewhere)])
+    told = made.apply([fill("t1"), msgspec.structs.replace(fill("t1"), symbol=PERP)])
+    assert [(r.order_id, r.symbol) for r in told] == [("o1", SPOT), ("o2", PERP)]
+
+
+def test_an_id_that_the_venue_gives_again_is_that_of_the_newer_order() -> None:
+    made = tracker()
+    made.apply([order(S.FILLED, "4"), fill("t1", "4")])
+    made.track(msgspec.structs.replace(SPEC, order_id="o2"), 1)
+    newer = client_order_id(RUN, "o2")
+    assert summary(made.apply([order(S.ACCEPTED, client=newer)])) == ["accepted"]
+    told = made.apply([fill("t2", "4"), order(S.FILLED, "4", client=newer)])
+    assert [(r.order_id, r.symbol) for r in told] == [("o2", SPOT)]
+
+
+def test_an_order_of_another_tradectl_is_not_ours_whatever_its_id() -> None:
+    made = tracker()
+    made.apply([order(S.ACCEPTED)])
+    theirs = client_order_id("another account", "o1")
+    assert made.apply([order(S.CANCELED, client=theirs)]) == []
+    assert made.find(order(S.ACCEPTED, client=theirs)) is None
 
 
 # --- reports ------------------------------------------------------------------------------------
@@ -145,7 +174,7 @@ def test_what_is_not_ours_is_shown_and_left_alone() -> None:
     made = tracker()
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
     assert made.apply_open_orders([other], ()) == []
-    assert made.foreign == {"v9": other}
+    assert made.foreign == {(other.symbol, "v9"): other}
     assert made.orphans() == []
     assert made.apply_open_orders([], [*made.foreign]) == []
     assert made.foreign == {}
@@ -157,7 +186,7 @@ def test_an_order_of_others_that_came_while_open_orders_were_asked_for_is_not_fo
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
     made.apply([other])
     made.apply_open_orders([], known)
-    assert made.foreign == {"v9": other}
+    assert made.foreign == {(other.symbol, "v9"): other}
 
 
 def test_an_order_with_our_tag_that_nobody_remembers_is_an_orphan() -> None:

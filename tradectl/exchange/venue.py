@@ -45,6 +45,10 @@ class Channel(StrEnum):
     BOOK = "book"
 
 
+OrderKey = tuple[str, str]
+"""Symbol and venue order id: an exchange may number the orders of each market by themselves."""
+
+
 class VenueFill(Struct, frozen=True):
     """A fill as the venue reports it. `fee` is what was paid, in `fee_currency`.
 
@@ -64,6 +68,10 @@ class VenueFill(Struct, frozen=True):
     client_order_id: str = ""
     ts: int = 0
     forced: CloseCause | None = None
+
+    @property
+    def order_key(self) -> OrderKey:
+        return self.symbol, self.venue_order_id
 
 
 class VenueOrder(Struct, frozen=True):
@@ -88,6 +96,10 @@ class VenueOrder(Struct, frozen=True):
     fills: tuple[VenueFill, ...] = ()
     ts: int = 0
     forced: CloseCause | None = None
+
+    @property
+    def order_key(self) -> OrderKey:
+        return self.symbol, self.venue_order_id
 
 
 class VenueIncome(Struct, frozen=True):

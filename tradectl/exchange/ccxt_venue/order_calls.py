@@ -20,7 +20,7 @@ from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.orders import arguments
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered
-from tradectl.exchange.venue import VenueOrder
+from tradectl.exchange.venue import OrderKey, VenueOrder
 
 RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
@@ -224,13 +224,13 @@ class OrderCalls:
     async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
         named = [self._markets[symbol].unified for symbol in symbols]
         asked: list[str] | list[None] = named or [None]
-        found: dict[str, VenueOrder] = {}
+        found: dict[OrderKey, VenueOrder] = {}
         for unified in asked:
             for is_stop in (False, True) if self._has_stop_book else (False,):
                 for order in await self._open(unified, is_stop):
-                    plain_id = _bare(order.venue_order_id)
-                    if not is_stop or plain_id not in found:
-                        found[order.venue_order_id] = order
+                    as_plain = order.symbol, _bare(order.venue_order_id)
+                    if not is_stop or as_plain not in found:
+                        found[order.order_key] = order
         return list(found.values())
 
     async def _open(self, unified: str | None, is_stop: bool) -> list[VenueOrder]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tradectl.domain.events import CloseCause, Liquidity
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.orders import OrderStatus, OrderType, tag_of
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.decimals import (
     InvalidResponse,
@@ -26,7 +26,7 @@ from tradectl.exchange.ccxt_venue.decimals import (
 )
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.venue import VenueFill, VenueOrder
+from tradectl.exchange.venue import OrderKey, VenueFill, VenueOrder
 
 STOP = "stop:"
 """prefix of the id of an order in a book of stops: its numbers are not those of other orders"""
@@ -42,12 +42,14 @@ STATUS = {
 
 
 class ReportParser:
-    """Reads orders and fills. Remembers which of our ids belongs to which of the exchange's."""
+    """Reads orders and fills. Remembers which of our ids belongs to which of the exchange's, for answers
+    that do not say: what an answer says itself counts, since an exchange that was set up anew gives out
+    its ids again."""
 
     def __init__(self, markets: Markets, quirks: Quirks) -> None:
         self._markets = markets
         self._quirks = quirks
-        self._ours: dict[str, str] = {}
+        self._ours: dict[OrderKey, str] = {}
 
     def order(
         self,
@@ -66,8 +68,9 @@ class ReportParser:
         venue_id = str(raw["id"])
         if stop or self.is_stop(info):
             venue_id = STOP + venue_id
-            self.remember(self.became(raw), client_order_id or self.client_id(raw))
-        ours = self._client_id(raw, info, venue_id, client_order_id)
+            became = found.symbol, self.became(raw)
+            self.remember(became, client_order_id or self.client_id(raw))
+        ours = self._client_id(raw, info, (found.symbol, venue_id), client_order_id)
         quantity, filled = self._amounts(raw, info, found)
         status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
         kind = _type(raw)
@@ -99,7 +102,7 @@ class ReportParser:
         named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
         maker = raw.get("takerOrMaker") == "maker"
-        ours = self._ours.get(venue_id) or self._without_prefix(named)
+        ours = self._whose(self._without_prefix(named), (found.symbol, venue_id))
         return VenueFill(
             symbol=found.symbol,
             trade_id=str(raw["id"]),
@@ -133,9 +136,9 @@ class ReportParser:
         found = (str(info.get(key) or "") for key in self._quirks.stop_became_keys)
         return next((value for value in found if value not in ("", "0")), "")
 
-    def remember(self, venue_id: str, client_order_id: str) -> None:
-        if venue_id and client_order_id:
-            self._ours[venue_id] = client_order_id
+    def remember(self, key: OrderKey, client_order_id: str) -> None:
+        if key[1] and client_order_id:
+            self._ours[key] = client_order_id
             while len(self._ours) > 10_000:
                 del self._ours[next(iter(self._ours))]
 
@@ -149,13 +152,17 @@ class ReportParser:
             )
         return expected
 
-    def _client_id(self, raw: Any, info: Any, venue_id: str, asked: str) -> str:
-        named = next((info[key] for key in self._quirks.original_id_keys if info.get(key)), None)
-        ours = harmless(self._ours.get(venue_id) or named or "", 64) or self.client_id(raw)
+    def _client_id(self, raw: Any, info: Any, key: OrderKey, asked: str) -> str:
+        named = next((info[name] for name in self._quirks.original_id_keys if info.get(name)), None)
+        told = harmless(named or "", 64) or self.client_id(raw)
+        ours = told if told == asked else self._whose(told, key)
         if asked and ours and ours != asked:
             raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
-        self.remember(venue_id, asked or ours)
+        self.remember(key, asked or ours)
         return asked or ours
+
+    def _whose(self, told: str, key: OrderKey) -> str:
+        return told if tag_of(told) else self._ours.get(key) or told
 
     def _amounts(self, raw: Any, info: Any, market: Market) -> tuple[Decimal, Decimal]:
         filled = not_negative(raw.get("filled")) * market.size

@@ -348,7 +348,7 @@ class LiveExchange:
     def _apply(self, venue_reports: Sequence[VenueReport]) -> None:
         self._reporter.report(self.tracker.apply(venue_reports))
         for one in venue_reports:
-            tracked = self.tracker.find(one.client_order_id, one.venue_order_id)
+            tracked = self.tracker.find(one)
             if tracked is None:
                 self.dead_man.on_foreign_order(one.symbol)
             elif tracked.lacks_fills():

@@ -32,7 +32,7 @@ from tradectl.domain.resilience import pauses
 from tradectl.domain.time import DAY, HOUR
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
-from tradectl.exchange.venue import Holdings, Venue, VenueFill, VenueIncome, VenueOrder
+from tradectl.exchange.venue import Holdings, OrderKey, Venue, VenueFill, VenueIncome, VenueOrder
 
 OVERLAP = HOUR
 """Rows are asked for from so long before the last question: some come late."""
@@ -108,11 +108,11 @@ class MovedByExchange:
         self._announced_at: float | None = None
         self._tells = True
         self._posted: dict[str, int] = {}
-        self._fills: dict[tuple[str, str], VenueFill] = {}
-        self._causes: dict[str, CloseCause | None] = {}
-        self._ours: dict[str, None] = {}
-        """the exchange's ids of orders with our tag, that are no longer followed"""
-        self._not_found: dict[str, tuple[float, Iterator[float]]] = {}
+        self._fills: dict[tuple[OrderKey, str], VenueFill] = {}
+        self._causes: dict[OrderKey, CloseCause | None] = {}
+        self._ours: dict[OrderKey, None] = {}
+        """orders with our tag that are no longer followed"""
+        self._not_found: dict[OrderKey, tuple[float, Iterator[float]]] = {}
         """when orders are asked for again, monotonic seconds, and the pauses after that"""
         self.until = 0
         """up to when all was reported, in this comparison"""
@@ -129,12 +129,12 @@ class MovedByExchange:
         for fill in fills:
             if fill.symbol in self._symbols and self._is_to_be_told(fill):
                 if fill.forced is not None:
-                    self._causes[fill.venue_order_id] = fill.forced
-                self._fills.setdefault((fill.venue_order_id, fill.trade_id), fill)
+                    self._causes[fill.order_key] = fill.forced
+                self._fills.setdefault((fill.order_key, fill.trade_id), fill)
         _keep_newest(self._fills)
 
     def _is_to_be_told(self, fill: VenueFill) -> bool:
-        if self._books is None or fill.venue_order_id in self._ours:
+        if self._books is None or fill.order_key in self._ours:
             return False
         return _id_of(fill) not in self._posted and self._books.is_new_trade(self._foreign(fill))
 
@@ -172,10 +172,10 @@ class MovedByExchange:
         return [fill for fill in self._fills.values() if fill.symbol in differing]
 
     def _is_unknown(self, fill: VenueFill) -> bool:
-        return fill.venue_order_id not in self._causes
+        return fill.order_key not in self._causes
 
     def _is_to_be_found(self, fill: VenueFill) -> bool:
-        known_as = fill.venue_order_id
+        known_as = fill.order_key
         if not self._is_unknown(fill) or known_as in self._ours:
             return False
         return known_as not in self._not_found or self._not_found[known_as][0] <= self._monotonic()
@@ -190,7 +190,7 @@ class MovedByExchange:
             for fill in self._unexplained(holdings)
             if fill.symbol not in waits
             and not self._is_unknown(fill)
-            and self._causes[fill.venue_order_id] is None
+            and self._causes[fill.order_key] is None
         ]
         told.sort(key=lambda fill: fill.ts)
         return tuple(self._foreign(fill) for fill in told)
@@ -218,7 +218,7 @@ class MovedByExchange:
         its way: that comes first."""
         waits = {*busy}
         for key, fill in [*self._fills.items()]:
-            cause = self._causes.get(fill.venue_order_id)
+            cause = self._causes.get(fill.order_key)
             if fill.symbol not in waits and cause is not None:
                 del self._fills[key]
                 if self._is_to_be_told(fill):
@@ -288,21 +288,21 @@ class MovedByExchange:
                 if order is not None:
                     self._note(order)
                 else:
-                    self._note_not_found(fill.venue_order_id)
+                    self._note_not_found(fill.order_key)
         for kept in (self._causes, self._ours, self._not_found):
             _keep_newest(kept)
 
-    def _note_not_found(self, known_as: str) -> None:
+    def _note_not_found(self, known_as: OrderKey) -> None:
         before = self._not_found.pop(known_as, None)
         later = before[1] if before is not None else pauses(FIND_AGAIN_S, LONGEST_FIND_S)
         self._not_found[known_as] = self._monotonic() + next(later), later
 
     def _note(self, order: VenueOrder) -> None:
-        self._not_found.pop(order.venue_order_id, None)
+        self._not_found.pop(order.order_key, None)
         if self._is_tagged(order.client_order_id):
-            self._ours[order.venue_order_id] = None
+            self._ours[order.order_key] = None
         else:
-            self._causes[order.venue_order_id] = order.forced
+            self._causes[order.order_key] = order.forced
 
     def _report(self, row: VenueIncome) -> None:
         if row.kind is None:

@@ -34,12 +34,13 @@ from tradectl.domain.orders import (
     OrderStatus,
     client_order_id,
     order_tag,
+    tag_of,
 )
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.text import harmless
 from tradectl.exchange.gate import not_sent
 from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState, TrackingTrigger
-from tradectl.exchange.venue import VenueFill, VenueOrder, VenueReport
+from tradectl.exchange.venue import OrderKey, VenueFill, VenueOrder, VenueReport
 
 PARKED = 1_000
 """Fills kept that name an order not known yet; most of them are somebody else's."""
@@ -65,7 +66,7 @@ class OrderTracker:
         in_books: Callable[[str], bool] = lambda _: True,
         quote_value: Callable[[str, str], Decimal | None] = lambda *_: None,
     ) -> None:
-        self.foreign: dict[str, VenueOrder] = {}
+        self.foreign: dict[OrderKey, VenueOrder] = {}
         self.duplicates = 0
         self._source = name
         self._account_id = account_id
@@ -74,8 +75,8 @@ class OrderTracker:
         self._quote_value = quote_value
         self._orders: dict[str, TrackedOrder] = {}
         self._by_client: dict[str, TrackedOrder] = {}
-        self._by_venue: dict[str, TrackedOrder] = {}
-        self._parked: dict[tuple[str, str], VenueFill] = {}
+        self._by_venue: dict[OrderKey, TrackedOrder] = {}
+        self._parked: dict[tuple[OrderKey, str], VenueFill] = {}
 
     # --- our side -----------------------------------------------------------------------------------
 
@@ -113,7 +114,9 @@ class OrderTracker:
             if tracked.is_over and not self._in_books(tracked.spec.order_id):
                 del self._orders[tracked.spec.order_id]
                 del self._by_client[tracked.client_id]
-                self._by_venue.pop(tracked.venue_id, None)
+                key = tracked.spec.symbol, tracked.venue_id
+                if self._by_venue.get(key) is tracked:
+                    del self._by_venue[key]
 
     def get(self, order_id: str) -> TrackedOrder | None:
         return self._orders.get(order_id)
@@ -131,7 +134,7 @@ class OrderTracker:
 
     def reopened(self, orders: Sequence[VenueOrder], over: frozenset[str]) -> list[TrackedOrder]:
         """Orders that were `over` as the venue was asked, and which it reports to be open."""
-        found = (self.find(order.client_order_id, order.venue_order_id) for order in orders)
+        found = (self.find(order) for order in orders)
         return [t for t in found if t is not None and t.is_over and t.client_id in over]
 
     def not_found(self) -> list[TrackedOrder]:
@@ -151,8 +154,7 @@ class OrderTracker:
         return [
             fill
             for fill in fills
-            if self.find(fill.client_order_id, fill.venue_order_id) is None
-            and not self.is_tagged(fill.client_order_id)
+            if self.find(fill) is None and not self.is_tagged(fill.client_order_id)
         ]
 
     def unknown_fills(self) -> list[VenueFill]:
@@ -204,20 +206,22 @@ class OrderTracker:
             )
         return reports
 
-    def apply_open_orders(self, orders: Sequence[VenueOrder], known: Collection[str]) -> Reports:
+    def apply_open_orders(
+        self, orders: Sequence[VenueOrder], known: Collection[OrderKey]
+    ) -> Reports:
         """All that is open at the venue, of anybody: what is not ours is kept to be shown. Of the orders
         of others that were `known` as it was asked the rest is over; one that was seen since is not."""
-        for venue_order_id in known:
-            self.foreign.pop(venue_order_id, None)
+        for key in known:
+            self.foreign.pop(key, None)
         return self.apply(orders)
 
     def _apply_order(self, order: VenueOrder) -> Reports:
-        tracked = self.find(order.client_order_id, order.venue_order_id)
+        tracked = self.find(order)
         if tracked is None or not self._in_books(tracked.spec.order_id):
             if order.status in ENDINGS or order.status is OrderStatus.FILLED:
-                self.foreign.pop(order.venue_order_id, None)
+                self.foreign.pop(order.order_key, None)
             else:
-                self.foreign[order.venue_order_id] = order
+                self.foreign[order.order_key] = order
             return []
         reports = self._see(tracked, order)
         for fill in order.fills:
@@ -238,22 +242,22 @@ class OrderTracker:
         if order.status is OrderStatus.REJECTED and first:
             return []
         tracked.step(TrackingTrigger.SEE)
-        if order.venue_order_id in self._by_venue and not first:
+        if order.order_key in self._by_venue and not first:
             return []
         self._set_venue_id(tracked, order.venue_order_id)
         reports: Reports = [self._report(tracked, OrderAccepted)] if first else []
-        for key in [key for key in self._parked if key[0] == order.venue_order_id]:
+        for key in [key for key in self._parked if key[0] == order.order_key]:
             reports += self._book_fill(tracked, self._parked.pop(key))
         return reports
 
     def _set_venue_id(self, tracked: TrackedOrder, venue_id: str) -> None:
         tracked.venue_id = venue_id
-        self._by_venue[venue_id] = tracked
+        self._by_venue[tracked.spec.symbol, venue_id] = tracked
 
     def _apply_fill(self, fill: VenueFill) -> Reports:
-        tracked = self.find(fill.client_order_id, fill.venue_order_id)
+        tracked = self.find(fill)
         if tracked is None:
-            self._parked[fill.venue_order_id, fill.trade_id] = fill
+            self._parked[fill.order_key, fill.trade_id] = fill
             if len(self._parked) > PARKED:
                 del self._parked[next(iter(self._parked))]
             return []
@@ -309,10 +313,13 @@ class OrderTracker:
             return [self._report(tracked, tracked.ending, tracked.reason)]
         return []
 
-    def find(self, client_id: str, venue_id: str) -> TrackedOrder | None:
-        """The order of these ids, if it is ours."""
-        found = self._by_client.get(client_id) if client_id else None
-        return found or self._by_venue.get(venue_id)
+    def find(self, report: VenueFill | VenueOrder) -> TrackedOrder | None:
+        """The order that it is about, if that is ours. The client order id counts where it is one of a
+        tradectl's: a venue that was set up anew gives out its own ids again."""
+        found = self._by_client.get(report.client_order_id)
+        if found is not None or tag_of(report.client_order_id):
+            return found
+        return self._by_venue.get(report.order_key)
 
     def _report(
         self, tracked: TrackedOrder, kind: type[ExecutionEvent], reason: str = ""

@@ -66,7 +66,7 @@ class OrdersAtVenue:
 
     def _is_meant(self, order: VenueOrder, whose: Whose) -> bool:
         if whose is not Whose.OURS:
-            tracked = self._tracker.find(order.client_order_id, order.venue_order_id)
+            tracked = self._tracker.find(order)
             if tracked is not None and not tracked.is_over:
                 return False
         return whose is Whose.ALL_UNKNOWN or self._tracker.is_tagged(order.client_order_id)
@@ -74,7 +74,7 @@ class OrdersAtVenue:
     def _protects(self, order: VenueOrder) -> bool:
         """It is a stop of ours that can only reduce a position; by its shape where we do not remember it:
         on spot whatever sells does."""
-        tracked = self._tracker.find(order.client_order_id, order.venue_order_id)
+        tracked = self._tracker.find(order)
         if tracked is not None:
             return tracked.spec.is_protective
         if not order.type.is_stop or not self._tracker.is_tagged(order.client_order_id):

@@ -48,13 +48,13 @@ class OtherBots:
         """Whose were the newest fills that are not ours? Asked once in a run."""
         self.has_looked = True
         newest = sorted(fills, key=lambda fill: fill.ts, reverse=True)
-        orders = {fill.venue_order_id: fill for fill in newest}
-        for venue_order_id, fill in [*orders.items()][:LOOKED_UP]:
+        orders = {fill.order_key: fill for fill in newest}
+        for (symbol, venue_order_id), fill in [*orders.items()][:LOOKED_UP]:
             if fill.client_order_id:
                 self.heard([fill.client_order_id])
                 continue
             with contextlib.suppress(ExchangeError):
-                order = await self._venue.find(fill.symbol, "", venue_order_id)
+                order = await self._venue.find(symbol, "", venue_order_id)
                 self.heard([order.client_order_id] if order is not None else [])
 
 
