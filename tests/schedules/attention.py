@@ -41,7 +41,8 @@ def _knows(run: TradingRun, order: Order) -> bool:
     gateway = run.gateway
     if not isinstance(gateway, LiveGateway):
         return False
-    return any(str(order.id) in exchange.tracker.foreign for exchange in gateway.exchanges)
+    key = order.symbol, str(order.id)
+    return any(key in exchange.tracker.foreign for exchange in gateway.exchanges)
 
 
 __all__ = ["Attention"]
