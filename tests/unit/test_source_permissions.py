@@ -68,8 +68,6 @@ MODE = re.compile("[rwaxbt+]+")
 ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
     ("config/file.py", "tempfile.mkstemp"): "a new name, in a folder that the user named",
-    ("operations/predecessor.py", "Path(f'/proc/{process}/stat').read_text"): "of the kernel",
-    ("storage/lease.py", "(opened.parents[1] / 'fdinfo' / opened.name).read_text"): "of the kernel",
 }
 
 

@@ -19,6 +19,7 @@ from tradectl.domain.errors import JournalError, StateError, UsageError
 from tradectl.recovery.recovery import CONTINUED, last_journal
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import SIZE
+from tradectl.storage.processes import cannot_be_known
 from tradectl.storage.reader import StateReader
 from tradectl.strategy.catalog import find
 
@@ -175,11 +176,10 @@ def instance(state_dir: StateDir) -> Finding:
     other = other_instance(state_dir)
     if other is None:
         return passed("instance", "no other one runs on this state directory")
-    return warned(
-        "instance",
-        f"process {other} runs on this state directory: a second one is refused",
-        "`tradectl stop` ends it, or name another --state-dir",
-    )
+    message = f"process {other} runs on this state directory: a second one is refused"
+    if why := cannot_be_known(state_dir.lease.identity_of(other)):
+        message += f"; should it hang, an emergency stop will not end it: {why}"
+    return warned("instance", message, "`tradectl stop` ends it, or name another --state-dir")
 
 
 def other_instance(state_dir: StateDir) -> int | None:

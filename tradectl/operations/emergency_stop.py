@@ -38,7 +38,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.journal.writer import EMERGENCY
 from tradectl.operations.emergency_alert import leave_alert, resolve_answered
-from tradectl.operations.predecessor import Predecessor, is_stopped
+from tradectl.operations.predecessor import Predecessor
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
     CONTINUED,
@@ -113,7 +113,9 @@ class EmergencyStop:
         else:
             report = self._and_other_accounts(report)
         self._end_flattening()
-        errors = [error for error in (not_latched, report.error) if error]
+        errors = [
+            error for error in (not_latched, self._predecessor.not_ended, report.error) if error
+        ]
         receipt = Receipt(
             **asdict(replace(report, error="; ".join(errors) or None)),
             reason=self._reason,
@@ -163,7 +165,7 @@ class EmergencyStop:
     def _through_the_process(self) -> StopReport | None:
         """What the running process says that it did; None when it said nothing, or did not finish."""
         owner = self._dir.owner()
-        if owner is None or is_stopped(owner):
+        if owner is None or self._predecessor.is_stopped(owner):
             return None
         try:
             report = ask(

@@ -1,22 +1,20 @@
 """Whoever holds the state directory as an emergency stop comes for it.
 
-A trading process that does not answer is ended. Another emergency stop is not: it is let finish, and what
-it has left to do is done after it.
+A trading process that does not answer is ended, where it is known which one it is. Another emergency stop
+is not: it is let finish, and what it has left to do is done after it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from tradectl.bus.clock import Clock
 from tradectl.domain.errors import AlreadyRunning
 from tradectl.storage.directory import StateDir
 from tradectl.storage.lease import ASKING_S, GUEST, STOPS
+from tradectl.storage.processes import NotEnded, end, is_stopped
 
 DIES_WITHIN_S = 2.0
 LOOK_EVERY_S = 0.01
@@ -33,16 +31,24 @@ class Predecessor:
         self._clock = clock
         self._patience = patience
         self._latch = latch
+        self.not_ended = ""
+        """why the process that holds the lock was let live"""
 
     def end(self) -> int | None:
         """SIGKILL whoever holds the lock (a stopped process does not hear anything less), and wait."""
         owner = self._let_stops_finish()
         if owner is None:
             return None
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(owner, signal.SIGKILL)
+        try:
+            end(self._dir.lease.identity_of(owner))
+        except NotEnded as error:
+            self.not_ended = str(error)
+            return None
         self.wait(self._clock.monotonic() + DIES_WITHIN_S)
         return owner
+
+    def is_stopped(self, owner: int) -> bool:
+        return is_stopped(self._dir.lease.identity_of(owner))
 
     def wait(self, deadline: float) -> None:
         while self._dir.owner() is not None and self._clock.monotonic() < deadline:
@@ -65,7 +71,7 @@ class Predecessor:
         """Whoever holds the lock once other emergency stops are done, or None. One that is stopped
         itself, or that does not get on, is not waited for."""
         known_at, waited = self._clock.monotonic(), False
-        while (owner := self._dir.owner()) is not None and not is_stopped(owner):
+        while (owner := self._dir.owner()) is not None and not self.is_stopped(owner):
             now, kind = self._clock.monotonic(), self._dir.lease.kind_of(owner)
             if kind is not None:
                 known_at = now
@@ -79,13 +85,4 @@ class Predecessor:
         return owner
 
 
-def is_stopped(process: int) -> bool:
-    """By the kernel's word, where it gives one: who is stopped answers nobody, and is not waited for."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
-
-
-__all__ = ["Predecessor", "is_stopped"]
+__all__ = ["Predecessor"]

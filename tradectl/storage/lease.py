@@ -17,9 +17,11 @@ from typing import Protocol
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import AlreadyRunning, StateError
-from tradectl.files.own import open_own
+from tradectl.files.own import open_own, read_named
+from tradectl.storage.processes import WIDTH, Identity, this_process
 
 NOTE = 16
+LARGEST = 64 * 1024
 ASKING_S, GUEST_S = 0.2, 10.0
 GUEST, STOPS = b"guest", b"stops"
 EXCLUSIVE = "FLOCK  ADVISORY  WRITE"
@@ -38,7 +40,8 @@ class Lease(Protocol):
 
 
 class FileLease:
-    """A `Lease` by the lock on the file `path`: process id and epoch are noted in it, the lock counts."""
+    """A `Lease` by the lock on the file `path`: which process, epoch and kind are noted in it, the lock
+    counts."""
 
     def __init__(
         self, path: Path, *, monotonic: Callable[[], float] = ComputerClock.monotonic
@@ -71,7 +74,8 @@ class FileLease:
             self._held = True
             _note(
                 fd,
-                f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}{_kind(guest=guest, stops=stops):<{NOTE}}",
+                f"{os.getpid():<{NOTE}}{self._epoch:<{NOTE}}{_kind(guest=guest, stops=stops):<{NOTE}}"
+                f"{this_process().noted()}",
             )
             yield
             _note(fd, " " * NOTE)
@@ -120,6 +124,14 @@ class FileLease:
                 return _noted_kind(file.fileno())
         return None
 
+    def identity_of(self, process: int) -> Identity:
+        """Of whom that `owner` names, as far as it has noted which process it is."""
+        with contextlib.suppress(OSError), os.fdopen(open_own(self._path), "rb") as file:
+            noted = Identity.from_note(process, os.pread(file.fileno(), WIDTH, 3 * NOTE))
+            if _number(os.pread(file.fileno(), NOTE, 0)) == process or noted.is_elsewhere:
+                return noted
+        return Identity(process)
+
 
 def _holder(fd: int) -> int | None:
     """Who locks the open file, by the kernel's word; None where it gives none."""
@@ -142,7 +154,7 @@ def _holds(process: int, fd: int) -> bool:
 
 def _told_of(opened: Path) -> str:
     """What the kernel says of `/proc/PROCESS/fd/NUMBER`."""
-    return (opened.parents[1] / "fdinfo" / opened.name).read_text()
+    return read_named(opened.parents[1] / "fdinfo" / opened.name, LARGEST).decode()
 
 
 def _kind(*, guest: bool, stops: bool) -> str:
