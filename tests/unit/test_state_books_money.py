@@ -201,14 +201,14 @@ def test_the_largest_drawdown_is_the_worst_loss_from_a_peak_before_it(
     assert again.max_drawdown() == ledger.books.max_drawdown()
 
 
-def test_a_day_starts_with_the_first_risk_check_of_its_utc_day(ledger: Ledger) -> None:
+def test_a_day_starts_with_what_was_measured_last_before_it(ledger: Ledger) -> None:
     ledger.trade("o1", "buy 10@100")
     started = []
     for at, price in ((DAY, "110"), (DAY + 5, "120"), (2 * DAY - 1, "130"), (2 * DAY, "90")):
         ledger.at = at
         ledger.tell(tick(price), RISK_CHECK)
         started.append(ledger.books.day_start_equity - CASH)
-    assert started == [100, 100, 100, -100]
+    assert started == [0, 0, 0, 300]
 
 
 # --- modes -------------------------------------------------------------------------------------------

@@ -233,6 +233,30 @@ def test_a_day_that_begins_with_a_wild_print_is_put_right_by_the_next(bad: str) 
 
 
 @pytest.mark.parametrize("bad", ["250", "40"])
+def test_so_is_a_day_whose_eve_ended_with_one(bad: str) -> None:
+    reviewed = all_in()
+    reviewed.ledger.at = DAY * 100 - 120 * SECOND
+    reviewed.prints([bad, 100, 100])
+    assert reviewed.account.day == 100
+    assert reviewed.ledger.books.day_start_equity == CASH
+    assert reviewed.state is TradingState.RUNNING
+
+
+@pytest.mark.parametrize("days", [1, 3])
+def test_what_is_lost_over_midnight_while_nothing_runs_counts(days: int) -> None:
+    limits = RiskLimits(drawdown_pause_pct=None, drawdown_halt_pct=None)
+    before = all_in(limits)
+    before.ledger.at = DAY * 100 - 120 * SECOND
+    before.prints([100])
+    ledger = Ledger(Account.load(before.ledger.books.snapshot().dump()))
+    after = Reviewed(ledger, limits)
+    ledger.at = DAY * (99 + days) + 60 * SECOND
+    after.prints([88, 88])
+    assert ledger.books.day_start_equity == CASH
+    assert after.state is TradingState.REDUCING
+
+
+@pytest.mark.parametrize("bad", ["250", "40"])
 def test_so_are_limits_that_begin_anew_at_one(bad: str) -> None:
     reviewed = all_in(RiskLimits(daily_loss_halt_pct=None, drawdown_halt_pct=None))
     reviewed.prints([79, 79, bad])

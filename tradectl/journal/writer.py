@@ -27,7 +27,7 @@ from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.files.own import open_own
 
-FORMAT = 6
+FORMAT = 7
 
 EMERGENCY, RECONCILE = "emergency", "reconcile"
 SHORT = (EMERGENCY, RECONCILE)

@@ -65,7 +65,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of `high_water`,
     the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
-    have a `peak_equity` of their own.
+    have a `peak_equity` of their own, and `measured_equity` is that of the last risk check.
     `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
     that an emergency stop was to cancel protective stops, too. `lifted_stops` are, by symbol, the prices
     of those that were cancelled to make room for an exit, as long as something is held.
@@ -111,6 +111,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    measured_equity: Decimal = ZERO
     readings: Readings | None = None
     orders_count: int = 0
     denied_count: int = 0
@@ -172,7 +173,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """A new account with nothing but cash."""
         return cls(
             account_id, currency, cash, cash,
-            high_water=cash, peak_equity=cash, day_start_equity=cash,
+            high_water=cash, peak_equity=cash, day_start_equity=cash, measured_equity=cash,
         )  # fmt: skip
 
     def dump(self) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What losses are measured from: equity when it was highest, and at the start of the day.
 
-Equity is measured at every risk check. The highest since the account was opened (`high_water`) is what
-the maximum drawdown is measured from, and nothing resets it. Limits have a peak and a day's start of
-their own: they begin anew when an operator lets trading go on. Money put in or taken out moves them all.
+Equity is measured at every risk check. A day (UTC) starts with what was measured last before it, however
+long ago: what is lost over midnight while nothing runs, or before the first check of the day, counts. The
+highest since the account was opened (`high_water`) is what the maximum drawdown is measured from, and
+nothing resets it. Limits have a peak and a day's start of their own: they begin anew when an operator
+lets trading go on. Money put in or taken out moves them all.
 """
 
 from __future__ import annotations
@@ -33,13 +35,14 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
         if before.limits_began:
             peak = max(middle(before.start, account.peak_equity, equity), equity)
     if day != account.day:
-        day_start = equity
-        after = replace(after, start=_before_now(books, before, has_read=has_read))
+        day_start = account.measured_equity
+        after = replace(after, start=_before_last(before))
     # in place
     account.peak_equity = peak
     if stood:
         _note_extremes(account, equity)
     account.day, account.day_start_equity = day, day_start
+    account.measured_equity = equity
     account.readings = after
     if has_read:
         books.prices_were_read()
@@ -67,9 +70,9 @@ def begin_anew(books: BooksView) -> None:
     """Limits measure from the present equity on: an operator lets trading go on."""
     account, equity = books.account, books.equity()
     before = readings_of(account)
-    start = _before_now(books, before, has_read=False)
+    start = _before_now(books, before)
     # in place
-    account.peak_equity = account.day_start_equity = equity
+    account.peak_equity = account.day_start_equity = account.measured_equity = equity
     account.readings = replace(before, peak=equity, start=start, limits_began=start is not None)
 
 
@@ -78,6 +81,7 @@ def shift(account: Account, amount: Decimal) -> None:
     account.high_water += amount
     account.peak_equity += amount
     account.day_start_equity += amount
+    account.measured_equity += amount
     if account.readings is not None:
         account.readings = account.readings.shifted(amount)
 
@@ -129,11 +133,16 @@ def _without_prices(before: Readings, at: int, equity: Decimal) -> Readings:
     return Readings((Reading(at, equity, equity, equity),), peak=max(before.peak, equity))
 
 
-def _before_now(books: BooksView, before: Readings, *, has_read: bool) -> Decimal | None:
+def _before_now(books: BooksView, before: Readings) -> Decimal | None:
     """The equity that was read before the prices of now; None where there was none, or none is needed."""
     held = books.positions()
     if not held:
         return None
-    is_new = has_read or any(books.has_new_price(p.symbol) for p in held)
-    read = before.newest if is_new else before.newest[:-1]
-    return read[-1].equity if read else None
+    if any(books.has_new_price(position.symbol) for position in held):
+        return before.newest[-1].equity if before.newest else None
+    return _before_last(before)
+
+
+def _before_last(read: Readings) -> Decimal | None:
+    """The equity of the reading before the last one, if there was one."""
+    return read.newest[-2].equity if len(read.newest) > 1 else None

@@ -16,7 +16,7 @@ from pathlib import Path
 from tradectl.domain.errors import DatabaseDamaged, StateError
 from tradectl.files.own import refuse_foreign
 
-VERSION = 8
+VERSION = 9
 LOCK_TIMEOUT_S = 5.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
