@@ -18,6 +18,7 @@ from random import Random
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.command import (
     BUSY,
@@ -31,6 +32,7 @@ from tests.fixtures.command import (
     tradectl,
 )
 from tests.fixtures.run_inputs import begins_where, look
+from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.time import SECOND, iso
 from tradectl.recovery.recovery import Recovered, recover
@@ -167,7 +169,7 @@ def test_each_run_is_shown_with_what_it_added_to_the_account(state: Path) -> Non
 
 def add_snapshot(state: Path, found: Recovered, state_hash: str, body: str) -> None:
     row = (found.run_id, found.last_seq, time.time_ns(), state_hash, body)
-    change_database(state, "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)", *row)
+    change_database(state, "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, NULL)", *row)
 
 
 def test_a_sound_snapshot_saves_reading_the_journal(state: Path) -> None:
@@ -205,6 +207,47 @@ def test_a_junk_snapshot_is_passed_over_for_the_one_before(
     change_database(state, "UPDATE snapshots SET body = ?", body)
     without = recovered(state)
     assert (without.from_snapshot, without.state_hash) == (0, before.state_hash)
+
+
+def damage_record_1(journal: Path) -> None:
+    whole = journal.read_bytes()
+    at = whole.index(b'{"seq":1,"at":')
+    journal.write_bytes(whole[:at] + whole[at:].replace(b'"at":', b'"At":', 1))
+
+
+def test_a_start_reads_on_from_the_seal_that_its_snapshot_names(state: Path) -> None:
+    whole, quick = recovered(state), recover(StateDir(state), checked_later=True)
+    assert quick is not None
+    assert 0 == whole.read_from < quick.read_from
+    assert replace(quick, read_from=0) == whole
+
+
+def test_damage_before_the_snapshot_is_told_of_beside_the_run_that_goes_on(state: Path) -> None:
+    journal = recovered(state).journal
+    damage_record_1(journal)
+    with pytest.raises(JournalDamaged):
+        recovered(state)
+    with running(state, IDLE) as run:
+        run.line(f"SYSTEM inconsistent: {journal} is damaged at record 1: it was changed")
+        run.send(signal.SIGTERM)
+        assert run.end().code == 0
+    (alert,) = [a for a in look(state).alerts() if a.type == "inconsistent"]
+    assert alert.severity == "critical"
+
+
+@pytest.mark.parametrize("place", ["NULL", "'junk'", """'{"at":7,"last":1,"chain":"00000000"}'"""])
+def test_a_snapshot_that_names_no_seal_of_the_journal_has_all_of_it_read(
+    state: Path, place: str
+) -> None:
+    before = recovered(state)
+    change_database(state, f"UPDATE snapshots SET sealed = {place}")
+    after = recover(StateDir(state), checked_later=True)
+    assert after is not None
+    assert (after.read_from, after.state_hash) == (0, before.state_hash)
+    damage_record_1(before.journal)
+    answer = tradectl(state, "run", "--headless", "--duration", 5)
+    assert answer.code == 1
+    assert "is damaged at record 1" in answer.complaint()
 
 
 # --- killed while starting -----------------------------------------------------------------------------

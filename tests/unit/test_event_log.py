@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.journal import FOOTER, GROUPS, HEADER
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
+from tradectl.domain.sealed import Sealed
 from tradectl.journal.event_log import EventLog, FileEventLog, LogReader, read_log
 from tradectl.journal.reader import NotBegun
 
@@ -22,6 +25,54 @@ LOGS: dict[str, Callable[[Path], EventLog]] = {
 @pytest.fixture(params=LOGS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> EventLog:
     return LOGS[request.param](tmp_path)
+
+
+@pytest.mark.parametrize("appended", range(len(GROUPS) + 1))
+@pytest.mark.parametrize("put_away", [False, True])
+def test_a_log_is_read_on_from_where_it_was_sealed(
+    tmp_path: Path, appended: int, put_away: bool
+) -> None:
+    path = tmp_path / "r.jsonl"
+    log, places = FileEventLog(path, HEADER), []
+    for group in GROUPS:
+        places.append(log.sealed)
+        log.append(group)
+    places.append(log.sealed)
+    log.close(FOOTER)
+    if put_away:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    place = places[appended]
+    assert place is not None
+    with read_log(path) as reader:
+        assert reader.go_on_from(place)
+        assert reader.position == place.last
+        assert list(reader.groups()) == GROUPS[appended:]
+        assert reader.footer == FOOTER
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda place: replace(place, at=place.at + 1),
+        lambda place: replace(place, at=place.at - 9),
+        lambda place: replace(place, at=0),
+        lambda place: replace(place, at=10**9),
+        lambda place: replace(place, last=place.last + 1),
+        lambda place: replace(place, chain="00000000"),
+    ],
+    ids=["beside", "before", "the header", "behind its end", "another record", "another chain"],
+)
+def test_a_place_that_is_no_seal_of_the_log_passes_nothing_over(
+    tmp_path: Path, other: Callable[[Sealed], Sealed]
+) -> None:
+    log = FileEventLog(tmp_path / "r.jsonl", HEADER)
+    log.append(GROUPS[0])
+    place = log.sealed
+    assert place is not None
+    log.append(GROUPS[1])
+    with log.read() as reader:
+        assert not reader.go_on_from(other(place))
+        assert list(reader.groups()) == GROUPS[:2]
 
 
 def test_what_was_appended_is_read_in_its_groups(log: EventLog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -151,9 +152,22 @@ async def test_snapshots_come_newest_first(path: Path) -> None:
     await store.write(with_snapshot(ledger.work("o2", "buy 1"), DAY + 5))
     await store.close()
     found = list(reader.snapshots(RUN))
-    assert [seq for seq, _, _ in found] == [6, 3]
-    assert found[0][1] == ledger.hash()
+    assert [snapshot.seq for snapshot in found] == [6, 3]
+    assert found[0].hash == ledger.hash()
     assert list(reader.snapshots("another run")) == []
+
+
+async def test_snapshots_are_read_one_at_a_time(path: Path) -> None:
+    reader = await stored(path, Ledger().work("o1", "buy 1"))
+    many = [(RUN, seq, seq, "", "x" * 1_000_000) for seq in range(101, 131)]
+    with connection(path) as db:
+        db.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, NULL)", many)
+    tracemalloc.start()
+    newest = next(iter(reader.snapshots(RUN)))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert newest.seq == 130
+    assert most < 4_000_000
 
 
 async def test_reading_goes_on_while_a_writer_holds_its_lock(path: Path) -> None:

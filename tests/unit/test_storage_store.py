@@ -32,7 +32,7 @@ from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.storage import schema
 from tradectl.storage.schema import connect
-from tradectl.storage.store import Store
+from tradectl.storage.store import PRUNE_SQL, Store
 
 
 @pytest.fixture
@@ -235,6 +235,22 @@ async def test_the_newest_snapshot_is_kept_whatever_its_age(store: Store, path: 
     await store.write(with_snapshot(ledger, 5 * DAY))
     await store.write(with_snapshot(ledger.work("o2", "buy 1"), DAY))
     assert len(rows(path, "SELECT * FROM snapshots")) == 2
+
+
+async def test_what_pruned_snapshots_took_goes_back_to_the_disk(store: Store, path: Path) -> None:
+    many = [(RUN, seq, seq, "", "x" * 100_000) for seq in range(1, 31)]
+    with connection(path) as db:
+        db.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, NULL)", many)
+    ((before,),) = rows(path, "PRAGMA page_count")
+    await store.write(with_snapshot(Ledger().work("o1", "buy 1"), 3 * DAY))
+    ((after,),) = rows(path, "PRAGMA page_count")
+    assert rows(path, "PRAGMA freelist_count") == [(0,)]
+    assert after < before / 10
+
+
+async def test_a_day_s_snapshots_are_found_by_their_time(store: Store, path: Path) -> None:
+    plan = rows(path, "EXPLAIN QUERY PLAN " + PRUNE_SQL.replace("?", "1"))
+    assert any("snapshots_by_time" in row[-1] for row in plan)
 
 
 # --- the schema --------------------------------------------------------------------------------------

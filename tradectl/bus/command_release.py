@@ -14,14 +14,19 @@ from typing import Protocol
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
 from tradectl.domain.events import Record
+from tradectl.domain.sealed import Sealed
 
 Sender = Callable[[OutboundCommand, int], None]
 
 
 class Journal(Protocol):
-    """Where records are made durable. `strict` journals are synced before a command leaves."""
+    """Where records are made durable. `strict` journals are synced before a command leaves. `sealed` is
+    the end of what was appended, for those who read on from there; None where nobody can."""
 
     strict: bool
+
+    @property
+    def sealed(self) -> Sealed | None: ...
 
     def append(self, records: list[Record]) -> None:
         """Hand the records to the operating system. Raises JournalFailed."""

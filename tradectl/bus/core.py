@@ -170,16 +170,18 @@ class Core:
         self.step(record.event, record.at, records)
         self.outbox.clear()
 
-    def fold(self, record: Record) -> None:
-        """Take a record of a journal, input or derived, as it happened: the books hear of it, and nobody
-        decides anything anew."""
-        self.seq, self.at = record.seq, record.at
-        event = record.event
-        for handler in self._books[event.__class__]:
-            try:
-                handler(event, record)
-            except Exception:  # what it led to then, a halt say, is among the records
-                continue
+    def fold(self, *records: Record) -> None:
+        """Take records of a journal, inputs and derived ones, as they happened: the books hear of them,
+        and nobody decides anything anew."""
+        books = self._books
+        for record in records:
+            self.seq, self.at = record.seq, record.at
+            event = record.event
+            for handler in books[event.__class__]:
+                try:
+                    handler(event, record)
+                except Exception:  # what it led to then, a halt say, is among the records
+                    continue
 
     def _cascade(self, records: list[Record]) -> None:
         caused, last_allowed, halted = self._caused, self.seq + self._max_cascade, False

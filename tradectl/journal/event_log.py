@@ -15,6 +15,7 @@ from typing import Protocol, Self
 
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
+from tradectl.domain.sealed import Sealed
 from tradectl.journal.reader import JournalReader
 from tradectl.journal.writer import Footer, Header, JournalWriter
 
@@ -33,6 +34,10 @@ class LogReader(Protocol):
     def groups(self, after: int = 0) -> Iterator[list[Record]]:
         """What is complete by now, group by group; groups up to record `after` are passed over. Raises
         JournalDamaged."""
+        ...
+
+    def go_on_from(self, sealed: Sealed) -> bool:
+        """Pass over all up to a group that was appended before; False where the log has no such one."""
         ...
 
     def tail(self) -> Iterator[list[Record]]:
@@ -62,6 +67,11 @@ class EventLog(Protocol):
     @property
     def size(self) -> int:
         """Bytes appended."""
+        ...
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """The end of the last group appended."""
         ...
 
     def append(self, records: list[Record]) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Generator, Iterator
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_named
 from tradectl.journal.writer import (
     FORMAT,
@@ -32,11 +34,13 @@ from tradectl.journal.writer import (
 )
 
 SEAL = b'{"seal":'
+NEXT_SEAL = b"\n" + SEAL
 RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, b'{"header":')
-LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_SEAL = 64 * 1024 * 1024
 BLOCK = 256 * 1024
+SMALL_BLOCK, LARGE_BLOCK = 16 * 1024, 1024 * 1024
 GZIP = b"\x1f\x8b"
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
@@ -101,36 +105,61 @@ class JournalReader:
         """The records group by group, as they were written; whole groups up to `after` are checked
         but passed over."""
         for last, lines in self._groups:
-            if lines[0].startswith(FOOTER):
-                self.footer = FOOTERS.decode(lines[0]).footer
+            if lines.startswith(FOOTER):
+                self.footer = FOOTERS.decode(lines).footer
             elif last <= after:
                 self.last_seq = last
             else:
                 yield self._decode(lines)
 
-    def _decode(self, lines: list[bytes]) -> list[Record]:
-        decode = RECORDS.decode
-        seq = self.last_seq
-        group: list[Record] = []
+    def go_on_from(self, sealed: Sealed) -> bool:
+        """Pass over all up to a group that was read, or written, before. False, and nothing is passed
+        over, where the file has no such seal there."""
+        with _opened(self.path) as file:
+            file.seek(sealed.at)
+            line = file.readline(LONGEST_SEAL)
         try:
-            for line in lines:
-                seq += 1
-                record = decode(line)
-                if record.seq != seq:
-                    raise self._damaged(
-                        seq, f"the record numbered {record.seq} stands in its place"
-                    )
-                group.append(record)
-        except msgspec.DecodeError as error:
-            raise self._damaged(seq, f"it is not a record ({error})") from error
-        self.last_seq = seq
+            found = SEALS.decode(line).seal
+        except msgspec.DecodeError:
+            return False
+        if not line.endswith(b"\n") or (found.last, found.chain) != (sealed.last, sealed.chain):
+            return False
+        self.close()
+        self.last_seq, self._chain = found.last, int(found.chain, 16)
+        self._offset = sealed.at + len(line)
+        self._groups = self._read_groups()
+        return True
+
+    def check(self) -> Iterator[int]:
+        """Look at seals alone, group by group: the byte that each ends at."""
+        for last, _ in self._groups:
+            self.last_seq = last
+            yield self._offset
+
+    def _decode(self, lines: bytes) -> list[Record]:
+        try:
+            group = RECORDS.decode_lines(lines)
+        except msgspec.DecodeError:
+            self._name_what_is_no_record(lines)
+        for seq, record in enumerate(group, self.last_seq + 1):
+            if record.seq != seq:
+                raise self._damaged(seq, f"the record numbered {record.seq} stands in its place")
+        self.last_seq += len(group)
         return group
+
+    def _name_what_is_no_record(self, lines: bytes) -> NoReturn:
+        for seq, line in enumerate(lines.split(b"\n"), self.last_seq + 1):
+            try:
+                RECORDS.decode(line)
+            except msgspec.DecodeError as error:
+                raise self._damaged(seq, f"it is not a record ({error})") from error
+        raise AssertionError("decoded one by one, all of them are records")
 
     def _read_header(self) -> Header:
         first = next(self._groups, None)
         if first is None:
             raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
-        line = first[1][0]
+        line = first[1]
         try:
             self._refuse_other(line)
             return HEADERS.decode(line).header
@@ -145,7 +174,7 @@ class JournalReader:
                 f"{FORMAT}.{WIRE_VERSION}: use the tradectl that wrote it"
             )
 
-    def _read_groups(self) -> Generator[tuple[int, list[bytes]], None, None]:
+    def _read_groups(self) -> Generator[tuple[int, bytes], None, None]:
         """Lines between seals, each group checked against its seal before it is handed out."""
         with contextlib.ExitStack() as stack:
             try:
@@ -155,25 +184,30 @@ class JournalReader:
                     f"cannot read the journal {self.path}: {error.strerror}"
                 ) from error
             file.seek(self._offset)
-            pending: list[bytes] = []
-            whole = False
-            for line in _lines(file, self.path):
-                if line.startswith(SEAL) and line.endswith(b"\n"):
-                    last = self._check(pending, line)
-                    self._offset += sum(map(len, pending)) + len(pending) + len(line)
-                    yield last, pending
-                    pending = []
-                else:
-                    pending.append(line.removesuffix(b"\n"))
-                    whole = line.endswith(b"\n")
-            is_journal = self.last_seq >= 0
-            if is_journal and pending and whole and not pending[-1].startswith(KNOWN):
-                seq = self.last_seq + len(pending)
-                raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
-            self.torn = bool(pending)
+            unsealed = b""
+            for block in _blocks(file, self.path):
+                unsealed += block
+                done = 0
+                for lines, seal, end in _sealed(unsealed):
+                    last = self._check(lines, seal)
+                    self._offset += end - done
+                    done = end
+                    yield last, lines
+                unsealed = unsealed[done:]
+        self._refuse_foreign_line(unsealed)
+        self.torn = bool(unsealed)
 
-    def _check(self, lines: list[bytes], seal_line: bytes) -> int:
+    def _refuse_foreign_line(self, unsealed: bytes) -> None:
+        """A line that is whole was written as it is: one that no journal has is no unfinished tail."""
+        *before, last, cut_off = [b"", *unsealed.split(b"\n")]
+        is_journal = self.last_seq >= 0
+        if is_journal and unsealed and not cut_off and not last.startswith(KNOWN):
+            seq = self.last_seq + len(before)
+            raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
+
+    def _check(self, group: bytes, seal_line: bytes) -> int:
         """The last sequence number that the seal vouches for."""
+        lines = group.split(b"\n")
         try:
             seal = SEALS.decode(seal_line).seal
             checksums = bytes.fromhex(seal.lines)
@@ -181,7 +215,7 @@ class JournalReader:
             raise self._damaged(
                 self.last_seq + len(lines), f"its seal is broken ({error})"
             ) from error
-        if not lines:
+        if not group:
             raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
         actual, chain = make_seal(seal.last, lines, self._chain)
         if actual == seal:
@@ -212,12 +246,30 @@ def _opened(path: Path) -> Iterator[Opened]:
             yield unpacked
 
 
-def _lines(file: Opened, path: Path) -> Iterator[bytes]:
+def _blocks(file: Opened, path: Path) -> Iterator[bytes]:
+    """What is in it, from where it is: a little at first, for those who want the header alone."""
+    size = SMALL_BLOCK
     try:
-        while line := file.readline(LONGEST_LINE):
-            yield line
+        while block := file.read(size):
+            yield block
+            size = min(2 * size, LARGE_BLOCK)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalError(f"{path} is a broken gzip file: {error}") from error
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def _sealed(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """The groups that are there to the end of their seal: the lines, the line of the seal, where it ends.
+    No line of a group begins like a seal, and none has a line end in it."""
+    start = 0
+    while True:
+        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, start) + 1
+        end = data.find(b"\n", seal) + 1
+        if not end or not data.startswith(SEAL, seal):
+            return
+        yield data[start : max(start, seal - 1)], data[seal:end], end
+        start = end
 
 
 def has_footer(path: Path) -> bool:

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_own
 
 FORMAT = 7
@@ -126,6 +127,7 @@ class JournalWriter:
         self.strict = strict
         self.last_seq = 0
         self.bytes_written = 0
+        self.sealed: Sealed | None = None
         self._chain = 0
         self._failure = ""
         self._closed = False
@@ -172,6 +174,7 @@ class JournalWriter:
         lines = group.split(b"\n")
         lines.pop()
         seal, chain = make_seal(self.last_seq, lines, self._chain)
+        sealed = Sealed(self.bytes_written + len(group), seal.last, seal.chain)
         data = memoryview(group + self._encoder.encode(SealLine(seal)) + b"\n")
         try:
             while data:
@@ -180,7 +183,7 @@ class JournalWriter:
                 data = data[written:]
         except OSError as error:
             self._fail(error.strerror or str(error), error)
-        self._chain = chain
+        self._chain, self.sealed = chain, sealed
 
     def _check(self) -> None:
         if self._failure:

@@ -1,8 +1,9 @@
 """Where the last run left the account, whether it ended or was killed.
 
-The journal is the truth. The newest snapshot whose hash is right saves reading it from the start; a
-snapshot that is not right is passed over for an older one, and the state that the journal began with is
-the last resort. What the fold brings up again is also what the database may have missed, so it is handed
+The journal is the truth. The newest snapshot whose hash is right saves reading it from the start: it
+names the seal from which the journal is read on, and where that is not there, all is read. A snapshot
+that is not right is passed over for an older one, and the state that the journal began with is the last
+resort. What the fold brings up again is also what the database may have missed, so it is handed
 on to be stored once more.
 
 What is missing is not nothing: the database knows the last run, and when that run's journal is gone the
@@ -27,6 +28,7 @@ from tradectl.domain.errors import (
     StateError,
 )
 from tradectl.domain.orders import Order
+from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
 from tradectl.journal.event_log import read_log
 from tradectl.journal.reader import NotBegun, read_header
@@ -45,7 +47,8 @@ CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
 
 class Recovered(Struct):
     """The account after the last record that counts, and how it was found; `lost` says, where it is only
-    a snapshot's, what its journal misses."""
+    a snapshot's, what its journal misses. Of the journal, what comes before byte `read_from` is what the
+    snapshot of record `from_snapshot` knows, and was not looked at."""
 
     run_id: str
     journal: Path
@@ -55,6 +58,7 @@ class Recovered(Struct):
     footer: Footer | None
     torn: bool
     from_snapshot: int
+    read_from: int
     records: int
     orders: list[Order]
     fills: list[Fill]
@@ -110,16 +114,20 @@ def missing(run: StoredRun, state_dir: StateDir) -> JournalMissing:
     )
 
 
-def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
+def recover(
+    state_dir: StateDir, kind: str = PAPER_ACCOUNT, *, checked_later: bool = False
+) -> Recovered | None:
     """The account to continue; None when there was none. Raises JournalDamaged, JournalMissing,
-    StateError."""
+    StateError. `checked_later`: as `recover_from` has it."""
     try:
         path = last_journal(state_dir, kind)
         with contextlib.suppress(DatabaseDamaged):  # without a readable one there are the journals
             lost = missing_run(state_dir, kind, path)
             if lost is not None:
                 raise missing(lost, state_dir)
-        return recover_from(path, StateReader(state_dir.db)) if path is not None else None
+        if path is None:
+            return None
+        return recover_from(path, StateReader(state_dir.db), checked_later=checked_later)
     except JournalDamaged as error:
         message = f"{error}; `tradectl run --fresh` opens a new account"
         raise JournalDamaged(message, error.seq) from error
@@ -129,18 +137,21 @@ def recover(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Recovered | None:
         raise JournalError(f"{error}; or name another --state-dir") from error
 
 
-def recover_from(path: Path, reader: StateReader) -> Recovered:
-    """The state at the end of the journal `path`."""
+def recover_from(path: Path, reader: StateReader, *, checked_later: bool = False) -> Recovered:
+    """The state at the end of the journal `path`. What a snapshot knows of it is passed over where it is
+    `checked_later`; else its seals are looked at, too."""
     with read_log(path) as log:
         header = log.header
         _refuse_another_run(header, path)
-        start, account = _starting_account(header, reader)
+        start, account, sealed = _starting_account(header, reader)
+        read_from = 0
+        if checked_later and sealed is not None and sealed.last <= start:
+            read_from = sealed.at if log.go_on_from(sealed) else 0
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
         follower = Folding(system, start)
         for group in log.groups(after=start):
-            for record in group:
-                follower.take(record)
+            follower.take(*group)
         lost = _what_was_cut(path, reader, max(start, log.position))
         if lost and log.position >= start:  # and no snapshot that is newer
             raise JournalMissing(lost)
@@ -157,6 +168,7 @@ def recover_from(path: Path, reader: StateReader) -> Recovered:
             footer=log.footer,
             torn=log.torn,
             from_snapshot=start,
+            read_from=read_from,
             records=log.position - start,
             orders=orders,
             fills=fills,
@@ -186,15 +198,17 @@ def _refuse_another_run(header: Header, path: Path) -> None:
         )
 
 
-def _starting_account(header: Header, reader: StateReader) -> tuple[int, Account]:
-    """The newest valid snapshot's sequence number and account, or those that the journal began with."""
+def _starting_account(header: Header, reader: StateReader) -> tuple[int, Account, Sealed | None]:
+    """The newest valid snapshot's sequence number and account, or those that the journal began with; and
+    what the journal can be read on from."""
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
-        for seq, expected, body in reader.snapshots(header.run_id):
+        for stored in reader.snapshots(header.run_id):
             with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                account = Account.load(msgspec.json.decode(body))
-                if account.hash(header.run_id) == expected:
-                    return seq, account
-    return 0, Account.load(header.state)
+                account = Account.load(msgspec.json.decode(stored.body))
+                sealed = msgspec.json.decode(stored.sealed or "null", type=Sealed | None)
+                if account.hash(header.run_id) == stored.hash:
+                    return stored.seq, account, sealed
+    return 0, Account.load(header.state), None
 
 
 def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:

@@ -95,7 +95,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
             rebuilt_word = await rebuilt(state_dir, fresh=options.fresh)
-            recovered = None if options.fresh else recover(state_dir, kind)
+            recovered = None if options.fresh else recover(state_dir, kind, checked_later=True)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
         latch_by_records(state_dir, kind, recovered)
@@ -251,6 +251,7 @@ class TradingRun(Session):
                     await self.bus.written()
                     self.state_dir.cleared_halt.forget()
                 self.report_recovery()
+                self.check_passed_over()
                 await screen.start(self)
                 self._tell_of_the_database()
                 if not self.options.data:

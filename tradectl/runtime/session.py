@@ -21,6 +21,7 @@ from tradectl.journal.run_lock import RunLock
 from tradectl.journal.writer import SHORT, Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import changes
+from tradectl.recovery.passed_over import check_passed_over
 from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
@@ -80,6 +81,7 @@ class Session:
         self._log: EventLog | None = None
         self._lock: RunLock | None = None
         self._entered = False
+        self._checking: asyncio.Task[None] | None = None
         is_recorded = account_kind == RECORDED_ACCOUNT
         self.latch: HaltSwitch = HaltInMemory() if is_recorded else state_dir.latch
         self.system = TradingSystem(
@@ -188,6 +190,8 @@ class Session:
 
     async def close(self, reason: str) -> None:
         """End what was begun: the journal with a footer, unless it failed, and the run's row."""
+        if self._checking is not None:
+            self._checking.cancel()
         try:
             if self._log is not None:
                 self._log.close(self._footer(reason))
@@ -215,6 +219,22 @@ class Session:
         """An event about this run itself."""
         event = SystemEvent(source_component="run", kind=kind, component="run", message=message)
         self.bus.post(event)
+
+    def check_passed_over(self) -> None:
+        """What the recovery did not look at of the journal before, from now on, beside all else."""
+        if self.recovered is not None and self.recovered.read_from:
+            self._checking = asyncio.ensure_future(self._check_passed_over(self.recovered))
+
+    async def _check_passed_over(self, recovered: Recovered) -> None:
+        path, until = recovered.journal, recovered.read_from
+        try:
+            await check_passed_over(path, until, self.bus.clock.sleep)
+        except JournalError as error:
+            self._report(
+                SystemEventKind.INCONSISTENT,
+                f"{error}; this run goes on from the snapshot of record {recovered.from_snapshot}, which "
+                "is whole, but what led there cannot be replayed any more",
+            )
 
     def report_recovery(self) -> None:
         recovered = self.recovered

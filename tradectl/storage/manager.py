@@ -21,6 +21,7 @@ from tradectl.documents.account import AccountStatus
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import decimal_text
+from tradectl.domain.sealed import Sealed
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
@@ -153,8 +154,14 @@ class StateManager:
             orders=orders,
             fills=fills,
             snapshot=saved,
+            sealed=self._sealed(),
             taken_at=self._clock.wall(),
         )
+
+    def _sealed(self) -> Sealed | None:
+        """Whoever starts from these books reads the journal on from there: it is never ahead of them."""
+        journal = self._bus.command_release.journal if self._bus is not None else None
+        return journal.sealed if journal is not None else None
 
     def _untraded(self, *, now: bool) -> list[Untraded] | None:
         """Once in a while: it takes a look at every symbol."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -28,6 +28,8 @@ Document = TypeVar("Document", bound=Struct)
 Decoded = TypeVar("Decoded")
 
 
+LARGEST_INTEGER = 2**63 - 1
+
 RECORDED_ACCOUNT = "recorded"
 """Of a run on recorded data: nobody continues it, and it is not the account of the directory."""
 
@@ -42,6 +44,15 @@ class StoredRun(RunRecord, kw_only=True, frozen=True):
     last_seq: int
     state_hash: str
     status: Status | None = None
+
+
+class StoredSnapshot(NamedTuple):
+    """The account after record `seq`, and the seal from which on its journal has the rest: JSON."""
+
+    seq: int
+    hash: str
+    body: str
+    sealed: str | None
 
 
 class StateReader:
@@ -136,18 +147,23 @@ class StateReader:
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
         """Signed quantity per symbol over all stored fills of the account, less what was kept as fees."""
         totals: dict[str, Decimal] = {}
-        sql = "SELECT symbol, side, quantity, kept FROM fills WHERE account_id = ?"
+        sql = (
+            "SELECT symbol, side, quantity, kept, count(*) AS times FROM fills WHERE account_id = ? "
+            "GROUP BY symbol, side, quantity, kept"
+        )
         for row in self._rows(sql, account_id):
-            signed = Side(row["side"]).signed(Decimal(row["quantity"])) - Decimal(row["kept"])
-            totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + signed
+            each = Side(row["side"]).signed(Decimal(row["quantity"])) - Decimal(row["kept"])
+            totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + each * row["times"]
         return totals
 
-    def snapshots(self, run_id: str) -> Iterator[tuple[int, str, str]]:
-        """(seq, hash, body) of a run's snapshots, newest first."""
-        for row in self._rows(
-            "SELECT seq, hash, body FROM snapshots WHERE run_id = ? ORDER BY seq DESC", run_id
-        ):
-            yield row["seq"], row["hash"], row["body"]
+    def snapshots(self, run_id: str) -> Iterator[StoredSnapshot]:
+        """Those of a run, newest first. Each is read when it is asked for: there may be thousands."""
+        below = LARGEST_INTEGER
+        sql = "SELECT * FROM snapshots WHERE run_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
+        while rows := self._rows(sql, run_id, below):
+            (row,) = rows
+            below = row["seq"]
+            yield StoredSnapshot(below, row["hash"], row["body"], row["sealed"])
 
     # --- rows -----------------------------------------------------------------------------------------
 

@@ -61,8 +61,9 @@ CREATE TABLE alerts (
 ) STRICT;
 CREATE TABLE snapshots (
     run_id TEXT NOT NULL, seq INTEGER NOT NULL, taken_at INTEGER NOT NULL, hash TEXT NOT NULL,
-    body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
+    body TEXT NOT NULL, sealed TEXT, PRIMARY KEY (run_id, seq)
 ) STRICT;
+CREATE INDEX snapshots_by_time ON snapshots (taken_at);
 """
 TABLE_NAMES = re.findall(r"CREATE TABLE (\w+)", TABLES)
 
@@ -137,9 +138,11 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 
 def connect(path: str, *, timeout: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
-    """A connection with the settings that every writer uses: WAL, synced at each commit."""
+    """A connection with the settings that every writer uses: WAL, synced at each commit. A new database
+    can give free pages back."""
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error:

@@ -26,6 +26,7 @@ from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order
+from tradectl.domain.sealed import Sealed
 from tradectl.domain.time import DAY
 from tradectl.files.own import open_own
 from tradectl.state.account import Account, Fill
@@ -53,7 +54,7 @@ class RunBegun(Struct, frozen=True):
 
 class Changes(Struct):
     """What happened since the last write, up to and including `last_seq`. Without `untraded` the reasons
-    stay that were stored before."""
+    stay that were stored before. From `sealed` on its journal has what a snapshot does not."""
 
     run_id: str
     account_id: str
@@ -72,6 +73,7 @@ class Changes(Struct):
     orders: list[Order]
     fills: list[Fill]
     snapshot: Account | None = None
+    sealed: Sealed | None = None
     taken_at: int = 0
 
 
@@ -110,10 +112,19 @@ class Store:
     async def write(self, changes: Changes) -> None:
         """All of it, or none of it."""
         await self._transact(_statements(changes))
+        if changes.snapshot is not None:
+            await self._give_pages_back()
 
     async def write_alerts(self, alerts: list[AlertRow]) -> None:
         """New ones, and changed ones by their id."""
         await self._transact(ALERTS.of(astuple(alert) for alert in alerts))
+
+    async def _give_pages_back(self) -> None:
+        """What pruned snapshots took; where that cannot be now, another time will do."""
+        if self._db is not None:
+            async with self._one_at_a_time:
+                with suppress(sqlite3.Error):
+                    await self._db.executescript(GIVE_BACK_SQL)
 
     async def _transact(self, statements: Iterable[Statement]) -> None:
         if self._db is None:
@@ -178,11 +189,16 @@ ORDERS = Insert(
 )
 FILLS = Insert("fills", (*FillRow.__struct_fields__, "kept"), "INSERT OR IGNORE")
 ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
-SNAPSHOTS = Insert("snapshots", ("run_id", "seq", "taken_at", "hash", "body"), "INSERT OR REPLACE")
+SNAPSHOTS = Insert(
+    "snapshots", ("run_id", "seq", "taken_at", "hash", "body", "sealed"), "INSERT OR REPLACE"
+)
 PRUNE_SQL = (
-    "DELETE FROM snapshots WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?) "
+    "DELETE FROM snapshots INDEXED BY snapshots_by_time "
+    "WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?) "
     "AND run_id IN (SELECT run_id FROM runs WHERE account_id = ?)"
 )
+GIVE_BACK_SQL = "PRAGMA incremental_vacuum(1000)"
+"""Pages of 4 kB, so that little is moved at a time. It takes a step a page, which no `execute` does."""
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
     "run_funding = ?, run_insurance = ?, max_drawdown_pct = ?, untraded = coalesce(?, untraded), "
@@ -200,7 +216,8 @@ def _statements(changes: Changes) -> Iterator[Statement]:
     if changes.snapshot is not None:
         run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at
         body = msgspec.json.encode(changes.snapshot.dump()).decode()
-        yield from SNAPSHOTS.of([(run_id, seq, at, changes.state_hash, body)])
+        sealed = msgspec.json.encode(changes.sealed).decode()
+        yield from SNAPSHOTS.of([(run_id, seq, at, changes.state_hash, body, sealed)])
         yield PRUNE_SQL, (at - SNAPSHOTS_KEPT_NS, run_id, seq, account)
 
 

@@ -30,10 +30,10 @@ class Folding:
         self._after = after
         self.records = 0
 
-    def take(self, record: Record) -> None:
-        if record.seq > self._after:
-            self._system.fold(record)
-            self.records += 1
+    def take(self, *records: Record) -> None:
+        new = [record for record in records if record.seq > self._after]
+        self._system.fold(*new)
+        self.records += len(new)
 
 
 class Deciding:

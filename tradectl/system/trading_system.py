@@ -99,10 +99,10 @@ class BookkeepingSystem:
         self.bus.core.repeat(record, records)
         return records
 
-    def fold(self, record: Record) -> None:
-        """A record out of a log, input or derived, as it happened: nobody decides anything."""
-        self.bus.core.fold(record)
-        self.books.last_seq = record.seq
+    def fold(self, *records: Record) -> None:
+        """Records out of a log, inputs and derived ones, as they happened: nobody decides anything."""
+        self.bus.core.fold(*records)
+        self.books.last_seq = self.bus.core.seq
 
     def end_of_data(self) -> list[Record]:
         """Recorded data has ended: the records of the answers that were still under way."""
