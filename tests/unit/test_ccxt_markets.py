@@ -65,8 +65,8 @@ def test_rules_of_a_spot_market() -> None:
     assert (str(rules.tick_size), str(rules.lot_size)) == ("0.01", "0.00001")
     assert rules.min_notional == 5
     assert found.instrument.min_quantity == Decimal("0.00001")
-    assert found.max_quantity == 9000
-    assert found.max_market_quantity == Decimal("97.09521512")
+    assert found.instrument.max_quantity == 9000
+    assert found.instrument.max_market_quantity == Decimal("97.09521512")
 
 
 def test_markets_that_nobody_configured_get_a_compact_name() -> None:
@@ -123,7 +123,10 @@ def test_contracts_are_coins_outside() -> None:
     found = Markets(given, TICK_SIZE, "perpetual", {"BTCUSDT": "BTCUSDT"})["BTCUSDT"]
     assert found.size == Decimal("0.01")
     assert found.instrument.lot_size == Decimal("0.01")
-    assert (found.instrument.min_quantity, found.max_quantity) == (Decimal("0.01"), Decimal(5))
+    assert (found.instrument.min_quantity, found.instrument.max_quantity) == (
+        Decimal("0.01"),
+        Decimal(5),
+    )
     assert found.instrument.min_notional == 0
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind, Instruments
@@ -127,3 +128,23 @@ def test_a_run_limited_to_its_symbols_knows_no_other() -> None:
     assert "BTCUSDT" not in instruments
     with pytest.raises(UsageError, match=r"unknown symbol 'BTCUSDT': not among \['COINUSDT'\]"):
         instruments["BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("most", "at_market", "size", "part", "waiting"),
+    [
+        ("0", "0", "90", "90", "90"),
+        ("50", "0", "90", "50", "50"),
+        ("0", "20", "90", "20", "90"),
+        ("50", "20", "90", "20", "50"),
+        ("50", "20", "20", "20", "20"),
+        ("50", "20", "0.001", "0.001", "0.001"),
+        ("50", "20.0007", "90", "20", "50"),
+    ],
+)
+def test_one_order_has_no_more_than_the_exchange_takes(
+    most: str, at_market: str, size: str, part: str, waiting: str
+) -> None:
+    limited = replace(COIN, max_quantity=Decimal(most), max_market_quantity=Decimal(at_market))
+    assert limited.part(Decimal(size), at_market=True) == Decimal(part)
+    assert limited.part(Decimal(size), at_market=False) == Decimal(waiting)

@@ -313,3 +313,14 @@ def test_who_was_stopped_out_does_not_hide_that_another_is_on_target() -> None:
     targets["a"] = targets["a"].stopped_out()
     both.now(a="0", b=str(targets["b"].quantity))
     assert reason(both.say("b buy 1")) == "on target"
+
+
+def test_an_order_that_is_a_part_is_shared_by_what_each_wants() -> None:
+    limited = replace(PERP, max_market_quantity=D(4))
+    two = Two(PERPETUAL)
+    two.view = FakeAccount(instruments=(SPOT, limited)).price(PERPETUAL, "100")
+    asked = two.say("a buy", "b buy 0.5")
+    (order,) = orders(asked)
+    assert order.quantity == 4
+    assert sum(share.quantity for share in order.shares) == 4
+    assert {share.strategy for share in order.shares} == {"a", "b"}

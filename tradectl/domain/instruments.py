@@ -68,6 +68,12 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     min_quantity: Annotated[
         Decimal, Bounds(ge=0), "of an order, in coins; no less than one quantity step in any case"
     ] = ZERO
+    max_quantity: Annotated[
+        Decimal, Bounds(ge=0), "of an order, in coins: more goes out as several; 0: no limit"
+    ] = ZERO
+    max_market_quantity: Annotated[
+        Decimal, Bounds(ge=0), "the same of an order at market, and of a stop; 0: no other limit"
+    ] = ZERO
     margin: Annotated[
         MarginMode,
         "of a perpetual on paper: what it can lose is all the account's money, or its initial margin",
@@ -109,6 +115,13 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
         return floor_to(quantity, self.lot_size)
+
+    def part(self, size: Decimal, *, at_market: bool) -> Decimal:
+        """As much of it as one order may have: the rest takes others."""
+        if not self.max_quantity and not self.max_market_quantity:
+            return size
+        limits = [self.max_quantity, self.max_market_quantity if at_market else ZERO]
+        return min([size, *(self.floor_quantity(limit) for limit in limits if limit)])
 
     def is_dust(self, quantity: Decimal, mark: Decimal | None) -> bool:
         """Less than an exchange takes as an order; without a mark, as far as its quantity goes."""

@@ -26,7 +26,7 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, StrategySignalEvent
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -52,7 +52,7 @@ from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_closing
+from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
 from tradectl.portfolio.protection import Protection, cancellable, stops_of
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.sizing import sample_marks, sizer_for
@@ -101,13 +101,14 @@ class PortfolioEngine:
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
         self._waiting: dict[str, Waiting] = {}
         self._turning: dict[str, Waiting] = {}
+        self._in_parts: dict[str, Waiting] = {}
         self._protection = Protection(settings.stop_loss_pct, new_order_id)
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct)
 
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
-        waits = self._waiting or self._turning or self._settings.replace_bps
+        waits = self._waiting or self._turning or self._in_parts or self._settings.replace_bps
         return bool(waits or view.refused_symbols()) or self._protection.is_active(view)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int) -> list[Event]:
@@ -187,6 +188,9 @@ class PortfolioEngine:
             events = self._steer(symbol, view, reason, repeated=False, at=at, afresh=names)
         if symbol in self._turning and not is_closing(symbol, view):
             events = self._turn_over(symbol, view, at)
+        if symbol in self._in_parts and not asks(events) and is_at_hand(symbol, view):
+            reason, _ = self._in_parts.pop(symbol)
+            events += self._steer(symbol, view, reason, repeated=False, at=at)
         if asks(events):
             return events
         events += cancels(resting_entries.of_stopped_out(symbol, view), STOPPED_OUT[1])
@@ -217,6 +221,7 @@ class PortfolioEngine:
         if order.reduce_only:
             self._turning.pop(symbol, None)
             return self._protection.protect(symbol, view, at)
+        self._in_parts.pop(symbol, None)
         if not held or ((held > 0) == (order.side is Side.BUY) and not order.shares):
             return []
         why = f"the part that reduces passes: {reason}"
@@ -238,7 +243,9 @@ class PortfolioEngine:
 
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
-        for by_symbol in (self._heard, self._waiting, self._at_open, self._turning):
+        for by_symbol in (
+            self._heard, self._waiting, self._at_open, self._turning, self._in_parts,
+        ):  # fmt: skip
             by_symbol.clear()
         out = ReasonCode.NOT_WANTED, reason
         targets = [
@@ -362,6 +369,10 @@ class PortfolioEngine:
         now = self._first_part(change, view)
         if now is not change:
             self._turning[symbol] = waiting
+        now, whole = self._orders.most(now), now
+        if now is not whole:
+            self._in_parts[symbol] = waiting
+            reason = f"{reason} (a part: one order has {plain(abs(now.quantity))} at most)"
         return [
             moves(symbol, target, position, now.quantity, reason, wanted.changed),
             *cancels(now.misdirected, reason),

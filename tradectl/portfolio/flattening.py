@@ -82,6 +82,7 @@ class Flattening:
             return self._nothing_to_close(position, closing, stops, NOT_THERE)
         if instrument.is_dust(size, view.mark(symbol)):
             return self._nothing_to_close(position, closing, stops, DUST)
+        size = instrument.part(size, at_market=True)
         if self._too_early(position, at):
             return [] if closing else self._protection.protect(symbol, view, at)
         if not instrument.can_short:

@@ -31,6 +31,13 @@ class OrderMaking:
         away = self._settings.limit_offset_bps * BPS
         return instrument.round_price(mark * (ONE - away if buys else ONE + away))
 
+    def most(self, change: PositionDelta) -> PositionDelta:
+        """As much of the change as one order may have."""
+        size = abs(change.quantity)
+        waits = change.adds and self._settings.order_type == "limit"
+        part = change.instrument.part(size, at_market=not waits)
+        return change if part == size else change.part(part)
+
     def order(
         self,
         change: PositionDelta,

@@ -72,6 +72,10 @@ class PositionDelta(Struct, frozen=True):
         size = self.instrument.floor_quantity(self.staying)
         return replace(self, aim=ZERO, quantity=-size if self.position > 0 else size)
 
+    def part(self, size: Decimal) -> PositionDelta:
+        """The way there by no more than `size`, unsigned."""
+        return replace(self, quantity=side_of(self.quantity).signed(size))
+
     @property
     def exits(self) -> bool:
         """It is worth any cost."""
@@ -175,6 +179,11 @@ def is_closing(symbol: str, view: AccountView) -> bool:
     """An exit is under way."""
     working = view.working_orders(symbol)
     return any(o.spec.reduce_only and not o.spec.is_protective for o in working)
+
+
+def is_at_hand(symbol: str, view: AccountView) -> bool:
+    """No order but stops is on its way in it."""
+    return all(order.spec.is_protective for order in view.working_orders(symbol))
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:

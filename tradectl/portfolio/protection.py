@@ -1,7 +1,7 @@
 """Stops that rest at the exchange: what limits a loss while nobody here is watching.
 
-A position has one stop: reduce-only, of its whole size, `stop_loss_pct` from its entry price. It is never
-left without one for the sake of a better one:
+A position has one stop: reduce-only, of its whole size (several where one order may not have so much),
+`stop_loss_pct` from its entry price. It is never left without one for the sake of a better one:
 
     perpetual   the new stop is placed, and once it rests the old one is cancelled: two of them, both
                 reduce-only, do no harm. It stays while an exit is on its way, too.
@@ -103,13 +103,18 @@ def stops_of(working: Collection[Order]) -> list[Order]:
 def serves(order: Order, stop: NeededStop) -> bool:
     """It is as good as the one that is needed, and nobody asked to cancel it. While an exit is on its way
     it may be larger than what will stay."""
-    at, size = order.spec.stop_price, order.remaining
+    size = order.remaining
     return (
         order.status is not PENDING_CANCEL
         and (size == stop.quantity or stop.quantity > stop.staying <= size)
-        and at is not None
-        and abs(at - stop.price) <= NEAR_ENOUGH * stop.price
+        and is_near(order, stop)
     )
+
+
+def is_near(order: Order, stop: NeededStop) -> bool:
+    """Its price is as good as the one that is needed."""
+    at = order.spec.stop_price
+    return at is not None and abs(at - stop.price) <= NEAR_ENOUGH * stop.price
 
 
 def cancellable(orders: Collection[Order]) -> list[Order]:
@@ -208,11 +213,27 @@ class Protection:
             return []
         if view.trading_state is HALTED:
             return self._restore(stop, stops, symbol, view, at)
+        if view.instrument(symbol).part(stop.quantity, at_market=True) < stop.quantity:
+            return self._in_parts(stop, stops, symbol, view, at)
         if stops and not view.instrument(symbol).can_short:
             if not self._may_place(stop, symbol, view, at):
                 return []
             return self._cancel(stops, "it is not the stop that the position needs")
         return self._place(stop, symbol, view, at)
+
+    def _in_parts(
+        self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
+    ) -> list[Event]:
+        """More than one order may have: several stops at its price, one after the other."""
+        instrument = view.instrument(symbol)
+        fitting = [order for order in cancellable(stops) if is_near(order, stop)]
+        outdated = [order for order in stops if order not in fitting]
+        missing = instrument.floor_quantity(stop.quantity - leaving(fitting, stop.side))
+        if missing <= 0:
+            return self._cancel(outdated, "better stops rest") + self._rests(symbol)
+        if outdated and not instrument.can_short:  # they bind the coins
+            return self._cancel(outdated, "it is not the stop that the position needs")
+        return self._place(replace(stop, quantity=missing), symbol, view, at)
 
     def _restore(
         self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
@@ -235,6 +256,8 @@ class Protection:
 
     def _place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> list[Event]:
         mark = self._price(symbol, view)
+        most = view.instrument(symbol).part(stop.quantity, at_market=True)
+        stop = replace(stop, quantity=most, staying=min(most, stop.staying))
         if not mark or not self._may_place(stop, symbol, view, at):
             return []
         spec = _as_order(stop, symbol, self._new_order_id(), mark)

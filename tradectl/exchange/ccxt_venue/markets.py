@@ -43,8 +43,6 @@ class Market(Struct, frozen=True):
     """as the exchange does"""
     instrument: Instrument
     size: Decimal = ONE
-    max_quantity: Decimal | None = None
-    max_market_quantity: Decimal | None = None
     price_digits: int | None = None
     """significant digits of a price, where there is no fixed step"""
 
@@ -219,6 +217,8 @@ class Markets:
             max_leverage=above_zero((limits.get("leverage") or {}).get("max")) or ONE,
             base=raw["base"],
             min_quantity=(above_zero(amounts.get("min")) or ZERO) * size,
+            max_quantity=(above_zero(amounts.get("max")) or ZERO) * size,
+            max_market_quantity=(above_zero(market_amounts.get("max")) or ZERO) * size,
         )
         return Market(
             symbol=instrument.symbol,
@@ -226,8 +226,6 @@ class Markets:
             id=raw["id"],
             instrument=instrument,
             size=size,
-            max_quantity=_times(above_zero(amounts.get("max")), size),
-            max_market_quantity=_times(above_zero(market_amounts.get("max")), size),
             price_digits=digits,
         )
 
@@ -261,10 +259,6 @@ def _unsupported_because(market: Mapping[str, Any]) -> str:
     if market.get("inverse"):
         return "settled in the coin itself"
     return f"a market of another kind: {market.get('type')}"
-
-
-def _times(value: Decimal | None, size: Decimal) -> Decimal | None:
-    return None if value is None else value * size
 
 
 def _compact(text: str) -> str:

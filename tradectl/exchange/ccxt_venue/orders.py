@@ -73,14 +73,11 @@ def _quantity(spec: OrderSpec, market: Market) -> Decimal:
         raise VenueRefusal(
             f"{spec.symbol}: {plain(spec.quantity)} is below the least of {plain(least)}", RULES
         )
-    most = [market.max_quantity]
-    if not spec.type.has_limit:
-        most.append(market.max_market_quantity)
-    for limit in most:
-        if limit is not None and quantity > limit:
-            raise VenueRefusal(
-                f"{spec.symbol}: {plain(quantity)} is above the most of {plain(limit)}", RULES
-            )
+    most = market.instrument.part(quantity, at_market=not spec.type.has_limit)
+    if quantity > most:
+        raise VenueRefusal(
+            f"{spec.symbol}: {plain(quantity)} is above the most of {plain(most)}", RULES
+        )
     return quantity
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -35,7 +36,9 @@ WITHIN_S = 5.0
 FRESH_S = 1.0
 """What was read no longer ago is not read anew."""
 BY_RULES = (RefusalCause.RULES, RefusalCause.CLOSED)
-FIELDS = ("tick_size", "lot_size", "min_notional", "min_quantity")
+FLOORS = ("tick_size", "lot_size", "min_notional", "min_quantity")
+CEILINGS = ("max_quantity", "max_market_quantity")
+"""Of these 0 is no limit."""
 
 
 class SymbolRules:
@@ -96,30 +99,23 @@ class SymbolRules:
 
     def _look(self) -> None:
         for symbol in self._symbols:
-            self._compare(symbol, self._venue.instrument(symbol))
+            now, known = self._venue.instrument(symbol), self._known.get(symbol)
+            before = known or self._instruments[symbol]
+            # at first it is what the core goes by, which a run before this one may have learned
+            changed = stricter(before, now) if known is None else different(before, now)
+            self._known[symbol] = now
+            if changed:
+                self._report(symbol, before, changed)
             self._see_whether_traded(symbol, self._venue.not_traded(symbol))
 
-    def _compare(self, symbol: str, now: Instrument) -> None:
-        """At first with what the core goes by, which a run before this one may have learned."""
-        before, is_first = self._instruments[symbol], symbol not in self._known
-        if not is_first:
-            before = self._known[symbol]
-        self._known[symbol] = now
-        changed = {
-            name: value
-            for name in FIELDS
-            if (value := getattr(now, name)) != (known := getattr(before, name))
-            and (value > known or not is_first)
-        }
-        if not changed:
-            return
-        words = ", ".join(
-            f"{name} {plain(getattr(before, name))} -> {plain(value)}"
-            for name, value in changed.items()
-        )
+    def _report(self, symbol: str, before: Instrument, changed: dict[str, Decimal]) -> None:
         event = InstrumentChanged(
             source_component=self._source,
             instrument=replace(self._instruments[symbol], **changed),
+        )
+        words = ", ".join(
+            f"{name} {plain(getattr(before, name))} -> {plain(value)}"
+            for name, value in changed.items()
         )
         self._post(event, AT_ONCE)
         self._reporter.post_system_event(SystemEventKind.RULES_CHANGED, f"{symbol}: {words}")
@@ -141,4 +137,26 @@ class SymbolRules:
         self._post(restriction, AT_ONCE)
 
 
-__all__ = ["SymbolRules"]
+def different(before: Instrument, now: Instrument) -> dict[str, Decimal]:
+    """The rules that are not as before, by their names."""
+    return {
+        name: value
+        for name in (*FLOORS, *CEILINGS)
+        if (value := getattr(now, name)) != getattr(before, name)
+    }
+
+
+def stricter(before: Instrument, now: Instrument) -> dict[str, Decimal]:
+    """Those that allow less than before."""
+    found = different(before, now)
+    return {name: value for name, value in found.items() if _is_stricter(name, before, value)}
+
+
+def _is_stricter(name: str, before: Instrument, value: Decimal) -> bool:
+    known = getattr(before, name)
+    if name in FLOORS:
+        return bool(value > known)
+    return bool(value) and (not known or value < known)
+
+
+__all__ = ["SymbolRules", "different", "stricter"]
