@@ -1,5 +1,5 @@
-"""A position larger than one order may be: entered, protected and closed by several orders, each an intent
-of its own, one after the other, and never more than all of it.
+"""A position larger than one order may be: entered, protected and closed by several orders, each an
+intent of its own, one after the other, and never more than all of it.
 """
 
 from __future__ import annotations

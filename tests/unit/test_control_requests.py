@@ -200,7 +200,7 @@ def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
         ({"accept": "fill", "symbols": ["COIN"], "price": "0"}, "above zero"),
         ({"accept": "position", "symbols": ["COIN"], "price": "NaN"}, "above zero"),
         ({"accept": "fill", "symbols": ["COIN", "OTHER"], "price": "5"}, "one --symbol"),
-        ({"accept": "transfer", "symbols": ["COIN"], "price": "5"}, "fill or position"),
+        ({"accept": "transfer", "symbols": ["COIN"], "price": "5"}, "position or external"),
         ({"symbols": ["COIN"]}, "symbol: expected --accept"),
     ],
 )

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fixtures.books import SPOT, Ledger, tick
+from tests.fixtures.books import PERP, SPOT, Ledger, tick
 from tradectl.config.settings import Settings
+from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Acceptance
 from tradectl.domain.shares import StrategyTarget
 from tradectl.exchange.base import Accepted, Proof
@@ -38,3 +39,23 @@ def test_it_is_said_where_sizes_follow_another_equity() -> None:
         ]
         found = propose(ledger.books, there, Accepted(Acceptance.TRANSFER), Settings())
         assert found.resizes == bool(more)
+
+
+def test_it_is_said_what_follows_where_nobody_knows_what_an_external_perpetual_cost() -> None:
+    books = Ledger().trade("o1", "buy 2@100", PERP).books
+    there = [Proof(exchange="venue", symbols=(PERP,), held={PERP: Decimal(3)}, cash=books.cash)]
+    found = propose(books, there, Accepted(Acceptance.EXTERNAL), Settings())
+    [later] = found.follows
+    assert f"--accept external --symbol {PERP} --price PRICE" in later
+    priced = Accepted(Acceptance.EXTERNAL, (PERP,), Decimal(90))
+    found = propose(books, there, priced, Settings())
+    assert found.follows == []
+    assert [(row.external_after, row.price) for row in found.bookings] == [("1", "90")]
+    assert found.orders == []
+
+
+def test_coins_on_spot_have_no_price_that_matters() -> None:
+    books = Ledger().trade("o1", "buy 2@100").books
+    there = [Proof(exchange="venue", symbols=(SPOT,), held={SPOT: Decimal(3)}, cash=books.cash)]
+    with pytest.raises(UsageError, match="leave --price out"):
+        propose(books, there, Accepted(Acceptance.EXTERNAL, (SPOT,), Decimal(90)), Settings())

@@ -545,3 +545,30 @@ def test_a_mismatch_of_the_run_before_stays_until_a_report_agrees() -> None:
     assert held(ledger, PERP) == [MISMATCH]
     tell(ledger, account_report({PERP: "0"}))
     assert held(ledger, PERP) == []
+
+
+@pytest.mark.parametrize(("cost", "differs"), [("90", False), (None, True)])
+def test_what_an_external_perpetual_makes_is_external_where_it_was_said_what_it_cost(
+    cost: str | None, differs: bool
+) -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", PERP, strategy="a")
+    books, cash = ledger.books, ledger.books.cash
+    said = account_report({PERP: "22"}, str(cash), accept=Acceptance.EXTERNAL)
+    tell(ledger, replace(said, price=None if cost is None else Decimal(cost)))
+    assert books.account.at_exchange().external == {PERP: 20}
+    assert not held(ledger, PERP)
+    closed = trade("-20")  # at 110, for 0.3
+    there = cash + 400 - Decimal("0.3")
+    told = account_report({PERP: "2"}, str(there), trades=(closed,))
+    tell(ledger, told, *[account_report({PERP: "2"}, str(there))] * 5)
+    assert (BALANCE in held(ledger, PERP)) is differs
+    assert books.position(PERP).quantity == 2
+    assert differs or books.cash == cash
+    assert problems_of(books.snapshot(), books.instruments) == []
+
+
+def test_what_it_cost_can_be_said_later() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100", PERP, strategy="a")
+    said = account_report({PERP: "5"}, accept=Acceptance.EXTERNAL)
+    tell(ledger, said, replace(said, price=Decimal(90)))
+    assert ledger.books.account.at_exchange().external_cost == {PERP: 270}

@@ -217,7 +217,8 @@ class ProposedOrder(Struct, kw_only=True, frozen=True):
 
 class Proposal(Struct, kw_only=True, frozen=True):
     """What `reconcile --accept` books: the result of it that is `profit` or loss, what of it is
-    `transferred`, what would be traded then, and what stays as it is, and why. Where equity is another by
+    `transferred`, what would be traded then, what stays as it is, and why, and what `follows` from it
+    later. Where equity is another by
     it (`resizes`), what strategies want is sized by that once trading resumes."""
 
     accept: Acceptance
@@ -227,6 +228,7 @@ class Proposal(Struct, kw_only=True, frozen=True):
     orders: list[ProposedOrder]
     resizes: bool
     refused: list[str]
+    follows: list[str]
 
 
 class Reconciliation(Struct, kw_only=True, frozen=True):

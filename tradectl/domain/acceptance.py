@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tradectl.domain.event import Acceptance
 
-PRICED = (Acceptance.FILL, Acceptance.POSITION)
+PRICED = (Acceptance.FILL, Acceptance.POSITION, Acceptance.EXTERNAL)
 
 
 def wrong_beside(
@@ -23,7 +23,7 @@ def wrong_beside(
     if price is None:
         return None
     if accept not in PRICED or len(symbols) != 1:
-        return "price", "expected beside --accept fill or position, and one --symbol"
+        return "price", "expected beside --accept fill, position or external, and one --symbol"
     if not price.is_finite() or price <= 0:
         return "price", f"expected a price above zero, got {str(price)!r}"
     return None

@@ -33,6 +33,11 @@ def propose(
     for symbol in accepted.symbols:
         if symbol not in known:
             raise UsageError(f"{symbol}: expected one of {', '.join(sorted(known))}")
+        prices_coins = accepted.kind is Acceptance.EXTERNAL and accepted.price is not None
+        if prices_coins and not books.instrument(symbol).can_short:
+            raise UsageError(
+                f"{symbol}: coins on spot have no price that matters: leave --price out"
+            )
     after = Books(books.snapshot(), books.instruments, projected=False)
     for report in reports:
         after.on_account_report(report, Record(0, 0, report))
@@ -48,6 +53,7 @@ def propose(
         orders=[order for symbol in moved for order in _orders(symbol, after, settings)],
         resizes=bool(after.wanted()) and after.equity() != books.equity(),
         refused=[*_refused(after, reports, symbols)],
+        follows=[*_follows(after, accepted, symbols)],
     )
 
 
@@ -69,10 +75,12 @@ def _bookings(
     for report in reports:
         for symbol in [symbol for symbol in symbols if symbol in report.positions]:
             before, now = (
-                (view.position(symbol).quantity, _external(view, symbol)) for view in (books, after)
+                (view.position(symbol).quantity, view.external(symbol), _cost(view, symbol))
+                for view in (books, after)
             )
             if before != now:
-                price = price_of(books, report, symbol)
+                is_external = report.accept is Acceptance.EXTERNAL
+                price = report.price if is_external else price_of(books, report, symbol)
                 yield ProposedBooking(
                     symbol=symbol,
                     ours_before=decimal_text(before[0]),
@@ -96,8 +104,21 @@ def _cash(books: Books, after: Books) -> Iterator[ProposedBooking]:
         )
 
 
-def _external(books: Books, symbol: str) -> Decimal:
-    return books.external(symbol)
+def _cost(books: Books, symbol: str) -> Decimal | None:
+    """Of what is external, where somebody has said it."""
+    return books.account.at_exchange().external_cost.get(symbol)
+
+
+def _follows(after: Books, accepted: Accepted, symbols: Sequence[str]) -> Iterator[str]:
+    """What closing a perpetual that is external will do to the money, if nobody says what it cost."""
+    for symbol in symbols if accepted.kind is Acceptance.EXTERNAL else ():
+        external = after.external(symbol)
+        if external and after.instrument(symbol).can_short and _cost(after, symbol) is None:
+            yield (
+                f"{symbol}: what {plain(external)} cost is not known: the money will differ once it is "
+                "closed, and nothing enters until `--accept transfer`. Say it with "
+                f"`--accept external --symbol {symbol} --price PRICE`"
+            )
 
 
 def _orders(symbol: str, after: Books, settings: Settings) -> Iterator[ProposedOrder]:
@@ -130,7 +151,7 @@ def _refused(
     for report in reports:
         for symbol in [symbol for symbol in symbols if symbol in report.positions]:
             left = report.positions[symbol] - after.position(symbol).quantity
-            left -= _external(after, symbol)
+            left -= after.external(symbol)
             if left:
                 yield f"{symbol}: {plain(left)} still differs: {_mend(after, report, symbol)}"
 

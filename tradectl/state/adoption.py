@@ -1,6 +1,7 @@
 """What the operator says that a difference is between an exchange and our books.
 
-    external    not ours; never what would be against our position, or less than nothing
+    external    not ours; never what would be against our position, or less than nothing. Of a perpetual
+                the price is what it cost: what closing it makes is known to be external, too
     position    what is there is ours, at its price, as a transfer: neither profit nor loss
     fill        what differs was traded for us, at its price: profit or loss. On perpetuals so is the
                 money that differs then; of a symbol that is named what is external was traded, too
@@ -73,6 +74,8 @@ def _moved(
     if left != external:
         noted.external[symbol] = left
         noted.external_cost.pop(symbol, None)
+    if left and report.accept is Acceptance.EXTERNAL and report.price is not None:
+        noted.external_cost[symbol] = left * report.price
     noted.trades_since[symbol] = max(report.newest + 1, noted.trades_since.get(symbol, 0))
     noted.discrepancies.pop(symbol, None)
     return moved

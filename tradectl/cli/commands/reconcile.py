@@ -20,6 +20,8 @@ explains it, or --accept says what it is:
 
 external: it is not ours. position: what is there is our position, as a transfer. fill: what differs was
 traded for us, as profit or loss; both at --price, or the mark. transfer: money was put in or taken out.
+Of a perpetual that is external --price is what it cost: without it what closing it makes is not known
+to be external, and the money differs then.
 
 --accept shows what would be booked and traded; with --confirm it is booked, and trading is left paused.
 
@@ -48,7 +50,8 @@ def reconcile(
     price: Annotated[
         str | None,
         typer.Option(
-            help="With --accept fill or position of one --symbol: at what.", show_default=False
+            help="With --accept fill, position or external of one --symbol: at what.",
+            show_default=False,
         ),
     ] = None,
     confirm: Annotated[

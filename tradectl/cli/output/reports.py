@@ -185,6 +185,7 @@ def _proposal(proposal: Proposal, found: Reconciliation) -> list[RenderableType]
         result = f"profit {proposal.profit}, transferred {proposal.transferred}"
         parts.append(line("result", Cell(result)))
     parts += [line("stays", Cell(harmless(why), WARN)) for why in proposal.refused]
+    parts += [line("later", Cell(harmless(what), WARN)) for what in proposal.follows]
     traded = [_proposed_order(order) for order in proposal.orders]
     if proposal.resizes:
         traded.append("what strategies want is sized by the new equity once trading resumes")
@@ -205,7 +206,8 @@ def _booking(row: ProposedBooking) -> str:
     what = harmless(row.symbol) if row.symbol else "cash"
     at = f" at {row.price}" if row.price and row.ours_before != row.ours_after else ""
     ours = f"ours {row.ours_before} -> {row.ours_after}{at}"
-    return f"{what}: {ours}, external {row.external_before} -> {row.external_after}"
+    cost = f" that cost {row.price}" if row.price and row.ours_before == row.ours_after else ""
+    return f"{what}: {ours}, external {row.external_before} -> {row.external_after}{cost}"
 
 
 def _proposed_order(order: ProposedOrder) -> str:
