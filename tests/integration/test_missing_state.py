@@ -168,7 +168,7 @@ def test_what_is_shown_of_a_journal_that_cannot_be_read_to_its_end_says_so(
     last.write_bytes(whole[: whole.rindex(b'"at":')] + b"?" + whole[whole.rindex(b'"at":') + 1 :])
     answer = tradectl(state, *words)
     assert answer.document()
-    assert f"{last} is damaged at record " in answer.err
+    assert f"{last} is damaged at record" in answer.err
     assert answer.err.endswith("; this is what the database last knew\n")
     last.write_bytes(whole)
     assert tradectl(state, *words).err == ""

@@ -31,6 +31,7 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
+from tests.fixtures.journal import records_named
 from tests.fixtures.run_inputs import begins_where, look
 from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.events import OrderFilled
@@ -228,7 +229,8 @@ def test_damage_before_the_snapshot_is_told_of_beside_the_run_that_goes_on(state
     with pytest.raises(JournalDamaged):
         recovered(state)
     with running(state, IDLE) as run:
-        run.line(f"SYSTEM inconsistent: {journal} is damaged at record 1: it was changed")
+        told = run.line(f"SYSTEM inconsistent: {journal} is damaged at record")
+        assert records_named(told)[0] == 1
         run.send(signal.SIGTERM)
         assert run.end().code == 0
     (alert,) = [a for a in look(state).alerts() if a.type == "inconsistent"]
@@ -247,7 +249,7 @@ def test_a_snapshot_that_names_no_seal_of_the_journal_has_all_of_it_read(
     damage_record_1(before.journal)
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
-    assert "is damaged at record 1" in answer.complaint()
+    assert records_named(answer.complaint())[0] == 1
 
 
 # --- killed while starting -----------------------------------------------------------------------------
@@ -319,7 +321,8 @@ def test_damage_in_the_middle_is_refused_by_name_and_a_fresh_account_may_be_open
     change_database(state, "DELETE FROM snapshots")
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
-    assert f"is damaged at record {fill.seq}: " in answer.complaint()
+    first, last = records_named(answer.complaint())
+    assert first <= fill.seq <= last
     assert "`tradectl run --fresh`" in answer.complaint()
     assert tradectl(state, "status", "--json").document()["portfolio"] is not None
     assert tradectl(state, "run", "--headless", "--fresh", "--duration", 0.1).code == 0

@@ -20,6 +20,7 @@ from tests.fixtures.journal import (
     RECORDS,
     ReaderAnswer,
     read_journal,
+    records_named,
     write_journal,
     write_unversioned,
 )
@@ -27,7 +28,7 @@ from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.journal import reader as journal_reader
 from tradectl.journal.reader import JournalReader, read_header
-from tradectl.journal.writer import FORMAT, make_seal
+from tradectl.journal.writer import BLOCK, FORMAT, make_seal
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +195,33 @@ def test_a_changed_number_in_a_seal_does_not_take_its_group_with_it(
             reported(folder, bytes(changed))
 
 
-@pytest.mark.parametrize("seq", [1, 2, 3, 4])
-def test_damage_names_the_record(folder: Path, whole: bytes, seq: int) -> None:
+@pytest.mark.parametrize(
+    ("seq", "named"), [(1, "records 1-2"), (2, "records 1-2"), (3, "record 3"), (4, "record 4")]
+)
+def test_damage_names_the_records_of_its_block(
+    folder: Path, whole: bytes, seq: int, named: str
+) -> None:
     marked = whole.replace(b'{"seq":%d,"at":1' % seq, b'{"seq":%d,"at":2' % seq)
     assert marked != whole
-    with pytest.raises(JournalDamaged, match=f"damaged at record {seq}: it was changed") as found:
+    with pytest.raises(JournalDamaged, match=f"damaged at {named}: what was written") as found:
         reported(folder, marked)
-    assert found.value.seq == seq
+    assert found.value.seq <= seq
+
+
+@given(st.lists(st.integers(0, 1_500), min_size=1, max_size=30), st.data())
+def test_of_a_long_group_only_a_handful_is_named(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("long") / "r.jsonl"
+    records = [Record(seq, 1, note("w" * size)) for seq, size in enumerate(sizes, 1)]
+    lines = write_journal(path, [records]).splitlines(keepends=True)
+    seq = data.draw(st.integers(1, len(sizes)))
+    lines[seq + 1] = lines[seq + 1].replace(b'"at":1', b'"at":2')
+    with pytest.raises(JournalDamaged) as found:
+        reported(path.parent, b"".join(lines))
+    first, last = records_named(str(found.value))
+    assert first == found.value.seq <= seq <= last
+    assert sum(map(len, lines[first + 2 : last + 1])) <= BLOCK
 
 
 def test_what_comes_before_the_damage_is_handed_out_whole(folder: Path, whole: bytes) -> None:
@@ -281,7 +302,7 @@ def test_damage_to_the_last_seal_is_not_taken_for_an_unfinished_tail(
         b"ts,price\n1,2\n",
         b"\0" * 1000,
         b'{"seal":{}}\n',
-        b'{"seal":{"last":0,"lines":"zz","chain":""}}\n',
+        b'{"seal":{"last":0,"blocks":"zz","chain":""}}\n',
         b'{"seal":' + b"[" * 100_000 + b"\n",
     ],
     ids=["empty", "blank", "words", "csv", "zeros", "bare seal", "no hex", "deep"],
@@ -293,9 +314,9 @@ def test_a_file_that_is_no_journal_is_refused_by_name(folder: Path, content: byt
 
 def test_a_sealed_line_that_is_no_header_is_refused(folder: Path, whole: bytes) -> None:
     lines = whole.splitlines(keepends=True)
-    seal = make_seal(0, [b'{"footer":1}'], 0)[0]
-    content = b'{"footer":1}\n{"seal":{"last":0,"lines":"%s","chain":"%s"}}\n' % (
-        seal.lines.encode(),
+    seal = make_seal(0, b'{"footer":1}\n', 0)[0]
+    content = b'{"footer":1}\n{"seal":{"last":0,"blocks":"%s","chain":"%s"}}\n' % (
+        seal.blocks.encode(),
         seal.chain.encode(),
     )
     with pytest.raises(JournalError, match="not a tradectl journal"):
@@ -344,7 +365,7 @@ def test_bytes_of_any_kind_raise_nothing_but_a_journal_error(folder: Path, conte
 def test_a_seal_over_nothing_is_refused_like_other_damage(folder: Path, whole: bytes) -> None:
     end = seal_ends(whole)[-1]
     chain = int(whole[whole.rindex(b'"chain":"') + 9 :][:8], 16)
-    seal, _ = make_seal(4, [], chain)
-    line = b'{"seal":{"last":4,"lines":"","chain":"%s"}}\n' % seal.chain.encode()
+    seal, _ = make_seal(4, b"", chain)
+    line = b'{"seal":{"last":4,"blocks":"","chain":"%s"}}\n' % seal.chain.encode()
     with pytest.raises(JournalError):
         reported(folder, whole[:end] + line)

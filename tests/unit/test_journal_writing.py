@@ -43,18 +43,20 @@ def test_a_journal_is_one_json_object_a_line_in_sealed_groups(path: Path) -> Non
     ]  # fmt: skip
 
 
-def test_a_seal_holds_a_checksum_of_each_line_and_a_chain_over_all_seals(path: Path) -> None:
-    chain, group = 0, list[bytes]()
-    for line in write_journal(path).splitlines():
+def test_a_seal_holds_a_checksum_of_each_kilobyte_and_a_chain_over_all_seals(path: Path) -> None:
+    groups = [[Record(n, 1, note("w" * size)) for n, size in enumerate((5, 3_000, 7), 1)]]
+    chain, group = 0, b""
+    for line in write_journal(path, groups).splitlines(keepends=True):
         if not line.startswith(b'{"seal"'):
-            group.append(line)
+            group += line
             continue
         seal = msgspec.json.decode(line)["seal"]
-        packed = b"".join(crc32(line).to_bytes(4, "big") for line in group)
+        blocks = [group[at : at + 1024] for at in range(0, len(group), 1024)]
+        packed = b"".join(crc32(block).to_bytes(4, "big") for block in blocks)
         chain = crc32(f"{seal['last']}:".encode() + packed, chain)
-        assert (seal["lines"], seal["chain"]) == (packed.hex(), f"{chain:08x}")
-        group = []
-    assert group == []
+        assert (seal["blocks"], seal["chain"]) == (packed.hex(), f"{chain:08x}")
+        group = b""
+    assert group == b""
 
 
 def test_the_header_survives_a_crash_right_after_the_start(path: Path) -> None:

@@ -23,6 +23,7 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_named
 from tradectl.journal.writer import (
+    BLOCK,
     FORMAT,
     Footer,
     FooterLine,
@@ -39,8 +40,9 @@ RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, b'{"header":')
 LONGEST_SEAL = 64 * 1024 * 1024
-BLOCK = 256 * 1024
-SMALL_BLOCK, LARGE_BLOCK = 16 * 1024, 1024 * 1024
+BACKWARDS = 256 * 1024
+AT_FIRST, AT_ONCE = 16 * 1024, 1024 * 1024
+"""Bytes read at a time."""
 GZIP = b"\x1f\x8b"
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
@@ -120,7 +122,7 @@ class JournalReader:
             line = file.readline(LONGEST_SEAL)
         try:
             found = SEALS.decode(line).seal
-        except msgspec.DecodeError:
+        except ValueError:
             return False
         if not line.endswith(b"\n") or (found.last, found.chain) != (sealed.last, sealed.chain):
             return False
@@ -148,7 +150,7 @@ class JournalReader:
         return group
 
     def _name_what_is_no_record(self, lines: bytes) -> NoReturn:
-        for seq, line in enumerate(lines.split(b"\n"), self.last_seq + 1):
+        for seq, line in enumerate(lines.splitlines(), self.last_seq + 1):
             try:
                 RECORDS.decode(line)
             except msgspec.DecodeError as error:
@@ -207,29 +209,33 @@ class JournalReader:
 
     def _check(self, group: bytes, seal_line: bytes) -> int:
         """The last sequence number that the seal vouches for."""
-        lines = group.split(b"\n")
         try:
             seal = SEALS.decode(seal_line).seal
-            checksums = bytes.fromhex(seal.lines)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise self._damaged(
-                self.last_seq + len(lines), f"its seal is broken ({error})"
-            ) from error
+        except ValueError as error:
+            last = self.last_seq + group.count(b"\n")
+            raise self._damaged(last, f"its seal is broken ({error})") from error
         if not group:
             raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
-        actual, chain = make_seal(seal.last, lines, self._chain)
-        if actual == seal:
-            self._chain = chain
-            return seal.last
-        for index, line in enumerate(lines):
-            if zlib.crc32(line) != int.from_bytes(checksums[index * 4 : index * 4 + 4], "big"):
-                raise self._damaged(self.last_seq + 1 + index, "it was changed")
-        raise self._damaged(
-            self.last_seq + len(lines), "the lines and their seal do not belong together"
-        )
+        actual, chain = make_seal(seal.last, group, self._chain)
+        if actual != seal:
+            raise self._does_not_match(group, actual.blocks, seal.blocks)
+        self._chain = chain
+        return seal.last
 
-    def _damaged(self, seq: int, why: str) -> JournalDamaged:
+    def _does_not_match(self, group: bytes, actual: str, told: str) -> JournalDamaged:
+        for n, start in enumerate(range(0, len(group), BLOCK)):
+            if actual[8 * n : 8 * n + 8] != told[8 * n : 8 * n + 8]:
+                first = self.last_seq + 1 + group.count(b"\n", 0, start)
+                last = first + group.count(b"\n", start, min(start + BLOCK, len(group) - 1))
+                return self._damaged(first, "what was written there was changed", last)
+        last = self.last_seq + group.count(b"\n")
+        return self._damaged(last, "the lines and their seal do not belong together")
+
+    def _damaged(self, seq: int, why: str, last: int = 0) -> JournalDamaged:
+        """At the record `seq`, or somewhere from there to `last`."""
         place = f"record {seq}" if seq else "its header"
+        if last > seq:
+            place = f"records {seq}-{last}"
         return JournalDamaged(
             f"{self.path} is damaged at {place}: {why}; what comes before it is whole", seq
         )
@@ -248,11 +254,11 @@ def _opened(path: Path) -> Iterator[Opened]:
 
 def _blocks(file: Opened, path: Path) -> Iterator[bytes]:
     """What is in it, from where it is: a little at first, for those who want the header alone."""
-    size = SMALL_BLOCK
+    size = AT_FIRST
     try:
         while block := file.read(size):
             yield block
-            size = min(2 * size, LARGE_BLOCK)
+            size = min(2 * size, AT_ONCE)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalError(f"{path} is a broken gzip file: {error}") from error
     except OSError as error:
@@ -260,22 +266,22 @@ def _blocks(file: Opened, path: Path) -> Iterator[bytes]:
 
 
 def _sealed(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
-    """The groups that are there to the end of their seal: the lines, the line of the seal, where it ends.
-    No line of a group begins like a seal, and none has a line end in it."""
+    """The groups that are there to the end of their seal: lines, seal, and where that ends. No
+    line of a group begins like a seal, and none has a line end in it."""
     start = 0
     while True:
         seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, start) + 1
         end = data.find(b"\n", seal) + 1
         if not end or not data.startswith(SEAL, seal):
             return
-        yield data[start : max(start, seal - 1)], data[seal:end], end
+        yield data[start:seal], data[seal:end], end
         start = end
 
 
 def has_footer(path: Path) -> bool:
     """The run ended by itself, and its journal says so to the end; by its last lines alone."""
     try:
-        lines = [line for line in islice(_lines_backwards(path, BLOCK), 3) if line]
+        lines = [line for line in islice(_lines_backwards(path, BACKWARDS), 3) if line]
     except OSError:
         return False
     return len(lines) == 2 and lines[0].startswith(SEAL) and lines[1].startswith(FOOTER)
@@ -304,7 +310,7 @@ def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
         end = file.seek(0, os.SEEK_END)
         floor, rest = max(0, end - most_bytes), b""
         while end > floor:
-            start = max(floor, end - BLOCK)
+            start = max(floor, end - BACKWARDS)
             file.seek(start)
             rest, *lines = (file.read(end - start) + rest).split(b"\n")
             yield from reversed(lines)

@@ -3,13 +3,13 @@
     {"header": {...}}                      who, when, with what config, from which state
     {"seq":1,"at":...,"event":{...}}       an input
     {"seq":2,"at":...,"event":{...},"cause":1}   and what followed from it
-    {"seal":{"last":2,"lines":"...","chain":"..."}}
+    {"seal":{"last":2,"blocks":"...","chain":"..."}}
     ...
     {"footer": {...}}                      only at a clean end, and sealed like the rest
 
-A group is one write to the operating system and ends in a seal: a CRC-32 of each line since the last
+A group is one write to the operating system and ends in a seal: a CRC-32 of each kilobyte since the last
 seal, and a chain over all seals. So a reader can tell an unfinished tail (lines without a seal: nobody
-was told of them) from a damaged middle (a line that does not match), and name the damaged line.
+was told of them) from a damaged middle (a block that does not match), and name the lines of that block.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_own
 
 FORMAT = 7
+BLOCK = 1024
+"""Bytes of a group under one checksum: a handful of lines."""
 
 EMERGENCY, RECONCILE = "emergency", "reconcile"
 SHORT = (EMERGENCY, RECONCILE)
@@ -77,10 +79,10 @@ class Footer(Struct, omit_defaults=True):
 
 
 class Seal(Struct):
-    """`lines` are the CRC-32s of the lines since the last seal, eight hex digits each."""
+    """`blocks` are the CRC-32s of the lines since the last seal, a block each, in eight hex digits."""
 
     last: int
-    lines: str
+    blocks: str
     chain: str
 
 
@@ -96,9 +98,10 @@ class FooterLine(Struct):
     footer: Footer
 
 
-def make_seal(last_seq: int, lines: list[bytes], chain: int) -> tuple[Seal, int]:
-    """The seal over `lines`, and the chain that the next seal goes on from."""
-    checksums = list(map(crc32, lines))
+def make_seal(last_seq: int, group: bytes, chain: int) -> tuple[Seal, int]:
+    """The seal over the lines of `group`, and the chain that the next seal goes on from."""
+    whole = memoryview(group)
+    checksums = [crc32(whole[at : at + BLOCK]) for at in range(0, len(group), BLOCK)]
     packed = struct.pack(f">{len(checksums)}I", *checksums)
     chain = crc32(b"%d:%b" % (last_seq, packed), chain)
     return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
@@ -171,9 +174,7 @@ class JournalWriter:
 
     def _write_group(self, group: bytes) -> None:
         self._check()
-        lines = group.split(b"\n")
-        lines.pop()
-        seal, chain = make_seal(self.last_seq, lines, self._chain)
+        seal, chain = make_seal(self.last_seq, group, self._chain)
         sealed = Sealed(self.bytes_written + len(group), seal.last, seal.chain)
         data = memoryview(group + self._encoder.encode(SealLine(seal)) + b"\n")
         try:
