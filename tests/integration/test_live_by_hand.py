@@ -5,16 +5,19 @@ in circles, and what he closed is not bought back on a wish that is older than t
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import SPOT, Trader, protected, trading
+from tests.fixtures.live_trader import SPOT, Trader, protected, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS
-from tradectl.domain.events import OrderInitialized, StrategySignalEvent
+from tradectl.domain.events import OrderInitialized, StrategySignalEvent, TargetComputed
+from tradectl.monitoring import Alert
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
 FUTURES = "futures"
 D = Decimal
@@ -152,3 +155,80 @@ async def test_an_exit_of_what_the_owner_closed_is_refused_once_and_compared_at_
             assert not trader.run.status.now().refused
             assert len([order for order in ordered(trader) if order.reduce_only]) <= 2
             await trader.until(lambda: not stops_of(trader))
+
+
+def resting(trader: Trader) -> list[Any]:
+    """Our entries that wait for their price, as the exchange has them."""
+    open_orders = trader.exchange.truth.open_orders(market=trader.market)
+    return [order for order in open_orders if not order.foreign and order.type not in STOPS]
+
+
+async def cancelled(trader: Trader) -> None:
+    """The owner cancels the entry that rests, and the books have heard of it."""
+    await trader.until(lambda: resting(trader))
+    [order] = resting(trader)
+    trader.exchange.engines[trader.market].cancel(order)
+    await trader.until(lambda: not trader.run.books.working_orders(SPOT))
+
+
+@pytest.mark.parametrize("market", ["spot", FUTURES])
+async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_changes(
+    market: str, tmp_path: Path
+) -> None:
+    """Also over a restart; and what rests again for another wish may be cancelled anew."""
+    async with LoopbackExchange() as exchange:
+        waiting = PortfolioSettings(
+            sizing="fixed_quantity", quantity=D("0.02"), order_type="limit",
+            limit_offset_bps=D(100),
+        )  # fmt: skip
+        settings = settings_for(exchange, market=market, portfolio=waiting)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            says(trader, "buy")
+            await cancelled(trader)
+            await cancelled(trader)  # it was placed again once
+            await trader.until(lambda: "entry_refused" in trader.alerts())
+            assert "cancelled by hand" in trader.alerts()["entry_refused"].message
+            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
+            assert len(ordered(trader)) == 2
+            assert trader.said_of_targets() == "cancelled by hand: held until its target changes"
+            [row] = trader.run.status.now().refused
+            assert (row.cause, row.next_try, row.count) == ("by_hand", None, 2)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
+            assert not ordered(trader)
+            says(trader, "close")
+            says(trader, "buy")
+            await trader.until(lambda: resting(trader))
+            await trader.until(lambda: not trader.run.status.now().refused)
+            assert len(ordered(trader)) == 1
+            assert "entry_refused" not in trader.alerts()
+
+
+@pytest.mark.parametrize("market", ["spot", FUTURES])
+async def test_a_stop_that_the_owner_cancels_comes_back_however_often_and_is_critical(
+    market: str, tmp_path: Path
+) -> None:
+    async with LoopbackExchange() as exchange:
+        settings = protected(exchange, market)
+        async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
+            told: list[Alert] = []
+
+            async def notify(alert: Alert) -> None:
+                told.append(alert)
+
+            trader.run.alerts.add_notification_handler(notify)
+            await in_position(trader)
+
+            def more_than(said: int) -> bool:
+                return len(trader.said("stop_refused")) > said
+
+            for _ in range(3):
+                await trader.until(lambda: stops_of(trader))
+                said = len(trader.said("stop_refused"))
+                stop = next(o for o in exchange.truth.open_orders(market=market) if o.type in STOPS)
+                exchange.engines[market].cancel(stop)
+                await trader.until(partial(more_than, said))
+            await trader.until(lambda: stops_of(trader))
+            assert "nothing limits its loss" in trader.said("stop_refused")[0]
+            severities = {a.severity.value for a in told if a.type == "stop_refused"}
+            assert severities == {"critical"}

@@ -654,6 +654,7 @@ def test_what_accepting_books_and_trades_is_shown_before_it_is_done() -> None:
         "orders": [order],
         "resizes": True,
         "refused": ["ETHUSDT: -1 still differs"],
+        "follows": ["BTCUSDT: what 1 cost is not known"],
     }
     output = shown(reconciliation(reconciled(proposal=proposal)))
     assert "would book" in output
@@ -661,6 +662,7 @@ def test_what_accepting_books_and_trades_is_shown_before_it_is_done() -> None:
     assert "sell 1.166 BTCUSDT by its stop" in output
     assert "sized by the new equity" in output
     assert "ETHUSDT: -1 still differs" in output
+    assert "BTCUSDT: what 1 cost is not known" in output
     assert "nothing was changed: add --confirm to book it" in output
     done = shown(reconciliation(reconciled(proposal=proposal, accepted=True)))
     assert "trading is paused: `tradectl resume` goes on" in done

@@ -183,7 +183,7 @@ class RestrictionRow(Struct, kw_only=True, frozen=True):
 
 class RefusalRow(Struct, kw_only=True, frozen=True):
     """An exit or an entry of a symbol that its exchange would not take, `count` times in a row since
-    `since`; the next try is at `next_try`."""
+    `since`; the next try is at `next_try`, none where it is held: somebody cancelled it by hand."""
 
     symbol: str
     kind: Literal["exit", "entry"]
@@ -191,7 +191,7 @@ class RefusalRow(Struct, kw_only=True, frozen=True):
     reason: str
     count: int
     since: Time
-    next_try: Time
+    next_try: Time | None
 
 
 class Consistency(Struct, kw_only=True, frozen=True):

@@ -2,6 +2,8 @@
 
 An order that was refused is still wanted. Asked for again at once it would be refused again, for ever, so
 every refusal in a row doubles the pause before the next try. The cause says what may be mended meanwhile.
+An entry that rested and was cancelled by hand, twice, is the owner's word: it is held until its target
+changes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.resilience import pause_after
@@ -37,6 +40,8 @@ class RefusalCause(StrEnum):
     """for a reason that passes, or before it was read"""
     NOT_FILLED = "not_filled"
     """taken, and over before all of it was filled: nobody to trade with, or only ourselves"""
+    BY_HAND = "by_hand"
+    """it rested, and was cancelled at the exchange, and not by us"""
     OTHER = "other"
 
 
@@ -49,6 +54,8 @@ REMEDIES = {
 }
 """What is tried, or has to be done; the other causes pass by themselves."""
 
+HELD_AFTER = 2
+"""So often in a row an entry is cancelled by hand before it is held."""
 BY_ANOTHER_TYPE = (RefusalCause.RULES, RefusalCause.OTHER)
 
 
@@ -62,6 +69,11 @@ class Refusal(Struct, frozen=True):
     since: int
     due: int
     said: bool
+
+    @property
+    def is_held(self) -> bool:
+        """It is not tried again: whoever cancelled it does not want it."""
+        return self.cause is RefusalCause.BY_HAND and self.count >= HELD_AFTER
 
     @property
     def at(self) -> int:
@@ -81,7 +93,10 @@ class Refusal(Struct, frozen=True):
 
 
 def next_refusal(known: Refusal | None, cause: RefusalCause, reason: str, at: int) -> Refusal:
-    """One more at `at`, in a row with what was `known`."""
+    """One more at `at`, in a row with what was `known`. Cancels by hand are a row of their own."""
+    by_hand = RefusalCause.BY_HAND
+    if known is not None and cause is by_hand and known.cause is not by_hand:
+        known = replace(known, count=0)
     count = 1 if known is None else known.count + 1
     since, said = (at, False) if known is None else (known.since, known.said)
     return Refusal(cause, reason, count, since, at + _pause(count), said)

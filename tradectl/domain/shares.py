@@ -35,6 +35,12 @@ class StrategyTarget(Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Decimal | None = None
     stopped: bool = False
 
+    def is_same_word(self, before: StrategyTarget | None) -> bool:
+        """It asks for what the strategy asked for before."""
+        if before is None:
+            return False
+        return self.size == before.size and self.confidence == before.confidence
+
     def stopped_out(self, left: Decimal = ZERO) -> StrategyTarget:
         """As it is once a stop, or an exchange, has closed the position, or all of it but what is
         `left`."""

@@ -147,6 +147,8 @@ def says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
 
 
 def held_off(refusal: Refusal) -> Reason:
+    if refusal.is_held:
+        return ReasonCode.REFUSED, "cancelled by hand: held until its target changes"
     return ReasonCode.REFUSED, f"refused, and tried again later: {refusal.reason or refusal.cause}"
 
 

@@ -61,7 +61,6 @@ from tradectl.portfolio.strategy_targets import (
     Wanted,
     all_out,
     is_at_rest,
-    same_word,
 )
 
 RUNNING = TradingState.RUNNING
@@ -131,7 +130,7 @@ class PortfolioEngine:
             return events or [stays(symbol, held, held, NETTED)]
         # a strategy may repeat itself with every bar: only a change of mind is worth a small trade
         known = view.targets(symbol)
-        repeated = all(same_word(new, known.get(name)) for name, new in heard.items())
+        repeated = all(new.is_same_word(known.get(name)) for name, new in heard.items())
         reason = signal.reason or "signal"
         return events + self._steer(symbol, view, reason, repeated, at, said=heard)
 
@@ -287,7 +286,8 @@ class PortfolioEngine:
         why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
         if why:
             return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
-        why = self._put_off(change, wanted, view, at, repeated=repeated)
+        is_new = bool(said) and not repeated
+        why = self._put_off(change, wanted, view, at, repeated=repeated, is_new=is_new)
         if why is None:
             return self._go(change, wanted, new, view, at, (reason, said or afresh))
         if position and not only_reduce:
@@ -317,13 +317,20 @@ class PortfolioEngine:
         return [answer, *cancels(change.misdirected, why[1]), *crossed]
 
     def _put_off(
-        self, change: PositionDelta, wanted: Wanted, view: AccountView, at: int, *, repeated: bool
+        self,
+        change: PositionDelta,
+        wanted: Wanted,
+        view: AccountView,
+        at: int,
+        *,
+        repeated: bool,
+        is_new: bool,
     ) -> Reason | None:
         """Why what is wanted cannot be ordered now; what is repeated may have been denied before."""
         now = self._first_part(change, view)
         if not now.quantity:
             return CLOSED_FIRST
-        refused = refused_orders.not_yet(change, view, at)
+        refused = refused_orders.not_yet(change, view, at, is_new=is_new)
         if refused or not repeated:
             return refused
         return self._would_deny(self._orders.draft(now, wanted.targets), view, at)

@@ -3,6 +3,7 @@
     due              an exit once no other order on its side works; an entry once none is on its way:
                      what rests is counted with it
     held off         until then
+    held             what was cancelled by hand, again and again: until somebody asks for something else
     not wanted       any more: over, after a while
     want of money    at a refused exit of a perpetual, entries of its exchange that still rest give theirs
                      back; on spot an exit lacks coins, and entries bind none
@@ -26,13 +27,14 @@ from tradectl.portfolio.position_delta import CANCELLABLE, PositionDelta
 
 def next_try(symbol: str, view: AccountView) -> int | None:
     """When (ns) what was refused of the symbol is due, the next of it; None where nothing was."""
-    return min((refusal.due for _, refusal in _refusals(symbol, view)), default=None)
+    found = (refusal.due for _, refusal in _refusals(symbol, view) if not refusal.is_held)
+    return min(found, default=None)
 
 
 def is_due(symbol: str, view: AccountView, at: int) -> bool:
     """Something of it is, and nothing on its way that comes first."""
     return any(
-        at >= refusal.due and not _is_under_way(symbol, view, exits=exits)
+        at >= refusal.due and not refusal.is_held and not _is_under_way(symbol, view, exits=exits)
         for exits, refusal in _refusals(symbol, view)
     )
 
@@ -54,10 +56,13 @@ def is_over(answer: Event, symbol: str, view: AccountView, at: int) -> bool:
     )
 
 
-def not_yet(change: PositionDelta, view: AccountView, at: int) -> Reason | None:
-    """Its exchange would not take it, and it is not due again."""
+def not_yet(change: PositionDelta, view: AccountView, at: int, *, is_new: bool) -> Reason | None:
+    """Its exchange would not take it, and it is not due again. What `is_new` is held by nothing that
+    stood against the wish before it."""
     refusal = view.refusal(change.instrument.symbol, exits=not change.adds)
-    return held_off(refusal) if refusal is not None and at < refusal.due else None
+    if refusal is None or (refusal.is_held and is_new):
+        return None
+    return held_off(refusal) if refusal.is_held or at < refusal.due else None
 
 
 def makes_way(symbol: str, view: AccountView, at: int) -> list[Event]:

@@ -80,7 +80,7 @@ class StrategyTargets:
     ) -> tuple[StrategyTarget, ...]:
         """What was said where there is no price to size it by, as far as it is new."""
         known = view.targets(symbol)
-        return tuple(new for name, new in said.items() if not same_word(new, known.get(name)))
+        return tuple(new for name, new in said.items() if not new.is_same_word(known.get(name)))
 
     def resized(
         self,
@@ -216,14 +216,9 @@ def _held_within(
     }
 
 
-def same_word(new: StrategyTarget, old: StrategyTarget | None) -> bool:
-    """It asks for what the strategy asked for before."""
-    return old is not None and new.size == old.size and new.confidence == old.confidence
-
-
 def is_stopped(new: StrategyTarget, old: StrategyTarget | None) -> bool:
     """It asks for what a stop closed."""
-    return old is not None and old.stopped and same_word(new, old)
+    return old is not None and old.stopped and new.is_same_word(old)
 
 
 def is_at_rest(symbol: str, view: AccountView) -> bool:
@@ -249,4 +244,4 @@ def total_of(targets: Mapping[str, StrategyTarget]) -> Decimal:
     return sum((target.quantity or ZERO for target in targets.values()), ZERO)
 
 
-__all__ = ["StrategyTargets", "Wanted", "all_out", "is_at_rest", "same_word", "total_of"]
+__all__ = ["StrategyTargets", "Wanted", "all_out", "is_at_rest", "total_of"]

@@ -31,7 +31,6 @@ from tradectl.domain.events import (
     OrderDenied,
     OrderFilled,
     OrderInitialized,
-    OrderRejected,
     OrderSubmitted,
     PauseEnded,
     PositionLiquidated,
@@ -47,7 +46,6 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
-from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import refusals, trading_state
@@ -149,7 +147,7 @@ class Books(BooksView):
         order.reason = event.reason or order.reason
         if was_over or not order.is_over or before is OrderStatus.PENDING_CANCEL:
             return []
-        cause = event.cause if isinstance(event, OrderRejected) else RefusalCause.NOT_FILLED
+        cause = refusals.cause_of(event, order, before)
         return refusals.refused(self, order, cause, event.reason, record.at)
 
     def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
@@ -215,15 +213,19 @@ class Books(BooksView):
     def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:
         """What strategies want is kept: it outlives the process that heard them."""
         symbol, targets = event.symbol, self.account.targets
+        changed = False
         for target in event.strategies:
-            targets.setdefault(symbol, {})[target.strategy] = target
+            known = targets.setdefault(symbol, {})
+            changed |= not target.is_same_word(known.get(target.strategy))
+            known[target.strategy] = target
             if target.size:
                 self._wanted[symbol] = None
             elif not any(other.size for other in targets[symbol].values()):
                 self._wanted.pop(symbol, None)
         if not (self.account.refused_exits or self.account.refused_entries):
             return None
-        return refusals.answered(self, symbol, event.code, record.at)
+        asked = refusals.asked_anew(self, symbol) if changed else []
+        return asked + refusals.answered(self, symbol, event.code, record.at)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""

@@ -13,9 +13,17 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from tradectl.domain.event import ReasonCode
-from tradectl.domain.events import Event, SystemEvent, SystemEventKind
+from tradectl.domain.events import (
+    Event,
+    ExecutionEvent,
+    OrderCanceled,
+    OrderRejected,
+    SystemEvent,
+    SystemEventKind,
+)
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.protection import RESTS
 from tradectl.domain.refusals import (
     BY_ANOTHER_TYPE,
     REMEDIES,
@@ -39,6 +47,15 @@ def is_exit(books: BooksView, order: Order) -> bool:
     return order.spec.reduce_only or order.spec.side.signed(held) < 0
 
 
+def cause_of(event: ExecutionEvent, order: Order, before: OrderStatus) -> RefusalCause:
+    """Why an order that was `before` in that status is over, where nobody here asked for it."""
+    if isinstance(event, OrderRejected):
+        return event.cause
+    rested = before in RESTS and not order.spec.is_at_once and not order.spec.reduce_only
+    by_hand = rested and isinstance(event, OrderCanceled)
+    return RefusalCause.BY_HAND if by_hand else RefusalCause.NOT_FILLED
+
+
 def refused(
     books: BooksView, order: Order, cause: RefusalCause, reason: str, at: int
 ) -> list[Event]:
@@ -56,7 +73,10 @@ def refused(
     if cause is RefusalCause.RULES and books.rules_since(symbol) >= order.created_at:
         found = replace(found, due=at)  # once, with a new order by the new rules
     bare = exits and not order.filled and order.status is not OrderStatus.CANCELED
-    if found.said or (cause is RefusalCause.NOT_FILLED and not bare):
+    quiet = cause is RefusalCause.NOT_FILLED or (
+        cause is RefusalCause.BY_HAND and not found.is_held
+    )
+    if found.said or (quiet and not bare):
         kept[symbol] = found
         return []
     kept[symbol] = replace(found, said=True)
@@ -113,6 +133,12 @@ def answered(books: BooksView, symbol: str, code: ReasonCode | None, at: int) ->
     return events
 
 
+def asked_anew(books: BooksView, symbol: str) -> list[Event]:
+    """A strategy wants something else: what was cancelled by hand held the wish before."""
+    known = books.refusal(symbol, exits=False)
+    return end(books, symbol, exits=False) if known is not None and known.is_held else []
+
+
 def due_now(account: Account, symbol: str, at: int) -> None:
     """What kept it from being taken is over."""
     for kept in (account.refused_exits, account.refused_entries):
@@ -135,6 +161,8 @@ def end_entries(books: BooksView) -> list[Event]:
 
 def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
+    if refusal.is_held:
+        return f"{spec.symbol}: an entry, {spec.side} {plain(order.remaining)}, was cancelled by hand at "
     tried = f"; {remedy}" if remedy else ""
     if exits and refusal.cause in BY_ANOTHER_TYPE:
         tried += "; every second time as a limit order"
@@ -158,6 +186,8 @@ def _says(kind: SystemEventKind, symbol: str, message: str) -> SystemEvent:
 
 __all__ = [
     "answered",
+    "asked_anew",
+    "cause_of",
     "closed",
     "due_now",
     "end",

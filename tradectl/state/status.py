@@ -254,7 +254,7 @@ def refusal_rows(books: Books) -> list[RefusalRow]:
             reason=refusal.reason,
             count=refusal.count,
             since=iso(refusal.since),
-            next_try=iso(refusal.due),
+            next_try=None if refusal.is_held else iso(refusal.due),
         )
         for kind, refused in kinds
         for symbol, refusal in sorted(refused.items())

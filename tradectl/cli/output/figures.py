@@ -198,11 +198,15 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
 
 def refusals(rows: Iterable[RefusalRow]) -> list[str]:
     """What exchanges would not take, and when it is tried again."""
-    return [
-        f"{harmless(row.symbol, 24)}: {row.kind} refused {counted(row.count, 'time')}, the next try at "
-        f"{moment(row.next_try)} UTC: {harmless(row.reason or row.cause)}"
-        for row in rows
-    ]
+    return [f"{harmless(row.symbol, 24)}: {row.kind} {_refused(row)}" for row in rows]
+
+
+def _refused(row: RefusalRow) -> str:
+    times = counted(row.count, "time")
+    if row.next_try is None:
+        return f"cancelled by hand {times}: held until its target changes"
+    why = harmless(row.reason or row.cause)
+    return f"refused {times}, the next try at {moment(row.next_try)} UTC: {why}"
 
 
 def _is_iso(time: Any) -> bool:
