@@ -126,6 +126,10 @@ async def test_under_a_ban_nothing_is_done_and_its_end_is_named(
     assert len(resting(exchange, market)) == 1
     assert len(receipt["protection"]) + len(receipt["unprotected"]) == 1
     assert not any(stop["confirmed"] for stop in receipt["protection"])
+    [told] = receipt["by_books"]
+    assert told["exchange"] == "binance"
+    assert told["compared_at"] > "20"
+    assert 0 <= told["age_s"] < 120
 
 
 async def test_a_stop_that_nobody_could_look_up_is_not_said_to_protect(

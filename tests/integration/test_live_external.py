@@ -218,5 +218,9 @@ def test_08_a_second_tradectl_is_found_by_what_it_traded_lately(tmp_path: Path) 
     theirs = client_order_id("another account", "its order")
     with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.outside_order("main", SPOT, "BUY", "0.01", client_order_id=theirs)
+        told = json.loads(live.tradectl("doctor", "-c", live.config, "--json").out)
+        [orders] = [f for f in told["findings"] if f["check"].endswith("open orders")]
+        assert orders["verdict"] == "warned"
+        assert f"another tradectl ({theirs[:5]}) traded in the last hour" in orders["message"]
         with live.running() as run:
             run.line("other_tradectl")

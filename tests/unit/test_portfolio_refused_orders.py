@@ -18,7 +18,7 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.refusals import RefusalCause, next_refusal
+from tradectl.domain.refusals import RefusalCause, is_wanted, next_refusal
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.refused_orders import is_due, makes_way
@@ -93,3 +93,18 @@ def test_an_entry_that_a_stop_has_answered_is_answered_once_more_and_so_over() -
     assert answer.change == 0
     early = view.refusals[SYMBOL, False].due
     assert engine.on_refused(view, early) == []
+
+
+def test_an_entry_that_is_within_the_drift_of_its_target_is_over() -> None:
+    view = FakeAccount().price(SYMBOL, "100")
+    settings = PortfolioSettings(sizing="fixed_quantity", quantity=D(10), drift=D("0.05"))
+    engine = PortfolioEngine(settings, {}, lambda: "id")
+    says = StrategySignalEvent(symbol=SYMBOL, action=SignalAction.BUY, strategy="s")
+    view.take(engine.on_signal(says, view, 0))
+    view.own(SYMBOL, "9.8")
+    view.refusals[SYMBOL, False] = next_refusal(None, RefusalCause.OTHER, "no", 0)
+    (answer,) = engine.on_refused(view, AT)
+    assert isinstance(answer, TargetComputed)
+    assert "within the drift" in answer.reason
+    assert answer.code is not None
+    assert not is_wanted(answer.code, view.targets(SYMBOL).values(), D("9.8"), exits=False)

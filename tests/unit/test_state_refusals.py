@@ -5,19 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from tests.fixtures.books import PERP, SPOT, Ledger, fill
+from tests.fixtures.books import PERP, SPOT, Ledger, approved, fill, intent, submitted
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     Command,
     CommandReceived,
     Event,
+    OrderAccepted,
+    OrderCanceled,
     OrderRejected,
     SystemEvent,
     SystemEventKind,
     TargetComputed,
 )
-from tradectl.domain.refusals import RefusalCause
+from tradectl.domain.orders import OrderType
+from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.time import SECOND
 
@@ -46,6 +50,49 @@ def test_who_lets_trading_go_on_begins_anew_with_entries_and_the_alert_ends(
     ledger.tell(CommandReceived(command=before, reason="the test"))
     again = Command.RESUME if before is Command.PAUSE else Command.CLEAR_HALT
     assert kinds(ledger.tell(CommandReceived(command=again))) == [ENTRY_OVER]
+    assert not ledger.books.refused_symbols()
+
+
+def test_an_exit_that_only_a_halt_wanted_is_over_with_the_halt() -> None:
+    ledger = Ledger().trade("o1", "buy 2@100")
+    ledger.tell(CommandReceived(command=Command.EMERGENCY_STOP, reason="the test"))
+    assert kinds(refuse(ledger, "o2", "sell 2")) == [SystemEventKind.EXIT_REFUSED]
+    assert kinds(ledger.tell(CommandReceived(command=Command.CLEAR_HALT))) == [EXIT_OVER]
+    assert not ledger.books.refused_symbols()
+
+
+@pytest.mark.parametrize(
+    ("causes", "held", "count"),
+    [
+        (["by_hand"], False, 1),
+        (["by_hand", "by_hand"], True, 2),
+        (["funds", "by_hand"], False, 1),
+        (["funds", "funds", "by_hand", "by_hand"], True, 2),
+        (["by_hand", "funds"], False, 2),
+    ],
+)
+def test_two_cancels_by_hand_in_a_row_hold_an_entry(
+    causes: list[str], held: bool, count: int
+) -> None:
+    found = None
+    for at, cause in enumerate(causes):
+        found = next_refusal(found, RefusalCause(cause), "", at)
+    assert found is not None
+    assert (found.is_held, found.count) == (held, count)
+
+
+def test_another_wish_is_not_held_by_what_stood_against_the_one_before() -> None:
+    ledger = Ledger()
+    answer(ledger, None, LIVE)
+    for order_id in ("o1", "o2"):
+        wanted = intent(order_id, "buy 1", SPOT, "s")
+        limit = replace(wanted.order, type=OrderType.LIMIT, price=D(90))
+        ledger.tell(replace(wanted, order=limit), approved(order_id), submitted(order_id, SPOT))
+        ledger.tell(OrderAccepted(order_id=order_id, symbol=SPOT))
+        said = ledger.tell(OrderCanceled(order_id=order_id, symbol=SPOT))
+    assert kinds(said) == [SystemEventKind.ENTRY_REFUSED]
+    assert answer(ledger, ReasonCode.REFUSED, LIVE) == []
+    assert answer(ledger, ReasonCode.REFUSED, replace(LIVE, confidence=D("0.5"))) == [ENTRY_OVER]
     assert not ledger.books.refused_symbols()
 
 

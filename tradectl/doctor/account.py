@@ -7,6 +7,7 @@ alone, by this and by the run.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 
 from tradectl.doctor.finding import failed, few, passed, warned
@@ -156,20 +157,30 @@ def open_orders(result: ProbeResult) -> Finding:
     name, found = f"{result.name}: open orders", result.orders
     if isinstance(found, TradectlError):
         return failed(name, f"cannot be asked for: {found}", "try again")
-    foreign = Counter(order.symbol for order in found if not result.is_ours(order))
-    ours = sum(result.is_ours(order) for order in found)
-    if not foreign:
-        return passed(name, f"{ours} of ours, no other")
+    theirs = [order for order in found if not result.is_ours(order.client_order_id)]
+    foreign = Counter(order.symbol for order in theirs)
     spelled = [f"{count} in {symbol}" for symbol, count in sorted(foreign.items())]
-    message = f"{ours} of ours; not ours, left alone: {few(spelled)}"
-    if others := sorted({tag_of(o.client_order_id) for o in found if not result.is_ours(o)} - {""}):
+    message = f"{len(found) - len(theirs)} of ours"
+    message += f"; not ours, left alone: {few(spelled)}" if foreign else ", no other"
+    resting = _other_bots(result, (order.client_order_id for order in theirs))
+    lately = _other_bots(result, result.traded_lately) - resting
+    told = [f"another tradectl's among them ({few(sorted(resting))})"] if resting else []
+    told += [f"another tradectl ({few(sorted(lately))}) traded in the last hour"] if lately else []
+    if told:
         return warned(
             name,
-            f"{message}; another tradectl's among them ({few(others)}): a second bot on this account, "
-            "or an account of ours from before",
+            f"{'; '.join([message, *told])}: a second bot on this account, or an account of ours from "
+            "before",
             "give each bot an account of its own, or cancel at the exchange what is left of the other",
         )
+    if not foreign:
+        return passed(name, message)
     return warned(name, message, "cancel them at the exchange if nobody needs them")
+
+
+def _other_bots(result: ProbeResult, client_order_ids: Iterable[str]) -> set[str]:
+    """The tags of tradectls that are not ours."""
+    return {tag_of(name) for name in client_order_ids if not result.is_ours(name)} - {""}
 
 
 def dead_man(result: ProbeResult) -> Finding:

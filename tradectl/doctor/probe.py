@@ -21,8 +21,9 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import HOUR, SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.other_bots import senders_of
 from tradectl.exchange.tasks import Work, run_together
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions, Venue, VenueOrder
 from tradectl.state.account import Account
@@ -30,6 +31,7 @@ from tradectl.state.account import Account
 T = TypeVar("T")
 
 ASK_S = 5.0
+LOOK_BACK = HOUR
 DEAD_MAN_S = 1.5
 LATE_NS = 250_000_000
 """From here on a difference of the clocks is looked at again: a slow answer looks like one."""
@@ -67,6 +69,8 @@ class ProbeResult:
     data: ReceivedData = field(default_factory=ReceivedData)
     holdings: Holdings | TradectlError = field(default_factory=lambda: Holdings({}))
     orders: Sequence[VenueOrder] | TradectlError = ()
+    traded_lately: Sequence[str] = ()
+    """the client order ids behind the newest fills, as far as they can be told"""
     permissions: Permissions | TradectlError = field(default_factory=Permissions)
     dead_man: TradectlError | str = ""
     """what trying it gave: nothing, why it was not tried, or what went wrong"""
@@ -95,8 +99,8 @@ class ProbeResult:
         position = self.books.positions.get(symbol) if self.books is not None else None
         return position.quantity if position is not None else ZERO
 
-    def is_ours(self, order: VenueOrder) -> bool:
-        return self.books is not None and order.client_order_id[:TAG_LENGTH] == order_tag(
+    def is_ours(self, client_order_id: str) -> bool:
+        return self.books is not None and client_order_id[:TAG_LENGTH] == order_tag(
             self.books.account_id
         )
 
@@ -164,9 +168,20 @@ async def _receive_data(result: ProbeResult, symbols: Sequence[str], listen_s: f
 
 
 async def _ask_account(result: ProbeResult) -> None:
-    result.holdings, result.permissions = await asyncio.gather(
-        asked(result.venue.holdings), asked(result.venue.permissions)
+    result.holdings, result.permissions, _ = await asyncio.gather(
+        asked(result.venue.holdings), asked(result.venue.permissions), _look_back(result)
     )
+
+
+async def _look_back(result: ProbeResult) -> None:
+    """Whose the newest fills are; what cannot be asked is not known."""
+    since = ComputerClock.wall() - LOOK_BACK
+    for symbol in result.traded:
+        fills = await asked(partial(result.venue.fills, symbol, since))
+        if not isinstance(fills, TradectlError):
+            found = await asked(partial(senders_of, result.venue, fills))
+            if not isinstance(found, TradectlError):
+                result.traded_lately = [*result.traded_lately, *found]
 
 
 async def _try_dead_man(result: ProbeResult, *, alone: bool) -> None:

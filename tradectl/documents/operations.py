@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.documents.reasons import Untraded
-from tradectl.documents.values import Amount
+from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import Acceptance, RestrictionKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
@@ -26,13 +26,23 @@ class ProtectiveStop(Struct, kw_only=True, frozen=True):
     confirmed: bool
 
 
+class ByBooks(Struct, kw_only=True, frozen=True):
+    """An exchange that could not be asked: what is told of it is by our books, which were compared with
+    it at `compared_at` (by its clock, where it tells its time), `age_s` before; null for never."""
+
+    exchange: str
+    compared_at: Time | None
+    age_s: float | None
+
+
 class StopReport(Struct, kw_only=True, frozen=True):
     """What one system did to stop, and what is left by the exchange's word. Orders are named by our ids
     where they are ours, positions by their symbols; `dust` is too little to be sold. `protection` stays
     on purpose and is not among the orders left; `unprotected` are positions that no stop covers whole.
     `foreign_orders` are those of others that are open in our symbols: they may bind coins or margin.
-    `confirmed`: nothing is left that should not be. `error` says why something could not be done or
-    proven; `journal` is the file name of the run that did it."""
+    `by_books` are exchanges that could not be asked at the end. `confirmed`: nothing is left that should
+    not be. `error` says why something could not be done or proven; `journal` is the file name of the run
+    that did it."""
 
     confirmed: bool = True
     cancelled: list[str] = []
@@ -43,6 +53,7 @@ class StopReport(Struct, kw_only=True, frozen=True):
     unprotected: list[str] = []
     dust: list[str] = []
     foreign_orders: list[str] = []
+    by_books: list[ByBooks] = []
     error: str | None = None
     journal: str | None = None
 
@@ -63,6 +74,7 @@ class StopReport(Struct, kw_only=True, frozen=True):
             unprotected=[*self.unprotected, *other.unprotected],
             dust=[*self.dust, *other.dust],
             foreign_orders=[*self.foreign_orders, *other.foreign_orders],
+            by_books=[*self.by_books, *other.by_books],
             error="; ".join(errors) or None,
             journal=self.journal or other.journal,
         )

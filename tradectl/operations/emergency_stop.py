@@ -50,7 +50,7 @@ from tradectl.recovery.recovery import (
     recover,
     recover_from,
 )
-from tradectl.runtime.in_process_stop import Stop, report_by_books, stop_session
+from tradectl.runtime.in_process_stop import Stop, by_books_of, report_by_books, stop_session
 from tradectl.runtime.session import Session
 from tradectl.state.books_view import BooksView
 from tradectl.storage.directory import StateDir
@@ -247,11 +247,20 @@ class EmergencyStop:
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
             # by the journal: what is tried from here on may come to naught
-            left = _left(recovered, Stop())
+            left = self._by_journal(recovered)
             report = self._finish(recovered)
             return report.without_confirmation(recovered.lost) if recovered.lost else report
         except Exception as error:  # one that cannot be finished must not keep the others open
             return _failed(self._dir, error, left)
+
+    def _by_journal(self, recovered: Recovered) -> StopReport:
+        """What is left by it, and how old its word on an exchange is."""
+        report = _left(recovered, Stop())
+        if recovered.header.account != LIVE_ACCOUNT:
+            return report
+        books, now = _books_of(recovered), self._clock.wall()
+        exchanges = recovered.account.at_exchange().compared_at
+        return replace(report, by_books=[by_books_of(books, name, now) for name in exchanges])
 
     def _finish(self, recovered: Recovered) -> StopReport:
         """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper;
@@ -388,10 +397,14 @@ def _by_database(run: StoredRun | None) -> StopReport:
 
 def _left(recovered: Recovered, stop: Stop) -> StopReport:
     """What is open by the journal: on paper there is no other word."""
-    instruments = Instruments(Settings.load(recovered.header.config).instruments)
-    books = BooksView(recovered.account, instruments)
     on_paper = recovered.header.account != LIVE_ACCOUNT
+    books = _books_of(recovered)
     return report_by_books(books, dropping=stop.drop_protection, on_paper=on_paper)
+
+
+def _books_of(recovered: Recovered) -> BooksView:
+    instruments = Instruments(Settings.load(recovered.header.config).instruments)
+    return BooksView(recovered.account, instruments)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:

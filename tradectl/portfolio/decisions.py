@@ -197,7 +197,7 @@ def or_stopped_out(why: Reason, targets: Collection[StrategyTarget]) -> Reason:
 
 @cache
 def _within(drift: Decimal) -> Reason:
-    return ReasonCode.NOT_WANTED, f"within the drift of {plain(drift * 100)}% of the target"
+    return ReasonCode.ON_TARGET, f"within the drift of {plain(drift * 100)}% of the target"
 
 
 def idle(change: PositionDelta, view: AccountView) -> Reason:

@@ -23,12 +23,13 @@ from msgspec.structs import replace
 
 from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
-from tradectl.documents.operations import ProtectiveStop, StopReport
+from tradectl.documents.operations import ByBooks, ProtectiveStop, StopReport
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import plain
 from tradectl.domain.orders import Order, OrderStatus, client_order_id
 from tradectl.domain.protection import is_dust, protecting, unprotected
 from tradectl.domain.resilience import pauses
+from tradectl.domain.time import SECOND, iso
 from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
 from tradectl.runtime.conclusion import await_conclusion, only_rests
 from tradectl.runtime.session import Session
@@ -133,7 +134,7 @@ async def _proven_report(
     if not settled:
         report = report.without_confirmation("not all that is on its way has arrived there")
     for proof in proofs:
-        report = _by_exchange(report, proof, books, stop)
+        report = _by_exchange(report, proof, books, stop, session.bus.clock.wall())
     return report
 
 
@@ -307,9 +308,22 @@ def _beyond(proof: Proof, kept: set[str]) -> list[OpenOrder]:
     return [order for order in proof.open_orders if order.known_as not in kept]
 
 
-def _by_exchange(report: StopReport, proof: Proof, books: Books, stop: Stop) -> StopReport:
+def by_books_of(books: BooksView, exchange: str, now: int) -> ByBooks:
+    """How old our books' word on an exchange is; `now` in ns UTC."""
+    at = books.account.at_exchange().compared_at.get(exchange)
+    if not at:
+        return ByBooks(exchange=exchange, compared_at=None, age_s=None)
+    age = round(max(now - at, 0) / SECOND, 1)
+    return ByBooks(exchange=exchange, compared_at=iso(at), age_s=age)
+
+
+def _by_exchange(
+    report: StopReport, proof: Proof, books: Books, stop: Stop, now: int
+) -> StopReport:
     """The report with what is open there by the exchange's own word."""
     if proof.error:
+        told = by_books_of(books, proof.exchange, now)
+        report = replace(report, by_books=[*report.by_books, told])
         return report.without_confirmation(f"{proof.exchange}: {proof.error}")
     report = _protection_there(report, proof, books)
     kept = {name for s in report.protection for name in _names(s.order_id, books)}
@@ -390,6 +404,7 @@ async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
 
 __all__ = [
     "Stop",
+    "by_books_of",
     "leave_only_protection",
     "proven",
     "report_by_books",

@@ -315,7 +315,8 @@ class Books(BooksView):
         self.instruments.describe(instrument)
 
     def on_command(self, event: CommandReceived, record: Record) -> list[Event]:
-        """Who lets trading go on has entries tried again that were refused before."""
+        """Who lets trading go on has tried again what was refused before: entries, and after a halt
+        exits, which the halt may have wanted and nobody else."""
         account, over = self.account, list[Event]()
         if event.command is Command.EMERGENCY_STOP:
             trading_state.emergency_stop(account, event, record.at)
@@ -329,7 +330,7 @@ class Books(BooksView):
             if self.trading_state.is_halt:
                 trading_state.end_halt(account)
             begin_anew(self)
-            over = refusals.end_entries(self)
+            over = refusals.end_all(self)
         return over
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:

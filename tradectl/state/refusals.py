@@ -159,6 +159,12 @@ def end_entries(books: BooksView) -> list[Event]:
     return [event for symbol in symbols for event in end(books, symbol, exits=False)]
 
 
+def end_all(books: BooksView) -> list[Event]:
+    symbols = sorted(books.account.refused_exits)
+    exits = [event for symbol in symbols for event in end(books, symbol, exits=True)]
+    return exits + end_entries(books)
+
+
 def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
     if refusal.is_held:
@@ -191,6 +197,7 @@ __all__ = [
     "closed",
     "due_now",
     "end",
+    "end_all",
     "end_entries",
     "filled",
     "held_back",

@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from tradectl.documents.account import PortfolioTotals, PositionRow, RefusalRow, RestrictionRow
+from tradectl.documents.account import (
+    ExternalRow,
+    PortfolioTotals,
+    PositionRow,
+    RefusalRow,
+    RestrictionRow,
+)
 from tradectl.domain.money import ZERO, number
 from tradectl.domain.text import harmless
 
@@ -194,6 +200,12 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
     for row in rows:
         symbols.setdefault(harmless(row.message or row.kind), []).append(harmless(row.symbol, 24))
     return [f"{', '.join(names)} restricted: {why}" for why, names in symbols.items()]
+
+
+def external(rows: Iterable[ExternalRow], currency: str) -> str:
+    """What is not ours; `currency` names the money. Empty where nothing is."""
+    held = [f"{harmless(row.symbol or currency, 24)} {row.quantity}" for row in rows]
+    return f"not ours, never traded: {', '.join(held)}" if held else ""
 
 
 def refusals(rows: Iterable[RefusalRow]) -> list[str]:

@@ -15,6 +15,7 @@ from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, C
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.render import show, untraded
 from tradectl.documents.operations import (
+    ByBooks,
     Counterfactual,
     DecisionDifference,
     Divergence,
@@ -112,10 +113,20 @@ def receipt(receipt: Receipt) -> RenderableType:
     if receipt.unprotected:
         mend = "" if receipt.flatten else ": `tradectl emergency-stop --flatten` closes them"
         parts.append(line("UNPROTECTED", Cell(f"{names(receipt.unprotected)}{mend}", BAD)))
+    parts += [line("by our books", Cell(_age(row), WARN)) for row in receipt.by_books]
     if receipt.dust:
         parts.append(line("dust", Cell(f"{names(receipt.dust)}: too little to be sold", DIM)))
     parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
     return Group(*parts)
+
+
+def _age(row: ByBooks) -> str:
+    """Of our books' word on an exchange that could not be asked."""
+    name = harmless(row.exchange)
+    if row.compared_at is None:
+        return f"{name}: never compared with it"
+    when = f"{figures.moment(row.compared_at)} UTC"
+    return f"{name}: last compared at {when}, {figures.age(row.age_s or 0)} before"
 
 
 def _protection(stop: ProtectiveStop) -> Cell:

@@ -63,9 +63,8 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
 
 
 def external(rows: Sequence[ExternalRow], currency: str) -> list[Text]:
-    """What is not ours."""
-    held = [f"{harmless(row.symbol or currency, 24)} {row.quantity}" for row in rows]
-    return [Text(f"not ours, never traded: {', '.join(held)}", DIM)] if held else []
+    held = figures.external(rows, currency)
+    return [Text(held, DIM)] if held else []
 
 
 def restricted(rows: Iterable[RestrictionRow]) -> list[Text]:

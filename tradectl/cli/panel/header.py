@@ -83,6 +83,13 @@ def restrictions(status: LiveStatus, width: int) -> list[Line]:
     return lines
 
 
+def external(status: LiveStatus, width: int) -> list[Line]:
+    """What is there and not ours."""
+    currency = status.portfolio.currency if status.portfolio else ""
+    held = figures.external(status.external, currency)
+    return [drawn([Cell(f"  {held}", DIM)], width)] if held else []
+
+
 def halt(status: LiveStatus, width: int) -> list[Line]:
     """Since when and why not everything is traded: red in a halt, yellow in a pause; what that
     means and how it ends, on a line of its own where the first has no room."""

@@ -45,6 +45,7 @@ def _lines(status: LiveStatus, width: int, height: int) -> list[Line]:
         *_part(header.restrictions(status, width), rank=-6),
         _equity(status, width, height),
         *_part(header.account(status, width), rank=3),
+        *_part(header.external(status, width), rank=1),
         *_part(header.progress(status, width), rank=2),
         *_part(header.market(status, width), rank=5),
         *_body(status, width, height),

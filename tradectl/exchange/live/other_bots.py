@@ -47,15 +47,22 @@ class OtherBots:
     async def look_back(self, fills: Iterable[VenueFill]) -> None:
         """Whose were the newest fills that are not ours? Asked once in a run."""
         self.has_looked = True
-        newest = sorted(fills, key=lambda fill: fill.ts, reverse=True)
-        orders = {fill.order_key: fill for fill in newest}
-        for (symbol, venue_order_id), fill in [*orders.items()][:LOOKED_UP]:
-            if fill.client_order_id:
-                self.heard([fill.client_order_id])
-                continue
-            with contextlib.suppress(ExchangeError):
-                order = await self._venue.find(symbol, "", venue_order_id)
-                self.heard([order.client_order_id] if order is not None else [])
+        self.heard(await senders_of(self._venue, fills))
 
 
-__all__ = ["OtherBots"]
+async def senders_of(venue: Venue, fills: Iterable[VenueFill]) -> list[str]:
+    """The client order ids behind the newest of the fills."""
+    newest = sorted(fills, key=lambda fill: fill.ts, reverse=True)
+    orders = {fill.order_key: fill for fill in newest}
+    found = []
+    for (symbol, venue_order_id), fill in [*orders.items()][:LOOKED_UP]:
+        if fill.client_order_id:
+            found.append(fill.client_order_id)
+            continue
+        with contextlib.suppress(ExchangeError):
+            order = await venue.find(symbol, "", venue_order_id)
+            found += [order.client_order_id] if order is not None else []
+    return found
+
+
+__all__ = ["OtherBots", "senders_of"]
