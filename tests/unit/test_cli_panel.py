@@ -250,7 +250,7 @@ def test_with_money_at_stake_there_is_a_frame_around_it() -> None:
 
 def test_what_is_there_and_not_ours_is_shown() -> None:
     external = [{"symbol": "BTCUSDT", "quantity": "1"}, {"symbol": None, "quantity": "250"}]
-    assert "not ours, never traded: BTCUSDT 1, USDT 250" in text(a_view(external=external))
+    assert "not ours, never traded: BTCUSDT 1, money 250" in text(a_view(external=external))
     assert "not ours" not in text(a_view())
 
 
