@@ -204,7 +204,7 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
 
 def external(rows: Iterable[ExternalRow], currency: str | None) -> str:
     """What is not ours; `currency` names the money. Empty where nothing is."""
-    held = [f"{harmless(row.symbol or currency or "money", 24)} {row.quantity}" for row in rows]
+    held = [f"{harmless(row.symbol or currency or 'money', 24)} {row.quantity}" for row in rows]
     return f"not ours, never traded: {', '.join(held)}" if held else ""
 
 
