@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import decimal
 import functools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 
@@ -16,6 +19,7 @@ from tests import profiles
 from tests.fixtures import processes
 from tests.simulated_os.virtual_time import virtual_loop
 
+STATE_HOME = "XDG_STATE_HOME"
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 PATIENCE_S = 120.0
@@ -43,6 +47,11 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(deep=config.getoption("--deep"))
+    if not hasattr(
+        config, "workerinput"
+    ):  # what is kept beside state directories stays in the tests
+        os.environ[STATE_HOME] = made = tempfile.mkdtemp(prefix="tradectl-tests-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
     # Hundreds of processes are started: none compiles what another one has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

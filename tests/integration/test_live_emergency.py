@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import pytest
 from tests.fixtures.command import Answer, Running, journals, running, times_busier, tradectl
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import LiveHarness, live_harness
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, remains_of, settings_for, trading
 from tests.fixtures.run_inputs import Character, look, written
 from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
@@ -89,8 +88,7 @@ async def finished(folder: Path) -> None:
 async def killed(trader: Trader, folder: Path) -> Path:
     """What a kill -9 of the run would leave behind, now."""
     await trader.run.bus.dispatched()
-    remains = folder.with_name("remains")
-    shutil.copytree(folder, remains, ignore=shutil.ignore_patterns("*.sock"))
+    remains = remains_of(folder)
     await trader.end()
     return remains
 

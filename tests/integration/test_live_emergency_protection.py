@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,7 +17,15 @@ import pytest
 
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import live_harness
-from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading, verified
+from tests.fixtures.live_trader import (
+    QUICK,
+    SPOT,
+    Trader,
+    remains_of,
+    settings_for,
+    trading,
+    verified,
+)
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_protection import never_naked, stops
 from tests.loopback import FOREVER, loopback_thread
@@ -80,8 +87,7 @@ async def stopped(way: str, trader: Trader, exchange: Any, folder: Path, **how: 
     asked: dict[str, Any] = {"flatten": False, "timeout": 5.0, **how}
     if way == "direct":
         await trader.run.bus.dispatched()
-        remains = folder.with_name("remains")
-        shutil.copytree(folder, remains, ignore=shutil.ignore_patterns("*.sock"))
+        remains = remains_of(folder)
         trader.run.orchestrator.settle = killed
         await trader.end()
         folder = remains

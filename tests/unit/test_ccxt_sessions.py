@@ -310,7 +310,7 @@ def through(exchange: LoopbackExchange, kind: str, proxy: str, *, by_setting: bo
     settings = ExchangeSettings(
         id="binance",
         market="spot" if kind == "spot" else "perpetual",
-        url="http://exchange.invalid",
+        url="http://127.7.7.7",
         timeout_seconds=2.0,
         proxy=proxy if by_setting else "",
     )
@@ -336,7 +336,7 @@ async def test_requests_and_streams_go_through_the_proxy(kind: str) -> None:
         finally:
             await harness.venue.close()
         assert proxy.asked
-        assert all("exchange.invalid" in line for line in proxy.asked)
+        assert all("127.7.7.7" in line for line in proxy.asked)
 
 
 async def test_a_proxy_that_wants_a_password_is_shown_it() -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from tradectl.config.settings import Settings
 from tradectl.doctor.finding import failed, passed, warned
 from tradectl.documents.operations import Finding
-from tradectl.domain.errors import JournalError, StateError, UsageError
-from tradectl.recovery.recovery import CONTINUED, last_journal
+from tradectl.domain.errors import ConfigError, JournalError, StateError, UsageError
+from tradectl.journal.reader import read_header
+from tradectl.recovery.recovery import CONTINUED, LIVE_ACCOUNT, last_journal
+from tradectl.runtime.own_hosts import hosts_of, refuse_other_hosts
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import SIZE
 from tradectl.storage.processes import cannot_be_known
@@ -40,6 +42,7 @@ def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -
         latch_file(state_dir),
         reserve(state_dir),
         account(state_dir),
+        *(finding for finding in (hosts(settings, state_dir),) if finding is not None),
         instance(state_dir),
         disk(state_dir.path),
     ]
@@ -170,6 +173,21 @@ def account(state_dir: StateDir) -> Finding:
     except (StateError, JournalError) as error:
         return failed("account", str(error), "name another folder with --state-dir")
     return passed("account", f"that of run {run.run_id}" if run is not None else "a new one")
+
+
+def hosts(settings: Settings, state_dir: StateDir) -> Finding | None:
+    """An emergency stop without a process goes by the journal, and sends keys only where this agrees."""
+    with contextlib.suppress(StateError, JournalError):  # which `account` tells of
+        path = last_journal(state_dir, LIVE_ACCOUNT) if settings.mode == "live" else None
+        if path is not None:
+            there = Settings.load(read_header(path).config).exchanges
+            state_dir.hosts.given = hosts_of(settings.exchanges)
+            try:
+                refuse_other_hosts(there, state_dir.hosts)
+            except ConfigError as error:
+                return failed("hosts", str(error), "is it this account's journal, and unchanged?")
+            return passed("hosts", "the journal names those of this configuration")
+    return None
 
 
 def instance(state_dir: StateDir) -> Finding:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import harmless
-from tradectl.exchange.exchange_settings import ExchangeSettings, is_proxy
+from tradectl.exchange.exchange_settings import ExchangeSettings, is_loopback, is_plain, is_proxy
 
 SERVICE = "tradectl"
 HIDDEN = "***"
@@ -73,7 +73,12 @@ def read_proxy(settings: ExchangeSettings, environ: Mapping[str, str]) -> str:
     found = environ.get(name, "").strip()
     if found and not is_proxy(_LOGIN.sub(r"\1", found)):
         raise UsageError(f"{name}: expected one such as http://user:password@127.0.0.1:3128")
-    return found or settings.proxy
+    proxy = found or settings.proxy
+    if proxy and is_plain(settings.url) and not is_loopback(_LOGIN.sub(r"\1", proxy)):
+        raise UsageError(
+            f"{settings.prefix}: {settings.url} is plain http, which no proxy on another machine may read"
+        )
+    return proxy
 
 
 def _from_keyring(name: str) -> str:

@@ -1,7 +1,9 @@
 """Settings of the exchanges: how kind the paper one is, and how a real one is reached."""
 
+import contextlib
 import re
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -191,6 +193,11 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
             raise ConfigError(
                 f"exchanges.url: expected one such as http://127.0.0.1:8080, got {self.url!r:.60}"
             )
+        if is_plain(self.url) and not is_loopback(self.url):
+            raise ConfigError(
+                f"exchanges.url: plain http goes to this machine only, and {self.url!r:.60} is none of "
+                "its addresses: expected https://..."
+            )
         if self.proxy and not is_proxy(self.proxy):
             raise ConfigError(
                 "exchanges.proxy: expected one such as http://127.0.0.1:3128 or socks5://127.0.0.1:1080, "
@@ -209,6 +216,19 @@ def is_proxy(url: str) -> bool:
     return _is_address(url, _PROXY)
 
 
+def is_plain(url: str) -> bool:
+    """What is sent there can be read on the way."""
+    return url.startswith("http://")
+
+
+def is_loopback(url: str) -> bool:
+    """It leads to this machine, by any of the names of its loopback."""
+    host = urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
 def _is_address(url: str, pattern: re.Pattern[str] = _URL) -> bool:
     try:
         return pattern.fullmatch(url) is not None and urlsplit(url).port != 0
@@ -216,4 +236,4 @@ def _is_address(url: str, pattern: re.Pattern[str] = _URL) -> bool:
         return False
 
 
-__all__ = ["ExchangeSettings", "PaperSettings", "is_proxy"]
+__all__ = ["ExchangeSettings", "PaperSettings", "is_loopback", "is_plain", "is_proxy"]

@@ -41,6 +41,11 @@ def private_places() -> list[Path]:
     return [folder / FOLDER for folder in dict.fromkeys(found)]
 
 
+def private_home() -> Path:
+    """The one of them beside the state directory that the environment asks for."""
+    return _state_home(Path.home()) / FOLDER
+
+
 def make_private(place: Path) -> None:
     """Raises OSError where it cannot be, or where others have a way in."""
     if not place.parent.is_dir():
@@ -53,14 +58,14 @@ def make_private(place: Path) -> None:
 def _make_state_of_home(folder: Path) -> None:
     """A home itself is nobody's to make, nor what a system makes at a login."""
     home = folder.parents[1]
-    if folder != _state_of_home(home) or not home.is_dir():
+    if folder not in (_state_of_home(home), _state_home(home)) or not home.is_dir():
         raise FileNotFoundError(2, "No such file or directory")
     folder.mkdir(mode=0o700, parents=True)
 
 
 def _state_home(home: Path) -> Path:
-    named = os.environ.get("XDG_STATE_HOME")
-    if named and sys.platform != "darwin":
+    named = os.environ.get("XDG_STATE_HOME", "")
+    if named.startswith("/") and sys.platform != "darwin":
         return Path(named)
     return _state_of_home(home)
 
@@ -77,4 +82,4 @@ def _runtime(user: int) -> list[Path]:
     return [Path(f"/run/user/{user}"), *([Path("/run")] if user == 0 else [])]
 
 
-__all__ = ["default_state_dir", "make_private", "private_places"]
+__all__ = ["default_state_dir", "make_private", "private_home", "private_places"]

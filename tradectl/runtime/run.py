@@ -53,6 +53,7 @@ from tradectl.runtime.halted_start import (
     refuse_if_halted,
 )
 from tradectl.runtime.in_process_stop import leave_only_protection
+from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
     RunOptions,
     account_kind,
@@ -127,6 +128,8 @@ async def _trade_on_exchange(
         if options.approve is not None:
             await options.approve(venues, options.state_dir)
             refuse_if_halted(options.state_dir.latch)  # a human may have thought about it for long
+        if options.live:
+            options.state_dir.hosts.note(hosts_of(settings.exchanges))
         options = msgspec.structs.replace(options, settings=effective(settings, venues))
         account = await account_on_exchange(options, venues, recovered)
         with _collect_garbage_rarely():

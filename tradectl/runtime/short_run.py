@@ -18,6 +18,7 @@ from tradectl.journal.writer import EMERGENCY
 from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.in_process_stop import leave_only_protection
+from tradectl.runtime.own_hosts import refuse_other_hosts
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
@@ -35,6 +36,7 @@ async def short_run(
         if header.account == LIVE_ACCOUNT:
             from tradectl.runtime.exchanges import connected
 
+            refuse_other_hosts(settings.exchanges, state_dir.hosts)
             exchanges = connected(settings, settings.symbols, private=True)
             gateway = (await stack.enter_async_context(exchanges)).gateway
         session = Session(

@@ -18,6 +18,7 @@ from tradectl.domain.time import MILLISECOND, SECOND, compact
 from tradectl.files.places import default_state_dir
 from tradectl.journal.reserve import Reserve
 from tradectl.storage.cleared_halt import ClearedHalt
+from tradectl.storage.known_hosts import KnownHosts
 from tradectl.storage.latch import HaltLatch
 from tradectl.storage.lease import FileLease
 
@@ -52,6 +53,7 @@ class StateDir:
         self.latch = HaltLatch(self.path / "halt")
         self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
         self.reserve = Reserve(self.path / "reserve")
+        self.hosts = KnownHosts(self.path)
 
     def create(self) -> None:
         """Make the directory, mode 0700, with its latch. Raises StateError when that cannot be."""

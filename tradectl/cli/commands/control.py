@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data, print_json
+from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_data, print_json
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,16 +79,21 @@ def emergency_stop(
     timeout: Annotated[
         float, typer.Option(help="Seconds that the whole may take.", min=0.5, max=600)
     ] = 5.0,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     from tradectl.operations.emergency_stop import emergency_stop as stop_everything
     from tradectl.strategy.own_process import stdout_to_stderr
 
+    directory = _dir(state_dir)
+    if config is not None:
+        _take_hosts_from(config, directory)
+
     def stop(*, everything: bool) -> Receipt:
         with stdout_to_stderr():
             return stop_everything(
-                _dir(state_dir),
+                directory,
                 reason,
                 flatten=flatten,
                 timeout=timeout,
@@ -106,6 +111,18 @@ def emergency_stop(
         raise typer.Exit(1)
     if not receipt.confirmed:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
+
+
+def _take_hosts_from(config: Path, directory: StateDir) -> None:
+    """Where keys may be sent. One that cannot be used is said, and no reason not to stop."""
+    from tradectl.config.load import load_settings
+    from tradectl.domain.errors import ConfigError
+    from tradectl.runtime.own_hosts import hosts_of
+
+    try:
+        directory.hosts.given = hosts_of(load_settings(config).exchanges)
+    except ConfigError as error:
+        typer.echo(f"{error}; it is stopped without it", err=True)
 
 
 def _wants_all(receipt: Receipt) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data
+from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_data
 
 if TYPE_CHECKING:
     from tradectl.exchange.base import Accepted
@@ -57,6 +57,7 @@ def reconcile(
     confirm: Annotated[
         bool, typer.Option("--confirm", help="With --accept: book what is shown without it.")
     ] = False,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -64,7 +65,13 @@ def reconcile(
     from tradectl.runtime.in_process_reconcile import reconcile as compare
     from tradectl.storage.directory import StateDir
 
-    found = compare(StateDir(state_dir), accepted, confirm=confirm)
+    directory = StateDir(state_dir)
+    if config is not None:
+        from tradectl.config.load import load_settings
+        from tradectl.runtime.own_hosts import hosts_of
+
+        directory.hosts.given = hosts_of(load_settings(config).exchanges)
+    found = compare(directory, accepted, confirm=confirm)
     print_data(found, as_json, "reports.reconciliation")
     if not found.clean or (found.proposal is not None and not found.accepted):
         raise typer.Exit(1)
