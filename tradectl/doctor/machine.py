@@ -186,7 +186,7 @@ def hosts(settings: Settings, state_dir: StateDir) -> Finding | None:
                 refuse_other_hosts(there, state_dir.hosts)
             except ConfigError as error:
                 return failed("hosts", str(error), "is it this account's journal, and unchanged?")
-            return passed("hosts", "the journal names those of this configuration")
+            return passed("hosts", "the last run was at those of this configuration")
     return None
 
 
