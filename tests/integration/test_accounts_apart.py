@@ -116,7 +116,7 @@ def test_each_says_why_it_traded_nothing(folder: Path, tmp_path: Path, keen: Pat
     said = tradectl(folder, "run", "--headless", "--json", "--data", data).document()["untraded"]
     tradectl(folder, "run", "--headless", "-c", keen, "--data", data)
     with running(folder, "--set", "strategy.slow=100000") as run:
-        wait_until(lambda: bool(look(folder).runs()[-1].untraded))
+        wait_until(lambda: bool([*look(folder).runs()][-1].untraded))
         run.send(signal.SIGKILL)
         run.end()
     ended, traded, killed = tradectl(folder, "runs", "--json").document()
@@ -187,10 +187,10 @@ def test_an_order_that_a_run_left_working_is_the_runs_that_made_it(
         run.line("ORDER approved")
         run.send(signal.SIGTERM)
         run.end()
-    first = look(folder).orders()
+    first = [*look(folder).orders()]
     assert tradectl(folder, "run", "--headless", "--duration", "0.2", "-c", config).code == 0
     assert {order.run_id for order in look(folder).orders()} >= {first[0].run_id}
-    assert look(folder).orders()[0].run_id == first[0].run_id == ids(folder)[0]
+    assert next(look(folder).orders()).run_id == first[0].run_id == ids(folder)[0]
 
 
 # --- at the same time ---------------------------------------------------------------------------------

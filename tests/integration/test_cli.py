@@ -118,7 +118,7 @@ MISTAKES = [
     ("emergency-stop --state-dir good.csv", USAGE, "'good.csv' is a file"),
     ("emergency-stop --state-dir link", FAILED, "link is a symbolic link"),
     ("emergency-stop --timeout 0", USAGE, "'--timeout'"),
-    ("orders --limit 0", USAGE, "'--limit'"),
+    ("orders --limit -1", USAGE, "'--limit'"),
     ("alerts ack nope", USAGE, "no alert has the id 'nope'"),
     ("alerts ack \udcff", USAGE, r"'\udcff' is not UTF-8 text"),
     ("run --state-dir shared", FAILED, "shared belongs to everybody"),

@@ -96,7 +96,7 @@ def test_a_signal_ends_a_run_in_good_order(
     assert re.search(rf"^ended +{word}$", ended.out, re.MULTILINE)
     verdict = replayed(folder)
     assert (verdict.verified, verdict.clean) == (True, True)
-    assert look(folder).runs()[-1].status == "clean"
+    assert [*look(folder).runs()][-1].status == "clean"
 
 
 def test_a_second_run_is_refused_and_the_first_is_not_disturbed(

@@ -53,7 +53,7 @@ class Observations:
         self.state: tuple[int, str] = (0, "")
 
     def look(self) -> None:
-        self.fills |= {key(row) for row in as_json(self.inspector.fills())}
+        self.fills |= {key(row) for row in as_json([*self.inspector.fills()])}
         status = self.inspector.status()
         assert status.running
         assert status.consistency == Consistency()
@@ -70,7 +70,7 @@ class Observations:
                 ] += 1
 
     def check_nothing_is_lost(self) -> None:
-        rows = as_json(self.inspector.fills())
+        rows = as_json([*self.inspector.fills()])
         assert self.fills <= {key(row) for row in rows}
         assert self.printed <= Counter(as_printed(row) for row in rows)
 

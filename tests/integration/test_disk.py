@@ -100,7 +100,7 @@ def check_it_failed_well(run: Running, why: str) -> None:
 def check_it_goes_on(folder: Path) -> None:
     """The next run finds everything, and adds to it."""
     assert tradectl(folder, "run", "--headless", "--duration", 0.2).code == 0
-    rows = look(folder).fills()
+    rows = [*look(folder).fills()]
     assert len(rows) == sum(len(sealed_fills(path)) for path in journals(folder)) > 0
     assert look(folder).status().consistency.ok
 

@@ -193,5 +193,5 @@ def test_without_a_database_that_can_be_written_it_is_done_all_the_same(
     assert held_by_the_journals(folder) == []
     tradectl(folder, "clear-halt", "--confirm")
     assert tradectl(folder, "run", "--headless", "--duration", "0.2").code == 0
-    assert len(look(folder).fills()) == 4
+    assert len([*look(folder).fills()]) == 4
     assert look(folder).status().consistency.ok

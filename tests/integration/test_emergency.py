@@ -93,7 +93,7 @@ def is_holding(folder: Path, receipt: Receipt) -> None:
     assert status.state == "HALTED"
     assert status.halt is not None
     assert (status.positions, status.open_orders) == ([], [])
-    assert finished(as_json(look(folder).orders()))
+    assert finished(as_json([*look(folder).orders()]))
     verdict = replayed(folder)
     assert verdict.verified
     assert verdict.clean
@@ -203,7 +203,7 @@ def test_shorts_are_bought_back(tmp_path: Path, folder: Path) -> None:
         run.send(signal.SIGSTOP)
         _, receipt = emergency_stop(folder, *SOONER)
     assert receipt["closed"] == ["BTCUSDT_PERP"]
-    assert look(folder).fills()[-1].side == "buy"
+    assert [*look(folder).fills()][-1].side == "buy"
     is_holding(folder, receipt)
 
 

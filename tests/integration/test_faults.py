@@ -93,7 +93,7 @@ def test_a_strategy_that_misbehaves_is_quarantined_and_told_of(
 
 
 def test_the_others_trade_on_and_the_run_replays(with_misfits: Path) -> None:
-    fills = look(with_misfits).fills()
+    fills = [*look(with_misfits).fills()]
     assert {fill.strategy for fill in fills} == {"keen"}
     assert {fill.symbol for fill in fills} >= {"BTCUSDT"}
     assert replayed(with_misfits).verified

@@ -25,8 +25,8 @@ from tests.fixtures.store import (
 from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.orders import client_order_id
-from tradectl.domain.time import DAY
-from tradectl.storage.reader import StateReader, change_alert
+from tradectl.domain.time import DAY, iso
+from tradectl.storage.reader import Page, StateReader, change_alert
 from tradectl.storage.schema import VERSION
 from tradectl.storage.store import Store
 
@@ -52,7 +52,7 @@ def says_nothing(reader: StateReader) -> bool:
         and reader.run(RUN) is None
         and reader.filled_quantities(RUN) == {}
         and list(reader.snapshots(RUN)) == []
-        and not any(lists)
+        and not any(list(rows) for rows in lists)
     )
 
 
@@ -105,11 +105,16 @@ async def test_orders_and_fills_come_newest_last_in_the_promised_shape(path: Pat
         ledger.trade(f"o{n}", f"buy 1@10{n}", fee="0.10")
     reader = await stored(path, ledger)
     assert [order.order_id for order in reader.orders(RUN)] == ["o0", "o1", "o2"]
-    assert [order.order_id for order in reader.orders(RUN, limit=2)] == ["o1", "o2"]
-    assert [f.trade_id for f in reader.fills(RUN, limit=2)] == ["o1.1", "o2.1"]
-    assert reader.orders("somebody else") == []
-    assert reader.fills("somebody else") == []
-    order, fill = as_json(reader.orders(RUN)[-1]), as_json(reader.fills(RUN)[-1])
+    assert [order.order_id for order in reader.orders(RUN, Page(2))] == ["o1", "o2"]
+    assert [f.trade_id for f in reader.fills(RUN, Page(2))] == ["o1.1", "o2.1"]
+    assert [f.trade_id for f in reader.fills(RUN, Page(2, skip=1))] == ["o0.1", "o1.1"]
+    assert [f.trade_id for f in reader.fills(RUN, Page(since=iso(1_000_000)))] == ["o1.1", "o2.1"]
+    assert [*reader.orders("somebody else")] == []
+    assert [*reader.fills("somebody else")] == []
+    (order,), (fill,) = (
+        as_json([*reader.orders(RUN, Page(1))]),
+        as_json([*reader.fills(RUN, Page(1))]),
+    )
     assert {
         "client_order_id": client_order_id(RUN, "o2"),
         "symbol": SPOT,
@@ -170,10 +175,20 @@ async def test_snapshots_are_read_one_at_a_time(path: Path) -> None:
     assert most < 4_000_000
 
 
+async def test_what_was_booked_while_a_clock_was_ahead_keeps_its_place(path: Path) -> None:
+    ledger = Ledger()
+    for n, at in enumerate((0, DAY, 1)):
+        ledger.at = at
+        ledger.trade(f"o{n}", "buy 1@100")
+    reader = await stored(path, ledger)
+    assert [fill.order_id for fill in reader.fills(RUN)] == ["o0", "o1", "o2"]
+    assert [fill.order_id for fill in reader.fills(RUN, Page(1))] == ["o2"]
+
+
 async def test_reading_goes_on_while_a_writer_holds_its_lock(path: Path) -> None:
     reader = await stored(path, Ledger().trade("o1", "buy 1@100"))
     with locked(path):
-        assert len(reader.fills(RUN)) == 1
+        assert len([*reader.fills(RUN)]) == 1
 
 
 @pytest.fixture
@@ -190,7 +205,7 @@ async def test_reading_sees_each_group_once_it_is_committed(store: Store, path: 
     reader = StateReader(path)
     for n in range(1, 4):
         await store.write(changes(ledger.trade(f"o{n}", "buy 1@100")))
-        assert len(reader.fills(RUN)) == n
+        assert len([*reader.fills(RUN)]) == n
         last = reader.last_run()
         assert last is not None
         assert last.last_seq == 4 * n
@@ -203,7 +218,7 @@ def test_a_database_of_another_version_is_refused_by_name(path: Path, version: i
     with pytest.raises(
         StateError, match=f"state.db has schema {version}, and this tradectl reads {VERSION}"
     ):
-        StateReader(path).runs()
+        list(StateReader(path).runs())
 
 
 @pytest.mark.parametrize("what", ["junk", "folder"])
@@ -213,7 +228,7 @@ def test_a_file_that_is_no_database_is_named(path: Path, what: str) -> None:
     else:
         path.mkdir()
     with pytest.raises(StateError, match=r"cannot read .*state\.db"):
-        StateReader(path).runs()
+        list(StateReader(path).runs())
 
 
 # --- alerts ------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ Plain and quick to import: this is what `status` waits for.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.journal.run_lock import goes_on
 from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import StateReader, StoredRun, change_alert
+from tradectl.storage.reader import ALL, Page, StateReader, StoredRun, change_alert
 
 ANSWER_S = 2.0
 LAST_KNOWN = "this is what the database last knew"
@@ -113,18 +113,19 @@ class Inspector:
             end_reason=run.end_reason or (None if hangs else "crashed"),
         )
 
-    def orders(self, limit: int | None = None) -> list[OrderRow]:
+    def orders(self, page: Page = ALL) -> Iterator[OrderRow]:
+        """One by one: there may be more than are wanted in memory at a time. So with the others."""
         if self._beginning is not None:
-            return self._reader.orders_of_run(self._flushed_run(), limit or -1)
-        return self._reader.orders(self._account(), limit or -1)
+            return self._reader.orders_of_run(self._flushed_run(), page)
+        return self._reader.orders(self._account(), page)
 
-    def fills(self, limit: int | None = None) -> list[FillRow]:
+    def fills(self, page: Page = ALL) -> Iterator[FillRow]:
         if self._beginning is not None:
-            return self._reader.fills_of_run(self._flushed_run(), limit or -1)
-        return self._reader.fills(self._account(), limit or -1)
+            return self._reader.fills_of_run(self._flushed_run(), page)
+        return self._reader.fills(self._account(), page)
 
-    def runs(self) -> list[RunRow]:
-        return [self._run_row(run) for run in self._reader.runs()]
+    def runs(self, page: Page = ALL) -> Iterator[RunRow]:
+        return map(self._run_row, self._reader.runs(page))
 
     def alerts(self) -> list[AlertRow]:
         if self._beginning is not None:

@@ -34,8 +34,18 @@ RECORDED_ACCOUNT = "recorded"
 """Of a run on recorded data: nobody continues it, and it is not the account of the directory."""
 
 NOT_RECORDED = f"account_kind <> '{RECORDED_ACCOUNT}'"
-ORDERS, NEWEST_ORDERS = "SELECT * FROM orders", "ORDER BY created_at DESC, rowid DESC LIMIT ?"
-FILLS, NEWEST_FILLS = "SELECT * FROM fills", "ORDER BY time DESC, rowid DESC LIMIT ?"
+
+
+class Page(NamedTuple):
+    """Of a listing the newest `limit` rows (None: all) but the newest `skip`, and none of before `since`
+    (ISO 8601 UTC; empty: whenever)."""
+
+    limit: int | None = None
+    skip: int = 0
+    since: str = ""
+
+
+ALL = Page()
 
 
 class StoredRun(RunRecord, kw_only=True, frozen=True):
@@ -100,39 +110,36 @@ class StateReader:
             return self._stored_run(row)
         return None
 
-    def runs(self) -> list[StoredRun]:
-        """Every run, oldest first, without status."""
-        sql = (
-            "SELECT run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
+    def runs(self, page: Page = ALL) -> Iterator[StoredRun]:
+        """The runs, oldest first, without status."""
+        columns = (
+            "run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
             "events, pnl, run_orders, run_fills, run_pnl, run_funding, run_insurance, "
-            "max_drawdown_pct, untraded, journal, last_seq, state_hash FROM runs ORDER BY run_id"
+            "max_drawdown_pct, untraded, journal, last_seq, state_hash"
         )
-        return [self._stored_run(row) for row in self._rows(sql)]
+        for row in self._page("runs", "started_at >= ?", (page.since,), page, "run_id", columns):
+            yield self._stored_run(row)
 
     def _stored_run(self, row: dict[str, Any]) -> StoredRun:
         row["status"] = self._decoded(row.get("status"), Status)
         row["untraded"] = self._decoded(row["untraded"], list[Untraded])
         return self._document(StoredRun, row)
 
-    def orders(self, account_id: str, limit: int = -1) -> list[OrderRow]:
-        """Orders of an account, newest last; the newest `limit` of them."""
-        rows = self._rows(f"{ORDERS} WHERE account_id = ? {NEWEST_ORDERS}", account_id, limit)
-        return [self._document(OrderRow, row) for row in reversed(rows)]
+    def orders(self, account_id: str, page: Page = ALL) -> Iterator[OrderRow]:
+        """Orders of an account, as they were made."""
+        return self._documents(OrderRow, "orders", "account_id", account_id, page)
 
-    def orders_of_run(self, run_id: str, limit: int = -1) -> list[OrderRow]:
-        """Those that the run made, in the same way."""
-        rows = self._rows(f"{ORDERS} WHERE run_id = ? {NEWEST_ORDERS}", run_id, limit)
-        return [self._document(OrderRow, row) for row in reversed(rows)]
+    def orders_of_run(self, run_id: str, page: Page = ALL) -> Iterator[OrderRow]:
+        """Those that the run made."""
+        return self._documents(OrderRow, "orders", "run_id", run_id, page)
 
-    def fills(self, account_id: str, limit: int = -1) -> list[FillRow]:
-        """Fills of an account, newest last; the newest `limit` of them."""
-        rows = self._rows(f"{FILLS} WHERE account_id = ? {NEWEST_FILLS}", account_id, limit)
-        return [self._document(FillRow, row) for row in reversed(rows)]
+    def fills(self, account_id: str, page: Page = ALL) -> Iterator[FillRow]:
+        """Fills of an account, as they were booked."""
+        return self._documents(FillRow, "fills", "account_id", account_id, page)
 
-    def fills_of_run(self, run_id: str, limit: int = -1) -> list[FillRow]:
-        """Those that the run booked, in the same way."""
-        rows = self._rows(f"{FILLS} WHERE run_id = ? {NEWEST_FILLS}", run_id, limit)
-        return [self._document(FillRow, row) for row in reversed(rows)]
+    def fills_of_run(self, run_id: str, page: Page = ALL) -> Iterator[FillRow]:
+        """Those that the run booked."""
+        return self._documents(FillRow, "fills", "run_id", run_id, page)
 
     def alerts(self) -> list[AlertRow]:
         """Every alert but those of runs on recorded data, oldest first."""
@@ -167,6 +174,34 @@ class StateReader:
 
     # --- rows -----------------------------------------------------------------------------------------
 
+    def _documents(
+        self, kind: type[Document], table: str, owner: str, owner_id: str, page: Page
+    ) -> Iterator[Document]:
+        dated = "time" if kind is FillRow else "created_at"
+        wanted = f"{owner} = ? AND {dated} >= ?"
+        for row in self._page(table, wanted, (owner_id, page.since), page, "rowid"):
+            yield self._document(kind, row)
+
+    def _page(
+        self,
+        table: str,
+        wanted: str,
+        values: tuple[str, ...],
+        page: Page,
+        order: str,
+        columns: str = "*",
+    ) -> Iterator[dict[str, Any]]:
+        """In the `order` in which they came: a clock may have been set back in between."""
+        rows = f"SELECT {columns} FROM {table} WHERE {wanted} ORDER BY {order}"
+        if page.limit is None and not page.skip:
+            return self._each(rows, *values)
+        newest = (
+            f"SELECT {order} FROM {table} WHERE {wanted} ORDER BY {order} DESC LIMIT ? OFFSET ?"
+        )
+        limit = -1 if page.limit is None else page.limit
+        chosen = f"SELECT {columns} FROM {table} WHERE {order} IN ({newest}) ORDER BY {order}"
+        return self._each(chosen, *values, limit, page.skip)
+
     def _document(self, kind: type[Document], row: dict[str, Any]) -> Document:
         try:
             return msgspec.convert(row, kind, strict=False)  # SQLite knows no booleans
@@ -187,13 +222,15 @@ class StateReader:
         return bool(self._rows("SELECT 1 FROM sqlite_master LIMIT 1"))
 
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        return list(self._each(sql, *values))
+
+    def _each(self, sql: str, *values: Any) -> Iterator[dict[str, Any]]:
         if not is_there(self._path):
-            return []
+            return
         try:
             with self._open() as db:
-                if db is None:
-                    return []
-                return [dict(row) for row in db.execute(sql, values)]
+                if db is not None:
+                    yield from map(dict, db.execute(sql, values))
         except sqlite3.Error as error:
             raise database_error("read", self._path, error) from error
 

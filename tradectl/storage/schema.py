@@ -42,8 +42,8 @@ CREATE TABLE orders (
     average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
     fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 ) STRICT;
-CREATE INDEX orders_by_account ON orders (account_id, created_at);
-CREATE INDEX orders_by_run ON orders (run_id, created_at);
+CREATE INDEX orders_by_account ON orders (account_id);
+CREATE INDEX orders_by_run ON orders (run_id);
 CREATE TABLE fills (
     trade_id TEXT NOT NULL, order_id TEXT NOT NULL, client_order_id TEXT NOT NULL,
     account_id TEXT NOT NULL, run_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
@@ -52,8 +52,8 @@ CREATE TABLE fills (
     kept TEXT NOT NULL,
     PRIMARY KEY (order_id, trade_id)
 ) STRICT;
-CREATE INDEX fills_by_account ON fills (account_id, time);
-CREATE INDEX fills_by_run ON fills (run_id, time);
+CREATE INDEX fills_by_account ON fills (account_id);
+CREATE INDEX fills_by_run ON fills (run_id);
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
     message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,

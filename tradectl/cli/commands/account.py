@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradectl.cli.options import JsonOption, RunOption, StateDirOption, print_data
+from tradectl.cli.pages import LimitOption, SinceOption, SkipOption, print_page
 
 if TYPE_CHECKING:
     from tradectl.documents.run import Status
     from tradectl.operations.inspector import Inspector
 
 WATCH_S = 1.0
-
-LimitOption = Annotated[
-    int | None, typer.Option("-n", "--limit", help="The newest so many only.", min=1)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,25 +82,35 @@ def positions(
 def orders(
     as_json: JsonOption = False,
     limit: LimitOption = None,
+    skip: SkipOption = 0,
+    since: SinceOption = None,
     run: RunOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
     shown = "render.orders" if run is None else "render.orders_of_run"
-    print_data(_inspector(state_dir, run).orders(limit), as_json, shown)
+    print_page(_inspector(state_dir, run).orders, as_json, shown, limit, skip, since)
 
 
 def fills(
     as_json: JsonOption = False,
     limit: LimitOption = None,
+    skip: SkipOption = 0,
+    since: SinceOption = None,
     run: RunOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
     shown = "render.fills" if run is None else "render.fills_of_run"
-    print_data(_inspector(state_dir, run).fills(limit), as_json, shown)
+    print_page(_inspector(state_dir, run).fills, as_json, shown, limit, skip, since)
 
 
-def runs(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    print_data(_inspector(state_dir).runs(), as_json, "render.runs")
+def runs(
+    as_json: JsonOption = False,
+    limit: LimitOption = None,
+    skip: SkipOption = 0,
+    since: SinceOption = None,
+    state_dir: StateDirOption = None,
+) -> None:
+    print_page(_inspector(state_dir).runs, as_json, "render.runs", limit, skip, since)
 
 
 def _inspector(state_dir: Path | None, run: str | None = None) -> Inspector:

@@ -1,0 +1,107 @@
+"""Long listings: a table shows the newest rows, JSON all of them; either only what is asked for, and row
+by row, however many there are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradectl.cli.options import print_data
+
+if TYPE_CHECKING:
+    from tradectl.storage.reader import Page
+
+SHOWN = 50
+"""Rows of a table, unless said."""
+AT_ONCE = 500
+"""Rows that are laid out together."""
+
+
+def _moment(text: str) -> str:
+    """As the database spells it. Without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30, got {text!r}"
+        ) from None
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "-n",
+        "--limit",
+        help=f"The newest so many only, 0 for all. Default: {SHOWN}, with --json all.",
+        min=0,
+        show_default=False,
+    ),
+]
+SkipOption = Annotated[
+    int, typer.Option("--skip", help="But the newest so many: the page before.", min=0)
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="None from before this day or time, UTC.",
+        parser=_moment,
+        metavar="<time>",
+        show_default=False,
+    ),
+]
+
+
+def print_page(
+    ask: Callable[[Page], Iterable[Any]],
+    as_json: bool,
+    renderer: str,
+    limit: int | None,
+    skip: int,
+    since: str | None,
+) -> None:
+    """The rows that `ask` has, as JSON or as the function of `cli/output` shows them that `renderer`
+    names."""
+    from tradectl.storage.reader import Page
+
+    if limit is None:
+        limit = 0 if as_json else SHOWN
+    if as_json:
+        _print_json(iter(ask(Page(limit or None, skip, since or ""))))
+        return
+    rows = iter(ask(Page(limit + 1 if limit else None, skip, since or "")))
+    if not limit:
+        print_data(list(islice(rows, AT_ONCE)), False, renderer)
+        while more := list(islice(rows, AT_ONCE)):
+            print_data(more, False, renderer)
+        return
+    shown = list(rows)
+    print_data(shown[-limit:], False, renderer)
+    if len(shown) > limit:
+        typer.echo(f"older ones: --skip {skip + limit}, or -n 0 for all", err=True)
+
+
+def _print_json(rows: Iterator[Any]) -> None:
+    """As `print_json` prints a list."""
+    import msgspec
+
+    first = next(rows, None)
+    if first is None:
+        sys.stdout.write("[]\n")
+        return
+    before = "[\n  "
+    for row in chain([first], rows):
+        text = msgspec.json.format(msgspec.json.encode(row), indent=2).decode()
+        sys.stdout.write(before + text.replace("\n", "\n  "))
+        before = ",\n  "
+    sys.stdout.write("\n]\n")
+
+
+__all__ = ["LimitOption", "SinceOption", "SkipOption", "print_page"]
