@@ -81,7 +81,7 @@ MISTAKES = [
     ("run --live", USAGE, 'the configuration says mode = "paper": set mode = "live"'),
     ("run --data missing.csv", FAILED, "missing.csv: no such file"),
     ("run --data folder", FAILED, "folder is a directory"),
-    ("run --data binary", FAILED, "binary is neither text (UTF-8) nor gzipped text"),
+    ("run --data binary", FAILED, "binary is neither text (UTF-8) nor compressed text"),
     ("run --data broken.csv.gz", FAILED, "broken.csv.gz is a broken gzip file"),
     ("run --data empty.csv", FAILED, "empty.csv is empty"),
     ("run --data other_columns.csv", FAILED, "no column of times in 'name,age'; expected"),

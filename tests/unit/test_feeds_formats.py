@@ -127,7 +127,7 @@ def test_candles_of_binance_need_no_header(tmp_path: Path, unit: int) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        f"{T0},100,103,99,100,5",
+        f"{T0},1,2,3,4,5",
         f"{T0},100,99,103,100,5,{T0 + 3_599_999},1,1,1,1,0",
         f"{T0},100,103,99,100,5,{T0 - 1},1,1,1,1,0",
         f"{T0},100,103,99,x,5,{T0 + 3_599_999},1,1,1,1,0",

@@ -78,9 +78,9 @@ def journal(path: Path, *lines: bytes) -> Path:
 
 
 def read_feed(
-    path: Path, symbols: tuple[str, ...] = ()
+    path: Path, symbols: tuple[str, ...] = (), *, allow_truncated: bool = False
 ) -> tuple[list[MarketDataEvent], RecordedFeed]:
-    feed = RecordedFeed([path], symbols, now_ns=NOW)
+    feed = RecordedFeed([path], symbols, allow_truncated=allow_truncated, now_ns=NOW)
     return [event for batch in feed.batches() for event in batch], feed
 
 
@@ -156,11 +156,13 @@ def test_a_torn_last_line_is_one_bad_row(tmp_path: Path) -> None:
     assert feed.progress.bad == {"not_an_event": 1}
 
 
-def test_a_broken_archive_is_played_up_to_the_break(tmp_path: Path) -> None:
+def test_a_broken_archive_is_refused_or_played_up_to_the_break(tmp_path: Path) -> None:
     lines = [line(trade(T0 + i, f"{100 + i % 7}.{i % 89:02d}")) for i in range(500)]
     path = journal(tmp_path / "run.jsonl", *lines)
     path.write_bytes(gzip.compress(path.read_bytes())[:-100])
-    events, feed = read_feed(path)
+    with pytest.raises(DataError, match="--allow-truncated"):
+        read_feed(path)
+    events, feed = read_feed(path, allow_truncated=True)
     assert 0 < len(events) < 500
     assert feed.progress.bad == {"broken_off": 1}
 

@@ -155,7 +155,7 @@ def judged(state: FileState, line: str) -> MarketDataEvent | None:
 
 
 def new_state(header: str) -> FileState:
-    state = FileState(read_header(header), "", NOW)
+    state = FileState(read_header(header.split(",")), "", NOW)
     state.interval = 60 * SECOND
     return state
 

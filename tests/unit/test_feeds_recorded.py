@@ -221,8 +221,8 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
         (b"1723161255342,BTCUSDT,1,1,buy\n", "its first line is a row"),
         (b"ts_ms,symbol,colour\n1,2,3\n", "columns unknown or missing"),
         (b"ts_ms,symbol,bid,ask\n1,2,3,4\n", "columns unknown or missing"),
-        (b"ts_ms;symbol;price;qty\n", "no column of times"),
-        (b"ts_ms\tsymbol\tprice\tqty\n", "no column of times"),
+        (b"ts_ms;symbol;price;qty\n", "no row that can be played; there are none"),
+        (b"ts_ms:symbol:price:qty\n", "no column of times"),
         (b"ts_ms,price,qty\n1,2,3\n", "neither a symbol column nor a symbol in its name"),
         (b"ts_ms,symbol,price,qty\n", "no row that can be played; there are none"),
         (
@@ -231,7 +231,8 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
         ),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "neither text"),
         (b"\x00\x01\x02" * 1000, "neither text"),
-        ("ts_ms,symbol,price,qty\n".encode("utf-16"), "neither text"),
+        ("ts_ms,symbol,price,qty\n".encode("utf-16"), "no row that can be played; there are none"),
+        ("ts_ms,symbol,price,qty\n".encode("utf-32"), "neither text"),
         (b"\x1f\x8b\x08\x00junk that is no gzip", "broken gzip"),
         (gzip.compress(b"ts_ms,symbol,price,qty\n", mtime=0)[:15], "broken gzip"),
         (b"\x1b[31mred\x1b[0m,x\n", "neither text"),
@@ -282,12 +283,14 @@ def test_archives_written_one_after_the_other_are_read_as_one(tmp_path: Path) ->
     assert read_feed(path) == read_feed(DATA / "btcusdt_trades.csv.gz")
 
 
-def test_what_a_broken_archive_still_holds_is_played_and_the_break_is_reported(
+def test_a_broken_archive_is_refused_or_what_it_holds_is_played_and_the_break_reported(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "x.csv.gz"
     path.write_bytes((DATA / "btcusdt_trades.csv.gz").read_bytes()[:8000])
-    feed = RecordedFeed([path], now_ns=NOW)
+    with pytest.raises(DataError, match=r"breaks off at line .* --allow-truncated"):
+        read_feed(path)
+    feed = RecordedFeed([path], allow_truncated=True, now_ns=NOW)
     events = [event for batch in feed.batches() for event in batch]
     assert 1500 < len(events) < 2000
     assert events == read_feed(DATA / "btcusdt_trades.csv.gz")[: len(events)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import Progress
-from tradectl.feeds.csv.blocks import BLOCK
+from tradectl.feeds.csv.stored import BLOCK
 from tradectl.feeds.price_band import PriceBand, UnconfirmedPrice
 from tradectl.feeds.quality import Tally
 from tradectl.feeds.recorded import RecordedFeed

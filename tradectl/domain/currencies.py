@@ -22,6 +22,8 @@ STATE = (
     "PHP", "MYR", "CNY", "CNH", "CNYT", "NZD", "SEK", "NOK", "DKK", "HUF", "RON", "ILS", "AED", "KZT",
 )  # fmt: skip
 COINS = ("BTC", "XBT", "ETH", "BNB")
+COUNTED_IN = frozenset((*STABLE, *STATE))
+"""What is money and no coin."""
 QUOTE_CURRENCIES = (*STABLE, *STATE, *COINS)
 
 _KNOWN = frozenset((

@@ -30,7 +30,8 @@ class Progress(Struct):
     """How far a finite feed has come. Times are ns UTC, 0 before the first event.
     Files are read ahead: `read_until` is the time of what was read, `last_ts` of what was handed out.
 
-    `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them.
+    `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them;
+    `left_out` are the symbols that had too many of them, and why.
     """
 
     rows: int = 0
@@ -42,6 +43,7 @@ class Progress(Struct):
     read_until: int = 0
     bad: dict[str, int] = field(default_factory=dict)
     bad_rows: list[BadRow] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def fraction(self) -> float:

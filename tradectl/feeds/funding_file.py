@@ -15,8 +15,10 @@ from tradectl.domain.money import ONE, number
 from tradectl.domain.time import DAY
 from tradectl.exchange.paper.funding_rates import FundingRate
 from tradectl.feeds.base import Progress
-from tradectl.feeds.csv.blocks import BrokenArchiveError, check_file, line_blocks
-from tradectl.feeds.csv.layout import SYMBOL, place_of, symbol_in_name
+from tradectl.feeds.csv.blocks import check_file, line_blocks
+from tradectl.feeds.csv.names import SYMBOL, place_of
+from tradectl.feeds.csv.stored import BrokenArchiveError
+from tradectl.feeds.csv.symbols import symbol_in_name
 from tradectl.feeds.csv.times import UNITS, to_ns, unit_of
 from tradectl.feeds.quality import shown
 
@@ -37,7 +39,7 @@ def read_funding(path: Path, now_ns: int) -> list[FundingRate]:
     rate, symbol = place_of(names, RATES), place_of(names, SYMBOL)
     if rate is None:
         raise DataError(f"{path}: no column of rates in {shown(','.join(names))}; {EXPECTED}")
-    named = symbol_in_name(path)
+    named = symbol_in_name(path.name)
     if symbol is None and named is None:
         raise DataError(f"{path}: neither a column nor the file's name has the symbol; {EXPECTED}")
     found: dict[tuple[str, int], Decimal] = {}

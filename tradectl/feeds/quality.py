@@ -7,11 +7,14 @@ are no reason to stop; many mean that the file is not what it seems. Every fault
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from operator import attrgetter
 
 from tradectl.domain.errors import DataError
+from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import MAX_TEXT, is_sane
 from tradectl.feeds.base import BAD_ROWS_KEPT, BadRow, Progress
 
@@ -34,6 +37,8 @@ class TickFault(StrEnum):
     SYMBOL = "bad_symbol"
     NOT_A_TIME = "not_a_time"
     TIME_GOES_BACK = "time_goes_back"
+    RUNS_AHEAD = "time_runs_ahead"
+    """later than the rows that come after it"""
     IN_THE_FUTURE = "in_the_future"
     REPEATED_CANDLE = "repeated_candle"
     PRICE_SPIKE = "price_spike"
@@ -51,35 +56,69 @@ class RowError(ValueError):
 
 
 class Tally:
-    """The bad rows of one file. `rows` counts all rows read, good ones too."""
+    """The bad rows of one file, in all and by symbol. `rows` counts all rows read, good ones too.
+
+    A symbol with too many bad rows is left out from there on, while the file has others that are good.
+    """
 
     def __init__(self, file: str, progress: Progress, max_bad_share: float) -> None:
+        self.file = file
         self.rows = 0
         self.bad = 0
-        self._file = file
+        self.left_out: set[str] = set()
         self._first: BadRow | None = None
         self._progress = progress
         self._max_share = max_bad_share
+        self._rows_of: Counter[str] = Counter()
+        self._bad_of: Counter[str] = Counter()
+        self._first_of: dict[str, BadRow] = {}
 
-    def read(self, rows: int) -> None:
-        self.rows += rows
-        self._progress.rows += rows
+    def read(self, symbol: str = "") -> None:
+        """Count a row, of `symbol` where that is known."""
+        self.rows += 1
+        self._progress.rows += 1
+        self._rows_of[symbol] += 1
 
-    def note(self, line: int, bad: RowError) -> None:
+    def read_all(self, events: Sequence[MarketDataEvent], symbols: Sequence[str]) -> None:
+        """Count good rows at once, of a file that has `symbols`."""
+        self.rows += len(events)
+        self._progress.rows += len(events)
+        if len(symbols) == 1:
+            self._rows_of[symbols[0]] += len(events)
+        else:
+            self._rows_of.update(map(_SYMBOL, events))
+
+    def note(self, line: int, bad: RowError, symbol: str = "") -> None:
         """Count the row at `line` as bad."""
-        row = BadRow(self._file, line, str(bad))
+        row = BadRow(self.file, line, str(bad))
         self._first = self._first or row
+        self._first_of.setdefault(symbol, row)
         self.bad += 1
+        self._bad_of[symbol] += 1
         counts = self._progress.bad
         counts[bad.fault.value] = counts.get(bad.fault.value, 0) + 1
         if len(self._progress.bad_rows) < BAD_ROWS_KEPT:
             self._progress.bad_rows.append(row)
 
+    def kept(self, events: list[MarketDataEvent]) -> list[MarketDataEvent]:
+        """`events` without those of symbols that are left out."""
+        if not self.left_out:
+            return events
+        return [event for event in events if event.symbol not in self.left_out]
+
     def check(self) -> None:
-        """Raises DataError once the bad rows are more than their allowed share."""
-        if self._first and self.bad > self._max_share * max(self.rows, FEW_ROWS):
+        """Raises DataError once the bad rows are more than their allowed share, and leaving out the
+        symbols that have them does not mend it."""
+        if self._first is None or self._is_fit():
+            return
+        for symbol, bad in self._bad_of.items():
+            if symbol and bad > self._allowed(self._rows_of[symbol]):
+                self.left_out.add(symbol)
+                where = _where(self._first_of[symbol])
+                self._progress.left_out[symbol] = f"too many bad rows, the first at {where}"
+        if not (self._rows_of.keys() - self.left_out - {""}) or not self._is_fit():
             raise DataError(
-                f"{self._file}: {self.bad} of {self.rows} rows are bad "
+                f"{self.file}: {self.bad} of {self.rows} rows are bad "
                 f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%}); "
                 f"the first is {_where(self._first)}"
             )
@@ -89,7 +128,18 @@ class Tally:
         self.check()
         if not good:
             why = f"the first bad one is {_where(self._first)}" if self._first else "there are none"
-            raise DataError(f"{self._file}: no row that can be played; {why}")
+            raise DataError(f"{self.file}: no row that can be played; {why}")
+
+    def _is_fit(self) -> bool:
+        rows = self.rows - sum(self._rows_of[symbol] for symbol in self.left_out)
+        bad = self.bad - sum(self._bad_of[symbol] for symbol in self.left_out)
+        return bad <= self._allowed(rows)
+
+    def _allowed(self, rows: int) -> float:
+        return self._max_share * max(rows, FEW_ROWS)
+
+
+_SYMBOL = attrgetter("symbol")
 
 
 def _where(row: BadRow) -> str:

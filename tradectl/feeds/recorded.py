@@ -1,4 +1,4 @@
-"""Recorded files as a feed: CSV or CSV.gz of trades, quotes or candles, and journals.
+"""Recorded files as a feed: trades, quotes or candles in rows of any sort, and journals.
 
 What a file holds is read from its content. One file is played straight through; several are merged
 by time. Bad rows are left out, counted and shown in `progress`; too many of them end the run.
@@ -6,7 +6,7 @@ by time. Bad rows are left out, counted and shown in `progress`; too many of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -14,13 +14,17 @@ from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY
 from tradectl.feeds.base import BATCH_SIZE, Progress
-from tradectl.feeds.csv.blocks import BrokenArchiveError, check_file, line_blocks
+from tradectl.feeds.csv.blocks import check_file, line_blocks
 from tradectl.feeds.csv.csv_file import CsvFile
 from tradectl.feeds.csv.layout import EXPECTED
+from tradectl.feeds.csv.reading import Reading
+from tradectl.feeds.csv.stored import BrokenArchiveError, kind_of
 from tradectl.feeds.merge import merged
 from tradectl.feeds.recorded_journal import JournalFile
 
 MAX_BAD_SHARE = 0.01
+UNREADABLE = "\ufffd"
+"""What stands for bytes that are no UTF-8, as in a header with accents of another encoding."""
 
 
 class RecordedFeed:
@@ -28,8 +32,10 @@ class RecordedFeed:
 
     `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present: what lies more
     than a day after it is a fault; `unnamed` is the symbol of a file that names none; `are_trades`: what
-    looks like an order book's rows is not. Raises DataError for a file that cannot be played, UsageError
-    when one of `symbols` is in no file.
+    looks like an order book's rows is not; `columns` says which column is which; `allow_truncated` plays
+    what an archive holds that breaks off. `check_symbol` is asked about each symbol before it is played,
+    and raises what speaks against it. Raises DataError for a file that cannot be played, UsageError when
+    one of `symbols` is in no file.
     """
 
     simulated = False
@@ -43,21 +49,38 @@ class RecordedFeed:
         batch_size: int = BATCH_SIZE,
         unnamed: str = "",
         are_trades: bool = False,
+        columns: Mapping[str, str] | None = None,
+        allow_truncated: bool = False,
+        check_symbol: Callable[[str], None] | None = None,
         now_ns: int,
     ) -> None:
-        self._unnamed = unnamed
-        self._are_trades = are_trades
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
-        self._latest = now_ns + DAY
-        self._max_bad_share = max_bad_share
         self._batch_size = batch_size
         self._asked = tuple(dict.fromkeys(symbols))
         self._wanted = frozenset(self._asked)
+        self._names = {_plain(symbol): symbol for symbol in self._asked}
+        self._check_symbol = check_symbol
+        self._reading = Reading(
+            latest=now_ns + DAY,
+            max_bad_share=max_bad_share,
+            symbol=unnamed,
+            are_trades=are_trades,
+            columns=columns or {},
+            allow_truncated=allow_truncated,
+            spell=self._spell,
+        )
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
         self._files = self._open(self.progress)
         self._find_symbols()
+
+    def _spell(self, symbol: str) -> str:
+        """As it was asked for: `BTCUSDT` is `BTC/USDT`."""
+        name = self._names.get(_plain(symbol), symbol)
+        if self._check_symbol is not None and (not self._wanted or name in self._wanted):
+            self._check_symbol(name)
+        return name
 
     @property
     def name(self) -> str:
@@ -97,19 +120,10 @@ class RecordedFeed:
         return [self._open_one(path, progress) for path in self._paths]
 
     def _open_one(self, path: Path, progress: Progress) -> CsvFile | JournalFile:
-        first, second = _first_lines(path)
-        if first.startswith("{"):
-            return JournalFile(path, self._latest, self._max_bad_share, progress)
-        return CsvFile(
-            path,
-            first,
-            second,
-            self._latest,
-            self._max_bad_share,
-            progress,
-            symbol=self._unnamed,
-            are_trades=self._are_trades,
-        )
+        text = first_lines(path)
+        if text.lstrip().startswith("{"):
+            return JournalFile(path, self._reading, progress)
+        return CsvFile(path, text, self._reading, progress)
 
     def _find_symbols(self) -> None:
         """Look for the symbols asked for; the first rows have them, unless they are missing."""
@@ -123,19 +137,27 @@ class RecordedFeed:
             found.update(dict.fromkeys(event.symbol for events in some for event in events))
 
 
-def _first_lines(path: Path) -> tuple[str, str]:
+def first_lines(path: Path) -> str:
+    """The text that the file begins with. Raises DataError for what is no text."""
     try:
         block = next(line_blocks(path, Progress()), b"")
-        first, _, rest = block.partition(b"\n")
-        line = first.decode("utf-8-sig").strip()
     except BrokenArchiveError as error:
-        raise DataError(f"{path} is a broken gzip file: {error}") from None
-    except UnicodeDecodeError:
-        line = "\0"
-    if not line.replace("\t", " ").isprintable():
+        raise DataError(f"{path} is a broken {kind_of(path)} file: {error}") from None
+    text = block.decode("utf-8-sig", errors="replace")
+    first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r").replace("\t", " ")
+    if not first.isprintable() or (UNREADABLE in first and not any(map(first.count, ",;|"))):
         raise DataError(
-            f"{path} is neither text (UTF-8) nor gzipped text: expected CSV or a journal"
+            f"{path} is neither text (UTF-8) nor compressed text: expected CSV, JSON, Parquet, Feather "
+            "or a journal"
         )
-    if not line:
+    if not text.strip():
         raise DataError(f"{path}: the first line is empty; {EXPECTED}")
-    return line, rest.partition(b"\n")[0].decode(errors="replace").strip()
+    return text
+
+
+def _plain(symbol: str) -> str:
+    """`BTCUSDT` of `BTC/USDT`, `BTC-USDT` and `BTC_USDT`."""
+    return "".join(filter(str.isalnum, symbol.upper()))
+
+
+__all__ = ["MAX_BAD_SHARE", "RecordedFeed", "first_lines"]

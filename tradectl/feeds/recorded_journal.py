@@ -20,6 +20,7 @@ from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEve
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
+from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.price_band import PriceBand, UnconfirmedPrice, check_wicks
 from tradectl.feeds.quality import (
     RowError,
@@ -47,13 +48,12 @@ class _Line(Struct):
 
 
 class JournalFile:
-    """`latest` is the last moment that can be (ns UTC)."""
-
-    def __init__(self, path: Path, latest: int, max_bad_share: float, progress: Progress) -> None:
+    def __init__(self, path: Path, reading: Reading, progress: Progress) -> None:
         self._path = path
-        self._latest = latest
+        self._reading = reading
+        self._latest = reading.latest
         self._progress = progress
-        self._tally = Tally(str(path), progress, max_bad_share)
+        self._tally = Tally(str(path), progress, reading.max_bad_share)
         self._rows = RowsInOrder(self._tally)
         self._price_band = PriceBand()
         self._decoder = msgspec.json.Decoder(_Line)
@@ -67,7 +67,14 @@ class JournalFile:
         """Lists of events in time order. Raises DataError when too many lines are bad."""
         blocks = line_blocks(self._path, self._progress)
         rest = self._rows.take_all
-        return read_blocks(blocks, self._read, self._tally, first_line=1, rest=rest)
+        return read_blocks(
+            blocks,
+            self._read,
+            self._tally,
+            first_line=1,
+            rest=rest,
+            allow_truncated=self._reading.allow_truncated,
+        )
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
         for number, line in enumerate(block.split(b"\n"), first_line):
@@ -82,7 +89,7 @@ class JournalFile:
                 self._rows.hold(number, row)
             except RowError as bad:
                 self._tally.note(number, bad)
-            self._tally.read(1)
+            self._tally.read()
         events = self._rows.take()
         self._tally.check()
         return events

@@ -101,4 +101,4 @@ class RowsInOrder:
             if row.played:
                 latest = ts
             else:
-                self._tally.note(row.line, row.fault)
+                self._tally.note(row.line, row.fault, row.event.symbol)

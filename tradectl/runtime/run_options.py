@@ -6,13 +6,14 @@ is opened, with the configured cash on paper, and with money with what the excha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
+from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
 from tradectl.feeds.base import BATCH_SIZE, Feed
@@ -35,6 +36,9 @@ FULL_SPEED_BATCH = 4096
 class RunOptions(Struct, kw_only=True):
     """What the command line asks of one run. `speed` None is full speed, for recorded data only.
 
+    `columns` says which column of the data is which, and `allow_truncated` that compressed data which
+    breaks off is played up to there.
+
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through.
     """
@@ -42,6 +46,8 @@ class RunOptions(Struct, kw_only=True):
     settings: Settings
     state_dir: StateDir
     data: tuple[Path, ...] = ()
+    columns: Mapping[str, str] = {}
+    allow_truncated: bool = False
     symbols: tuple[str, ...] = ()
     speed: float | None = None
     duration: float | None = None
@@ -81,19 +87,28 @@ def open_feed(
     account was left at; `now` is the computer's time, ns."""
     feed = options.settings.feed
     if options.data:
-        return RecordedFeed(
-            options.data,
-            options.symbols,
-            max_bad_share=feed.max_bad_share,
-            batch_size=FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE,
-            unnamed=_unnamed(options),
-            are_trades=feed.rows == "trades",
-            now_ns=now,
-        )
+        batch_size = FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE
+        return _recorded(options, now, batch_size)
     symbols = options.symbols or options.settings.symbols
     check_simulated(options.settings.undescribed(symbols))
     left_at = recovered.account.marks if recovered is not None else {}
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
+
+
+def _recorded(options: RunOptions, now: int, batch_size: int = BATCH_SIZE) -> RecordedFeed:
+    feed = options.settings.feed
+    return RecordedFeed(
+        options.data,
+        options.symbols,
+        max_bad_share=feed.max_bad_share,
+        batch_size=batch_size,
+        unnamed=_unnamed(options),
+        are_trades=feed.rows == "trades",
+        columns=options.columns,
+        allow_truncated=options.allow_truncated,
+        check_symbol=OneCurrency(options.settings).check,
+        now_ns=now,
+    )
 
 
 def _unnamed(options: RunOptions) -> str:
@@ -113,14 +128,7 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
     `now` is the computer's time, ns. Raises DataError.
     """
     if options.data and not options.symbols:
-        feed_settings = options.settings.feed
-        ahead = RecordedFeed(
-            options.data,
-            max_bad_share=feed_settings.max_bad_share,
-            unnamed=_unnamed(options),
-            are_trades=feed_settings.rows == "trades",
-            now_ns=now,
-        )
+        ahead = _recorded(options, now)
         next(ahead.batches(), None)
         return ahead.symbols
     return feed.symbols
@@ -219,8 +227,35 @@ def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
     return quotes[0] if quotes else settings.account.currency
 
 
+class OneCurrency:
+    """The symbols of recorded data share one account, so that all must be quoted in one currency, and in
+    one that is known. `check` each as it appears."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._described = {i.symbol: i.quote for i in settings.instruments}
+        self._first = ("", "")
+
+    def check(self, symbol: str) -> None:
+        """Raises UsageError."""
+        quote = self._described.get(symbol) or quote_in(symbol)
+        if quote is None:
+            raise UsageError(
+                f"what {symbol!a} is quoted in is not known: say it with a separator, as in --symbol "
+                f"{symbol}/USD, or describe it under instruments in a configuration"
+            )
+        first, currency = self._first
+        if not first:
+            self._first = (symbol, quote)
+        elif quote != currency:
+            raise UsageError(
+                f"symbols quoted in {' and '.join(sorted((currency, quote)))} cannot share an account "
+                f"({first}, {symbol}): choose those of one currency with --symbol"
+            )
+
+
 __all__ = [
     "Approve",
+    "OneCurrency",
     "RunOptions",
     "account_kind",
     "account_on_exchange",

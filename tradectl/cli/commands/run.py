@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tradectl.cli.commands.run_flags import (
+    ColumnsOption,
     DataOption,
     DurationOption,
     ExchangeOption,
@@ -23,6 +24,7 @@ from tradectl.cli.commands.run_flags import (
     SpeedOption,
     StrategyOption,
     SymbolOption,
+    TruncatedOption,
     YesOption,
 )
 from tradectl.cli.options import (
@@ -73,6 +75,8 @@ def run(
     config: ConfigOption = None,
     exchange: ExchangeOption = None,
     data: DataOption = None,
+    columns: ColumnsOption = None,
+    allow_truncated: TruncatedOption = False,
     speed: SpeedOption = None,
     fill: FillOption = None,
     flatten_at_end: FlattenOption = False,
@@ -91,7 +95,7 @@ def run(
     multiple = parse_speed(speed)
     flags = RunFlags(
         live, exchange, data or [], speed, fill, flatten_at_end, symbol or [], strategy or [],
-        settings_set or [], funding, seed, fresh, yes,
+        settings_set or [], funding, seed, fresh, yes, columns, allow_truncated,
     )  # fmt: skip
     flags.refuse_useless()
     from tradectl.cli.commands.live_approval import approval
@@ -103,6 +107,8 @@ def run(
         settings=settings,
         state_dir=StateDir(state_dir),
         data=tuple(flags.data),
+        columns=flags.columns_named(),
+        allow_truncated=allow_truncated,
         symbols=tuple(flags.symbols),
         speed=multiple,
         duration=duration,

@@ -34,7 +34,21 @@ ExchangeOption = Annotated[
 ]
 DataOption = Annotated[
     list[Path] | None,
-    typer.Option("--data", help="Recorded trades, quotes or candles (CSV, CSV.gz) or a journal."),
+    typer.Option(
+        "--data", help="Recorded trades, quotes or candles, or a journal; see `data check`."
+    ),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --data: which column is which, by name or number: time=Date,price=4,qty=Volume.",
+        metavar="<role=column,...>",
+        show_default=False,
+    ),
+]
+TruncatedOption = Annotated[
+    bool,
+    typer.Option("--allow-truncated", help="With --data: play a compressed file that breaks off."),
 ]
 SpeedOption = Annotated[
     str | None,
@@ -97,6 +111,8 @@ class RunFlags(NamedTuple):
     seed: int | None
     fresh: bool
     yes: bool
+    columns: str | None
+    allow_truncated: bool
 
     def refuse_useless(self) -> None:
         """Raises UsageError for a flag that would be passed over in silence."""
@@ -107,6 +123,10 @@ class RunFlags(NamedTuple):
                 "--flatten-at-end is of recorded data: add --data FILE": self.flatten_at_end
                 and not data,
                 "--fill is of recorded data: add --data FILE": self.fill is not None and not data,
+                "--columns is of recorded data: add --data FILE": self.columns is not None
+                and not data,
+                "--allow-truncated is of recorded data: add --data FILE": self.allow_truncated
+                and not data,
                 "--exchange brings its own market data: leave out --data, or --exchange": bool(
                     self.exchange and data
                 ),
@@ -151,11 +171,26 @@ class RunFlags(NamedTuple):
             raise UsageError("recorded data is traded on paper: add --paper")
         return settings
 
+    def columns_named(self) -> dict[str, str]:
+        """By role. Raises UsageError."""
+        return columns_named(self.columns)
+
+    def _currency_of_data(self) -> dict[str, Any]:
+        """An account on recorded data is in what its symbols are quoted in."""
+        from tradectl.domain.currencies import quote_in
+
+        quotes = {quote_in(symbol) for symbol in self.symbols} - {None}
+        said = any(a.partition("=")[0].strip() == "account.currency" for a in self.assignments)
+        if not self.data or said or len(quotes) != 1:
+            return {}
+        return {"account": {"currency": quotes.pop()}}
+
     def _overrides(self) -> dict[str, Any]:
         """Flags as settings; what was not given is left to the file."""
         flags: dict[str, Any] = {}
         if self.symbols:
             flags["symbols"] = self.symbols
+            flags |= self._currency_of_data()
         if self.strategies:
             flags["strategies"] = [{"name": _short(s), "strategy": s} for s in self.strategies]
         if self.seed is not None:
@@ -168,6 +203,16 @@ class RunFlags(NamedTuple):
         if given := {name: value for name, value in paper.items() if value is not None}:
             flags["paper"] = given
         return flags
+
+
+def columns_named(text: str | None) -> dict[str, str]:
+    """What `--columns` says, by role. Raises UsageError."""
+    from tradectl.feeds.csv.names import parse_columns
+
+    try:
+        return parse_columns(text or "")
+    except ValueError as error:
+        raise UsageError(f"--columns: {error}") from None
 
 
 def _folded(seed: int) -> int:

@@ -1,34 +1,21 @@
-"""Bytes in: the whole lines of a plain or gzipped file, in blocks, in bounded memory.
-
-Whether a file is gzipped is read from its first bytes, not from its name. Decompression is done
-with zlib directly, because what a broken archive still holds before the break is worth playing:
-`gzip` loses it.
-"""
+"""Bytes in: the whole lines of a file, in blocks, in bounded memory, however it is stored."""
 
 from __future__ import annotations
 
-import os
 import stat
-import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
+from tradectl.feeds.csv.stored import BLOCK, BrokenArchiveError, pieces, stored_as
+from tradectl.feeds.csv.tables import is_table, json_lines, table_lines
 from tradectl.feeds.quality import RowError, Tally, TickFault
-from tradectl.files.own import open_named
 
-BLOCK = 1 << 16
 LONGEST_LINE = 1 << 24
 """A journal's first line holds a whole state; nothing else comes near."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP = zlib.MAX_WBITS | 16
-
-
-class BrokenArchiveError(Exception):
-    """Compressed data ends too early or is damaged; all whole lines before that were yielded."""
 
 
 def check_file(path: Path) -> int:
@@ -80,13 +67,14 @@ def read_blocks(
     tally: Tally,
     *,
     first_line: int,
-    rest: Callable[[], list[MarketDataEvent]] = list,
+    rest: Callable[[], list[MarketDataEvent]],
+    allow_truncated: bool,
 ) -> Iterator[list[MarketDataEvent]]:
     """The events of each block that has any. `read(block, line)` gets the number of its first line;
     `rest` gives what it has kept until the end.
 
-    Raises DataError when too many lines are bad, or none is good; where an archive breaks off that is one
-    bad line more.
+    Raises DataError when too many lines are bad, or none is good, and where an archive breaks off, unless
+    that is allowed: then it is one bad line more.
     """
     line, good = first_line, 0
     try:
@@ -97,6 +85,11 @@ def read_blocks(
             if events:
                 yield events
     except BrokenArchiveError as error:
+        if not allow_truncated:
+            raise DataError(
+                f"{tally.file}: its compressed data breaks off at line {line} ({error}): get it again, "
+                "or play what is there with --allow-truncated"
+            ) from None
         tally.note(line, RowError(TickFault.BROKEN_OFF, str(error)))
     kept = rest()
     if kept:
@@ -105,34 +98,17 @@ def read_blocks(
 
 
 def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
-    with os.fdopen(open_named(path), "rb") as file:
-        magic = file.read(len(_GZIP_MAGIC))
-        file.seek(0)
-        stored = iter(lambda: file.read(BLOCK), b"")
-        yield from (_inflated if magic == _GZIP_MAGIC else _counted)(stored, progress)
-
-
-def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    for piece in pieces:
-        progress.bytes_read += len(piece)
-        yield piece
-
-
-def _inflated(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(_GZIP)
-    try:
-        for stored in pieces:
-            rest = stored
-            while rest:
-                if inflater.eof:  # archives may be written one after the other
-                    inflater = zlib.decompressobj(_GZIP)
-                piece = inflater.decompress(rest, BLOCK)
-                left = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-                progress.bytes_read += len(rest) - len(left)
-                rest = left
-                yield piece
-        yield inflater.flush()
-    except zlib.error as error:
-        raise BrokenArchiveError(f"damaged: {error}") from None
-    if not inflater.eof:
-        raise BrokenArchiveError("it ends in the middle")
+    magic = stored_as(path)
+    if is_table(magic):
+        yield from table_lines(path, magic, progress)
+        return
+    found = pieces(path, progress)
+    first = next(found, b"")
+    begun = chain([first], found)
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        try:
+            yield from json_lines(begun)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+    else:
+        yield from begun

@@ -16,8 +16,9 @@ from operator import le, lt
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import LARGEST, MAX_TEXT, ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.layout import Kind
-from tradectl.feeds.csv.rows import HALF, SIDES
+from tradectl.feeds.csv.layout import Layout
+from tradectl.feeds.csv.names import Kind
+from tradectl.feeds.csv.rows import HALF
 from tradectl.feeds.csv.times import all_to_ns
 from tradectl.feeds.price_band import check_wicks
 
@@ -31,7 +32,7 @@ def read_block(state: FileState, text: str) -> list[MarketDataEvent]:
     """The events of a block of whole lines, all of them good. Raises one of NOT_ALL_GOOD otherwise."""
     layout = state.layout
     stride = layout.width + 1
-    cells = _cells(text, stride)
+    cells = _cells(text, stride, layout.separator)
     spelled = layout.times_in(cells, stride)
     times = all_to_ns(spelled, state.unit(spelled[0]))
     if times[0] <= 0 or times[0] < state.last_time or times[-1] > state.latest:
@@ -49,7 +50,7 @@ def _built(state: FileState, symbols: list[str], times: list[int], cells: list[s
     stride = layout.width + 1
     numbers = [cells[place::stride] for place in layout.numbers]
     if layout.kind is Kind.TRADES:
-        return _trades(symbols, times, _sides(cells, layout.side, stride), numbers)
+        return _trades(symbols, times, _sides(cells, layout), numbers)
     if layout.kind is Kind.QUOTES:
         return _quotes(symbols, times, numbers)
     candles = dict.fromkeys(zip(symbols, times, strict=True))
@@ -58,7 +59,7 @@ def _built(state: FileState, symbols: list[str], times: list[int], cells: list[s
     return _bars(symbols, times, state.interval, numbers)
 
 
-def _cells(text: str, stride: int) -> list[str]:
+def _cells(text: str, stride: int, separator: str) -> list[str]:
     """The block's cells in one list, with a mark after each line.
 
     When every `stride`-th cell is a mark, and no other is, then every line has `stride` - 1 cells.
@@ -66,7 +67,7 @@ def _cells(text: str, stride: int) -> list[str]:
     if '"' in text:
         raise ValueError("quoted cells")
     lines = text.count("\n")
-    cells = text.replace("\n", ",\n,").split(",")
+    cells = text.replace("\n", f"{separator}\n{separator}").split(separator)
     cells.pop()
     if len(cells) != lines * stride or cells[stride - 1 :: stride].count("\n") != lines:
         raise ValueError("lines of different width")
@@ -84,16 +85,18 @@ def _symbols(state: FileState, cells: list[str], stride: int) -> list[str]:
     return list(map(names.__getitem__, column))
 
 
-def _sides(cells: list[str], place: int | None, stride: int) -> Sequence[Side | None]:
-    if place is None:
+def _sides(cells: list[str], layout: Layout) -> Sequence[Side | None]:
+    stride = layout.width + 1
+    if layout.side is None:
         return [None] * (len(cells) // stride)
-    return list(map(SIDES.__getitem__, cells[place::stride]))
+    return list(map(layout.sides.__getitem__, cells[layout.side :: stride]))
 
 
 def _trades(
     symbols: list[str], times: list[int], sides: Sequence[Side | None], numbers: list[list[str]]
 ) -> _Built:
-    prices, quantities = map(_positive, numbers)
+    prices, *told = map(_positive, numbers)
+    quantities = told[0] if told else [ZERO] * len(prices)
     return prices, [
         MarketDataEvent(symbol=symbol, price=price, volume=quantity, side=side, ts=ts)
         for symbol, price, quantity, side, ts in zip(
@@ -126,7 +129,7 @@ def _quotes(symbols: list[str], times: list[int], numbers: list[list[str]]) -> _
 
 def _bars(symbols: list[str], times: list[int], interval: int, numbers: list[list[str]]) -> _Built:
     opens, highs, lows, closes = map(_positive, numbers[:4])
-    volumes = _amounts(numbers[4])
+    volumes = _amounts(numbers[4]) if len(numbers) > 4 else [ZERO] * len(opens)
     tops, bottoms = map(max, opens, closes), map(min, opens, closes)
     if not (all(map(le, lows, bottoms)) and all(map(le, tops, highs))):
         raise ValueError("an impossible candle")

@@ -1,4 +1,4 @@
-"""One CSV file, played from its first row to its last."""
+"""One file of rows, played from its first to its last."""
 
 from __future__ import annotations
 
@@ -6,59 +6,49 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+import msgspec
+
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
-from tradectl.feeds.csv.book_rows import looks_like_a_book
 from tradectl.feeds.csv.candles import candle_interval
 from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.headerless import is_row, layout_of_row
-from tradectl.feeds.csv.layout import Kind, Layout, read_header, symbol_in_name
+from tradectl.feeds.csv.headerless import layout_of_rows
+from tradectl.feeds.csv.layout import EXPECTED, Layout, read_header
+from tradectl.feeds.csv.names import Kind
 from tradectl.feeds.csv.newest_first import Turned, is_newest_first
-from tradectl.feeds.csv.rows import read_row
+from tradectl.feeds.csv.not_trades import book_column, looks_like_a_book, told_by_name, what_else
+from tradectl.feeds.csv.opening import Opening, opened
+from tradectl.feeds.csv.reading import Reading
+from tradectl.feeds.csv.rows import read_row, symbol_of_row
+from tradectl.feeds.csv.stragglers import rejoined, stragglers
+from tradectl.feeds.csv.symbols import symbol_in_name
+from tradectl.feeds.csv.times import DATES, are_midnights, dates_of, ends_with_year
 from tradectl.feeds.opens import with_opens
-from tradectl.feeds.quality import RowError, Tally
+from tradectl.feeds.quality import RowError, Tally, shown
 from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 
 class CsvFile:
-    """A file that begins with the lines `first` and `second`. `latest` is the last moment that can be
-    (ns UTC); `symbol` is its symbol where neither it nor its name says one. `are_trades`: what looks like
-    the rows of a book is not."""
+    """The file `path`, which begins with the lines `text`. Raises DataError for what is not played."""
 
-    def __init__(
-        self,
-        path: Path,
-        first: str,
-        second: str,
-        latest: int,
-        max_bad_share: float,
-        progress: Progress,
-        *,
-        symbol: str = "",
-        are_trades: bool = False,
-    ) -> None:
-        self._has_header = not is_row(first)
-        try:
-            layout = (
-                read_header(first, second) if self._has_header else layout_of_row(first, latest)
-            )
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from None
-        self._are_trades = are_trades
-        self._turned: Turned | None = None
+    def __init__(self, path: Path, text: str, reading: Reading, progress: Progress) -> None:
         self._path = path
-        self._max_bad_share = max_bad_share
+        self._reading = reading
         self._progress = progress
-        self._tally = Tally(str(path), progress, max_bad_share)
+        self.opening = opened(text)
+        self.layout = self._layout()
+        self._turned: Turned | None = None
+        self._tally = Tally(str(path), progress, reading.max_bad_share)
         self._rows = RowsInOrder(self._tally)
-        self._state = FileState(layout, _own_symbol(path, layout, symbol), latest)
+        self.state = FileState(self.layout, self._own_symbol(), reading.latest, reading.spell)
+        self._refuse_what_else(text)
 
     @property
     def symbols(self) -> list[str]:
-        return self._state.symbols
+        return self.state.symbols
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
@@ -68,53 +58,129 @@ class CsvFile:
             self._tally,
             first_line=self._first_line,
             rest=self._rows.take_all,
+            allow_truncated=self._reading.allow_truncated,
         )
-        return with_opens(blocks) if self._state.layout.kind is Kind.CANDLES else blocks
+        return with_opens(blocks) if self.layout.kind is Kind.CANDLES else blocks
+
+    # --- what it is ----------------------------------------------------------------------------------
+
+    def _layout(self) -> Layout:
+        opening, reading = self.opening, self._reading
+        columns = {role: told for role, told in reading.columns.items() if role != "dates"}
+        try:
+            if opening.header:
+                layout = read_header(opening.header, opening.rows, columns)
+            elif opening.rows:
+                layout = layout_of_rows(opening.rows, reading.latest, columns)
+            else:
+                raise ValueError(f"there is nothing but blank lines; {EXPECTED}")
+            return msgspec.structs.replace(
+                layout, separator=opening.separator, dates=self._dates(layout, opening)
+            )
+        except ValueError as error:
+            raise self._refused(str(error)) from None
+
+    def _dates(self, layout: Layout, opening: Opening) -> int:
+        """Which comes first, the day or the month, where dates end with the year. Raises ValueError."""
+        told = self._reading.columns.get("dates")
+        if told is not None:
+            if told not in DATES:
+                raise ValueError(f"expected --columns dates=dmy or dates=mdy, got {told!a}")
+            return DATES[told]
+        times = [row[layout.time] for row in opening.rows if len(row) == layout.width]
+        if not any(map(ends_with_year, times)):
+            return layout.dates
+        dates = dates_of(times)
+        if dates is None:
+            raise ValueError(
+                f"whether {times[0]!a} begins with the day or the month cannot be told: say it, "
+                "--columns dates=dmy or --columns dates=mdy"
+            )
+        return dates
+
+    def _own_symbol(self) -> str:
+        """The symbol of a file that has no column for it."""
+        if self.layout.symbol is not None:
+            return ""
+        symbol = symbol_in_name(self._path.name) or self._reading.symbol
+        if not symbol:
+            raise self._refused(
+                "has neither a symbol column nor a symbol in its name: say which one it is of "
+                "(--symbol BTCUSDT), or name it like BTCUSDT.csv"
+            )
+        return self._reading.spell(symbol)
+
+    def _refuse_what_else(self, text: str) -> None:
+        """Where it is no market data but looks like it."""
+        layout, opening = self.layout, self.opening
+        column = book_column(opening.header)
+        if column is not None and layout.kind is not Kind.CANDLES:
+            raise self._refused(
+                f"its column {column!a} is an order book's, which is not played; {EXPECTED}"
+            )
+        if layout.kind is Kind.CANDLES:
+            return
+        rows = [row for row in opening.rows if len(row) == layout.width]
+        self._refuse_days(rows)
+        if layout.kind is not Kind.TRADES or self._reading.are_trades:
+            return
+        seen = what_else(opening.header, rows, layout.side)
+        if not seen and layout.side is not None:
+            seen = looks_like_a_book(self._unread(), text)
+            seen = seen and f"it looks like the rows of an order book, which is not played: {seen}"
+        seen = seen or told_by_name(self._path.name)
+        if seen:
+            raise self._refused(f"{seen}; if they are trades, say so: --set feed.rows=trades")
+
+    def _refuse_days(self, rows: list[list[str]]) -> None:
+        state, moments = self._unread(), []
+        for row in rows:
+            try:
+                moments.append(state.moment(self.layout.time_in(row)))
+            except RowError:
+                continue
+        if are_midnights(moments):
+            raise self._refused(
+                f"its times are days ({shown(rows[0][self.layout.time])}): when on that day its "
+                f"{self.layout.kind} were cannot be told; is the time of day in another column? "
+                "--columns clock=NAME"
+            )
+
+    def _refused(self, why: str) -> DataError:
+        return DataError(f"{self._path}: {why}; {self.opening.seen()}")
+
+    # --- its rows ------------------------------------------------------------------------------------
 
     @property
     def _first_line(self) -> int:
-        return 2 if self._has_header else 1
+        return self.opening.above + bool(self.opening.header) + 1
 
     def _blocks(self) -> Iterator[bytes]:
         blocks = line_blocks(self._path, self._progress)
         first = next(blocks, b"")
-        if self._has_header:
+        for _ in range(self._first_line - 1):
             first = first.partition(b"\n")[2]
+        first = first or next(blocks, b"")
         text = first.decode(errors="replace")
-        self._refuse_book(text)
-        if is_newest_first(self._unread(), text, self._max_bad_share):
-            self._turned = Turned(self._path, chain([first], blocks), self._first_line)
+        if is_newest_first(self._unread(), text, self._reading.max_bad_share):
+            self._turned = Turned(chain([first], blocks), self._first_line)
             blocks = self._turned.blocks()
             first = next(blocks, b"")
-        if first and self._state.layout.kind is Kind.CANDLES:
-            self._state.interval = self._interval(first)
+        if first and self.layout.kind is Kind.CANDLES:
+            self.state.interval = self._interval(first)
         if first:
-            yield first
-        yield from blocks
+            yield from rejoined(self._unread(), chain([first], blocks))
 
     def _unread(self) -> FileState:
         """The file's state before its first row."""
-        return FileState(self._state.layout, self._state.symbol, self._state.latest)
-
-    def _refuse_book(self, text: str) -> None:
-        layout = self._state.layout
-        if self._are_trades or layout.kind is not Kind.TRADES or layout.side is None:
-            return
-        seen = looks_like_a_book(self._state, text)
-        if seen:
-            raise DataError(
-                f"{self._path} looks like the rows of an order book, which is not played: {seen}; if "
-                "they are trades, say so: --set feed.rows=trades"
-            )
+        return FileState(self.layout, "-", self._reading.latest)
 
     def _interval(self, block: bytes) -> int:
         text = block.decode(errors="replace")
-        interval = candle_interval(self._state, text, self._max_bad_share)
-        if interval is None:
-            raise DataError(
-                f"{self._path}: how long its candles last cannot be told from one of a symbol"
-            )
-        return interval
+        try:
+            return candle_interval(self._unread(), text, self._reading.max_bad_share)
+        except ValueError as error:
+            raise self._refused(str(error)) from None
 
     def _read(self, block: bytes, line: int) -> list[MarketDataEvent]:
         if b"\r" in block:
@@ -122,38 +188,37 @@ class CsvFile:
         if self._rows.is_waiting:
             return self._read_rows(block.decode(errors="replace"), line)
         try:
-            events = read_block(self._state, block.decode())
+            events = read_block(self.state, block.decode())
         except NOT_ALL_GOOD:
             return self._read_rows(block.decode(errors="replace"), line)
-        self._tally.read(len(events))
-        return events
+        self._tally.read_all(events, self.symbols)
+        return self._tally.kept(events)
 
     def _read_rows(self, text: str, first_line: int) -> list[MarketDataEvent]:
-        rows, state, turned = self._rows, self._state, self._turned
-        for here, line in enumerate(text.split("\n"), first_line):
+        rows, state, turned = self._rows, self.state, self._turned
+        lines = text.split("\n")
+        apart = stragglers(state, lines)
+        for place, line in enumerate(lines):
             if not line.strip():
                 continue
+            here = first_line + place
             number = here if turned is None else turned.number(here)
-            self._tally.read(1)
             try:
-                rows.add(read_row(state, line), confirms=state.confirmed)
+                if place in apart:
+                    raise apart[place]
+                event = read_row(state, line)
+                self._tally.read(event.symbol)
+                rows.add(event, confirms=state.confirmed)
             except UnconfirmedRow as row:
+                self._tally.read(row.event.symbol)
                 rows.hold(number, row)
             except RowError as bad:
-                self._tally.note(number, bad)
+                symbol = symbol_of_row(state, line)
+                self._tally.read(symbol)
+                self._tally.note(number, bad, symbol)
         events = rows.take()
         self._tally.check()
-        return events
+        return self._tally.kept(events)
 
 
-def _own_symbol(path: Path, layout: Layout, given: str) -> str:
-    """The symbol of a file that has no column for it."""
-    if layout.symbol is not None:
-        return ""
-    symbol = symbol_in_name(path) or given
-    if not symbol:
-        raise DataError(
-            f"{path} has neither a symbol column nor a symbol in its name: say which one it is of "
-            "(--symbol BTCUSDT), or name it like BTCUSDT.csv"
-        )
-    return symbol
+__all__ = ["CsvFile"]

@@ -1,19 +1,20 @@
 """Files that begin with the newest row are turned round: a market is played as time goes.
 
-That takes all of the file into memory, so that there is a largest one.
+They are read from their end. What is compressed is written into a temporary file first, so that memory
+stays what it is however large the file.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
+from typing import IO
 
-from tradectl.domain.errors import DataError
-from tradectl.feeds.csv.blocks import BLOCK, BrokenArchiveError
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.rows import split_row
+from tradectl.feeds.csv.stored import BLOCK, BrokenArchiveError
 from tradectl.feeds.quality import RowError
 
-LARGEST = 1 << 29
 LOOKED_AT = 400
 """Lines, spread over the text: so many tell which way time goes."""
 
@@ -24,7 +25,9 @@ def is_newest_first(state: FileState, text: str, noise: float) -> bool:
     lines = text.splitlines()
     for line in lines[:: len(lines) // LOOKED_AT + 1]:
         try:
-            moment = state.time(state.layout.time_in(split_row(line, state.layout.width)))
+            moment = state.moment(
+                state.layout.time_in(split_row(line, state.layout.width, state.layout.separator))
+            )
         except RowError:
             continue
         back += 0 < moment < before
@@ -37,8 +40,7 @@ class Turned:
     """The lines of `blocks`, the last one first, in blocks again. `number` is that of a line in the file,
     by its place here; the first line of `blocks` has the number `first`."""
 
-    def __init__(self, path: object, blocks: Iterable[bytes], first: int) -> None:
-        self._path = path
+    def __init__(self, blocks: Iterable[bytes], first: int) -> None:
         self._blocks = blocks
         self._first = first
         self._lines = 0
@@ -47,30 +49,36 @@ class Turned:
         return 2 * self._first + self._lines - 1 - here
 
     def blocks(self) -> Iterator[bytes]:
-        """Raises DataError for a file that is too large, BrokenArchiveError where one broke off."""
-        held, broken = bytearray(), None
-        try:
-            for block in self._blocks:
-                held += block
-                if len(held) > LARGEST:
-                    raise DataError(
-                        f"{self._path} begins with the newest row, and is too large to be turned round: "
-                        "sort it by time"
-                    )
-        except BrokenArchiveError as error:
-            broken = error
-        lines = held.splitlines(keepends=True)
-        self._lines = len(lines)
-        turned = bytearray()
-        for line in reversed(lines):
-            turned += line
-            if len(turned) >= BLOCK:
-                yield bytes(turned)
-                turned.clear()
-        if turned:
-            yield bytes(turned)
+        """Raises BrokenArchiveError where one broke off, OSError where there is no room for it."""
+        broken = None
+        with tempfile.TemporaryFile() as spooled:
+            try:
+                for block in self._blocks:
+                    spooled.write(block)
+                    self._lines += block.count(b"\n")
+            except BrokenArchiveError as error:
+                broken = error
+            yield from _from_the_end(spooled)
         if broken is not None:
             raise broken
+
+
+def _from_the_end(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks of the lines of `file`, each ending with a newline, the last one first."""
+    place, cut = file.tell(), b""
+    while place > 0:
+        size = min(BLOCK, place)
+        place -= size
+        file.seek(place)
+        piece = file.read(size) + cut
+        if place:
+            cut, end, piece = piece.partition(b"\n")
+            cut += end
+            if not end:
+                continue
+        turned = b"".join(reversed(piece.splitlines(keepends=True)))
+        if turned:
+            yield turned
 
 
 __all__ = ["Turned", "is_newest_first"]

@@ -12,29 +12,25 @@ from decimal import Decimal
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.layout import Kind
+from tradectl.feeds.csv.layout import Layout
+from tradectl.feeds.csv.names import Kind
 from tradectl.feeds.price_band import check_wicks
 from tradectl.feeds.quality import RowError, TickFault, amount, check_uncrossed, positive, shown
 
 HALF = Decimal("0.5")
 LONGEST_LINE = 10_000
-SIDES = {
-    spelling: side
-    for side, word in ((Side.BUY, "buy"), (Side.SELL, "sell"))
-    for spelling in (word, word.upper(), word.title(), word[0], word[0].upper())
-}
 
 
 def read_row(state: FileState, line: str) -> MarketDataEvent:
     """The event that `line` spells, accepted by `state`. Raises RowError, UnconfirmedRow."""
     layout = state.layout
-    cells = split_row(line, layout.width)
+    cells = split_row(line, layout.width, layout.separator)
     time = state.time(layout.time_in(cells))
     symbol = state.symbol if layout.symbol is None else state.name(cells[layout.symbol])
     numbers = [cells[place] for place in layout.numbers]
     event: MarketDataEvent
     if layout.kind is Kind.TRADES:
-        event = _trade(symbol, time, _side(cells, layout.side), numbers)
+        event = _trade(symbol, time, _side(cells, layout), numbers)
     elif layout.kind is Kind.QUOTES:
         event = _quote(symbol, time, numbers)
     else:
@@ -44,12 +40,26 @@ def read_row(state: FileState, line: str) -> MarketDataEvent:
     return event
 
 
-def split_row(line: str, width: int) -> list[str]:
+def symbol_of_row(state: FileState, line: str) -> str:
+    """Whose row it would be; empty where it does not say."""
+    layout = state.layout
+    if layout.symbol is None:
+        return state.symbol
+    try:
+        return state.name(split_row(line, layout.width, layout.separator)[layout.symbol])
+    except RowError:
+        return ""
+
+
+def split_row(line: str, width: int, separator: str = ",") -> list[str]:
     """The `width` cells of `line`. Raises RowError when it has more or fewer."""
     if len(line) > LONGEST_LINE:
         raise RowError(TickFault.LINE_TOO_LONG, f"{len(line)} characters")
     try:
-        cells = next(csv.reader([line])) if '"' in line else line.split(",")
+        quoted = '"' in line
+        cells = (
+            next(csv.reader([line], delimiter=separator), []) if quoted else line.split(separator)
+        )
     except csv.Error as error:
         raise RowError(TickFault.COLUMNS, str(error)) from None
     if len(cells) != width:
@@ -57,18 +67,19 @@ def split_row(line: str, width: int) -> list[str]:
     return cells
 
 
-def _side(cells: list[str], place: int | None) -> Side | None:
-    if place is None:
+def _side(cells: list[str], layout: Layout) -> Side | None:
+    if layout.side is None:
         return None
-    side = SIDES.get(cells[place].strip())
-    if side is None:
-        raise RowError(TickFault.SIDE, shown(cells[place]))
-    return side
+    try:
+        return layout.sides[cells[layout.side].strip()]
+    except KeyError:
+        raise RowError(TickFault.SIDE, shown(cells[layout.side])) from None
 
 
 def _trade(symbol: str, ts: int, side: Side | None, numbers: list[str]) -> MarketDataEvent:
-    price, quantity = map(positive, numbers)
-    return MarketDataEvent(symbol=symbol, price=price, volume=quantity, side=side, ts=ts)
+    price, *quantity = map(positive, numbers)
+    volume = quantity[0] if quantity else ZERO
+    return MarketDataEvent(symbol=symbol, price=price, volume=volume, side=side, ts=ts)
 
 
 def _quote(symbol: str, ts: int, numbers: list[str]) -> QuoteEvent:
@@ -94,7 +105,7 @@ def _bar(symbol: str, opened: int, interval: int, numbers: list[str]) -> BarEven
     return BarEvent(
         symbol=symbol,
         price=close,
-        volume=amount(numbers[4]),
+        volume=amount(numbers[4]) if len(numbers) > 4 else ZERO,
         open=first,
         high=high,
         low=low,
