@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from tradectl.domain.currencies import COINS, QUOTE_CURRENCIES, coin_in, is_known_coin, quote_in
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _SEPARATORS = ("-", "_")
 _MARKETS = ("PERP", "SWAP")
-_NO_COINS = frozenset((
-    "BINANCE", "BINANCEUS", "BITFINEX", "BITFLYER", "BITGET", "BITHUMB", "BITMEX", "BITSTAMP", "BITTREX",
-    "BITVAVO", "BYBIT", "COINBASE", "CRYPTO", "DATA", "DERIBIT", "GATE", "GEMINI", "HTX", "HUOBI",
-    "KRAKEN", "KUCOIN", "MEXC", "OKX", "POLONIEX", "SPOT", "TRADES", "UPBIT", "YAHOO",
-))  # fmt: skip
 
 
 def symbol_in_name(name: str) -> str | None:
-    """In capitals as it stands there, with its separator; None where there is none. In small letters
-    only a coin that is known counts: many words end like a currency."""
+    """In capitals as it stands there, with its separator; None where there is none. A coin that is known
+    comes before one that is not, and that only counts in capitals: many words end like a currency."""
+    found = list(_symbols(name))
+    known = [symbol for symbol, is_known in found if is_known]
+    return next(iter(known or [symbol for symbol, _ in found]), None)
+
+
+def _symbols(name: str) -> Iterator[tuple[str, bool]]:
+    """All that may be one, and whether its coin is known."""
     words = list(_WORD.finditer(name))
     for index, word in enumerate(words):
         following = words[index + 1 : index + 3]
-        nxt = following[0] if following else None
-        between = name[word.end() : nxt.start()] if nxt else ""
-        if nxt and between in _SEPARATORS and _is_pair(word[0], nxt[0].upper()):
-            return _with_market(name, word.start(), nxt.end(), following[1:])
-        if quote_in(word[0]) and (is_known_coin(coin_in(word[0])) or word[0].isupper()):
-            return _with_market(name, word.start(), word.end(), following[:1])
-    return None
-
-
-def _is_pair(word: str, quote: str) -> bool:
-    coin = word.upper()
-    if quote not in QUOTE_CURRENCIES or coin in _NO_COINS:
-        return False
-    return is_known_coin(coin) or (word.isupper() and quote not in COINS)
+        quote = following[0][0].upper() if following else ""
+        is_capital = word[0].isupper()
+        if quote in QUOTE_CURRENCIES and name[word.end() : following[0].start()] in _SEPARATORS:
+            is_known = is_known_coin(word[0].upper())
+            if is_known or (is_capital and quote not in COINS):
+                end = following[0].end()
+                yield _with_market(name, word.start(), end, following[1:]), is_known
+        elif quote_in(word[0]):
+            is_known = is_known_coin(coin_in(word[0]))
+            if is_known or is_capital:
+                yield _with_market(name, word.start(), word.end(), following), is_known
 
 
 def _with_market(name: str, start: int, end: int, following: list[re.Match[str]]) -> str:
