@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.books import RUN, Ledger, cancel, fill, report
 from tests.fixtures.store import (
@@ -32,7 +33,7 @@ from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.storage import schema
 from tradectl.storage.schema import connect
-from tradectl.storage.store import PRUNE_SQL, Store
+from tradectl.storage.store import PRUNE_SQL, ROWS_AT_ONCE, Store, _statements
 
 
 @pytest.fixture
@@ -114,6 +115,24 @@ async def test_the_end_of_a_run_is_written_down(store: Store, path: Path) -> Non
     assert rows(path, "SELECT ended_at, end_reason FROM runs") == [
         ("2026-01-02T00:00:00.000000Z", "stopped")
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "1.50", '"quoted", \\ and {', "über 😀", "a\x01\n\u2028b"]
+)
+async def test_texts_go_in_as_they_are(store: Store, path: Path, text: str) -> None:
+    await store.write_alerts([replace(an_alert(), message=text)])
+    assert rows(path, "SELECT message, typeof(message) FROM alerts") == [(text, "text")]
+
+
+async def test_many_rows_are_one_statement_of_the_same_words(store: Store, path: Path) -> None:
+    """One for each number of rows would be compiled, and kept, anew."""
+    ledger = Ledger()
+    for n in range(ROWS_AT_ONCE + 1):
+        ledger.trade(f"o{n}", "buy 1@100")
+    written = [sql for sql, _ in _statements(changes(ledger))]
+    assert len(written) == 5
+    assert len({*written}) == 3
 
 
 async def test_alerts_are_new_or_changed_by_their_id(store: Store, path: Path) -> None:

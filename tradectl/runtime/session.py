@@ -40,7 +40,7 @@ from tradectl.system.trading_system import (
 )
 from tradectl.version import __version__
 
-RECORDED_FLUSH_S = 1.0
+RECORDED_FLUSH_S = 0.25
 SNAPSHOT_S = 60.0
 NO_LIMIT = 1 << 63
 

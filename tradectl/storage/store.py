@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, is_
 
 SNAPSHOTS_KEPT_NS = DAY
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 1000
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -169,13 +169,19 @@ class Insert(NamedTuple):
     conflict: str = ""
 
     def of(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Statement]:
-        """Many rows a statement: SQLite lets Python go on between statements only, and while the loop is
-        busy each of them then waits for its turn."""
-        rows, one = iter(rows), f"({', '.join('?' * len(self.columns))})"
+        """Many rows a statement, as one JSON text: SQLite lets Python go on between statements only, and
+        while the loop is busy each of them then waits for its turn."""
+        rows, sql = iter(rows), self.sql
         while some := [*islice(rows, ROWS_AT_ONCE)]:
-            values = ", ".join([one] * len(some))
-            sql = f"{self.how} INTO {self.table} ({', '.join(self.columns)}) VALUES {values}"
-            yield f"{sql} {self.conflict}", [*chain.from_iterable(some)]
+            yield sql, (msgspec.json.encode(some).decode(),)
+
+    @property
+    def sql(self) -> str:
+        """The same for any number of rows, so that it is compiled once."""
+        columns = ", ".join(self.columns)
+        values = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(self.columns)))
+        rows = f"SELECT {values} FROM json_each(?) WHERE true"  # else ON is taken for a join's
+        return f"{self.how} INTO {self.table} ({columns}) {rows} {self.conflict}"
 
 
 RUNS = Insert("runs", RunBegun.__struct_fields__)

@@ -37,7 +37,7 @@ from tradectl.exchange.paper.reports import (
     unacceptable,
 )
 
-IDS_KEPT = 100_000
+IDS_KEPT = 10_000
 NOT_ANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 
 
