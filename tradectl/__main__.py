@@ -1,6 +1,8 @@
-"""Where the program begins, as `tradectl` and as `python -m tradectl`: Ctrl-C is heard from here on."""
+"""Where the program begins, as `tradectl` and as `python -m tradectl`: Ctrl-C is heard from here on, and
+what else asks a program to end does the same."""
 
 import gc
+import signal
 import sys
 
 INTERRUPTED = 130
@@ -8,6 +10,9 @@ INTERRUPTED = 130
 
 def main() -> None:
     try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` wants one of them ignored
+                signal.signal(number, signal.default_int_handler)
         from tradectl.cli import app
     except KeyboardInterrupt:  # while it is loaded, which takes long enough to be met
         sys.stderr.write("tradectl: interrupted\n")

@@ -118,6 +118,8 @@ def _run() -> int:
             "TRADECTL_DEBUG=1 shows where)",
             1,
         )
+    if answer == INTERRUPTED:  # what the option parser makes of a KeyboardInterrupt
+        return _say("interrupted", INTERRUPTED)
     return answer if isinstance(answer, int) else 0
 
 

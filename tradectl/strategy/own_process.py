@@ -21,6 +21,7 @@ from types import FrameType
 from tradectl.domain.errors import Interrupted
 
 STDOUT, STDERR = 1, 2
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -54,16 +55,19 @@ def stdout_to_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Outside an event loop: Ctrl-C raises Interrupted, which a strategy does not raise by itself."""
-    before = signal.getsignal(signal.SIGINT)
+    """Outside an event loop: Ctrl-C, and what else would raise the same, raises Interrupted, which a
+    strategy does not raise by itself."""
+    before = {number: signal.getsignal(number) for number in ENDING}
     ours = threading.current_thread() is threading.main_thread()  # signals are no other thread's
-    if ours and before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    for number, handler in before.items():
+        if ours and handler is signal.default_int_handler:
+            signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        if ours and signal.getsignal(signal.SIGINT) is not before:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if ours and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 def _is_ours() -> bool:
