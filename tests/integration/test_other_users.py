@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from tests.fixtures.users import OWNER, Users, users_can_be_made
+from tests.fixtures.live_trader import KEYS
+from tests.fixtures.users import OWNER, STRANGER, Users, users_can_be_made
+from tests.loopback import loopback_thread
 from tradectl.files.places import FOLDER
 
 pytestmark = users_can_be_made
@@ -83,3 +87,76 @@ def assert_nobody_is_held_up(users: Users) -> None:
     assert users.tradectl("run", "--headless", "--duration", "0.5").code == 6
     assert users.tradectl("clear-halt", "--confirm").code == 0
     assert time.monotonic() - since < AT_ONCE_S
+
+
+# --- a configuration that somebody else could have written ---------------------------------------
+
+
+LIVE = """
+mode = "live"
+symbols = ["BTCUSDT"]
+[[exchanges]]
+id = "binance"
+url = "{url}"
+"""
+
+
+def signed(exchange: Any) -> list[Any]:
+    return [request for request in exchange.truth.requests() if "signature" in str(request)]
+
+
+@pytest.mark.parametrize("whose", ["his", "open to all", "open to a group"])
+def test_no_key_is_read_before_the_configuration_is_known_to_be_ours(
+    users: Users, whose: str
+) -> None:
+    """Nor sent: whoever writes it says where."""
+    with loopback_thread(seed=1) as exchange:
+        config = users.folder / "live.toml"
+        config.write_text(LIVE.format(url=exchange.url))
+        os.chown(config, STRANGER if whose == "his" else OWNER, OWNER)
+        config.chmod({"his": 0o644, "open to all": 0o646, "open to a group": 0o664}[whose])
+        is_his = whose == "his"
+        why = "belongs to somebody else" if is_his else "others can write"
+        for words in (
+            "run --live --yes --headless",
+            "reconcile",
+            "config check",
+            "record --exchange binance --duration 1",
+        ):
+            refused = users.tradectl(*words.split(), "-c", str(config), **KEYS)
+            assert refused.code == 2
+            assert why in refused.complaint()
+        stopped = users.tradectl("emergency-stop", "--json", "-c", str(config), **KEYS)
+        assert (stopped.code, why in stopped.err) == (0, True)
+        assert exchange.truth.requests() == []
+        examined = users.tradectl("doctor", "--json", "-c", str(config), **KEYS)
+        findings = {f["check"]: f for f in json.loads(examined.out)["findings"]}
+        assert (examined.code, findings["config file"]["verdict"]) == (1, "failed")
+        assert why in findings["config file"]["message"]
+        assert "binance: keys" not in findings
+        assert signed(exchange) == []
+        os.chown(config, OWNER, OWNER)
+        config.chmod(0o600)
+        users.tradectl("doctor", "--json", "-c", str(config), **KEYS)
+        assert signed(exchange)
+
+
+@pytest.mark.parametrize("whose", ["his", "open to all"])
+def test_a_strategy_that_somebody_else_could_have_written_is_refused_before_a_key_is_sent(
+    users: Users, whose: str
+) -> None:
+    with loopback_thread(seed=1) as exchange:
+        strategy = users.folder / "momentum.py"
+        strategy.write_text(
+            "from tradectl.strategy import Strategy\nclass M(Strategy):\n    pass\n"
+        )
+        os.chown(strategy, STRANGER if whose == "his" else OWNER, OWNER)
+        strategy.chmod(0o644 if whose == "his" else 0o666)
+        config = users.home / "live.toml"
+        named = f'[[strategies]]\nname = "m"\nstrategy = "{strategy}:M"\n'
+        config.write_text(LIVE.format(url=exchange.url) + named)
+        os.chown(config, OWNER, OWNER)
+        words = ("run", "--live", "--yes", "--headless", "-c", str(config))
+        refused = users.tradectl(*words, **KEYS)
+        assert refused.code == 2, refused.err
+        assert exchange.truth.requests() == []

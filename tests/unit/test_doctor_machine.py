@@ -87,10 +87,8 @@ def test_a_config_file_of_somebody_else_fails(
 ) -> None:
     path = tmp_path / "t.toml"
     path.write_text("")
-    owner = path.stat().st_uid
-    monkeypatch.setattr(
-        Path, "stat", lambda _: SimpleNamespace(st_uid=owner + 12345, st_mode=0o100600)
-    )
+    found = SimpleNamespace(st_uid=os.geteuid() + 12345, st_mode=0o100600, st_size=0)
+    monkeypatch.setattr(os, "fstat", lambda _: found)
     assert reported(config_file(path))[0] is FAILED
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import tempfile
 import tomllib
@@ -19,6 +20,7 @@ from typing import Any
 from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
 from tradectl.files.own import open_named
+from tradectl.files.trust import OTHERS_WRITE, why_not_trusted
 
 LARGEST = 1024 * 1024
 PRIVATE = 0o600
@@ -27,8 +29,15 @@ _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 def read_text(path: Path) -> str:
     """The file's text. Raises ConfigError when there is none."""
+    return read_judged(path)[0]
+
+
+def read_judged(path: Path) -> tuple[str, str]:
+    """The file's text, and why no key is to be sent by it, empty where one may be: who can write it says
+    where to. Both of the file that was opened. Raises ConfigError."""
     try:
         with os.fdopen(open_named(path), "rb") as file:
+            why = why_not_trusted(os.fstat(file.fileno()))
             content = file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise ConfigError(
@@ -39,9 +48,15 @@ def read_text(path: Path) -> str:
     if len(content) > LARGEST:
         raise ConfigError(f"{path}: larger than 1 MiB: this is not a configuration file")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), _with_mend(path, why)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file: expected TOML in UTF-8") from error
+
+
+def _with_mend(path: Path, why: str) -> str:
+    if why == OTHERS_WRITE:
+        return f"others can write {path}: chmod 600 {shlex.quote(str(path))}"
+    return f"{path} belongs to somebody else: copy it, read it, use the copy" if why else ""
 
 
 def parse(text: str, path: Path | str) -> dict[str, Any]:

@@ -26,24 +26,40 @@ from tradectl.domain.text import harmless, is_utf8
 FLAGS = "command line"
 
 
+class UntrustedConfig(ConfigError):
+    """Somebody else could have written the file: it is looked at, and no key is sent where it says."""
+
+    def __init__(self, why: str, settings: Settings) -> None:
+        super().__init__(f"{why}; no key is read before")
+        self.settings = settings
+
+
 def load_settings(
     path: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
+    *,
+    keys: bool = False,
 ) -> Settings:
     """The settings of a run; `overrides` has the shape of the file, `environ` is the process's own, and
-    `assignments` are KEY=VALUE. Raises ConfigError.
+    `assignments` are KEY=VALUE. Raises ConfigError, and UntrustedConfig where `keys` are to be sent by a
+    file that others could have written, as they are where its mode is live.
     """
     variables = _our_variables(os.environ if environ is None else environ)
     if path is None and not overrides and not variables and not assignments:
         return Settings()
     table: dict[str, Any] = {}
+    untrusted = ""
     if path is not None:
-        from tradectl.config.file import parse, read_text
+        from tradectl.config.file import parse, read_judged
 
-        table = parse(read_text(path), path)
-    return settings_from(table, path, overrides or {}, variables, assignments)
+        text, untrusted = read_judged(path)
+        table = parse(text, path)
+    settings = settings_from(table, path, overrides or {}, variables, assignments)
+    if untrusted and (keys or settings.mode == "live"):
+        raise UntrustedConfig(untrusted, settings)
+    return settings
 
 
 def settings_from(

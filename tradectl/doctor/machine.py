@@ -16,6 +16,8 @@ from tradectl.config.settings import Settings
 from tradectl.doctor.finding import failed, passed, warned
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import ConfigError, JournalError, StateError, UsageError
+from tradectl.files import trust
+from tradectl.files.own import open_named
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import CONTINUED, LIVE_ACCOUNT, last_journal
 from tradectl.runtime.own_hosts import hosts_of, refuse_other_hosts
@@ -62,13 +64,18 @@ def config_file(path: Path | None) -> Finding | None:
         return None
     name = "config file"
     try:
-        found = path.stat()
+        fd = open_named(path)
     except OSError as error:
         return failed(name, f"{path}: {error.strerror}", "name another with -c")
-    if found.st_uid not in (os.geteuid(), 0):
-        return failed(name, f"{path} belongs to somebody else", "copy it, read it, use the copy")
-    if found.st_mode & OTHERS_WRITE:
-        return failed(name, f"others can write {path}", f"chmod 600 {_quoted(path)}")
+    found = os.fstat(fd)
+    os.close(fd)
+    unread = "; its exchanges are not asked with your keys"
+    why = trust.why_not_trusted(found)
+    if why == trust.OTHERS_WRITE:
+        return failed(name, f"others can write {path}{unread}", f"chmod 600 {_quoted(path)}")
+    if why:
+        message = f"{path} belongs to somebody else{unread}"
+        return failed(name, message, "copy it, read it, use the copy")
     if found.st_mode & OTHERS_READ:
         return warned(name, f"others can read {path}", f"chmod 600 {_quoted(path)}")
     return passed(name, f"{path} is yours alone")

@@ -13,14 +13,10 @@ import os
 import stat
 from pathlib import Path
 
-from tradectl.files.trust import is_trusted, others_write
+from tradectl.files.trust import OF_ANOTHER, why_not_trusted
 
 MODE = 0o600
 NEVER_WAIT = os.O_NONBLOCK | os.O_CLOEXEC
-
-
-OF_ANOTHER = "it belongs to another user"
-OTHERS_WRITE = "others can write it"
 
 
 class NotOurs(OSError):
@@ -51,10 +47,7 @@ def open_trusted(path: Path, *, largest: int | None = None) -> int:
     """The same of one that decides what we do: nobody but us and root can have written it. Raises
     NotOurs, OSError."""
     fd = open_named(path, largest=largest)
-    found = os.fstat(fd)
-    if not is_trusted(found.st_uid):
-        return _judged(fd, OF_ANOTHER)
-    return _judged(fd, OTHERS_WRITE if others_write(found) else "")
+    return _judged(fd, why_not_trusted(os.fstat(fd)))
 
 
 def open_folder(path: Path) -> int:
@@ -119,6 +112,6 @@ def _judged(fd: int, odd: str) -> int:
 
 
 __all__ = [
-    "MODE", "OF_ANOTHER", "OTHERS_WRITE", "NotOurs", "open_folder", "open_named", "open_own",
+    "MODE", "NotOurs", "open_folder", "open_named", "open_own",
     "open_trusted", "read_named", "read_own", "refuse_foreign", "what_is_odd",
 ]  # fmt: skip

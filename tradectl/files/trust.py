@@ -15,6 +15,8 @@ from pathlib import Path
 
 LONGEST_CHAIN_OF_LINKS = 40
 ROOT = 0
+OF_ANOTHER = "it belongs to another user"
+OTHERS_WRITE = "others can write it"
 
 
 def is_trusted(uid: int) -> bool:
@@ -24,6 +26,13 @@ def is_trusted(uid: int) -> bool:
 
 def others_write(found: os.stat_result) -> bool:
     return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def why_not_trusted(found: os.stat_result) -> str:
+    """Why somebody else could have written the file, in words; empty where only we and root can."""
+    if not is_trusted(found.st_uid):
+        return OF_ANOTHER
+    return OTHERS_WRITE if others_write(found) else ""
 
 
 def opening_on_the_way(path: Path) -> str:
@@ -84,4 +93,7 @@ def _is_group_of_our_own(gid: int) -> bool:
     return False
 
 
-__all__ = ["is_private", "is_trusted", "opening_on_the_way", "others_write"]
+__all__ = [
+    "OF_ANOTHER", "OTHERS_WRITE", "is_private", "is_trusted", "opening_on_the_way", "others_write",
+    "why_not_trusted",
+]  # fmt: skip

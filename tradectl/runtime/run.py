@@ -67,6 +67,7 @@ from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
+from tradectl.system.trading_system import strategy_hashes
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
@@ -124,6 +125,7 @@ async def _trade_on_exchange(
     from tradectl.runtime.exchanges import connected, effective
 
     settings = options.settings
+    strategy_hashes(settings)  # one that is refused is, before anything is sent
     async with connected(settings, settings.symbols, private=options.live) as venues:
         if options.approve is not None:
             await options.approve(venues, options.state_dir)

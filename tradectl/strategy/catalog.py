@@ -20,7 +20,8 @@ from msgspec import Struct
 
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
-from tradectl.files.own import OF_ANOTHER, OTHERS_WRITE, NotOurs, open_trusted, read_named
+from tradectl.files.own import NotOurs, open_trusted, read_named
+from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE
 from tradectl.strategy.base import Parameter, Strategy
 from tradectl.strategy.own_process import while_loading
 

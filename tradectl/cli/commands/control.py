@@ -120,7 +120,7 @@ def _take_hosts_from(config: Path, directory: StateDir) -> None:
     from tradectl.runtime.own_hosts import hosts_of
 
     try:
-        directory.hosts.given = hosts_of(load_settings(config).exchanges)
+        directory.hosts.given = hosts_of(load_settings(config, keys=True).exchanges)
     except ConfigError as error:
         typer.echo(f"{error}; it is stopped without it", err=True)
 

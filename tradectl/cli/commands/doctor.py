@@ -50,15 +50,20 @@ def doctor(
     import asyncio
 
     from tradectl.cli.commands.live_approval import check_mode
-    from tradectl.config.load import load_settings
+    from tradectl.config.load import UntrustedConfig, load_settings
     from tradectl.doctor.examination import diagnose
     from tradectl.doctor.finding import report_of
     from tradectl.storage.directory import StateDir
 
-    settings = load_settings(config, assignments=settings_set or ())
+    is_trusted = True
+    try:
+        settings = load_settings(config, assignments=settings_set or ())
+    except UntrustedConfig as error:  # which is found, below
+        settings, is_trusted = error.settings, False
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
-    findings = asyncio.run(diagnose(settings, StateDir(state_dir), config))
+    private = None if is_trusted else False
+    findings = asyncio.run(diagnose(settings, StateDir(state_dir), config, private=private))
     report = report_of(findings)
     if as_json:
         print_json(report)

@@ -70,7 +70,7 @@ def reconcile(
         from tradectl.config.load import load_settings
         from tradectl.runtime.own_hosts import hosts_of
 
-        directory.hosts.given = hosts_of(load_settings(config).exchanges)
+        directory.hosts.given = hosts_of(load_settings(config, keys=True).exchanges)
     found = compare(directory, accepted, confirm=confirm)
     print_data(found, as_json, "reports.reconciliation")
     if not found.clean or (found.proposal is not None and not found.accepted):
