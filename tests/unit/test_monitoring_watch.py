@@ -217,6 +217,36 @@ async def test_the_watchdog_barks_while_the_loop_still_stands(
     await until(lambda: "the event loop has stood still for" in caplog.text)
 
 
+class Stopped:
+    """A clock that a process sees which was stopped: for its thread and its loop time passes at once."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("used", "blamed"), [(0.5, False), (9.0, True)])
+async def test_a_process_that_did_not_run_blames_nobody(used: float, blamed: bool) -> None:
+    """But one that used a processor did run: the interpreter was held by something."""
+    clock, processor = Stopped(), Stopped()
+    posted, barks = list[Event](), list[float]()
+    dog = Watchdog(
+        posted.append, limit=2.0, on_stall=barks.append, monotonic=clock, processor=processor
+    )
+    dog._stalls.beat()
+    dog._own_stalls.beat()
+    clock.now += 10.0
+    processor.now += used
+    dog._beat()
+    dog.stop()
+    (event,) = posted
+    assert isinstance(event, SystemEvent)
+    assert ("a strategy or handler" in event.message) is blamed
+    assert ("it was stopped" in event.message) is not blamed
+    assert barks == []
+
+
 async def test_a_callback_that_fails_does_not_end_the_watch(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

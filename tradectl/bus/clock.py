@@ -58,6 +58,8 @@ class ComputerClock:
     wall = staticmethod(time.time_ns)
     monotonic = staticmethod(COUNTS_ON)
     ticks = staticmethod(time.perf_counter_ns)
+    processor = staticmethod(time.process_time)
+    """Seconds of a processor that this process has had."""
 
     @staticmethod
     async def sleep(seconds: float) -> None:

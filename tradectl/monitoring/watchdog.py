@@ -1,7 +1,9 @@
 """Notices that the event loop stands still, which nothing that runs in the loop can.
 
 The loop beats every fraction of the limit; a thread checks how long ago. A strategy that sleeps stops the
-beats but not the thread. Once the loop runs again, an event on the bus says how long it stood.
+beats but not the thread; where the thread stood still as well, and no processor was used, the process did
+not run at all, and no strategy is to blame. Once the loop runs again, an event on the bus says how long
+it stood, and which of the two it was.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ log = logging.getLogger("tradectl.watchdog")
 
 
 class Watchdog:
-    """`on_stall(seconds)` is called in the watchdog's thread, once per stall longer than `limit` s.
+    """`on_stall(seconds)` is called in the watchdog's thread, once for each time that something blocks
+    the loop for longer than `limit` s. `processor` gives the seconds of a processor that were used.
 
     `post` gets a SystemEvent `loop_stalled` once the loop is back.
     """
@@ -34,10 +37,15 @@ class Watchdog:
         limit: float = 2.0,
         on_stall: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
+        processor: Callable[[], float] = ComputerClock.processor,
     ) -> None:
         self._post = post
         self._limit = limit
         self._stalls = StallDetector(limit, monotonic)
+        self._own_stalls = StallDetector(limit / 2, monotonic)
+        self._stood = 0.0
+        self._processor = processor
+        self._used = processor()
         self._on_stall = on_stall
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()
@@ -65,19 +73,27 @@ class Watchdog:
     def _beat(self) -> None:
         silence = self._stalls.beat()
         if silence:
-            self._post(_stalled_event(silence))
+            self._post(_stalled_event(silence, blocked=not self._did_not_run(silence)))
+        self._stood, self._used = 0.0, self._processor()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._limit / BEATS_PER_LIMIT, self._beat)
 
     def _watch(self, stopped: threading.Event) -> None:
         """The thread: reports once for each beat that grew too old."""
         reported = 0.0
+        self._own_stalls.beat()
         while not stopped.wait(self._limit / BEATS_PER_LIMIT):
+            self._stood = max(self._stood, self._own_stalls.beat())
             beat = self._stalls.last_beat
             silence = self._stalls.stalled_for()
-            if silence and beat != reported:
+            if silence and beat != reported and not self._did_not_run(silence):
                 reported = beat
                 self._report(silence)
+
+    def _did_not_run(self, silence: float) -> bool:
+        """The process itself stood, for most of the time in which the loop was silent."""
+        stood = max(self._stood, self._own_stalls.stalled_for())
+        return stood > silence / 2 and self._processor() - self._used < silence / 2
 
     def _report(self, silence: float) -> None:
         try:
@@ -90,10 +106,15 @@ class Watchdog:
         )
 
 
-def _stalled_event(silence: float) -> SystemEvent:
+def _stalled_event(silence: float, *, blocked: bool) -> SystemEvent:
+    why = (
+        "a strategy or handler blocked it"
+        if blocked
+        else ("the process did not run: it was stopped, or the computer slept or was busy")
+    )
     return SystemEvent(
         source_component="watchdog",
         kind=SystemEventKind.LOOP_STALLED,
         component="loop",
-        message=f"the event loop stood still for {silence:.1f} s: a strategy or handler blocked it",
+        message=f"the event loop stood still for {silence:.1f} s: {why}",
     )
