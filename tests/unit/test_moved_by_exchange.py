@@ -27,7 +27,7 @@ class Expecting:
     def quantity(self, symbol: str) -> Decimal:
         return D(2)
 
-    def is_all_that_protects(self, stop: OrderSpec) -> bool:
+    def is_last_stop(self, stop: OrderSpec) -> bool:
         return False
 
     def income_until(self) -> int:

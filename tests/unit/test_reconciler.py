@@ -122,17 +122,17 @@ async def test_a_stop_that_came_back_may_go_once_another_one_rests() -> None:
     picture = await reconciler.compare(_nothing)
     assert picture is not None
     assert picture.reopened == [tracked]
-    assert reconciler.is_all_that_protects(tracked)
+    assert reconciler.is_last_stop(tracked.spec)
     tracker.track(OrderSpec("other", PERP, Side.BUY, D(4), OrderType.STOP_MARKET, stop_price=D(11),
                             reduce_only=True), 0)  # fmt: skip
     other = tracker.get("other")
     assert other is not None
-    assert not reconciler.is_all_that_protects(other)  # of a long, a buy stop protects nothing
+    assert not reconciler.is_last_stop(other.spec)  # of a long, a buy stop protects nothing
     compared.venue.resting = (first, stop("s2"))
     picture = await reconciler.compare(_nothing)
     assert picture is not None
     assert picture.reopened == [tracked]
-    assert not reconciler.is_all_that_protects(tracked)
+    assert not reconciler.is_last_stop(tracked.spec)
 
 
 async def test_a_picture_that_is_disturbed_each_time_is_no_comparison() -> None:

@@ -21,7 +21,7 @@ from tradectl.risk.account_checks import (
     OrderNotionalCheck,
     PositionNotionalCheck,
 )
-from tradectl.risk.base import Check, Refusal
+from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 from tradectl.risk.order_validation import (
     CurrencyCheck,
@@ -61,7 +61,7 @@ def stop(price: str, side: Side = SELL, quantity: str = "1", **fields: Any) -> O
     return order(side, quantity, type=OrderType.STOP_MARKET, stop_price=D(price), **fields)
 
 
-def ask(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> Refusal | None:
+def ask(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> Denial | None:
     return check.check(RiskContext(spec, view, at))
 
 
@@ -319,7 +319,7 @@ def test_an_order_has_a_largest_notional(held: str, spec: OrderSpec, allowed: bo
 
 
 def test_a_refusal_is_in_plain_words_with_the_limit_and_the_actual_value() -> None:
-    assert ask(OrderNotionalCheck(D(10_000)), order(quantity="120"), account()) == Refusal(
+    assert ask(OrderNotionalCheck(D(10_000)), order(quantity="120"), account()) == Denial(
         "ORDER_NOTIONAL",
         "order notional 12,000.00 USDT is over the limit of 10,000.00",
         "10000",

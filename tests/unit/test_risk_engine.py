@@ -14,7 +14,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
-from tradectl.risk.base import Check, Refusal
+from tradectl.risk.base import Check, Denial
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
 from tradectl.risk.engine import RiskEngine
@@ -43,7 +43,7 @@ OFF = RiskLimits(
 class Broken(Check):
     code = "BROKEN"
 
-    def check(self, case: RiskContext) -> Refusal | None:
+    def check(self, case: RiskContext) -> Denial | None:
         raise KeyError("\x1b[31mno such thing")
 
 

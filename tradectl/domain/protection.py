@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from tradectl.domain.money import ZERO
@@ -16,6 +16,17 @@ RESTS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 def protects(spec: OrderSpec, held: Decimal) -> bool:
     """A stop, and there is a position (`held`, signed) for it to close."""
     return spec.is_protective and spec.side.signed(held) < 0
+
+
+def is_last_stop(
+    stop: OrderSpec, held: Decimal, resting: Iterable[OrderSpec], *, can_short: bool
+) -> bool:
+    """All that protects what is `held` (signed) of a perpetual: it goes only once another one of the
+    orders that are `resting` protects it. On spot a stop binds the coins, and goes before an exit."""
+    if not can_short or not protects(stop, held):
+        return False
+    others = (o for o in resting if o.symbol == stop.symbol and o.order_id != stop.order_id)
+    return not any(protects(other, held) for other in others)
 
 
 def rests_as_protection(order: Order) -> bool:
@@ -67,6 +78,7 @@ def too_small(symbol: str, quantity: Decimal, price: Decimal | None, view: Accou
 __all__ = [
     "is_closed",
     "is_dust",
+    "is_last_stop",
     "price_known",
     "protecting",
     "protects",

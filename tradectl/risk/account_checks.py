@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.money import HUNDRED, ONE, Side, money_text, plain
-from tradectl.risk.base import Check, Refusal
+from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import lost_pct, value_of
 
@@ -21,11 +21,11 @@ class OrderNotionalCheck(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         if impact.notional <= self._limit or impact.reduces:
             return None
-        return self.refuse(
+        return self.deny(
             f"order notional {money_text(impact.notional, impact.instrument.quote)} "
             f"is over the limit of {money_text(self._limit)}",
             self._limit,
@@ -41,11 +41,11 @@ class PositionNotionalCheck(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         if impact.reach <= self._limit or impact.reduces:
             return None
-        return self.refuse(
+        return self.deny(
             f"the {context.order.symbol} position could reach "
             f"{money_text(impact.reach, impact.instrument.quote)}, "
             f"over the limit of {money_text(self._limit)}",
@@ -62,11 +62,11 @@ class GrossExposureCheck(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         if impact.gross <= self._limit or impact.reduces:
             return None
-        return self.refuse(
+        return self.deny(
             f"all positions together could reach {money_text(impact.gross)}, "
             f"over the limit of {money_text(self._limit)}",
             self._limit,
@@ -83,7 +83,7 @@ class LeverageCheck(Check):
     def __init__(self, limit: Decimal) -> None:
         self._limit = limit
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         if impact.reduces:
             return None
@@ -94,11 +94,11 @@ class LeverageCheck(Check):
             return self._over(context.order.symbol, impact.reach, equity, own)
         return None
 
-    def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Refusal:
+    def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Denial:
         if equity <= 0:
-            return self.refuse(f"no equity is left to trade with: {money_text(equity)}", limit)
+            return self.deny(f"no equity is left to trade with: {money_text(equity)}", limit)
         actual = exposure / equity
-        return self.refuse(
+        return self.deny(
             f"the leverage of {whose} could reach {actual:,.2f}, over the limit of {plain(limit)}",
             limit,
             actual,
@@ -115,14 +115,14 @@ class LossCheck(Check):
         self._limit = limit_pct
         self._kept = ONE - limit_pct / HUNDRED
 
-    def compare(self, context: RiskContext, before: Decimal, what: str) -> Refusal | None:
+    def compare(self, context: RiskContext, before: Decimal, what: str) -> Denial | None:
         impact = context.impact
         if impact.equity > before * self._kept or impact.reduces:
             return None
         lost = lost_pct(before, impact.equity)
         if lost < self._limit:
             return None
-        return self.refuse(
+        return self.deny(
             f"{what} {lost:.2f}%: the limit is {plain(self._limit)}%", self._limit, lost
         )
 
@@ -132,7 +132,7 @@ class DailyLossCheck(LossCheck):
 
     code = "DAILY_LOSS"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         return self.compare(context, context.view.day_start_equity, "today's loss is")
 
 
@@ -141,7 +141,7 @@ class DrawdownCheck(LossCheck):
 
     code = "DRAWDOWN"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         return self.compare(context, context.view.limit_peak, "the drawdown is")
 
 
@@ -156,13 +156,13 @@ class BalanceCheck(Check):
     def __init__(self, fee_margin_pct: Decimal) -> None:
         self._factor = ONE + fee_margin_pct / HUNDRED
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         if impact.instrument.can_short or impact.reduces:
             return None
         return self._cash(context) if context.order.side == BUY else self._coins(context)
 
-    def _cash(self, context: RiskContext) -> Refusal | None:
+    def _cash(self, context: RiskContext) -> Denial | None:
         impact, view = context.impact, context.view
         need = impact.notional
         for order in impact.working:
@@ -172,16 +172,16 @@ class BalanceCheck(Check):
         need *= self._factor
         if need <= view.cash:
             return None
-        return self.refuse(
+        return self.deny(
             f"{money_text(need, impact.instrument.quote)} is needed, fees and working buys included: "
             f"there is {money_text(view.cash)}",
             view.cash,
             need,
         )
 
-    def _coins(self, context: RiskContext) -> Refusal | None:
+    def _coins(self, context: RiskContext) -> Denial | None:
         order, held = context.order, context.impact.held
-        return self.refuse(
+        return self.deny(
             f"{plain(order.quantity)} {order.symbol} cannot be sold: {plain(held)} is held, "
             f"less what working orders sell, and spot cannot be short",
             held,

@@ -13,7 +13,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.risk.context import RiskContext
 
 
-class Refusal(Struct, frozen=True, gc=False):
+class Denial(Struct, frozen=True, gc=False):
     """Why an order may not leave: a `code` for programs, a `message` for people, and in figures the
     `limit` and the `actual` value (empty where there are none)."""
 
@@ -32,12 +32,12 @@ class Check(ABC):
     code: ClassVar[str]
 
     @abstractmethod
-    def check(self, context: RiskContext) -> Refusal | None: ...
+    def check(self, context: RiskContext) -> Denial | None: ...
 
-    def refuse(
+    def deny(
         self, message: str, limit: Decimal | None = None, actual: Decimal | None = None
-    ) -> Refusal:
-        return Refusal(
+    ) -> Denial:
+        return Denial(
             self.code,
             message,
             "" if limit is None else plain(limit),

@@ -1,6 +1,6 @@
 """Risk has the last word on every order, and an eye on the whole account.
 
-An order passes when every check lets it pass. A check that fails to answer has refused: an error
+An order passes when every check lets it pass. A check that fails to answer has denied: an error
 never counts as a yes.
 """
 
@@ -15,7 +15,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, iso
 from tradectl.domain.views import AccountView
-from tradectl.risk.base import Check, Refusal, RememberingCheck
+from tradectl.risk.base import Check, Denial, RememberingCheck
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
 from tradectl.risk.limit_monitor import Reviewed, default_limit_monitors
@@ -43,11 +43,11 @@ class RiskEngine:
         self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
-        """The first refusal, else the order as one that may be submitted: nobody but risk makes an
+        """The first denial, else the order as one that may be submitted: nobody but risk makes an
         ApprovedOrder. `at` is the time of the step, ns UTC."""
-        refusal = self._refusal(order, view, at)
-        if refusal is not None:
-            return _denied(order, refusal)
+        denial = self._denial(order, view, at)
+        if denial is not None:
+            return _denied(order, denial)
         for check in self._remembering:
             check.remember(order, at)
         return ApprovedOrder(order, at)
@@ -55,20 +55,20 @@ class RiskEngine:
     def would_deny(self, order: OrderSpec, view: AccountView, at: int) -> Reason | None:
         """Why the order would be denied, were it asked for now; in the same words as long as it is for
         the same rule."""
-        refusal = self._refusal(order, view, at)
-        if refusal is None:
+        denial = self._denial(order, view, at)
+        if denial is None:
             return None
-        return reason_of(refusal.code), f"asked before, and still denied: {refusal.code}"
+        return reason_of(denial.code), f"asked before, and still denied: {denial.code}"
 
-    def _refusal(self, order: OrderSpec, view: AccountView, at: int) -> Refusal | None:
+    def _denial(self, order: OrderSpec, view: AccountView, at: int) -> Denial | None:
         context = RiskContext(order, view, at)
         for check in self._checks:
             try:
-                refusal = check.check(context)
+                denial = check.check(context)
             except Exception as error:  # whatever it is, it is not a yes
-                refusal = _failed(check.code, error)
-            if refusal is not None:
-                return refusal
+                denial = _failed(check.code, error)
+            if denial is not None:
+                return denial
         return None
 
     def review(self, view: AccountView) -> list[LimitBreached]:
@@ -110,18 +110,18 @@ def _is_so(event: LimitBreached, view: AccountView) -> bool:
     return view.trading_state.is_halt or view.paused_at(event.code) is not None
 
 
-def _failed(code: str, error: Exception) -> Refusal:
+def _failed(code: str, error: Exception) -> Denial:
     message = harmless(f"the check {code} failed: {type(error).__name__}: {error}")
-    return Refusal("CHECK_FAILED", message)
+    return Denial("CHECK_FAILED", message)
 
 
-def _denied(order: OrderSpec, refusal: Refusal) -> OrderDenied:
+def _denied(order: OrderSpec, denial: Denial) -> OrderDenied:
     return OrderDenied(
         source_component=NAME,
         order_id=order.order_id,
         symbol=order.symbol,
-        code=refusal.code,
-        message=refusal.message,
-        limit=refusal.limit,
-        actual=refusal.actual,
+        code=denial.code,
+        message=denial.message,
+        limit=denial.limit,
+        actual=denial.actual,
     )

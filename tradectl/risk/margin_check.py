@@ -8,7 +8,7 @@ from tradectl.domain.instruments import MarginMode
 from tradectl.domain.margin import initial, taken
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.positions import widest
-from tradectl.risk.base import Check, Refusal
+from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import value_of
 
@@ -21,7 +21,7 @@ class MarginCheck(Check):
 
     code = "MARGIN"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         is_perpetual = impact.instrument.can_short
         if impact.reduces or (not is_perpetual and context.order.side is Side.SELL):
@@ -34,7 +34,7 @@ class MarginCheck(Check):
             need += _working_elsewhere(context)
         if need <= there:
             return None
-        return self.refuse(
+        return self.deny(
             f"{money_text(need, impact.instrument.quote)} of margin is needed, working orders included: "
             f"{money_text(there)} of collateral is free",
             there,

@@ -10,7 +10,7 @@ from tradectl.domain.money import HUNDRED, Side, is_multiple, is_sane, money_tex
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
-from tradectl.risk.base import Check, Refusal
+from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 
 PAUSED, REDUCING = TradingState.PAUSED, TradingState.REDUCING
@@ -24,7 +24,7 @@ class HaltCheck(Check):
 
     code = "HALTED"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         view, order = context.view, context.order
         if view.trading_state is not HALTED and view.trading_state is not FLATTENING:
             return None
@@ -34,7 +34,7 @@ class HaltCheck(Check):
             may_leave = view.trading_state is FLATTENING
         if may_leave and order.reduce_only and context.only_reduces:
             return None
-        return self.refuse("trading is halted: no order leaves before the halt is cleared")
+        return self.deny("trading is halted: no order leaves before the halt is cleared")
 
 
 class PauseCheck(Check):
@@ -42,10 +42,10 @@ class PauseCheck(Check):
 
     code = "PAUSED"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         if context.view.trading_state is not PAUSED or context.only_reduces:
             return None
-        return self.refuse("trading is paused: only orders that reduce a position leave")
+        return self.deny("trading is paused: only orders that reduce a position leave")
 
 
 class ReducingCheck(Check):
@@ -53,10 +53,10 @@ class ReducingCheck(Check):
 
     code = "REDUCING"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         if context.view.trading_state is not REDUCING or context.only_reduces:
             return None
-        return self.refuse(
+        return self.deny(
             "a loss limit has halted trading: only orders that reduce a position leave before "
             "`tradectl clear-halt --confirm`"
         )
@@ -69,20 +69,20 @@ class RestrictionCheck(Check):
 
     code = "RESTRICTED"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order, view = context.order, context.view
         external = view.external(order.symbol)
         against = external and order.side.signed(external) < 0 and not context.only_reduces
         if against and view.instrument(order.symbol).can_short:
             held = f"{plain(external)} {order.symbol} is held that is not ours"
-            return self.refuse(f"{held}, and an order to {order.side} would close it")
+            return self.deny(f"{held}, and an order to {order.side} would close it")
         restrictions = view.restrictions(order.symbol)
         if not restrictions or (context.only_reduces and context.view.trading_state is FLATTENING):
             return None
         exits = context.only_reduces and context.reduces_what_is_there
         for kind, message in restrictions.items():
             if kind.blocks_exits or not exits:
-                return self.refuse(f"{context.order.symbol} is restricted ({kind}): {message}")
+                return self.deny(f"{context.order.symbol} is restricted ({kind}): {message}")
         return None
 
 
@@ -94,14 +94,14 @@ class StaleDataCheck(Check):
     def __init__(self, limit_seconds: Decimal) -> None:
         self._limit = limit_seconds
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         symbol, made = context.order.symbol, context.view.data_time(context.order.symbol)
         age = Decimal(context.at - made) / SECOND if made else None
         if made == 0 or (age is not None and age <= self._limit) or context.only_reduces:
             return None
         if age is None:
-            return self.refuse(f"no data of {symbol} has come in this run yet")
-        return self.refuse(
+            return self.deny(f"no data of {symbol} has come in this run yet")
+        return self.deny(
             f"the newest data of {symbol} is {age:.1f} s old: the limit is {plain(self._limit)} s",
             self._limit,
             age,
@@ -111,10 +111,10 @@ class StaleDataCheck(Check):
 class UnknownSymbolCheck(Check):
     code = "UNKNOWN_SYMBOL"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         if context.view.knows(context.order.symbol):
             return None
-        return self.refuse(f"{context.order.symbol!r} is not among the instruments of this run")
+        return self.deny(f"{context.order.symbol!r} is not among the instruments of this run")
 
 
 class CurrencyCheck(Check):
@@ -122,12 +122,12 @@ class CurrencyCheck(Check):
 
     code = "OTHER_CURRENCY"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         view, symbol = context.view, context.order.symbol
         quote = view.instrument(symbol).quote
         if quote == view.currency:
             return None
-        return self.refuse(f"{symbol} is quoted in {quote}, and the account is in {view.currency}")
+        return self.deny(f"{symbol} is quoted in {quote}, and the account is in {view.currency}")
 
 
 class OrderShapeCheck(Check):
@@ -135,16 +135,16 @@ class OrderShapeCheck(Check):
 
     code = "BAD_ORDER"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order = context.order
         side: object = order.side  # whatever the types promise: orders are also built by hand
         if not isinstance(side, Side):
-            return self.refuse(f"side {side!r} is not Side.BUY or Side.SELL")
+            return self.deny(f"side {side!r} is not Side.BUY or Side.SELL")
         what: object = order.type
         if not isinstance(what, OrderType):
-            return self.refuse(f"type {what!r} is not an OrderType")
+            return self.deny(f"type {what!r} is not an OrderType")
         if not order.order_id:
-            return self.refuse("the order has no id")
+            return self.deny("the order has no id")
         kind, price, stop = order.type, order.price, order.stop_price
         if kind is MARKET:
             fits = price is None and stop is None
@@ -152,7 +152,7 @@ class OrderShapeCheck(Check):
             fits = (price is not None) == kind.has_limit and (stop is not None) == kind.is_stop
         if fits:
             return None
-        return self.refuse(f"a {kind} order with price {price} and stop price {stop}")
+        return self.deny(f"a {kind} order with price {price} and stop price {stop}")
 
 
 class NumberCheck(Check):
@@ -160,30 +160,30 @@ class NumberCheck(Check):
 
     code = "BAD_NUMBER"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order, instrument = context.order, context.view.instrument(context.order.symbol)
-        refusal = self._fault("quantity", order.quantity, lambda _: instrument.lot_size)
-        if refusal is None and order.type is not MARKET:
-            refusal = self._prices(order, instrument)
-        return refusal
+        denial = self._fault("quantity", order.quantity, lambda _: instrument.lot_size)
+        if denial is None and order.type is not MARKET:
+            denial = self._prices(order, instrument)
+        return denial
 
-    def _prices(self, order: OrderSpec, instrument: Instrument) -> Refusal | None:
+    def _prices(self, order: OrderSpec, instrument: Instrument) -> Denial | None:
         for name, price in (("price", order.price), ("stop price", order.stop_price)):
             if price is not None:
-                refusal = self._fault(name, price, instrument.tick_at)
-                if refusal is not None:
-                    return refusal
+                denial = self._fault(name, price, instrument.tick_at)
+                if denial is not None:
+                    return denial
         return None
 
     def _fault(
         self, name: str, value: object, step_at: Callable[[Decimal], Decimal]
-    ) -> Refusal | None:
+    ) -> Denial | None:
         # finiteness first: a NaN compares as false, or raises
         if not isinstance(value, Decimal) or not is_sane(value) or value <= 0:
-            return self.refuse(f"{name} {value!r} is not a Decimal above 0 and below 1e15")
+            return self.deny(f"{name} {value!r} is not a Decimal above 0 and below 1e15")
         step = step_at(value)
         if not is_multiple(value, step):
-            return self.refuse(f"{name} {value} is not a multiple of {plain(step)}", step, value)
+            return self.deny(f"{name} {value} is not a multiple of {plain(step)}", step, value)
         return None
 
 
@@ -192,13 +192,13 @@ class ReduceOnlyCheck(Check):
 
     code = "REDUCE_ONLY"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order, impact = context.order, context.impact
         if not order.reduce_only or impact.instrument.can_short:
             return None
         if order.side is Side.SELL and order.quantity <= impact.held:
             return None
-        return self.refuse(
+        return self.deny(
             f"reduce-only: {plain(impact.held)} are held, and the order is to {order.side} "
             f"{plain(order.quantity)}",
             impact.held,
@@ -211,12 +211,12 @@ class MinNotionalCheck(Check):
 
     code = "MIN_NOTIONAL"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
         notional, limit = impact.notional, impact.instrument.min_notional
         if notional >= limit or context.order.reduce_only or impact.reduces or not impact.price:
             return None
-        return self.refuse(
+        return self.deny(
             f"order notional {money_text(notional, impact.instrument.quote)} "
             f"is below the exchange's minimum of {money_text(limit)}",
             limit,
@@ -233,7 +233,7 @@ class PriceCollarCheck(Check):
     def __init__(self, limit_pct: Decimal) -> None:
         self._limit = limit_pct
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order, mark = context.order, context.impact.mark
         if order.type is MARKET or not mark or context.impact.reduces:
             return None
@@ -244,9 +244,9 @@ class PriceCollarCheck(Check):
                     return self._too_far(price, mark, away)
         return None
 
-    def _too_far(self, price: Decimal, mark: Decimal, away: Decimal) -> Refusal:
+    def _too_far(self, price: Decimal, mark: Decimal, away: Decimal) -> Denial:
         side = "above" if price > mark else "below"
-        return self.refuse(
+        return self.deny(
             f"price {money_text(price)} is {away:,.2f}% {side} the mark of {money_text(mark)}: "
             f"the limit is {plain(self._limit)}%",
             self._limit,
@@ -259,7 +259,7 @@ class PriceKnownCheck(Check):
 
     code = "NO_PRICE"
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         if context.impact.mark or context.impact.reduces:
             return None
-        return self.refuse(f"there is no price of {context.order.symbol} yet")
+        return self.deny(f"there is no price of {context.order.symbol} yet")

@@ -16,7 +16,7 @@ from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import counted
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.risk.base import Check, Refusal, RememberingCheck
+from tradectl.risk.base import Check, Denial, RememberingCheck
 from tradectl.risk.context import RiskContext
 
 FILLED = OrderStatus.FILLED
@@ -34,13 +34,13 @@ class OrderRateCheck(RememberingCheck):
         self._window = seconds * SECOND
         self._times: deque[int] = deque(maxlen=self._most)
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         times = self._times
         if len(times) < self._most or context.at - times[0] >= self._window:
             return None
         if context.impact.reduces:
             return None
-        return self.refuse(
+        return self.deny(
             f"{counted(self._most, 'order')} went out within {self._window // SECOND} s: no more may",
             Decimal(self._most),
             Decimal(self._most + 1),
@@ -58,11 +58,11 @@ class WorkingOrdersCheck(Check):
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         working = len(context.impact.working)
         if working < self._limit or context.impact.reduces:
             return None
-        return self.refuse(
+        return self.deny(
             f"{counted(working, 'working order')}: the limit is {self._limit}",
             Decimal(self._limit),
             Decimal(working + 1),
@@ -85,10 +85,10 @@ class DuplicateCheck(RememberingCheck):
         self._ids: set[str] = set()
         self._oldest_first: deque[str] = deque()
 
-    def check(self, context: RiskContext) -> Refusal | None:
+    def check(self, context: RiskContext) -> Denial | None:
         order = context.order
         if order.order_id in self._ids or context.view.seen(order.order_id):
-            return self.refuse(f"an order with the id {order.order_id} was there before")
+            return self.deny(f"an order with the id {order.order_id} was there before")
         last = self._last.get(order.symbol)
         if last is None or context.view.trading_state in ON_THE_WAY_OUT:
             return None
@@ -100,7 +100,7 @@ class DuplicateCheck(RememberingCheck):
         if (context.impact.reduces or turns) and _makes_way(before, context):
             return None
         ago //= MILLISECOND
-        return self.refuse(
+        return self.deny(
             f"the same order ({order.side} {plain(order.quantity)} {order.symbol}) went out "
             f"{ago} ms ago: the limit is once in {self._window_ms} ms",
             Decimal(self._window_ms),

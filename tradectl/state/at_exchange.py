@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradectl.domain.events import ForeignTrade
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderSpec
-from tradectl.domain.protection import protects, rests_as_protection
+from tradectl.domain.protection import is_last_stop, rests_as_protection
 from tradectl.state.books_view import BooksView
 
 
@@ -28,14 +28,14 @@ class BooksAtExchange:
         external = self._books.account.at_exchange().external.get(symbol, ZERO)
         return self._books.position(symbol).quantity + external
 
-    def is_all_that_protects(self, stop: OrderSpec) -> bool:
-        """Of a perpetual that is held, where no other stop rests and protection is not given up."""
+    def is_last_stop(self, stop: OrderSpec) -> bool:
+        """By what the books hold and what rests by them, unless protection is given up."""
         books, symbol = self._books, stop.symbol
-        if books.protection_dropped or not books.instrument(symbol).can_short:
+        if books.protection_dropped:
             return False
-        others = (o for o in books.working_orders(symbol) if o.spec.order_id != stop.order_id)
-        held = books.position(symbol).quantity
-        return protects(stop, held) and not any(rests_as_protection(other) for other in others)
+        resting = [o.spec for o in books.working_orders(symbol) if rests_as_protection(o)]
+        held, can_short = books.position(symbol).quantity, books.instrument(symbol).can_short
+        return is_last_stop(stop, held, resting, can_short=can_short)
 
     def income_until(self) -> int:
         """Up to when its income is booked, ns UTC; 0 where it was never asked."""

@@ -131,7 +131,7 @@ class Comparisons:
         for tracked in self._tracker.not_found():
             start(submitter.find_again(tracked))
         for tracked in reopened:
-            if self._reconciler.is_all_that_protects(tracked):
+            if self._reconciler.is_last_stop(tracked.spec):
                 continue  # what the next comparison finds decides
             self._reporter.post_system_event(
                 SystemEventKind.ORDER_REOPENED,

@@ -175,7 +175,7 @@ class LiveExchange:
             make_safe=self.dead_man.make_safe,
             answered=self._silence.answered,
             refused=self._on_refused,
-            is_needed=lambda spec: books is not None and books.is_all_that_protects(spec),
+            is_needed=lambda spec: books is not None and books.is_last_stop(spec),
             monotonic=monotonic,
             sleep=sleep,
         )

@@ -17,7 +17,8 @@ from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import AccountReported, Event, SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.protection import protects
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.protection import is_last_stop
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE, MONEY, Accepted
@@ -132,18 +133,11 @@ class Reconciler:
             if not tracked.is_unresolved and tracked.client_id not in self._open
         ]
 
-    def is_all_that_protects(self, stop: TrackedOrder) -> bool:
-        """One of a perpetual that is held: it may only go once another one rests."""
-        symbol = stop.spec.symbol
-        if not self.instruments[symbol].can_short:
-            return False
-        rests = any(
-            other.spec.symbol == symbol
-            and other.spec.is_protective
-            and other.client_id in self._open
-            for other in self._tracker.working()
-        )
-        return protects(stop.spec, self._held.get(symbol, ZERO)) and not rests
+    def is_last_stop(self, stop: OrderSpec) -> bool:
+        """By what the venue holds and what rests there."""
+        resting = [each.spec for each in self._tracker.working() if each.client_id in self._open]
+        can_short = self.instruments[stop.symbol].can_short
+        return is_last_stop(stop, self._held.get(stop.symbol, ZERO), resting, can_short=can_short)
 
     async def _compare_orders(self) -> list[TrackedOrder]:
         known, over = tuple(self._tracker.foreign), self._tracker.over()
