@@ -40,6 +40,9 @@ CLOCK_MARGIN = 60 * SECOND
 """Fills are asked for from so long before the order was made: the venue's clock is another one."""
 STILL_OPEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
+SendCheck = Callable[[SubmitOrder, TrackedOrder], str]
+"""Why an order does not leave, as it is about to; empty where it does."""
+
 
 class OrderSubmitter:
     """`pre_send_check` is asked in the last moment before an order leaves, and says why it must not:
@@ -57,7 +60,7 @@ class OrderSubmitter:
         reporter: ExecutionReporter,
         settings: ExchangeSettings,
         *,
-        pre_send_check: Callable[[SubmitOrder, TrackedOrder], str],
+        pre_send_check: SendCheck,
         make_safe: Callable[[str], Awaitable[None]],
         answered: Callable[[float], None],
         refused: Callable[[RefusalCause], Awaitable[None]],

@@ -1,0 +1,170 @@
+"""What a live exchange is made of, and who knows whom.
+
+    SymbolRoom      by what its symbols are traded: steps, and what fees cost
+    SessionRoom     whether the keys work, the stream speaks, and this process ran on
+    OrderRoom       each order from its send to its end; the switch that ends them without us
+    CompareRoom     what is there, beside what the books expect; who else moved it
+
+They stand on the same ground (`Surroundings`), and each knows those before it. What is to be done when
+one of them finds something out is said from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from tradectl.bus.clock import Sleep
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.refusals import RefusalCause
+from tradectl.domain.resilience import StallDetector
+from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.live.access import AccessMonitor
+from tradectl.exchange.live.comparisons import Comparisons
+from tradectl.exchange.live.dead_man import DeadManSwitch
+from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
+from tradectl.exchange.live.fee_rates import FeeRates
+from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchange
+from tradectl.exchange.live.order_submitter import OrderSubmitter, SendCheck
+from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.orders_at_venue import OrdersAtVenue
+from tradectl.exchange.live.other_bots import OtherBots
+from tradectl.exchange.live.reconciler import Reconciler
+from tradectl.exchange.live.stream_silence import StreamSilence
+from tradectl.exchange.live.symbol_rules import SymbolRules
+from tradectl.exchange.tasks import BackgroundTasks
+from tradectl.exchange.venue import Venue
+
+
+class Surroundings(Struct, frozen=True):
+    """What all rooms stand on: `now` gives ns UTC, `monotonic` seconds."""
+
+    venue: Venue
+    settings: ExchangeSettings
+    symbols: tuple[str, ...]
+    instruments: Instruments
+    post: Post
+    reporter: ExecutionReporter
+    tasks: BackgroundTasks
+    now: Callable[[], int]
+    monotonic: Callable[[], float]
+    sleep: Sleep
+
+    @property
+    def name(self) -> str:
+        return self.settings.prefix
+
+
+class SymbolRoom:
+    def __init__(self, at: Surroundings) -> None:
+        self.fees = FeeRates(at.venue, at.instruments, at.reporter, at.monotonic)
+        self.steps = SymbolRules(
+            at.venue, at.symbols, at.instruments, at.reporter, at.post, at.name,
+            every=at.settings.rules_seconds, monotonic=at.monotonic, sleep=at.sleep,
+        )  # fmt: skip
+
+
+class SessionRoom:
+    """`works_again` is called when the keys do after a doubt."""
+
+    def __init__(self, at: Surroundings, works_again: Callable[[], None]) -> None:
+        venue = at.venue
+        self.stall = StallDetector(at.settings.stall_seconds, at.monotonic)
+        self.access = AccessMonitor(
+            venue, at.reporter, at.settings,
+            works_again=works_again, start=at.tasks.start_beside,
+            monotonic=at.monotonic, sleep=at.sleep,
+        )  # fmt: skip
+        self.silence = StreamSilence(
+            at.settings.silent_stream_seconds,
+            tells_orders=lambda: venue.abilities.order_stream,
+            monotonic=at.monotonic, sleep=at.sleep,
+        )  # fmt: skip
+
+    def compared(self) -> None:
+        """The account was asked, and has answered."""
+        self.access.answered()
+        self.silence.compared()
+
+
+class OrderRoom:
+    """`pre_send_check` has the last word on a send, `refused` hears what the venue would not take;
+    `books` say which stop is the last."""
+
+    def __init__(
+        self,
+        at: Surroundings,
+        account_id: str,
+        symbols: SymbolRoom,
+        sessions: SessionRoom,
+        books: AccountBooks | None,
+        *,
+        in_books: Callable[[str], bool],
+        pre_send_check: SendCheck,
+        refused: Callable[[RefusalCause], Awaitable[None]],
+    ) -> None:
+        self._at = at
+        self.tracker = OrderTracker(
+            at.name, account_id, at.instruments, in_books, symbols.fees.quote_value
+        )
+        self.at_venue = OrdersAtVenue(
+            at.venue, at.symbols, self.tracker, is_spot=at.settings.market == "spot"
+        )
+        self.dead_man = DeadManSwitch(
+            at.venue, at.symbols, self.tracker, at.reporter, at.settings.dead_man_seconds,
+            look=self.look, monotonic=at.monotonic,
+        )  # fmt: skip
+
+        def is_needed(stop: OrderSpec) -> bool:
+            return books is not None and books.is_last_stop(stop)
+
+        self.submitter = OrderSubmitter(
+            at.venue, self.tracker, symbols.fees, at.reporter, at.settings,
+            pre_send_check=pre_send_check, make_safe=self.dead_man.make_safe,
+            answered=sessions.silence.answered, refused=refused, is_needed=is_needed,
+            monotonic=at.monotonic, sleep=at.sleep,
+        )  # fmt: skip
+
+    async def look(self) -> None:
+        """Ask which orders are open, of anybody."""
+        known = tuple(self.tracker.foreign)
+        orders = await self._at.venue.open_orders(self._at.symbols)
+        self._at.reporter.report(self.tracker.apply_open_orders(orders, known))
+
+
+class CompareRoom:
+    """`in_question` says whether what was last reported of the symbols still is; `compared` is called
+    after each comparison."""
+
+    def __init__(
+        self,
+        at: Surroundings,
+        symbols: SymbolRoom,
+        sessions: SessionRoom,
+        orders: OrderRoom,
+        books: AccountBooks | None,
+        *,
+        in_question: Callable[[Sequence[str]], bool],
+        compared: Callable[[], None],
+    ) -> None:
+        tracker = orders.tracker
+        moved = self.moved = MovedByExchange(
+            at.venue, books, at.reporter, at.name, at.symbols, at.instruments, at.post,
+            tracker.fee_of, tracker.is_tagged, now=at.now, monotonic=at.monotonic,
+        )  # fmt: skip
+        self.reconciler = Reconciler(
+            at.venue, tracker, at.reporter, at.settings, at.symbols, at.instruments,
+            sessions.silence.noticing(at.post), at.monotonic, moved,
+        )  # fmt: skip
+        self.others = OtherBots(at.venue, at.reporter, tracker.is_tagged)
+        self.comparisons = Comparisons(
+            at.venue, at.settings, self.reconciler, tracker, orders.submitter, at.reporter,
+            at.tasks, symbols.fees.fetch,
+            in_question=lambda: in_question(at.symbols) or moved.is_waiting,
+            compared=compared,
+        )  # fmt: skip
+
+
+__all__ = ["CompareRoom", "OrderRoom", "SessionRoom", "Surroundings", "SymbolRoom"]
