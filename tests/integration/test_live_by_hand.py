@@ -15,7 +15,7 @@ import pytest
 from tests.fixtures.live_trader import SPOT, Trader, protected, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS
-from tradectl.domain.events import OrderInitialized, StrategySignalEvent, TargetComputed
+from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.monitoring import Alert
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -25,24 +25,13 @@ D = Decimal
 pytestmark = pytest.mark.usefixtures("key_environment")
 
 
-def says(trader: Trader, action: Any) -> None:
-    trader.run.bus.post(StrategySignalEvent(symbol=SPOT, action=action, strategy="test"))
-
-
-async def in_position(trader: Trader) -> D:
-    says(trader, "buy")
-    await trader.until(lambda: trader.held)
-    await trader.quiet_but_for_stops()
-    return trader.held
-
-
 async def insisting(trader: Trader, done: Any) -> None:
     """The strategy says that it wants to be long with every price, until something is `done`."""
     prices = iter(range(1_000_000))
 
     def tried() -> bool:
         if not next(prices) % 20:
-            says(trader, "buy")
+            trader.signal("buy")
             trader.exchange.walk(symbols=(SPOT,), market=trader.market, sigma="0.00001")
         return bool(done())
 
@@ -54,11 +43,6 @@ def ordered(trader: Trader) -> list[Any]:
     return [e.order for e in trader.events(OrderInitialized) if not e.order.type.is_stop]
 
 
-def stops_of(trader: Trader) -> list[D]:
-    open_orders = trader.exchange.truth.open_orders(market=trader.market)
-    return [o.remaining for o in open_orders if o.type in STOPS and not o.foreign]
-
-
 @pytest.mark.parametrize("market", ["spot", FUTURES])
 @pytest.mark.parametrize("part", ["1", "0.5"])
 async def test_what_the_owner_closes_is_not_bought_back_before_a_new_wish(
@@ -67,7 +51,7 @@ async def test_what_the_owner_closes_is_not_bought_back_before_a_new_wish(
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, market)
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
-            held = await in_position(trader)
+            held = await trader.in_position()
             sold = (held * D(part)).quantize(
                 D("0.00001") if market == "spot" else D("0.001"), "ROUND_DOWN"
             )
@@ -80,18 +64,21 @@ async def test_what_the_owner_closes_is_not_bought_back_before_a_new_wish(
             bought = len(ordered(trader))
             for _ in range(3):
                 await trader.compared()
-                says(trader, "buy")
+                trader.signal("buy")
                 await trader.price("60010")
             assert len(ordered(trader)) == bought == 1
             assert trader.held == trader.true_position == held - sold
             if trader.run.books.open_quantity(SPOT):
                 await trader.until(
-                    lambda: sum(stops_of(trader)) == trader.held // D("0.00001") * D("0.00001")
+                    lambda: (
+                        sum(stop.remaining for stop in trader.stops)
+                        == trader.held // D("0.00001") * D("0.00001")
+                    )
                 )
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: not trader.run.books.open_quantity(SPOT))
             await trader.quiet()
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.until(lambda: trader.held > D("0.019"))
             await trader.quiet_but_for_stops()
 
@@ -100,17 +87,17 @@ async def test_a_position_that_the_owner_reversed_is_not_traded_against(tmp_path
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, FUTURES)
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.outside_trade("main", SPOT, "sell", "0.05", market=FUTURES)
             await insisting(trader, lambda: not trader.held)
             await trader.until(lambda: not trader.restrictions())
             for _ in range(3):
                 await trader.compared()
-                says(trader, "buy")
+                trader.signal("buy")
                 await trader.price("60010")
             assert len(ordered(trader)) == 1
             assert exchange.position(SPOT) == D("-0.03")
-            await trader.until(lambda: not stops_of(trader))
+            await trader.until(lambda: not trader.stops)
 
 
 @pytest.mark.parametrize("market", ["spot", FUTURES])
@@ -120,7 +107,7 @@ async def test_the_owners_own_stop_that_fires_is_not_bought_back(
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, market, stop_loss_pct=None)
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
-            held = await in_position(trader)
+            held = await trader.in_position()
             quantity = held.quantize(D("0.001"), rounding="ROUND_DOWN")
             exchange.outside_order(
                 "main", SPOT, "sell", quantity, stop_price="59000", market=market,
@@ -131,7 +118,7 @@ async def test_the_owners_own_stop_that_fires_is_not_bought_back(
             await trader.until(lambda: not trader.restrictions())
             for _ in range(3):
                 await trader.compared()
-                says(trader, "buy")
+                trader.signal("buy")
                 await trader.price("60010")
             assert len(ordered(trader)) == 1
             assert trader.held == trader.true_position == held - quantity
@@ -145,16 +132,16 @@ async def test_an_exit_of_what_the_owner_closed_is_refused_once_and_compared_at_
         seldom = msgspec.structs.replace(settings.exchanges[0], reconcile_seconds=60.0)
         settings = msgspec.structs.replace(settings, exchanges=(seldom,))
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.misbehave("drop", stream="user", count=-1)
             exchange.outside_trade("main", SPOT, "sell", "0.02", market=FUTURES)
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: not trader.held, 20)
             exchange.behave()
             await trader.until(lambda: "exit_refused" not in trader.alerts())
             assert not trader.run.status.now().refused
             assert len([order for order in ordered(trader) if order.reduce_only]) <= 2
-            await trader.until(lambda: not stops_of(trader))
+            await trader.until(lambda: not trader.stops)
 
 
 def resting(trader: Trader) -> list[Any]:
@@ -183,7 +170,7 @@ async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_ch
         )  # fmt: skip
         settings = settings_for(exchange, market=market, portfolio=waiting)
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
-            says(trader, "buy")
+            trader.signal("buy")
             await cancelled(trader)
             await cancelled(trader)  # it was placed again once
             await trader.until(lambda: "entry_refused" in trader.alerts())
@@ -196,8 +183,8 @@ async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_ch
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
             await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
             assert not ordered(trader)
-            says(trader, "close")
-            says(trader, "buy")
+            trader.signal("close")
+            trader.signal("buy")
             await trader.until(lambda: resting(trader))
             await trader.until(lambda: not trader.run.status.now().refused)
             assert len(ordered(trader)) == 1
@@ -217,18 +204,17 @@ async def test_a_stop_that_the_owner_cancels_comes_back_however_often_and_is_cri
                 told.append(alert)
 
             trader.run.alerts.add_notification_handler(notify)
-            await in_position(trader)
+            await trader.in_position()
 
             def more_than(said: int) -> bool:
                 return len(trader.said("stop_refused")) > said
 
             for _ in range(3):
-                await trader.until(lambda: stops_of(trader))
+                await trader.until(lambda: trader.stops)
                 said = len(trader.said("stop_refused"))
-                stop = next(o for o in exchange.truth.open_orders(market=market) if o.type in STOPS)
-                exchange.engines[market].cancel(stop)
+                exchange.engines[market].cancel(trader.stops[0])
                 await trader.until(partial(more_than, said))
-            await trader.until(lambda: stops_of(trader))
+            await trader.until(lambda: trader.stops)
             assert "nothing limits its loss" in trader.said("stop_refused")[0]
             severities = {a.severity.value for a in told if a.type == "stop_refused"}
             assert severities == {"critical"}

@@ -50,16 +50,16 @@ async def stopped_out(trader: Trader) -> None:
     await trader.price("60000")
 
 
-async def test_61_a_stop_out_that_leaves_dust_is_not_bought_back_also_after_a_restart(
+async def test_a_stop_out_that_leaves_dust_is_not_bought_back_also_after_a_restart(
     tmp_path: Path,
 ) -> None:
     async with LoopbackExchange() as exchange:
         async with trading(exchange, tmp_path, settings=settings(exchange, "spot")) as trader:
-            says(trader, "buy")
+            trader.signal("buy")
             await stopped_out(trader)
             assert trader.held == D("0.00000655")
             for _ in range(5):
-                says(trader, "buy")
+                trader.signal("buy")
                 await trader.price("60010")
                 await trader.price("60000")
             (row,) = trader.run.status.now().positions
@@ -67,19 +67,19 @@ async def test_61_a_stop_out_that_leaves_dust_is_not_bought_back_also_after_a_re
             assert not trader.run.books.working_orders()
         async with trading(exchange, tmp_path, settings=settings(exchange, "spot")) as trader:
             for _ in range(5):
-                says(trader, "buy")
+                trader.signal("buy")
                 await trader.price("60010")
                 await trader.price("60000")
             assert bought(exchange) == 1
-            says(trader, "close")
-            says(trader, "buy")
+            trader.signal("close")
+            trader.signal("buy")
             await stopped_out(trader)
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.quiet()
             assert bought(exchange) == 2
 
 
-def test_61_a_stop_that_fires_while_nobody_watches_is_not_bought_back(tmp_path: Path) -> None:
+def test_a_stop_that_fires_while_nobody_watches_is_not_bought_back(tmp_path: Path) -> None:
     portfolio = ', stop_loss_pct = 3, sizing = "fixed_quantity", quantity = 0.02345'
     with live_harness(tmp_path, Character.KEEN, portfolio=portfolio) as live:
         with live.running() as run:

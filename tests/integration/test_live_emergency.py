@@ -277,7 +277,7 @@ async def test_with_an_order_of_unknown_fate_cash_is_compared_as_it_is_now(
 
 
 @pytest.mark.parametrize("how", ["refuses", "is silent", "is broken"])
-async def test_49_with_the_exchange_down_it_latches_and_names_what_is_not_confirmed(
+async def test_with_the_exchange_down_it_latches_and_names_what_is_not_confirmed(
     how: str, exchange: Any, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
@@ -425,7 +425,7 @@ def stopped(live: LiveHarness, *words: str, flatten: bool = True) -> tuple[Answe
 
 
 @pytest.mark.slow
-def test_05_a_stopped_process_is_ended_and_its_orders_are_cancelled_by_a_connection_of_its_own(
+def test_a_stopped_process_is_ended_and_its_orders_are_cancelled_by_a_connection_of_its_own(
     tmp_path: Path,
 ) -> None:
     with live_harness(tmp_path, Character.KEEN, portfolio=RESTING) as live:
@@ -476,7 +476,7 @@ def test_a_strategy_that_hangs_is_no_obstacle(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_49_while_it_is_only_starting_nothing_is_ever_sent(tmp_path: Path) -> None:
+def test_while_it_is_only_starting_nothing_is_ever_sent(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN, timeout=30) as live:
         live.exchange.start_walking(50)
         live.exchange.misbehave("late", path="exchangeInfo", seconds=30)

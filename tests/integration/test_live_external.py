@@ -46,7 +46,7 @@ def sold(live: LiveHarness) -> Decimal:
     return sum((fill.quantity for fill in fills if fill.side == "SELL"), Decimal(0))
 
 
-def test_06_a_deposit_is_external_and_flattening_sells_nothing_of_it(tmp_path: Path) -> None:
+def test_a_deposit_is_external_and_flattening_sells_nothing_of_it(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
         ours = opened(live, run)
         live.exchange.outside_transfer("main", "BTC", "1")
@@ -69,7 +69,7 @@ def test_06_a_deposit_is_external_and_flattening_sells_nothing_of_it(tmp_path: P
         assert 1 <= live.position <= 1 + DUST
 
 
-def test_06_what_is_accepted_is_booked_as_shown_and_nothing_is_traded(tmp_path: Path) -> None:
+def test_what_is_accepted_is_booked_as_shown_and_nothing_is_traded(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
         ours = opened(live, run)
         live.exchange.outside_transfer("main", "BTC", "1")
@@ -95,7 +95,7 @@ def test_06_what_is_accepted_is_booked_as_shown_and_nothing_is_traded(tmp_path: 
         assert live.tradectl("reconcile").code == 0
 
 
-def test_06_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
+def test_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
     tmp_path: Path,
 ) -> None:
     with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
@@ -116,11 +116,11 @@ def test_06_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
     assert live.replayed().verified
 
 
-# --- 8: the owner's orders, and a second bot ------------------------------------------------------------
+# --- the owner's orders, and a second bot ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_08_what_the_owner_s_order_locks_is_freed_where_all_is_meant_and_told_where_not(
+def test_what_the_owner_s_order_locks_is_freed_where_all_is_meant_and_told_where_not(
     tmp_path: Path, everything: bool
 ) -> None:
     with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
@@ -150,7 +150,7 @@ def tried(live: LiveHarness) -> list[Any]:
     return [request for request in sent if request.detail["params"]["side"] == "SELL"]
 
 
-def test_08_flattening_is_tried_again_until_the_owner_has_freed_the_coins(tmp_path: Path) -> None:
+def test_flattening_is_tried_again_until_the_owner_has_freed_the_coins(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN) as live, live.running() as run:
         ours = opened(live, run)
         size = str(ours.quantize(Decimal("0.00001"), ROUND_DOWN))
@@ -168,7 +168,7 @@ def test_08_flattening_is_tried_again_until_the_owner_has_freed_the_coins(tmp_pa
         assert live.position < DUST
 
 
-def test_08_where_a_part_is_locked_the_rest_has_its_stop_and_is_closed_at_once(
+def test_where_a_part_is_locked_the_rest_has_its_stop_and_is_closed_at_once(
     tmp_path: Path,
 ) -> None:
     with (
@@ -197,7 +197,7 @@ def stops(live: LiveHarness) -> list[Any]:
     return [order for order in resting if not order.foreign and order.stop_price]
 
 
-def test_08_a_second_tradectl_on_the_account_is_found_by_its_tags(tmp_path: Path) -> None:
+def test_a_second_tradectl_on_the_account_is_found_by_its_tags(tmp_path: Path) -> None:
     theirs = client_order_id("another account", "its order")
     with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.outside_order("main", SPOT, "BUY", "0.01", "50000", client_order_id=theirs)
@@ -214,7 +214,7 @@ def test_08_a_second_tradectl_on_the_account_is_found_by_its_tags(tmp_path: Path
             assert "other_tradectl" in {alert["type"] for alert in alerts}
 
 
-def test_08_a_second_tradectl_is_found_by_what_it_traded_lately(tmp_path: Path) -> None:
+def test_a_second_tradectl_is_found_by_what_it_traded_lately(tmp_path: Path) -> None:
     theirs = client_order_id("another account", "its order")
     with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.outside_order("main", SPOT, "BUY", "0.01", client_order_id=theirs)

@@ -81,7 +81,7 @@ def seldom(exchange: LoopbackExchange) -> Any:
 
 
 @pytest.mark.parametrize("price", [None, "59900"], ids=["market", "limit"])
-async def test_24_accepted_and_never_answered_is_asked_for_and_not_sent_again(
+async def test_accepted_and_never_answered_is_asked_for_and_not_sent_again(
     price: str | None, exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(exchange, folder, settings=seldom(exchange)) as trader:
@@ -97,7 +97,7 @@ async def test_24_accepted_and_never_answered_is_asked_for_and_not_sent_again(
 
 
 @pytest.mark.parametrize("told_by", ["the stream", "the comparison"])
-async def test_24_what_was_reported_in_another_way_is_not_unknown_when_the_answer_fails(
+async def test_what_was_reported_in_another_way_is_not_unknown_when_the_answer_fails(
     told_by: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     if told_by == "the comparison":
@@ -115,7 +115,7 @@ async def test_24_what_was_reported_in_another_way_is_not_unknown_when_the_answe
 
 
 @pytest.mark.parametrize("fault", ["empty", "truncated", "cut"])
-async def test_25_an_empty_or_truncated_answer_is_no_answer(
+async def test_an_empty_or_truncated_answer_is_no_answer(
     fault: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.misbehave("drop", stream="user", count=FOREVER)
@@ -130,7 +130,7 @@ async def test_25_an_empty_or_truncated_answer_is_no_answer(
 
 @pytest.mark.parametrize("placed", [True, False], ids=["accepted", "lost"])
 @pytest.mark.parametrize("fault", ["-1006", "-1007", "503", "html"])
-async def test_26_an_unknown_outcome_is_found_out(
+async def test_an_unknown_outcome_is_found_out(
     fault: str, placed: bool, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     if fault.startswith("-"):
@@ -151,7 +151,7 @@ async def test_26_an_unknown_outcome_is_found_out(
     ("code", "sent", "told"),
     [(-1021, 2, "outside of the recvWindow"), (-2010, 1, "insufficient balance")],
 )
-async def test_26_a_definitive_no_is_one(
+async def test_a_definitive_no_is_one(
     code: int, sent: int, told: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     """For a wrong time it is asked what time it is, and tried once more."""
@@ -164,7 +164,7 @@ async def test_26_a_definitive_no_is_one(
     await trader.quiet()
 
 
-async def test_27_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
+async def test_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     limits = RiskLimits(max_position_notional=Decimal(9000), duplicate_window_ms=0)
@@ -191,7 +191,7 @@ async def test_27_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
 
 
 @pytest.mark.parametrize("price", [None, "59900"], ids=["filled", "resting"])
-async def test_27_denied_for_longer_than_we_believe_it_is_taken_back_when_it_shows(
+async def test_denied_for_longer_than_we_believe_it_is_taken_back_when_it_shows(
     price: str | None, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     """Its fill is booked all the same, and what rests is cancelled: nobody wants it any more."""
@@ -209,7 +209,7 @@ async def test_27_denied_for_longer_than_we_believe_it_is_taken_back_when_it_sho
     await trader.quiet()
 
 
-async def test_27_a_fill_that_shows_after_the_run_is_booked_by_the_next_one(
+async def test_a_fill_that_shows_after_the_run_is_booked_by_the_next_one(
     tmp_path: Path, exchange: LoopbackExchange
 ) -> None:
     async with trading(exchange, tmp_path / "late") as trader:
@@ -227,7 +227,7 @@ async def test_27_a_fill_that_shows_after_the_run_is_booked_by_the_next_one(
         assert not trader.said("external_changed")
 
 
-# --- 28, 29: fills --------------------------------------------------------------------------------
+# --- fills --------------------------------------------------------------------------------
 
 
 def in_small_pieces(exchange: LoopbackExchange) -> None:
@@ -236,7 +236,7 @@ def in_small_pieces(exchange: LoopbackExchange) -> None:
 
 
 @pytest.mark.parametrize("fault", ["duplicate", "reorder", "delay", "drop"])
-async def test_28_each_trade_is_booked_once_however_it_is_told(
+async def test_each_trade_is_booked_once_however_it_is_told(
     fault: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     in_small_pieces(exchange)
@@ -251,7 +251,7 @@ async def test_28_each_trade_is_booked_once_however_it_is_told(
     trades_booked_once(trader)
 
 
-async def test_28_a_fill_before_its_acknowledgement_is_accepted(
+async def test_a_fill_before_its_acknowledgement_is_accepted(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.misbehave("late", seconds=0.3, placed=True, **PLACING)
@@ -266,7 +266,7 @@ async def test_28_a_fill_before_its_acknowledgement_is_accepted(
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["told by the stream", "asked for"])
-async def test_28_an_exchange_that_gives_its_ids_again_confuses_no_orders(
+async def test_an_exchange_that_gives_its_ids_again_confuses_no_orders(
     stream: bool, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     first = trader.buy("0.1")
@@ -286,7 +286,7 @@ async def test_28_an_exchange_that_gives_its_ids_again_confuses_no_orders(
     trades_booked_once(trader)
 
 
-async def test_28_a_fill_after_the_cancel_is_booked(
+async def test_a_fill_after_the_cancel_is_booked(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.misbehave("delay", stream="user", event="executionReport:TRADE", seconds=0.3)
@@ -301,7 +301,7 @@ async def test_28_a_fill_after_the_cancel_is_booked(
 
 
 @pytest.mark.parametrize("fraction", ["0.5", "1"])
-async def test_29_what_was_filled_when_the_cancel_came_stays(
+async def test_what_was_filled_when_the_cancel_came_stays(
     fraction: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.misbehave("fill-before-cancel", fraction=fraction)
@@ -316,11 +316,11 @@ async def test_29_what_was_filled_when_the_cancel_came_stays(
     trades_booked_once(trader)
 
 
-# --- 30: turned away ------------------------------------------------------------------------------
+# --- turned away ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["429", "418"])
-async def test_30_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
+async def test_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
     fault: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
     resting = trader.buy("0.1", "59900")
@@ -355,7 +355,7 @@ async def test_30_turned_away_everybody_waits_and_after_a_429_only_cancels_go(
 
 
 @pytest.mark.slow
-async def test_31_a_long_silence_ends_what_rests_and_a_comparison_comes_before_the_next_order(
+async def test_a_long_silence_ends_what_rests_and_a_comparison_comes_before_the_next_order(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with Line(exchange.port) as line:
@@ -394,7 +394,7 @@ async def denied_entry(trader: Trader) -> str:
 
 
 @pytest.mark.slow
-async def test_32_resets_in_the_middle_and_a_lossy_line_cost_no_order_and_no_fill(
+async def test_resets_in_the_middle_and_a_lossy_line_cost_no_order_and_no_fill(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with Line(exchange.port, seed=3) as line:
@@ -423,7 +423,7 @@ async def test_32_resets_in_the_middle_and_a_lossy_line_cost_no_order_and_no_fil
             trades_booked_once(trader)
 
 
-async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
+async def test_a_half_open_market_stream_stops_entries_and_not_exits(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     settings = settings_for(exchange, stale_after=0.6)
@@ -446,7 +446,7 @@ async def test_33_a_half_open_market_stream_stops_entries_and_not_exits(
         await trader.quiet()
 
 
-async def test_33_a_half_open_user_stream_hides_no_fill(
+async def test_a_half_open_user_stream_hides_no_fill(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.misbehave("stall", stream="user")
@@ -465,7 +465,7 @@ def jump(exchange: LoopbackExchange, ahead: int) -> None:
 
 
 @pytest.mark.parametrize("hours", [1, -1])
-async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
+async def test_a_clock_that_jumps_is_told_of_and_ends_no_order(
     hours: int, exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
@@ -492,7 +492,7 @@ async def test_34_a_clock_that_jumps_is_told_of_and_ends_no_order(
 # --- 35 to 37: the account ------------------------------------------------------------------------
 
 
-async def test_35_what_came_from_outside_is_external_and_never_traded(
+async def test_what_came_from_outside_is_external_and_never_traded(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     settings = settings_for(exchange, symbols=(SPOT, "ETHUSDT"))
@@ -518,7 +518,7 @@ async def test_35_what_came_from_outside_is_external_and_never_traded(
         await trader.quiet()
 
 
-async def test_35_of_what_was_taken_out_in_part_the_rest_can_be_closed(
+async def test_of_what_was_taken_out_in_part_the_rest_can_be_closed(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:
@@ -537,7 +537,7 @@ async def test_35_of_what_was_taken_out_in_part_the_rest_can_be_closed(
         assert exchange.balance("BTC") == 0
 
 
-async def test_35_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_filled(
+async def test_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_filled(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     exchange.engines["futures"].cuts_reduce_only = True
@@ -553,7 +553,7 @@ async def test_35_an_exit_that_the_exchange_makes_smaller_is_over_when_that_is_f
         assert trader.alerts()["manual"].severity.value == "error"
 
 
-async def test_35_money_that_goes_holds_entries_back(
+async def test_money_that_goes_holds_entries_back(
     trader: Trader, exchange: LoopbackExchange
 ) -> None:
     exchange.outside_transfer("main", "USDT", "-5000")
@@ -565,7 +565,7 @@ async def test_35_money_that_goes_holds_entries_back(
     await trader.quiet()
 
 
-async def test_36_a_dead_man_switch_that_cannot_be_armed_alerts(
+async def test_a_dead_man_switch_that_cannot_be_armed_alerts(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     settings = settings_for(exchange, at=PERPETUAL)
@@ -585,7 +585,7 @@ async def test_36_a_dead_man_switch_that_cannot_be_armed_alerts(
     assert armed[-1] == 0
 
 
-def test_36_a_setting_under_a_second_is_refused() -> None:
+def test_a_setting_under_a_second_is_refused() -> None:
     with pytest.raises(ConfigError, match="dead_man_seconds"):
         msgspec.structs.replace(QUICK, dead_man_seconds=0.9)
 
@@ -593,7 +593,7 @@ def test_36_a_setting_under_a_second_is_refused() -> None:
 @pytest.mark.parametrize(
     ("market", "symbol"), [("spot", "BTC/USDT:USDT"), ("perpetual", "SOLUSDT"), ("spot", "BTCUSD")]
 )
-async def test_37_a_symbol_of_the_other_market_is_refused_before_trading(
+async def test_a_symbol_of_the_other_market_is_refused_before_trading(
     market: Any, symbol: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     at = msgspec.structs.replace(QUICK, market=market)
@@ -604,7 +604,7 @@ async def test_37_a_symbol_of_the_other_market_is_refused_before_trading(
     assert sends(exchange) == 0
 
 
-async def test_37_an_account_of_one_market_does_not_go_on_at_the_other(
+async def test_an_account_of_one_market_does_not_go_on_at_the_other(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(exchange, folder) as trader:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 @pytest.mark.parametrize("deposited", ["0", "0.01", "1"])
-async def test_07_fee_coins_come_from_the_owner_first_and_all_stays_right(
+async def test_fee_coins_come_from_the_owner_first_and_all_stays_right(
     deposited: str, tmp_path: Path
 ) -> None:
     async with LoopbackExchange(seed=1, fees=Fees(asset="BNB")) as exchange:

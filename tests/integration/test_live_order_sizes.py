@@ -14,7 +14,6 @@ import pytest
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.integration.test_live_emergency import by_the_socket
 from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS
 from tradectl.domain.events import InstrumentChanged, OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -43,11 +42,6 @@ def sent(trader: Trader, *, exits: bool) -> list[Order]:
         for order in trader.orders()
         if order.spec.reduce_only is exits and not order.spec.is_protective
     ]
-
-
-def stops(trader: Trader) -> list[Any]:
-    found = trader.exchange.truth.open_orders(market=trader.market)
-    return [order for order in found if order.type in STOPS]
 
 
 async def flat(trader: Trader) -> None:
@@ -88,14 +82,14 @@ async def test_its_stop_is_several_and_an_exit_comes_through(market: str, tmp_pa
         async with trading(exchange, tmp_path, settings=chosen, market=market) as trader:
             trader.signal("buy")
             await trader.until(lambda: trader.held > D("0.049"))
-            await trader.until(lambda: sum(o.remaining for o in stops(trader)) > D("0.0499"))
+            await trader.until(lambda: sum(o.remaining for o in trader.stops) > D("0.0499"))
             await trader.quiet_but_for_stops()
-            assert {order.remaining <= MOST for order in stops(trader)} == {True}
-            assert len(stops(trader)) == 3
+            assert {order.remaining <= MOST for order in trader.stops} == {True}
+            assert len(trader.stops) == 3
             assert not trader.events(OrderRejected)
             trader.signal("close")
             await flat(trader)
-            await trader.until(lambda: not stops(trader))
+            await trader.until(lambda: not trader.stops)
 
 
 @BOTH
@@ -141,7 +135,7 @@ async def test_flattening_goes_by_parts_too(market: str, tmp_path: Path) -> None
         chosen = settings(exchange, market, stop=D(3))
         async with trading(exchange, tmp_path, settings=chosen, market=market) as trader:
             trader.signal("buy")
-            await trader.until(lambda: sum(o.remaining for o in stops(trader)) > D("0.0499"))
+            await trader.until(lambda: sum(o.remaining for o in trader.stops) > D("0.0499"))
             await trader.quiet_but_for_stops()
             receipt = await by_the_socket(trader)
             assert receipt["closed"] == [SPOT]

@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-# --- 2, 3, 6, 12: the process ---------------------------------------------------------------------
+# --- the process ---------------------------------------------------------------------
 
 BEFORE_THE_SEND = """
 import os
@@ -73,7 +73,7 @@ main()
 
 
 @pytest.mark.slow
-async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: Path) -> None:
+async def test_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.start_walking(50)
         words = ["run", "--headless", "--live", "--yes", "-c", live.config]
@@ -97,7 +97,7 @@ async def test_02_an_intent_that_was_never_sent_is_found_not_to_exist(tmp_path: 
 
 
 @pytest.mark.slow
-async def test_03_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> None:
+async def test_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN) as live:
         live.exchange.misbehave("no-reply", **PLACING)
         live.exchange.misbehave("drop", stream="user", count=FOREVER)
@@ -115,7 +115,7 @@ async def test_03_what_was_sent_before_the_end_is_adopted(tmp_path: Path) -> Non
 
 
 @pytest.mark.virtual_time
-async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancelled(
+async def test_a_restart_adopts_what_rests_and_cancels_what_was_being_cancelled(
     nearby: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(nearby, folder) as trader:
@@ -136,7 +136,7 @@ async def test_03_a_restart_adopts_what_rests_and_cancels_what_was_being_cancell
     assert len(nearby.truth.requests("POST", "/order")) == 2
 
 
-async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
+async def test_after_a_standstill_a_comparison_comes_before_the_next_order(
     exchange: Any, folder: Path
 ) -> None:
     impatient = msgspec.structs.replace(QUICK, stall_seconds=0.5)
@@ -163,7 +163,7 @@ async def test_06_after_a_standstill_a_comparison_comes_before_the_next_order(
 
 
 @pytest.mark.virtual_time
-async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
+async def test_what_has_no_answer_when_it_ends_is_kept_as_unknown(
     nearby: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(nearby, folder) as trader:
@@ -187,10 +187,10 @@ async def test_12_what_has_no_answer_when_it_ends_is_kept_as_unknown(
     assert len(nearby.truth.requests("POST", "/order")) == 1
 
 
-# --- 48, 50, 51: the operator ---------------------------------------------------------------------
+# --- the operator ---------------------------------------------------------------------
 
 
-def test_48_live_by_mistake_is_refused(tmp_path: Path, typed: Any) -> None:
+def test_live_by_mistake_is_refused(tmp_path: Path, typed: Any) -> None:
     with live_harness(tmp_path) as live:
         for words, complaint in (
             (f"run --headless -c {live.config}", "add --live"),
@@ -213,7 +213,7 @@ class Typing(io.StringIO):
 
 
 @pytest.mark.virtual_time
-async def test_48_other_words_than_those_asked_for_start_nothing(
+async def test_other_words_than_those_asked_for_start_nothing(
     nearby: LoopbackExchange, folder: Path
 ) -> None:
     nearby.start_walking(50, sigma="0.00001")
@@ -225,7 +225,7 @@ async def test_48_other_words_than_those_asked_for_start_nothing(
 
 
 @pytest.mark.virtual_time
-async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(
+async def test_an_alert_sink_that_is_dead_holds_nothing_up(
     nearby: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(nearby, folder) as trader:
@@ -250,7 +250,7 @@ async def test_50_an_alert_sink_that_is_dead_holds_nothing_up(
 
 
 @pytest.mark.virtual_time
-async def test_51_another_configuration_at_a_restart_is_told_and_written_down(
+async def test_another_configuration_at_a_restart_is_told_and_written_down(
     nearby: LoopbackExchange, folder: Path
 ) -> None:
     async with trading(nearby, folder) as trader:
@@ -268,7 +268,7 @@ async def test_51_another_configuration_at_a_restart_is_told_and_written_down(
 # --- 53 to 56: those who mean it ill --------------------------------------------------------------
 
 
-def test_53_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, typed: Any) -> None:
+def test_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, typed: Any) -> None:
     with live_harness(tmp_path, more="api_secret = 'canary-in-a-file'") as live:
         answer = typed(f"run --headless --live --yes -c {live.config}", **KEYS)
         assert answer.code == USAGE
@@ -277,7 +277,7 @@ def test_53_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path, 
 
 
 @pytest.mark.virtual_time
-async def test_53_a_state_directory_that_is_a_link_is_refused(
+async def test_a_state_directory_that_is_a_link_is_refused(
     nearby: LoopbackExchange, tmp_path: Path
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -315,9 +315,7 @@ def anywhere() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 @pytest.mark.parametrize("doors", ["shut", "open"])
-async def test_54_another_user_is_not_listened_to(
-    doors: str, exchange: Any, anywhere: Path
-) -> None:
+async def test_another_user_is_not_listened_to(doors: str, exchange: Any, anywhere: Path) -> None:
     """Neither as things are, nor where somebody opened the way to the socket."""
     async with trading(exchange, anywhere / "state") as trader:
         address = trader.run.state_dir.socket
@@ -335,9 +333,7 @@ async def test_54_another_user_is_not_listened_to(
 EVIL = "\x1b[2J\x1b]0;mine\x07 \u202etxet \u0301\u0301\r\nFILL buy 1"
 
 
-async def test_55_what_an_exchange_says_is_shown_and_never_obeyed(
-    exchange: Any, folder: Path
-) -> None:
+async def test_what_an_exchange_says_is_shown_and_never_obeyed(exchange: Any, folder: Path) -> None:
     foreign = exchange.outside_order("main", SPOT, "BUY", "0.1", "50000")
     foreign.client_id = "web\x1b[31m\u202e"
     async with trading(exchange, folder) as trader:
@@ -359,7 +355,7 @@ async def test_55_what_an_exchange_says_is_shown_and_never_obeyed(
             assert all(line.isprintable() for line in text.splitlines()), text
 
 
-def test_55_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
+def test_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
     tmp_path: Path, typed: Any
 ) -> None:
     with live_harness(tmp_path) as live:
@@ -372,7 +368,7 @@ def test_55_a_symbol_that_is_a_command_to_a_terminal_is_refused_harmlessly(
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("allowed", [False, True])
-async def test_56_a_key_that_may_withdraw_starts_nothing_unless_it_is_allowed_by_name(
+async def test_a_key_that_may_withdraw_starts_nothing_unless_it_is_allowed_by_name(
     allowed: bool, nearby: LoopbackExchange, folder: Path
 ) -> None:
     nearby.start_walking(50, sigma="0.00001")

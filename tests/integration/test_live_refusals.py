@@ -12,8 +12,7 @@ import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
 from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS
-from tradectl.domain.events import OrderInitialized, OrderRejected, StrategySignalEvent
+from tradectl.domain.events import OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order, OrderType, TimeInForce
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import AlertSeverity
@@ -41,31 +40,16 @@ REFUSED = {
 }  # fmt: skip
 
 
-def says(trader: Trader, action: Any) -> None:
-    trader.run.bus.post(StrategySignalEvent(symbol=SPOT, action=action, strategy="test"))
-
-
-async def in_position(trader: Trader, action: str = "buy") -> None:
-    says(trader, action)
-    await trader.until(lambda: trader.held)
-    await trader.quiet_but_for_stops()
-
-
 async def insisting(trader: Trader, action: str, done: Any, *, walks: bool = True) -> None:
     """The strategy says it with every trade until something is `done`."""
 
     def tried() -> bool:
-        says(trader, action)
+        trader.signal(action)
         if walks:
             trader.exchange.walk(symbols=(SPOT,), market=trader.market, sigma="0.00001")
         return bool(done())
 
     await trader.until(tried)
-
-
-def stops_there(trader: Trader) -> list[Any]:
-    open_orders = trader.exchange.truth.open_orders(market=trader.market)
-    return [order for order in open_orders if order.type in STOPS]
 
 
 def entries(trader: Trader) -> list[Order]:
@@ -84,14 +68,14 @@ def times_of_exits(trader: Trader) -> list[int]:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_66_a_refused_exit_is_said_at_once_and_tried_ever_later(
+async def test_a_refused_exit_is_said_at_once_and_tried_ever_later(
     case: str, tmp_path: Path
 ) -> None:
     market, code, text, cause = REFUSED[case]
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, market)
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
-            await in_position(trader)
+            await trader.in_position()
             refusing = exchange.misbehave(
                 "error", method="POST", path="*order", params={"type": "MARKET"}, code=code,
                 text=text, status=400, count=FOREVER,
@@ -103,7 +87,7 @@ async def test_66_a_refused_exit_is_said_at_once_and_tried_ever_later(
             assert text in alert.message
             (row,) = trader.run.status.now().refused
             assert (row.symbol, row.kind, row.cause) == (SPOT, "exit", cause)
-            await trader.until(lambda: stops_there(trader))
+            await trader.until(lambda: trader.stops)
             await insisting(trader, "close", lambda: refusing.hits >= 3)
             first, second, third = times_of_exits(trader)[:3]
             assert second - first >= SECOND
@@ -115,19 +99,19 @@ async def test_66_a_refused_exit_is_said_at_once_and_tried_ever_later(
             await trader.quiet()
 
 
-async def test_66_an_exit_at_market_that_is_refused_goes_out_as_another_type_of_order(
+async def test_an_exit_at_market_that_is_refused_goes_out_as_another_type_of_order(
     tmp_path: Path,
 ) -> None:
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, FUTURES)
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             refusing = exchange.misbehave(
                 "error", method="POST", path="*order", params={"type": "MARKET"}, code=-4131,
                 text="The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
                 status=400, count=FOREVER,
             )  # fmt: skip
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: not trader.held)
             assert refusing.hits == 1
             closing = [order.spec for order in trader.orders() if order.filled][-1]
@@ -136,13 +120,13 @@ async def test_66_an_exit_at_market_that_is_refused_goes_out_as_another_type_of_
             await trader.until(lambda: "exit_refused" not in trader.alerts())
 
 
-async def test_66_a_halt_that_flattens_goes_on_where_its_order_at_market_is_refused(
+async def test_a_halt_that_flattens_goes_on_where_its_order_at_market_is_refused(
     tmp_path: Path,
 ) -> None:
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, FUTURES)
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.misbehave(
                 "error", method="POST", path="*order", params={"type": "MARKET"}, code=-4131,
                 text="The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
@@ -153,7 +137,7 @@ async def test_66_a_halt_that_flattens_goes_on_where_its_order_at_market_is_refu
             await trader.until(lambda: "exit_refused" not in trader.alerts())
 
 
-async def test_66_an_exit_that_is_refused_still_is_said_by_the_next_run_which_goes_on_trying(
+async def test_an_exit_that_is_refused_still_is_said_by_the_next_run_which_goes_on_trying(
     tmp_path: Path,
 ) -> None:
     async with LoopbackExchange() as exchange:
@@ -163,9 +147,9 @@ async def test_66_an_exit_that_is_refused_still_is_said_by_the_next_run_which_go
             "text": "Margin is insufficient.", "status": 400, "count": FOREVER,
         }  # fmt: skip
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             refusing = exchange.misbehave("error", **refused)
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: refusing.hits >= 2)
         before = refusing.hits
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
@@ -198,10 +182,10 @@ async def test_margin_that_is_missing_for_an_entry_is_said_once_and_not_asked_fo
             assert len(trader.said("entry_refused")) == 1
             assert trader.alerts()["entry_refused"].severity is AlertSeverity.WARNING
             exchange.behave()
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: "entry_refused" not in trader.alerts())
             assert not trader.run.status.now().refused
-            await in_position(trader)
+            await trader.in_position()
 
 
 async def test_who_would_trade_with_itself_is_over_at_what_was_filled_and_waits(
@@ -228,10 +212,10 @@ async def test_a_thin_book_is_not_emptied_in_a_loop(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         settings = protected(exchange, FUTURES)
         async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.withdraw_quotes(SPOT, market=FUTURES)
             exchange.quote(SPOT, "59999", "60001", "0.005", levels=1, market=FUTURES)
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: len(times_of_exits(trader)) >= 2)
             first, second = times_of_exits(trader)[:2]
             assert second - first >= SECOND

@@ -20,7 +20,6 @@ from tradectl.domain.events import (
     InstrumentChanged,
     OrderRejected,
     RestrictionKind,
-    StrategySignalEvent,
 )
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -39,30 +38,20 @@ def settings(
     return settings_for(exchange, at=at, market=market, portfolio=portfolio)
 
 
-def says(trader: Trader, action: Any) -> None:
-    trader.run.bus.post(StrategySignalEvent(symbol=SPOT, action=action, strategy="test"))
-
-
 def rejections(trader: Trader) -> int:
     return len(trader.events(OrderRejected))
 
 
-async def in_position(trader: Trader) -> None:
-    says(trader, "buy")
-    await trader.until(lambda: trader.held)
-    await trader.quiet_but_for_stops()
-
-
 @pytest.mark.parametrize("stop", [None, D(3)])
-async def test_67_a_step_that_grows_closes_all_but_dust_with_one_more_order(
+async def test_a_step_that_grows_closes_all_but_dust_with_one_more_order(
     stop: D | None, tmp_path: Path
 ) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, stop=stop)
         async with trading(exchange, tmp_path, settings=chosen) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.change_rules(SPOT, lot="0.01")
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: not trader.run.books.open_quantity(SPOT))
             await trader.quiet()
             assert rejections(trader) <= 1
@@ -70,56 +59,56 @@ async def test_67_a_step_that_grows_closes_all_but_dust_with_one_more_order(
             assert len(trader.events(InstrumentChanged)) == 1
             (row,) = trader.run.status.now().positions
             assert row.dust
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: "exit_refused" not in trader.alerts())
         async with trading(exchange, tmp_path, settings=chosen) as trader:
             assert trader.run.books.instrument(SPOT).lot_size == D("0.01")
             assert not trader.run.books.open_quantity(SPOT)
 
 
-async def test_67_an_entry_is_rounded_by_the_rules_of_now_and_sent_once_more(
+async def test_an_entry_is_rounded_by_the_rules_of_now_and_sent_once_more(
     tmp_path: Path,
 ) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, FUTURES, quantity=D("0.023"))
         async with trading(exchange, tmp_path, settings=chosen, market=FUTURES) as trader:
             exchange.change_rules(SPOT, market=FUTURES, lot="0.01")
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.until(lambda: trader.held == D("0.02"))
             await trader.quiet()
             assert rejections(trader) <= 1
             assert "entry_refused" not in trader.alerts()
 
 
-async def test_67_a_stop_moves_to_the_steps_of_now(tmp_path: Path) -> None:
+async def test_a_stop_moves_to_the_steps_of_now(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, FUTURES, stop=D("3.01"), quantity=D("0.02"))
         async with trading(exchange, tmp_path, settings=chosen, market=FUTURES) as trader:
             exchange.change_rules(SPOT, market=FUTURES, tick="10")
-            await in_position(trader)
+            await trader.in_position()
             (stop,) = trader.run.books.working_orders(SPOT)
             assert stop.spec.stop_price is not None
             assert not stop.spec.stop_price % 10
             await trader.until(lambda: "stop_refused" not in trader.alerts())
 
 
-async def test_67_what_has_become_too_small_is_not_asked_for_again(tmp_path: Path) -> None:
+async def test_what_has_become_too_small_is_not_asked_for_again(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, quantity=D("0.02"))
         async with trading(exchange, tmp_path, settings=chosen) as trader:
             exchange.change_rules(SPOT, min_notional="2000")
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.until(lambda: trader.events(InstrumentChanged))
             await trader.quiet()
             for _ in range(20):
-                says(trader, "buy")
+                trader.signal("buy")
             await trader.run.bus.dispatched()
             assert rejections(trader) <= 1
             assert "below the exchange's minimum of 2000 USDT" in trader.said_of_targets()
 
 
 @pytest.mark.parametrize("market", ["spot", FUTURES])
-async def test_67_a_symbol_that_stops_trading_is_held_back_until_it_trades_again(
+async def test_a_symbol_that_stops_trading_is_held_back_until_it_trades_again(
     market: str, tmp_path: Path
 ) -> None:
     async with LoopbackExchange() as exchange:
@@ -130,7 +119,7 @@ async def test_67_a_symbol_that_stops_trading_is_held_back_until_it_trades_again
             status = "BREAK" if market == "spot" else "CLOSE"
             (row,) = trader.run.status.now().restrictions
             assert f"takes no orders now, its status is {status}" in row.message
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.run.bus.dispatched()
             assert not rejections(trader)
             assert not trader.held
@@ -139,28 +128,28 @@ async def test_67_a_symbol_that_stops_trading_is_held_back_until_it_trades_again
             await trader.quiet()
 
 
-async def test_67_what_is_to_be_delisted_is_not_entered_and_may_be_left(tmp_path: Path) -> None:
+async def test_what_is_to_be_delisted_is_not_entered_and_may_be_left(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, FUTURES, quantity=D("0.02"))
         async with trading(exchange, tmp_path, settings=chosen, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.announce_delisting(SPOT, exchange.now_ms() + 86_400_000)
             await trader.until(lambda: RestrictionKind.NOT_TRADED in trader.restrictions())
             assert "is to be delisted" in trader.run.status.now().restrictions[0].message
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: not trader.held)
-            says(trader, "buy")
+            trader.signal("buy")
             await trader.until(lambda: not trader.run.books.working_orders())
             assert not trader.held
 
 
-async def test_67_an_exit_of_a_closed_symbol_goes_out_as_soon_as_it_is_open(tmp_path: Path) -> None:
+async def test_an_exit_of_a_closed_symbol_goes_out_as_soon_as_it_is_open(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         chosen = settings(exchange, FUTURES, quantity=D("0.02"))
         async with trading(exchange, tmp_path, settings=chosen, market=FUTURES) as trader:
-            await in_position(trader)
+            await trader.in_position()
             exchange.close_symbol(SPOT, market=FUTURES)
-            says(trader, "close")
+            trader.signal("close")
             await trader.until(lambda: "exit_refused" in trader.alerts())
             await trader.until(lambda: RestrictionKind.NOT_TRADED in trader.restrictions())
             exchange.reopen_symbol(SPOT, market=FUTURES)

@@ -123,7 +123,7 @@ def asked(folder: Path, command: str, **arguments: Any) -> str:
 
 
 @pytest.mark.slow
-def test_52_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
+def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
     live: LiveHarness,
 ) -> None:
     exchange = live.exchange
@@ -156,7 +156,7 @@ def test_52_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
     assert live.replayed().verified
 
 
-def test_52_nor_in_what_commands_say_when_the_keys_are_refused(
+def test_nor_in_what_commands_say_when_the_keys_are_refused(
     live: LiveHarness, typed: Typed
 ) -> None:
     with live.running() as run:  # so that there is an account, whichever test comes first
@@ -184,7 +184,7 @@ def test_52_nor_in_what_commands_say_when_the_keys_are_refused(
 
 
 @pytest.mark.slow
-def test_52_nor_on_the_panel(live: LiveHarness) -> None:
+def test_nor_on_the_panel(live: LiveHarness) -> None:
     live.exchange.start_walking(50)
     words = ["run", "--live", "--yes", "-c", live.config, "--state-dir", live.folder]
     env = {
@@ -219,7 +219,7 @@ FAULTS = ("no-reply", "reset", "cut", "empty", "truncated", "html", "429", "418"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_52_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixture) -> None:
     """With all that led to it, and with what a debugger would print of the objects at hand."""
     caplog.set_level(logging.DEBUG)
     async with LoopbackExchange(seed=1) as exchange:
@@ -254,7 +254,7 @@ async def test_52_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixtur
     assert betrays(caplog.text) == []
 
 
-def test_52_the_environment_is_the_only_way_in(typed: Typed) -> None:
+def test_the_environment_is_the_only_way_in(typed: Typed) -> None:
     """No option takes a key, so that none can stand in a process list or in a shell's history."""
     for command in ("run", "doctor", "reconcile", "emergency-stop"):
         shown = typed(f"{command} --help").out.lower()

@@ -7,6 +7,8 @@ quiet.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ class Session:
     def lost(self) -> int:
         return len(self.trader.said(Kind.USER_STREAM_LOST))
 
-    async def protected(self) -> None:
+    async def enter(self) -> None:
         await self.trader.orders_done(self.trader.buy("0.1"))
         await self.trader.until(lambda: len(self.stops) == 1)
 
@@ -99,16 +101,25 @@ class Session:
         await self.trader.quiet_but_for_stops()
 
 
-# --- 64: listen keys ------------------------------------------------------------------------------
+@asynccontextmanager
+async def protected(
+    exchange: LoopbackExchange, folder: Path, market: str, **at: Any
+) -> AsyncIterator[Session]:
+    """In a position, its stop resting."""
+    options = settings(exchange, market, **at)
+    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
+        session = Session(trader, exchange)
+        await session.enter()
+        yield session
 
 
-async def test_64_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
+# --- listen keys ------------------------------------------------------------------------------
+
+
+async def test_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, FUTURES)
-    async with trading(exchange, folder, settings=options, market=FUTURES, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, FUTURES) as session:
         await session.wait(2.5 * HOUR)
         kept = [e for e in exchange.truth.entries("request") if e.detail["method"] == "PUT"]
         assert len(kept) == 7
@@ -119,14 +130,12 @@ async def test_64_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
 
 
 @pytest.mark.parametrize("how", ["told", "silent", "keep-alive"])
-async def test_64_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
+async def test_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
     how: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     """As the exchange says it, says nothing, or answers -1125 to the next keep-alive."""
-    options = settings(exchange, FUTURES)
-    async with trading(exchange, folder, settings=options, market=FUTURES, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, FUTURES) as session:
+        trader = session.trader
         exchange.expire_listen_key(told=how == "told")
         if how == "keep-alive":
             await session.wait(1300)
@@ -142,13 +151,11 @@ async def test_64_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
 
 
 @BOTH
-async def test_64_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_owes(
+async def test_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_owes(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         before = session.streams()
         fault = exchange.misbehave("stall", stream="user")
         await session.wait(60)
@@ -163,31 +170,26 @@ async def test_64_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_
 
 
 @BOTH
-async def test_64_a_quiet_account_keeps_its_stream(
+async def test_a_quiet_account_keeps_its_stream(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
         await session.wait(1.2 * HOUR)
         await session.hears_a_fill()
         assert session.lost() == 0
         session.is_well()
 
 
-# --- 69: access -----------------------------------------------------------------------------------
+# --- access -----------------------------------------------------------------------------------
 
 
 @BOTH
-async def test_69_access_that_is_refused_for_a_moment_halts_nothing(
+async def test_access_that_is_refused_for_a_moment_halts_nothing(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     """Nor does it by one false answer to an order, nor in the stream."""
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         exchange.refuse_access(8)
         exchange.restart_streams()
         entry = trader.buy("0.01")
@@ -207,13 +209,11 @@ async def test_69_access_that_is_refused_for_a_moment_halts_nothing(
 
 
 @BOTH
-async def test_69_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_stays(
+async def test_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_stays(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         began = asyncio.get_running_loop().time()
         exchange.refuse_access(HOUR)
         await trader.until(trader.halted_by)
@@ -227,14 +227,12 @@ async def test_69_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_
 
 
 @BOTH
-async def test_69_access_that_works_in_between_is_not_lost(
+async def test_access_that_works_in_between_is_not_lost(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     """Three answers of a quarter of a minute are refusals, and comparisons between them are not."""
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         exchange.refuse_access(1)
         await trader.until(lambda: trader.said(Kind.ACCESS_REFUSED))
         for _ in range(3):
@@ -248,13 +246,12 @@ async def test_69_access_that_works_in_between_is_not_lost(
         session.is_well()
 
 
-async def test_69_how_often_and_how_long_is_a_setting(
+async def test_how_often_and_how_long_is_a_setting(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, "spot", access_lost_answers=5, access_lost_seconds=600.0)
-    async with trading(exchange, folder, settings=options, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    limits = {"access_lost_answers": 5, "access_lost_seconds": 600.0}
+    async with protected(exchange, folder, "spot", **limits) as session:
+        trader = session.trader
         exchange.refuse_access(500)
         await session.wait(700)
         await trader.clean()
@@ -262,15 +259,12 @@ async def test_69_how_often_and_how_long_is_a_setting(
         session.is_well()
 
 
-async def test_69_a_key_that_may_not_trade_any_more_is_lost_access(
+async def test_a_key_that_may_not_trade_any_more_is_lost_access(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     """It may still read."""
-    async with trading(
-        exchange, folder, settings=settings(exchange, "spot"), duration=None
-    ) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, "spot") as session:
+        trader = session.trader
         exchange.accounts["main"].may_trade = False
         await trader.orders_done(trader.buy("0.01"))
         await trader.until(trader.halted_by)
@@ -286,10 +280,8 @@ async def test_69_a_key_that_may_not_trade_any_more_is_lost_access(
 async def test_connections_that_end_after_a_day_are_made_anew(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         for _ in range(2):
             await session.wait(600)
             assert exchange.end_connections() >= 2
@@ -305,10 +297,8 @@ async def test_connections_that_end_after_a_day_are_made_anew(
 async def test_maintenance_ends_and_trading_goes_on(
     status: int, market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         exchange.maintain(status)
         await trader.until(lambda: "reconcile_failed" in trader.alerts())
         assert f"HTTP status {status}" in trader.alerts()["reconcile_failed"].message
@@ -328,10 +318,8 @@ async def test_an_address_that_changes_is_refused_for_a_while_and_costs_nothing(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     """The line goes, and from the new address the key is refused until somebody allows it."""
-    options = settings(exchange, market, access_lost_seconds=900.0)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market, access_lost_seconds=900.0) as session:
+        trader = session.trader
         exchange.link_down()
         await session.wait(20)
         exchange.refuse_access(600)
@@ -348,10 +336,8 @@ async def test_a_laptop_that_slept_compares_before_it_trades(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
     """Its loop stood still, its connections are dead, its clock is wrong for a moment."""
-    options = settings(exchange, market)
-    async with trading(exchange, folder, settings=options, market=market, duration=None) as trader:
-        session = Session(trader, exchange)
-        await session.protected()
+    async with protected(exchange, folder, market) as session:
+        trader = session.trader
         sleeps(exchange, 6 * HOUR)
         await trader.until(lambda: any("stood still" in e.message for e in restrictions(trader)))
         await subscribed(trader)

@@ -115,7 +115,7 @@ def test_a_time_that_may_be_ours_or_theirs_is_the_earlier_one() -> None:
 
 @BOTH
 @pytest.mark.parametrize("seconds", [-3, 3, 30, -30, 7200, -7200])
-async def test_65_all_that_is_signed_goes_by_the_exchanges_clock(kind: str, seconds: float) -> None:
+async def test_all_that_is_signed_goes_by_the_exchanges_clock(kind: str, seconds: float) -> None:
     """From the first request on, in the account's stream, too."""
     async with LoopbackExchange(seed=1) as exchange:
         exchange.skew_clock(seconds)
@@ -146,7 +146,7 @@ async def test_65_all_that_is_signed_goes_by_the_exchanges_clock(kind: str, seco
         (lambda exchange: exchange.refuse_access(60), "the API key"),
     ],
 )
-async def test_65_a_stream_whose_login_is_refused_names_the_true_cause(
+async def test_a_stream_whose_login_is_refused_names_the_true_cause(
     trouble: Any, named: str
 ) -> None:
     """What ccxt throws then is a KeyError of its own."""
@@ -163,7 +163,7 @@ async def test_65_a_stream_whose_login_is_refused_names_the_true_cause(
 
 
 @BOTH
-async def test_65_a_time_that_is_refused_twice_names_the_clock(kind: str) -> None:
+async def test_a_time_that_is_refused_twice_names_the_clock(kind: str) -> None:
     async with opened(kind) as harness:
         harness.exchange.misbehave("error", code=-1021, method="POST", path="order", count=FOREVER)
         with pytest.raises(NotExecuted, match="takes the time of this request for wrong"):
@@ -271,21 +271,21 @@ class Asked:
         await keep_alive(key, client, caller, lambda: self.seconds, self.sleep)
 
 
-async def test_64_a_keep_alive_without_an_answer_is_tried_again_soon() -> None:
+async def test_a_keep_alive_without_an_answer_is_tried_again_soon() -> None:
     asked = Asked(None, NotExecuted("503"), NotExecuted("banned", 200.0), None, NotFound())
     with pytest.raises(NotExecuted, match="its key ran out"):
         await asked.kept()
     assert asked.at == [1200, 2400, 2415, 2615, 3815]
 
 
-async def test_64_a_key_that_could_not_be_kept_alive_for_its_life_is_lost() -> None:
+async def test_a_key_that_could_not_be_kept_alive_for_its_life_is_lost() -> None:
     asked = Asked(*[NotExecuted("503")] * 1000)
     with pytest.raises(NotExecuted, match="503"):
         await asked.kept()
     assert asked.seconds == pytest.approx(3600, abs=20)
 
 
-async def test_64_the_key_of_a_new_stream_is_a_new_one() -> None:
+async def test_the_key_of_a_new_stream_is_a_new_one() -> None:
     async with opened("perpetual") as harness:
         stream = await user_stream(harness, News())
         first = harness.exchange.accounts["main"].listen_key
@@ -297,7 +297,7 @@ async def test_64_the_key_of_a_new_stream_is_a_new_one() -> None:
         await stopped(again)
 
 
-def test_64_ccxts_own_keep_alive_is_put_off() -> None:
+def test_ccxts_own_keep_alive_is_put_off() -> None:
     quirks = quirks_of("binance")
     assert quirks.kind_options["perpetual"]["listenKeyRefreshRate"] > 1000 * 86_400 * 300
     assert codes_of("binance").outcomes["-1125"].value == "not executed"
