@@ -12,7 +12,8 @@ Without a name, all of them:
     start    from the start of `run` to its first event and its first fill
     cold     `--version`, `--help` and `status`, beside a bare Typer program
     cpu      share of a processor that a run takes at 100 events a second
-    memory   of a run over one million trades, and its growth to three million
+    memory   all along a run over three million trades, and how far its database is behind
+    recovery of an account after a kill, without a snapshot and with one
     state    orders, reports and fills folded into the books
     alerts   from an alert to its handler
     growth   what an order and an event cost where there is much, beside where there is little
@@ -79,7 +80,8 @@ def load() -> str:
 
 
 NAMES = (
-    "bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "state", "alerts", "growth",
+    "bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "recovery", "state", "alerts",
+    "growth",
 )  # fmt: skip
 
 
@@ -90,6 +92,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
         latency,
         memory,
         processor,
+        recovery,
         replay_speed,
         start_up,
         state_and_alerts,
@@ -105,6 +108,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
         "cold": start_up.measure_cold_start,
         "cpu": processor.measure,
         "memory": memory.measure,
+        "recovery": recovery.measure,
         "state": state_and_alerts.measure_state,
         "alerts": state_and_alerts.measure_alerts,
         "growth": growth.measure,
