@@ -18,6 +18,7 @@ from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
+from tradectl.documents.data import DataCheck
 from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
 from tradectl.documents.operations import (
     Counterfactual,
@@ -34,6 +35,7 @@ DOCUMENTS: dict[str, Any] = {
     "alerts": list[AlertRow],
     "clear-halt": HaltCleared,
     "config show": Settings,
+    "data check": DataCheck,
     "doctor": DoctorReport,
     "emergency-stop": Receipt,
     "exchanges": list[ExchangeRow],

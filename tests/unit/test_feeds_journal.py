@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fixtures.journal import HEADER
 from tests.profiles import examples
 from tests.unit.test_feeds_properties import assert_fit_to_trade_on, file_with, mutated, mutations
-from tradectl.domain.errors import DataError, UsageError
+from tradectl.domain.errors import DataError, JournalDamaged, JournalError, UsageError
 from tradectl.domain.events import (
     BarEvent,
     MarketDataEvent,
@@ -24,11 +25,10 @@ from tradectl.domain.events import (
 from tradectl.domain.money import Side
 from tradectl.domain.time import SECOND
 from tradectl.feeds.recorded import RecordedFeed
+from tradectl.journal.writer import HeaderLine, SealLine, make_seal
 
 NOW = 1_750_000_000 * SECOND
 T0 = 1_723_161_255 * SECOND
-HEADER = b'{"journal":{"version":1,"run_id":"r1","state":{"cash":"100000"}}}'
-SEAL = b'{"seal":{"seq":3,"crc":"0badcafe"}}'
 
 
 def trade(ts: int, price: str = "100", symbol: str = "BTCUSDT") -> MarketDataEvent:
@@ -72,8 +72,19 @@ def line(event: MarketDataEvent | StrategySignalEvent | TimerFired, at: int = T0
     return msgspec.json.encode(Record(seq=1, at=at, event=event))
 
 
+def sealed(*groups: list[bytes]) -> bytes:
+    """A journal of groups of lines, each with its seal."""
+    content, last, chain = b"", 0, 0
+    for lines in ([msgspec.json.encode(HeaderLine(HEADER))], *groups):
+        group = b"".join(line + b"\n" for line in lines)
+        seal, chain = make_seal(last, group, chain)
+        content += group + msgspec.json.encode(SealLine(seal)) + b"\n"
+        last += len(lines)
+    return content
+
+
 def journal(path: Path, *lines: bytes) -> Path:
-    path.write_bytes(b"\n".join((HEADER, *lines, SEAL)) + b"\n")
+    path.write_bytes(sealed(list(lines)))
     return path
 
 
@@ -144,22 +155,41 @@ def test_a_bad_line_is_left_out_and_counted(tmp_path: Path, bad: bytes, fault: s
     events, feed = read_feed(path)
     assert events == [trade(T0), trade(T0 + 1)]
     assert feed.progress.bad == {fault: 1}
-    assert feed.progress.bad_rows[0].line == 3
+    assert feed.progress.bad_rows[0].line == 4
     assert feed.progress.bad_rows[0].reason.isprintable()
 
 
-def test_a_torn_last_line_is_one_bad_row(tmp_path: Path) -> None:
+def test_what_was_never_sealed_is_left_out_as_replay_does(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_bytes(HEADER + b"\n" + line(trade(T0)) + b"\n" + line(trade(T0 + 1))[:-9])
+    path.write_bytes(
+        sealed([line(trade(T0))]) + line(trade(T0 + 1)) + b"\n" + line(trade(T0 + 2))[:-9]
+    )
     events, feed = read_feed(path)
     assert events == [trade(T0)]
-    assert feed.progress.bad == {"not_an_event": 1}
+    assert feed.progress.bad == {}
+
+
+def test_a_journal_that_was_changed_is_refused_as_replay_does(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.jsonl", *[line(trade(T0 + n)) for n in range(5)])
+    path.write_bytes(path.read_bytes().replace(b'"100"', b'"101"', 1))
+    with pytest.raises(JournalDamaged, match="what was written there was changed"):
+        read_feed(path)
+
+
+def test_a_journal_of_another_version_is_refused_as_replay_does(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.jsonl", line(trade(T0)))
+    header = msgspec.structs.replace(HEADER, wire=HEADER.wire + 1)
+    other = msgspec.json.encode(HeaderLine(header)) + b"\n"
+    seal = msgspec.json.encode(SealLine(make_seal(0, other, 0)[0]))
+    path.write_bytes(other + seal + b"\n")
+    with pytest.raises(JournalError, match="use the tradectl that wrote it"):
+        read_feed(path)
 
 
 def test_a_broken_archive_is_refused_or_played_up_to_the_break(tmp_path: Path) -> None:
     lines = [line(trade(T0 + i, f"{100 + i % 7}.{i % 89:02d}")) for i in range(500)]
-    path = journal(tmp_path / "run.jsonl", *lines)
-    path.write_bytes(gzip.compress(path.read_bytes())[:-100])
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(gzip.compress(sealed(*([one] for one in lines)))[:-100])
     with pytest.raises(DataError, match="--allow-truncated"):
         read_feed(path)
     events, feed = read_feed(path, allow_truncated=True)
@@ -169,7 +199,7 @@ def test_a_broken_archive_is_refused_or_played_up_to_the_break(tmp_path: Path) -
 
 def test_too_many_bad_lines_stop_the_feed(tmp_path: Path) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), *[line(trade(T0, "NaN"))] * 5)
-    with pytest.raises(DataError, match=r"5 of 6 rows are bad .* line 3, not_finite"):
+    with pytest.raises(DataError, match=r"5 of 6 rows are bad .* line 4, not_finite"):
         read_feed(path)
 
 
@@ -189,7 +219,7 @@ def test_only_the_symbols_asked_for_are_played(tmp_path: Path) -> None:
 EVENTS: list[MarketDataEvent] = [
     kind(T0 + i * SECOND) for i in range(10) for kind in (trade, quote, bar)
 ]
-GOOD = b"\n".join((HEADER, *map(line, EVENTS))) + b"\n"
+GOOD = sealed(*([line(event)] for event in EVENTS))
 
 
 @settings(max_examples=examples(150))
@@ -204,7 +234,7 @@ def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
         try:
             for batch in RecordedFeed([path], max_bad_share=0.2, now_ns=NOW).batches():
                 events += batch
-        except DataError:
+        except (DataError, JournalError):
             pass
         assert_fit_to_trade_on(events)
 

@@ -56,13 +56,17 @@ class RowError(ValueError):
 
 
 class Tally:
-    """The bad rows of one file, in all and by symbol. `rows` counts all rows read, good ones too.
+    """The bad rows of one file, in all and by symbol. `rows` counts all rows read, good ones too;
+    `helpful` ends its errors.
 
     A symbol with too many bad rows is left out from there on, while the file has others that are good.
     """
 
-    def __init__(self, file: str, progress: Progress, max_bad_share: float) -> None:
+    def __init__(
+        self, file: str, progress: Progress, max_bad_share: float, helpful: str = ""
+    ) -> None:
         self.file = file
+        self._helpful = helpful
         self.rows = 0
         self.bad = 0
         self.left_out: set[str] = set()
@@ -120,7 +124,7 @@ class Tally:
             raise DataError(
                 f"{self.file}: {self.bad} of {self.rows} rows are bad "
                 f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%}); "
-                f"the first is {_where(self._first)}"
+                f"the first is {_where(self._first)}{self._helpful}"
             )
 
     def finish(self, good: int) -> None:
@@ -128,7 +132,7 @@ class Tally:
         self.check()
         if not good:
             why = f"the first bad one is {_where(self._first)}" if self._first else "there are none"
-            raise DataError(f"{self.file}: no row that can be played; {why}")
+            raise DataError(f"{self.file}: no row that can be played; {why}{self._helpful}")
 
     def _is_fit(self) -> bool:
         rows = self.rows - sum(self._rows_of[symbol] for symbol in self.left_out)

@@ -6,6 +6,7 @@ by time. Bad rows are left out, counted and shown in `progress`; too many of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -19,10 +20,12 @@ from tradectl.feeds.csv.csv_file import CsvFile
 from tradectl.feeds.csv.layout import EXPECTED
 from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.csv.stored import BrokenArchiveError, kind_of
+from tradectl.feeds.csv.tables import JOURNAL
 from tradectl.feeds.merge import merged
 from tradectl.feeds.recorded_journal import JournalFile
 
 MAX_BAD_SHARE = 0.01
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 UNREADABLE = "\ufffd"
 """What stands for bytes that are no UTF-8, as in a header with accents of another encoding."""
 
@@ -72,7 +75,7 @@ class RecordedFeed:
             spell=self._spell,
         )
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
-        self._files = self._open(self.progress)
+        self.files = self._open(self.progress)
         self._find_symbols()
 
     def _spell(self, symbol: str) -> str:
@@ -90,14 +93,14 @@ class RecordedFeed:
     def symbols(self) -> tuple[str, ...]:
         if self._asked:
             return self._asked
-        return tuple(dict.fromkeys(symbol for file in self._files for symbol in file.symbols))
+        return tuple(dict.fromkeys(symbol for file in self.files for symbol in file.symbols))
 
     def batches(self) -> Iterator[list[MarketDataEvent]]:
         """All events in time order, in lists of at most the batch size; to be called once.
 
         Raises DataError when too many rows of a file are bad, or none is good.
         """
-        sources = [self._read(file) for file in self._files]
+        sources = [self._read(file) for file in self.files]
         for events in sources[0] if len(sources) == 1 else merged(sources):
             chosen = [e for e in events if e.symbol in self._wanted] if self._wanted else events
             for start in range(0, len(chosen), self._batch_size):
@@ -121,7 +124,7 @@ class RecordedFeed:
 
     def _open_one(self, path: Path, progress: Progress) -> CsvFile | JournalFile:
         text = first_lines(path)
-        if text.lstrip().startswith("{"):
+        if text.startswith(JOURNAL.decode()):
             return JournalFile(path, self._reading, progress)
         return CsvFile(path, text, self._reading, progress)
 
@@ -144,8 +147,8 @@ def first_lines(path: Path) -> str:
     except BrokenArchiveError as error:
         raise DataError(f"{path} is a broken {kind_of(path)} file: {error}") from None
     text = block.decode("utf-8-sig", errors="replace")
-    first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r").replace("\t", " ")
-    if not first.isprintable() or (UNREADABLE in first and not any(map(first.count, ",;|"))):
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if _CONTROL.search(first) or (UNREADABLE in first and not any(map(first.count, ",;|\t"))):
         raise DataError(
             f"{path} is neither text (UTF-8) nor compressed text: expected CSV, JSON, Parquet, Feather "
             "or a journal"

@@ -1,8 +1,8 @@
 """A journal as a recording: the market data that a run of tradectl saw, played again.
 
-Only the inputs of that one family are taken; what the run made of them, its header and its seals
-are skipped. To prove a run, `replay` it: a feed neither checks seals nor gives events their old
-numbers.
+Only the inputs of that one family are taken; what the run made of them is skipped. Version and seals are
+checked as `replay` checks them, so that nothing is played that was changed since; what was never sealed,
+the tail of a run that was killed, is left out.
 
 A live run sees the messages of several streams in the order of their arrival, and that order is
 kept: an event a little older than the one before it is played at the time of that one.
@@ -16,11 +16,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
-from tradectl.feeds.csv.blocks import line_blocks, read_blocks
+from tradectl.feeds.csv.blocks import read_blocks
 from tradectl.feeds.csv.reading import Reading
+from tradectl.feeds.csv.stored import BrokenArchiveError
 from tradectl.feeds.price_band import PriceBand, UnconfirmedPrice, check_wicks
 from tradectl.feeds.quality import (
     RowError,
@@ -33,9 +35,12 @@ from tradectl.feeds.quality import (
     symbol_name,
 )
 from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
+from tradectl.journal.reader import JournalReader
 
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
+LINES_OF_HEADER = 2
+"""With its seal."""
 
 _TYPES = ("market_data", "quote", "book", "bar", "bar_opened")
 _MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
@@ -65,16 +70,31 @@ class JournalFile:
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many lines are bad."""
-        blocks = line_blocks(self._path, self._progress)
+        blocks = self._blocks()
         rest = self._rows.take_all
         return read_blocks(
             blocks,
             self._read,
             self._tally,
-            first_line=1,
+            first_line=LINES_OF_HEADER + 1,
             rest=rest,
             allow_truncated=self._reading.allow_truncated,
         )
+
+    def _blocks(self) -> Iterator[bytes]:
+        """The lines of each group of records, an empty one for its seal."""
+        before, at = self._progress.bytes_read, 0
+        try:
+            with JournalReader(self._path) as journal:
+                for at, lines in journal.lines():
+                    self._progress.bytes_read = before + at
+                    yield lines + b"\n"
+        except JournalDamaged:
+            raise
+        except JournalError as error:
+            if not at:
+                raise
+            raise BrokenArchiveError(str(error)) from None
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
         for number, line in enumerate(block.split(b"\n"), first_line):

@@ -134,9 +134,15 @@ class JournalReader:
 
     def check(self) -> Iterator[int]:
         """Look at seals alone, group by group: the byte that each ends at."""
-        for last, _ in self._groups:
+        for end, _ in self.lines():
+            yield end
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines of each group as they were written, checked against their seal and not decoded; the
+        byte that the group ends at."""
+        for last, lines in self._groups:
             self.last_seq = last
-            yield self._offset
+            yield self._offset, lines
 
     def _decode(self, lines: bytes) -> list[Record]:
         try:

@@ -27,6 +27,7 @@ MODULES = {
     "reconcile": "reconcile",
     "doctor": "doctor",
     "record": "record",
+    "data": "data",
     "exchanges": "exchange",
     "markets": "exchange",
     "alerts": "alerts",

@@ -11,7 +11,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.stored import BLOCK, BrokenArchiveError, pieces, stored_as
-from tradectl.feeds.csv.tables import is_table, json_lines, table_lines
+from tradectl.feeds.csv.tables import is_json, is_table, json_lines, table_lines
 from tradectl.feeds.quality import RowError, Tally, TickFault
 
 LONGEST_LINE = 1 << 24
@@ -87,8 +87,8 @@ def read_blocks(
     except BrokenArchiveError as error:
         if not allow_truncated:
             raise DataError(
-                f"{tally.file}: its compressed data breaks off at line {line} ({error}): get it again, "
-                "or play what is there with --allow-truncated"
+                f"{tally.file}: its data breaks off at line {line} ({error}): get it again, or play what "
+                "is there with --allow-truncated"
             ) from None
         tally.note(line, RowError(TickFault.BROKEN_OFF, str(error)))
     kept = rest()
@@ -105,7 +105,7 @@ def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
     found = pieces(path, progress)
     first = next(found, b"")
     begun = chain([first], found)
-    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+    if is_json(first):
         try:
             yield from json_lines(begun)
         except DataError as error:

@@ -11,6 +11,7 @@ import msgspec
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
+from tradectl.feeds.csv.about import About, about
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
 from tradectl.feeds.csv.candles import candle_interval
 from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
@@ -19,16 +20,27 @@ from tradectl.feeds.csv.headerless import layout_of_rows
 from tradectl.feeds.csv.layout import EXPECTED, Layout, read_header
 from tradectl.feeds.csv.names import Kind
 from tradectl.feeds.csv.newest_first import Turned, is_newest_first
-from tradectl.feeds.csv.not_trades import book_column, looks_like_a_book, told_by_name, what_else
+from tradectl.feeds.csv.not_trades import (
+    book_column,
+    looks_like_a_book,
+    ticker_column,
+    told_by_name,
+    what_else,
+)
 from tradectl.feeds.csv.opening import Opening, opened
 from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.csv.rows import read_row, symbol_of_row
+from tradectl.feeds.csv.stored import inner_name
 from tradectl.feeds.csv.stragglers import rejoined, stragglers
 from tradectl.feeds.csv.symbols import symbol_in_name
 from tradectl.feeds.csv.times import DATES, are_midnights, dates_of, ends_with_year
 from tradectl.feeds.opens import with_opens
 from tradectl.feeds.quality import RowError, Tally, shown
 from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
+
+MENDED = (
+    "`tradectl data check FILE` shows what would be read, and --columns says which column is which"
+)
 
 
 class CsvFile:
@@ -41,7 +53,9 @@ class CsvFile:
         self.opening = opened(text)
         self.layout = self._layout()
         self._turned: Turned | None = None
-        self._tally = Tally(str(path), progress, reading.max_bad_share)
+        self._tally = Tally(
+            str(path), progress, reading.max_bad_share, f"; {self.opening.seen()}; {MENDED}"
+        )
         self._rows = RowsInOrder(self._tally)
         self.state = FileState(self.layout, self._own_symbol(), reading.latest, reading.spell)
         self._refuse_what_else(text)
@@ -49,6 +63,12 @@ class CsvFile:
     @property
     def symbols(self) -> list[str]:
         return self.state.symbols
+
+    def about(self) -> About:
+        """How it is read; which way time goes in it is known once it is."""
+        return about(
+            self.opening, self.layout, self.state.known_unit, newest_first=self._turned is not None
+        )
 
     def events(self) -> Iterator[list[MarketDataEvent]]:
         """Lists of events in time order. Raises DataError when too many rows are bad."""
@@ -102,7 +122,9 @@ class CsvFile:
         """The symbol of a file that has no column for it."""
         if self.layout.symbol is not None:
             return ""
-        symbol = symbol_in_name(self._path.name) or self._reading.symbol
+        names = (self.opening.symbol, self._path.name, inner_name(self._path))
+        found = next(filter(None, map(symbol_in_name, names)), None)
+        symbol = found or self._reading.symbol
         if not symbol:
             raise self._refused(
                 "has neither a symbol column nor a symbol in its name: say which one it is of "
@@ -113,12 +135,13 @@ class CsvFile:
     def _refuse_what_else(self, text: str) -> None:
         """Where it is no market data but looks like it."""
         layout, opening = self.layout, self.opening
-        column = book_column(opening.header)
-        if column is not None and layout.kind is not Kind.CANDLES:
+        column = book_column(opening.header, layout.kind)
+        if column is not None:
             raise self._refused(
                 f"its column {column!a} is an order book's, which is not played; {EXPECTED}"
             )
         if layout.kind is Kind.CANDLES:
+            self._refuse_ticker()
             return
         rows = [row for row in opening.rows if len(row) == layout.width]
         self._refuse_days(rows)
@@ -131,6 +154,14 @@ class CsvFile:
         seen = seen or told_by_name(self._path.name)
         if seen:
             raise self._refused(f"{seen}; if they are trades, say so: --set feed.rows=trades")
+
+    def _refuse_ticker(self) -> None:
+        column = ticker_column(self.opening.header)
+        if column is not None and not {"open", "close", "price"} & self._reading.columns.keys():
+            raise self._refused(
+                f"its column {column!a} is a ticker's, which has no candles but the last 24 hours in "
+                "each row; if they are candles, say so: --columns open=NAME,high=NAME,low=NAME,close=NAME"
+            )
 
     def _refuse_days(self, rows: list[list[str]]) -> None:
         state, moments = self._unread(), []
@@ -185,6 +216,8 @@ class CsvFile:
     def _read(self, block: bytes, line: int) -> list[MarketDataEvent]:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
+        if self.opening.decimal_comma:
+            block = block.replace(b",", b".")
         if self._rows.is_waiting:
             return self._read_rows(block.decode(errors="replace"), line)
         try:

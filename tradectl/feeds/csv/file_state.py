@@ -49,6 +49,11 @@ class FileState:
         """Those accepted so far, in the order of their appearance."""
         return self.price_band.symbols
 
+    @property
+    def known_unit(self) -> int | None:
+        """That of the last time that was read, ns; None before any was."""
+        return self._unit
+
     def unit(self, text: str) -> int:
         """The file's unit of time; the first `text` that makes sense decides. Raises RowError."""
         if self._unit is None:

@@ -134,6 +134,9 @@ def _numbers(
     if not (time_places(names) or "time" in chosen):
         raise ValueError(f"no column of times in {_line(cells)}; {EXPECTED}, {SETTLED}")
     meant = [kind for kind, roles in NUMBERS.items() if chosen.keys() & roles.keys()]
+    if meant == [Kind.TRADES] and {"open", "high", "low"} <= {*names}:
+        # the price of a candle is its close: at its time, which is that of its open, nobody knew it
+        meant, chosen = [Kind.CANDLES], {**chosen, "close": chosen["price"]}
     for kind in meant or NUMBERS:
         places = [chosen.get(r, place_of(names, synonyms)) for r, synonyms in NUMBERS[kind].items()]
         found = tuple(place for place in places if place is not None)

@@ -31,7 +31,7 @@ NUMBERS: dict[Kind, dict[str, tuple[str, ...]]] = {
         "open": ("open", "price_open", "open_price", "o"),
         "high": ("high", "price_high", "high_price", "max", "h"),
         "low": ("low", "price_low", "low_price", "min", "l"),
-        "close": ("close", "price_close", "close_price", "c"),
+        "close": ("close", "price_close", "close_price", "c", "price", "last"),
     },
     Kind.QUOTES: {
         "bid": ("bid", "bid_price", "best_bid", "best_bid_price"),
@@ -65,7 +65,8 @@ TIME = (
     "open_time", "time_period_start", "time_open", "opened", "start_time", "candle_begin_time", "ts",
     "timestamp", "time", "datetime", "date_time", "date", "day", "unix", "unix_timestamp", "unix_time",
     "time_stamp", "gmt_time", "utc_time", "trade_time", "created_time", "created_at", "transact_time",
-    "time_exchange", "ts_event", "event_time", "timestampms", "epoch", "t", "dtyyyymmdd", "clock",
+    "time_exchange", "transaction_time", "ts_event", "event_time", "timestampms", "epoch",
+    "t", "dtyyyymmdd", "clock",
 )  # fmt: skip
 _TIME = re.compile(rf"({'|'.join(TIME)})(?:_(s|ms|us|ns|utc|gmt))?")
 

@@ -76,7 +76,7 @@ def _from_the_end(file: IO[bytes]) -> Iterator[bytes]:
             cut += end
             if not end:
                 continue
-        turned = b"".join(reversed(piece.splitlines(keepends=True)))
+        turned = b"".join(line + b"\n" for line in reversed(piece.split(b"\n")[:-1]))
         if turned:
             yield turned
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import Side
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.names import normal
+from tradectl.feeds.csv.names import Kind, normal
 from tradectl.feeds.csv.rows import split_row
 from tradectl.feeds.quality import RowError, positive
 
@@ -23,6 +23,7 @@ BOOK_COLUMNS = frozenset((
     "level", "depth", "pu", "is_bid", "is_ask", "num_orders", "orders_count", "order_count", "bids",
     "asks", "book_side", "action", "u", "price_level",
 ))  # fmt: skip
+LEVEL_COLUMNS = frozenset(("level", "price_level", "is_snapshot", "update_type"))
 ORDER_COLUMNS = frozenset((
     "order_id", "orderid", "client_order_id", "cl_ord_id", "order_no", "order_type", "ordertype",
     "order_status", "status", "state", "time_in_force", "tif", "stop_price", "trigger_price",
@@ -30,6 +31,10 @@ ORDER_COLUMNS = frozenset((
     "average_price", "avg_fill_price", "average", "fee", "fees", "commission", "fee_currency", "fee_coin",
     "realized_pnl", "realised_pnl", "pnl", "profit", "leverage", "reduce_only", "post_only",
     "entry_price", "exit_price", "opened_at", "closed_at", "margin",
+))  # fmt: skip
+TICKER_COLUMNS = frozenset((
+    "previous_close", "prev_close_price", "percentage", "price_change", "price_change_percent", "bid",
+    "ask", "best_bid", "best_ask", "bid_price", "ask_price", "weighted_avg_price",
 ))  # fmt: skip
 LIQUIDATION_COLUMNS = frozenset(("liquidation", "is_liquidation", "bankruptcy_price",
                                  "liquidation_price"))  # fmt: skip
@@ -56,9 +61,15 @@ MOST = 0.9
 """The share of the stretches that have to look like a book."""
 
 
-def book_column(header: Sequence[str]) -> str | None:
-    """A column that only an order book has."""
-    return next((name for name in header if normal(name) in BOOK_COLUMNS), None)
+def book_column(header: Sequence[str], kind: Kind) -> str | None:
+    """A column that only an order book has; the best prices of one are quotes."""
+    told = {Kind.TRADES: BOOK_COLUMNS, Kind.QUOTES: LEVEL_COLUMNS}.get(kind, frozenset())
+    return next((name for name in header if normal(name) in told), None)
+
+
+def ticker_column(header: Sequence[str]) -> str | None:
+    """A column of a ticker, whose open, high and low are those of the last 24 hours, again and again."""
+    return next((name for name in header if normal(name) in TICKER_COLUMNS), None)
 
 
 def what_else(header: Sequence[str], rows: Sequence[Sequence[str]], side: int | None) -> str:
@@ -130,4 +141,4 @@ def _rows(state: FileState, lines: list[str]) -> Iterator[_Row]:
             continue
 
 
-__all__ = ["book_column", "looks_like_a_book", "told_by_name", "what_else"]
+__all__ = ["book_column", "looks_like_a_book", "ticker_column", "told_by_name", "what_else"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,13 +18,16 @@ NAMES = {"\t": "tab"}
 
 
 class Opening(Struct, frozen=True):
-    """`header` is empty where the first line is a row; `above` counts the lines before either; `rows` are
-    the cells of the first rows."""
+    """`header` is empty where the first line is a row; `above` counts the lines before either that are
+    neither; `rows` are the cells of the first rows. `decimal_comma`: 1,5 is one and a half. `symbol`: as
+    the lines above said it."""
 
     separator: str
     above: int
     header: list[str]
     rows: list[list[str]]
+    decimal_comma: bool = False
+    symbol: str = ""
 
     def seen(self) -> str:
         """In words, for who has to say how the file is to be read."""
@@ -40,15 +44,40 @@ class Opening(Struct, frozen=True):
 
 def opened(text: str) -> Opening:
     """What the lines of `text`, the first ones of a file, begin with."""
-    lines = [line for line in text.splitlines()[:LOOKED_AT] if line.strip()]
-    numbers = [n for n, line in enumerate(text.splitlines()[:LOOKED_AT]) if line.strip()]
-    if not lines:
+    numbered = [(n, line.rstrip("\r")) for n, line in enumerate(text.split("\n")[:LOOKED_AT])]
+    numbered = [(n, line) for n, line in numbered if line.strip()]
+    if not numbered:
         return Opening(",", 0, [], [])
+    lines = [line for _, line in numbered]
     readings = [(_share(cut := _cut(lines, sep)), cut, sep) for sep in SEPARATORS]
     (_, width), table, separator = max(readings, key=lambda reading: reading[0])
     first = next(i for i, cells in enumerate(table) if len(cells) == width)
-    header = [] if is_row(table[first]) else [cell.strip() for cell in table[first]]
-    return Opening(separator, numbers[first], header, table[first + bool(header) :])
+    above = numbered[first][0]
+    if is_row(table[first]):
+        header, rows = [], table[first:]
+    else:
+        header, rows = [cell.strip() for cell in table[first]], table[first + 1 :]
+    if separator != "," and _has_decimal_comma(rows):
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+        return Opening(separator, above, header, rows, decimal_comma=True)
+    if [header[:1], *(row[:1] for row in rows[:2])] in YFINANCE:
+        header, symbol = ["Date", *header[1:]], rows[0][-1]
+        return Opening(separator, above + 2, header, rows[2:], symbol=symbol)
+    return Opening(separator, above, header, rows)
+
+
+YFINANCE = [[["Price"], ["Ticker"], [time]] for time in ("Date", "Datetime")]
+"""What the three lines of its header begin with."""
+
+
+def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
+    """Numbers like 1,5 and none like 1.5. All like 1,500 might be thousands."""
+    cells = [cell.strip() for row in rows for cell in row]
+    fractions = [match[1] for cell in cells if (match := _COMMA.fullmatch(cell))]
+    return any(len(f) != 3 for f in fractions) and not any(map(_POINT.fullmatch, cells))
+
+
+_COMMA, _POINT = re.compile(r"-?\d+,(\d+)", re.ASCII), re.compile(r"-?\d+\.\d+", re.ASCII)
 
 
 def _cut(lines: Sequence[str], separator: str) -> list[list[str]]:

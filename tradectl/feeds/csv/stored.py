@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -160,21 +162,60 @@ def _inflated(
 def _zipped(path: Path, file: IO[bytes], progress: Progress) -> Iterator[bytes]:
     try:
         archive = zipfile.ZipFile(file)
-        names = [
-            name
-            for name in archive.namelist()
-            if not name.endswith("/") and not name.startswith(_APART)
-        ]
-        if len(names) != 1:
-            raise DataError(
-                f"{path} is a zip of {len(names)} files: expected one; unpack it and name the one to play"
-            )
-        with archive.open(names[0]) as member:
+    except _BROKEN as error:
+        yield from _without_directory(file, progress)
+        raise BrokenArchiveError(f"damaged: {error}") from None
+    try:
+        with archive.open(_member(path, archive)) as member:
             while piece := member.read(BLOCK):
                 progress.bytes_read = max(progress.bytes_read, file.tell())
                 yield piece
     except _BROKEN as error:
         raise BrokenArchiveError(f"damaged: {error}") from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile) -> str:
+    """The one file in it. Raises DataError."""
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    names = [name for name in names if not name.startswith(_APART)]
+    if "[Content_Types].xml" in names:
+        raise DataError(f"{path} is an Excel workbook: save the sheet with the data as CSV")
+    if len(names) != 1:
+        raise DataError(
+            f"{path} is a zip of {len(names)} files: expected one; unpack it and name the one to play"
+        )
+    return names[0]
+
+
+def _without_directory(file: IO[bytes], progress: Progress) -> Iterator[bytes]:
+    """The first member of a zip that broke off: what is in it stands at the end, and is not there."""
+    file.seek(0)
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size:
+        return
+    _, method, name, extra = _LOCAL.unpack(head)
+    file.seek(name + extra, os.SEEK_CUR)
+    if method != zipfile.ZIP_DEFLATED:
+        return
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    with contextlib.suppress(zlib.error):
+        for stored in _counted(file, progress, COMPRESSED):
+            yield inflater.decompress(stored)
+
+
+_LOCAL = struct.Struct("<8sH16xHH")
+"""Of the header of a member: how it is compressed, how long its name and what else follows are."""
+
+
+def inner_name(path: Path) -> str:
+    """What a zip calls the file in it; empty where that is none. Raises DataError."""
+    if stored_as(path) != ZIP:
+        return ""
+    with opened_named(path) as file:
+        try:
+            return _member(path, zipfile.ZipFile(file))
+        except _BROKEN:
+            return ""
 
 
 def _zstd(path: Path, file: IO[bytes], progress: Progress) -> Iterator[bytes]:
@@ -206,6 +247,7 @@ __all__ = [
     "NAMES",
     "PARQUET",
     "BrokenArchiveError",
+    "inner_name",
     "kind_of",
     "opened_named",
     "pieces",

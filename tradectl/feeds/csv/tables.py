@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from tradectl.feeds.csv.names import normal, time_places
 from tradectl.feeds.csv.stored import FEATHER, NAMES, PARQUET, BrokenArchiveError, opened_named
 
 ROWS = 1 << 16
-LARGEST_JSON = 1 << 28
+LARGEST_JSON, LONGEST_OBJECT = 1 << 28, 1 << 20
+JOURNAL = b'{"header":'
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
 _BRACKETS = bytes.maketrans(b"]", b"\n")
 _BLANKS = b'[" \t\r\n'
 
@@ -108,14 +111,22 @@ def _lines(library: Any, table: Any, *, with_header: bool) -> bytes:
     return header.replace(b'"', b"") + end + rows
 
 
+def is_json(first: bytes) -> bool:
+    """A file that begins with the bytes `first` has JSON in it, and is no journal."""
+    text = first.lstrip(_BEFORE)
+    return text.startswith((b"[", b"{")) and not text.startswith(JOURNAL)
+
+
 def json_lines(found: Iterator[bytes]) -> Iterator[bytes]:
-    """The rows of a JSON array of arrays, or of objects, a line each. Raises DataError."""
-    first = next(found, b"")
-    inner = first.lstrip()[1:].lstrip()
-    if inner.startswith(b"{"):
+    """The rows of a JSON array of arrays or of objects, or of an object in each line, a line each. Raises
+    DataError."""
+    first = next(found, b"").lstrip(_BEFORE)
+    if first.startswith(b"{"):
+        yield from _of_object_lines(chain([first], found))
+    elif first[1:].lstrip().startswith(b"{"):
         yield from _of_objects(first, found)
-        return
-    yield from _of_arrays(first, found)
+    else:
+        yield from _of_arrays(first, found)
 
 
 def _of_arrays(first: bytes, found: Iterator[bytes]) -> Iterator[bytes]:
@@ -142,20 +153,48 @@ def _of_objects(first: bytes, found: Iterator[bytes]) -> Iterator[bytes]:
         text += piece
         if len(text) > LARGEST_JSON:
             raise DataError(f"a JSON array of more than {LARGEST_JSON >> 20} MB: write it as CSV")
-    try:
-        rows = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str).decode(bytes(text))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"its JSON is damaged: {error}") from None
-    yield from _as_lines(rows)
-
-
-def _as_lines(rows: list[dict[str, Any]]) -> Iterator[bytes]:
+    rows = _decoded(_ARRAY, bytes(text))
     names = list(rows[0]) if rows else []
     yield _joined(names)
-    for first in range(0, len(rows), ROWS):
-        yield b"".join(
-            _joined([row.get(name, "") for name in names]) for row in rows[first : first + ROWS]
+    for at in range(0, len(rows), ROWS):
+        yield b"".join(_row(names, row) for row in rows[at : at + ROWS])
+
+
+def _of_object_lines(found: Iterator[bytes]) -> Iterator[bytes]:
+    """`{"time": 1, "price": 2}`, one in each line: the names of the first one are the header."""
+    names: list[str] = []
+    rest = b""
+    for piece in chain(found, [b"\n"]):
+        *lines, rest = (rest + piece).split(b"\n")
+        rows = [_decoded(_OBJECT, line) for line in lines if line.strip()]
+        if rows and not names:
+            names = list(rows[0])
+            yield _joined(names)
+        if rows:
+            yield b"".join(_row(names, row) for row in rows)
+        if len(rest) > LONGEST_OBJECT:
+            break
+    if rest:
+        raise DataError(
+            "one JSON object is no data: expected an array of rows, or an object in each line"
         )
+
+
+_ARRAY = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
+_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> Any:
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(
+            f"expected an array of rows, or an object in each line; this JSON is neither ({error})"
+        ) from None
+
+
+def _row(names: list[str], row: dict[str, Any]) -> bytes:
+    return _joined([row.get(name, "") for name in names])
 
 
 def _joined(cells: list[Any]) -> bytes:
@@ -170,4 +209,4 @@ def _cell(value: Any) -> str:
     return text
 
 
-__all__ = ["is_table", "json_lines", "table_lines"]
+__all__ = ["is_json", "is_table", "json_lines", "table_lines"]
