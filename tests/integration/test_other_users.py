@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.fixtures.live_trader import KEYS
 from tests.fixtures.users import OWNER, STRANGER, Users, users_can_be_made
 from tests.loopback import loopback_thread
 from tradectl.files.places import FOLDER
+from tradectl.storage.directory import StateDir
 
 pytestmark = users_can_be_made
 
@@ -160,3 +162,171 @@ def test_a_strategy_that_somebody_else_could_have_written_is_refused_before_a_ke
         refused = users.tradectl(*words, **KEYS)
         assert refused.code == 2, refused.err
         assert exchange.truth.requests() == []
+
+
+# --- a state directory that somebody else has prepared -------------------------------------------
+
+
+ACCOUNT = ("run", "--headless", "--duration", "0.5", "--json")
+IN_HIS_WAY = {
+    "a link for journals": (
+        "shutil.rmtree(at / 'journals'), os.symlink(his / 'journals', at / 'journals')",
+        "journals cannot be used: it is a link in the place of ours",
+    ),
+    "a folder of his for journals": (
+        "shutil.rmtree(at / 'journals'), shutil.copytree(his / 'journals', at / 'journals')",
+        "journals cannot be used: it belongs to another user",
+    ),
+    "a lock of his": (
+        "(at / 'lock').unlink(), (at / 'lock').write_text('')",
+        "lock cannot be used: it belongs to another user",
+    ),
+    "a pipe for the lock": (
+        "(at / 'lock').unlink(), os.mkfifo(at / 'lock')",
+        "lock cannot be used: it is something else in the place of ours",
+    ),
+    "a database of his": (
+        "(at / 'state.db').unlink(), shutil.copy(his / 'state.db', at / 'state.db')",
+        "state.db cannot be used: it belongs to another user",
+    ),
+    "a pipe for the database": (
+        "(at / 'state.db').unlink(), os.mkfifo(at / 'state.db')",
+        "state.db cannot be used: it is something else in the place of ours",
+    ),
+    "a link for the database": (
+        "(at / 'state.db').unlink(), os.symlink(his / 'state.db', at / 'state.db')",
+        "state.db cannot be used: it is a link in the place of ours",
+    ),
+    "a file for the socket": (
+        "(at / 'control.sock').write_text('')",
+        "control.sock cannot be used: it is something else in the place of ours",
+    ),
+    "a note of his": (
+        "(at / 'halt-cleared').write_text('all is well')",
+        "halt-cleared cannot be used: it belongs to another user",
+    ),
+    "a latch of his": (
+        "(at / 'halt').unlink(), (at / 'halt').write_text('halt')",
+        "halt cannot be used: it belongs to another user",
+    ),
+    "a pipe for the latch": (
+        "(at / 'halt').unlink(), os.mkfifo(at / 'halt')",
+        "halt cannot be used: it is something else in the place of ours",
+    ),
+}
+PLANTS_IN = "import pathlib, shutil; at, his = map(pathlib.Path, sys.argv[1:]); "
+
+
+@pytest.fixture
+def his(users: Users) -> Path:
+    """Somebody else's account, which everybody may read."""
+    made = users.folder / "his"
+    assert users.tradectl(*ACCOUNT).code == 0
+    shutil.copytree(users.state, made)
+    for path in (made, *made.rglob("*")):
+        os.chown(path, STRANGER, STRANGER)
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return made
+
+
+@pytest.mark.parametrize("plant", IN_HIS_WAY)
+def test_what_another_user_put_into_the_state_directory_is_not_gone_on_with(
+    users: Users, his: Path, plant: str
+) -> None:
+    """While that was open to him. Every command names it; the emergency stop latches all the same, waits
+    for none of it, and confirms nothing of an account that it cannot know."""
+    code, why = IN_HIS_WAY[plant]
+    users.owner("os.chmod(sys.argv[1], 0o777)", users.state)
+    if "journals" in plant:
+        users.owner("os.chmod(sys.argv[1], 0o777)", users.state / "journals")
+        shutil.rmtree(users.state / "journals")
+        code = code.partition(", ")[2]
+    users.stranger(PLANTS_IN + code, users.state, his)
+    since = time.monotonic()
+    users.owner("os.chmod(sys.argv[1], 0o700)", users.state)
+    for words in ("run --headless --duration 0.5", "status"):
+        assert why in users.tradectl(*words.split()).complaint()
+    examined = users.tradectl("doctor", "--json")
+    (found,) = (f for f in json.loads(examined.out)["findings"] if f["check"] == "state directory")
+    assert (examined.code, found["verdict"], why in found["message"]) == (1, "failed", True)
+    stopped = users.tradectl("emergency-stop", "--json")
+    receipt = json.loads(stopped.out)
+    assert receipt["latched"]
+    if any(word in plant for word in ("journals", "lock")):
+        assert (stopped.code, receipt["confirmed"]) == (5, False)
+        assert "journals" in receipt["error"] or "lock" in receipt["error"]
+    assert time.monotonic() - since < AT_ONCE_S
+    assert StateDir(users.state).latch.read() is not None
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "why"),
+    [
+        (0o777, "", "others can write the state directory"),
+        (0o777, "journals", "journals cannot be used: others can write it"),
+        (0o666, "lock", "lock cannot be used: others can write it"),
+        (0o666, "state.db", "state.db cannot be used: others can write it"),
+    ],
+)
+def test_what_others_can_write_is_looked_at_first_by_its_owner(
+    users: Users, mode: int, name: str, why: str
+) -> None:
+    assert users.tradectl(*ACCOUNT).code == 0
+    users.owner("os.chmod(sys.argv[1], int(sys.argv[2]))", users.state / name, mode)
+    for words in (ACCOUNT, ("status",)):
+        refused = users.tradectl(*words)
+        assert why in refused.complaint()
+    users.owner(
+        "os.chmod(sys.argv[1], int(sys.argv[2]))",
+        users.state / name,
+        0o700 if (users.state / name).is_dir() else 0o600,
+    )
+    assert users.tradectl(*ACCOUNT).code == 0
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_state_directory_that_another_user_could_exchange_is_refused(
+    users: Users, made: bool
+) -> None:
+    """Whoever can write a folder on the way to it."""
+    open_to_all = users.folder / "open"
+    open_to_all.mkdir()
+    state = ("--state-dir", str(open_to_all / "state"))
+    os.chown(open_to_all, OWNER, OWNER)
+    if made:
+        assert users.tradectl(*ACCOUNT, *state).code == 0
+    open_to_all.chmod(0o777)
+    why = f"could be another one at any time: others can write the folder {open_to_all}"
+    for words in (ACCOUNT, ("status",)):
+        assert why in users.tradectl(*words, *state).complaint()
+    stopped = users.tradectl("emergency-stop", "--json", *state)
+    assert json.loads(stopped.out)["latched"]
+    assert users.tradectl("clear-halt", "--confirm", *state).code != 0
+    open_to_all.chmod(0o1777)  # as /tmp is: only a thing's owner may take it away
+    assert users.tradectl("clear-halt", "--confirm", *state).code == 0
+    assert users.tradectl(*ACCOUNT, *state).code == 0
+
+
+def test_a_link_of_another_users_on_the_way_is_refused(users: Users) -> None:
+    shared = users.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    users.stranger("os.symlink(sys.argv[1], sys.argv[2])", users.home, shared / "link")
+    state = ("--state-dir", str(shared / "link" / "state"))
+    why = f"the link {shared / 'link'} belongs to another user"
+    assert why in users.tradectl(*ACCOUNT, *state).complaint()
+    users.owner("os.symlink(sys.argv[1], sys.argv[2])", users.home, shared / "own")
+    assert users.tradectl(*ACCOUNT, "--state-dir", str(shared / "own" / "state")).code == 0
+
+
+def test_whatever_the_umask_and_whatever_was_copied_in_nothing_is_others_to_read(
+    users: Users,
+) -> None:
+    assert users.tradectl(*ACCOUNT).code == 0
+    for name in ("halt", "state.db", "lock"):
+        (users.state / name).chmod(0o644)
+    users.state.chmod(0o755)
+    assert users.tradectl(*ACCOUNT).code == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in users.state.rglob("*")}
+    assert set(modes.values()) == {0o700, 0o600}
+    assert users.state.stat().st_mode & 0o777 == 0o700

@@ -160,7 +160,7 @@ def latch_file(state_dir: StateDir) -> Finding:
 def reserve(state_dir: StateDir) -> Finding:
     """Room for the journal of an emergency stop on a full disk."""
     name, kept = "reserve", state_dir.reserve.size()
-    if not os.path.lexists(state_dir.path) or not state_dir.journal_files():
+    if not state_dir.journals.is_dir() or not any(state_dir.journals.iterdir()):
         return passed(name, "will be made by the first run")
     if kept < SMALLEST_RESERVE:
         return warned(

@@ -46,6 +46,13 @@ def private_home() -> Path:
     return _state_home(Path.home()) / FOLDER
 
 
+def make_folders(path: Path) -> None:
+    """`path` and those above it that are missing, from the first moment nobody else's. Raises OSError."""
+    for folder in reversed((path, *path.parents)):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+
+
 def make_private(place: Path) -> None:
     """Raises OSError where it cannot be, or where others have a way in."""
     if not place.parent.is_dir():
@@ -60,7 +67,7 @@ def _make_state_of_home(folder: Path) -> None:
     home = folder.parents[1]
     if folder not in (_state_of_home(home), _state_home(home)) or not home.is_dir():
         raise FileNotFoundError(2, "No such file or directory")
-    folder.mkdir(mode=0o700, parents=True)
+    make_folders(folder)
 
 
 def _state_home(home: Path) -> Path:
@@ -82,4 +89,4 @@ def _runtime(user: int) -> list[Path]:
     return [Path(f"/run/user/{user}"), *([Path("/run")] if user == 0 else [])]
 
 
-__all__ = ["default_state_dir", "make_private", "private_home", "private_places"]
+__all__ = ["default_state_dir", "make_folders", "make_private", "private_home", "private_places"]

@@ -77,7 +77,7 @@ def emergency_stop(
     A latch that cannot be set is no reason to stop here: the receipt says so, and the rest is done all
     the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
-    state_dir.check()
+    state_dir.check_folder()
     stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
     return EmergencyStop(state_dir, reason, stop, timeout, clock or WallClock()).execute()
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
-from tradectl.files.places import default_state_dir
+from tradectl.files.places import default_state_dir, make_folders
 from tradectl.journal.reserve import Reserve
 from tradectl.storage.cleared_halt import ClearedHalt
+from tradectl.storage.folder_check import check_all, check_folder, keep_to_ourselves, own_names
 from tradectl.storage.known_hosts import KnownHosts
 from tradectl.storage.latch import HaltLatch
 from tradectl.storage.lease import FileLease
@@ -64,50 +64,35 @@ class StateDir:
         """The same without anything of the account: for who only keeps a journal here."""
         self.check()
         try:
-            self.journals.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            make_folders(self.journals)
+            keep_to_ourselves(self.path)
         except OSError as error:
             raise StateError(
                 f"cannot make the state directory {self.path}: {error.strerror}; "
                 "name another with --state-dir"
             ) from error
+        self.check()  # what somebody else may have made first
 
     def check(self) -> None:
-        """Refuse a directory that somebody else could have prepared for us."""
-        try:
-            found = self.path.lstat()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StateError(
-                f"cannot use the state directory {self.path}: {error.strerror}"
-            ) from error
-        if stat.S_ISLNK(found.st_mode):
-            raise StateError(
-                f"the state directory {self.path} is a symbolic link: name the folder itself"
-            )
-        if not stat.S_ISDIR(found.st_mode):
-            raise StateError(f"the state directory {self.path} is not a directory")
-        if found.st_mode & stat.S_ISVTX:
-            raise StateError(
-                f"the state directory {self.path} belongs to everybody: name a folder of your own"
-            )
-        if found.st_uid != os.getuid():
-            raise StateError(
-                f"the state directory {self.path} belongs to another user: name your own"
-            )
+        """Refuse a directory that somebody else could have prepared for us. Raises StateError."""
+        check_all(self.path)
+
+    def check_folder(self) -> None:
+        """The same of no more than the directory itself: what else is odd is no reason not to stop."""
+        check_folder(self.path)
 
     def journal_files(self) -> list[Path]:
         """Journals by run, oldest first: run ids begin with their time. Copies are left aside. Raises
         StateError where they cannot be listed: that is not the same as none."""
         try:
-            files = sorted(self.journals.iterdir())
+            names = sorted(own_names(self.journals))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StateError(
                 f"cannot read the journals in {self.journals}: {error.strerror}"
             ) from error
+        files = (self.journals / name for name in names)
         return [file for file in files if file.suffix == ".jsonl" and RUN_ID.fullmatch(file.stem)]
 
     def owned(self, *, guest: bool = False, stops: bool = False) -> AbstractContextManager[None]:

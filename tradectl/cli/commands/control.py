@@ -148,6 +148,7 @@ def clear_halt(
     if halt is not None and not confirm:
         raise UsageError(f"{halt}; add --confirm to allow trading again")
     if halt is not None:
+        directory.create()  # it may have been latched in a spare alone
         with directory.owned():
             directory.cleared_halt.note(halt)
             directory.latch.clear()
