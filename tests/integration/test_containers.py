@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.command import environment
+from tests.fixtures.command import PATIENCE_S, environment
 
 IN_A_CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc"]
 NUMBER = 7001
@@ -59,7 +59,7 @@ def trader(folder: Path) -> Iterator[int]:
         finally:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
-            process.kill()
+            process.wait(PATIENCE_S)  # its container ends with it
 
 
 def _last_descendant(process: int) -> int:
