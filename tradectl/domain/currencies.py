@@ -1,16 +1,18 @@
-"""What a symbol is quoted in, read from its name where nobody said so.
+"""What a symbol is quoted in, read from its name where nobody said so: from a separator, or from a list.
 
-    BTCUSDT  ETH-BTC  XBT/USD  BTC_USDT_PERP     the currency comes last
-    KRW-BTC                                      a currency that only money is counted in comes first
+    BTCUSDT  ETH-BTC  XBT/USD  BTC_USDT_PERP  BTC-USD-240628     the currency comes last
+    KRW-BTC                                                      or first, where only that is money
+    BTC/USDT:USDT  binance:BTC/USDT  BTCUSDT.P                   what an exchange adds is left out
 
 Where two currencies would do, XBTUSD as XBT in USD or as XB in TUSD, it is the longer one unless the
-shorter one leaves a coin that is known. More coins end in a T than are quoted in TUSD: there the coin has
-to be known.
+shorter one leaves a coin that is known. Of most longer ones there are fewer pairs than there are coins
+that end like them: there the coin has to be known.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 STABLE = (
     "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDD", "USDE", "USDS", "GUSD", "PYUSD",
@@ -19,7 +21,12 @@ STABLE = (
 STATE = (
     "USD", "EUR", "GBP", "JPY", "KRW", "TRY", "BRL", "AUD", "CAD", "CHF", "INR", "RUB", "UAH",
     "PLN", "CZK", "NGN", "ZAR", "MXN", "ARS", "COP", "IDR", "SGD", "HKD", "TWD", "THB", "VND",
-    "PHP", "MYR", "CNY", "CNH", "CNYT", "NZD", "SEK", "NOK", "DKK", "HUF", "RON", "ILS", "AED", "KZT",
+    "PHP", "MYR", "CNY", "CNH", "CNYT", "NZD", "SEK", "NOK", "DKK", "HUF", "RON", "ILS", "AED",
+    "KZT", "AMD", "AZN", "BDT", "BGN", "BHD", "BOB", "BYN", "CLP", "CRC", "DOP", "DZD", "EGP",
+    "ETB", "GEL", "GHS", "GTQ", "HNL", "HRK", "IQD", "IRR", "IRT", "ISK", "JMD", "JOD", "KES",
+    "KGS", "KHR", "KWD", "LBP", "LKR", "MAD", "MDL", "MKD", "MMK", "MNT", "MUR", "NIO", "NPR",
+    "OMR", "PAB", "PEN", "PKR", "PYG", "QAR", "RSD", "RWF", "SAR", "SYP", "TND", "TZS", "UGX",
+    "UYU", "UZS", "VES", "XAF", "XOF", "ZMW",
 )  # fmt: skip
 COINS = ("BTC", "XBT", "ETH", "BNB")
 COUNTED_IN = frozenset((*STABLE, *STATE))
@@ -40,44 +47,65 @@ _KNOWN = frozenset((
     "UMA", "UNI", "USDC", "USDP", "USDT", "UST", "VET", "WAVES", "WBTC", "WETH", "WIF", "WLD",
     "XBT", "XEM", "XLM", "XMR", "XPR", "XRP", "XTZ", "YFI", "ZEC", "ZIL", "ZRX",
 ))  # fmt: skip
-_MARKET_OF = re.compile(r"[-_/:.](?:PERP|PERPETUAL|SWAP|SPOT|FUTURES?)$")
-_SEPARATOR = re.compile(r"[-_/:]")
+_ONLY_OF_KNOWN_COINS = frozenset((
+    "TUSD", "GUSD", "HUSD", "PYUSD", "RLUSD", "AEUR", "BIDR", "CNYT",
+))  # fmt: skip
+_MARKET_OF = re.compile(
+    r"[-_/:.](?:P|PERP|PERPETUAL|SWAP|SPOT|FUTURES?|\d{6}|\d{8}|\d{1,2}[A-Z]{3}\d{2})$"
+)
+_VENUE_OF = re.compile(r"\.[A-Z][A-Z_]+$")
+_SEPARATOR = re.compile(r"[-_/]")
 
 
 def quote_in(symbol: str) -> str | None:
     """The currency that a symbol is quoted in; None where its name has none."""
-    name = _MARKET_OF.sub("", symbol.upper())
-    parts = [part for part in _SEPARATOR.split(name) if part]
-    if len(parts) > 1:
-        return _of_parts(parts[0], parts[1])
-    found = [q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q]
-    if not found:
-        return None
-    found.sort(key=len)
-    shorter, longer = found[0], found[-1]
-    if name.removesuffix(shorter) in _KNOWN:
-        return shorter
-    return shorter if longer == "TUSD" and name.removesuffix(longer) not in _KNOWN else longer
+    return _read(symbol)[1]
 
 
 def coin_in(symbol: str) -> str:
     """What is quoted: the rest of the symbol's name."""
-    name, quote = _MARKET_OF.sub("", symbol.upper()), quote_in(symbol) or ""
-    parts = [part for part in _SEPARATOR.split(name) if part]
-    if len(parts) > 1:
-        return parts[1] if parts[0] == quote else parts[0]
-    return name.removesuffix(quote)
+    return _read(symbol)[0]
 
 
 def is_known_coin(coin: str) -> bool:
     return coin in _KNOWN or coin in QUOTE_CURRENCIES
 
 
-def _of_parts(first: str, second: str) -> str | None:
-    counts = (*STABLE, *STATE)
-    if first in counts and second not in counts:
+def _read(symbol: str) -> tuple[str, str | None]:
+    """The coin, and what it is quoted in."""
+    words = [_VENUE_OF.sub("", _MARKET_OF.sub("", word)) for word in symbol.upper().split(":")]
+    # BTC/USDT:USDT is settled in the last, and of binance:BTCUSDT the first is an exchange
+    return next((told for told in map(_in_parts, words) if told[1]), (words[0], None))
+
+
+def _in_parts(name: str) -> tuple[str, str | None]:
+    parts = [part for part in _SEPARATOR.split(name) if part]
+    if len(parts) < 2:
+        return _in_one_word(name)
+    for first, second in pairwise(parts):
+        quote = _of_two(first, second)
+        if quote is not None and (len(parts) == 2 or is_known_coin(first)):
+            return (second if quote == first else first), quote
+    return next((told for told in map(_in_one_word, parts) if told[1]), (parts[0], None))
+
+
+def _of_two(first: str, second: str) -> str | None:
+    if first in COUNTED_IN and second not in COUNTED_IN:
         return first
     return second if second in QUOTE_CURRENCIES else None
+
+
+def _in_one_word(name: str) -> tuple[str, str | None]:
+    found = [q for q in QUOTE_CURRENCIES if name.endswith(q) and name != q]
+    if not found:
+        return name, None
+    found.sort(key=len)
+    shorter, longer = found[0], found[-1]
+    is_shorter = is_known_coin(name.removesuffix(shorter)) or (
+        longer in _ONLY_OF_KNOWN_COINS and not is_known_coin(name.removesuffix(longer))
+    )
+    quote = shorter if is_shorter else longer
+    return name.removesuffix(quote), quote
 
 
 __all__ = ["QUOTE_CURRENCIES", "coin_in", "is_known_coin", "quote_in"]
