@@ -10,6 +10,7 @@ import lzma
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +272,7 @@ def test_quotes_with_an_update_id_are_quotes(tmp_path: Path) -> None:
     rows = ((i, 100, 1, 101, 2, (T0 + i) * 1000) for i in range(3))
     events = read_feed(write(tmp_path / "BTCUSDT-bookTicker.csv", lines(rows, header)))
     assert {type(event) for event in events} == {QuoteEvent}
-    assert {(event.bid, event.ask) for event in events} == {(100, 101)}
+    assert {(event.bid, event.ask) for event in events} == {(Decimal(100), Decimal(101))}
 
 
 def test_a_header_in_three_lines_says_the_symbol(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is no market, breaks off, runs ahead or is of nobody: refused with a reason, or left out by itself."""
+"""What is no market, breaks off, runs ahead or is of nobody: refused with a reason, or left out alone."""
 
 from __future__ import annotations
 
