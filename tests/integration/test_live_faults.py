@@ -181,7 +181,7 @@ async def test_denied_for_a_while_it_stays_reserved_and_is_not_sent_again(
         asked = exchange.truth.requests
         await trader.until(lambda: len(asked("GET", "/order")) >= 3)
         assert trader.status(order) == "unknown"
-        assert trader.run.books.pending(SPOT) == Decimal("0.1")
+        assert trader.run.books.working_in(SPOT).coming == Decimal("0.1")
         second = trader.buy("0.1", "60500")
         assert (await trader.orders_done(second)).status == "denied"
         assert trader.denied(second) == "POSITION_NOTIONAL"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
-from tradectl.domain.positions import Position, closable, coming, leaving
+from tradectl.domain.positions import Position, closable, leaving
+from tradectl.domain.working_orders import WorkingOrders
 
 Fill = tuple[Decimal, Decimal, Decimal]
 
@@ -159,10 +160,10 @@ def working(*orders: str) -> list[Order]:
 def test_what_working_orders_bring_is_what_they_may_still_trade() -> None:
     orders = working("buy 5", "sell 2", "buy 1")
     orders[0].filled = Decimal(3)
-    assert coming(orders) == 1
-    assert leaving(orders, Side.BUY) == 3
-    assert leaving(orders, Side.SELL) == 2
-    assert coming([]) == leaving([], Side.BUY) == 0
+    assert WorkingOrders(orders).coming == 1
+    assert leaving(orders, Side.BUY) == WorkingOrders(orders).leaving(Side.BUY) == 3
+    assert leaving(orders, Side.SELL) == WorkingOrders(orders).leaving(Side.SELL) == 2
+    assert WorkingOrders().coming == leaving([], Side.BUY) == 0
 
 
 @pytest.mark.parametrize(
@@ -180,4 +181,6 @@ def test_what_working_orders_bring_is_what_they_may_still_trade() -> None:
 def test_one_more_order_closes_what_the_working_ones_do_not_close_already(
     held: str, side: str, orders: list[str], left: str
 ) -> None:
-    assert closable(Decimal(held), Side(side), working(*orders)) == Decimal(left)
+    assert closable(Decimal(held), Side(side), leaving(working(*orders), Side(side))) == Decimal(
+        left
+    )

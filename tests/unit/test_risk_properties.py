@@ -13,6 +13,7 @@ from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.money import ZERO, Side, is_sane
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import widest
+from tradectl.domain.working_orders import WorkingOrders
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 
@@ -128,7 +129,7 @@ def test_no_sequence_of_fills_makes_a_position_wider_than_was_reckoned(
         Order(OrderSpec(f"w-{n}", PERP.symbol, side, D(size), reduce_only=flagged), 0, 0)
         for n, (side, size, flagged) in enumerate(working)
     ]
-    limit = widest(D(held), orders, D(coming))
+    limit = widest(D(held), WorkingOrders(orders), D(coming))
     new = (Side.BUY if coming > 0 else Side.SELL, abs(coming), False)
     for fills in itertools.permutations([*working, new]):
         position, has_come = held, False

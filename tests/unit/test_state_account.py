@@ -75,7 +75,7 @@ def test_restored_books_answer_as_the_first_ones_did() -> None:
         Books.drawdown,
         Books.working_orders,
         Books.positions,
-        lambda b: b.pending(SPOT),
+        lambda b: b.working_in(SPOT).coming,
         lambda b: b.mark(PERP),
     ):
         assert ask(again) == ask(ledger.books)

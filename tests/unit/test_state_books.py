@@ -71,8 +71,11 @@ def test_an_approved_order_works_and_its_quantity_is_pending(ledger: Ledger) -> 
     books = ledger.books
     assert [o.spec.order_id for o in books.working_orders()] == ["o1", "o2", "o3"]
     assert [o.spec.order_id for o in books.working_orders(PERP)] == ["o3"]
-    assert (books.pending(SPOT), books.pending(PERP)) == (Decimal("1.5"), Decimal(-4))
-    assert books.pending("ELSEWHERE") == ZERO
+    assert (books.working_in(SPOT).coming, books.working_in(PERP).coming) == (
+        Decimal("1.5"),
+        Decimal(-4),
+    )
+    assert books.working_in("ELSEWHERE").coming == ZERO
     assert books.seen("o1")
 
 
@@ -114,7 +117,7 @@ def test_an_order_that_is_over_reserves_nothing_and_an_unknown_one_does(
     ledger.work("o1", "buy 2")
     ledger.tell(report("o1", kind))
     assert bool(ledger.books.working_orders(SPOT)) is still_working
-    assert ledger.books.pending(SPOT) == (2 if still_working else 0)
+    assert ledger.books.working_in(SPOT).coming == (2 if still_working else 0)
     assert ledger.books.order("o1") is not None
 
 
@@ -122,7 +125,7 @@ def test_a_cancel_that_is_asked_for_leaves_the_order_working(ledger: Ledger) -> 
     ledger.work("o1", "buy 2")
     ledger.tell(cancel("o1"))
     assert status_of(ledger, "o1") is OrderStatus.PENDING_CANCEL
-    assert ledger.books.pending(SPOT) == 2
+    assert ledger.books.working_in(SPOT).coming == 2
 
 
 @pytest.mark.parametrize(
@@ -178,11 +181,11 @@ def test_a_partial_fill_and_the_rest(ledger: Ledger) -> None:
         Decimal(1),
         Decimal(2),
     )
-    assert ledger.books.pending(SPOT) == 2
+    assert ledger.books.working_in(SPOT).coming == 2
     ledger.tell(fill("t2", "o1", "buy 2@103", fee="0.2"))
     assert (order.status, order.average_price) == (OrderStatus.FILLED, Decimal(102))
     assert (order.trades, order.fees, order.venue_order_id) == (["t1", "t2"], Decimal("0.3"), "v1")
-    assert ledger.books.pending(SPOT) == 0
+    assert ledger.books.working_in(SPOT).coming == 0
 
 
 def test_a_fill_is_answered_with_the_books_right_after_it(ledger: Ledger) -> None:

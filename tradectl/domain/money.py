@@ -2,13 +2,14 @@
 
 Every number that enters is finite and of sane size (`number`); every number that leaves for an
 exchange is a multiple of a step (`floor_to`). Additions of such numbers are exact in decimal's 28
-digits, which is what lets the books balance to the last digit.
+digits, which is what lets the books balance to the last digit. A running total is added to and taken from
+for as long as a run lasts, quotients among it: it gets as many digits as it takes (`plus_exactly`).
 """
 
 from __future__ import annotations
 
 import re
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 ZERO = Decimal(0)
@@ -18,6 +19,9 @@ BPS = Decimal("0.0001")
 LARGEST = Decimal("1e15")
 CENT_OF_A_SATOSHI = Decimal("1e-10")
 MAX_TEXT = 40
+_ALL_DIGITS = Context(prec=1_000)
+plus_exactly, less_exactly = _ALL_DIGITS.add, _ALL_DIGITS.subtract
+"""Of a running total, and of what joins or leaves it: nothing is rounded."""
 SMALLEST_EXPONENT = -30
 SPELLED = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
@@ -72,6 +76,13 @@ def floor_to(value: Decimal, step: Decimal) -> Decimal:
 def round_to(value: Decimal, step: Decimal) -> Decimal:
     """The multiple of `step` nearest to `value`."""
     return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+
+
+def shortest(total: Decimal) -> Decimal:
+    """A running total as it is told: in the same digits, however it came about."""
+    if not total:
+        return ZERO
+    return +_ALL_DIGITS.normalize(total) + ZERO  # 100, which else were 1E+2
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:

@@ -5,19 +5,20 @@ paid for the open quantity, and divide only for display. When part of a position
 `cost` that it releases is rounded once and what is left is the rest: realised plus unrealised profit is
 then always exactly what the fills paid and the mark is worth.
 
-Working orders may fill or not, in any order. What they can make of a position is worked out here: what
-they bring (`coming`), how much is not yet on its way out (`closable`), how far it can go (`widest`).
+Working orders may fill or not, in any order. What they can make of a position is worked out here: how
+much of it is not yet on its way out (`closable`), and how far it can go (`widest`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, Side
 from tradectl.domain.orders import Order
+from tradectl.domain.working_orders import WorkingOrders
 
 
 class Position(Struct, frozen=True, omit_defaults=True):
@@ -74,41 +75,29 @@ def nearer_zero(target: Decimal, position: Decimal) -> Decimal:
     return max(min(target, ZERO), position)
 
 
-def coming(working: Iterable[Order]) -> Decimal:
-    """Signed quantity that the orders may still trade, taken together."""
-    return sum((order.coming for order in working), ZERO)
-
-
 def leaving(working: Iterable[Order], side: Side) -> Decimal:
     """Quantity, unsigned, that the orders on `side` may still trade."""
     return sum((order.remaining for order in working if order.spec.side is side), ZERO)
 
 
-def closable(held: Decimal, side: Side, working: Iterable[Order] = ()) -> Decimal:
-    """How much of a position of `held` one more order on `side` can close: what the `working` ones on
-    that side do not close already. Zero where `side` adds to the position."""
+def closable(held: Decimal, side: Side, leaving: Decimal = ZERO) -> Decimal:
+    """How much of a position of `held` one more order on `side` can close: what others on that side, so
+    much of it `leaving` by them, do not close already. Zero where `side` adds to the position."""
     size = -side.signed(held)
-    return max(size - leaving(working, side), ZERO) if size > 0 else ZERO
+    return max(size - leaving, ZERO) if size > 0 else ZERO
 
 
-def widest(position: Decimal, working: Collection[Order], arriving: Decimal = ZERO) -> Decimal:
+def widest(position: Decimal, working: WorkingOrders, arriving: Decimal = ZERO) -> Decimal:
     """The largest size of a `position` when `arriving` has come and any of its working orders fill.
     Those that are reduce-only take it no further than to zero, and the others go on from there."""
     if not working:
         return abs(position + arriving)
-    up, down = max(arriving, ZERO), min(arriving, ZERO)
-    most, least = position + down, position + up
-    closing_buys = closing_sells = ZERO
-    for order in working:
-        signed = order.coming
-        if order.spec.reduce_only:
-            closing_buys += max(signed, ZERO)
-            closing_sells += min(signed, ZERO)
-        else:
-            up += max(signed, ZERO)
-            down += min(signed, ZERO)
+    free, reducing = working.free, working.reducing
+    most, least = position + min(arriving, ZERO), position + max(arriving, ZERO)
     if most < 0:
-        most = min(most + closing_buys, ZERO)
+        most = min(most + reducing.buys, ZERO)
     if least > 0:
-        least = max(least + closing_sells, ZERO)
+        least = max(least - reducing.sells, ZERO)
+    up = max(arriving, ZERO) + free.buys
+    down = min(arriving, ZERO) - free.sells
     return max(abs(most + up), abs(least + down))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
-from tradectl.domain.positions import Position, closable
+from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.views import AccountView
 
 RESTS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
@@ -66,7 +66,8 @@ def unprotected(position: Position, view: AccountView) -> bool:
         return True
     instrument = view.instrument(position.symbol)
     there = view.there(position.symbol)
-    left = instrument.floor_quantity(closable(there, stops[0].spec.side, stops))
+    side = stops[0].spec.side
+    left = instrument.floor_quantity(closable(there, side, leaving(stops, side)))
     return left > ZERO and not instrument.is_dust(left, view.mark(position.symbol))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Protocol
 
+from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import Order
@@ -13,6 +14,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.working_orders import WorkingOrders
 
 
 class AccountView(Protocol):
@@ -131,8 +133,16 @@ class AccountView(Protocol):
         """Orders that may still trade, of one symbol or of all."""
         ...
 
-    def pending(self, symbol: str) -> Decimal:
-        """Signed quantity that the symbol's working orders may still trade."""
+    def working_in(self, symbol: str) -> WorkingOrders:
+        """Those of one symbol, sorted and added up."""
+        ...
+
+    def working_count(self) -> int:
+        """How many orders may still trade."""
+        ...
+
+    def sums(self) -> AccountSums:
+        """What all symbols add up to, at their newest prices."""
         ...
 
     def equity(self) -> Decimal:

@@ -53,7 +53,7 @@ from tradectl.portfolio.halt_word import HaltWord
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
-from tradectl.portfolio.protection import Protection, cancellable, stops_of
+from tradectl.portfolio.protection import Protection, cancellable
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.sizing import sample_marks, sizer_for
 from tradectl.portfolio.strategy_targets import (
@@ -364,8 +364,8 @@ class PortfolioEngine:
                 stays(symbol, target, position, why, new),
                 *cancels(change.misdirected, reason),
             ]
-        working = view.working_orders(symbol)
-        bound = [] if change.adds or instrument.can_short else stops_of(working)
+        stops = view.working_in(symbol).stops
+        bound = [] if change.adds or instrument.can_short else [*stops.values()]
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = waiting
             why = ReasonCode.NOT_WANTED, "its stop is cancelled first"

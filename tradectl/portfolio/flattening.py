@@ -23,14 +23,14 @@ from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
-from tradectl.domain.positions import Position, closable
+from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NOT_THERE, cancels, moves, orders, stays
 from tradectl.portfolio.order_making import by_another_type
 from tradectl.portfolio.position_delta import already_closing
-from tradectl.portfolio.protection import Protection, cancellable, stops_of
+from tradectl.portfolio.protection import Protection, cancellable
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 DUST = (ReasonCode.TOO_SMALL, "dust: below the exchange's minimum")
@@ -64,8 +64,8 @@ class Flattening:
         self._attempts.clear()
 
     def steps(self, symbol: str, view: AccountView, at: int, reason: str) -> list[Event]:
-        position, working = view.position(symbol), view.working_orders(symbol)
-        stops = stops_of(working)
+        position, working = view.position(symbol), view.working_in(symbol)
+        stops = [*working.stops.values()]
         if not position.quantity:
             self._attempts.pop(symbol, None)
             return [*cancels(cancellable(stops), "its position is closed")]
@@ -75,9 +75,9 @@ class Flattening:
             held = position.quantity
             return [stays(symbol, ZERO, held, (ReasonCode.REFUSED, f"cannot be closed: {error}"))]
         side = position.closing_side
-        closing = already_closing(working, side)
+        closing = already_closing(working.on(side), side)
         there = view.there(symbol)
-        size = instrument.floor_quantity(closable(view.free(symbol), side, closing))
+        size = instrument.floor_quantity(closable(view.free(symbol), side, leaving(closing, side)))
         if not there:
             return self._nothing_to_close(position, closing, stops, NOT_THERE)
         if instrument.is_dust(size, view.mark(symbol)):

@@ -66,7 +66,7 @@ class HaltWord:
         if price is None:
             return True
         instrument = view.instrument(position.symbol)
-        working = view.working_orders(position.symbol)
+        working = view.working_in(position.symbol)
         stop = needed_stop(position, instrument, price, working, halted=True)
         return stop is None or stop.is_reached(price_known(position, view))
 

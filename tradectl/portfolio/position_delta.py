@@ -8,7 +8,7 @@ instead of traded against: one at market, too, where the market does not give it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import closable, coming, leaving, nearer_zero
+from tradectl.domain.positions import closable, nearer_zero
 from tradectl.domain.protection import RESTS
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
+from tradectl.domain.working_orders import Quantities, WorkingOrders, counts
 
 BUY = Side.BUY
 MARKET_ORDER_RESTS = SECOND
@@ -98,21 +99,22 @@ def delta_to(
     aim = nearer_zero(target, position) if only_reduce else target
     start = view.position(instrument.symbol).quantity if aim else position  # dust is a part of it
     quantity, misdirected, leaves = aim - start, _NONE, ZERO
-    working = view.working_orders(instrument.symbol)
+    working, expected = view.working_in(instrument.symbol), NOTHING_EXPECTED
     if working:
+        expected = working.expected
         may_add = bool(aim) and not only_reduce
         now = view.data_time(instrument.symbol)
         quantity, misdirected = remaining_change(
             working, aim, start, may_add, instrument.can_short, now
         )
-        leaves = leaving_of(position, [o for o in working if o not in misdirected])
-    quantity = at_hand(quantity, position, view.free(instrument.symbol), working)
+        leaves = leaving_of(position, expected.without(misdirected))
+    quantity = at_hand(quantity, position, view.free(instrument.symbol), expected)
     quantity = instrument.floor_quantity(quantity)
     return PositionDelta(instrument, mark, position, target, aim, quantity, misdirected, leaves)
 
 
 def remaining_change(
-    orders: Collection[Order],
+    working: WorkingOrders,
     aim: Decimal,
     position: Decimal,
     may_add: bool,
@@ -121,17 +123,13 @@ def remaining_change(
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
     `may_add`, the quantity only reduces the position. `now` is when the market was heard of last, ns."""
-    expected = [order for order in orders if counts(order)]
-    left = aim - position
-    change = left - coming(expected)
-    misdirected = [
-        order for order in expected if rests(order, now, left) and _is_buy(order) != (change > 0)
-    ]
-    if change and misdirected:
-        expected = [order for order in expected if order not in misdirected]
-        change = aim - position - coming(expected)
-    else:
-        misdirected = []
+    left, expected = aim - position, working.expected
+    change, misdirected = left - expected.net, _NONE
+    if change:
+        others = working.on(side_of(change).opposite)
+        misdirected = [order for order in others if counts(order) and rests(order, now, left)]
+        expected = expected.without(misdirected)
+        change = left - expected.net
     if not may_add or (change < 0 and not can_short):
         change = only_closing(change, position, expected)
     return change, misdirected
@@ -142,32 +140,25 @@ def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:
     return [order for order in orders if counts(order) and _closes(order, side)]
 
 
-def only_closing(change: Decimal, position: Decimal, expected: Iterable[Order]) -> Decimal:
+def only_closing(change: Decimal, position: Decimal, expected: Quantities) -> Decimal:
     """`change` cut to the part of the position that is not yet on its way out: what an order in
     flight may still bring can only be closed once it is here."""
     side = side_of(change)
-    return side.signed(min(abs(change), closable(position, side, expected)))
+    return side.signed(min(abs(change), closable(position, side, expected.on(side))))
 
 
-def at_hand(
-    change: Decimal, position: Decimal, there: Decimal, working: Iterable[Order]
-) -> Decimal:
+def at_hand(change: Decimal, position: Decimal, there: Decimal, expected: Quantities) -> Decimal:
     """`change`, and of an exit no more than what its exchange still holds of the position."""
     if there == position or change * position >= 0:
         return change
-    return only_closing(change, there, [order for order in working if counts(order)])
+    return only_closing(change, there, expected)
 
 
-def leaving_of(position: Decimal, working: Iterable[Order]) -> Decimal:
-    """How much of it, unsigned, the `working` orders take."""
+def leaving_of(position: Decimal, expected: Quantities) -> Decimal:
+    """How much of it, unsigned, the `expected` orders take."""
     if not position:
         return ZERO
-    side = Side.SELL if position > 0 else Side.BUY
-    return leaving((order for order in working if counts(order)), side)
-
-
-def counts(order: Order) -> bool:
-    return order.status is not OrderStatus.PENDING_CANCEL and not order.spec.is_protective
+    return expected.sells if position > 0 else expected.buys
 
 
 def _closes(order: Order, side: Side) -> bool:
@@ -177,19 +168,20 @@ def _closes(order: Order, side: Side) -> bool:
 
 def is_closing(symbol: str, view: AccountView) -> bool:
     """An exit is under way."""
-    working = view.working_orders(symbol)
-    return any(o.spec.reduce_only and not o.spec.is_protective for o in working)
+    working = view.working_in(symbol)
+    return any(order.spec.reduce_only for side in Side for order in working.on(side))
 
 
 def is_at_hand(symbol: str, view: AccountView) -> bool:
     """No order but stops is on its way in it."""
-    return all(order.spec.is_protective for order in view.working_orders(symbol))
+    working = view.working_in(symbol)
+    return not (working.on(Side.BUY) or working.on(Side.SELL))
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:
     """An order is to be gone before the next one is placed."""
-    working = view.working_orders(symbol)
-    return any(order.status is OrderStatus.PENDING_CANCEL for order in working)
+    unsettled = view.working_in(symbol).unsettled.values()
+    return any(order.status is OrderStatus.PENDING_CANCEL for order in unsettled)
 
 
 def rests(order: Order, now: int | None, left: Decimal) -> bool:
@@ -206,3 +198,4 @@ def _is_buy(order: Order) -> bool:
 
 
 _NONE: list[Order] = []
+NOTHING_EXPECTED = Quantities(ZERO, ZERO)

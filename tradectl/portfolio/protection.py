@@ -32,6 +32,7 @@ from tradectl.domain.protection import RESTS, price_known, protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
+from tradectl.domain.working_orders import WorkingOrders
 from tradectl.portfolio.decisions import cancels, orders, says
 from tradectl.portfolio.retries import RetryTimes
 
@@ -39,8 +40,6 @@ NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
-NOT_KNOWN = (*IN_FLIGHT, UNKNOWN, PENDING_CANCEL)
-"""It may have been filled, and nobody has told."""
 HALTED = TradingState.HALTED
 KEPT = 1_000
 """Cancels of which it is remembered when they were asked for."""
@@ -77,7 +76,7 @@ def needed_stop(
     position: Position,
     instrument: Instrument,
     price: Decimal,
-    working: Collection[Order],
+    working: WorkingOrders,
     *,
     halted: bool = False,
 ) -> NeededStop | None:
@@ -85,19 +84,15 @@ def needed_stop(
     of it for an order. An exit of which nobody knows whether it arrived is none once trading is halted:
     if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
     side = position.closing_side
-    others = [
-        o for o in working if not o.spec.is_protective and not (halted and o.status is UNKNOWN)
-    ]
-    staying = instrument.floor_quantity(closable(position.quantity, side, others))
+    on_its_way_out = working.leaving(side) - leaving(working.stops.values(), side)
+    if halted:
+        unknown = [o for o in working.unsettled.values() if o.status is UNKNOWN]
+        on_its_way_out -= leaving((o for o in unknown if not o.spec.is_protective), side)
+    staying = instrument.floor_quantity(closable(position.quantity, side, on_its_way_out))
     if not staying:
         return None
     whole = instrument.floor_quantity(abs(position.quantity))
     return NeededStop(side, whole if instrument.can_short else staying, staying, price)
-
-
-def stops_of(working: Collection[Order]) -> list[Order]:
-    """The protective stops among the working orders, those that are being cancelled too."""
-    return [order for order in working if order.spec.is_protective]
 
 
 def serves(order: Order, stop: NeededStop) -> bool:
@@ -122,11 +117,13 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
     return [order for order in orders if order.status is not PENDING_CANCEL]
 
 
-def _may_be_needed(stop: Order, working: Collection[Order]) -> bool:
+def _may_be_needed(stop: Order, working: WorkingOrders) -> bool:
     """An entry to the side that it protects may be filled already: reduce-only, the stop does no harm
     until that is known."""
-    entries = (o for o in working if not o.spec.reduce_only and o.spec.side is not stop.spec.side)
-    return any(order.status in NOT_KNOWN for order in entries)
+    not_known = working.unsettled.values()
+    return any(
+        not order.spec.reduce_only and order.spec.side is not stop.spec.side for order in not_known
+    )
 
 
 class Protection:
@@ -169,14 +166,14 @@ class Protection:
             return []
         instrument = view.instrument(symbol)
         position = replace(view.position(symbol), quantity=view.free(symbol))
-        working = view.working_orders(symbol)
+        working = view.working_in(symbol)
         said = self._what_became_of_it(symbol, view, at)
-        stops = [o for o in working if self._is_needed(o, position, view)]
-        idle = [
-            stop
-            for stop in stops_of(working)
-            if stop not in stops and not (instrument.can_short and _may_be_needed(stop, working))
-        ]
+        stops, idle = list[Order](), list[Order]()
+        for stop in working.stops.values():
+            if self._is_needed(stop, position, view):
+                stops.append(stop)
+            elif not (instrument.can_short and _may_be_needed(stop, working)):
+                idle.append(stop)
         said += self._cancel(idle, "there is no position that it protects")
         if not position.quantity:
             return said
@@ -184,10 +181,10 @@ class Protection:
         if price is None:
             return said
         halted = view.trading_state is HALTED
-        stop = needed_stop(position, instrument, price, working, halted=halted)
-        if stop is None:
+        needed = needed_stop(position, instrument, price, working, halted=halted)
+        if needed is None:
             return said
-        return said + self._replace(stop, stops, symbol, view, at)
+        return said + self._replace(needed, stops, symbol, view, at)
 
     def _is_needed(self, order: Order, position: Position, view: AccountView) -> bool:
         """It protects what is held. What a falling price makes dust keeps the stop that it has, unless
@@ -345,7 +342,8 @@ def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> Or
 
 
 def _refusal(symbol: str, view: AccountView, why: str, pause: float) -> str:
-    others = [o for o in stops_of(view.working_orders(symbol)) if o.status in RESTS]
+    stops = view.working_in(symbol).stops.values()
+    others = [stop for stop in stops if stop.status in RESTS]
     left = "an older one rests" if others else "nothing limits its loss"
     return (
         f"{symbol}: the stop of a position of {plain(view.position(symbol).quantity)} was {why}: {left}. "
@@ -360,5 +358,4 @@ __all__ = [
     "needed_stop",
     "price_of_stop",
     "serves",
-    "stops_of",
 ]

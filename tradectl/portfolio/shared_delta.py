@@ -16,11 +16,11 @@ from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.shares import StrategyTarget, fitted, part_of
 from tradectl.domain.views import AccountView
+from tradectl.domain.working_orders import counts
 from tradectl.portfolio.position_delta import (
     BUY,
     PositionDelta,
     at_hand,
-    counts,
     delta_to,
     leaving_of,
     only_closing,
@@ -105,7 +105,8 @@ def shared_delta(
         if rests(order, now, _of_owners(order, lefts)) and _leads_away(order, wants)
     ]
     if misdirected:
-        expected = [order for order in expected if order not in misdirected]
+        gone = {order.spec.order_id for order in misdirected}
+        expected = [order for order in expected if order.spec.order_id not in gone]
         coming = [_coming(order, held, position, lot) for order in expected]
         wants = _wants(aims, held, coming)
     if only_reduce or not instrument.can_short:
@@ -115,10 +116,11 @@ def shared_delta(
             else _closing(want, held.get(name, ZERO), [each.get(name, ZERO) for each in coming])
             for name, want in wants.items()
         }
+    on_the_way = view.working_in(symbol).expected.without(misdirected)
     change = sum(wants.values(), ZERO)
     if change and (only_reduce or (change < 0 and not instrument.can_short)):
-        change = only_closing(change, position, expected)
-    change = at_hand(change, position, view.free(symbol), expected)
+        change = only_closing(change, position, on_the_way)
+    change = at_hand(change, position, view.free(symbol), on_the_way)
     others = sum((own for name, own in held.items() if name not in wanted), ZERO)
     return SharedDelta(
         instrument,
@@ -128,7 +130,7 @@ def shared_delta(
         sum(aims.values(), others),
         instrument.floor_quantity(change),
         misdirected,
-        leaving_of(position, expected),
+        leaving_of(position, on_the_way),
         wants,
         aims,
         held,

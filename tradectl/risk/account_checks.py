@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradectl.domain.money import HUNDRED, ONE, Side, money_text, plain
+from tradectl.domain.money import HUNDRED, ONE, ZERO, Side, money_text, plain
 from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import lost_pct, value_of
@@ -164,11 +164,14 @@ class BalanceCheck(Check):
 
     def _cash(self, context: RiskContext) -> Denial | None:
         impact, view = context.impact, context.view
-        need = impact.notional
-        for order in impact.working:
-            spec = order.spec
-            if spec.side == BUY and not view.instrument(spec.symbol).can_short:
-                need += order.remaining * (spec.price or value_of(spec, view))
+        sums = view.sums()
+        need = impact.notional + sums.orders_cost
+        for symbol in sums.unpriced:
+            if not view.instrument(symbol).can_short:
+                buys = [o for o in view.working_in(symbol) if o.spec.side == BUY]
+                need += sum(
+                    (o.remaining * (o.spec.price or value_of(o.spec, view)) for o in buys), ZERO
+                )
         need *= self._factor
         if need <= view.cash:
             return None

@@ -1,20 +1,18 @@
 """An order before its judge: the context that every check looks at, and the impact of it.
 
-Several checks ask for the same figures, and some of those cost a walk over all positions. They are
-worked out once, at the first question, which comes after the checks that make sure there are
-figures to work with.
+Several checks ask for the same figures. They are worked out once, at the first question, which comes
+after the checks that make sure there are figures to work with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from decimal import Decimal
 
 from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.views import AccountView
 from tradectl.risk.measures import elsewhere, named_price, reach, reduces
 
@@ -23,8 +21,8 @@ class OrderImpact(Struct, frozen=True):
     """What the order comes to. Notionals in the quote currency; without a price they are zero.
 
     `price` is the order's own, else the mark. `reach` is the largest notional that its position can
-    have once the order filled, and `gross` that of all positions together, whatever else that is
-    `working` (of all symbols) fills; neither matters for an order that only `reduces`.
+    have once the order filled, and `gross` that of all positions together, whatever else works
+    and fills; neither matters for an order that only `reduces`.
     """
 
     instrument: Instrument
@@ -36,7 +34,6 @@ class OrderImpact(Struct, frozen=True):
     reach: Decimal
     gross: Decimal
     equity: Decimal
-    working: Collection[Order]
 
 
 class RiskContext:
@@ -63,13 +60,13 @@ class RiskContext:
         """As in the impact, for checks that come before them."""
         symbol = self.order.symbol
         held = self.view.position(symbol).quantity
-        return reduces(self.order, held, self.view.working_orders(symbol))
+        return reduces(self.order, held, self.view.working_in(symbol))
 
     @property
     def reduces_what_is_there(self) -> bool:
         """By the word of its exchange, too."""
         symbol = self.order.symbol
-        working = self.view.working_orders(symbol)
+        working = self.view.working_in(symbol)
         return reduces(self.order, self.view.there(symbol), working)
 
 
@@ -80,15 +77,12 @@ def _impact(order: OrderSpec, view: AccountView) -> OrderImpact:
         mark = ZERO
     price = named_price(order) or mark
     held = view.position(symbol).quantity
-    working = view.working_orders()
-    here = view.working_orders(symbol) if working else working
+    here = view.working_in(symbol)
     exit_only = reduces(order, held, here)
     reached = gross = ZERO
     if not exit_only:
         reached = reach(order, held, here) * mark
-        gross = view.exposure() + reached - abs(held) * mark
-        if working:
-            gross += elsewhere(symbol, working, view)
+        gross = view.exposure() + reached - abs(held) * mark + elsewhere(symbol, view)
     return OrderImpact(
         view.instrument(symbol),
         mark,
@@ -99,5 +93,4 @@ def _impact(order: OrderSpec, view: AccountView) -> OrderImpact:
         reached,
         gross,
         view.equity(),
-        working,
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradectl.domain.instruments import MarginMode
-from tradectl.domain.margin import initial, taken
+from tradectl.domain.margin import initial
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.positions import widest
 from tradectl.risk.base import Check, Denial
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import value_of
-
-CROSS = MarginMode.CROSS
 
 
 class MarginCheck(Check):
@@ -30,8 +27,7 @@ class MarginCheck(Check):
         if there is None:
             return None
         need = initial(impact.instrument, impact.reach) if is_perpetual else impact.notional
-        if impact.working:
-            need += _working_elsewhere(context)
+        need += _working_elsewhere(context)
         if need <= there:
             return None
         return self.deny(
@@ -45,32 +41,22 @@ class MarginCheck(Check):
 def _free(context: RiskContext) -> Decimal | None:
     """Collateral that no position of another symbol takes; None where coins are bought and no perpetual
     is held."""
-    view, there = context.view, context.view.cash
-    is_needed = context.impact.instrument.can_short
-    for position in view.positions():
-        instrument = view.instrument(position.symbol)
-        if not instrument.can_short:
-            continue
-        is_needed = True
-        mark = view.mark(position.symbol) or position.entry_price
-        if instrument.margin is CROSS:
-            there += position.unrealized(mark)
-        if position.symbol != context.order.symbol:
-            there -= taken(position, instrument, mark)
-    return there if is_needed else None
+    view, sums = context.view, context.view.sums()
+    if not (context.impact.instrument.can_short or sums.perpetuals):
+        return None
+    return view.cash + sums.cross_profit - sums.margin(but=context.order.symbol)
 
 
 def _working_elsewhere(context: RiskContext) -> Decimal:
     """What working orders may add to the other perpetuals."""
-    view, total = context.view, ZERO
-    others = {order.spec.symbol: order for order in context.impact.working}
-    others.pop(context.order.symbol, None)
-    for symbol, order in others.items():
-        instrument = view.instrument(symbol)
-        if instrument.can_short:
-            size = view.position(symbol).quantity
-            more = widest(size, view.working_orders(symbol)) - abs(size)
-            total += initial(instrument, max(more, ZERO) * value_of(order.spec, view))
+    view, symbol, sums = context.view, context.order.symbol, context.view.sums()
+    total = sums.orders_take(but=symbol)
+    for other in sums.unpriced:
+        instrument, orders = view.instrument(other), view.working_in(other)
+        if other != symbol and instrument.can_short:
+            size = view.position(other).quantity
+            more = max(widest(size, orders) - abs(size), ZERO)
+            total += initial(instrument, more * max(value_of(o.spec, view) for o in orders))
     return total
 
 

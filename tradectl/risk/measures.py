@@ -7,25 +7,25 @@ the books do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from decimal import Decimal
 
 from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side
-from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import closable, widest
 from tradectl.domain.views import AccountView
+from tradectl.domain.working_orders import WorkingOrders
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def reduces(order: OrderSpec, held: Decimal, working: Collection[Order]) -> bool:
+def reduces(order: OrderSpec, held: Decimal, working: WorkingOrders) -> bool:
     """It can only bring the position nearer to zero. For a reduce-only order the exchange sees to
     that; another must leave room for what else is `working` on its side of the symbol."""
     quantity = order.quantity
     if not held or (held > 0) == (order.side == BUY) or not quantity.is_finite():
         return False
     side = BUY if order.side == BUY else SELL  # which may be a text in an order built by hand
-    return quantity <= closable(held, side, () if order.reduce_only else working)
+    return quantity <= closable(held, side, ZERO if order.reduce_only else working.leaving(side))
 
 
 def named_price(order: OrderSpec) -> Decimal | None:
@@ -33,25 +33,22 @@ def named_price(order: OrderSpec) -> Decimal | None:
     return order.price if order.price is not None else order.stop_price
 
 
-def reach(order: OrderSpec, held: Decimal, working: Collection[Order]) -> Decimal:
+def reach(order: OrderSpec, held: Decimal, working: WorkingOrders) -> Decimal:
     """The largest size that a position of `held` can have once `order` has filled."""
     return widest(held, working, order.side.signed(order.quantity))
 
 
-def elsewhere(symbol: str, working: Collection[Order], view: AccountView) -> Decimal:
+def elsewhere(symbol: str, view: AccountView) -> Decimal:
     """What working orders of other symbols may add to the exposure, in money.
 
     Raises ValueError where one cannot be valued.
     """
-    by_symbol: dict[str, list[Order]] = {}
-    for order in working:
-        if order.spec.symbol != symbol:
-            by_symbol.setdefault(order.spec.symbol, []).append(order)
-    total = ZERO
-    for other, orders in by_symbol.items():
-        held = view.position(other).quantity
+    sums = view.sums()
+    total = sums.orders_add(but=symbol)
+    for other in sums.unpriced:
+        held, orders = view.position(other).quantity, view.working_in(other)
         more = widest(held, orders) - abs(held)
-        if more > 0:
+        if other != symbol and more > 0:
             total += more * max(value_of(order.spec, view) for order in orders)
     return total
 

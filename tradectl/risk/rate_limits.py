@@ -59,7 +59,7 @@ class WorkingOrdersCheck(Check):
         self._limit = limit
 
     def check(self, context: RiskContext) -> Denial | None:
-        working = len(context.impact.working)
+        working = context.view.working_count()
         if working < self._limit or context.impact.reduces:
             return None
         return self.deny(

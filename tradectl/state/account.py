@@ -155,12 +155,6 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """A perpetual is held from `at` (ns), or its funding is settled up to there."""
         self.funded_until[symbol] = max(self.funded_until.get(symbol, 0), at)
 
-    def hold(self, position: Position) -> None:
-        """Flat, there is nothing that a stop would protect."""
-        self.positions[position.symbol] = position
-        if self.lifted_stops and not position.quantity:
-            self.lifted_stops.pop(position.symbol, None)
-
     def lift(self, stop: OrderSpec) -> None:
         """It makes room for an exit. Of several the one that is reached first counts."""
         price, known = stop.stop_price, self.lifted_stops.get(stop.symbol)

@@ -33,7 +33,8 @@ class BooksAtExchange:
         books, symbol = self._books, stop.symbol
         if books.protection_dropped:
             return False
-        resting = [o.spec for o in books.working_orders(symbol) if rests_as_protection(o)]
+        stops = books.working_in(symbol).stops.values()
+        resting = [o.spec for o in stops if rests_as_protection(o)]
         held, can_short = books.position(symbol).quantity, books.instrument(symbol).can_short
         return is_last_stop(stop, held, resting, can_short=can_short)
 

@@ -8,6 +8,8 @@ float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from tradectl.domain.errors import CoreError
@@ -103,7 +105,7 @@ class Books(BooksView):
         if event.__class__ is BarOpened and event.ts != self.account.opened_at:
             self.account.opened_at = event.ts
             measure_closes(self)
-        self.last[event.symbol] = event
+        self._arrived[event.symbol] = event
 
     def on_order(self, event: OrderInitialized, record: Record) -> None:
         spec = event.order
@@ -120,7 +122,7 @@ class Books(BooksView):
     def on_approved(self, event: OrderApproved, record: Record) -> None:
         order = self._known(event.order_id)
         self._move(order, Trigger.APPROVE, record)
-        self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
+        self._work(order)
 
     def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
         self._move(self._known(event.order_id), Trigger.SUBMIT, record)
@@ -179,10 +181,10 @@ class Books(BooksView):
         account.turnover = turnover
         if paid is not None:
             self._pay_in_coins(paid)
-        order.filled, order.cost, order.fees = filled, cost, fees
+        order.cost, order.fees = cost, fees
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
-        self._set_status(order, status, record)
+        self._set_status(order, status, record, filled)
         if order.spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
@@ -249,7 +251,7 @@ class Books(BooksView):
         if told.exchange:
             account.at_exchange().close(told, external)
             note_held(self, symbol, booked.booking.owned, event.ts or record.at)
-        booked.enter(account, event)
+        booked.enter(self, event)
         if self._projected and event.quantity:
             self.new_fills.append(fill)
         if paid is not None:
@@ -313,6 +315,7 @@ class Books(BooksView):
         instrument = event.instrument
         self.account.rules[instrument.symbol] = ChangedRules(instrument, record.at)
         self.instruments.describe(instrument)
+        self._changed[instrument.symbol] = None
 
     def on_command(self, event: CommandReceived, record: Record) -> list[Event]:
         """Who lets trading go on has tried again what was refused before: entries, and after a halt
@@ -367,7 +370,7 @@ class Books(BooksView):
             note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
         if account.lifted_stops and self._begins_anew(booking.position):
             account.lifted_stops.pop(symbol, None)
-        account.hold(booking.position)
+        self.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
@@ -387,14 +390,22 @@ class Books(BooksView):
             self._enter(replace(paid.sold, cash=cash), paid.fill)
         paid.note_external(self.account)
 
-    def _set_status(self, order: Order, status: OrderStatus, record: Record) -> None:
-        """Set the status, and move an order that is over from the working to the finished ones."""
-        was_over = order.is_over
-        order.status = status
+    def _set_status(
+        self, order: Order, status: OrderStatus, record: Record, filled: Decimal | None = None
+    ) -> None:
+        """Set the status, and what is filled where that changed; an order that is over goes from the
+        working to the finished ones."""
+        worked, was_over = order.is_working, order.is_over
+        if filled is None:
+            filled = order.filled
+        if worked:
+            self._working[order.spec.symbol].change(order, status, filled)
+            self._changed[order.spec.symbol] = None
+        else:
+            order.status, order.filled = status, filled
         if order.is_over and not was_over:
-            spec = order.spec
-            self._working.get(spec.symbol, {}).pop(spec.order_id, None)
-            self._finished.append(spec.order_id)
+            self._working_count -= worked
+            self._finished.append(order.spec.order_id)
             if len(self._finished) > FINISHED_KEPT:
                 del self._orders[self._finished.popleft()]
         self._touch(order, record)

@@ -9,16 +9,18 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
+from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.positions import Position, coming, nearer_zero
+from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.protection import price_known, too_small
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
 from tradectl.state.account import Account
 
 
@@ -40,7 +42,11 @@ class BooksView:
         self.instruments = instruments or Instruments()
         for rules in account.rules.values():
             self.instruments.describe(rules.instrument)
-        self.last: dict[str, MarketDataEvent] = {}
+        self._arrived: dict[str, MarketDataEvent] = {}
+        self._last: dict[str, MarketDataEvent] = {}
+        self._sums = AccountSums()
+        self._changed = dict[str, None].fromkeys(account.positions)
+        """symbols that the sums have to count anew"""
         self._read: dict[str, MarketDataEvent] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
         if account.readings is not None and account.readings.is_none:
@@ -48,7 +54,8 @@ class BooksView:
         self._candles = account.candles
         """of symbols that no data came of since these books were made"""
         self._orders: dict[str, Order] = {}
-        self._working: dict[str, dict[str, Order]] = {}
+        self._working: dict[str, WorkingOrders] = {}
+        self._working_count = 0
         self._wanted = {
             symbol: None
             for symbol, targets in account.targets.items()
@@ -60,7 +67,38 @@ class BooksView:
             self._finished.append(order.spec.order_id)
         for order in account.orders:
             self._orders[order.spec.order_id] = order
-            self._working.setdefault(order.spec.symbol, {})[order.spec.order_id] = order
+            self._work(order)
+
+    @property
+    def last(self) -> dict[str, MarketDataEvent]:
+        """The newest market data of each symbol. What arrives is taken in when somebody asks."""
+        if self._arrived:
+            self._take_in()
+        return self._last
+
+    def _take_in(self) -> None:
+        for symbol in self._arrived:
+            if self._sums.concern(symbol):
+                self._changed[symbol] = None
+        self._last.update(self._arrived)
+        self._arrived.clear()
+
+    def sums(self) -> AccountSums:
+        if self._arrived or self._changed:
+            self._count_anew()
+        return self._sums
+
+    def _count_anew(self) -> None:
+        """Those symbols that changed since the sums were asked for last."""
+        last = self.last
+        for symbol in self._changed:
+            position, tick = self.position(symbol), last.get(symbol)
+            mark = tick.price if tick is not None else self.account.marks.get(symbol)
+            perpetual = self.instruments.perpetual(symbol)
+            self._sums.hold(position, mark, perpetual)
+            orders = self.working_in(symbol)
+            self._sums.work(symbol, orders, position.quantity, mark, perpetual)
+        self._changed.clear()
 
     @property
     def currency(self) -> str:
@@ -167,8 +205,16 @@ class BooksView:
     def position(self, symbol: str) -> Position:
         return self.account.positions.get(symbol) or Position(symbol)
 
+    def hold(self, position: Position) -> None:
+        """Flat, there is nothing that a stop would protect."""
+        account, symbol = self.account, position.symbol
+        account.positions[symbol] = position
+        self._changed[symbol] = None
+        if account.lifted_stops and not position.quantity:
+            account.lifted_stops.pop(symbol, None)
+
     def holds_something(self) -> bool:
-        return any(p.quantity for p in self.account.positions.values())
+        return bool(self.sums().held)
 
     def positions(self) -> Collection[Position]:
         return [p for p in self.account.positions.values() if p.quantity]
@@ -203,12 +249,23 @@ class BooksView:
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:
-            return list(self._working.get(symbol, {}).values())
-        return [order for orders in self._working.values() for order in orders.values()]
+            return self.working_in(symbol)
+        return [order for orders in self._working.values() for order in orders]
 
-    def pending(self, symbol: str) -> Decimal:
-        orders = self._working.get(symbol)
-        return coming(orders.values()) if orders else ZERO
+    def working_in(self, symbol: str) -> WorkingOrders:
+        return self._working.get(symbol, NO_ORDERS)
+
+    def working_count(self) -> int:
+        return self._working_count
+
+    def _work(self, order: Order) -> None:
+        """It may trade from now on."""
+        symbol = order.spec.symbol
+        if symbol not in self._working:
+            self._working[symbol] = WorkingOrders()
+        self._working[symbol].add(order)
+        self._working_count += 1
+        self._changed[symbol] = None
 
     def seen(self, order_id: str) -> bool:
         order = self._orders.get(order_id)
@@ -277,29 +334,16 @@ class BooksView:
         """What the account is worth beyond what was put in."""
         return self.equity() - self.account.invested
 
-    def value_of(self, position: Position) -> Decimal:
-        """What the position adds to the cash: its worth on spot, its open profit on a perpetual."""
-        tick = self.last.get(position.symbol)
-        return self.worth_at(position, self._unseen(position) if tick is None else tick.price)
-
-    def _unseen(self, position: Position) -> Decimal:
-        """The price that it stands at before the first one of this run."""
-        mark = self.account.marks.get(position.symbol)
-        return position.entry_price if mark is None else mark
-
     def worth_at(self, position: Position, price: Decimal) -> Decimal:
-        """The same at a `price`."""
+        """What the position adds to the cash at a `price`: its worth on spot, its open profit on a
+        perpetual."""
         worth = position.quantity * price
-        if self.instruments.any_perpetual and self.instruments[position.symbol].can_short:
-            return worth - position.cost
-        return worth
+        return (
+            worth if self.instruments.perpetual(position.symbol) is None else worth - position.cost
+        )
 
     def equity(self) -> Decimal:
-        worth = ZERO
-        for position in self.account.positions.values():
-            if position.quantity:
-                worth += self.value_of(position)
-        return self.account.cash + worth
+        return self.account.cash + self.sums().worth
 
     def unrealized(self) -> Decimal:
         return sum((p.unrealized(price_known(p, self)) for p in self.positions()), ZERO)
@@ -311,11 +355,7 @@ class BooksView:
         return sum((p.fees for p in self.account.positions.values()), ZERO)
 
     def exposure(self) -> Decimal:
-        gross = ZERO
-        for position in self.account.positions.values():
-            if position.quantity:
-                gross += abs(position.quantity * price_known(position, self))
-        return gross
+        return self.sums().exposure
 
     def margin(self) -> MarginAccount:
         """The perpetual positions at their marks, and what stands behind them."""

@@ -1,14 +1,21 @@
-"""Two ways of counting must agree: what the books carry, and what the fills add up to."""
+"""Two ways of counting must agree: what the books carry, and what the fills add up to; the sums that
+are kept, and the same worked out anew."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import TypeVar
 
+from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.positions import Position
+from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
 from tradectl.state.account import INCOME, Account
+from tradectl.state.books_view import BooksView
+
+T = TypeVar("T")
 
 FIGURES: dict[str, Callable[[Position], Decimal]] = {
     "position": lambda position: position.quantity,
@@ -17,6 +24,25 @@ FIGURES: dict[str, Callable[[Position], Decimal]] = {
 }
 """What the strategies' virtual positions add up to, to the last digit. Profit that is realised is not
 among them: each strategy has entry prices of its own."""
+
+
+SUMS: dict[str, Callable[[AccountSums], object]] = {
+    "worth of the positions": lambda sums: sums.worth,
+    "exposure": lambda sums: sums.exposure,
+    "profit on cross margin": lambda sums: sums.cross_profit,
+    "number of perpetuals held": lambda sums: sums.perpetuals,
+    "margin taken": lambda sums: sums.margin(but=""),
+    "exposure that working orders may add": lambda sums: sums.orders_add(but=""),
+    "cost of working buys": lambda sums: sums.orders_cost,
+    "margin that working orders may take": lambda sums: sums.orders_take(but=""),
+}
+ORDERS: dict[str, Callable[[WorkingOrders], object]] = {
+    "quantity that may be traded": lambda orders: orders.free,
+    "quantity that only reduces": lambda orders: orders.reducing,
+    "quantity that is expected": lambda orders: orders.expected,
+    "stops": lambda orders: sorted(orders.stops),
+    "orders without an answer": lambda orders: sorted(orders.unsettled),
+}
 
 
 def problems_of(account: Account, instruments: Instruments) -> list[str]:
@@ -36,6 +62,34 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
                 f"the position in {symbol} is {plain(held)}, the stored fills make it {plain(filled)}"
             )
     return found
+
+
+def sum_problems(books: BooksView) -> list[str]:
+    """Where a sum that is kept is not what all positions and orders add up to."""
+    kept, afresh = books.sums(), AccountSums()
+    orders = {order.spec.symbol: WorkingOrders() for order in books.working_orders()}
+    for order in books.working_orders():
+        orders[order.spec.symbol].add(order)
+    for symbol in dict.fromkeys([*books.account.positions, *orders]):
+        position, mark = books.position(symbol), books.mark(symbol)
+        perpetual, here = books.instruments.perpetual(symbol), orders.get(symbol, NO_ORDERS)
+        afresh.hold(position, mark, perpetual)
+        afresh.work(symbol, here, position.quantity, mark, perpetual)
+    found = [*_differing(SUMS, kept, afresh, "of the account")]
+    for symbol, here in orders.items():
+        found += _differing(ORDERS, books.working_in(symbol), here, f"of {symbol}")
+    if books.working_count() != sum(len(here) for here in orders.values()):
+        found.append(f"{books.working_count()} orders are counted as working, which they are not")
+    return found
+
+
+def _differing(
+    figures: Mapping[str, Callable[[T], object]], kept: T, afresh: T, whose: str
+) -> Iterable[str]:
+    for name, figure in figures.items():
+        ours, right = figure(kept), figure(afresh)
+        if ours != right:
+            yield f"the {name} {whose} is kept as {ours}, worked out anew it is {right}"
 
 
 def _cash(account: Account, instruments: Instruments) -> Iterable[str]:

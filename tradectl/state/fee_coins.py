@@ -63,8 +63,10 @@ def paid_in_coins(
     after = external - min(fill.fee_paid, max(external, ZERO))
     is_same = coin == fill.symbol
     position = booking.position if is_same else books.position(coin)
-    others = [o for o in books.working_orders(coin) if o.spec.order_id != fill.order_id]
-    ours = min(rest, closable(max(position.quantity, ZERO), Side.SELL, others))
+    selling, this = books.working_in(coin).leaving(Side.SELL), books.order(fill.order_id)
+    if this is not None and this in books.working_in(coin) and this.spec.side is Side.SELL:
+        selling -= this.remaining
+    ours = min(rest, closable(max(position.quantity, ZERO), Side.SELL, selling))
     if not ours:
         return PaidInCoins(coin, after, fill.fee)
     price = (fill.fee / fill.fee_paid).quantize(CENT_OF_A_SATOSHI)

@@ -51,11 +51,11 @@ def set_position(books: Books, symbol: str, values: Mapping[str, Any]) -> None:
     after = Position(symbol, quantity, quantity * entry, before.realized, before.fees)
     if not books.instruments[symbol].can_short:
         _invest(account, after.cost - before.cost)
-    account.hold(after)
-    _attribute(account, after)
     if mark is not None:
         books.last.pop(symbol, None)
         account.marks[symbol] = mark
+    books.hold(after)
+    _attribute(account, after)
 
 
 def json_ready(name: str, value: object) -> Any:

@@ -38,9 +38,9 @@ class LiquidationBooking(Struct, frozen=True):
     booking: Booking
     insurance: dict[str, Decimal]
 
-    def enter(self, account: Account, event: PositionLiquidated) -> None:
-        symbol, booking = event.symbol, self.booking
-        account.hold(booking.position)
+    def enter(self, books: BooksView, event: PositionLiquidated) -> None:
+        symbol, booking, account = event.symbol, self.booking, books.account
+        books.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         for name, part in self.insurance.items():

@@ -26,7 +26,7 @@ from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.books import Books
-from tradectl.state.consistency import fill_problems, problems_of
+from tradectl.state.consistency import fill_problems, problems_of, sum_problems
 from tradectl.state.fold import FOLD
 from tradectl.state.manual_changes import json_ready, set_cash, set_position
 from tradectl.storage.projection import Projection
@@ -218,7 +218,11 @@ class StateManager:
         account = self.books.snapshot()
         if fills is not None:
             self._fill_problems = fill_problems(account, fills)
-        self.problems = problems_of(account, self.books.instruments) + self._fill_problems
+        self.problems = [
+            *problems_of(account, self.books.instruments),
+            *sum_problems(self.books),
+            *self._fill_problems,
+        ]
         return self.problems
 
     # --- changes by hand -------------------------------------------------------------------------------

@@ -1,0 +1,191 @@
+"""The working orders of one symbol, and what they add up to.
+
+Decisions ask the same of them again and again: what they may still trade, how much of a position is on
+its way out, which are protective stops. So each order is sorted as it comes, and the sums are kept: a
+symbol with a thousand orders answers as fast as one with a single one. The sums are exact, whatever came
+and went before.
+
+    protective stops    they wait for the day when things go wrong, and are no step toward any target
+    expected            all others that nobody asked to cancel: they count as if they will fill
+    unsettled           an answer is awaited: what was filled of them is not known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.domain.money import ZERO, Side, plus_exactly, shortest
+from tradectl.domain.orders import WORKING, Order, OrderSpec, OrderStatus
+
+BUY, SELL = Side.BUY, Side.SELL
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
+UNSETTLED = frozenset(
+    {OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, PENDING_CANCEL}
+)
+
+
+class Quantities(Struct, frozen=True, gc=False):
+    """What orders may still trade, unsigned, by side."""
+
+    buys: Decimal
+    sells: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return shortest(self.buys - self.sells)
+
+    def on(self, side: Side) -> Decimal:
+        return self.buys if side is BUY else self.sells
+
+    def without(self, orders: Iterable[Order]) -> Quantities:
+        buys, sells = self.buys, self.sells
+        for order in orders:
+            if order.spec.side is BUY:
+                buys -= order.remaining
+            else:
+                sells -= order.remaining
+        return Quantities(shortest(buys), shortest(sells))
+
+
+class WorkingOrders:
+    """The oldest first. What is in here is changed by `change` alone."""
+
+    __slots__ = (
+        "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
+        "_limit_cost", "_market_buys", "_others", "_sells", "stops", "unsettled",
+    )  # fmt: skip
+
+    def __init__(self, orders: Iterable[Order] = ()) -> None:
+        self._all: dict[str, Order] = {}
+        self._others: dict[Side, dict[str, Order]] = {BUY: {}, SELL: {}}
+        self.stops: dict[str, Order] = {}
+        self.unsettled: dict[str, Order] = {}
+        self._begin()
+        for order in orders:
+            self.add(order)
+
+    def _begin(self) -> None:
+        """Nothing works: no digits are left of what has."""
+        self._buys = self._sells = self._closing_buys = self._closing_sells = ZERO
+        self._apart_buys = self._apart_sells = self._limit_cost = self._market_buys = ZERO
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._all.values())
+
+    def __contains__(self, order: object) -> bool:
+        return isinstance(order, Order) and order.spec.order_id in self._all
+
+    def on(self, side: Side) -> Collection[Order]:
+        """Those that are no protective stops."""
+        return self._others[side].values()
+
+    @property
+    def free(self) -> Quantities:
+        """Of those that take a position as far as they go."""
+        return Quantities(shortest(self._buys), shortest(self._sells))
+
+    @property
+    def reducing(self) -> Quantities:
+        """Of the reduce-only ones, stops among them."""
+        return Quantities(shortest(self._closing_buys), shortest(self._closing_sells))
+
+    @property
+    def expected(self) -> Quantities:
+        """Of those that count as if they will fill."""
+        return Quantities(
+            shortest(self.leaving(BUY) - shortest(self._apart_buys)),
+            shortest(self.leaving(SELL) - shortest(self._apart_sells)),
+        )
+
+    def leaving(self, side: Side) -> Decimal:
+        """What all of them may still trade on that side, unsigned."""
+        if side is BUY:
+            return shortest(self._buys) + shortest(self._closing_buys)
+        return shortest(self._sells) + shortest(self._closing_sells)
+
+    @property
+    def coming(self) -> Decimal:
+        """Signed quantity that they may still trade, taken together."""
+        return shortest(self.leaving(BUY) - self.leaving(SELL))
+
+    def cost_at(self, mark: Decimal) -> Decimal:
+        """What the buys may cost: at their limits, and where they name none at the `mark`."""
+        return shortest(self._limit_cost) + shortest(self._market_buys) * mark
+
+    # --- as they come, change and go ------------------------------------------------------------------
+
+    def add(self, order: Order) -> None:
+        order_id = order.spec.order_id
+        self._all[order_id] = self._kind(order.spec)[order_id] = order
+        if order.status in UNSETTLED:
+            self.unsettled[order_id] = order
+        self._count(order, order.remaining)
+
+    def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
+        """It has another status now, or so much `filled`; one that is over by it is no longer here."""
+        if status not in WORKING:
+            self._remove(order)
+            order.status, order.filled = status, filled
+            return
+        cancels = (status is PENDING_CANCEL) is not (order.status is PENDING_CANCEL)
+        if cancels or filled != order.filled:
+            self._count(order, -order.remaining)
+            order.status, order.filled = status, filled
+            self._count(order, order.remaining)
+        order.status = status
+        if status in UNSETTLED:
+            self.unsettled[order.spec.order_id] = order
+        else:
+            self.unsettled.pop(order.spec.order_id, None)
+
+    def _remove(self, order: Order) -> None:
+        order_id = order.spec.order_id
+        del self._all[order_id]
+        del self._kind(order.spec)[order_id]
+        self.unsettled.pop(order_id, None)
+        if self._all:
+            self._count(order, -order.remaining)
+        else:
+            self._begin()
+
+    def _kind(self, spec: OrderSpec) -> dict[str, Order]:
+        return self.stops if spec.is_protective else self._others[spec.side]
+
+    def _count(self, order: Order, quantity: Decimal) -> None:
+        """So much of it, and below zero no longer."""
+        spec, apart = order.spec, not counts(order)
+        if spec.side is SELL:
+            if spec.reduce_only:
+                self._closing_sells = plus_exactly(self._closing_sells, quantity)
+            else:
+                self._sells = plus_exactly(self._sells, quantity)
+            if apart:
+                self._apart_sells = plus_exactly(self._apart_sells, quantity)
+            return
+        if spec.reduce_only:
+            self._closing_buys = plus_exactly(self._closing_buys, quantity)
+        else:
+            self._buys = plus_exactly(self._buys, quantity)
+        if apart:
+            self._apart_buys = plus_exactly(self._apart_buys, quantity)
+        if spec.price:
+            self._limit_cost = plus_exactly(self._limit_cost, quantity * spec.price)
+        else:
+            self._market_buys = plus_exactly(self._market_buys, quantity)
+
+
+NO_ORDERS = WorkingOrders()
+
+
+def counts(order: Order) -> bool:
+    """It is expected to fill."""
+    return order.status is not PENDING_CANCEL and not order.spec.is_protective
+
+
+__all__ = ["NO_ORDERS", "Quantities", "WorkingOrders", "counts"]
