@@ -365,11 +365,12 @@ class InvariantChecker:
         """An emergency stop's word, the moment it is given."""
         self.counts["confirmed" if told["confirmed"] else "unconfirmed"] += 1
         self.protection.has_stops(told)
+        self.durable.look()
+        self.protection.rests(told, self.durable.intents)
         if not told["confirmed"]:
             return
-        self.durable.look()
         kept = {stop["order_id"] for stop in told["protection"]}
-        self.protection.receipt(told, list(self.lowest), self.durable.intents)
+        self.protection.receipt(told, list(self.lowest))
         open_orders = [
             o.client_id
             for o in self.exchange.truth.open_orders(market=self.market)

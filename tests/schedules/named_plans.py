@@ -187,6 +187,20 @@ def stopped_without_a_stop(market: str) -> Plan:
     )
 
 
+def stopped_beside_a_flatten(market: str) -> Plan:
+    """Two stops at once, of which one closes what the other would tell to be protected; what either says
+    takes a while to be written down."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (6.0, "emergency", {"flatten": True}),
+        (6.05, "emergency", {"flatten": False, "everything": True}),
+        (26.0, "move", _move(5)),
+        seed=40,
+        slow_disk=0.5,
+    )
+
+
 def not_sold(market: str, *steps: tuple[float, str, dict[str, Any]]) -> Plan:
     """The exchange refuses every sale while all is to be closed: the stop that made room for it is back
     before the run ends, and before a receipt is given."""
@@ -232,6 +246,7 @@ NAMED: dict[str, Plan] = {
         ("FLATTENING, and REDUCING in the latch", graver_than_its_latch(market, "flatten")),
         ("HALTED, and to be closed in the latch", closed_once_halted(market)),
         ("stopped without a stop", stopped_without_a_stop(market)),
+        ("stopped beside a flatten", stopped_beside_a_flatten(market)),
         ("not sold by a limit", not_sold(market, FLATTEN, (7.5, "terminate", {}))),
         ("not sold by a stop", not_sold(market, (6.0, "emergency", {"flatten": True}))),
         ("sold at the second try", sold_at_the_second_try(market)),

@@ -192,21 +192,24 @@ class ProtectionChecker:
         if self.stops_pass and told["unprotected"]:
             self._say(f"the receipt names {told['unprotected']} as unprotected")
 
-    def receipt(
-        self, told: Mapping[str, Any], symbols: list[str], known_as: Mapping[str, str]
-    ) -> None:
-        """What it says to protect rests there, and what it does not say so is said to be bare.
-        `known_as` are our order ids by client order id."""
+    def rests(self, told: Mapping[str, Any], known_as: Mapping[str, str]) -> None:
+        """What is confirmed to protect does, whatever else is not. `known_as` are our order ids by client
+        order id."""
         there = {
             known_as.get(order.client_id, ""): order
             for order in self._exchange.truth.open_orders(market=self._market)
             if order.type in STOPS
         }
-        covered: dict[str, Decimal] = {}
         for stop in told["protection"]:
             order = there.get(stop["order_id"])
-            if order is None or order.remaining < Decimal(stop["quantity"]):
+            is_there = order is not None and order.remaining >= Decimal(stop["quantity"])
+            if not is_there and (stop["confirmed"] or told["confirmed"]):
                 self._say(f"the receipt says that {stop} protects, and the exchange has {order}")
+
+    def receipt(self, told: Mapping[str, Any], symbols: list[str]) -> None:
+        """What it does not say to protect is said to be bare."""
+        covered: dict[str, Decimal] = {}
+        for stop in told["protection"]:
             covered[stop["symbol"]] = covered.get(stop["symbol"], Decimal(0)) + Decimal(
                 stop["quantity"]
             )
