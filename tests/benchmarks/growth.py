@@ -30,7 +30,9 @@ from tradectl.domain.instruments import InstrumentKind
 from tradectl.strategy.instances import StrategyInstance
 
 FLAT = at_most_times(1.3)
-ORDERS, EVENTS = 200, 4_000
+ORDERS = 200
+EVENTS = 20_000
+"""As many as lie between two checks of risk."""
 SPOT, PERPETUAL = InstrumentKind.SPOT, InstrumentKind.PERPETUAL
 
 Take = Callable[[], float]

@@ -85,9 +85,9 @@ class SizedSystem:
         self._ticks = 0
 
     def tick(self, symbol: str, price: Decimal = PRICE) -> MarketDataEvent:
-        """The next trade, a millisecond after the last one."""
+        """The next trade: there are four thousand in a second."""
         self._ticks += 1
-        at = START + self._ticks * MILLISECOND
+        at = START + self._ticks * MILLISECOND // 4
         return MarketDataEvent(symbol=symbol, price=price, volume=ONE, ts=at)
 
     def ticks(self, count: int) -> list[MarketDataEvent]:

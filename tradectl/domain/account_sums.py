@@ -99,10 +99,6 @@ class AccountSums:
 
     # --- what changed ---------------------------------------------------------------------------------
 
-    def concern(self, symbol: str) -> bool:
-        """A price of it changes them."""
-        return symbol in self.held or symbol in self.working or symbol in self.unpriced
-
     def hold(self, position: Position, mark: Decimal | None, perpetual: Instrument | None) -> None:
         """A position as it is now, at the `mark`, or before the first at its entry."""
         symbol = position.symbol
@@ -114,11 +110,11 @@ class AccountSums:
         else:
             after = NOTHING_HELD
             del self.held[symbol]
-        self._worth = _moved(self._worth, before.worth, after.worth)
-        self._size = _moved(self._size, before.size, after.size)
+        self._worth = plus_exactly(self._worth, less_exactly(after.worth, before.worth))
+        self._size = plus_exactly(self._size, less_exactly(after.size, before.size))
         if perpetual is not None:
             self.perpetuals += (after is not NOTHING_HELD) - (before is not NOTHING_HELD)
-            self._profit = _moved(self._profit, before.profit, after.profit)
+            self._profit = plus_exactly(self._profit, less_exactly(after.profit, before.profit))
             self._margins_changed[symbol] = None
 
     def work(
@@ -151,14 +147,12 @@ class AccountSums:
 
 
 def _value(position: Position, mark: Decimal | None, perpetual: Instrument | None) -> HeldValue:
-    price = position.entry_price if mark is None else mark
+    price = mark or position.entry_price  # a price of nothing is none
     notional = position.quantity * price
-    worth = notional if perpetual is None else notional - position.cost
-    if not price:  # a price of nothing is none
-        price = position.entry_price
-        notional = position.quantity * price
-    crosses = perpetual is not None and perpetual.margin is MarginMode.CROSS
-    profit = notional - position.cost if crosses else ZERO
+    if perpetual is None:
+        return HeldValue(position, None, price, notional, abs(notional), ZERO)
+    worth = notional - position.cost
+    profit = worth if perpetual.margin is MarginMode.CROSS else ZERO
     return HeldValue(position, perpetual, price, worth, abs(notional), profit)
 
 

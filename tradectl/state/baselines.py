@@ -111,13 +111,15 @@ def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readi
     if not held:
         return _without_prices(before, at, equity)
     any_new, prices, best, worst = False, dict[str, Prices](), books.cash, books.cash
+    values = books.sums().held
     for position in held:
         symbol, is_new = position.symbol, books.has_new_price(position.symbol)
         any_new = any_new or is_new
-        known, mark = before.prices.get(symbol), books.mark(symbol)
-        earlier, last = prices[symbol] = last_two(position, known, mark, is_new=is_new)
-        one, other = books.worth_at(position, earlier), books.worth_at(position, last)
-        best, worst = best + max(one, other), worst + min(one, other)
+        known, now = before.prices.get(symbol), values[symbol]
+        earlier, last = prices[symbol] = last_two(position, known, now.price, is_new=is_new)
+        one = books.worth_at(position, earlier)
+        other = now.worth if last is now.price else books.worth_at(position, last)
+        best, worst = (best + one, worst + other) if one > other else (best + other, worst + one)
     if not any_new:
         return before
     if before.start is not None:

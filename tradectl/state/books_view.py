@@ -45,7 +45,7 @@ class BooksView:
         self._arrived: dict[str, MarketDataEvent] = {}
         self._last: dict[str, MarketDataEvent] = {}
         self._sums = AccountSums()
-        self._changed = dict[str, None].fromkeys(account.positions)
+        self._changed: dict[str, object] = dict.fromkeys(account.positions)
         """symbols that the sums have to count anew"""
         self._read: dict[str, MarketDataEvent] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
@@ -77,9 +77,7 @@ class BooksView:
         return self._last
 
     def _take_in(self) -> None:
-        for symbol in self._arrived:
-            if self._sums.concern(symbol):
-                self._changed[symbol] = None
+        self._changed.update(self._arrived)
         self._last.update(self._arrived)
         self._arrived.clear()
 
@@ -90,14 +88,24 @@ class BooksView:
 
     def _count_anew(self) -> None:
         """Those symbols that changed since the sums were asked for last."""
-        last = self.last
+        sums, last, positions, marks = (
+            self._sums,
+            self.last,
+            self.account.positions,
+            self.account.marks,
+        )
         for symbol in self._changed:
-            position, tick = self.position(symbol), last.get(symbol)
-            mark = tick.price if tick is not None else self.account.marks.get(symbol)
+            position, orders = positions.get(symbol), self._working.get(symbol)
+            if position is None and orders is None:
+                continue
+            tick = last.get(symbol)
+            mark = tick.price if tick is not None else marks.get(symbol)
             perpetual = self.instruments.perpetual(symbol)
-            self._sums.hold(position, mark, perpetual)
-            orders = self.working_in(symbol)
-            self._sums.work(symbol, orders, position.quantity, mark, perpetual)
+            if position is not None:
+                sums.hold(position, mark, perpetual)
+            if orders is not None:
+                held = ZERO if position is None else position.quantity
+                sums.work(symbol, orders, held, mark, perpetual)
         self._changed.clear()
 
     @property
