@@ -31,7 +31,7 @@ import tradectl.exchange.ccxt_venue
 import tradectl.runtime.exchanges  # noqa: F401  what is loaded late would keep the first system's clock
 from tests.simulated_os.loop import PROCESS, run_until_idle
 from tests.simulated_os.system import SimulatedOS
-from tradectl.bus.clock import COUNTS_ON, ComputerClock
+from tradectl.bus.clock import COUNTS_ON, COUNTS_ON_NS, ComputerClock
 from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.notifier import Notifier
@@ -66,6 +66,7 @@ def swaps(system: SimulatedOS) -> Iterator[Swap]:
     }
     named = dict(clocks)
     clocks[COUNTS_ON] = clock.counts_on
+    clocks[COUNTS_ON_NS] = clock.counts_on_ns
     yield from list(_defaults(clocks))
     for real, simulated in named.items():
         yield time, real.__name__, simulated

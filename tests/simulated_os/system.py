@@ -57,6 +57,9 @@ class Clock:
         """While the computer sleeps, too."""
         return self.now + self.slept
 
+    def counts_on_ns(self) -> int:
+        return round((self.now + self.slept) * 1e9)
+
     def monotonic_ns(self) -> int:
         return round(self.now * 1e9)
 

@@ -20,18 +20,61 @@ def test_the_wall_clock_is_the_computers() -> None:
     assert WallClock().live
 
 
-def test_time_goes_on_from_where_it_was_while_the_computers_clock_is_set_back() -> None:
-    hour = 3_600_000_000_000
-    wall = iter([5 * hour, 4 * hour, 4 * hour + 7, 6 * hour, 6 * hour + 1])
-    ticks = iter([100, 103, 110, 120, 121])
-    clock = WallClock(wall.__next__, ticks.__next__)
-    assert [clock.now() - 5 * hour for _ in range(3)] == [0, 3, 10]
-    assert [clock.stamp(1), clock.now()] == [6 * hour, 6 * hour + 1]
+class Computer:
+    """Its clock, in seconds: `set` by hand, and going by itself."""
+
+    def __init__(self) -> None:
+        self.wall, self.tick = 1_000_000.0, 50.0
+        self.clock = WallClock(lambda: round(self.wall * 10**9), lambda: round(self.tick * 10**9))
+        self.began = self.wall
+
+    def passes(self, seconds: float, *, off: float = 0.0) -> float:
+        """So many seconds later, the clock having been set `off`: what time it is since the beginning."""
+        self.wall += seconds + off
+        self.tick += seconds
+        return round(self.clock.now() / 10**9 - self.began, 3)
 
 
-@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), max_size=30))
+def test_a_clock_that_jumps_ahead_and_comes_back_makes_nothing_old() -> None:
+    computer = Computer()
+    assert computer.passes(1) == 1
+    assert [computer.passes(1, off=86_400), *(computer.passes(1) for _ in range(7))] == [
+        *range(2, 10)
+    ]
+    assert computer.clock.moved == 86_400 * 10**9
+    assert computer.passes(1, off=-86_400) == 10
+    assert computer.clock.moved == 0
+
+
+def test_a_clock_that_was_set_ahead_is_followed_once_that_has_stood() -> None:
+    computer = Computer()
+    assert computer.passes(1, off=3_600) == 1
+    assert [computer.passes(10), computer.passes(19.9)] == [11, 30.9]
+    assert computer.passes(0.1) == 3_631
+    assert (computer.passes(5), computer.clock.moved) == (3_636, 0)
+
+
+def test_a_clock_that_is_set_again_and_again_is_not_believed() -> None:
+    computer = Computer()
+    times = [computer.passes(20, off=off) for off in (500, 500, -900, 7_000)]
+    assert times == [20, 40, 60, 80]
+
+
+def test_one_that_was_set_back_is_never_followed_back() -> None:
+    computer = Computer()
+    assert [computer.passes(60, off=-3_600), computer.passes(60)] == [60, 120]
+    assert computer.clock.moved == -3_600 * 10**9
+
+
+def test_time_waits_for_a_clock_that_is_a_little_behind() -> None:
+    computer = Computer()
+    assert [computer.passes(1, off=-0.5), computer.passes(1), computer.passes(3)] == [0.9, 1.8, 4.5]
+    assert (computer.passes(1), computer.clock.moved) == (5.5, 0)
+
+
+@given(st.lists(st.tuples(st.integers(-(2 * 10**9), 2 * 10**9), st.integers(0, 10**10))))
 def test_the_wall_clock_never_goes_back(steps: list[tuple[int, int]]) -> None:
-    wall, tick = 1_000, 0
+    wall, tick = 10**15, 0
     clock = WallClock(lambda: wall, lambda: tick)
     last = clock.now()
     for jump, passed in steps:

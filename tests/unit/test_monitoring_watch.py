@@ -173,6 +173,24 @@ async def test_each_slow_step_is_told_once(watched: Watched) -> None:
     await until(lambda: watched.alerts.get_active_alerts()[0].count == 3)
 
 
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        (86_400 * SECOND, "was set ahead by 86400.0 s: it is followed if it stays so"),
+        (-2 * SECOND, "was set back by 2.0 s: restart the run if it is to stay so"),
+    ],
+)
+async def test_a_clock_that_was_set_is_told_of_until_it_is_right(
+    moved: int, said: str, watched: Watched
+) -> None:
+    watched.clock.moved = moved
+    await until(watched.alerts.get_active_alerts)
+    assert said in watched.alerts.get_active_alerts()[0].message
+    watched.clock.moved = 0
+    await until(lambda: not watched.alerts.get_active_alerts())
+    assert watched.kinds() == ["clock_moved", "clock_moved_over"]
+
+
 async def test_a_loop_that_stands_still_is_told_once_it_turns_again() -> None:
     async with watching_system(stall_limit=0.05) as watched:
         block_the_loop(0.1)

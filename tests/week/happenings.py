@@ -252,7 +252,9 @@ HAPPENINGS = (
     Happening(66.3, "the line is down", line_down(0.4), LINE, 0.4),
     Happening(72.0, "connections of a day end", day_ends, LINE),
     Happening(77.4, "kill -9, and a restart", killed(0.6), ("changed", *STARTED), 0.6),
-    Happening(81.6, "this clock is set back", clock_off(-40, 3.0), ("clock_skew",), 3.0),
+    Happening(
+        81.6, "this clock is set back", clock_off(-40, 3.0), ("clock_skew", "clock_moved"), 3.0
+    ),
     Happening(84.5, "the market falls, and stops are reached", falls("-0.045")),
     Happening(85.9, "an insurance fee", paid("INSURANCE_CLEAR", "-1.5"), (), 0, F),
     Happening(92.2, "maintenance by another page", maintenance(1.5, 502), LINE, 1.5),

@@ -13,10 +13,16 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-COUNTS_ON = functools.partial(
-    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-)
+_COUNTS_ON = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+COUNTS_ON = functools.partial(time.clock_gettime, _COUNTS_ON)
 """Seconds, while the computer sleeps, too: what was known before a sleep is as old as it is."""
+COUNTS_ON_NS = functools.partial(time.clock_gettime_ns, _COUNTS_ON)
+
+SET = 1_000_000_000
+"""A clock that is so far from where it should be was set, and did not merely run fast or slow."""
+BELIEVED_AFTER = 30_000_000_000
+WAITS = 10
+"""Every tenth moment, while it is ahead of the computer's clock."""
 
 Sleep = Callable[[float], Awaitable[None]]
 """Waits so many seconds."""
@@ -27,6 +33,8 @@ class Clock(Protocol):
 
     live: bool
     """moves by itself"""
+    moved: int
+    """how far (ns) the computer's clock was set ahead (+) or back, and is not followed"""
 
     def now(self) -> int:
         """Nanoseconds since 1970 UTC; never goes back."""
@@ -55,6 +63,7 @@ class ComputerClock:
     """What the computer's own clock says. Its functions stand in for a clock where only one is needed:
     `monotonic: Callable[[], float] = ComputerClock.monotonic`."""
 
+    moved = 0
     wall = staticmethod(time.time_ns)
     monotonic = staticmethod(COUNTS_ON)
     ticks = staticmethod(time.perf_counter_ns)
@@ -69,27 +78,47 @@ class ComputerClock:
 
 
 class WallClock(ComputerClock):
-    """The computer's clock; while that is set back, time goes on from where it was. `wall_ns` and
-    `monotonic_ns` give nanoseconds."""
+    """The computer's clock, while it is right; `wall_ns` and `monotonic_ns` give nanoseconds.
+
+    One that is set, by a second or more, is not believed at once, and time goes on at its own pace: a
+    clock that jumps a day ahead and comes back makes nothing a day old. What it was set ahead by is
+    followed once that has stood for half a minute; time never goes back, but waits for a clock that is
+    a little behind.
+    """
 
     live = True
 
     def __init__(
         self,
         wall_ns: Callable[[], int] = time.time_ns,
-        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        monotonic_ns: Callable[[], int] = COUNTS_ON_NS,
     ) -> None:
+        self.moved = 0
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._last = 0
-        self._last_tick = 0
+        self._last, self._last_tick = wall_ns(), monotonic_ns()
+        self._moved_at = 0
 
     def now(self) -> int:
         wall, tick = self._wall_ns(), self._monotonic_ns()
-        if wall < self._last:  # timers must not stand still until the clock has caught up
-            wall = self._last + tick - self._last_tick
-        self._last, self._last_tick = wall, tick
-        return wall
+        passed = tick - self._last_tick
+        now = self._last + passed
+        apart = wall - now
+        if 0 <= apart < SET:
+            now, self.moved = wall, 0
+        elif -SET < apart < 0:
+            now, self.moved = now - min(-apart, passed // WAITS), 0
+        elif self._has_stood(apart, tick) and apart > 0:
+            now, self.moved = wall, 0
+        self._last, self._last_tick = now, tick
+        return now
+
+    def _has_stood(self, apart: int, tick: int) -> bool:
+        """It was set so far for long enough."""
+        if abs(apart - self.moved) >= SET:
+            self._moved_at = tick
+        self.moved = apart
+        return tick - self._moved_at >= BELIEVED_AFTER
 
     def stamp(self, ts: int) -> int:
         return self.now()

@@ -190,6 +190,9 @@ class SystemEventKind(StrEnum):
     CANCEL_FAILED_OVER = "cancel_failed_over"
     CHANGED = "changed"
     """program, configuration or strategies are not those of the run before"""
+    CLOCK_MOVED = "clock_moved"
+    """the computer's clock was set, and is not followed"""
+    CLOCK_MOVED_OVER = "clock_moved_over"
     CLOCK_SKEW = "clock_skew"
     CLOCK_SKEW_OVER = "clock_skew_over"
     COINS_BOUND = "coins_bound"
@@ -276,6 +279,7 @@ _K = SystemEventKind
 ENDS = {
     _K.ACCESS_REFUSED_OVER: _K.ACCESS_REFUSED,
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
+    _K.CLOCK_MOVED_OVER: _K.CLOCK_MOVED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
     _K.COINS_BOUND_OVER: _K.COINS_BOUND,
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,

@@ -71,6 +71,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.ACCESS_REFUSED: ERROR,
     SystemEventKind.CANCEL_FAILED: ERROR,
     SystemEventKind.CHANGED: WARNING,
+    SystemEventKind.CLOCK_MOVED: WARNING,
     SystemEventKind.CLOCK_SKEW: ERROR,
     SystemEventKind.COINS_BOUND: CRITICAL,
     SystemEventKind.COMPONENT_FAILED: ERROR,

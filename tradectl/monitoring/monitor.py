@@ -19,7 +19,7 @@ from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import Resources
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity
-from tradectl.domain.time import MILLISECOND, iso
+from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.health import (
@@ -86,6 +86,7 @@ class SystemMonitor:
         self._last_resources = Resources()
         self._loop_lag_ms = 0.0
         self._slow_seq = 0
+        self._clock_moved = False
         self._alerted: dict[str, AlertSeverity] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -165,7 +166,7 @@ class SystemMonitor:
 
     async def _check_all(self) -> None:
         self._last_resources = await asyncio.to_thread(self._resources.read)
-        for event in (*self._data.changes(), *self._slow_steps()):
+        for event in (*self._data.changes(), *self._slow_steps(), *self._clock_moves()):
             self._post(event)
         for name, health in (await self._health.all()).items():
             self._alert_on(name, health)
@@ -188,6 +189,26 @@ class SystemMonitor:
         if new:
             self._slow_seq = new[-1][0]
         return [_slow_step_event(seq, ns) for seq, ns in new]
+
+    def _clock_moves(self) -> list[SystemEvent]:
+        """The clock of the run, at the moment it begins to differ from the computer's, and its end."""
+        moved = self._bus.clock.moved
+        if bool(moved) == self._clock_moved:
+            return []
+        self._clock_moved = bool(moved)
+        return [_clock_event(moved)]
+
+
+def _clock_event(moved: int) -> SystemEvent:
+    kind, message = SystemEventKind.CLOCK_MOVED_OVER, "the computer's clock is followed again"
+    if moved:
+        kind, away = SystemEventKind.CLOCK_MOVED, abs(moved) / SECOND
+        where = "ahead" if moved > 0 else "back"
+        then = (
+            "it is followed if it stays so" if moved > 0 else "restart the run if it is to stay so"
+        )
+        message = f"the computer's clock was set {where} by {away:.1f} s: {then}"
+    return SystemEvent(source_component="monitor", kind=kind, component="clock", message=message)
 
 
 def _slow_step_event(seq: int, ns: int) -> SystemEvent:
