@@ -326,6 +326,8 @@ class TradingRun(Session):
                 f"not traded on: {counted(progress.bad_count, 'bad row')}; "
                 f"the first: {first.file}:{first.line}: {first.reason}"
             )
+            if progress.left_out:
+                message += f"; left out from there on: {', '.join(progress.left_out)}"
             self._warn(SystemEventKind.FEED_BAD_ROWS, message, "feed")
 
     def _tell_of_unknown_coins(self) -> None:

@@ -83,11 +83,11 @@ def what_else(header: Sequence[str], rows: Sequence[Sequence[str]], side: int | 
                 row[place].strip().lower() not in NAUGHTS for row in rows if len(row) > place
             ):
                 return f"its column {name!a} is {owner}"
-    for row in rows:
-        for owner, words in CELLS.items():
-            cell = next((cell for cell in row if cell.strip().lower() in words), None)
-            if cell is not None:
-                return f"its cell {cell!a} is {owner}"
+    cells = {cell for row in rows for cell in row if not cell[:1].isdecimal()}
+    for cell in sorted(cells):
+        whose = next((o for o, words in CELLS.items() if cell.strip().lower() in words), None)
+        if whose is not None:
+            return f"its cell {cell!a} is {whose}"
     if side is not None and any(
         len(row) > side and row[side].strip().lower() == "a" for row in rows
     ):

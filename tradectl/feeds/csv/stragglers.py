@@ -20,7 +20,7 @@ LOOKED_AT = 8
 LAST, LOOKED_AT_BYTES = 8, 4096
 """Lines at the end of a block, within so many bytes: those that run ahead are few."""
 UNUSUAL = 1 / 16
-"""The share of a block's time that hardly ever lies between two of its rows."""
+"""The share of a block's time that its last rows hardly ever take."""
 
 
 def stragglers(state: FileState, lines: Sequence[str]) -> dict[int, RowError]:
@@ -60,14 +60,13 @@ def rejoined(state: FileState, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _may_run_ahead(state: FileState, block: bytes) -> bool:
-    """Between two of its last rows lies an unusually long time."""
+    """Between its last rows lies an unusually long time."""
     lines = block[-LOOKED_AT_BYTES:].split(b"\n")[-LAST - 1 : -1]
-    times = [time for line in lines if (time := _time(state, line.decode(errors="replace")))]
-    first = _time(state, _line_at(block, 0).decode(errors="replace"))
-    if not times or not first:
+    told = (block[: block.find(b"\n")], lines[0], lines[-1])
+    first, before, last = (_time(state, line.decode(errors="replace")) for line in told)
+    if not 0 < first <= before <= last:
         return True
-    long = (times[-1] - first) * UNUSUAL
-    return any(b - a > long for a, b in pairwise(times)) or first > times[-1]
+    return last - before > (last - first) * UNUSUAL
 
 
 def _goes_back(state: FileState, one: bytes, other: bytes) -> bool:
