@@ -36,6 +36,8 @@ from tests.fixtures.run_inputs import begins_where, look
 from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.time import SECOND, iso
+from tradectl.recovery import catch_up
+from tradectl.recovery.rebuild import rebuilt
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.storage.directory import StateDir
 from tradectl.storage.schema import VERSION
@@ -250,6 +252,42 @@ def test_a_snapshot_that_names_no_seal_of_the_journal_has_all_of_it_read(
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
     assert records_named(answer.complaint())[0] == 1
+
+
+@pytest.fixture
+def bare(state: Path) -> Path:
+    """Without its database."""
+    for file in state.glob("state.db*"):
+        file.unlink()
+    return state
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+async def test_a_database_that_is_made_anew_takes_rows_as_they_come_and_a_snapshot(
+    bare: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = recovered(bare)
+    monkeypatch.setattr(catch_up, "MOST_AT_ONCE", most)
+    assert "made anew from 2 journals" in await rebuilt(StateDir(bare))
+    assert sorted(stored_fills(bare)) == sorted(journalled_fills(bare))
+    after = recovered(bare)
+    assert (after.from_snapshot, after.state_hash) == (before.last_seq, before.state_hash)
+    quick = recover(StateDir(bare), checked_later=True)
+    assert quick is not None
+    assert replace(quick, read_from=0) == after
+
+
+async def test_of_a_damaged_journal_no_row_is_stored(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, damaged = journals(bare)
+    content = damaged.read_bytes()
+    at = content.rindex(b'"type":"order_filled"')
+    damaged.write_bytes(content[:at] + b'"type":"order_fouled"' + content[at + 21 :])
+    monkeypatch.setattr(catch_up, "MOST_AT_ONCE", 1)
+    assert "made anew from 1 journal" in await rebuilt(StateDir(bare))
+    with closing(sqlite3.connect(bare / "state.db")) as db:
+        assert db.execute("SELECT DISTINCT run_id FROM orders").fetchall() == [(whole.stem,)]
 
 
 # --- killed while starting -----------------------------------------------------------------------------

@@ -48,6 +48,7 @@ def test_a_log_is_read_on_from_where_it_was_sealed(
         assert reader.position == place.last
         assert list(reader.groups()) == GROUPS[appended:]
         assert reader.footer == FOOTER
+        assert reader.sealed == log.sealed
 
 
 @pytest.mark.parametrize(

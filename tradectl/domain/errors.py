@@ -9,7 +9,8 @@ TradectlError
 │   ├── JournalMissing    the last run's is not there any more exit 1
 │   └── JournalFailed     the disk refused a write: fail-stop exit 1
 ├── StateError            durable state that cannot be used   exit 1
-│   └── DatabaseDamaged   the journals can make it anew       exit 1
+│   └── DatabaseError     what SQLite refused                 exit 1
+│       └── DatabaseDamaged  the journals can make it anew    exit 1
 ├── NotRunning            no process to talk to               exit 4
 ├── Halted                the emergency stop is latched       exit 6
 ├── AlreadyRunning        another process owns the directory  exit 7
@@ -78,7 +79,11 @@ class StateError(TradectlError):
     pass
 
 
-class DatabaseDamaged(StateError):
+class DatabaseError(StateError):
+    pass
+
+
+class DatabaseDamaged(DatabaseError):
     pass
 
 

@@ -22,11 +22,13 @@ from tradectl.journal.writer import Footer, Header, JournalWriter
 
 class LogReader(Protocol):
     """A log from its beginning. `footer` and `torn` (an unfinished tail was dropped) are known once all
-    groups were read; `position` is the sequence number of the last record read."""
+    groups were read; `position` is the sequence number of the last record read, `sealed` the end of its
+    group."""
 
     header: Header
     footer: Footer | None
     torn: bool
+    sealed: Sealed | None
 
     @property
     def position(self) -> int: ...

@@ -62,8 +62,8 @@ class JournalReader:
     """The file `path`, gzipped or not, as a header, groups of records and perhaps a footer.
 
     `footer` is None until the end of a run that ended cleanly; `torn` tells, at the end of the file,
-    that an unfinished tail was dropped. Raises JournalError for a file that is no journal and
-    JournalDamaged for one that was changed.
+    that an unfinished tail was dropped; `sealed` is the end of the last group read. Raises JournalError
+    for a file that is no journal and JournalDamaged for one that was changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,6 +71,7 @@ class JournalReader:
         self.footer: Footer | None = None
         self.torn = False
         self.last_seq = -1
+        self.sealed: Sealed | None = None
         self._chain = 0
         self._offset = 0
         self._groups = self._read_groups()
@@ -127,7 +128,7 @@ class JournalReader:
         if not line.endswith(b"\n") or (found.last, found.chain) != (sealed.last, sealed.chain):
             return False
         self.close()
-        self.last_seq, self._chain = found.last, int(found.chain, 16)
+        self.last_seq, self._chain, self.sealed = found.last, int(found.chain, 16), sealed
         self._offset = sealed.at + len(line)
         self._groups = self._read_groups()
         return True
@@ -199,6 +200,7 @@ class JournalReader:
                 for lines, seal, end in _sealed(unsealed):
                     last = self._check(lines, seal)
                     self._offset += end - done
+                    self.sealed = Sealed(self._offset - len(seal), last, f"{self._chain:08x}")
                     done = end
                     yield last, lines
                 unsealed = unsealed[done:]
@@ -321,6 +323,13 @@ def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
             rest, *lines = (file.read(end - start) + rest).split(b"\n")
             yield from reversed(lines)
             end = start
+
+
+def refuse_damaged(path: Path) -> None:
+    """Look at every seal. Raises JournalError."""
+    with JournalReader(path) as journal:
+        for _ in journal.check():
+            pass
 
 
 def read_header(path: Path) -> Header:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,9 +21,10 @@ from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
-from tradectl.journal.reader import read_header
+from tradectl.journal.event_log import read_log
+from tradectl.journal.reader import read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
-from tradectl.recovery.recovery import Recovered, recover_from
+from tradectl.recovery.recovery import CONTINUED, Recovered, Recovery
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.status import RunStart, account_status, max_drawdown_pct
@@ -32,12 +32,18 @@ from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun
 from tradectl.storage.store import Changes, RunBegun, Store
 
+MOST_AT_ONCE = 5_000
+"""Orders and fills that are kept of a fold before they are stored."""
+
 
 async def catch_up(store: Store, state_dir: StateDir, recovered: Recovered) -> None:
     """Store what the database misses of `recovered` and of the runs before it. Raises StateError."""
     reader = StateReader(state_dir.db)
-    for run in _unknown_runs_before(recovered, state_dir, reader):
-        await store_run(run, store, reader)
+    for path in _unknown_runs_before(recovered, state_dir, reader):
+        with contextlib.suppress(
+            JournalError
+        ):  # the account is whole without them: check() will tell
+            await store_journal(path, store, reader)
     await store_run(recovered, store, reader)
 
 
@@ -54,7 +60,7 @@ def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun) -> None:
             store = Store(state_dir.db)
             await store.open()
             try:
-                await store_run(recover_from(path, reader), store, reader)
+                await store_journal(path, store, reader)
             finally:
                 await store.close()
 
@@ -64,25 +70,36 @@ def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun) -> None:
 
 def _unknown_runs_before(
     recovered: Recovered, state_dir: StateDir, reader: StateReader
-) -> Iterator[Recovered]:
-    """Oldest first; as far back as the journals are still there and whole."""
+) -> list[Path]:
+    """Their journals, oldest first; as far back as these are still there and whole."""
     unknown, header = [], recovered.header
-    with contextlib.suppress(JournalError):  # the account is whole without them: check() will tell
+    with contextlib.suppress(JournalError):  # the same
         while header.continues and not _is_complete(reader.run(header.continues)):
             path = state_dir.journals / f"{header.continues}.jsonl"
             header = read_header(path)
             unknown.append(path)
-    for path in reversed(unknown):
-        with contextlib.suppress(JournalError):  # the same
-            yield recover_from(path, reader)
+    return unknown[::-1]
 
 
 def _is_complete(run: StoredRun | None) -> bool:
     return run is not None and run.ended_at is not None
 
 
+async def store_journal(path: Path, store: Store, reader: StateReader) -> None:
+    """Recover the run of a journal and store it, its rows as they come: a long run has a million. Raises
+    JournalError, StateError; nothing of a damaged one is stored."""
+    refuse_damaged(path)
+    with read_log(path) as log:
+        recovery = Recovery(log, path, reader)
+        for orders, fills in recovery.fold(MOST_AT_ONCE):
+            await store.write_rows(recovery.account_id, log.header.run_id, orders, fills)
+        run = recovery.end()
+    await store_run(run, store, reader)
+
+
 async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
-    """All of it, and last of all that it has ended, if it has: that makes it complete."""
+    """All of it, and last of all that it has ended, if it has: that makes it complete. A snapshot of an
+    account that goes on saves the next reader the way."""
     header, account = run.header, run.account
     known = reader.run(run.run_id)
     if known is None:
@@ -100,6 +117,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
     books = Books(account, instruments)
     began = RunStart.of(Books(Account.load(header.state), instruments))
     shown = known.status if known is not None else None
+    is_news = run.last_seq > run.from_snapshot
     changes = Changes(
         run_id=run.run_id,
         account_id=account.account_id,
@@ -120,6 +138,9 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         ),
         orders=run.orders,
         fills=run.fills,
+        snapshot=account if is_news and header.account in CONTINUED else None,
+        sealed=run.sealed,
+        taken_at=run.journal.stat().st_mtime_ns,
     )
     await store.write(changes)
     if run.footer is not None:

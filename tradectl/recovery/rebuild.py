@@ -9,10 +9,16 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tradectl.domain.errors import AlreadyRunning, JournalError, StateError, TradectlError
+from tradectl.domain.errors import (
+    AlreadyRunning,
+    DatabaseError,
+    JournalError,
+    StateError,
+    TradectlError,
+)
 from tradectl.domain.text import counted, harmless
-from tradectl.journal.reader import NotBegun, read_header
-from tradectl.recovery.catch_up import catch_up, store_run
+from tradectl.journal.reader import NotBegun
+from tradectl.recovery.catch_up import catch_up, store_journal
 from tradectl.recovery.recovery import recover_from
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
@@ -41,7 +47,7 @@ async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path) ->
         await store.open()
         try:
             await catch_up(store, state_dir, recover_from(before, reader))
-            await store_run(recover_from(journal, reader), store, reader)
+            await store_journal(journal, store, reader)
         finally:
             await store.close()
     except (StateError, JournalError) as error:
@@ -118,14 +124,14 @@ async def _from_journals(state_dir: StateDir, reader: StateReader) -> tuple[int,
         await store.open()
         for path in files:
             try:
-                read_header(path)
-                run = recover_from(path, reader)
+                await store_journal(path, store, reader)
             except NotBegun:
                 continue
+            except DatabaseError:
+                raise
             except TradectlError:  # whoever needs this one is told what is wrong with it
                 unread += 1
                 continue
-            await store_run(run, store, reader)
             stored += 1
     finally:
         await store.close()

@@ -13,6 +13,8 @@ account is not a new one, and not the one before it either. Then there is nothin
 from __future__ import annotations
 
 import contextlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -30,7 +32,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.orders import Order
 from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
-from tradectl.journal.event_log import read_log
+from tradectl.journal.event_log import LogReader, read_log
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill
@@ -59,6 +61,7 @@ class Recovered(Struct):
     torn: bool
     from_snapshot: int
     read_from: int
+    sealed: Sealed | None
     records: int
     orders: list[Order]
     fills: list[Fill]
@@ -141,26 +144,55 @@ def recover_from(path: Path, reader: StateReader, *, checked_later: bool = False
     """The state at the end of the journal `path`. What a snapshot knows of it is passed over where it is
     `checked_later`; else its seals are looked at, too."""
     with read_log(path) as log:
-        header = log.header
+        recovery = Recovery(log, path, reader, checked_later=checked_later)
+        recovery.fold_all()
+        return recovery.end()
+
+
+class Recovery:
+    """The fold of one journal, from the newest snapshot that is right to its end. Raises JournalError,
+    StateError."""
+
+    def __init__(
+        self, log: LogReader, path: Path, reader: StateReader, *, checked_later: bool = False
+    ) -> None:
+        self.header = header = log.header
+        self._log, self._path, self._reader = log, path, reader
         _refuse_another_run(header, path)
-        start, account, sealed = _starting_account(header, reader)
-        read_from = 0
-        if checked_later and sealed is not None and sealed.last <= start:
-            read_from = sealed.at if log.go_on_from(sealed) else 0
+        self._start, account, sealed = _starting_account(header, reader)
+        self._read_from = 0
+        if checked_later and sealed is not None and sealed.last <= self._start:
+            self._read_from = sealed.at if log.go_on_from(sealed) else 0
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
-        follower = Folding(system, start)
-        for group in log.groups(after=start):
-            follower.take(*group)
-        lost = _what_was_cut(path, reader, max(start, log.position))
+        self._books, self._follower = system.books, Folding(system, self._start)
+        self.account_id = account.account_id
+
+    def fold_all(self) -> None:
+        for _ in self.fold(most=math.inf):
+            pass
+
+    def fold(self, most: float) -> Iterator[tuple[list[Order], list[Fill]]]:
+        """Fold to the end. The orders and fills that changed, whenever they are more than `most`; what is
+        left of them is the end's."""
+        books = self._books
+        for group in self._log.groups(after=self._start):
+            self._follower.take(*group)
+            if len(books.touched) + len(books.new_fills) > most:
+                yield books.take_changed()
+
+    def end(self) -> Recovered:
+        """Once all is folded."""
+        log, path, start = self._log, self._path, self._start
+        lost = _what_was_cut(path, self._reader, max(start, log.position))
         if lost and log.position >= start:  # and no snapshot that is newer
             raise JournalMissing(lost)
-        account = system.books.snapshot()
-        state_hash = account.hash(header.run_id)
-        orders, fills = system.books.take_changed()
+        account = self._books.snapshot()
+        state_hash = account.hash(self.header.run_id)
+        orders, fills = self._books.take_changed()
         _compare(log.footer, state_hash, path)
         return Recovered(
-            run_id=header.run_id,
+            run_id=self.header.run_id,
             journal=path,
             account=account,
             last_seq=log.position,
@@ -168,11 +200,12 @@ def recover_from(path: Path, reader: StateReader, *, checked_later: bool = False
             footer=log.footer,
             torn=log.torn,
             from_snapshot=start,
-            read_from=read_from,
+            read_from=self._read_from,
+            sealed=log.sealed,
             records=log.position - start,
             orders=orders,
             fills=fills,
-            header=header,
+            header=self.header,
             lost=lost,
         )
 
@@ -223,6 +256,7 @@ def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:
 
 __all__ = [
     "Recovered",
+    "Recovery",
     "account_journals",
     "last_journal",
     "missing",

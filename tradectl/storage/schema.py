@@ -13,7 +13,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tradectl.domain.errors import DatabaseDamaged, StateError
+from tradectl.domain.errors import DatabaseDamaged, DatabaseError, StateError
 from tradectl.files.own import refuse_foreign
 
 VERSION = 9
@@ -87,14 +87,14 @@ def refuse_other(found: int, path: Path | str) -> None:
         )
 
 
-def database_error(what: str, path: Path, error: sqlite3.Error) -> StateError:
+def database_error(what: str, path: Path, error: sqlite3.Error) -> DatabaseError:
     """The error of SQLite as one of ours: `what` could not be done with `path`."""
     if _is_damage(error):
         return DatabaseDamaged(
             f"cannot {what} {path}: it is damaged ({error}); "
             "`tradectl run` makes it anew from the journals"
         )
-    return StateError(f"cannot {what} {path}: {error}")
+    return DatabaseError(f"cannot {what} {path}: {error}")
 
 
 def is_there(path: Path, what: str = "read") -> bool:

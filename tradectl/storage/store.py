@@ -115,6 +115,12 @@ class Store:
         if changes.snapshot is not None:
             await self._give_pages_back()
 
+    async def write_rows(
+        self, account_id: str, run_id: str, orders: list[Order], fills: list[Fill]
+    ) -> None:
+        """A part of what a run that is over left, ahead of `write`, which says how far it came."""
+        await self._transact(_rows(account_id, run_id, orders, fills))
+
     async def write_alerts(self, alerts: list[AlertRow]) -> None:
         """New ones, and changed ones by their id."""
         await self._transact(ALERTS.of(astuple(alert) for alert in alerts))
@@ -212,12 +218,16 @@ RUN_SQL = (
 )
 
 
+def _rows(account: str, run_id: str, orders: list[Order], fills: list[Fill]) -> Iterator[Statement]:
+    yield from ORDERS.of(astuple(order_row(order, account)) for order in orders)
+    booked = ((fill_row(fill, account, run_id), fill.kept) for fill in fills)
+    yield from FILLS.of((*astuple(row), plain(kept)) for row, kept in booked)
+
+
 def _statements(changes: Changes) -> Iterator[Statement]:
     """Rows are made when they are written, and then let go."""
     account = changes.account_id
-    yield from ORDERS.of(astuple(order_row(order, account)) for order in changes.orders)
-    fills = ((fill_row(fill, account, changes.run_id), fill.kept) for fill in changes.fills)
-    yield from FILLS.of((*astuple(row), plain(kept)) for row, kept in fills)
+    yield from _rows(account, changes.run_id, changes.orders, changes.fills)
     yield RUN_SQL, _run_values(changes)
     if changes.snapshot is not None:
         run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at
