@@ -9,8 +9,6 @@ after the end                                every journal replays, every recove
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -22,6 +20,7 @@ from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import Order
 from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
+from tests.schedules.journal_checker import JournalChecker
 from tests.schedules.own_positions import OwnPositions
 from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
@@ -30,7 +29,6 @@ from tests.simulated_os.system import SimulatedOS
 from tradectl.domain.events import (
     CloseCause,
     EventType,
-    LimitBreached,
     OrderFilled,
     PositionLiquidated,
     RestrictionKind,
@@ -40,15 +38,10 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND
-from tradectl.journal.reader import JournalReader, NotBegun
-from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
-from tradectl.replay.replay import Replay
 from tradectl.runtime.run import TradingRun
 from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
-from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import StateReader
 
 FRESH_LATCH_S = 0.06
 """The latch is read again within a millisecond, and looked up by name within 50."""
@@ -70,7 +63,6 @@ LINES = {
     "rebates": ("COMMISSION_REBATE", "REFERRAL_KICKBACK"),
 }
 ROUNDED = Decimal("0.0000001")
-FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
 
 
 class InvariantChecker:
@@ -93,6 +85,7 @@ class InvariantChecker:
         """whether the limit holds at all"""
         self.counts: dict[str, int] = defaultdict(int)
         self.durable = DurableIntents(system, path / "journals")
+        self.journals = JournalChecker(path, self.say)
         self.own = OwnPositions(exchange, market, path, self._books)
         self.softened = SoftenedHalts(self.own, self.say)
         self.protection = ProtectionChecker(exchange, market, self.say, self.own.held, self._books)
@@ -383,40 +376,6 @@ class InvariantChecker:
             held = self._held(symbol)
             if abs(held) * self.lowest[symbol] > Decimal(110):
                 self.say(f"the stop was confirmed, and {held} {symbol} is held")
-
-    # --- after the end --------------------------------------------------------------------------
-
-    def recovered(self) -> Recovered | None:
-        """The account as the next run would find it; twice, and without the database."""
-        path = last_journal(StateDir(self.path), LIVE_ACCOUNT)
-        if path is None:
-            return None
-        reader = StateReader(self.path / "state.db")
-        first, second = recover_from(path, reader), recover_from(path, reader)
-        bare = recover_from(path, StateReader(self.path / "none.db"))
-        if first.state_hash != second.state_hash:
-            self.say(f"{path.name} was recovered twice, and differently")
-        if first.state_hash != bare.state_hash:
-            self.say(f"{path.name} is recovered differently without the database")
-        return first
-
-    async def replayed(self) -> None:
-        for path in sorted((self.path / "journals").glob("*.jsonl")):
-            with contextlib.suppress(NotBegun):
-                await self._replay(path)
-
-    async def _replay(self, path: Path) -> None:
-        with JournalReader(path) as journal:
-            for record in journal.records():
-                event = record.event
-                if isinstance(event, LimitBreached) and event.code in FAULTS_OF_OURS:
-                    self.say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
-        replay = Replay(path)
-        result = replay.run()
-        if not result.verified:
-            self.say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
-        self.counts["events"] += result.events
-        await asyncio.sleep(0)
 
 
 __all__ = ["InvariantChecker"]

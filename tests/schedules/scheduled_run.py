@@ -31,6 +31,7 @@ from tests.schedules.exits_held_back import exits_held_back
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plan_settings import settings_of
 from tests.schedules.plans import Plan
+from tests.schedules.screen import Screen
 from tests.schedules.steps import BPS, LOOKS_INTO_IT_S, Life
 from tests.schedules.stops import Stops
 from tests.simulated_os.patches import nothing_left_behind, run_on
@@ -142,7 +143,7 @@ class ScheduledRun(Stops):
         if operator.done():
             operator.result()
         operator.cancel()
-        await self.checker.replayed()
+        await self.checker.journals.replayed()
         if self.plan.ends_flat:
             self.checker.wrong += exits_held_back(self.folder / "journals")
         self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
@@ -209,7 +210,7 @@ class ScheduledRun(Stops):
         halt = self.latch.read()
         left_in = self.left_in() if halt is not None else TradingState.RUNNING
         try:
-            await trade(options, _Screen(self.checker, life, left_in))
+            await trade(options, Screen(self.checker, life, left_in))
             life.end = "ended"
         except Halted:
             life.end = "refused"
@@ -241,7 +242,7 @@ class ScheduledRun(Stops):
             self.system.clock.now += OFF_S
         if life.in_quiet and life.run is None and life.end not in ("killed", "refused"):
             self.checker.say(f"it did not start in quiet: {life.end}")
-        self.checker.recovered()
+        self.checker.journals.recovered()
         if self.plan.calm and life.end == "ended" and life.run is not None:
             self.checker.protection.compare([*self.plan.symbols], life.run.books)
             stopped = any(step.do in ("emergency", "direct-stop") for step in self.plan.steps)
@@ -393,7 +394,7 @@ class ScheduledRun(Stops):
             self.checker.say(f"the reconciliation is not clean: {told}")
         life.process.send_signal(signal.SIGTERM)
         await life.process.gone.wait()
-        self.checker.recovered()
+        self.checker.journals.recovered()
 
     def _is_held(self, run: TradingRun) -> bool:
         held = {kind for symbol in self.plan.symbols for kind in run.books.restrictions(symbol)}
@@ -411,24 +412,6 @@ class ScheduledRun(Stops):
                     break
                 await asyncio.sleep(5.0)
         return told
-
-
-class _Screen:
-    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state."""
-
-    def __init__(self, checker: InvariantChecker, life: Life, left_in: TradingState) -> None:
-        self._checker = checker
-        self._life = life
-        self._left_in = left_in
-
-    async def start(self, run: TradingRun) -> None:
-        self._life.run = self._checker.run = run
-        halt = run.options.halt
-        if halt is not None:
-            self._checker.softened.begins(halt.state, self._left_in)
-
-    async def stop(self) -> None:
-        pass
 
 
 __all__ = ["Outcome", "ScheduledRun", "perform"]

@@ -107,7 +107,7 @@ class Stops(Steps):
 
     def left_in(self) -> TradingState:
         """By the account's records."""
-        recovered = self.checker.recovered()
+        recovered = self.checker.journals.recovered()
         return recovered.account.trading_state if recovered is not None else TradingState.RUNNING
 
     async def _stop_directly(self, flatten: bool) -> None:

@@ -153,7 +153,7 @@ class LiveTrader:
             self.alerts.open_now(self.run.alerts.get_active_alerts() if self.run else ())
             await self.ended()
             self.alerts.stored(StateReader(self.folder / "state.db").alerts(), _hour_of)
-            await self.checker.replayed()
+            await self.checker.journals.replayed()
         self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
 
     # --- the computer -----------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class LiveTrader:
         self.process.kill()
         self.run = self.checker.run = None
         self.ends.append("killed")
-        self.checker.recovered()
+        self.checker.journals.recovered()
 
     def terminate(self) -> None:
         assert self.process is not None
@@ -258,7 +258,7 @@ class LiveTrader:
         assert self.process is not None
         self.terminate()
         await self.process.gone.wait()
-        self.checker.recovered()
+        self.checker.journals.recovered()
 
 
 def _hour_of(at: str) -> float:

@@ -1,0 +1,59 @@
+"""What a run leaves behind: each recovery of it is the same, and every journal replays."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from tradectl.domain.events import LimitBreached
+from tradectl.journal.reader import JournalReader, NotBegun
+from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
+from tradectl.replay.replay import Replay
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+
+FAULTS_OF_OURS = ("core_error", "EXCHANGE_TASK_FAILED", "runaway_cascade", "ACCESS_LOST")
+
+
+class JournalChecker:
+    """Of the state directory at `path`."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self._path = path
+        self._say = say
+
+    def recovered(self) -> Recovered | None:
+        """The account as the next run would find it; twice, and without the database."""
+        path = last_journal(StateDir(self._path), LIVE_ACCOUNT)
+        if path is None:
+            return None
+        reader = StateReader(self._path / "state.db")
+        first, second = recover_from(path, reader), recover_from(path, reader)
+        bare = recover_from(path, StateReader(self._path / "none.db"))
+        if first.state_hash != second.state_hash:
+            self._say(f"{path.name} was recovered twice, and differently")
+        if first.state_hash != bare.state_hash:
+            self._say(f"{path.name} is recovered differently without the database")
+        return first
+
+    async def replayed(self) -> None:
+        for path in sorted((self._path / "journals").glob("*.jsonl")):
+            with contextlib.suppress(NotBegun):
+                await self._replay(path)
+
+    async def _replay(self, path: Path) -> None:
+        with JournalReader(path) as journal:
+            for record in journal.records():
+                event = record.event
+                if isinstance(event, LimitBreached) and event.code in FAULTS_OF_OURS:
+                    self._say(f"{path.name}, record {record.seq}: {event.code}: {event.message}")
+        replay = Replay(path)
+        result = replay.run()
+        if not result.verified:
+            self._say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
+        await asyncio.sleep(0)
+
+
+__all__ = ["JournalChecker"]

@@ -1,0 +1,29 @@
+"""What a run under a schedule has for a screen: it tells the checker of the run."""
+
+from __future__ import annotations
+
+from tests.schedules.invariant_checker import InvariantChecker
+from tests.schedules.steps import Life
+from tradectl.domain.states import TradingState
+from tradectl.runtime.run import TradingRun
+
+
+class Screen:
+    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state."""
+
+    def __init__(self, checker: InvariantChecker, life: Life, left_in: TradingState) -> None:
+        self._checker = checker
+        self._life = life
+        self._left_in = left_in
+
+    async def start(self, run: TradingRun) -> None:
+        self._life.run = self._checker.run = run
+        halt = run.options.halt
+        if halt is not None:
+            self._checker.softened.begins(halt.state, self._left_in)
+
+    async def stop(self) -> None:
+        pass
+
+
+__all__ = ["Screen"]
