@@ -136,6 +136,7 @@ FOUND = (
     40000335,
     40000370,
     40000847,
+    3996365005,
 )
 """Seeds that once found something."""
 

@@ -65,6 +65,10 @@ LINES = {
 ROUNDED = Decimal("0.0000001")
 
 
+HELD = {RestrictionKind.MISMATCH, RestrictionKind.UNRECONCILED}
+"""It differs, or no comparison has been answered since it may."""
+
+
 class InvariantChecker:
     """`wrong` is what was seen that must not be; `run` is the one that trades now, if any."""
 
@@ -351,7 +355,7 @@ class InvariantChecker:
             if not self.own.operator_accepted and self._taken_over(symbol, books):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
-            if difference and RestrictionKind.MISMATCH not in books.restrictions(symbol):
+            if difference and not HELD & books.restrictions(symbol).keys():
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:
