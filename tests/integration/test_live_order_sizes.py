@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
-from tests.integration.test_live_emergency import by_the_socket
-from tests.loopback import LoopbackExchange
+from tests.integration.test_live_emergency import by_the_socket, killed, stop
+from tests.loopback import LoopbackExchange, loopback_thread
 from tradectl.domain.events import InstrumentChanged, OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -129,15 +129,22 @@ async def test_a_run_that_goes_on_in_the_middle_of_it_ends_where_it_was_to_end(
 
 
 @BOTH
-async def test_flattening_goes_by_parts_too(market: str, tmp_path: Path) -> None:
-    async with LoopbackExchange() as exchange:
+@pytest.mark.parametrize("way", ["control", "direct"])
+async def test_flattening_goes_by_parts_too(market: str, way: str, tmp_path: Path) -> None:
+    with loopback_thread(seed=1) as exchange:
         limited(exchange, market)
         chosen = settings(exchange, market, stop=D(3))
-        async with trading(exchange, tmp_path, settings=chosen, market=market) as trader:
+        async with trading(exchange, tmp_path / "s", settings=chosen, market=market) as trader:
             trader.signal("buy")
             await trader.until(lambda: sum(o.remaining for o in trader.stops) > D("0.0499"))
             await trader.quiet_but_for_stops()
-            receipt = await by_the_socket(trader)
-            assert receipt["closed"] == [SPOT]
-            assert not receipt["positions_left"]
-            assert not trader.events(OrderRejected)
+            if way == "control":
+                receipt = await by_the_socket(trader)
+            else:
+                remains = await killed(trader, tmp_path / "s")
+        if way == "direct":
+            receipt = await stop(remains)
+        assert receipt["closed"] == [SPOT]
+        assert not receipt["positions_left"]
+        exits = [order for order in exchange.truth.ours(market=market) if order.side == "SELL"]
+        assert {order.quantity <= MOST for order in exits} == {True}

@@ -113,7 +113,7 @@ def receipt(receipt: Receipt) -> RenderableType:
     if receipt.unprotected:
         mend = "" if receipt.flatten else ": `tradectl emergency-stop --flatten` closes them"
         parts.append(line("UNPROTECTED", Cell(f"{names(receipt.unprotected)}{mend}", BAD)))
-    parts += [line("by our books", Cell(_age(row), WARN)) for row in receipt.by_books]
+    parts += [line("by books", Cell(_age(row), WARN)) for row in receipt.by_books]
     if receipt.dust:
         parts.append(line("dust", Cell(f"{names(receipt.dust)}: too little to be sold", DIM)))
     parts.append(Text("trading stays refused until `tradectl clear-halt --confirm`", DIM))
