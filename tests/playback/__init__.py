@@ -5,7 +5,7 @@ tells it, and refuses orders in its words. The same facts in every dialect are w
 all of them to.
 """
 
-from tests.playback.facts import Facts, Refused, Row
+from tests.playback.facts import Facts, Refused, Row, Traded
 from tests.playback.server import DIALECTS, Playback, playback
 
-__all__ = ["DIALECTS", "Facts", "Playback", "Refused", "Row", "playback"]
+__all__ = ["DIALECTS", "Facts", "Playback", "Refused", "Row", "Traded", "playback"]

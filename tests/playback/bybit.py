@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from tests.playback.facts import Facts, Refused, Row
-from tests.playback.pages import newest_first
+from tests.playback.facts import Facts, Refused, Row, Traded
+from tests.playback.pages import newest_first, page_of_fills
 
 ORDERS = ("POST", "/v5/order/create")
 LINEAR = {
@@ -24,6 +25,8 @@ TYPE = {
     "transfer_out": "TRANSFER_OUT", "interest": "INTEREST", "rebate": "FEE_REFUND",
     "liquidation": "LIQUIDATION", "odd": "CURRENCY_BUY",
 }  # fmt: skip
+
+EXEC = {"trade": "Trade", "liquidation": "BustTrade", "adl": "AdlTrade"}
 
 
 def public(path: str, query: Mapping[str, str]) -> Any:
@@ -51,12 +54,21 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/v5/position/list":
         return _said({"category": "linear", "nextPageCursor": "",
                       "list": [_position(facts)] if facts.coins else []})  # fmt: skip
+    if path == "/v5/execution/list":
+        listed = [each for each in facts.traded if EXEC[each.kind] == query["execType"]]
+        kept = replace(facts, traded=listed)
+        page = page_of_fills(kept, query, "startTime", "endTime", 50)
+        return _said({"category": "linear", "nextPageCursor": "",
+                      "list": [_execution(each) for each in page]})  # fmt: skip
+    if path == "/v5/order/realtime":
+        found = _order(facts.order(query["orderId"]))
+        return _said({"category": "linear", "nextPageCursor": "", "list": [found]})
     if path == "/v5/account/transaction-log":
         first, limit = int(query.get("cursor", "0")), int(query["limit"])
         rows = newest_first(facts, query, "startTime", "endTime")
         more = str(first + limit) if len(rows) > first + limit else ""
-        page = [_logged(number, row) for number, row in rows[first : first + limit]]
-        return _said({"nextPageCursor": more, "list": page})
+        logged = [_logged(number, row) for number, row in rows[first : first + limit]]
+        return _said({"nextPageCursor": more, "list": logged})
     return None
 
 
@@ -90,6 +102,30 @@ def _position(facts: Facts) -> dict[str, Any]:
         "markPrice": "59600", "liqPrice": "", "positionIM": str(facts.used), "positionMM": "2",
         "tradeMode": 0, "positionStatus": "Normal", "createdTime": "1795990000000",
         "updatedTime": "1796000000000", "positionBalance": "0", "riskId": 1, "autoAddMargin": 0,
+    }  # fmt: skip
+
+
+def _execution(each: Traded) -> dict[str, Any]:
+    return {
+        "symbol": "BTCUSDT", "orderId": f"1000{each.number}", "orderLinkId": "",
+        "execId": str(each.number), "execType": EXEC[each.kind], "side": each.side.capitalize(),
+        "execQty": each.coins, "execPrice": "60000", "execValue": "600", "execFee": "0.3",
+        "feeCurrency": "", "feeRate": "0.0005", "orderType": "Market", "orderQty": each.coins,
+        "orderPrice": "0", "leavesQty": "0", "isMaker": False, "execTime": str(each.ms),
+        "stopOrderType": "", "closedSize": each.coins, "seq": each.number,
+    }  # fmt: skip
+
+
+def _order(each: Traded) -> dict[str, Any]:
+    made = {"trade": "CreateByUser", "liquidation": "CreateByLiq", "adl": "CreateByAdl_PassThrough"}
+    return {
+        "symbol": "BTCUSDT", "orderId": f"1000{each.number}", "orderLinkId": "", "price": "0",
+        "side": each.side.capitalize(), "qty": each.coins, "cumExecQty": each.coins,
+        "cumExecValue": "600", "avgPrice": "60000", "orderStatus": "Filled", "orderType": "Market",
+        "leavesQty": "0", "leavesValue": "0", "cumExecFee": "0.3", "timeInForce": "IOC",
+        "createType": made[each.kind], "reduceOnly": True, "stopOrderType": "", "triggerPrice": "",
+        "createdTime": str(each.ms), "updatedTime": str(each.ms), "positionIdx": 0,
+        "cancelType": "UNKNOWN", "rejectReason": "EC_NoError",
     }  # fmt: skip
 
 

@@ -19,6 +19,16 @@ class Row(NamedTuple):
     ms: int
 
 
+class Traded(NamedTuple):
+    """A fill of `coins` at 60,000, of an order of its own: `kind` is trade, liquidation or adl."""
+
+    number: int
+    kind: str
+    side: str
+    coins: str
+    ms: int
+
+
 class Refused(NamedTuple):
     """What an order, or any request that is signed, is answered with."""
 
@@ -40,12 +50,17 @@ class Facts:
     hedged: bool = False
     unified: bool = False
     rows: list[Row] = field(default_factory=list)
+    traded: list[Traded] = field(default_factory=list)
     refused: Refused | None = None
     orders_refused: Refused | None = None
 
     @property
     def equity(self) -> Decimal:
         return self.wallet + self.unrealized
+
+    def order(self, name: str) -> Traded:
+        """The fill of the order with that name: `1000` and its number."""
+        return next(each for each in self.traded if f"1000{each.number}" == name)
 
     @property
     def contracts(self) -> Decimal:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.playback.facts import Facts, Refused, Row
-from tests.playback.pages import newest_first
+from tests.playback.facts import COIN_SIZE, Facts, Refused, Row, Traded
+from tests.playback.pages import newest_first, page_of_fills
 
 ORDERS = ("POST", "/api/v4/futures/usdt/orders")
 CONTRACT = {
@@ -43,6 +43,10 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
                 "freeze": "0", "borrowed": "0", "total_liab": "0"}}, "total": equity}  # fmt: skip
     if path == "/api/v4/futures/usdt/positions":
         return [_position(facts)] if facts.coins else []
+    if path == "/api/v4/futures/usdt/my_trades_timerange":
+        return [_fill(each) for each in page_of_fills(facts, query, "from", "to", 100, 1000)]
+    if path.startswith("/api/v4/futures/usdt/orders/"):
+        return _order(facts.order(path.rsplit("/", 1)[1]))
     if path == "/api/v4/futures/usdt/account_book":
         first, limit = int(query.get("offset", "0")), int(query["limit"])
         rows = newest_first(facts, query, "from", "to", 1000)
@@ -77,6 +81,30 @@ def _position(facts: Facts) -> dict[str, Any]:
         "unrealised_pnl": str(facts.unrealized), "realised_pnl": "0", "maintenance_rate": "0.004",
         "open_time": 1795990000, "update_time": 1796000000, "initial_margin": str(facts.used),
         "maintenance_margin": "2",
+    }  # fmt: skip
+
+
+def _signed(each: Traded) -> int:
+    size = int(Decimal(each.coins) / COIN_SIZE)
+    return size if each.side == "buy" else -size
+
+
+def _fill(each: Traded) -> dict[str, Any]:
+    return {
+        "trade_id": str(each.number), "create_time": each.ms / 1000, "contract": "BTC_USDT",
+        "order_id": f"1000{each.number}", "size": _signed(each), "close_size": 0, "price": "60000",
+        "role": "taker", "text": "web", "fee": "0.3", "point_fee": "0",
+    }  # fmt: skip
+
+
+def _order(each: Traded) -> dict[str, Any]:
+    ends = {"trade": "filled", "liquidation": "liquidated", "adl": "auto_deleveraged"}
+    return {
+        "id": int(f"1000{each.number}"), "contract": "BTC_USDT", "size": _signed(each), "left": 0,
+        "price": "0", "fill_price": "60000", "tif": "ioc", "text": "web", "status": "finished",
+        "finish_as": ends[each.kind], "is_liq": each.kind == "liquidation", "is_close": True,
+        "is_reduce_only": True, "create_time": each.ms / 1000, "finish_time": each.ms / 1000,
+        "tkfr": "0.0005", "mkfr": "0", "refu": 0, "iceberg": 0,
     }  # fmt: skip
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.playback.facts import Facts, Refused, Row
-from tests.playback.pages import Numbered, after, newest_first
+from tests.playback.facts import COIN_SIZE, Facts, Refused, Row, Traded
+from tests.playback.pages import Numbered, after, newest_first, page_of_fills
 
 ORDERS = ("POST", "/api/v1/orders")
 CONTRACT = {
@@ -47,6 +47,12 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
         return _said([_position(facts)] if facts.coins else [])
     if path == "/api/ua/v1/unified/position/open-list":
         return _said([_unified_position(facts)] if facts.coins else [])
+    if path == "/api/v1/fills":
+        page = page_of_fills(facts, query, "startAt", "endAt", 50)
+        return _said({"currentPage": 1, "pageSize": 50, "totalNum": len(page), "totalPage": 1,
+                      "items": [_fill(each) for each in page]})  # fmt: skip
+    if path.startswith("/api/v1/orders/"):
+        return _said(_order(facts.order(path.rsplit("/", 1)[1])))
     if path == "/api/v1/funding-history":
         return _page(facts, query, lambda row: row.kind == "funding", _funding)
     if path == "/api/v1/transaction-history":
@@ -119,6 +125,29 @@ def _funding(number: int, row: Row) -> dict[str, Any]:
         "id": number, "symbol": "XBTUSDTM", "timePoint": row.ms, "fundingRate": 0.0001,
         "markPrice": 60000.0, "positionQty": 10, "positionCost": 600.0, "settleCurrency": "USDT",
         "funding": float(row.amount), "marginMode": "CROSS",
+    }  # fmt: skip
+
+
+def _fill(each: Traded) -> dict[str, Any]:
+    return {
+        "symbol": "XBTUSDTM", "tradeId": str(each.number), "orderId": f"1000{each.number}",
+        "side": each.side, "liquidity": "taker", "forceTaker": True, "price": "60000",
+        "size": int(Decimal(each.coins) / COIN_SIZE), "value": "600", "feeRate": "0.0006",
+        "fixFee": "0", "feeCurrency": "USDT", "stop": "", "fee": "0.3", "orderType": "market",
+        "tradeType": each.kind, "createdAt": each.ms, "settleCurrency": "USDT",
+        "tradeTime": each.ms * 1_000_000, "displayType": "market",
+    }  # fmt: skip
+
+
+def _order(each: Traded) -> dict[str, Any]:
+    size = int(Decimal(each.coins) / COIN_SIZE)
+    return {
+        "id": f"1000{each.number}", "symbol": "XBTUSDTM", "type": "market", "side": each.side,
+        "price": None, "size": size, "value": "600", "dealValue": "600", "dealSize": size, "stp": "",
+        "filledSize": size, "filledValue": "600", "stop": "", "timeInForce": "GTC", "clientOid": None,
+        "isActive": False, "cancelExist": False, "createdAt": each.ms, "updatedAt": each.ms,
+        "endAt": each.ms, "orderTime": each.ms * 1_000_000, "settleCurrency": "USDT", "leverage": "3",
+        "status": "done", "reduceOnly": True, "forceHold": False, "postOnly": False, "remark": None,
     }  # fmt: skip
 
 

@@ -6,10 +6,11 @@ Positions of all kinds are told together, those in dated futures, which nobody h
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from tests.playback.facts import Facts, Refused, Row
-from tests.playback.pages import after, newest_first
+from tests.playback.facts import COIN_SIZE, Facts, Refused, Row, Traded
+from tests.playback.pages import after, newest_first, page_of_fills
 
 ORDERS = ("POST", "/api/v5/trade/batch-orders")
 SWAP = {
@@ -39,6 +40,11 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/api/v5/account/positions":
         dated = _position(facts) | {"instId": "BTC-USDT-270326", "instType": "FUTURES"}
         return _said([dated, _position(facts)] if facts.coins else [])
+    if path == "/api/v5/trade/fills-history":
+        page = page_of_fills(facts, query, "begin", "end", 20)
+        return _said([_fill(each) for each in page])
+    if path == "/api/v5/trade/order":
+        return _said([_order(facts.order(query["ordId"]))])
     if path in ("/api/v5/account/bills", "/api/v5/account/bills-archive"):
         rows = after(newest_first(facts, query, "begin", "end"), query.get("after"))
         return _said([_bill(number, row) for number, row in rows[: int(query["limit"])]])
@@ -82,6 +88,28 @@ def _position(facts: Facts) -> dict[str, str]:
         "imr": str(facts.used), "mmr": "2", "notionalUsd": "600", "markPx": "59600", "liqPx": "",
         "uplRatio": "-0.1", "cTime": "1795990000000", "uTime": "1796000000000", "posId": "7",
         "margin": "", "ccy": "USDT", "adl": "1",
+    }  # fmt: skip
+
+
+def _fill(each: Traded) -> dict[str, str]:
+    kinds = {"trade": "1", "liquidation": "104", "adl": "125"}
+    return {
+        "instId": "BTC-USDT-SWAP", "instType": "SWAP", "tradeId": str(each.number), "clOrdId": "",
+        "ordId": f"1000{each.number}", "billId": "1", "subType": kinds[each.kind], "fillPx": "60000",
+        "fillSz": str(Decimal(each.coins) / COIN_SIZE), "side": each.side, "posSide": "net",
+        "execType": "T", "feeCcy": "USDT", "fee": "-0.3", "ts": str(each.ms), "tag": "",
+    }  # fmt: skip
+
+
+def _order(each: Traded) -> dict[str, str]:
+    category = {"trade": "normal", "liquidation": "full_liquidation", "adl": "adl"}[each.kind]
+    size = str(Decimal(each.coins) / COIN_SIZE)
+    return {
+        "instId": "BTC-USDT-SWAP", "instType": "SWAP", "ordId": f"1000{each.number}", "clOrdId": "",
+        "ordType": "market", "side": each.side, "posSide": "net", "sz": size, "accFillSz": size,
+        "avgPx": "60000", "fillPx": "60000", "px": "", "state": "filled", "category": category,
+        "fee": "-0.3", "feeCcy": "USDT", "cTime": str(each.ms), "uTime": str(each.ms), "lever": "3",
+        "reduceOnly": "true", "tdMode": "cross", "ccy": "", "pnl": "0", "source": "", "tag": "",
     }  # fmt: skip
 
 

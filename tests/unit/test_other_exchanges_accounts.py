@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.playback import DIALECTS, Facts, Playback, Row, playback
+from tests.playback import DIALECTS, Facts, Playback, Row, Traded, playback
 from tests.playback.server import SYMBOL
 from tests.unit.test_moved_by_exchange import Expecting as NoBooks
 from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
-from tradectl.domain.event import IncomeKind, SystemEventKind
+from tradectl.domain.event import CloseCause, IncomeKind, SystemEventKind
 from tradectl.domain.events import CashMoved, Event, FundingPaid, SystemEvent
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import Side
 from tradectl.domain.time import DAY, MILLISECOND
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
@@ -193,6 +194,41 @@ class Expecting(NoBooks):
 
     def income_until(self) -> int:
         return (NOW_MS - 3_600_000) * MILLISECOND
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 50, 51, 100, 101, 230])
+async def test_no_fill_is_lost_where_pages_begin_with_the_newest(name: str, count: int) -> None:
+    begin = NOW_MS - 3_600_000
+    traded = [
+        Traded(n, "trade", "buy", "0.01", begin + 1000 * (n // 2)) for n in range(1, count + 1)
+    ]
+    async with playback(name, Facts(traded=traded)) as exchange:
+        fills = await exchange.venue.fills(SYMBOL, begin * MILLISECOND)
+    assert [fill.trade_id for fill in fills] == [str(each.number) for each in traded]
+    assert {fill.quantity for fill in fills} == {Decimal("0.01")}
+    assert {fill.fee for fill in fills} == {Decimal("0.3")}
+
+
+@pytest.mark.parametrize("cause", [CloseCause.LIQUIDATION, CloseCause.ADL])
+async def test_what_the_exchange_closes_is_told_by_its_fill_or_its_order(
+    name: str, cause: CloseCause
+) -> None:
+    kind = {CloseCause.LIQUIDATION: "liquidation", CloseCause.ADL: "adl"}[cause]
+    traded = [
+        Traded(1, "trade", "buy", "0.03", NOW_MS - 2000),
+        Traded(2, kind, "sell", "0.02", NOW_MS - 1000),
+    ]
+    facts = Facts(traded=traded, coins=Decimal("0.01"))
+    async with playback(name, facts) as exchange:
+        bought, closed = await exchange.venue.fills(SYMBOL, (NOW_MS - 60_000) * MILLISECOND)
+        assert bought.forced is None
+        order = await exchange.venue.find(SYMBOL, "", closed.venue_order_id)
+        assert order is not None
+        assert cause in (closed.forced, order.forced)
+        assert (closed.side, closed.quantity) == (Side.SELL, Decimal("0.02"))
+        ours = await exchange.venue.find(SYMBOL, "", bought.venue_order_id)
+        assert ours is not None
+        assert ours.forced is None
 
 
 async def test_an_answer_without_rows_is_none(name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.playback import DIALECTS, Facts, playback
+from tests.playback import DIALECTS, Facts, Traded, gate, playback
 from tests.playback.server import SYMBOL
 from tradectl.domain.errors import (
     AccessLost,
@@ -22,7 +22,7 @@ from tradectl.domain.errors import (
     VenueRefusal,
 )
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
@@ -249,3 +249,21 @@ def test_an_id_that_had_to_begin_with_something_is_ours_again_without_it() -> No
     assert parser.client_id({"clientOrderId": "t-tcabcdefghijklmnop"}) == "tcabcdefghijklmnop"
     assert parser.client_id({"clientOrderId": "web"}) == "web"
     assert parser.client_id({}) == ""
+
+
+@pytest.mark.parametrize("ended", ["reduce_out", "position_closed", "reduce_only", "stp"])
+async def test_an_end_that_the_client_hands_on_in_the_exchange_s_words_is_an_end(
+    ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word for it the order would be of unknown fate for ever."""
+    made = gate._order
+
+    def cut(each: Traded) -> dict[str, Any]:
+        return made(each) | {"finish_as": ended, "left": -4}
+
+    monkeypatch.setattr(gate, "_order", cut)
+    traded = [Traded(1, "trade", "sell", "0.01", 1_795_999_000_000)]
+    async with playback("gate", Facts(traded=traded)) as exchange:
+        found = await exchange.venue.find(SYMBOL, "", "10001")
+    assert found is not None
+    assert (found.status, found.filled) == (OrderStatus.CANCELED, Decimal("0.006"))

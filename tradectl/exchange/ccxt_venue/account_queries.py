@@ -1,11 +1,12 @@
 """The account over REST: its fills, what it holds, what its key may do.
 
-Fills are asked for page by page until one brings nothing new, by id where the exchange counts them.
+Fills are asked for page by page until one brings nothing new: by id where the exchange counts them, and
+backwards where its pages begin with the newest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,7 @@ from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
 
 MOST_PAGES = 2_000
+Found = dict[tuple[str, str], VenueFill]
 
 
 class AccountQueries:
@@ -48,36 +50,83 @@ class AccountQueries:
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
         market = self._markets[symbol]
-        now_ms = self._clock() // MILLISECOND
+        found: Found = {}
+        for asked in self._quirks.fills_asked.get(self._kind, ({},)):
+            if self._quirks.fills_limit is None:
+                await self._both_ways(market, since, asked, found)
+            else:
+                await self._by_full_pages(market, since, asked, found)
+        wanted = [fill for fill in found.values() if fill.ts >= since]
+        return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
+
+    def _begin(self, since: int, now_ms: int) -> int:
         history = self._quirks.fills_history_ms.get(self._kind)
-        cursor = max(since // MILLISECOND, now_ms - history if history else 1, 1)
-        window = self._quirks.fills_window_ms.get(self._kind)
-        found: dict[tuple[str, str], VenueFill] = {}
-        from_id = ""
+        return max(since // MILLISECOND, now_ms - history if history else 1, 1)
+
+    async def _by_full_pages(
+        self, market: Market, since: int, asked: Mapping[str, Any], found: Found
+    ) -> None:
+        """Of an exchange whose pages are known: oldest first, and full where there is another."""
+        now_ms = self._clock() // MILLISECOND
+        cursor, from_id = self._begin(since, now_ms), ""
+        window, limit = self._quirks.fills_window_ms.get(self._kind), self._quirks.fills_limit
         for _ in range(MOST_PAGES):
-            page = await self._page(market, cursor, from_id)
-            fresh = [fill for fill in page if _key(fill) not in found]
-            found.update((_key(fill), fill) for fill in fresh)
+            by_id = {self._quirks.fills_from_id: from_id} if from_id else {}
+            page = await self._page(market, None if from_id else cursor, {**asked, **by_id})
+            fresh = _add(page, found)
             cursor = max([cursor, *(fill.ts // MILLISECOND for fill in fresh)])
-            limit = self._quirks.fills_limit
             is_full = limit is not None and len(page) >= limit
-            if fresh and (is_full or limit is None):
+            if fresh and is_full:
                 from_id = self._next_id(fresh)
             elif is_full:
-                raise NotExecuted(f"fills of {symbol}: more of one moment than a page holds")
+                raise NotExecuted(f"fills of {market.symbol}: more of one moment than a page holds")
             elif window and cursor + window < now_ms:
                 from_id, cursor = "", cursor + window
             else:
-                wanted = [fill for fill in found.values() if fill.ts >= since]
-                return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
-        raise NotExecuted(f"fills of {symbol}: more than {MOST_PAGES} pages")
+                return
+        raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
 
-    async def _page(self, market: Market, cursor: int, from_id: str) -> list[VenueFill]:
-        params = {self._quirks.fills_from_id: from_id} if from_id else {}
+    async def _both_ways(
+        self, market: Market, since: int, asked: Mapping[str, Any], found: Found
+    ) -> None:
+        """Of any other: a page may be of the oldest or of the newest, so it is asked for what is before
+        it and after it until nothing is new."""
+        now_ms = self._clock() // MILLISECOND
+        begin, window = self._begin(since, now_ms), self._quirks.fills_window_ms.get(self._kind)
+        while True:
+            await self._around(market, begin, asked, found)
+            if not window or begin + window >= now_ms:
+                return
+            begin += window
+
+    async def _around(
+        self, market: Market, begin: int, asked: Mapping[str, Any], found: Found
+    ) -> None:
+        until: int | None = None
+        for _ in range(MOST_PAGES):
+            page = await self._page(
+                market, begin, {**asked, "until": until} if until is not None else asked
+            )
+            fresh = _add(page, found)
+            oldest = min((fill.ts for fill in page), default=0) // MILLISECOND
+            newest = max((fill.ts for fill in page), default=0) // MILLISECOND
+            if fresh and oldest > begin:
+                until = oldest + 1  # of some it is the first that is left out
+            elif until is not None:
+                until, begin = None, max(fill.ts for fill in found.values()) // MILLISECOND
+            elif fresh and newest > begin:
+                begin = newest
+            else:
+                return
+        raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
+
+    async def _page(
+        self, market: Market, since_ms: int | None, params: Mapping[str, Any]
+    ) -> list[VenueFill]:
         return await self._caller.ask(
             f"fills of {market.symbol}",
             lambda: self._client.fetch_my_trades(
-                market.unified, None if from_id else cursor, self._quirks.fills_limit, params
+                market.unified, since_ms, self._quirks.fills_limit, dict(params)
             ),
             lambda raws: [self._parser.fill(raw, market=market) for raw in listed(raws)],
             privileged=True,
@@ -150,6 +199,13 @@ class AccountQueries:
             return await self._caller.ask("permissions", method, read)
         except VenueRefusal:
             return Permissions()  # its test network does not say
+
+
+def _add(page: Sequence[VenueFill], found: Found) -> list[VenueFill]:
+    """Those that were not known."""
+    fresh = [fill for fill in page if _key(fill) not in found]
+    found.update((_key(fill), fill) for fill in fresh)
+    return fresh
 
 
 def _key(fill: VenueFill) -> tuple[str, str]:

@@ -96,7 +96,7 @@ class OrderCalls:
             params["trigger"] = True
         order = await self._caller.order(
             f"cancel of {ours or venue_id}",
-            lambda: self._client.cancel_order(known_as, market.unified, params),
+            lambda: self._client.cancel_order(known_as or None, market.unified, params),
             lambda raw: self._cancelled(raw, market, ours, is_stop),
             privileged=True,
             may_miss=True,
@@ -168,7 +168,7 @@ class OrderCalls:
 
         found = await self._caller.ask(
             f"search for {ours or venue_id}",
-            lambda: self._client.fetch_order(_bare(venue_id), market.unified, params),
+            lambda: self._client.fetch_order(_bare(venue_id) or None, market.unified, params),
             read,
             privileged=True,
             may_miss=True,

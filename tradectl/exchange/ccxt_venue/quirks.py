@@ -62,6 +62,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the id of the order that a triggered stop became"""
     whole_position_keys: tuple[str, ...] = ()
     """marks an order that closes whatever there is, and so has no quantity"""
+    statuses: Mapping[str, str] = {}
+    """ends of orders that ccxt hands on in the exchange's words, in its own"""
     forced_ids: Mapping[str, CloseCause] = {}
     """how the client ids begin of orders that are the exchange's own, by which it closes positions"""
     forced_keys: Mapping[str, Mapping[str, CloseCause]] = {}
@@ -75,6 +77,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     fills_history_ms: Mapping[str, int] = {}
     """how far back it tells fills"""
     fills_limit: int | None = None
+    fills_asked: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
+    """with what fills are asked for, each of it by itself: some are told only to who asks for their kind;
+    by kind of market"""
     trades_params: Mapping[str, Mapping[str, Any]] = {}
     """for recent trades whose ids are those of the stream, by kind of market"""
     trades_limit: int | None = None
@@ -189,6 +194,8 @@ _KUCOIN = Quirks(
     client_id_param="clientOrderId",
     cancel_id_param="clientOrderId",
     decimal_amounts=frozenset({"perpetual"}),
+    fills_window_ms={"spot": 7 * 86_400_000, "perpetual": 7 * 86_400_000},
+    fills_history_ms={"spot": 360 * 86_400_000, "perpetual": 360 * 86_400_000},
     forced_keys={
         "tradeType": {
             "adl": CloseCause.ADL,
@@ -207,6 +214,10 @@ _GATE = Quirks(
         "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
         "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
     },
+    statuses={
+        "auto_deleveraged": "closed",
+        **dict.fromkeys(("position_closed", "reduce_only", "reduce_out", "stp"), "canceled"),
+    },
     forced_keys={
         "finish_as": {
             "auto_deleveraged": CloseCause.ADL,
@@ -222,6 +233,20 @@ TABLE: dict[str, Quirks] = {
     "binanceus": _BINANCE,
     "binanceusdm": _BINANCE,
     "bybit": Quirks(
+        # an order is looked up among the open ones and the last 500 that are over
+        options={"fetchOrder": {"acknowledged": True}},
+        client_id_param="orderLinkId",
+        cancel_id_param="orderLinkId",
+        fills_window_ms={"spot": 7 * 86_400_000, "perpetual": 7 * 86_400_000},
+        fills_history_ms={"spot": 700 * 86_400_000, "perpetual": 700 * 86_400_000},
+        fills_asked={
+            "perpetual": (
+                {},
+                {"execType": "AdlTrade"},
+                {"execType": "BustTrade"},
+                {"execType": "Settle"},
+            ),
+        },
         kind_options={
             "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
             "perpetual": {"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap"},
@@ -251,6 +276,12 @@ TABLE: dict[str, Quirks] = {
         cancel_id_param="clOrdId",
         stop_id_keys=("algoId",),
         forced_keys={
+            # of a fill
+            "subType": {
+                **dict.fromkeys(map(str, range(100, 108)), CloseCause.LIQUIDATION),
+                **dict.fromkeys(("112", "113"), CloseCause.SETTLEMENT),
+                **dict.fromkeys(("125", "126", "127", "128"), CloseCause.ADL),
+            },
             "category": {
                 "adl": CloseCause.ADL,
                 "full_liquidation": CloseCause.LIQUIDATION,

@@ -176,7 +176,8 @@ class ReportParser:
     def _status(
         self, raw: Any, quantity: Decimal, filled: Decimal, *, is_stop: bool
     ) -> OrderStatus:
-        status = STATUS.get(str(raw.get("status")))
+        said = str(raw.get("status"))
+        status = STATUS.get(self._quirks.statuses.get(said, said))
         if status is None:
             raise InvalidResponse(f"an order with a status of {str(raw.get('status'))[:40]!r}")
         if is_stop and status is OrderStatus.FILLED:
