@@ -61,8 +61,9 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
         return _said({"category": "linear", "nextPageCursor": "",
                       "list": [_execution(each) for each in page]})  # fmt: skip
     if path == "/v5/order/realtime":
-        found = _order(facts.order(query["orderId"]))
-        return _said({"category": "linear", "nextPageCursor": "", "list": [found]})
+        found = facts.order(query["orderId"])
+        known = [_order(found)] if found else []
+        return _said({"category": "linear", "nextPageCursor": "", "list": known})
     if path == "/v5/account/transaction-log":
         first, limit = int(query.get("cursor", "0")), int(query["limit"])
         rows = newest_first(facts, query, "startTime", "endTime")

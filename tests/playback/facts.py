@@ -58,9 +58,9 @@ class Facts:
     def equity(self) -> Decimal:
         return self.wallet + self.unrealized
 
-    def order(self, name: str) -> Traded:
+    def order(self, name: str) -> Traded | None:
         """The fill of the order with that name: `1000` and its number."""
-        return next(each for each in self.traded if f"1000{each.number}" == name)
+        return next((each for each in self.traded if f"1000{each.number}" == name), None)
 
     @property
     def contracts(self) -> Decimal:

@@ -46,7 +46,10 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/api/v4/futures/usdt/my_trades_timerange":
         return [_fill(each) for each in page_of_fills(facts, query, "from", "to", 100, 1000)]
     if path.startswith("/api/v4/futures/usdt/orders/"):
-        return _order(facts.order(path.rsplit("/", 1)[1]))
+        found = facts.order(path.rsplit("/", 1)[1])
+        return _order(found) if found else refuse("ORDER_NOT_FOUND", "no such order").body
+    if path.startswith("/api/v4/futures/usdt/price_orders/"):
+        return refuse("AUTO_ORDER_NOT_FOUND", "no such order").body
     if path == "/api/v4/futures/usdt/account_book":
         first, limit = int(query.get("offset", "0")), int(query["limit"])
         rows = newest_first(facts, query, "from", "to", 1000)

@@ -52,7 +52,10 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
         return _said({"currentPage": 1, "pageSize": 50, "totalNum": len(page), "totalPage": 1,
                       "items": [_fill(each) for each in page]})  # fmt: skip
     if path.startswith("/api/v1/orders/"):
-        return _said(_order(facts.order(path.rsplit("/", 1)[1])))
+        found = facts.order(path.rsplit("/", 1)[1])
+        return (
+            _said(_order(found)) if found else refuse("100001", "error.getOrder.orderNotExist").body
+        )
     if path == "/api/v1/funding-history":
         return _page(facts, query, lambda row: row.kind == "funding", _funding)
     if path == "/api/v1/transaction-history":

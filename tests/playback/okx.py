@@ -44,7 +44,10 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
         page = page_of_fills(facts, query, "begin", "end", 20)
         return _said([_fill(each) for each in page])
     if path == "/api/v5/trade/order":
-        return _said([_order(facts.order(query["ordId"]))])
+        found = facts.order(query.get("ordId", ""))
+        return _said([_order(found)]) if found else refuse("51603", "Order does not exist").body
+    if path == "/api/v5/trade/order-algo":
+        return turn_away("51603", "Order does not exist").body
     if path in ("/api/v5/account/bills", "/api/v5/account/bills-archive"):
         rows = after(newest_first(facts, query, "begin", "end"), query.get("after"))
         return _said([_bill(number, row) for number, row in rows[: int(query["limit"])]])

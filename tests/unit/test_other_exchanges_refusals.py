@@ -215,6 +215,17 @@ async def test_an_order_that_is_over_cannot_be_cancelled_and_that_is_no_error(na
         assert await exchange.venue.cancel(SYMBOL, "tcabcdefghijklmnop", "77") is None
 
 
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("venue_id", ["", "77", "stop:77"])
+async def test_an_order_that_the_exchange_does_not_know_is_none(name: str, venue_id: str) -> None:
+    async with playback(name) as exchange:
+        before = len(exchange.asked)
+        assert await exchange.venue.find(SYMBOL, "tcabcdefghijklmnop", venue_id) is None
+        asked = exchange.asked[before:]
+        assert any("tcabcdefghijklmnop" in each.path + str(each.query) for each in asked)
+        assert not any("None" in each.path + str(each.query) for each in asked)
+
+
 async def test_how_long_to_keep_away_is_read_where_the_exchange_tells_it() -> None:
     async with playback("kucoin") as exchange:
         refused = DIALECTS["kucoin"].refuse("429000", "Too many requests", 429)

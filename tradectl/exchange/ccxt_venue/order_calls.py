@@ -168,7 +168,7 @@ class OrderCalls:
 
         found = await self._caller.ask(
             f"search for {ours or venue_id}",
-            lambda: self._client.fetch_order(_bare(venue_id) or None, market.unified, params),
+            lambda: self._client.fetch_order(_bare(venue_id), market.unified, params),
             read,
             privileged=True,
             may_miss=True,
