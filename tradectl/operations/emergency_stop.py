@@ -2,7 +2,7 @@
 
     1. set the latch: from now on no order leaves, and no run starts
     2. ask the running process to cancel and close
-    3. if it does not answer in time: end it, and finish the job from the durable state
+    3. if it does not answer in time: end it, and finish the job from the durable state (`left_open`)
 
 The third way is a run of its own with a journal of its own, so it can be replayed like any other.
 """
@@ -20,7 +20,6 @@ from pathlib import Path
 from msgspec.structs import asdict, replace
 
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.operations import Receipt, StopReport
 from tradectl.domain.errors import (
@@ -31,30 +30,33 @@ from tradectl.domain.errors import (
     TradectlError,
 )
 from tradectl.domain.events import MarketDataEvent
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
 from tradectl.domain.resilience import pauses
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import described, harmless
 from tradectl.journal.writer import EMERGENCY
 from tradectl.operations.emergency_alert import leave_alert, resolve_answered
+from tradectl.operations.left_open import (
+    by_database,
+    by_journal,
+    journals_to_finish,
+    last_known,
+    left_by_journal,
+    runs_without_journal,
+)
 from tradectl.operations.predecessor import Predecessor
 from tradectl.recovery.rebuild import stored_afterwards
 from tradectl.recovery.recovery import (
-    CONTINUED,
     LIVE_ACCOUNT,
     Recovered,
     last_journal,
     missing,
-    missing_run,
-    recover,
     recover_from,
 )
-from tradectl.runtime.in_process_stop import Stop, by_books_of, report_by_books, stop_session
+from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.session import Session
-from tradectl.state.books_view import BooksView
 from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import StateReader, StoredRun
+from tradectl.storage.reader import StateReader
 
 ANSWER_SHARE = 0.4
 LEAST_S = 1.0
@@ -190,7 +192,7 @@ class EmergencyStop:
         run has ended."""
         try:
             done = done.with_other(self._missing(but=done.journal))
-            paths = [p for p in _journals_to_finish(self._dir) if p.name != done.journal]
+            paths = [p for p in journals_to_finish(self._dir) if p.name != done.journal]
             paths = [path for path in paths if self._is_unfinished(path)]
             self._predecessor.wait(self._deadline if paths else 0.0)
             for path in paths:
@@ -204,9 +206,9 @@ class EmergencyStop:
         """Of each account whose last journal is missing, what the database last knew of it: that nothing
         is open cannot be said. `but` is a journal whose run has just told by itself."""
         report = StopReport()
-        for run in _runs_without_journal(self._dir):
+        for run in runs_without_journal(self._dir):
             if f"{run.run_id}.jsonl" != but:
-                lost = _by_database(run).without_confirmation(str(missing(run, self._dir)))
+                lost = by_database(run).without_confirmation(str(missing(run, self._dir)))
                 report = report.with_other(lost)
         return report
 
@@ -216,7 +218,7 @@ class EmergencyStop:
 
     def _has_work(self, recovered: Recovered) -> bool:
         """There is something to be cancelled or closed."""
-        left = _left(recovered, self._stop)
+        left = left_by_journal(recovered, self._stop)
         return bool(left.open_orders_left or (self._stop.flatten and left.positions_left))
 
     # --- in its place -----------------------------------------------------------------------------
@@ -227,7 +229,7 @@ class EmergencyStop:
         try:
             done = self._missing()
             with self._predecessor.owned(), self._room_on_the_disk():
-                for path in _journals_to_finish(self._dir):
+                for path in journals_to_finish(self._dir):
                     done = done.with_other(self._finished(path))
         except Exception as error:  # whatever failed, the receipt must say so, and what may be left
             done = done.with_other(_failed(self._dir, error))
@@ -247,27 +249,18 @@ class EmergencyStop:
         try:
             recovered = recover_from(path, StateReader(self._dir.db))
             # by the journal: what is tried from here on may come to naught
-            left = self._by_journal(recovered)
+            left = by_journal(recovered, self._clock.wall())
             report = self._finish(recovered)
             return report.without_confirmation(recovered.lost) if recovered.lost else report
         except Exception as error:  # one that cannot be finished must not keep the others open
             return _failed(self._dir, error, left)
-
-    def _by_journal(self, recovered: Recovered) -> StopReport:
-        """What is left by it, and how old its word on an exchange is."""
-        report = _left(recovered, Stop())
-        if recovered.header.account != LIVE_ACCOUNT:
-            return report
-        books, now = _books_of(recovered), self._clock.wall()
-        exchanges = recovered.account.at_exchange().compared_at
-        return replace(report, by_books=[by_books_of(books, name, now) for name in exchanges])
 
     def _finish(self, recovered: Recovered) -> StopReport:
         """What ended by itself and has nothing to be cancelled or closed is finished as it is, on paper;
         what an exchange has, only the exchange can tell."""
         is_live = recovered.header.account == LIVE_ACCOUNT
         if recovered.clean and not is_live and not self._has_work(recovered):
-            return _left(recovered, self._stop)
+            return left_by_journal(recovered, self._stop)
         return asyncio.run(self.finishing_run(recovered))
 
     async def finishing_run(self, recovered: Recovered) -> StopReport:
@@ -334,31 +327,9 @@ def _load_for_live(state_dir: StateDir) -> None:
             load_ahead()
 
 
-def _journals_to_finish(state_dir: StateDir) -> list[Path]:
-    """The newest of each account that goes on: a run on paper does not see what a live one before it left
-    at an exchange. What came before a missing one is passed over: it is not where the account stands.
-    Recorded data is nobody's account: its runs go on, and leave nothing to be finished."""
-    lost = {run.account_kind for run in _runs_without_journal(state_dir)}
-    found = [last_journal(state_dir, kind) for kind in CONTINUED if kind not in lost]
-    return [path for path in found if path is not None]
-
-
-def _runs_without_journal(state_dir: StateDir) -> list[StoredRun]:
-    """Of the accounts that go on, the last runs whose journals are missing. Raises StateError where there
-    is no journal at all, and the database, which would know, cannot be read."""
-    found = []
-    for kind in CONTINUED:
-        try:
-            found.append(missing_run(state_dir, kind, last_journal(state_dir, kind)))
-        except StateError:  # a journal says more than the database
-            if not state_dir.journal_files():
-                raise
-    return [run for run in found if run is not None]
-
-
 def _failed(state_dir: StateDir, error: Exception, left: StopReport | None = None) -> StopReport:
     why = str(error) if isinstance(error, TradectlError) else described(error)
-    return (left or _last_known(state_dir)).without_confirmation(why)
+    return (left or last_known(state_dir)).without_confirmation(why)
 
 
 def _with_begun(report: StopReport, begun: StopReport) -> StopReport:
@@ -370,41 +341,6 @@ def _with_begun(report: StopReport, begun: StopReport) -> StopReport:
         cancelled=[*dict.fromkeys([*cancelled, *report.cancelled])],
         closed=[*dict.fromkeys([*closed, *report.closed])],
     )
-
-
-def _last_known(state_dir: StateDir) -> StopReport:
-    """What may still be open: by the journal, or where that cannot be read, by the database."""
-    with contextlib.suppress(Exception):  # whatever is broken, there must be a receipt
-        recovered = recover(state_dir)
-        if recovered is not None:
-            return _left(recovered, Stop())
-    with contextlib.suppress(StateError):
-        return _by_database(StateReader(state_dir.db).last_run())
-    return StopReport()
-
-
-def _by_database(run: StoredRun | None) -> StopReport:
-    """What was open when it was last stored."""
-    status = run.status if run is not None else None
-    if status is None:
-        return StopReport()
-    return StopReport(
-        open_orders_left=[order.order_id for order in status.open_orders],
-        positions_left=[position.symbol for position in status.positions],
-        unprotected=[position.symbol for position in status.positions],
-    )
-
-
-def _left(recovered: Recovered, stop: Stop) -> StopReport:
-    """What is open by the journal: on paper there is no other word."""
-    on_paper = recovered.header.account != LIVE_ACCOUNT
-    books = _books_of(recovered)
-    return report_by_books(books, dropping=stop.drop_protection, on_paper=on_paper)
-
-
-def _books_of(recovered: Recovered) -> BooksView:
-    instruments = Instruments(Settings.load(recovered.header.config).instruments)
-    return BooksView(recovered.account, instruments)
 
 
 def _last_known_price(symbol: str, marks: dict[str, Decimal]) -> MarketDataEvent:
