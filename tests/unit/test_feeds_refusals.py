@@ -218,3 +218,49 @@ def test_a_symbol_is_found_in_a_files_name(name: str, symbol: str | None, tmp_pa
         assert "nor a symbol in its name" in refusal(path)
     else:
         assert {event.symbol for event in read_feed(path)} == {symbol}
+
+
+# --- what a book's prices say ----------------------------------------------------------------------
+
+BIDS = [60_000 - 5 * n for n in range(40)]
+ASKS = [60_010 + 5 * n for n in range(40)]
+
+
+def level(side: str, price: int, second: int = 0) -> tuple[int, str, int, int]:
+    return T0 + second, side, price, 1 + price % 7
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [level("sell", p) for p in ASKS] + [level("buy", p) for p in BIDS],
+        [level("sell", p) for p in reversed(ASKS)] + [level("buy", p) for p in BIDS],
+        [level("buy", p) for p in BIDS],
+        [level("sell", p, s) for s in range(9) for p in ASKS[s:]],
+        [level("s", p, s) for s in range(9) for p in ASKS[:2]]
+        + [level("b", p, 9) for p in BIDS[:20]],
+    ],
+    ids=[
+        "asks, then bids",
+        "a ladder",
+        "bids alone",
+        "snapshots of one side",
+        "a deep one at last",
+    ],
+)
+def test_levels_of_a_book_are_no_trades(
+    tmp_path: Path, rows: list[tuple[int, str, int, int]]
+) -> None:
+    path = write(tmp_path / "BTCUSDT.csv", lines(rows, "time,side,price,amount"))
+    assert "looks like the rows of an order book" in refusal(path)
+    assert len(read_feed(path, are_trades=True)) == len(rows)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_takers_of_many_levels_are_trades(tmp_path: Path, newest_first: bool) -> None:
+    rows = [level("buy", p, s) for s in range(9) for p in ASKS[:9]]
+    rows += [level("sell", p, 9 + s) for s in range(9) for p in BIDS[:9]]
+    path = write(
+        tmp_path / "BTCUSDT.csv", lines(rows[:: -1 if newest_first else 1], "time,side,price,qty")
+    )
+    assert len(read_feed(path)) == len(rows)

@@ -123,8 +123,8 @@ class Tally:
         if not (self._rows_of.keys() - self.left_out - {""}) or not self._is_fit():
             raise DataError(
                 f"{self.file}: {self.bad} of {self.rows} rows are bad "
-                f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%}); "
-                f"the first is {_where(self._first)}{self._helpful}"
+                f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%} by "
+                f"feed.max_bad_share); the first is {_where(self._first)}{self._helpful}"
             )
 
     def finish(self, good: int) -> None:

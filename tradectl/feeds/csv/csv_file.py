@@ -13,6 +13,7 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.about import About, about
 from tradectl.feeds.csv.blocks import line_blocks, read_blocks
+from tradectl.feeds.csv.book_rows import looks_like_a_book
 from tradectl.feeds.csv.candles import candle_interval
 from tradectl.feeds.csv.columns import NOT_ALL_GOOD, read_block
 from tradectl.feeds.csv.file_state import FileState
@@ -22,7 +23,6 @@ from tradectl.feeds.csv.names import Kind
 from tradectl.feeds.csv.newest_first import Turned, is_newest_first
 from tradectl.feeds.csv.not_trades import (
     book_column,
-    looks_like_a_book,
     ticker_column,
     told_by_name,
     what_else,
@@ -149,11 +149,18 @@ class CsvFile:
             return
         seen = what_else(opening.header, rows, layout.side)
         if not seen and layout.side is not None:
-            seen = looks_like_a_book(self._unread(), text)
+            seen = looks_like_a_book(self._unread(), self._in_time(text))
             seen = seen and f"it looks like the rows of an order book, which is not played: {seen}"
         seen = seen or told_by_name(self._path.name)
         if seen:
             raise self._refused(f"{seen}; if they are trades, say so: --set feed.rows=trades")
+
+    def _in_time(self, text: str) -> list[str]:
+        """The rows of `text`, oldest first."""
+        lines = text.split("\n")[self._first_line - 1 :]
+        if is_newest_first(self._unread(), text, self._reading.max_bad_share):
+            lines.reverse()
+        return lines
 
     def _refuse_ticker(self) -> None:
         column = ticker_column(self.opening.header)

@@ -21,7 +21,9 @@ SHAPES = (
     "time open close high low volume",                                  # jesse, Bitfinex
     "time low high open close volume",                                  # Coinbase
     "time volume close high low open",                                  # Gate
-    "time open high low close volume count",                            # Kraken OHLCVT
+    "time open high low close volume count",                            # Kraken OHLCVT, Bybit
+    "time open close high low volume count",                            # KuCoin, HTX
+    "time open high low close volume count count count",                # OKX
     "time open high low close vwap volume count",                       # Kraken's API
     "time open high low close volume closed paid count paid paid -",    # Binance Vision klines
     "day clock open high low close volume",                             # MetaTrader 4

@@ -22,16 +22,16 @@ class Kind(StrEnum):
 
 _QUANTITY = (
     "qty", "quantity", "amount", "size", "volume", "vol", "base_qty", "base_volume", "trade_qty",
-    "trade_size", "last_qty", "base_amount", "q", "v",
+    "trade_size", "trade_volume", "last_qty", "base_amount", "units_traded", "q", "v",
 )  # fmt: skip
 _BEST = ("", "best_", "b_")
 
 NUMBERS: dict[Kind, dict[str, tuple[str, ...]]] = {
     Kind.CANDLES: {
-        "open": ("open", "price_open", "open_price", "o"),
+        "open": ("open", "price_open", "open_price", "opening_price", "o"),
         "high": ("high", "price_high", "high_price", "max", "h"),
         "low": ("low", "price_low", "low_price", "min", "l"),
-        "close": ("close", "price_close", "close_price", "c", "price", "last"),
+        "close": ("close", "price_close", "close_price", "c", "price", "trade_price", "last"),
     },
     Kind.QUOTES: {
         "bid": ("bid", "bid_price", "best_bid", "best_bid_price"),
@@ -39,7 +39,7 @@ NUMBERS: dict[Kind, dict[str, tuple[str, ...]]] = {
         "ask": ("ask", "ask_price", "best_ask", "best_ask_price"),
         "ask_qty": tuple(f"{best}ask_{q}" for best in _BEST for q in _QUANTITY),
     },
-    Kind.TRADES: {"price": ("price", "trade_price", "last_price", "px", "rate", "p")},
+    Kind.TRADES: {"price": ("price", "trade_price", "px", "p")},
 }
 """The columns that each kind must have, in their order."""
 
@@ -48,7 +48,7 @@ AMOUNTS: dict[Kind, tuple[str, tuple[str, ...]]] = {
         "volume",
         (
             "volume", "vol", "base_volume", "volume_base", "volume_traded", "qty", "quantity", "amount",
-            "size", "v", "tick_volume", "tickvol",
+            "size", "v", "volumefrom", "candle_acc_trade_volume", "tick_volume", "tickvol",
         ),
     ),
     Kind.TRADES: ("qty", _QUANTITY),
@@ -62,11 +62,12 @@ MAKER = ("is_buyer_maker", "buyer_maker", "is_buyer_the_maker", "buyer_is_maker"
 """True where the buyer's order rested, so that the seller took."""
 
 TIME = (
-    "open_time", "time_period_start", "time_open", "opened", "start_time", "candle_begin_time", "ts",
+    "open_time", "time_period_start", "time_open", "opened", "start_time", "candle_begin_time",
+    "candle_date_time_utc", "ts",
     "timestamp", "time", "datetime", "date_time", "date", "day", "unix", "unix_timestamp", "unix_time",
     "time_stamp", "gmt_time", "utc_time", "trade_time", "created_time", "created_at", "transact_time",
     "time_exchange", "transaction_time", "ts_event", "event_time", "timestampms", "epoch",
-    "t", "dtyyyymmdd", "clock",
+    "t", "mts", "exec_date", "transaction_date", "dtyyyymmdd", "clock",
 )  # fmt: skip
 _TIME = re.compile(rf"({'|'.join(TIME)})(?:_(s|ms|us|ns|utc|gmt))?")
 

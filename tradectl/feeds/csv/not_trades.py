@@ -1,22 +1,16 @@
 """What has prices and amounts in its rows and is no market's trades: order books, orders, liquidations.
 
 Rows of a book look like trades: a time, a price, an amount, a side. They must not be played so. Some say
-what they are in the names of their columns, in a cell (`l2update`, `canceled`) or in the file's name. A
-book says it in its prices, too: those who sell stand above those who buy, where a taker who buys pays
-what the sellers ask. A book moves with its market, so that several stretches of the file are looked at.
+what they are in the names of their columns, in a cell (`l2update`, `canceled`) or in the file's name;
+what the prices of a book say is in `book_rows`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
-from tradectl.domain.money import Side
-from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.names import Kind, normal
-from tradectl.feeds.csv.rows import split_row
-from tradectl.feeds.quality import RowError, positive
 
 BOOK_COLUMNS = frozenset((
     "is_snapshot", "update_type", "first_update_id", "last_update_id", "final_update_id", "update_id",
@@ -39,10 +33,15 @@ TICKER_COLUMNS = frozenset((
 LIQUIDATION_COLUMNS = frozenset(("liquidation", "is_liquidation", "bankruptcy_price",
                                  "liquidation_price"))  # fmt: skip
 CELLS = {
-    "an order book's": {"snapshot", "snap", "l2update", "insert", "delete", "partial", "bid", "ask",
-                        "bids", "asks", "remove"},
-    "an order's": {"filled", "canceled", "cancelled", "partially_filled", "partiallyfilled", "expired",
-                   "rejected", "gtc", "ioc", "fok", "closed", "triggered"},
+    "an order book's": {
+        "snapshot", "snap", "l2update", "insert", "delete", "partial", "bid", "ask", "bids", "asks",
+        "remove",
+    },
+    "an order's": {
+        "filled", "canceled", "cancelled", "partially_filled", "partiallyfilled", "expired", "rejected",
+        "limit", "stop", "stop_limit", "stop_market", "take_profit", "trailing_stop", "gtc", "ioc", "fok",
+        "closed", "triggered",
+    },
     "a liquidation's": {"liquidation", "liquidated"},
 }  # fmt: skip
 _IN_NAME = re.compile(
@@ -51,14 +50,6 @@ _IN_NAME = re.compile(
     re.IGNORECASE,
 )
 NAUGHTS = ("", "nan", "none", "null", "false", "0", "[]", "{}")
-
-STRETCH = 20
-SPREAD_OVER = 20
-"""Stretches, spread over the text."""
-ENOUGH = 3
-"""Rows of each side that a stretch needs to say anything."""
-MOST = 0.9
-"""The share of the stretches that have to look like a book."""
 
 
 def book_column(header: Sequence[str], kind: Kind) -> str | None:
@@ -101,44 +92,4 @@ def told_by_name(file_name: str) -> str:
     return f"its name has {match[0]!a} in it" if match else ""
 
 
-def looks_like_a_book(state: FileState, text: str) -> str:
-    """What was seen in the rows of `text` that is a book's; empty when they may be trades."""
-    told: list[tuple[Decimal, Decimal]] = []
-    judged = 0
-    for stretch in _stretches(state, text.splitlines()):
-        sells, buys = (
-            [price for side, price in stretch if side is wanted] for wanted in (Side.SELL, Side.BUY)
-        )
-        if len(sells) < ENOUGH or len(buys) < ENOUGH:
-            continue
-        judged += 1
-        if min(sells) > max(buys):
-            told.append((min(sells), max(buys)))
-    if not told or len(told) < MOST * judged:
-        return ""
-    sell, buy = told[0]
-    return f"everybody who sells stands above everybody who buys, such as {sell} above {buy}"
-
-
-_Row = tuple[Side, Decimal]
-
-
-def _stretches(state: FileState, lines: list[str]) -> Iterator[list[_Row]]:
-    step = len(lines) // (STRETCH * SPREAD_OVER) + 1
-    for first in range(0, len(lines), STRETCH * step):
-        yield list(_rows(state, lines[first : first + STRETCH]))
-
-
-def _rows(state: FileState, lines: list[str]) -> Iterator[_Row]:
-    layout = state.layout
-    for line in lines:
-        try:
-            cells = split_row(line, layout.width, layout.separator)
-            side = layout.sides.get(cells[layout.side or 0].strip())
-            if side is not None:
-                yield side, positive(cells[layout.numbers[0]])
-        except RowError:
-            continue
-
-
-__all__ = ["book_column", "looks_like_a_book", "ticker_column", "told_by_name", "what_else"]
+__all__ = ["book_column", "ticker_column", "told_by_name", "what_else"]
