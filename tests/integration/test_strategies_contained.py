@@ -190,7 +190,7 @@ def test_what_it_says_spoils_neither_the_document_nor_the_journal(
 def tradectl_replay(folder: Path) -> dict[str, object]:
     """By a process of its own, where objects lie at other addresses."""
     report: dict[str, object] = command(
-        "replay", journals(folder)[-1], "--json", executable=True
+        "replay", journals(folder)[-1], "--json", "--trust", executable=True
     ).document()
     return report
 
@@ -248,7 +248,7 @@ def test_a_real_interrupt_ends_a_replay_in_the_middle_of_a_strategy(
             print('asleep', flush=True)
             time.sleep(600)"""
     played(tmp_path, folder, sleeps, "Bad")
-    words = ["replay", str(journals(folder)[-1]), "--json"]
+    words = ["replay", str(journals(folder)[-1]), "--json", "--trust"]
     with start(words, environment(SLOW="1"), executable=True, **PIPES) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "asleep\n"

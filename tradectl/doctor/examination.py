@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -43,20 +44,20 @@ async def diagnose(
     config_path: Path | None = None,
     *,
     private: bool | None = None,
+    environ: Mapping[str, str] | None = None,
     listen_s: float = LISTEN_S,
     connect_s: float = CONNECT_S,
 ) -> list[Finding]:
-    """Everything, connecting included; what cannot be reached is one finding. `private`: with keys;
-    as the mode asks for where it is None."""
+    """Everything, connecting included; what cannot be reached is one finding. `private`: with keys (of
+    `environ`, or of the process's own); as the mode asks for where it is None."""
     private = settings.mode == "live" if private is None else private
     findings = machine(settings, state_dir, config_path)
     if not settings.exchanges:
-        return shown(
-            [*findings, passed("exchange", "none: the simulated market is traded on paper")]
-        )
-    made, missing = _made(settings, private=private)
+        none = passed("exchange", "none: the simulated market is traded on paper")
+        return shown([*findings, none], environ)
+    made, missing = _made(settings, private=private, environ=environ)
     if made is None:
-        return shown([*findings, *missing])
+        return shown([*findings, *missing], environ)
     private = private and not missing
     try:
         unreachable = await _open(made, connect_s)
@@ -65,7 +66,7 @@ async def diagnose(
         with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await made.close()
-    return shown([*findings, *missing, *unreachable, *reached])
+    return shown([*findings, *missing, *unreachable, *reached], environ)
 
 
 async def examine(
@@ -80,13 +81,15 @@ async def examine(
     """The same of a system that is connected."""
     findings = machine(settings, state_dir, config_path)
     findings += await _exchanges(settings, venues, state_dir, private=private, listen_s=listen_s)
-    return shown(findings)
+    return shown(findings, venues.environ)
 
 
-def _made(settings: Settings, *, private: bool) -> tuple[Venues | None, list[Finding]]:
+def _made(
+    settings: Settings, *, private: bool, environ: Mapping[str, str] | None
+) -> tuple[Venues | None, list[Finding]]:
     """The exchanges, not connected. Without keys what is public can still be looked at."""
     try:
-        return Venues(settings, settings.symbols, private=private), []
+        return Venues(settings, settings.symbols, private=private, environ=environ), []
     except UsageError as error:
         if not private:
             return None, [
@@ -94,7 +97,7 @@ def _made(settings: Settings, *, private: bool) -> tuple[Venues | None, list[Fin
             ]
         mend = "set them in the environment of this command; no file holds them"
         missing = [failed("keys", str(error), mend)]
-        return _made(settings, private=False)[0], missing
+        return _made(settings, private=False, environ=environ)[0], missing
 
 
 async def _open(venues: Venues, seconds: float) -> list[Finding]:

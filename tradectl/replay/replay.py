@@ -34,12 +34,18 @@ Progress = Callable[[int], None]
 
 
 class Replay:
-    """A log and the system that is to repeat it. Raises JournalError, ConfigError, UsageError."""
+    """A log and the system that is to repeat it; `judge` takes the log's settings, and gives those that
+    may be run. Raises JournalError, ConfigError, UsageError."""
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock | None = None,
+        judge: Callable[[Settings], Settings] = lambda settings: settings,
+    ) -> None:
         self.log = read_log(path)
         header = self.log.header
-        settings = Settings.load(header.config)
+        settings = judge(Settings.load(header.config))
         self.system = TradingSystem(
             settings,
             Account.load(header.state),

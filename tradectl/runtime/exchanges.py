@@ -36,10 +36,19 @@ Post = Callable[[Event], None]
 
 
 class Venues:
-    """`symbols` are all whose market data is used, `traded` those that orders may be about."""
+    """`symbols` are all whose market data is used, `traded` those that orders may be about. `environ` has
+    the keys: the process's own, unless they were taken out of it."""
 
-    def __init__(self, settings: Settings, symbols: tuple[str, ...], *, private: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        symbols: tuple[str, ...],
+        *,
+        private: bool,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
+        self.environ = os.environ if environ is None else environ
         self.symbols = symbols
         self.private = private
         self.places = by_exchange(symbols, settings.exchanges)
@@ -48,6 +57,7 @@ class Venues:
                 exchange,
                 self.places[exchange.prefix],
                 private=private and bool(self.traded(exchange.prefix)),
+                environ=self.environ,
             )
             for exchange in settings.exchanges
             if self.places[exchange.prefix]
@@ -192,26 +202,37 @@ def on_exchange(settings: Settings, name: str) -> Settings:
     return msgspec.structs.replace(settings, exchanges=(chosen, *others))
 
 
-def make_venue(settings: ExchangeSettings, symbols: Mapping[str, str], *, private: bool) -> Venue:
+def make_venue(
+    settings: ExchangeSettings,
+    symbols: Mapping[str, str],
+    *,
+    private: bool,
+    environ: Mapping[str, str] | None = None,
+) -> Venue:
     """Raises ConfigError where credentials are needed and missing."""
     from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials, read_proxy
 
-    credentials = read_credentials(settings, os.environ) if private else None
+    environ = os.environ if environ is None else environ
+    credentials = read_credentials(settings, environ) if private else None
     if private and credentials is None:
         name = settings.prefix.upper()
         raise ConfigError(
             f"{settings.prefix}: no keys: set TRADECTL_{name}_API_KEY and TRADECTL_{name}_API_SECRET "
             "in the environment"
         )
-    return CcxtVenue(settings, symbols, credentials, proxy=read_proxy(settings, os.environ))
+    return CcxtVenue(settings, symbols, credentials, proxy=read_proxy(settings, environ))
 
 
 @contextlib.asynccontextmanager
 async def connected(
-    settings: Settings, symbols: tuple[str, ...], *, private: bool
+    settings: Settings,
+    symbols: tuple[str, ...],
+    *,
+    private: bool,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Venues]:
     """The exchanges, open for as long as the block lasts. Raises ExchangeError, ConfigError."""
-    venues = Venues(settings, symbols, private=private)
+    venues = Venues(settings, symbols, private=private, environ=environ)
     try:
         await venues.open()
         yield venues

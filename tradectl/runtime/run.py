@@ -126,7 +126,8 @@ async def _trade_on_exchange(
 
     settings = options.settings
     strategy_hashes(settings)  # one that is refused is, before anything is sent
-    async with connected(settings, settings.symbols, private=options.live) as venues:
+    made = connected(settings, settings.symbols, private=options.live, environ=options.environ)
+    async with made as venues:
         if options.approve is not None:
             await options.approve(venues, options.state_dir)
             refuse_if_halted(options.state_dir.latch)  # a human may have thought about it for long

@@ -40,7 +40,8 @@ class RunOptions(Struct, kw_only=True):
     breaks off is played up to there.
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
-    what is latched and to be seen through.
+    what is latched and to be seen through. `environ` has the keys, where they were taken out of the
+    process's own.
     """
 
     settings: Settings
@@ -55,6 +56,7 @@ class RunOptions(Struct, kw_only=True):
     fresh: bool = False
     approve: Approve | None = None
     halt: Halt | None = None
+    environ: Mapping[str, str] | None = None
 
     @property
     def live(self) -> bool:

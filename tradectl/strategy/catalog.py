@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tradectl.domain.errors import Interrupted, UsageError
+from tradectl.domain.keys import without_keys
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
 from tradectl.files.own import NotOurs, open_trusted, read_named
 from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE
@@ -104,6 +105,11 @@ def _file_and_class(name: str) -> tuple[str, str]:
     return (path, attribute) if path.endswith(".py") else ("", "")
 
 
+def names_a_file(name: str) -> bool:
+    """Whether `find` would run a file of this name."""
+    return name.endswith(".py") or name.rpartition(":")[0].endswith(".py")
+
+
 def _origin(name: str) -> str:
     if name in BUILT_IN:
         return "built-in"
@@ -136,7 +142,7 @@ def _installed() -> dict[str, EntryPoint]:
 
 def _from_package(entry: EntryPoint) -> type[Strategy]:
     try:
-        with while_loading():
+        with while_loading(), without_keys(os.environ):
             module = importlib.import_module(entry.module)
     except Interrupted:  # the operator's: nothing trades yet, and nothing will
         raise
@@ -159,7 +165,7 @@ def _load(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
-        with while_loading():
+        with while_loading(), without_keys(os.environ):
             exec(code, module.__dict__)  # noqa: S102  # what an import is
     except Interrupted:  # the operator's: nothing trades yet, and nothing will
         del sys.modules[name]

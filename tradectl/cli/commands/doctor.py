@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -53,6 +54,7 @@ def doctor(
     from tradectl.config.load import UntrustedConfig, load_settings
     from tradectl.doctor.examination import diagnose
     from tradectl.doctor.finding import report_of
+    from tradectl.domain.keys import take_keys
     from tradectl.storage.directory import StateDir
 
     is_trusted = True
@@ -62,8 +64,9 @@ def doctor(
         settings, is_trusted = error.settings, False
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
-    private = None if is_trusted else False
-    findings = asyncio.run(diagnose(settings, StateDir(state_dir), config, private=private))
+    private, keys = None if is_trusted else False, take_keys(os.environ)
+    examination = diagnose(settings, StateDir(state_dir), config, private=private, environ=keys)
+    findings = asyncio.run(examination)
     report = report_of(findings)
     if as_json:
         print_json(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +16,16 @@ DIVERGED = 3
 HELP = """Recompute a run from its journal: every decision again, compared event by event.
 
 Exit code 0: verified. 3: it diverged; the first difference is shown. 1: the journal is damaged.
-With another config, shows the first decision that differs, and the difference in the result.
+A strategy's file that the journal names is run only with --trust, or by your answer. With another config,
+shows the first decision that differs, and the difference in the result.
 
 Examples:
 
     tradectl replay RUN.jsonl
 
     tradectl replay RUN.jsonl --until 5000 --json
+
+    tradectl replay RUN.jsonl --strategy momentum.py:Momentum
 
     tradectl replay RUN.jsonl -c other.toml
 """
@@ -47,8 +51,20 @@ def replay(
         int | None, typer.Option(help="Stop after this sequence number.", min=1)
     ] = None,
     config: ConfigOption = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the strategy files that the journal names.")
+    ] = False,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategy", help="Run this path/to/file.py:ClassName in their place; repeatable."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
+    from tradectl.domain.keys import take_keys
+
+    take_keys(os.environ)  # nothing is asked of an exchange, and strategies run
     multiple = parse_speed(speed)
     if config is not None:
         rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
@@ -57,15 +73,20 @@ def replay(
                 f"--speed is {rest}": speed is not None,
                 f"--until is {rest}": until is not None,
                 f"--no-verify is {rest}": not verify,
+                "--trust is of what the journal names, and -c names others: leave it out": trust,
+                "--strategy is of what the journal names, and -c names others: leave it out": bool(
+                    strategy
+                ),
             }
         )
         _counterfactual(file, config, as_json)
         return
+    from tradectl.cli.commands.strategy_trust import judge
     from tradectl.replay.replay import NO_LIMIT, Replay
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     with stdout_to_stderr(), interrupted_by_signals():
-        report = Replay(file).run(
+        report = Replay(file, judge=judge(strategy or (), trust=trust)).run(
             verify=verify,
             until=until or NO_LIMIT,
             speed=multiple,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -98,6 +99,9 @@ def run(
         settings_set or [], funding, seed, fresh, yes, columns, allow_truncated,
     )  # fmt: skip
     flags.refuse_useless()
+    from tradectl.domain.keys import take_keys
+
+    keys = take_keys(os.environ)  # before a strategy runs
     from tradectl.cli.commands.live_approval import approval
     from tradectl.runtime.run_options import RunOptions
     from tradectl.storage.directory import StateDir
@@ -114,6 +118,7 @@ def run(
         duration=duration,
         flatten_at_end=flatten_at_end,
         fresh=fresh,
+        environ=keys,
         approve=approval(yes, config) if settings.mode == "live" else None,
     )
     summary = _traded(options, headless=headless)
@@ -148,8 +153,10 @@ def _screen(*, headless: bool) -> Screen:
 
 def strategies(as_json: JsonOption = False) -> None:
     from tradectl.documents.market import AvailableStrategy
+    from tradectl.domain.keys import take_keys
     from tradectl.strategy.catalog import available
 
+    take_keys(os.environ)  # looking at a strategy runs its file
     rows = [
         AvailableStrategy(
             name=info.name,
