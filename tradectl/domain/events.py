@@ -7,14 +7,14 @@ record that caused it (0 for an input).
 
 Seven families, each with a base class or one class that users make themselves:
 
-    market data       MarketDataEvent      quotes, books and bars are kinds of it
+    market data       MarketDataEvent      quotes, books and bars: see `domain.market_events`
     strategy signal   StrategySignalEvent
     portfolio         PortfolioEvent       TargetComputed, PositionChanged, FillShared,
                                            StrategiesCrossed
     order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
     risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, PauseEnded, ...
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: see `domain.execution_events`
-    system            SystemEvent          commands and timers are of this family too
+    system            SystemEvent          commands and timers too: see `domain.system_events`
 
 The journal's header carries the version of these shapes, `WIRE_VERSION`.
 """
@@ -62,66 +62,26 @@ from tradectl.domain.execution_events import (
     PositionLiquidated,
     trade_key,
 )
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.market_events import (
+    BarEvent,
+    BarOpened,
+    BookEvent,
+    MarketDataEvent,
+    QuoteEvent,
+)
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.system_events import (
+    CommandReceived,
+    EmergencyStopReceived,
+    SystemEvent,
+    TimerFired,
+    TradingConcluded,
+    WarmUpReceived,
+)
 
 WIRE_VERSION = 6
-
-
-# --- market data -----------------------------------------------------------------------------------
-
-
-class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True):
-    """A trade, or any tick with a price. `side` is the taker's; `ts` the exchange's time, ns UTC.
-
-    `trade_id` is the exchange's own number of a trade, where it was heard live.
-    """
-
-    event_type: ClassVar[EventType] = EventType.MARKET_DATA
-    priority: ClassVar[EventPriority] = EventPriority.MARKET_DATA
-
-    symbol: str
-    price: Decimal
-    volume: Decimal
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    side: Side | None = None
-    ts: int = 0
-    trade_id: str = ""
-
-
-class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
-    """Best bid and ask with the sizes behind them; `price` is the middle, `volume` zero."""
-
-    bid_size: Decimal = ZERO
-    ask_size: Decimal = ZERO
-
-
-Level = tuple[Decimal, Decimal]
-"""A price of an order book, and the quantity that waits there."""
-
-
-class BookEvent(QuoteEvent, frozen=True, gc=False, kw_only=True):
-    """The top of an order book, best price first on both sides."""
-
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
-
-
-class BarEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
-    """A finished candle of `interval` ns. `price` is the close and `ts` the moment it closed."""
-
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    interval: int
-
-
-class BarOpened(MarketDataEvent, frozen=True, gc=False, kw_only=True):
-    """A candle of recorded data opens: `price` is its open and `ts` the moment. `volume` is what was
-    traded until it closed, which bounds what can be had of it; a strategy does not hear of it."""
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -316,72 +276,6 @@ class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
     kind: RestrictionKind
     restricted: bool = True
     message: str = ""
-
-
-# --- the system itself -----------------------------------------------------------------------------
-
-
-class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
-    """Something about the machine rather than the market: a `kind` in snake_case, and a message.
-
-    All that tradectl says itself is of a SystemEventKind. A user's own code may say what it likes: a
-    kind that is not among them is shown, journalled and replayed like any other, and alerts nobody.
-    """
-
-    event_type: ClassVar[EventType] = EventType.SYSTEM
-
-    kind: str
-    message: str = ""
-    component: str = ""
-
-
-class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
-    """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
-
-    event_type: ClassVar[EventType] = EventType.SYSTEM
-    priority: ClassVar[EventPriority] = EventPriority.COMMAND
-
-    command: Command
-    reason: str = ""
-    flatten: bool = False
-    drop_protection: bool = False
-    target: str = ""
-
-
-class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True):
-    """The command that goes before everything else."""
-
-    priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
-
-    command: Command = Command.EMERGENCY_STOP
-
-
-class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):
-    """A halt has nothing left to do: no order is on its way, and the account is flat, or where it is
-    HALTED, its stops fit its positions. The run ends; recorded data is not read beyond it."""
-
-    event_type: ClassVar[EventType] = EventType.SYSTEM
-
-    state: TradingState
-    reason: str
-
-
-class TimerFired(Event, frozen=True, gc=False, kw_only=True):
-    """A scheduled moment arrived: time moves the core only through these and market data."""
-
-    event_type: ClassVar[EventType] = EventType.SYSTEM
-
-    name: str
-
-
-class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
-    """Market data that the run `run_id` recorded before this one, oldest first: strategies get to know it
-    and say nothing about it. It moves neither prices nor books."""
-
-    event_type: ClassVar[EventType] = EventType.SYSTEM
-
-    run_id: str
-    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened, ...]
 
 
 AnyEvent = (

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.errors import NotExecuted
-from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
+from tradectl.domain.market_events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
 from tradectl.domain.time import MILLISECOND

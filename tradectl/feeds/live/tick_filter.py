@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import BookEvent, Level, MarketDataEvent, QuoteEvent
+from tradectl.domain.market_events import BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.price_band import CONFIRMATIONS, NOTHING, PriceBand
 from tradectl.feeds.quality import (

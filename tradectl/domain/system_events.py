@@ -1,0 +1,78 @@
+"""What an operator, a clock and the machine say: commands, timers, and what becomes of the system."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradectl.domain.event import Command, Event, EventPriority, EventType
+from tradectl.domain.market_events import (
+    BarEvent,
+    BarOpened,
+    BookEvent,
+    MarketDataEvent,
+    QuoteEvent,
+)
+from tradectl.domain.states import TradingState
+
+
+class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
+    """Something about the machine rather than the market: a `kind` in snake_case, and a message.
+
+    All that tradectl says itself is of a SystemEventKind. A user's own code may say what it likes: a
+    kind that is not among them is shown, journalled and replayed like any other, and alerts nobody.
+    """
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    kind: str
+    message: str = ""
+    component: str = ""
+
+
+class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
+    """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+    priority: ClassVar[EventPriority] = EventPriority.COMMAND
+
+    command: Command
+    reason: str = ""
+    flatten: bool = False
+    drop_protection: bool = False
+    target: str = ""
+
+
+class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True):
+    """The command that goes before everything else."""
+
+    priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
+
+    command: Command = Command.EMERGENCY_STOP
+
+
+class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):
+    """A halt has nothing left to do: no order is on its way, and the account is flat, or where it is
+    HALTED, its stops fit its positions. The run ends; recorded data is not read beyond it."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    state: TradingState
+    reason: str
+
+
+class TimerFired(Event, frozen=True, gc=False, kw_only=True):
+    """A scheduled moment arrived: time moves the core only through these and market data."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    name: str
+
+
+class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
+    """Market data that the run `run_id` recorded before this one, oldest first: strategies get to know it
+    and say nothing about it. It moves neither prices nor books."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+
+    run_id: str
+    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened, ...]
