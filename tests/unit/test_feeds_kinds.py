@@ -227,8 +227,13 @@ def test_three_numbers_are_time_price_and_quantity_if_the_price_is_the_steady_on
 ) -> None:
     path = write(tmp_path / "XBTUSD.csv", lines((t, p, q) for t, p, q, _ in trades()))
     assert [row[:3] for row in sums(read_feed(path))] == [row[:3] for row in plain["trades"]]
-    swapped = lines((t, q, p) for t, p, q, _ in trades())
-    assert "of no known shape" in refusal(write(tmp_path / "XBTEUR.csv", swapped))
+    for told in (
+        lines((t, q, p) for t, p, q, _ in trades()),
+        lines((t, 1, p) for t, p, _, _ in trades()),
+        lines((t, 5, 1) for t, _, _, _ in trades()),
+        f"{T0},5,1\n",
+    ):
+        assert "of no known shape" in refusal(write(tmp_path / "XBTEUR.csv", told))
 
 
 @pytest.mark.parametrize("dates", ["dmy", "mdy"])

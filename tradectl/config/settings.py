@@ -79,8 +79,8 @@ class FeedSettings(Section, frozen=True, kw_only=True):
     ] = 0.01
     rows: Annotated[
         Literal["auto", "trades"],
-        "recorded rows with a side: not played where they look like an order book's, or trades whatever "
-        "they look like",
+        "recorded rows: not played where they look like a book's, orders or liquidations, or trades "
+        "whatever they look like",
     ] = "auto"
     stale_after_seconds: Annotated[
         float, Bounds(gt=0), "age of a symbol's newest data at which an alert is raised"

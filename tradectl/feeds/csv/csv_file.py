@@ -35,7 +35,7 @@ from tradectl.feeds.csv.stragglers import rejoined, stragglers
 from tradectl.feeds.csv.symbols import symbol_in_name
 from tradectl.feeds.csv.times import DATES, are_midnights, dates_of, ends_with_year
 from tradectl.feeds.opens import with_opens
-from tradectl.feeds.quality import RowError, Tally, shown
+from tradectl.feeds.quality import RowError, Tally, TickFault, shown
 from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 MENDED = (
@@ -140,11 +140,12 @@ class CsvFile:
             raise self._refused(
                 f"its column {column!a} is an order book's, which is not played; {EXPECTED}"
             )
+        rows = [row for row in opening.rows if len(row) == layout.width]
+        moments = self._moments(rows)
         if layout.kind is Kind.CANDLES:
             self._refuse_ticker()
             return
-        rows = [row for row in opening.rows if len(row) == layout.width]
-        self._refuse_days(rows)
+        self._refuse_days(rows, moments)
         if layout.kind is not Kind.TRADES or self._reading.are_trades:
             return
         seen = what_else(opening.header, rows, layout.side)
@@ -170,13 +171,21 @@ class CsvFile:
                 "each row; if they are candles, say so: --columns open=NAME,high=NAME,low=NAME,close=NAME"
             )
 
-    def _refuse_days(self, rows: list[list[str]]) -> None:
-        state, moments = self._unread(), []
+    def _moments(self, rows: list[list[str]]) -> list[int]:
+        """When the rows were, as far as they say. Raises DataError where none does."""
+        state, moments, fault = self._unread(), [], ""
         for row in rows:
             try:
                 moments.append(state.moment(self.layout.time_in(row)))
-            except RowError:
-                continue
+            except RowError as error:
+                fault = fault or str(error)
+        if fault and not moments:
+            raise self._refused(
+                f"its times cannot be read ({fault}); are they in another column? --columns time=NAME"
+            )
+        return moments
+
+    def _refuse_days(self, rows: list[list[str]], moments: list[int]) -> None:
         if are_midnights(moments):
             raise self._refused(
                 f"its times are days ({shown(rows[0][self.layout.time])}): when on that day its "
@@ -253,7 +262,9 @@ class CsvFile:
                 self._tally.read(row.event.symbol)
                 rows.hold(number, row)
             except RowError as bad:
-                symbol = symbol_of_row(state, line)
+                # a file sorted by symbol is no file of one bad symbol
+                is_late = bad.fault is TickFault.TIME_GOES_BACK
+                symbol = "" if is_late else symbol_of_row(state, line)
                 self._tally.read(symbol)
                 self._tally.note(number, bad, symbol)
         events = rows.take()

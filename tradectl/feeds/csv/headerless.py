@@ -37,6 +37,8 @@ SHAPES = (
 MOST = 0.9
 """The share of the rows looked at that has to fit: a few may be torn."""
 NEAR = Decimal("0.02")
+JUMPS = Decimal("0.05")
+"""From one quantity to the next, as a share: no price does so all the time."""
 _FLAGS = {"true", "false", "0", "1"}
 _SIDES = {"buy", "sell", "b", "s"}
 
@@ -161,15 +163,21 @@ def _trade_fits(told: Mapping[str, str]) -> bool:
 
 
 def _price_is_steadier(rows: Sequence[Sequence[str]]) -> bool:
-    """From row to row a price changes less than a quantity, unless nothing ever changes."""
-    prices, amounts = ([Decimal(row[i]) for row in rows if _is_number(row[i])] for i in (1, 2))
-    return len({*amounts}) == 1 or _restlessness(prices) <= _restlessness(amounts)
+    """From row to row a price changes less than a quantity; where the price, or nothing, never changes,
+    the quantity has to jump, or it might be the price."""
+    price, quantity = (
+        _restlessness([Decimal(row[i]) for row in rows if _is_number(row[i])]) for i in (1, 2)
+    )
+    if not price:
+        return quantity > JUMPS
+    return not quantity or price <= quantity
 
 
 def _restlessness(values: Sequence[Decimal]) -> Decimal:
-    """The sum of the changes from one value to the next, as shares of the larger one."""
+    """The mean of the changes from one value to the next, as shares of the larger one."""
     steps = ((abs(a - b), max(a, b)) for a, b in pairwise(values))
-    return sum((step / largest for step, largest in steps if largest > 0), Decimal(0))
+    shares = [step / largest for step, largest in steps if largest > 0]
+    return sum(shares, Decimal(0)) / max(len(shares), 1)
 
 
 def _is_value(text: str) -> bool:

@@ -32,6 +32,7 @@ EXPECTED = (
 )
 SETTLED = "or say which column is which: --columns time=NAME,price=NAME,qty=NAME"
 SAME = Decimal("0.05")
+EMPTY = ("", "nan", "null", "none")
 
 
 def _spellings(words: Mapping[str, Side | None]) -> dict[str, Side | None]:
@@ -160,12 +161,18 @@ def _amount(
         return chosen[role]
     found = [names.index(name) for name in synonyms if name in names]
     found = [place for place in found if place not in chosen.values()]
+    found = [place for place in found if not _is_empty(rows, place)]
     found += _volumes_of_a_coin(names)
     price = numbers[-1]
     for place in found:
         if not any(other != place and _is_product(rows, other, price, place) for other in found):
             return place
     return found[0] if found else None
+
+
+def _is_empty(rows: Rows, place: int) -> bool:
+    """As the volume of a mark price is."""
+    return bool(rows) and all(row[place].strip().lower() in EMPTY for row in rows)
 
 
 def _volumes_of_a_coin(names: Sequence[str]) -> list[int]:

@@ -28,8 +28,8 @@ def _symbols(name: str) -> Iterator[tuple[str, bool]]:
         quote = following[0][0].upper() if following else ""
         is_capital = word[0].isupper()
         if quote in QUOTE_CURRENCIES and name[word.end() : following[0].start()] in _SEPARATORS:
-            is_known = is_known_coin(word[0].upper())
-            if is_known or (is_capital and quote not in COINS):
+            is_known = is_known_coin(word[0].upper()) and word[0].upper() != quote
+            if is_known or (is_capital and quote not in COINS and word[0] != quote):
                 end = following[0].end()
                 yield _with_market(name, word.start(), end, following[1:]), is_known
         elif quote_in(word[0]):
