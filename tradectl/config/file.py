@@ -20,7 +20,7 @@ from typing import Any
 from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
 from tradectl.files.own import open_named
-from tradectl.files.trust import OTHERS_WRITE, why_not_trusted
+from tradectl.files.trust import OTHERS_WRITE, distrust_of
 
 LARGEST = 1024 * 1024
 PRIVATE = 0o600
@@ -37,7 +37,7 @@ def read_judged(path: Path) -> tuple[str, str]:
     where to. Both of the file that was opened. Raises ConfigError."""
     try:
         with os.fdopen(open_named(path), "rb") as file:
-            why = why_not_trusted(os.fstat(file.fileno()))
+            why = distrust_of(os.fstat(file.fileno()))
             content = file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise ConfigError(

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tradectl.config.places import is_secret
 from tradectl.documents.operations import DoctorReport, Finding, Verdict
+from tradectl.domain.redaction import Redaction
 from tradectl.domain.text import harmless
 
 OURS = "TRADECTL_"
-HIDDEN = "***"
 SHORTEST_SECRET = 4
 FEW = 6
 
@@ -48,32 +48,29 @@ def is_fit(findings: Iterable[Finding]) -> bool:
 
 def shown(findings: Iterable[Finding], environ: Mapping[str, str] | None = None) -> list[Finding]:
     """The findings as they may be shown: harmless, and without any secret of `environ`."""
-    secrets = _secrets(os.environ if environ is None else environ)
+    redaction = Redaction(_secrets(os.environ if environ is None else environ))
     return [
         Finding(
-            _clean(finding.check, secrets),
+            _clean(finding.check, redaction),
             finding.verdict,
-            _clean(finding.message, secrets),
-            _clean(finding.mend, secrets),
+            _clean(finding.message, redaction),
+            _clean(finding.mend, redaction),
         )
         for finding in findings
     ]
 
 
 def _secrets(environ: Mapping[str, str]) -> list[str]:
-    """The longest first: one may be the beginning of another."""
     found = {
         text.strip()
         for name, text in environ.items()
         if name.upper().startswith(OURS) and is_secret(name)
     }
-    return sorted((text for text in found if len(text) >= SHORTEST_SECRET), key=len, reverse=True)
+    return [text for text in found if len(text) >= SHORTEST_SECRET]
 
 
-def _clean(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return harmless(text)
+def _clean(text: str, redaction: Redaction) -> str:
+    return harmless(redaction.clean(text))
 
 
 __all__ = ["failed", "few", "is_fit", "passed", "report_of", "shown", "warned"]

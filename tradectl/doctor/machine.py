@@ -70,7 +70,7 @@ def config_file(path: Path | None) -> Finding | None:
     found = os.fstat(fd)
     os.close(fd)
     unread = "; its exchanges are not asked with your keys"
-    why = trust.why_not_trusted(found)
+    why = trust.distrust_of(found)
     if why == trust.OTHERS_WRITE:
         return failed(name, f"others can write {path}{unread}", f"chmod 600 {_quoted(path)}")
     if why:

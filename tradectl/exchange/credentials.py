@@ -10,23 +10,18 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.redaction import Redaction
 from tradectl.domain.text import harmless
 from tradectl.exchange.exchange_settings import ExchangeSettings, is_loopback, is_plain, is_proxy
 
 SERVICE = "tradectl"
-HIDDEN = "***"
 LONGEST = 300
 _LOGIN = re.compile(r"^([a-z0-9]+://)[^/@]+@")
 _PARTS = ("api_key", "api_secret", "passphrase")
 _URL = re.compile(
     r"\b(?:https?|wss?|socks5h?)://(?:[^\s/@?'\"]*@)?([^\s/?'\"]*)([^\s?'\"]*)(\?[^\s'\"]*)?"
-)
-_SECRETS = re.compile(
-    r"(?i)\b(signature|api-?key|x-mbx-apikey|listen-?key|token|sign|secret|passphrase)"
-    r"([\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
 )
 _TAGS = re.compile(r"<[^>]{0,400}>")
 _HTML = re.compile(r"(?i)<!doctype html|<html")
@@ -35,12 +30,13 @@ _HTML = re.compile(r"(?i)<!doctype html|<html")
 class Credentials:
     """A key, its secret and, where the exchange has one, a passphrase."""
 
-    __slots__ = ("api_key", "api_secret", "passphrase")
+    __slots__ = ("api_key", "api_secret", "passphrase", "redaction")
 
     def __init__(self, api_key: str, api_secret: str, passphrase: str = "") -> None:
         self.api_key = api_key
         self.api_secret = api_secret
         self.passphrase = passphrase
+        self.redaction = Redaction((api_key, api_secret, passphrase))
 
     def __repr__(self) -> str:
         return "Credentials(hidden)"
@@ -98,11 +94,8 @@ def redacted(text: str, credentials: Credentials | None) -> str:
     if _HTML.search(text):
         text = "an HTML page: " + _TAGS.sub(" ", text)
     text = _URL.sub(r"\1\2", text)
-    text = _SECRETS.sub(rf"\1\2{HIDDEN}", text)
-    if credentials is not None:
-        for secret in (credentials.api_key, credentials.api_secret, credentials.passphrase):
-            for shape in {secret, quote(secret, safe="")} if secret else ():
-                text = text.replace(shape, HIDDEN)
+    hidden = credentials.redaction if credentials is not None else Redaction()
+    text = hidden.clean(text)
     return harmless(" ".join(text.split()), LONGEST)
 
 

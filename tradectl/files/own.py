@@ -13,31 +13,31 @@ import os
 import stat
 from pathlib import Path
 
-from tradectl.files.trust import OF_ANOTHER, why_not_trusted
+from tradectl.files.trust import OF_ANOTHER, distrust_of
 
 MODE = 0o600
 NEVER_WAIT = os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class NotOurs(OSError):
+class ForeignFile(OSError):
     """There is something in our file's place that is not ours; `strerror` says what it is."""
 
 
 def open_own(path: Path, flags: int = os.O_RDONLY, *, largest: int | None = None) -> int:
     """The descriptor of our file, of at most `largest` bytes; with O_CREAT a new one is its owner's
-    alone. Raises NotOurs, OSError."""
+    alone. Raises ForeignFile, OSError."""
     try:
         fd = os.open(path, flags | os.O_NOFOLLOW | NEVER_WAIT, MODE)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
-            raise NotOurs(error.errno, what_is_odd(path.lstat()) or error.strerror) from error
+            raise ForeignFile(error.errno, what_is_odd(path.lstat()) or error.strerror) from error
         raise
     return _judged(fd, what_is_odd(os.fstat(fd), largest))
 
 
 def open_named(path: Path, *, largest: int | None = None) -> int:
     """The descriptor of a plain file that the user named, to be read; links are followed. Raises
-    NotOurs, OSError."""
+    ForeignFile, OSError."""
     fd = os.open(path, os.O_RDONLY | NEVER_WAIT)
     found = os.fstat(fd)
     return _judged(fd, _kind(found) or _size(found, largest))
@@ -45,19 +45,19 @@ def open_named(path: Path, *, largest: int | None = None) -> int:
 
 def open_trusted(path: Path, *, largest: int | None = None) -> int:
     """The same of one that decides what we do: nobody but us and root can have written it. Raises
-    NotOurs, OSError."""
+    ForeignFile, OSError."""
     fd = open_named(path, largest=largest)
-    return _judged(fd, why_not_trusted(os.fstat(fd)))
+    return _judged(fd, distrust_of(os.fstat(fd)))
 
 
 def open_folder(path: Path) -> int:
-    """The descriptor of a folder of ours. Raises NotOurs, OSError."""
+    """The descriptor of a folder of ours. Raises ForeignFile, OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     return _judged(fd, OF_ANOTHER if os.fstat(fd).st_uid != os.geteuid() else "")
 
 
 def read_own(path: Path, largest: int) -> bytes:
-    """All of our file. Raises NotOurs, OSError."""
+    """All of our file. Raises ForeignFile, OSError."""
     return _read(open_own(path, largest=largest))
 
 
@@ -73,13 +73,13 @@ def _read(fd: int) -> bytes:
 
 def refuse_foreign(path: Path) -> None:
     """For a library that opens it by its name, and where an open descriptor would cost a lock that is
-    held; one that is missing is no fault. Raises NotOurs, OSError."""
+    held; one that is missing is no fault. Raises ForeignFile, OSError."""
     try:
         odd = what_is_odd(path.lstat())
     except FileNotFoundError:
         return
     if odd:
-        raise NotOurs(errno.EPERM, odd)
+        raise ForeignFile(errno.EPERM, odd)
 
 
 def what_is_odd(found: os.stat_result, largest: int | None = None) -> str:
@@ -107,11 +107,11 @@ def _size(found: os.stat_result, largest: int | None) -> str:
 def _judged(fd: int, odd: str) -> int:
     if odd:
         os.close(fd)
-        raise NotOurs(errno.EPERM, odd)
+        raise ForeignFile(errno.EPERM, odd)
     return fd
 
 
 __all__ = [
-    "MODE", "NotOurs", "open_folder", "open_named", "open_own",
+    "MODE", "ForeignFile", "open_folder", "open_named", "open_own",
     "open_trusted", "read_named", "read_own", "refuse_foreign", "what_is_odd",
 ]  # fmt: skip

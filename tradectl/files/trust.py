@@ -28,7 +28,7 @@ def others_write(found: os.stat_result) -> bool:
     return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
-def why_not_trusted(found: os.stat_result) -> str:
+def distrust_of(found: os.stat_result) -> str:
     """Why somebody else could have written the file, in words; empty where only we and root can."""
     if not is_trusted(found.st_uid):
         return OF_ANOTHER
@@ -94,6 +94,11 @@ def _is_group_of_our_own(gid: int) -> bool:
 
 
 __all__ = [
-    "OF_ANOTHER", "OTHERS_WRITE", "is_private", "is_trusted", "opening_on_the_way", "others_write",
-    "why_not_trusted",
+    "OF_ANOTHER",
+    "OTHERS_WRITE",
+    "distrust_of",
+    "is_private",
+    "is_trusted",
+    "opening_on_the_way",
+    "others_write",
 ]  # fmt: skip

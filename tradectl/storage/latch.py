@@ -26,7 +26,7 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import both_reasons, harmless
 from tradectl.domain.time import iso
-from tradectl.files.own import NotOurs, open_own
+from tradectl.files.own import ForeignFile, open_own
 from tradectl.files.places import make_private, private_places
 from tradectl.files.trust import is_private
 
@@ -138,7 +138,7 @@ class HaltLatch:
                     continue
                 try:
                     os.close(open_own(spare))
-                except NotOurs as error:
+                except ForeignFile as error:
                     yield f"{spare}: {error.strerror}"
 
     def state(self) -> TradingState:
@@ -192,7 +192,7 @@ class HaltLatch:
         that is ours."""
         try:
             os.close(open_own(self._path))
-        except NotOurs:
+        except ForeignFile:
             self._path.rename(self._path.with_name(f"{self._path.name}.{os.urandom(4).hex()}"))
         except OSError:
             pass  # writing it says why
@@ -316,7 +316,7 @@ def _content(path: Path, of_foreign: bytes = NOTHING_TO_READ) -> bytes:
             os.close(fd)
     except FileNotFoundError:
         return b""
-    except NotOurs:
+    except ForeignFile:
         return of_foreign
     except OSError:
         return NOTHING_TO_READ

@@ -21,7 +21,7 @@ from msgspec import Struct
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.keys import without_keys
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
-from tradectl.files.own import NotOurs, open_trusted, read_named
+from tradectl.files.own import ForeignFile, open_trusted, read_named
 from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE
 from tradectl.strategy.base import Parameter, Strategy
 from tradectl.strategy.own_process import while_loading
@@ -189,7 +189,7 @@ def _read_trusted(path: Path) -> bytes:
     """The bytes of a file that only we, or root, can have written."""
     try:
         fd = open_trusted(path, largest=LARGEST)
-    except NotOurs as error:
+    except ForeignFile as error:
         raise UsageError(_not_trusted(path, error.strerror)) from error
     except OSError as error:
         raise UsageError(f"cannot read the strategy file {path}: {error.strerror}") from error
