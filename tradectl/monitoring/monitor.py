@@ -200,15 +200,21 @@ class SystemMonitor:
 
 
 def _clock_event(moved: int) -> SystemEvent:
-    kind, message = SystemEventKind.CLOCK_MOVED_OVER, "the computer's clock is followed again"
-    if moved:
-        kind, away = SystemEventKind.CLOCK_MOVED, abs(moved) / SECOND
-        where = "ahead" if moved > 0 else "back"
-        then = (
-            "it is followed if it stays so" if moved > 0 else "restart the run if it is to stay so"
+    if not moved:
+        return SystemEvent(
+            source_component="monitor",
+            kind=SystemEventKind.CLOCK_MOVED_OVER,
+            component="clock",
+            message="the computer's clock is followed again",
         )
-        message = f"the computer's clock was set {where} by {away:.1f} s: {then}"
-    return SystemEvent(source_component="monitor", kind=kind, component="clock", message=message)
+    where = "ahead" if moved > 0 else "back"
+    then = "it is followed if it stays so" if moved > 0 else "restart the run if it is to stay so"
+    return SystemEvent(
+        source_component="monitor",
+        kind=SystemEventKind.CLOCK_MOVED,
+        component="clock",
+        message=f"the computer's clock was set {where} by {abs(moved) / SECOND:.1f} s: {then}",
+    )
 
 
 def _slow_step_event(seq: int, ns: int) -> SystemEvent:
