@@ -245,6 +245,13 @@ def test_a_date_that_may_be_another_is_told_by_an_option(tmp_path: Path, dates: 
     assert read_feed(path, f"dates={dates}")[0].ts == (T0 - 8 * 86_400) * SECOND
 
 
+def test_a_date_far_down_the_file_tells_the_others(tmp_path: Path) -> None:
+    moments = [1_719_878_400 + 3600 * n for n in range(400)]
+    rows = ((spelled(t, "%m/%d/%Y %H:%M"), 1, 1, 1, 1, 1) for t in moments)
+    events = read_feed(write(tmp_path / "BTCUSDT.csv", lines(rows, CANDLES)))
+    assert events[0].ts == moments[0] * SECOND
+
+
 def test_a_price_that_is_a_candles_close_is_not_known_at_its_open(
     tmp_path: Path, plain: dict[str, list[Cells]]
 ) -> None:

@@ -27,7 +27,7 @@ from tradectl.feeds.csv.not_trades import (
     told_by_name,
     what_else,
 )
-from tradectl.feeds.csv.opening import Opening, opened
+from tradectl.feeds.csv.opening import cells_of, opened
 from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.csv.rows import read_row, symbol_of_row
 from tradectl.feeds.csv.stored import inner_name
@@ -51,7 +51,7 @@ class CsvFile:
         self._reading = reading
         self._progress = progress
         self.opening = opened(text)
-        self.layout = self._layout()
+        self.layout = self._layout(text)
         self._turned: Turned | None = None
         self._tally = Tally(
             str(path), progress, reading.max_bad_share, f"; {self.opening.seen()}; {MENDED}"
@@ -84,7 +84,7 @@ class CsvFile:
 
     # --- what it is ----------------------------------------------------------------------------------
 
-    def _layout(self) -> Layout:
+    def _layout(self, text: str) -> Layout:
         opening, reading = self.opening, self._reading
         columns = {role: told for role, told in reading.columns.items() if role != "dates"}
         try:
@@ -95,13 +95,14 @@ class CsvFile:
             else:
                 raise ValueError(f"there is nothing but blank lines; {EXPECTED}")
             return msgspec.structs.replace(
-                layout, separator=opening.separator, dates=self._dates(layout, opening)
+                layout, separator=opening.separator, dates=self._dates(layout, text)
             )
         except ValueError as error:
             raise self._refused(str(error)) from None
 
-    def _dates(self, layout: Layout, opening: Opening) -> int:
+    def _dates(self, layout: Layout, text: str) -> int:
         """Which comes first, the day or the month, where dates end with the year. Raises ValueError."""
+        opening = self.opening
         told = self._reading.columns.get("dates")
         if told is not None:
             if told not in DATES:
@@ -110,7 +111,8 @@ class CsvFile:
         times = [row[layout.time] for row in opening.rows if len(row) == layout.width]
         if not any(map(ends_with_year, times)):
             return layout.dates
-        dates = dates_of(times)
+        rows = (cells_of(line, opening.separator) for line in text.split("\n"))
+        dates = dates_of(row[layout.time] for row in rows if len(row) == layout.width)
         if dates is None:
             raise ValueError(
                 f"whether {times[0]!a} begins with the day or the month cannot be told: say it, "
