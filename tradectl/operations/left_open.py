@@ -24,7 +24,8 @@ from tradectl.recovery.recovery import (
     missing_run,
     recover,
 )
-from tradectl.runtime.in_process_stop import Stop, by_books_of, report_by_books
+from tradectl.runtime.in_process_stop import Stop
+from tradectl.runtime.stop_report import by_books_of, report_by_books
 from tradectl.state.books_view import BooksView
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun

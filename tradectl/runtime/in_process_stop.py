@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -23,18 +21,24 @@ from msgspec.structs import replace
 
 from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
-from tradectl.documents.operations import ByBooks, ProtectiveStop, StopReport
+from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import StateError
-from tradectl.domain.money import plain
-from tradectl.domain.orders import Order, OrderStatus, client_order_id
-from tradectl.domain.protection import is_dust, protecting, unprotected
+from tradectl.domain.protection import is_dust
 from tradectl.domain.resilience import pauses
-from tradectl.domain.time import SECOND, iso
-from tradectl.exchange.base import Cancelled, OpenOrder, Proof, Whose
+from tradectl.exchange.base import Cancelled, Proof, Whose
 from tradectl.runtime.conclusion import await_conclusion, only_rests
 from tradectl.runtime.session import Session
-from tradectl.state.books import Books
-from tradectl.state.books_view import BooksView
+from tradectl.runtime.stop_report import (
+    by_exchange,
+    by_our_books,
+    more_has_come,
+    names_of,
+    not_kept,
+    overtaken,
+    report_by_books,
+    unlisted,
+    with_refusals,
+)
 from tradectl.storage.latch import HaltSwitch
 
 ASK_AGAIN_S, LONGEST_PAUSE_S, LEAST_S = 0.1, 1.0, 1.0
@@ -113,7 +117,7 @@ async def _told(
         if now != by_books and session.bus.clock.monotonic() < deadline:
             continue
         if now != by_books:
-            report = _overtaken(report, now)
+            report = overtaken(report, now)
         return replace(report, cancelled=list(dict.fromkeys(cancelled)))
 
 
@@ -124,9 +128,9 @@ async def _proven_report(
     keep = any(not is_dust(p, books) for p in books.positions()) and not dropping
     cancelled, proofs, settled = await proven(session, stop, deadline, keep_protection=keep)
     on_paper = not session.gateway.remote
-    report = _by_our_books(books, orders, symbols, dropping=dropping, on_paper=on_paper)
+    report = by_our_books(books, orders, symbols, dropping=dropping, on_paper=on_paper)
     if stop.flatten:
-        report = _with_refusals(report, books)
+        report = with_refusals(report, books)
     for found in cancelled:
         report = replace(report, cancelled=[*report.cancelled, *found.orders])
         if found.error:
@@ -134,21 +138,8 @@ async def _proven_report(
     if not settled:
         report = report.without_confirmation("not all that is on its way has arrived there")
     for proof in proofs:
-        report = _by_exchange(report, proof, books, stop, session.bus.clock.wall())
+        report = by_exchange(report, proof, books, session.bus.clock.wall(), flatten=stop.flatten)
     return report
-
-
-def _overtaken(report: StopReport, now: StopReport) -> StopReport:
-    """There is no time to ask the exchange again: nothing of it is confirmed, and what protects is by our
-    books."""
-    return replace(
-        report,
-        positions_left=list(dict.fromkeys([*report.positions_left, *now.positions_left])),
-        open_orders_left=list(dict.fromkeys([*report.open_orders_left, *now.open_orders_left])),
-        protection=now.protection,
-        unprotected=now.unprotected,
-        dust=now.dust,
-    ).without_confirmation("what was proven was not so any more when it was written down")
 
 
 async def _cancel_others(session: Session, deadline: float) -> list[str]:
@@ -182,72 +173,6 @@ async def _flat(session: Session, reason: str, deadline: float) -> None:
         await session.orchestrator.emergency_stop(reason, drop_protection=books.protection_dropped)
 
 
-# --- the report ---------------------------------------------------------------------------------------
-
-
-def report_by_books(
-    books: BooksView, *, dropping: bool = False, on_paper: bool = False
-) -> StopReport:
-    """What is open and held by our books, and what protects what: `on_paper` they are the exchange's own
-    word. Dust cannot be closed, and is no position that was left."""
-    dust = [position.symbol for position in books.positions() if is_dust(position, books)]
-    held = [position for position in books.positions() if position.symbol not in dust]
-    stops = (
-        [] if dropping else [o for p in held for o in protecting(p, books.working_orders(p.symbol))]
-    )
-    kept = {stop.spec.order_id for stop in stops}
-    open_orders = [
-        order.spec.order_id for order in books.working_orders() if order.spec.order_id not in kept
-    ]
-    return StopReport(
-        confirmed=not open_orders,
-        open_orders_left=open_orders,
-        positions_left=[position.symbol for position in held],
-        protection=[_protective_stop(stop, confirmed=on_paper) for stop in stops],
-        unprotected=[p.symbol for p in held if dropping or unprotected(p, books)],
-        dust=dust,
-    )
-
-
-def _protective_stop(order: Order, *, confirmed: bool) -> ProtectiveStop:
-    spec = order.spec
-    return ProtectiveStop(
-        symbol=spec.symbol,
-        order_id=spec.order_id,
-        stop_price=None if spec.stop_price is None else plain(spec.stop_price),
-        quantity=plain(order.remaining),
-        confirmed=confirmed,
-    )
-
-
-def _by_our_books(
-    books: Books, orders: list[str], symbols: list[str], *, dropping: bool, on_paper: bool
-) -> StopReport:
-    """With what of `orders` was cancelled and of `symbols` closed."""
-    report = report_by_books(books, dropping=dropping, on_paper=on_paper)
-    working = {order.spec.order_id for order in books.working_orders()}
-    return replace(
-        report,
-        cancelled=[order_id for order_id in orders if order_id not in working],
-        closed=[symbol for symbol in symbols if symbol not in report.positions_left],
-    )
-
-
-def _with_refusals(report: StopReport, books: Books) -> StopReport:
-    """Positions that are left although they were to be closed: not confirmed, and why the exchange would
-    not, as it said last."""
-    if not report.positions_left:
-        return report
-    said: dict[str, str] = {}
-    for order in books.snapshot().finished:
-        if order.spec.reduce_only and order.status is OrderStatus.REJECTED:
-            said[order.spec.symbol] = f"{order.spec.symbol} was not closed: {order.reason}"
-    for symbol in report.positions_left:
-        if symbol in said:
-            report = report.without_confirmation(said[symbol])
-    return replace(report, confirmed=False)
-
-
 async def proven(
     session: Session, stop: Stop, deadline: float, *, keep_protection: bool
 ) -> tuple[list[Cancelled], list[Proof], bool]:
@@ -268,12 +193,12 @@ async def proven(
     while True:
         stops = report_by_books(session.books).protection if keep_protection else []
         settled = not keep_protection or only_rests(session.books)
-        kept = {name for kept in stops for name in _names(kept.order_id, session.books)}
+        kept = {name for kept in stops for name in names_of(kept.order_id, session.books)}
         proofs = await gateway.proof(everything=stop.everything, within=left())
-        settled = settled and not any(_unlisted(stops, proof, session.books) for proof in proofs)
-        has_come = stop.flatten and any(_has_come(proof, session.books) for proof in proofs)
+        settled = settled and not any(unlisted(stops, proof, session.books) for proof in proofs)
+        has_come = stop.flatten and any(more_has_come(proof, session.books) for proof in proofs)
         settled = settled and not has_come and not _is_taken_off_by_another(session, stop)
-        done = settled and not any(_beyond(proof, kept) for proof in proofs)
+        done = settled and not any(not_kept(proof, kept) for proof in proofs)
         if done or clock.monotonic() >= deadline:
             return cancelled, proofs, settled
         if has_come:
@@ -284,101 +209,6 @@ async def proven(
 def _is_taken_off_by_another(session: Session, stop: Stop) -> bool:
     """Another emergency stop is about to take off what this one would name as protection."""
     return not stop.takes_stops_off and session.closings_under_way > 0
-
-
-def _names(order_id: str, books: Books) -> tuple[str, str]:
-    """What our order is called, by us and at an exchange."""
-    return order_id, client_order_id(books.account.account_id, order_id)
-
-
-def _unlisted(stops: Iterable[ProtectiveStop], proof: Proof, books: Books) -> list[ProtectiveStop]:
-    """Those that are not among the open orders there."""
-    if proof.error:
-        return []
-    there = {order.known_as for order in proof.open_orders}
-    return [
-        stop
-        for stop in stops
-        if stop.symbol in proof.symbols and not there.intersection(_names(stop.order_id, books))
-    ]
-
-
-def _beyond(proof: Proof, kept: set[str]) -> list[OpenOrder]:
-    """What is open there and not kept on purpose."""
-    return [order for order in proof.open_orders if order.known_as not in kept]
-
-
-def by_books_of(books: BooksView, exchange: str, now: int) -> ByBooks:
-    """How old our books' word on an exchange is; `now` in ns UTC."""
-    at = books.account.at_exchange().compared_at.get(exchange)
-    if not at:
-        return ByBooks(exchange=exchange, compared_at=None, age_s=None)
-    age = round(max(now - at, 0) / SECOND, 1)
-    return ByBooks(exchange=exchange, compared_at=iso(at), age_s=age)
-
-
-def _by_exchange(
-    report: StopReport, proof: Proof, books: Books, stop: Stop, now: int
-) -> StopReport:
-    """The report with what is open there by the exchange's own word."""
-    if proof.error:
-        told = by_books_of(books, proof.exchange, now)
-        report = replace(report, by_books=[*report.by_books, told])
-        return report.without_confirmation(f"{proof.exchange}: {proof.error}")
-    report = _protection_there(report, proof, books)
-    kept = {name for s in report.protection for name in _names(s.order_id, books)}
-    known = {name for order_id in report.open_orders_left for name in _names(order_id, books)}
-    beyond = _beyond(proof, kept)
-    unknown = [order.known_as for order in beyond if order.known_as not in known]
-    differing = [symbol for symbol in proof.held if _differs(symbol, proof, books)]
-    left = [symbol for symbol in differing if symbol not in report.positions_left]
-    proven = not beyond and not (differing and stop.flatten)
-    return replace(
-        report,
-        foreign_orders=[*report.foreign_orders, *proof.foreign],
-        open_orders_left=[*report.open_orders_left, *unknown],
-        positions_left=[*report.positions_left, *left],
-        confirmed=report.confirmed and proven,
-    )
-
-
-def _differs(symbol: str, proof: Proof, books: Books) -> bool:
-    """Another quantity of ours is there than the books have. On spot more than that is not ours."""
-    beyond = proof.held[symbol] - books.position(symbol).quantity
-    return beyond != books.external(symbol) if books.instruments[symbol].can_short else beyond < 0
-
-
-def _has_come(proof: Proof, books: Books) -> bool:
-    """More coins than the books know of, ours and others': a buy of ours may have been filled that nobody
-    has told us of. What is external is known once the exchange was compared, and compared again."""
-    return any(
-        there - books.position(symbol).quantity > books.external(symbol)
-        for symbol, there in proof.held.items()
-        if not books.instruments[symbol].can_short
-    )
-
-
-def _protection_there(report: StopReport, proof: Proof, books: Books) -> StopReport:
-    """A stop that the exchange does not have protects nothing, whatever our books say, and one that it
-    has made smaller no more than that."""
-    missing = _unlisted(report.protection, proof, books)
-    bare = {stop.symbol for stop in missing} - set(report.unprotected)
-    return replace(
-        report,
-        protection=[
-            _as_listed(stop, proof, books) if stop.symbol in proof.symbols else stop
-            for stop in report.protection
-            if stop not in missing
-        ],
-        unprotected=[*report.unprotected, *sorted(bare)],
-    )
-
-
-def _as_listed(stop: ProtectiveStop, proof: Proof, books: Books) -> ProtectiveStop:
-    names = _names(stop.order_id, books)
-    there = [order.quantity for order in proof.open_orders if order.known_as in names]
-    smallest = min([Decimal(stop.quantity), *(quantity for quantity in there if quantity)])
-    return replace(stop, confirmed=True, quantity=plain(smallest))
 
 
 async def _within(deadline: float, work: Any, clock: Clock) -> None:
@@ -404,9 +234,7 @@ async def leave_only_protection(gateway: Gateway, latch: HaltSwitch) -> None:
 
 __all__ = [
     "Stop",
-    "by_books_of",
     "leave_only_protection",
     "proven",
-    "report_by_books",
     "stop_session",
 ]
