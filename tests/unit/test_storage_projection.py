@@ -33,6 +33,7 @@ from tradectl.domain.events import Event, EventType, SystemEvent
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.storage.manager import StateManager
+from tradectl.storage.projection import LONGEST_PAUSE_S
 from tradectl.storage.store import Changes, Store
 
 TRADE: list[Event] = [
@@ -150,6 +151,37 @@ async def test_the_database_follows_by_itself(store: Store, path: Path) -> None:
     await state.start()
     run_through(bus, *TRADE)
     await eventually(lambda: rows(path, "SELECT last_seq FROM runs") == [(6,)])
+    await state.stop()
+
+
+class SlowClock(DataClock):
+    """On which whatever is done takes `each` seconds, and a sleep none."""
+
+    def __init__(self, each: float) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+        self._each, self._seconds = each, 0.0
+
+    def monotonic(self) -> float:
+        self._seconds += self._each
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:  # type: ignore[override]  # the same
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("each", "pause"), [(0.001, 0.25), (0.02, 0.4), (1, LONGEST_PAUSE_S)])
+async def test_where_changes_take_long_to_collect_the_database_is_written_less_often(
+    store: Store, each: float, pause: float
+) -> None:
+    clock = SlowClock(each)
+    bus = EventBus(clock=clock, core=Core(RUN))
+    state = StateManager(bus, books=open_books(), store=store, flush_interval=0.25)
+    await state.start()
+    run_through(bus, *TRADE)
+    await eventually(lambda: len(clock.slept) > 1)
+    assert clock.slept[:2] == [0.25, pytest.approx(pause)]
     await state.stop()
 
 

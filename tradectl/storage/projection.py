@@ -17,6 +17,10 @@ from tradectl.domain.text import harmless
 from tradectl.state.books import Books
 from tradectl.storage.store import Changes, Store
 
+PAUSE_SHARE, LONGEST_PAUSE_S = 10, 0.75
+"""A large account takes long to describe: the pause is so many times as long, but what others see is
+not older than a second for that."""
+
 
 class Projection:
     """Writes to `store` what `changes(snapshot)` gives. Seconds, by `clock`: at most every
@@ -44,6 +48,7 @@ class Projection:
         self._snapshot_interval = snapshot_interval
         self._stalled_after = stalled_after
         self._flushed_seq = 0
+        self._collected_in = 0.0
         self._changed_by_hand = False
         self._snapshot_at = -math.inf
         self._behind_since: float | None = None
@@ -79,6 +84,7 @@ class Projection:
             now = self._clock.monotonic()
             due = self._is_snapshot_due(now, wanted=snapshot)
             changes = self._changes(due)
+            self._collected_in = self._clock.monotonic() - now
             try:
                 await self._sync_journal()
                 await self._store.write(changes)
@@ -100,7 +106,8 @@ class Projection:
 
     async def _run(self) -> None:
         while True:
-            await self._clock.sleep(self._flush_interval)
+            pause = min(PAUSE_SHARE * self._collected_in, LONGEST_PAUSE_S)
+            await self._clock.sleep(max(self._flush_interval, pause))
             try:
                 await self.flush()
             except Exception as error:  # a run's own status is in it; whatever it is, go on trying
