@@ -46,7 +46,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import Order, OrderStatus, Trigger, step
+from tradectl.domain.orders import WORKING, Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
@@ -395,17 +395,17 @@ class Books(BooksView):
     ) -> None:
         """Set the status, and what is filled where that changed; an order that is over goes from the
         working to the finished ones."""
-        worked, was_over = order.is_working, order.is_over
+        before, spec = order.status, order.spec
         if filled is None:
             filled = order.filled
-        if worked:
-            self._working[order.spec.symbol].change(order, status, filled)
-            self._changed[order.spec.symbol] = None
+        if before in WORKING:
+            self._working[spec.symbol].change(order, status, filled)
+            self._working_count -= status not in WORKING
+            self._changed[spec.symbol] = None
         else:
             order.status, order.filled = status, filled
-        if order.is_over and not was_over:
-            self._working_count -= worked
-            self._finished.append(order.spec.order_id)
+        if status not in WORKING and (before in WORKING or before is OrderStatus.INITIALIZED):
+            self._finished.append(spec.order_id)
             if len(self._finished) > FINISHED_KEPT:
                 del self._orders[self._finished.popleft()]
         self._touch(order, record)

@@ -175,7 +175,9 @@ class BooksView:
         return symbol in self.instruments
 
     def mark(self, symbol: str) -> Decimal | None:
-        tick = self.last.get(symbol)
+        if self._arrived:
+            self._take_in()
+        tick = self._last.get(symbol)
         return tick.price if tick is not None else self.account.marks.get(symbol)
 
     def price_of(self, symbol: str) -> Decimal:
