@@ -135,14 +135,17 @@ class MarginAccount:
         return account
 
     def put(self, held: HeldPerpetual) -> None:
-        """A position, or its new mark; a flat one is held no longer."""
+        """A position, or its new mark; a flat one is held no longer. They stay in the order in which they
+        were opened."""
         symbol = held.position.symbol
-        before = self.held.pop(symbol, None)
+        before = self.held.get(symbol)
         if before is not None:
             self._take_out(before)
         if held.position.quantity:
             self.held[symbol] = held
             self._add(held)
+        elif before is not None:
+            del self.held[symbol]
 
     def _add(self, held: HeldPerpetual) -> None:
         if held.isolated:
@@ -168,13 +171,20 @@ class MarginAccount:
         others = self._cross_profit - held.profit - self._cross_maintenance + held.maintenance
         return self.cash - self.set_aside + others
 
-    def survives(self, symbol: str, price: Decimal) -> bool:
-        """At `price` of this symbol, the others at their marks, more than the maintenance margin is
-        there."""
+    def spare(self) -> Decimal:
+        """What the collateral of the cross positions is worth beyond their maintenance margin."""
+        return self.cash - self.set_aside + self._cross_profit - self._cross_maintenance
+
+    def spare_at(self, symbol: str, price: Decimal) -> Decimal:
+        """What stands behind a position is worth so much more than its maintenance margin, at `price` of
+        this symbol, the others at their marks."""
         held = self.held[symbol]
         position = held.position
         needed = maintenance(held.instrument, abs(position.quantity) * price)
-        return self.behind(held) + position.unrealized(price) > needed
+        return self.behind(held) + position.unrealized(price) - needed
+
+    def survives(self, symbol: str, price: Decimal) -> bool:
+        return self.spare_at(symbol, price) > 0
 
     def covers(self, symbol: str, price: Decimal) -> bool:
         """At `price` of this symbol its loss is not beyond what stands behind it."""

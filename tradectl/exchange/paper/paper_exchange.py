@@ -24,7 +24,8 @@ from tradectl.exchange.base import AT_ONCE, OpenOrder, Proof, Report
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
-from tradectl.exchange.paper.perpetuals import CHANGING, NO_BOUND, PaperPerpetuals
+from tradectl.exchange.paper.perpetuals import CHANGING, PaperPerpetuals
+from tradectl.exchange.paper.price_bounds import NO_BOUND
 from tradectl.exchange.paper.reports import rejection
 
 NOTHING_IN_FLIGHT = 1 << 63

@@ -38,18 +38,16 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument, MarginMode
 from tradectl.domain.margin import HeldPerpetual, MarginAccount
-from tradectl.domain.money import CENT_OF_A_SATOSHI, HUNDRED, LARGEST, ZERO, Side, round_to
+from tradectl.domain.money import CENT_OF_A_SATOSHI, HUNDRED, ZERO, Side, round_to
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.views import AccountView
 from tradectl.exchange.paper.fees_and_slippage import FEE_STEP
 from tradectl.exchange.paper.funding_rates import FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
+from tradectl.exchange.paper.price_bounds import PriceBounds
 from tradectl.exchange.paper.reports import SOURCE
 
-Bound = tuple[Decimal, Decimal, int]
-"""Between which prices, and until when (ns), nothing happens to a position."""
-NO_BOUND: Bound = (ZERO, ZERO, 0)
 Changing = OrderFilled | FundingPaid | PositionLiquidated
 """A report that changes the account."""
 CHANGING = (OrderFilled, FundingPaid, PositionLiquidated)
@@ -77,9 +75,8 @@ class PaperPerpetuals:
         self._in_flight: deque[Changing] = deque()
         self._due: dict[str, int] = {}
         self._since = UNKNOWN
-        self.marks: dict[str, Decimal] = {}
-        self.bounds: dict[str, Bound] = {}
-        self._alone = ""
+        self._bounds = PriceBounds(self._account)
+        self.marks, self.bounds = self._bounds.marks, self._bounds.by_symbol
 
     def restore(self) -> None:
         """Go on with the perpetuals that the books hold."""
@@ -96,15 +93,15 @@ class PaperPerpetuals:
 
     def reported(self, event: Changing, at: int) -> None:
         """It goes out at `at`."""
-        if isinstance(event, OrderFilled):
-            self._unbound(but=event.symbol)
-            self._fill(event, at)
-        elif isinstance(event, FundingPaid):
-            self._unbound()
+        if isinstance(event, FundingPaid):
             self._account.cash += event.payment
         else:
-            self._unbound(but=event.symbol)
-            self._close(event)
+            self._bounds.lift(event.symbol)
+            if isinstance(event, OrderFilled):
+                self._fill(event, at)
+            else:
+                self._close(event)
+        self._bounds.account_changed()
         self._in_flight.append(event)
 
     def booked(self, event: Event) -> None:
@@ -114,7 +111,7 @@ class PaperPerpetuals:
             if not self._in_flight:
                 self._bound(symbol)
         elif isinstance(event, AccountReported):
-            self.bounds.clear()
+            self._bounds.clear()
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
         symbol, signed = fill.symbol, fill.side.signed(fill.quantity)
@@ -160,7 +157,9 @@ class PaperPerpetuals:
             return
         self._fund(event.symbol, at - 1, at)
         held = self.held.get(event.symbol)
-        if held is not None and not self._account.covers(event.symbol, event.price):
+        if held is None or self._bounds.is_safe(held, event.price):
+            return
+        if not self._account.covers(event.symbol, event.price):
             self._liquidate(held, event.price, at)
 
     def after(self, event: MarketDataEvent, at: int, *, was_held: bool) -> None:
@@ -172,7 +171,9 @@ class PaperPerpetuals:
             if not was_held:
                 self._due[symbol] = self._rates.next_after(symbol, at - bar.interval)
             self._liquidate_within(bar, at)
-        elif held is not None and not self._account.survives(symbol, event.price):
+        elif held is not None and not (
+            self._bounds.is_safe(held, event.price) or self._account.survives(symbol, event.price)
+        ):
             self._liquidate(held, event.price, at)
         self.marks[symbol] = event.price
         held = self.held.get(symbol)
@@ -183,28 +184,12 @@ class PaperPerpetuals:
         self._bound(symbol)
 
     def _bound(self, symbol: str) -> None:
-        """Work out how far the price can go, where no other symbol has a say in it."""
+        """Work out how far the price can go."""
         held = self.held.get(symbol)
-        if held is None or self._in_flight or (not held.isolated and self._account.crossed > 1):
-            self.bounds.pop(symbol, None)
-            return
-        is_long = held.position.quantity > 0
-        price = self._account.liquidation_price(symbol)
-        if price is None:
-            price = ZERO if is_long else LARGEST
-        lowest, highest = (price, LARGEST) if is_long else (ZERO, price)
-        self.bounds[symbol] = lowest, highest, self._due[symbol]
-        if not held.isolated:
-            self._alone = symbol
-
-    def _unbound(self, but: str = "") -> None:
-        """The account has changed, and with it how far each price can go. The position in `but` is put
-        anew by whoever calls."""
-        self.bounds.clear()
-        alone, self._alone = self._alone, ""
-        held = self.held.get(alone) if alone != but else None
-        if held is not None:
-            self._put(held, self.marks[alone])
+        if held is None or self._in_flight:
+            self._bounds.lift(symbol)
+        else:
+            self._bounds.draw(held, self._due[symbol])
 
     def _put(self, held: HeldPerpetual, mark: Decimal) -> None:
         self._account.put(HeldPerpetual.at(held.position, held.instrument, mark))
@@ -213,6 +198,8 @@ class PaperPerpetuals:
         """A fill in a perpetual, or its fee, may have cost more than there was: what is left is closed,
         and the insurance bears the rest."""
         account = self._account
+        if account.crossed and account.cross_worth() < self._bounds.unseen:
+            self._bounds.catch_up()
         if account.crossed and account.cross_worth() < 0:
             first = account.cross()[0]
             self._liquidate(first, first.mark, at)
@@ -224,6 +211,7 @@ class PaperPerpetuals:
     def _take_over(self, symbol: str) -> None:
         """What is held stands at its last mark. What the books hold is right once they have heard all:
         cash may have come from outside."""
+        self._bounds.lift(symbol)
         held, mark = self.held[symbol], self.marks[symbol]
         if mark is not held.mark:
             self._put(held, mark)
@@ -231,7 +219,7 @@ class PaperPerpetuals:
             return
         position, cash = self._view.position(symbol), self._view.cash
         if cash != self._account.cash or position != held.position:
-            self._unbound()
+            self._bounds.clear()
             self._account.cash = cash
             self._hold(position, self.held[symbol].instrument, mark)
 
@@ -241,7 +229,7 @@ class PaperPerpetuals:
         spent = self._engine.buys_of_coins(symbol)
         if not spent:
             return
-        self._unbound()
+        self._bounds.clear()
         if spent > self._account.free():
             self._answer(self._engine.cancel_where(_buys_of(symbol), NOT_FREE), at)
 
@@ -253,8 +241,10 @@ class PaperPerpetuals:
         while symbol in self.held:
             held = self.held[symbol]
             is_long = held.position.quantity > 0
+            if self._bounds.is_safe(held, bar.low if is_long else bar.high):
+                return
             price = self._account.liquidation_price(symbol)
-            if self._account.survives(symbol, bar.low if is_long else bar.high) or price is None:
+            if price is None or self._account.survives(symbol, bar.low if is_long else bar.high):
                 return
             price = min(price, bar.open) if is_long else max(price, bar.open)
             if price == reached or not self._account.covers(symbol, price):
