@@ -18,6 +18,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
+from tradectl.exchange.ccxt_venue.order_calls import feature
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
@@ -47,6 +48,9 @@ class AccountQueries:
         self._kind = kind
         self._balances = balances
         self._clock = clock
+        until = feature(client, kind, "fetchMyTrades", "untilDays")
+        self._goes_back = until is not None or kind in quirks.fills_until
+        """fills up to a time can be asked for"""
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
         market = self._markets[symbol]
@@ -110,7 +114,7 @@ class AccountQueries:
             fresh = _add(page, found)
             oldest = min((fill.ts for fill in page), default=0) // MILLISECOND
             newest = max((fill.ts for fill in page), default=0) // MILLISECOND
-            if fresh and oldest > begin:
+            if fresh and oldest > begin and self._goes_back:
                 until = oldest + 1  # of some it is the first that is left out
             elif until is not None:
                 until, begin = None, max(fill.ts for fill in found.values()) // MILLISECOND

@@ -77,6 +77,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     fills_history_ms: Mapping[str, int] = {}
     """how far back it tells fills"""
     fills_limit: int | None = None
+    fills_until: frozenset[str] = frozenset()
+    """kinds of market for which fills up to a time can be asked for, though ccxt does not say so"""
     fills_asked: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
     """with what fills are asked for, each of it by itself: some are told only to who asks for their kind;
     by kind of market"""
@@ -209,6 +211,7 @@ _GATE = Quirks(
     client_id_param="clientOrderId",
     client_id_prefix="t-",
     client_id_as_id=True,
+    fills_until=frozenset({"perpetual"}),
     trade_client_id_key="text",
     kind_options={
         "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
@@ -295,9 +298,9 @@ TABLE: dict[str, Quirks] = {
     "kucoinfutures": _KUCOIN,
     "gate": _GATE,
     "gateeu": _GATE,
-    "kraken": Quirks(
-        cancel_id_param="clientOrderId",
-    ),
+    "kraken": Quirks(cancel_id_param="clientOrderId", fills_until=frozenset({"spot"})),
+    "mexc": Quirks(fills_until=frozenset({"spot"})),
+    "hyperliquid": Quirks(fills_until=frozenset({"spot", "perpetual"})),
 }
 NONE = Quirks()
 
