@@ -243,3 +243,14 @@ def test_a_level_that_later_lines_confirm_loses_none_of_them(tmp_path: Path) -> 
     trades = [trade(T0 + n, price) for n, price in enumerate(["100", *["30"] * 5, "29"])]
     events, feed = read_feed(journal(tmp_path / "run.jsonl", *map(line, trades)))
     assert (events, feed.progress.bad) == (trades, {})
+
+
+def test_too_many_bad_lines_of_one_symbol_do_not_stop_the_others(tmp_path: Path) -> None:
+    lines = [
+        line(trade(T0 + i, "NaN" if symbol == "BUSDT" else "100", symbol))
+        for i in range(300)
+        for symbol in ("AUSDT", "BUSDT")
+    ]
+    events, feed = read_feed(journal(tmp_path / "run.jsonl", *lines))
+    assert [event.symbol for event in events] == ["AUSDT"] * 300
+    assert [*feed.progress.left_out] == ["BUSDT"]

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from operator import attrgetter
 
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
@@ -83,14 +82,20 @@ class Tally:
         self._progress.rows += 1
         self._rows_of[symbol] += 1
 
-    def read_all(self, events: Sequence[MarketDataEvent], symbols: Sequence[str]) -> None:
+    def read_all(self, symbols: Sequence[str]) -> None:
+        """Count rows at once, of these symbols."""
+        self.rows += len(symbols)
+        self._progress.rows += len(symbols)
+        self._rows_of.update(symbols)
+
+    def read_events(self, events: Sequence[MarketDataEvent], symbols: Sequence[str]) -> None:
         """Count good rows at once, of a file that has `symbols`."""
-        self.rows += len(events)
-        self._progress.rows += len(events)
         if len(symbols) == 1:
+            self.rows += len(events)
+            self._progress.rows += len(events)
             self._rows_of[symbols[0]] += len(events)
         else:
-            self._rows_of.update(map(_SYMBOL, events))
+            self.read_all([event.symbol for event in events])
 
     def note(self, line: int, bad: RowError, symbol: str = "") -> None:
         """Count the row at `line` as bad."""
@@ -141,9 +146,6 @@ class Tally:
 
     def _allowed(self, rows: int) -> float:
         return self._max_share * max(rows, FEW_ROWS)
-
-
-_SYMBOL = attrgetter("symbol")
 
 
 def _where(row: BadRow) -> str:

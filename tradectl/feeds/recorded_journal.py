@@ -10,6 +10,7 @@ kept: an event a little older than the one before it is played at the time of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,7 @@ LINES_OF_HEADER = 2
 """With its seal."""
 
 _TYPES = ("market_data", "quote", "book", "bar", "bar_opened")
-_MARKET_DATA = tuple(f'"{name}"'.encode() for name in _TYPES)
+_MARKET_DATA = re.compile(f'"(?:{"|".join(_TYPES)})"'.encode())
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -63,6 +64,8 @@ class JournalFile:
         self._price_band = PriceBand()
         self._decoder = msgspec.json.Decoder(_Line)
         self._last_ts = 0
+        self._symbol = ""
+        self._names: set[str] = set()
 
     @property
     def symbols(self) -> list[str]:
@@ -97,8 +100,9 @@ class JournalFile:
             raise BrokenArchiveError(str(error)) from None
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
+        symbols: list[str] = []
         for number, line in enumerate(block.split(b"\n"), first_line):
-            if len(line) > LONGEST_EVENT or not any(kind in line for kind in _MARKET_DATA):
+            if len(line) > LONGEST_EVENT or _MARKET_DATA.search(line) is None:
                 continue
             try:
                 event = self._event(line)
@@ -108,11 +112,12 @@ class JournalFile:
             except UnconfirmedRow as row:
                 self._rows.hold(number, row)
             except RowError as bad:
-                self._tally.note(number, bad)
-            self._tally.read()
+                self._tally.note(number, bad, self._symbol)
+            symbols.append(self._symbol)
         events = self._rows.take()
+        self._tally.read_all(symbols)
         self._tally.check()
-        return events
+        return self._tally.kept(events)
 
     def _accept(self, event: MarketDataEvent) -> bool:
         """Whether the event confirms a new level of prices. Raises UnconfirmedRow."""
@@ -125,13 +130,18 @@ class JournalFile:
 
     def _event(self, line: bytes) -> MarketDataEvent | None:
         """The market data of a line, or None when it records something else. Raises RowError."""
+        self._symbol = ""
         try:
             record = self._decoder.decode(line)
         except _UNREADABLE as error:
             if _is_other(line):
                 return None
             raise RowError(TickFault.NOT_AN_EVENT, shown(str(error))) from None
+        self._symbol = record.event.symbol
         event = self._in_time(record.event, record.event.ts or record.at)
+        if self._symbol not in self._names:
+            symbol_name(self._symbol)
+            self._names.add(self._symbol)
         _check(event)
         return event
 
@@ -157,8 +167,7 @@ def _is_other(line: bytes) -> bool:
 
 
 def _check(event: MarketDataEvent) -> None:
-    """Raises RowError for a name or a number that no market has."""
-    symbol_name(event.symbol)
+    """Raises RowError for a number that no market has."""
     prices, amounts = [event.price], [event.volume]
     prices += [price for price in (event.bid, event.ask) if price is not None]
     if isinstance(event, QuoteEvent):

@@ -242,7 +242,7 @@ class CsvFile:
             events = read_block(self.state, block.decode())
         except NOT_ALL_GOOD:
             return self._read_rows(block.decode(errors="replace"), line)
-        self._tally.read_all(events, self.symbols)
+        self._tally.read_events(events, self.symbols)
         return self._tally.kept(events)
 
     def _read_rows(self, text: str, first_line: int) -> list[MarketDataEvent]:
