@@ -109,6 +109,20 @@ async def test_it_is_armed_at_once_and_again_well_within_its_time() -> None:
         assert harness.venue.take() == [(BTC, 60), (ETH, 60)]
 
 
+async def test_for_a_while_after_it_ran_out_it_may_have_cancelled_what_is_gone() -> None:
+    harness = Harness()
+    async with harness.kept():
+        assert not harness.switch.may_have_cancelled(BTC)
+        await harness.later(61)  # it was armed 61 s ago, and is armed again
+        assert harness.venue.take()[-1] == (ETH, 60)
+        assert harness.switch.may_have_cancelled(BTC)
+        for _ in range(3):
+            await harness.later(15)
+            assert harness.switch.may_have_cancelled(BTC)
+        await harness.later(16)
+        assert not harness.switch.may_have_cancelled(BTC)
+
+
 async def test_where_a_stop_of_ours_rests_it_is_off() -> None:
     harness = Harness()
     harness.stop()

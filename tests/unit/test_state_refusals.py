@@ -20,10 +20,12 @@ from tradectl.domain.events import (
     SystemEventKind,
     TargetComputed,
 )
-from tradectl.domain.orders import OrderType
+from tradectl.domain.money import Side
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.time import SECOND
+from tradectl.state.refusals import cause_of
 
 D = Decimal
 
@@ -79,6 +81,13 @@ def test_two_cancels_by_hand_in_a_row_hold_an_entry(
         found = next_refusal(found, RefusalCause(cause), "", at)
     assert found is not None
     assert (found.is_held, found.count) == (held, count)
+
+
+def test_what_the_dead_man_switch_cancels_is_not_cancelled_by_hand() -> None:
+    order = Order(OrderSpec("o1", SPOT, Side.BUY, D(1), OrderType.LIMIT, D(90)), 0, 0)
+    for by_switch, cause in ((False, RefusalCause.BY_HAND), (True, RefusalCause.NOT_FILLED)):
+        event = OrderCanceled(order_id="o1", symbol=SPOT, by_switch=by_switch)
+        assert cause_of(event, order, OrderStatus.ACCEPTED) is cause
 
 
 def test_another_wish_is_not_held_by_what_stood_against_the_one_before() -> None:

@@ -29,6 +29,8 @@ AGAIN_S = 0.5
 NOBODY_KNOWS = float("inf")
 STOP_RESTS, FOREIGN_RESTS = "a stop of ours rests", "an order of others rests"
 NOT_KNOWN = "what rests there is not known yet"
+TOLD_WITHIN_S = 60.0
+"""What a countdown that ran out has cancelled is told within."""
 
 
 class DeadManSwitch:
@@ -55,6 +57,8 @@ class DeadManSwitch:
         self._monotonic = monotonic
         self._compared = False
         self._until = dict.fromkeys(self._symbols, NOBODY_KNOWS)
+        self._ran_out: dict[str, float] = {}
+        """when it was last seen to have run out, monotonic s"""
         self._unsure: set[str] = set()
         self._failed: set[str] = set()
         self._next_arming = 0.0
@@ -74,6 +78,17 @@ class DeadManSwitch:
     def may_run(self, symbol: str) -> bool:
         """A countdown may be running there."""
         return self._until.get(symbol, 0.0) > self._monotonic()
+
+    def may_have_cancelled(self, symbol: str) -> bool:
+        """A countdown ran out there, now or lately: what it cancels is told later."""
+        self._note_whether_it_ran_out(symbol)
+        at = self._ran_out.get(symbol)
+        return at is not None and self._monotonic() - at < TOLD_WITHIN_S
+
+    def _note_whether_it_ran_out(self, symbol: str) -> None:
+        until, now = self._until.get(symbol, 0.0), self._monotonic()
+        if 0 < until <= now:
+            self._ran_out[symbol] = now
 
     def status(self) -> dict[str, str]:
         """By symbol, in words; empty where there is no such switch."""
@@ -185,6 +200,7 @@ class DeadManSwitch:
                         await self._tried(symbol, self._off(symbol), OFF_WITHIN_S)
 
     async def _arm(self, symbol: str) -> None:
+        self._note_whether_it_ran_out(symbol)
         self._until[symbol] = NOBODY_KNOWS
         self._unsure.add(symbol)
         self._arming = asyncio.ensure_future(self._venue.arm_dead_man([symbol], self._seconds))
@@ -203,6 +219,7 @@ class DeadManSwitch:
                 self._arming.cancel()
 
     async def _disarm(self, symbol: str) -> None:
+        self._note_whether_it_ran_out(symbol)
         await self._venue.arm_dead_man([symbol], 0)
         if symbol in self._unsure:  # a request whose answer was lost may still get there
             self._until[symbol] = self._monotonic() + self._seconds

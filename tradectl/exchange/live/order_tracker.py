@@ -73,6 +73,8 @@ class OrderTracker:
         self._instruments = instruments
         self._in_books = in_books
         self._quote_value = quote_value
+        self.may_switch_cancel: Callable[[str], bool] = lambda _: False
+        """the dead-man switch of a symbol may have run out"""
         self._orders: dict[str, TrackedOrder] = {}
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[OrderKey, TrackedOrder] = {}
@@ -310,8 +312,17 @@ class OrderTracker:
             tracked.step(TrackingTrigger.COMPLETE)
         elif tracked.ending is not None:
             tracked.step(TrackingTrigger.COMPLETE)
-            return [self._report(tracked, tracked.ending, tracked.reason)]
+            return [self._by_whom(self._report(tracked, tracked.ending, tracked.reason), tracked)]
         return []
+
+    def _by_whom(self, report: ExecutionEvent, tracked: TrackedOrder) -> ExecutionEvent:
+        if not isinstance(report, OrderCanceled) or tracked.cancel_wanted:
+            return report
+        return (
+            msgspec.structs.replace(report, by_switch=True)
+            if self.may_switch_cancel(report.symbol)
+            else report
+        )
 
     def find(self, report: VenueFill | VenueOrder) -> TrackedOrder | None:
         """The order that it is about, if that is ours. The client order id counts where it is one of a

@@ -116,6 +116,7 @@ class OrderRoom:
             at.venue, at.symbols, self.tracker, at.reporter, at.settings.dead_man_seconds,
             look=self.look, monotonic=at.monotonic,
         )  # fmt: skip
+        self.tracker.may_switch_cancel = self.dead_man.may_have_cancelled
 
         def is_needed(stop: OrderSpec) -> bool:
             return books is not None and books.is_last_stop(stop)
