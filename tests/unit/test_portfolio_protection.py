@@ -576,3 +576,28 @@ def test_on_a_perpetual_a_stop_stays_while_an_entry_to_its_side_may_be_filled(
     entry.status = OrderStatus.CANCELED
     system.heard(PERPETUAL)
     assert stop.status is PENDING_CANCEL
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "symbol", "is_placed"),
+    [
+        (OrderType.LIMIT, OrderStatus.ACCEPTED, PERPETUAL, True),
+        (OrderType.LIMIT, OrderStatus.SUBMITTED, PERPETUAL, False),
+        (OrderType.LIMIT, OrderStatus.UNKNOWN, PERPETUAL, False),
+        (OrderType.LIMIT, OrderStatus.PENDING_CANCEL, PERPETUAL, False),
+        (OrderType.MARKET, OrderStatus.ACCEPTED, PERPETUAL, False),
+        (OrderType.LIMIT, OrderStatus.ACCEPTED, BTC, False),
+    ],
+)
+def test_on_a_perpetual_what_waits_for_its_price_protects_nothing(
+    kind: OrderType, status: OrderStatus, symbol: str, is_placed: bool
+) -> None:
+    """On spot it has the coins."""
+    system = System(stop_loss_pct=D(3)).enter(symbol)
+    (stop,) = system.view.working_orders(symbol)
+    price = D(105) if kind is OrderType.LIMIT else None
+    system.view.work(OrderSpec("out", symbol, SELL, D(2), kind, price=price)).status = status
+    stop.status = OrderStatus.CANCELED
+    placed = STOP in system.heard(symbol).working(symbol)
+    assert placed is is_placed
+    assert len(system.heard(symbol).view.working_orders(symbol)) == 1 + is_placed

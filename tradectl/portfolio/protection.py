@@ -80,19 +80,29 @@ def needed_stop(
     *,
     halted: bool = False,
 ) -> NeededStop | None:
-    """On spot for what is not already on its way out; None where nothing stays. There may be too little
-    of it for an order. An exit of which nobody knows whether it arrived is none once trading is halted:
-    if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
+    """On spot for what is not already on its way out; None where nothing stays. On a perpetual that has
+    none an exit that waits for its price is none: it limits no loss, and binds nothing. There may be too
+    little of it for an order. An exit of which nobody knows whether it arrived is none once trading is
+    halted: if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
     side = position.closing_side
     on_its_way_out = working.leaving(side) - leaving(working.stops.values(), side)
     if halted:
         unknown = [o for o in working.unsettled.values() if o.status is UNKNOWN]
         on_its_way_out -= leaving((o for o in unknown if not o.spec.is_protective), side)
     staying = instrument.floor_quantity(closable(position.quantity, side, on_its_way_out))
-    if not staying:
+    if not staying and not (instrument.can_short and _is_bare(position, working)):
         return None
     whole = instrument.floor_quantity(abs(position.quantity))
     return NeededStop(side, whole if instrument.can_short else staying, staying, price)
+
+
+def _is_bare(position: Position, working: WorkingOrders) -> bool:
+    """No stop closes it, and no order that waits for nothing."""
+    side = position.closing_side
+    if any(stop.spec.side is side for stop in cancellable(working.stops.values())):
+        return False
+    going = [o for o in working.on(side) if o.spec.is_at_once or o.status not in RESTS]
+    return leaving(going, side) < abs(position.quantity)
 
 
 def serves(order: Order, stop: NeededStop) -> bool:
