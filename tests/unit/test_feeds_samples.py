@@ -182,8 +182,9 @@ its candles last."""
 
 
 def assert_read_rightly(path: Path, reader: Reader, symbol: str, lasting: int) -> None:
+    wanted = reader(path)  # which skips where the library for it is missing
     rows, feed = played(path)
-    assert rows == reader(path)
+    assert rows == wanted
     assert feed.symbols == (symbol,)
     assert not lasting or length(path) == lasting
 
@@ -232,6 +233,8 @@ README = (FORMATS.parents[2] / "README.md").read_text()
 @pytest.mark.parametrize("line", re.findall(r"\| `tradectl (run --headless --data .*)` \|", README))
 def test_each_sample_of_the_readme_is_played_and_none_is_missing(line: str) -> None:
     words = shlex.split(line)
+    if "parquet" in line:
+        pytest.importorskip("pyarrow")
     columns = words[words.index("--columns") + 1] if "--columns" in words else ""
     rows, feed = played(FORMATS.parents[2] / words[words.index("--data") + 1], columns)
     assert len(rows) >= 9
