@@ -397,8 +397,7 @@ class TradingRun(Session):
 def _collect_garbage_rarely() -> Iterator[None]:
     """Events cannot form circles, so the collector has little to find and is asked seldom."""
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what was loaded stays
     gc.set_threshold(50_000, 20, 100)
     try:
         yield
