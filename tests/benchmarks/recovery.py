@@ -53,7 +53,7 @@ def measure(bench: Bench) -> Iterator[Row]:
 
 def taken(journal: Path, reader: StateReader) -> float:
     started = time.perf_counter()
-    recover_from(journal, reader, checked_later=True)
+    recover_from(journal, reader, checked_elsewhere=True)
     return time.perf_counter() - started
 
 

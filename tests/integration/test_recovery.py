@@ -219,7 +219,7 @@ def damage_record_1(journal: Path) -> None:
 
 
 def test_a_start_reads_on_from_the_seal_that_its_snapshot_names(state: Path) -> None:
-    whole, quick = recovered(state), recover(StateDir(state), checked_later=True)
+    whole, quick = recovered(state), recover(StateDir(state), checked_elsewhere=True)
     assert quick is not None
     assert 0 == whole.read_from < quick.read_from
     assert replace(quick, read_from=0) == whole
@@ -245,7 +245,7 @@ def test_a_snapshot_that_names_no_seal_of_the_journal_has_all_of_it_read(
 ) -> None:
     before = recovered(state)
     change_database(state, f"UPDATE snapshots SET sealed = {place}")
-    after = recover(StateDir(state), checked_later=True)
+    after = recover(StateDir(state), checked_elsewhere=True)
     assert after is not None
     assert (after.read_from, after.state_hash) == (0, before.state_hash)
     damage_record_1(before.journal)
@@ -272,7 +272,7 @@ async def test_a_database_that_is_made_anew_takes_rows_as_they_come_and_a_snapsh
     assert sorted(stored_fills(bare)) == sorted(journalled_fills(bare))
     after = recovered(bare)
     assert (after.from_snapshot, after.state_hash) == (before.last_seq, before.state_hash)
-    quick = recover(StateDir(bare), checked_later=True)
+    quick = recover(StateDir(bare), checked_elsewhere=True)
     assert quick is not None
     assert replace(quick, read_from=0) == after
 

@@ -90,7 +90,7 @@ async def store_journal(path: Path, store: Store, reader: StateReader) -> None:
     JournalError, StateError; nothing of a damaged one is stored."""
     refuse_damaged(path)
     with read_log(path) as log:
-        recovery = Recovery(log, path, reader)
+        recovery = Recovery(log, path, reader, checked_elsewhere=True)
         for orders, fills in recovery.fold(MOST_AT_ONCE):
             await store.write_rows(recovery.account_id, log.header.run_id, orders, fills)
         run = recovery.end()

@@ -118,10 +118,10 @@ def missing(run: StoredRun, state_dir: StateDir) -> JournalMissing:
 
 
 def recover(
-    state_dir: StateDir, kind: str = PAPER_ACCOUNT, *, checked_later: bool = False
+    state_dir: StateDir, kind: str = PAPER_ACCOUNT, *, checked_elsewhere: bool = False
 ) -> Recovered | None:
     """The account to continue; None when there was none. Raises JournalDamaged, JournalMissing,
-    StateError. `checked_later`: as `recover_from` has it."""
+    StateError. `checked_elsewhere`: as `recover_from` has it."""
     try:
         path = last_journal(state_dir, kind)
         with contextlib.suppress(DatabaseDamaged):  # without a readable one there are the journals
@@ -130,7 +130,7 @@ def recover(
                 raise missing(lost, state_dir)
         if path is None:
             return None
-        return recover_from(path, StateReader(state_dir.db), checked_later=checked_later)
+        return recover_from(path, StateReader(state_dir.db), checked_elsewhere=checked_elsewhere)
     except JournalDamaged as error:
         message = f"{error}; `tradectl run --fresh` opens a new account"
         raise JournalDamaged(message, error.seq) from error
@@ -140,11 +140,11 @@ def recover(
         raise JournalError(f"{error}; or name another --state-dir") from error
 
 
-def recover_from(path: Path, reader: StateReader, *, checked_later: bool = False) -> Recovered:
+def recover_from(path: Path, reader: StateReader, *, checked_elsewhere: bool = False) -> Recovered:
     """The state at the end of the journal `path`. What a snapshot knows of it is passed over where it is
-    `checked_later`; else its seals are looked at, too."""
+    `checked_elsewhere`; else its seals are looked at, too."""
     with read_log(path) as log:
-        recovery = Recovery(log, path, reader, checked_later=checked_later)
+        recovery = Recovery(log, path, reader, checked_elsewhere=checked_elsewhere)
         recovery.fold_all()
         return recovery.end()
 
@@ -154,14 +154,14 @@ class Recovery:
     StateError."""
 
     def __init__(
-        self, log: LogReader, path: Path, reader: StateReader, *, checked_later: bool = False
+        self, log: LogReader, path: Path, reader: StateReader, *, checked_elsewhere: bool = False
     ) -> None:
         self.header = header = log.header
         self._log, self._path, self._reader = log, path, reader
         _refuse_another_run(header, path)
         self._start, account, sealed = _starting_account(header, reader)
         self._read_from = 0
-        if checked_later and sealed is not None and sealed.last <= self._start:
+        if checked_elsewhere and sealed is not None and sealed.last <= self._start:
             self._read_from = sealed.at if log.go_on_from(sealed) else 0
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)

@@ -97,7 +97,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
             rebuilt_word = await rebuilt(state_dir, fresh=options.fresh)
-            recovered = None if options.fresh else recover(state_dir, kind, checked_later=True)
+            recovered = None if options.fresh else recover(state_dir, kind, checked_elsewhere=True)
         if options.live and options.fresh:
             refuse_to_forget(state_dir)
         latch_by_records(state_dir, kind, recovered)
