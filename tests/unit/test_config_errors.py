@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -359,3 +360,23 @@ def test_no_file_whatever_breaks_the_reader(
     except ConfigError as error:
         told = str(error)
     assert len(told.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 20_000 + "a = 1",
+        "a" + " . a" * 20_000 + " = 1",
+        "[" + "a." * 20_000 + "a]",
+        "x = {" + '"a".' * 20_000 + "a = 1}",
+        "x = " + "[" * 30 + "]" * 30,
+        "x = " + "[" * 20_000,
+        "x = " + "{a = " * 20_000,
+    ],
+)
+def test_what_is_nested_without_end_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(text)
+    since = time.process_time()
+    assert complaint(path).endswith("nested too deeply")
+    assert time.process_time() - since < 1.0

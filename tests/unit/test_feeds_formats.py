@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.unit.test_feeds_recorded import NOW, closes, read_feed, write
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND, iso
+from tradectl.feeds.base import Progress
+from tradectl.feeds.csv.stored import BrokenArchiveError, pieces
 from tradectl.feeds.recorded import RecordedFeed
 
 T0 = 1_720_886_400_000
@@ -207,3 +210,16 @@ def test_a_file_that_names_no_symbol_is_of_the_one_that_is_said(tmp_path: Path) 
 def test_a_symbol_of_any_currency_may_stand_in_the_file_name(tmp_path: Path, name: str) -> None:
     path = csv(tmp_path / f"{name}.csv", "ts_ms,price,qty", [f"{T0},7,2"])
     assert [event.symbol for event in read_feed(path)] == [name]
+
+
+def test_an_archive_that_unpacks_to_anything_is_read_as_far_as_data_expands(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.csv.gz"
+    with gzip.open(path, "wb") as file:
+        for _ in range(64):
+            file.write(b"\n" * (1 << 20))
+    progress = Progress()
+    unpacked = 0
+    with pytest.raises(BrokenArchiveError, match="far more than data does"):
+        for piece in pieces(path, progress):
+            unpacked += len(piece)
+    assert unpacked <= 1 << 25

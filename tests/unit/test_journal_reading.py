@@ -27,7 +27,7 @@ from tests.fixtures.journal import (
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.journal import reader as journal_reader
-from tradectl.journal.reader import JournalReader, read_header
+from tradectl.journal.reader import JournalReader, NotBegun, read_header
 from tradectl.journal.writer import BLOCK, FORMAT, make_seal
 
 
@@ -369,3 +369,12 @@ def test_a_seal_over_nothing_is_refused_like_other_damage(folder: Path, whole: b
     line = b'{"seal":{"last":4,"blocks":"","chain":"%s"}}\n' % seal.chain.encode()
     with pytest.raises(JournalError):
         reported(folder, whole[:end] + line)
+
+
+def test_of_a_file_that_begins_otherwise_no_more_is_read(tmp_path: Path) -> None:
+    """However large it is."""
+    path = tmp_path / "zeros.jsonl"
+    with path.open("wb") as file:
+        file.truncate(64 * 1024**3)
+    with pytest.raises(NotBegun, match="has no sealed header"):
+        JournalReader(path)

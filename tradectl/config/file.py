@@ -24,6 +24,9 @@ from tradectl.files.trust import OTHERS_WRITE, distrust_of
 
 LARGEST = 1024 * 1024
 PRIVATE = 0o600
+DEEPEST = 16
+_PART = r"(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')"
+_DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*(?:{_PART}[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)
 _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
@@ -61,14 +64,32 @@ def _with_mend(path: Path, why: str) -> str:
 
 def parse(text: str, path: Path | str) -> dict[str, Any]:
     """`text` as tables, floats exact as Decimals. Raises ConfigError, with line and column."""
+    if _DEEP_KEY.search(text):  # long before it would be read: that takes ever longer
+        raise ConfigError(f"{path}: nested too deeply")
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}, {_where(error, text)}") from error
     except (ValueError, ArithmeticError) as error:
         raise ConfigError(f"{path}: holds a number that is too large or too long") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply") from error
+    if _is_deep(table):
+        raise ConfigError(f"{path}: nested too deeply")
+    return table
+
+
+def _is_deep(table: dict[str, Any]) -> bool:
+    """Level by level: who would go down into it could go too far."""
+    level: list[Any] = [table]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def refuse_secrets(value: object, where: str, place: Place = ()) -> None:

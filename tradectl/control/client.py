@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.control.requests import VERSION, spell
 from tradectl.domain.errors import NotRunning, TradectlError
 from tradectl.files.own import open_folder
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 LONGEST_PATH = 100
 LOCAL_PEERCRED = 1
+AT_ONCE = 64 * 1024
 LONGEST_LINE = 8 * 1024 * 1024
 
 
@@ -47,6 +49,22 @@ def socket_address(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}/{path.name}"
     finally:
         os.close(fd)
+
+
+def _line_within(connection: socket.socket, seconds: float) -> bytes:
+    """What is answered to the end of its line; one that only trickles in is not waited for. Raises
+    TimeoutError."""
+    ends, held = ComputerClock.monotonic() + seconds, bytearray()
+    while not held.endswith(b"\n") and len(held) < LONGEST_LINE:
+        left = ends - ComputerClock.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        piece = connection.recv(AT_ONCE)
+        if not piece:
+            break
+        held += piece
+    return bytes(held)
 
 
 def is_own_user(connection: socket.socket) -> bool:
@@ -81,8 +99,7 @@ def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **argu
             if not is_own_user(connection):
                 raise NotRunning(f"another user's process answers at {path}: it is not asked")
             connection.sendall(request)
-            with connection.makefile("rb") as answers:
-                line = answers.readline(LONGEST_LINE)
+            line = _line_within(connection, timeout)
     except TimeoutError:
         raise TimeoutError(f"the running process did not answer within {timeout:g} s") from None
     except OSError as error:

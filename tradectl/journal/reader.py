@@ -34,12 +34,13 @@ from tradectl.journal.writer import (
     make_seal,
 )
 
+HEADER = b'{"header":'
 SEAL = b'{"seal":'
 NEXT_SEAL = b"\n" + SEAL
 RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
-KNOWN = (RECORD, FOOTER, b'{"header":')
-LONGEST_SEAL = 64 * 1024 * 1024
+KNOWN = (RECORD, FOOTER, HEADER)
+LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 BACKWARDS = 256 * 1024
 AT_FIRST, AT_ONCE = 16 * 1024, 1024 * 1024
 """Bytes read at a time."""
@@ -195,6 +196,8 @@ class JournalReader:
             file.seek(self._offset)
             unsealed = b""
             for block in _blocks(file, self.path):
+                if not self._offset and not unsealed and not block.startswith(HEADER):
+                    break  # whatever its size, no more of it is read
                 unsealed += block
                 done = 0
                 for lines, seal, end in _sealed(unsealed):
@@ -204,6 +207,8 @@ class JournalReader:
                     done = end
                     yield last, lines
                 unsealed = unsealed[done:]
+                if len(unsealed) > LONGEST_GROUP:
+                    raise self._damaged(max(self.last_seq + 1, 0), "what follows has no seal")
         self._refuse_foreign_line(unsealed)
         self.torn = bool(unsealed)
 

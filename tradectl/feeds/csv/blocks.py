@@ -79,7 +79,7 @@ def read_blocks(
     line, good = first_line, 0
     try:
         for block in blocks:
-            events = read(block, line)
+            events = read(block, line) if block.strip() else []  # nothing but line ends
             line += block.count(b"\n")
             good += len(events)
             if events:

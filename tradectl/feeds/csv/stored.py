@@ -77,6 +77,9 @@ class _Gzip:
         return piece
 
 
+UNJUDGED, LARGEST_EXPANSION = 1 << 25, 200
+"""Bytes, and how many to one that is stored: what is recorded packs to a tenth or so."""
+
 _STREAMS: dict[bytes, Callable[[], _Decompressor]] = {
     b"\x1f\x8b": _Gzip,
     b"\xfd7zXZ\x00": lzma.LZMADecompressor,
@@ -93,6 +96,16 @@ NAMES = {
     b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", ZIP: "zip", ZSTD: "zstd",
     PARQUET: "Parquet", FEATHER: "Feather", OLD_FEATHER: "Feather",
 }  # fmt: skip
+
+
+def _bounded(found: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
+    """As far as it expands as data does: an archive can be made to unpack to anything."""
+    unpacked = 0
+    for piece in found:
+        unpacked += len(piece)
+        if unpacked > max(UNJUDGED, LARGEST_EXPANSION * progress.bytes_read):
+            raise BrokenArchiveError("it unpacks to far more than data does: unpack it, and look")
+        yield piece
 
 
 def opened_named(path: Path) -> IO[bytes]:
@@ -127,7 +140,7 @@ def pieces(path: Path, progress: Progress) -> Iterator[bytes]:
             found = _inflated(file, _STREAMS[magic], progress)
         else:
             found = _counted(file, progress)
-        yield from _as_utf8(found)
+        yield from _as_utf8(found if magic == b"" else _bounded(found, progress))
 
 
 def _counted(file: IO[bytes], progress: Progress, size: int = BLOCK) -> Iterator[bytes]:
