@@ -103,3 +103,23 @@ def test_stray_bytes_in_the_environment_are_wrong_usage(folder: Path, tmp_path: 
     assert named.code == USAGE
     assert named.complaint().endswith(" is not UTF-8 text")
     assert list(tmp_path.iterdir()) == []
+
+
+BIDI = "a\u202etxt\u2066\x1b[31m.toml"
+
+
+def test_a_name_that_was_typed_is_shown_without_what_a_terminal_obeys(
+    tmp_path: Path, typed: Any
+) -> None:
+    config = tmp_path / BIDI
+    config.write_text('mode = "paper"\n')
+    config.chmod(0o600)
+    said = [
+        typed(f"config check -c {config}"),
+        typed(f"config set seed 7 -c {config}"),
+        typed("run --headless --duration 0.2"),
+        typed(f"alerts ack {BIDI}"),
+    ]
+    assert [answer.code for answer in said[:3]] == [0, 0, 0]
+    for answer in said:
+        assert not {"\u202e", "\u2066", "\x1b"} & {*answer.out, *answer.err}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradectl.domain.text import LONGEST, harmless
+from tradectl.domain.text import LONGEST, ascii_json, harmless
 from tradectl.domain.time import DAY, MILLISECOND, SECOND, iso
 
 WICKED = st.text(
@@ -91,3 +92,10 @@ def test_a_spelled_time_reads_back_to_the_microsecond(ns: int) -> None:
 @given(st.integers(0, 2**62), st.integers(0, 2**62))
 def test_spelled_times_sort_like_the_times(one: int, other: int) -> None:
     assert (iso(one) <= iso(other)) or one > other
+
+
+@given(st.text())
+def test_json_in_ascii_is_the_same_json(text: str) -> None:
+    plain = ascii_json(json.dumps({"a": text}, ensure_ascii=False, indent=2))
+    assert json.loads(plain) == {"a": text}
+    assert all(c == "\n" or " " <= c <= "~" for c in plain)

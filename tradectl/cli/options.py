@@ -11,6 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.text import ascii_json, harmless
+
+LONGEST_SAID = 2000
 
 
 def _folder(text: str) -> Path:
@@ -74,7 +77,12 @@ def print_json(document: Any) -> None:
     import msgspec
 
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(ascii_json(text.decode()) + "\n")
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """One line, whatever is in it."""
+    typer.echo(harmless(line, LONGEST_SAID), err=err)
 
 
 def print_data(document: Any, as_json: bool, renderer: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradectl.cli.options import print_data
+from tradectl.domain.text import ascii_json
 
 if TYPE_CHECKING:
     from tradectl.storage.reader import Page
@@ -98,7 +99,7 @@ def _print_json(rows: Iterator[Any]) -> None:
         return
     before = "[\n  "
     for row in chain([first], rows):
-        text = msgspec.json.format(msgspec.json.encode(row), indent=2).decode()
+        text = ascii_json(msgspec.json.format(msgspec.json.encode(row), indent=2).decode())
         sys.stdout.write(before + text.replace("\n", "\n  "))
         before = ",\n  "
     sys.stdout.write("\n]\n")

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 LONGEST = 500
 LONGEST_LINE = 200
 
+_NOT_PLAIN = re.compile("[^\n\x20-\x7e]")
 _PILING = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     "\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]+"
@@ -33,6 +34,18 @@ def harmless(text: object, limit: int = LONGEST) -> str:
         return line
     line = _PILING.sub("", unicodedata.normalize("NFC", line))
     return (line if line.isprintable() else "".join(map(_shown, line)))[:limit]
+
+
+def ascii_json(text: str) -> str:
+    """JSON as it is, with an escape for each character that a terminal could take for anything."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _NOT_PLAIN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def counted(number: int, what: str) -> str:

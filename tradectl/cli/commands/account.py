@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, RunOption, StateDirOption, print_data
+from tradectl.cli.options import JsonOption, RunOption, StateDirOption, print_data, say
 from tradectl.cli.pages import LimitOption, SinceOption, SkipOption, print_page
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _inspector(state_dir: Path | None, run: str | None = None) -> Inspector:
     from tradectl.operations.inspector import Inspector
     from tradectl.storage.directory import StateDir
 
-    inspector = Inspector(StateDir(state_dir), run, warn=partial(typer.echo, err=True))
+    inspector = Inspector(StateDir(state_dir), run, warn=partial(say, err=True))
     missing = inspector.missing_journal()
     if missing:
-        typer.echo(missing, err=True)
+        say(missing, err=True)
     return inspector

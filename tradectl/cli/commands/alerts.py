@@ -15,6 +15,7 @@ from tradectl.cli.options import (
     print_data,
     print_json,
     refuse_useless,
+    say,
 )
 from tradectl.domain.errors import UsageError
 
@@ -73,7 +74,7 @@ def list_alerts(
             if as_json:
                 print_json(row)
             else:
-                typer.echo(_line(row))
+                say(_line(row))
         seen.update({row.id: row for row in fresh})
         time.sleep(LOOK_EVERY_S)
 
@@ -91,7 +92,7 @@ def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str
     from tradectl.storage.directory import StateDir
 
     Inspector(StateDir(state_dir)).change_alert(alert_id, command, status)
-    typer.echo(f"{status} {alert_id}")
+    say(f"{status} {alert_id}")
 
 
 def _rows(state_dir: Path | None, run: str | None, everything: bool) -> list[AlertRow]:

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, SetOption, print_json, refuse_useless
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    print_json,
+    refuse_useless,
+    say,
+)
 from tradectl.domain.errors import UsageError
 
 DEFAULT_FILE = Path("tradectl.toml")
@@ -39,8 +46,8 @@ def init(
         raise UsageError(f"{path} is there already: name another file, or replace it with --force")
     write_text(path, template())
     name = shlex.quote(str(path))
-    typer.echo(f"wrote {path}: every key with its default, commented out")
-    typer.echo(f"next: edit it, `tradectl config check -c {name}`, `tradectl run -c {name}`")
+    say(f"wrote {path}: every key with its default, commented out")
+    say(f"next: edit it, `tradectl config check -c {name}`, `tradectl run -c {name}`")
 
 
 @app.command()
@@ -57,7 +64,7 @@ def show(
     path = _named_once(file, config)
     settings = load_settings(path, assignments=settings_set or ())
     if path is None and DEFAULT_FILE.exists():
-        typer.echo(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
+        say(f"without {DEFAULT_FILE}, which is used where it is named: -c", err=True)
     if as_json:
         print_json(effective(settings))
     else:
@@ -79,9 +86,9 @@ def check(
         undescribed = settings.undescribed(settings.symbols)
         check_simulated(undescribed)
         if unknown := unknown_coins(undescribed):
-            typer.echo(f"on the simulated market {unknown}", err=True)
+            say(f"on the simulated market {unknown}", err=True)
     strategies = ", ".join(strategy.name for strategy in settings.strategies)
-    typer.echo(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
+    say(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
 
 
 def _named_once(file: Path | None, config: Path | None) -> Path | None:
@@ -99,4 +106,4 @@ def set_(
     from tradectl.config.edit import set_key
 
     path = config or DEFAULT_FILE
-    typer.echo(f"{path}: {set_key(path, key, value)}")
+    say(f"{path}: {set_key(path, key, value)}")

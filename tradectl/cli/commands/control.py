@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_data, print_json
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    StateDirOption,
+    print_data,
+    print_json,
+    say,
+)
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,14 +129,14 @@ def _take_hosts_from(config: Path, directory: StateDir) -> None:
     try:
         directory.hosts.given = hosts_of(load_settings(config, keys=True).exchanges)
     except ConfigError as error:
-        typer.echo(f"{error}; it is stopped without it", err=True)
+        say(f"{error}; it is stopped without it", err=True)
 
 
 def _wants_all(receipt: Receipt) -> bool:
     """Ask, on a terminal; elsewhere say what would have been needed."""
     done = "stopped" if receipt.confirmed else "stopped, and not confirmed"
     if not sys.stdin.isatty():
-        typer.echo(f"ours are {done}; the orders of others were left alone: add --yes", err=True)
+        say(f"ours are {done}; the orders of others were left alone: add --yes", err=True)
         return False
     question = f"Ours are {done}. Cancel every order on the account, those that are not ours too?"
     return typer.confirm(question, err=True)
@@ -201,7 +208,7 @@ def _print(answer: Struct, as_json: bool, line: str) -> None:
     if as_json:
         print_json(answer)
     else:
-        typer.echo(line)
+        say(line)
 
 
 def _dir(state_dir: Path | None) -> StateDir:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradectl.cli.commands.public_venue import chosen, open_public_venue
-from tradectl.cli.options import ConfigOption, JsonOption, print_data
+from tradectl.cli.options import ConfigOption, JsonOption, print_data, say
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def record(
     summary = asyncio.run(_record(exchange, symbol, channel, duration, output, config))
     print_data(summary, as_json, "render.recording")
     if not summary.events:
-        typer.echo(f"tradectl: nothing came from {summary.source}", err=True)
+        say(f"tradectl: nothing came from {summary.source}", err=True)
         raise typer.Exit(NOTHING_CAME)
 
 
