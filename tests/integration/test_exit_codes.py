@@ -116,10 +116,10 @@ def test_a_journal_that_decides_otherwise(tmp_path: Path, shelf: Path) -> None:
     ran = ("run", "--headless", "--data", shelf / "good.csv", "--strategy", f"{shelf}/mine.py:Keen")
     assert tradectl(folder, *ran).code == SUCCESS
     (journal,) = journals(folder)
-    assert command("replay", journal).code == SUCCESS
+    assert command("replay", journal, "--trust").code == SUCCESS
     source = (shelf / "mine.py").read_text()
     private(shelf / "mine.py", source.replace("return self.long()", "return self.flat()", 1))
-    assert command("replay", journal).code == DIVERGED
+    assert command("replay", journal, "--trust").code == DIVERGED
     private(shelf / "mine.py", source)
 
 
