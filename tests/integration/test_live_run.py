@@ -133,7 +133,7 @@ def test_a_day_of_a_live_trader(tmp_path: Path, typed: Typed) -> None:
         assert (summary["mode"], summary["exit_code"]) == ("live", 0)
         assert typed("reconcile --json", **keys).document()["clean"]
         for path in journals(folder):
-            assert typed(f"replay {path} --json").document()["verified"]
+            assert typed(f"replay {path} --json --trust").document()["verified"]
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_public_data_is_traded_on_paper_without_a_key(tmp_path: Path, typed: Typ
             summary = typed(run).document()
             assert (summary["mode"], summary["source"]) == ("paper", "exchange")
             assert summary["fills"] > 0
-            assert typed(f"replay {summary['journal']} --json").document()["verified"]
+            assert typed(f"replay {summary['journal']} --json --trust").document()["verified"]
         assert live.exchange.truth.ours() == []
         signed = [e for e in live.exchange.truth.requests() if "signature" in e.detail["params"]]
         assert signed == []
