@@ -27,13 +27,21 @@ class Attention:
             return True
         if run.books.restrictions(order.symbol) or _cannot_disarm(run):
             return True
-        return self._clock.sleeps and not _knows(run, order)
+        return self._clock.sleeps and (not _knows(run, order) or _is_disarming(run))
 
 
 def _cannot_disarm(run: TradingRun) -> bool:
     """It says so."""
     active = run.alerts.get_active_alerts()
     return any(alert.type == SystemEventKind.DEAD_MAN_FAILED for alert in active)
+
+
+def _is_disarming(run: TradingRun) -> bool:
+    """A request is on its way to the exchange."""
+    gateway = run.gateway
+    if not isinstance(gateway, LiveGateway):
+        return False
+    return any(exchange.dead_man._lock.locked() for exchange in gateway.exchanges)
 
 
 def _knows(run: TradingRun, order: Order) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 from tests.loopback import LoopbackExchange
 from tests.loopback.income import IncomeHistory
 from tests.loopback.orders import Order
+from tests.loopback.trading import hidden
 from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.journal_checker import JournalChecker
@@ -171,7 +172,8 @@ class InvariantChecker:
         self._weigh(order)
 
     def _sells_only_ours(self, new: Order) -> None:
-        """Nobody else's coins are offered, whatever lies beside ours."""
+        """Nobody else's coins are offered, whatever lies beside ours. What the exchange does not know of
+        for longer than it is to be waited for counts as over."""
         if self.market != "spot" or new.side != "SELL":
             return
         offered = sum(
@@ -179,6 +181,7 @@ class InvariantChecker:
                 o.remaining
                 for o in self.exchange.truth.open_orders(market="spot")
                 if o.symbol == new.symbol and o.side == "SELL" and not o.foreign
+                if self.bounded or not hidden(o)
             ),
             ZERO,
         )
