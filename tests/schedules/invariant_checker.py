@@ -66,10 +66,6 @@ LINES = {
 ROUNDED = Decimal("0.0000001")
 
 
-HELD = {RestrictionKind.MISMATCH, RestrictionKind.UNRECONCILED}
-"""It differs, or no comparison has been answered since it may."""
-
-
 class InvariantChecker:
     """`wrong` is what was seen that must not be; `run` is the one that trades now, if any."""
 
@@ -352,13 +348,17 @@ class InvariantChecker:
         before = books.account.at_exchange().external.get(symbol, ZERO)
         return there - before - books.position(symbol).quantity
 
-    def what_others_did_is_held(self, books: Books) -> None:
-        """Nobody trades it away or takes it for ours: the symbol waits for the operator."""
+    def what_others_did_is_held(self, books: Books, *, asked_in_vain: bool) -> None:
+        """Nobody trades it away or takes it for ours: the symbol waits for the operator, or where the
+        exchange was `asked_in_vain`, for its answer."""
+        held = {RestrictionKind.MISMATCH}
+        if asked_in_vain:
+            held.add(RestrictionKind.UNRECONCILED)
         for symbol in self.lowest:
             if not self.own.operator_accepted and self._taken_over(symbol, books):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
-            if difference and not HELD & books.restrictions(symbol).keys():
+            if difference and not held & books.restrictions(symbol).keys():
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:

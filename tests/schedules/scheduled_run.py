@@ -379,7 +379,9 @@ class ScheduledRun(Stops):
         assert life is not None
         assert run is not None
         if self._moved_outside():
-            self.checker.what_others_did_is_held(run.books)
+            active = {alert.type for alert in run.alerts.get_active_alerts()}
+            asked_in_vain = SystemEventKind.RECONCILE_FAILED in active
+            self.checker.what_others_did_is_held(run.books, asked_in_vain=asked_in_vain)
             if self._is_held(run):
                 await self._reconciled(life, run, *SETTLES)
                 await life.process.run(asyncio.ensure_future, run.orchestrator.resume())

@@ -90,5 +90,11 @@ def test_a_time_is_utc_unless_it_says_otherwise() -> None:
     parse = pages._moment
     assert parse("2026-11-29") == "2026-11-29T00:00:00.000000Z"
     assert parse("2026-11-29T08:30+02:00") == "2026-11-29T06:30:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "", "0001-01-01T00:00+05:00", "9999-12-31T23:59-10:00", "2026-13-01"]
+)
+def test_what_is_no_time_of_ours_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="expected a day or a time such as"):
-        parse("yesterday")
+        pages._moment(text)

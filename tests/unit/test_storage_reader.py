@@ -26,6 +26,7 @@ from tradectl.documents.run import Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.time import DAY, iso
+from tradectl.storage import reader as storage_reader
 from tradectl.storage.reader import Page, StateReader, change_alert
 from tradectl.storage.schema import VERSION
 from tradectl.storage.store import Store
@@ -173,6 +174,20 @@ async def test_snapshots_are_read_one_at_a_time(path: Path) -> None:
     tracemalloc.stop()
     assert newest.seq == 130
     assert most < 4_000_000
+
+
+async def test_a_listing_that_is_not_read_to_its_end_holds_nothing_up(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_reader, "AT_ONCE", 2)
+    ledger = Ledger()
+    for n in range(5):
+        ledger.trade(f"o{n}", "buy 1@100")
+    rows = (await stored(path, ledger)).fills(RUN)
+    first = next(rows)
+    with connection(path) as db:
+        db.execute("PRAGMA journal_mode = DELETE")  # refused while anybody reads
+    assert [row.order_id for row in (first, *rows)] == ["o0", "o1", "o2", "o3", "o4"]
 
 
 async def test_what_was_booked_while_a_clock_was_ahead_keeps_its_place(path: Path) -> None:

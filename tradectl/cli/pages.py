@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """Rows of a table, unless said."""
+MOST = 10**12
+FIRST_YEAR, LAST_YEAR = 1, 9999
 AT_ONCE = 500
 """Rows that are laid out together."""
 
@@ -28,9 +30,11 @@ def _moment(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        moment = None
+    if moment is None or not FIRST_YEAR < moment.year < LAST_YEAR:
         raise typer.BadParameter(
             f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30, got {text!r}"
-        ) from None
+        )
     utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S.%f}Z"
 
@@ -42,11 +46,12 @@ LimitOption = Annotated[
         "--limit",
         help=f"The newest so many only, 0 for all. Default: {SHOWN}, with --json all.",
         min=0,
+        max=MOST,
         show_default=False,
     ),
 ]
 SkipOption = Annotated[
-    int, typer.Option("--skip", help="But the newest so many: the page before.", min=0)
+    int, typer.Option("--skip", help="But the newest so many: the page before.", min=0, max=MOST)
 ]
 SinceOption = Annotated[
     str | None,

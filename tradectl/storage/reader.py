@@ -29,6 +29,8 @@ Decoded = TypeVar("Decoded")
 
 
 LARGEST_INTEGER = 2**63 - 1
+AT_ONCE = 1_000
+"""Rows of a listing that are read at a time."""
 
 RECORDED_ACCOUNT = "recorded"
 """Of a run on recorded data: nobody continues it, and it is not the account of the directory."""
@@ -191,16 +193,21 @@ class StateReader:
         order: str,
         columns: str = "*",
     ) -> Iterator[dict[str, Any]]:
-        """In the `order` in which they came: a clock may have been set back in between."""
-        rows = f"SELECT {columns} FROM {table} WHERE {wanted} ORDER BY {order}"
-        if page.limit is None and not page.skip:
-            return self._each(rows, *values)
-        newest = (
-            f"SELECT {order} FROM {table} WHERE {wanted} ORDER BY {order} DESC LIMIT ? OFFSET ?"
-        )
+        """In the `order` in which they came: a clock may have been set back in between. Some at a time:
+        a transaction that stays open while they are printed would keep the database from being tidied."""
+        newest = f"SELECT {order} AS place FROM {table} WHERE {wanted} ORDER BY {order} DESC"
+        bounds = f"SELECT min(place) AS place, max(place) AS last FROM ({newest} LIMIT ? OFFSET ?)"
         limit = -1 if page.limit is None else page.limit
-        chosen = f"SELECT {columns} FROM {table} WHERE {order} IN ({newest}) ORDER BY {order}"
-        return self._each(chosen, *values, limit, page.skip)
+        rows = self._rows(bounds, *values, limit, page.skip)
+        last, than = rows[0]["last"] if rows else None, ">="
+        while rows and last is not None:
+            rows = self._rows(
+                f"SELECT {order} AS place, {columns} FROM {table} WHERE {wanted} "
+                f"AND {order} {than} ? AND {order} <= ? ORDER BY {order} LIMIT {AT_ONCE}",
+                *values, rows[-1]["place"], last,
+            )  # fmt: skip
+            yield from rows
+            than = ">"
 
     def _document(self, kind: type[Document], row: dict[str, Any]) -> Document:
         try:
@@ -222,15 +229,13 @@ class StateReader:
         return bool(self._rows("SELECT 1 FROM sqlite_master LIMIT 1"))
 
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        return list(self._each(sql, *values))
-
-    def _each(self, sql: str, *values: Any) -> Iterator[dict[str, Any]]:
         if not is_there(self._path):
-            return
+            return []
         try:
             with self._open() as db:
-                if db is not None:
-                    yield from map(dict, db.execute(sql, values))
+                if db is None:
+                    return []
+                return [dict(row) for row in db.execute(sql, values)]
         except sqlite3.Error as error:
             raise database_error("read", self._path, error) from error
 
