@@ -117,9 +117,10 @@ def look(market: PerpetualMarket) -> None:
             s: h.position.quantity for s, h in whole.held.items()
         }
         assert kept._account.cash == books.cash
-        if not kept._bounds.has_unseen:  # whose marks are only worked in when it matters
+        if not kept._bounds.unseen:  # whose marks are only worked in when it matters
             assert kept._account.free() == whole.free()
-        assert not kept._bounds.has_unseen or kept._account.spare() >= kept._bounds.unseen
+        else:
+            assert kept._account.spare() >= kept._bounds.unseen
         assert kept._account.set_aside == whole.set_aside
 
 

@@ -34,10 +34,6 @@ class PriceBounds:
         self._isolated: dict[str, None] = {}
         self._allowed: dict[str, Decimal] = {}
 
-    @property
-    def has_unseen(self) -> bool:
-        return bool(self._allowed)
-
     def draw(self, held: HeldPerpetual, due: int) -> None:
         """Of a position that stands at its last mark; `due` (ns) is when it is to be looked at anyway."""
         symbol, account = held.position.symbol, self._account
