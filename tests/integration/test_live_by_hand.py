@@ -174,7 +174,11 @@ async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_ch
             await cancelled(trader)
             await cancelled(trader)  # it was placed again once
             await trader.until(lambda: "entry_refused" in trader.alerts())
-            assert "cancelled by hand" in trader.alerts()["entry_refused"].message
+            said = trader.alerts()["entry_refused"].message
+            assert said == (
+                "BTCUSDT: an entry, buy 0.02, was cancelled by hand at the exchange 2 times: "
+                "it is held until its target changes"
+            )
             await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
             assert len(ordered(trader)) == 2
             assert trader.said_of_targets() == "cancelled by hand: held until its target changes"

@@ -168,7 +168,10 @@ def end_all(books: BooksView) -> list[Event]:
 def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     spec, remedy = order.spec, REMEDIES.get(refusal.cause, "")
     if refusal.is_held:
-        return f"{spec.symbol}: an entry, {spec.side} {plain(order.remaining)}, was cancelled by hand at "
+        return (
+            f"{spec.symbol}: an entry, {spec.side} {plain(order.remaining)}, was cancelled by hand at "
+            f"the exchange {refusal.count} times: it is held until its target changes"
+        )
     tried = f"; {remedy}" if remedy else ""
     if exits and refusal.cause in BY_ANOTHER_TYPE:
         tried += "; every second time as a limit order"
