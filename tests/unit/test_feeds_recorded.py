@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -208,6 +211,39 @@ def test_windows_line_ends_blank_lines_and_a_missing_last_line_end_are_fine(tmp_
     assert [event.price for event in read_feed(path)] == [1, 2]
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
+@pytest.mark.parametrize("header", ["ts_ms,symbol,price,qty", ""])
+def test_line_ends_of_any_system_are_read(tmp_path: Path, end: str, header: str) -> None:
+    rows = [f"{T0 + n},BTCUSDT,{n % 7 + 100},{'2' * (n % 13 + 1)}" for n in range(6000)]
+    text = "\n".join([*filter(None, [header]), *rows, ""])
+    plain = write(tmp_path / "a_BTCUSDT.csv", text)
+    path = tmp_path / "b_BTCUSDT.csv"
+    path.write_bytes(text.replace("\n", end).encode())
+    columns = {} if header else {"time": "1", "symbol": "2", "price": "3", "qty": "4"}
+    feeds = [RecordedFeed([file], columns=columns, now_ns=NOW) for file in (plain, path)]
+    one, other = ([e for batch in feed.batches() for e in batch] for feed in feeds)
+    assert one == other
+    assert not any(feed.progress.bad_count for feed in feeds)
+
+
+def in_two(content: bytes) -> bytes:
+    """So that the byte order mark itself comes in two pieces."""
+    return gzip.compress(content[:1]) + gzip.compress(content[1:])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, in_two])
+def test_a_byte_order_mark_is_no_part_of_the_first_row(
+    tmp_path: Path, encoding: str, packed: Callable[[bytes], bytes]
+) -> None:
+    rows = [f"{T0 + n},{n % 7 + 100},0.{n % 9 + 1}" for n in range(50)]
+    path = tmp_path / "BTCUSDT.csv"
+    path.write_bytes(packed("\n".join(rows).encode(encoding)))
+    feed = RecordedFeed([path], now_ns=NOW)
+    assert sum(map(len, feed.batches())) == 50
+    assert not feed.progress.bad_count
+
+
 # --- files that cannot be played -----------------------------------------------------------------
 
 
@@ -280,6 +316,18 @@ def test_archives_written_one_after_the_other_are_read_as_one(tmp_path: Path) ->
     )
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(header + b"\n") + gzip.compress(rest))
+    assert read_feed(path) == read_feed(DATA / "btcusdt_trades.csv.gz")
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("zeros", [100, 10_000])
+def test_zeros_between_archives_and_at_the_end_are_no_data(
+    tmp_path: Path, packed: Callable[[bytes], bytes], zeros: int
+) -> None:
+    text = gzip.decompress((DATA / "btcusdt_trades.csv.gz").read_bytes())
+    padding = bytes(zeros)
+    path = tmp_path / "x.csv"
+    path.write_bytes(packed(text[:5000]) + padding + packed(text[5000:]) + padding)
     assert read_feed(path) == read_feed(DATA / "btcusdt_trades.csv.gz")
 
 

@@ -34,7 +34,7 @@ def read_funding(path: Path, now_ns: int) -> list[FundingRate]:
     """Every rate in the file; `now_ns` is the present. Raises DataError, naming the line."""
     check_file(path)
     lines = _lines(path)
-    names = [name.strip(' "\t\r').lower() for name in next(lines, "").split(",")]
+    names = [name.strip(' "\t').lower() for name in next(lines, "").split(",")]
     time, unit = _time_column(path, names)
     rate, symbol = place_of(names, RATES), place_of(names, SYMBOL)
     if rate is None:
@@ -46,7 +46,7 @@ def read_funding(path: Path, now_ns: int) -> list[FundingRate]:
     for row, line in enumerate(lines, start=2):
         if not line.strip():
             continue
-        cells = [cell.strip(' "\t\r') for cell in line.split(",")]
+        cells = [cell.strip(' "\t') for cell in line.split(",")]
         try:
             if len(cells) != len(names):
                 raise ValueError(f"{len(cells)} cells instead of {len(names)}")
@@ -68,7 +68,7 @@ def read_funding(path: Path, now_ns: int) -> list[FundingRate]:
 def _lines(path: Path) -> Iterator[str]:
     try:
         for block in line_blocks(path, Progress()):
-            yield from block.decode("utf-8-sig").splitlines()
+            yield from block.decode().splitlines()
     except BrokenArchiveError as error:
         raise DataError(f"{path} is a broken gzip file: {error}") from None
     except UnicodeDecodeError:

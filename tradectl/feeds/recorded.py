@@ -145,9 +145,12 @@ def first_lines(path: Path) -> str:
     try:
         block = next(line_blocks(path, Progress()), b"")
     except BrokenArchiveError as error:
-        raise DataError(f"{path} is a broken {kind_of(path)} file: {error}") from None
-    text = block.decode("utf-8-sig", errors="replace")
-    first = text.lstrip("\r\n").partition("\n")[0]
+        raise DataError(
+            f"{path} is a broken {kind_of(path)} file, of which not even a first line can be had "
+            f"({error}): get it again"
+        ) from None
+    text = block.decode(errors="replace")
+    first = text.lstrip("\n").partition("\n")[0]
     if _CONTROL.search(first) or (UNREADABLE in first and not any(map(first.count, ",;|\t"))):
         raise DataError(
             f"{path} is neither text (UTF-8) nor compressed text: expected CSV, JSON, Parquet, Feather "

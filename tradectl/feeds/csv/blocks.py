@@ -102,7 +102,7 @@ def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
     if is_table(magic):
         yield from table_lines(path, magic, progress)
         return
-    found = pieces(path, progress)
+    found = _with_newlines(pieces(path, progress))
     first = next(found, b"")
     begun = chain([first], found)
     if is_json(first):
@@ -112,3 +112,14 @@ def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
             raise DataError(f"{path}: {error}") from None
     else:
         yield from begun
+
+
+def _with_newlines(found: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines end with a newline, also those that ended with a carriage return, or with both."""
+    is_within_end = False
+    for piece in found:
+        text = piece.removeprefix(b"\n") if is_within_end else piece
+        is_within_end = piece.endswith(b"\r")
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield text

@@ -232,8 +232,6 @@ class CsvFile:
             raise self._refused(str(error)) from None
 
     def _read(self, block: bytes, line: int) -> list[MarketDataEvent]:
-        if b"\r" in block:
-            block = block.replace(b"\r\n", b"\n")
         if self.opening.decimal_comma:
             block = block.replace(b",", b".")
         if self._rows.is_waiting:

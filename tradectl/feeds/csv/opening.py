@@ -44,8 +44,8 @@ class Opening(Struct, frozen=True):
 
 def opened(text: str) -> Opening:
     """What the lines of `text`, the first ones of a file, begin with."""
-    numbered = [(n, line.rstrip("\r")) for n, line in enumerate(text.split("\n")[:LOOKED_AT])]
-    numbered = [(n, line) for n, line in numbered if line.strip()]
+    lines = text.split("\n")[:LOOKED_AT]
+    numbered = [(n, line) for n, line in enumerate(lines) if line.strip()]
     if not numbered:
         return Opening(",", 0, [], [])
     lines = [line for _, line in numbered]

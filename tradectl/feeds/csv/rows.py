@@ -6,7 +6,6 @@ is to tell a file's bad rows from the good ones around them.
 
 from __future__ import annotations
 
-import csv
 from decimal import Decimal
 
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
@@ -14,6 +13,7 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
 from tradectl.feeds.csv.layout import Layout
 from tradectl.feeds.csv.names import Kind
+from tradectl.feeds.csv.opening import cells_of
 from tradectl.feeds.price_band import check_wicks
 from tradectl.feeds.quality import RowError, TickFault, amount, check_uncrossed, positive, shown
 
@@ -55,13 +55,7 @@ def split_row(line: str, width: int, separator: str = ",") -> list[str]:
     """The `width` cells of `line`. Raises RowError when it has more or fewer."""
     if len(line) > LONGEST_LINE:
         raise RowError(TickFault.LINE_TOO_LONG, f"{len(line)} characters")
-    try:
-        quoted = '"' in line
-        cells = (
-            next(csv.reader([line], delimiter=separator), []) if quoted else line.split(separator)
-        )
-    except csv.Error as error:
-        raise RowError(TickFault.COLUMNS, str(error)) from None
+    cells = cells_of(line, separator)
     if len(cells) != width:
         raise RowError(TickFault.COLUMNS, f"{len(cells)} columns instead of {width}")
     return cells

@@ -152,20 +152,21 @@ def _counted(file: IO[bytes], progress: Progress, size: int = BLOCK) -> Iterator
 def _inflated(
     file: IO[bytes], make: Callable[[], _Decompressor], progress: Progress
 ) -> Iterator[bytes]:
-    """Archives may be written one after the other."""
+    """Archives may be written one after the other, with zeros between them and at the end."""
     stream, begun = make(), False
     try:
         for stored in _counted(file, progress, COMPRESSED):
             rest = stored
             while rest or not (stream.needs_input or stream.eof):
                 if stream.eof:
+                    rest = rest.lstrip(b"\0")
+                    if not rest:
+                        break
                     stream = make()
                 piece = stream.decompress(rest, BLOCK)
                 begun, rest = True, stream.unused_data if stream.eof else b""
                 if piece:
                     yield piece
-                if stream.eof and not rest.strip(b"\0"):
-                    break
     except (*_BROKEN, OSError) as error:
         raise BrokenArchiveError(f"damaged: {error}") from None
     if begun and not stream.eof:
@@ -242,10 +243,13 @@ def _zstd(path: Path, file: IO[bytes], progress: Progress) -> Iterator[bytes]:
 
 
 def _as_utf8(found: Iterator[bytes]) -> Iterator[bytes]:
-    """UTF-16 with a byte order mark, as MetaTrader and Excel write it, in UTF-8."""
-    first = next(found, b"")
+    """Without the byte order mark of UTF-8; with that of UTF-16, as MetaTrader and Excel write it, it is
+    made UTF-8."""
+    first = b""
+    while len(first) < len(codecs.BOM_UTF8) and (piece := next(found, b"")):
+        first += piece
     if not first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        yield first
+        yield first.removeprefix(codecs.BOM_UTF8)
         yield from found
         return
     decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")

@@ -88,7 +88,7 @@ def _time(state: FileState, line: str) -> int:
     layout = state.layout
     try:
         return state.moment(
-            layout.time_in(split_row(line.rstrip("\r\n"), layout.width, layout.separator))
+            layout.time_in(split_row(line.rstrip("\n"), layout.width, layout.separator))
         )
     except RowError:
         return 0

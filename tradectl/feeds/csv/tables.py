@@ -25,7 +25,6 @@ from tradectl.feeds.csv.stored import FEATHER, NAMES, PARQUET, BrokenArchiveErro
 ROWS = 1 << 16
 LARGEST_JSON, LONGEST_OBJECT = 1 << 28, 1 << 20
 JOURNAL = b'{"header":'
-_BEFORE = b"\xef\xbb\xbf \t\r\n"
 _BRACKETS = bytes.maketrans(b"]", b"\n")
 _BLANKS = b'[" \t\r\n'
 
@@ -113,14 +112,14 @@ def _lines(library: Any, table: Any, *, with_header: bool) -> bytes:
 
 def is_json(first: bytes) -> bool:
     """A file that begins with the bytes `first` has JSON in it, and is no journal."""
-    text = first.lstrip(_BEFORE)
+    text = first.lstrip()
     return text.startswith((b"[", b"{")) and not text.startswith(JOURNAL)
 
 
 def json_lines(found: Iterator[bytes]) -> Iterator[bytes]:
     """The rows of a JSON array of arrays or of objects, or of an object in each line, a line each. Raises
     DataError."""
-    first = next(found, b"").lstrip(_BEFORE)
+    first = next(found, b"").lstrip()
     if first.startswith(b"{"):
         yield from _of_object_lines(chain([first], found))
     elif first[1:].lstrip().startswith(b"{"):
