@@ -29,15 +29,13 @@ from tradectl.domain.events import (
     HaltContinued,
     MarketDataEvent,
     Record,
-    SystemEventKind,
     TimerFired,
     TradingConcluded,
 )
-from tradectl.domain.states import AlertSeverity, ComponentStatus
-from tradectl.domain.text import counted
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.feeds.simulated import SimulatedMarket, unknown_coins
+from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
@@ -64,6 +62,7 @@ from tradectl.runtime.run_options import (
     symbols_ahead,
 )
 from tradectl.runtime.run_status import RunStatus
+from tradectl.runtime.run_warnings import RunWarnings
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.state.account import Account
@@ -182,6 +181,7 @@ class TradingRun(Session):
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.
         self.alerts = AlertManager(self.bus, store=self.store, run_id=self.run_id)
+        self.warnings = RunWarnings(self.alerts)
         self.monitor = SystemMonitor(
             self.bus,
             self.state,
@@ -259,11 +259,7 @@ class TradingRun(Session):
                 self.report_recovery()
                 self.check_passed_over()
                 await screen.start(self)
-                self._tell_of_the_database()
-                if not self.options.data:
-                    self._tell_of_foreign_files()
-                    self._tell_of_unknown_coins()
-                    self._tell_of_funding()
+                self._warn_at_the_start()
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)
@@ -292,12 +288,21 @@ class TradingRun(Session):
             )
         return told is not None
 
+    def _warn_at_the_start(self) -> None:
+        self.warnings.database_made_anew(self._rebuilt_word)
+        if self.options.data:
+            return
+        self.warnings.foreign_files(self.state_dir.latch.foreign())
+        if isinstance(self.feed, SimulatedMarket):
+            self.warnings.unknown_coins(self.settings.undescribed(self.feed.symbols))
+        self.warnings.no_funding(self.status.funding_missing())
+
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""
         try:
-            self._tell_of_bad_rows()
-            if self.options.data:
-                self._tell_of_funding()
+            if isinstance(self.feed, RecordedFeed):
+                self.warnings.bad_rows(self.feed.progress)
+                self.warnings.no_funding(self.status.funding_missing())
             await screen.stop()
             if self.bus.failure is None and not self.options.data:
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
@@ -307,42 +312,6 @@ class TradingRun(Session):
             self.status.sample()
         finally:
             await self.close(self.end_reason or "failed")
-
-    def _tell_of_the_database(self) -> None:
-        if self._rebuilt_word:
-            self._warn(SystemEventKind.RECOVERED, self._rebuilt_word, "database")
-
-    def _tell_of_foreign_files(self) -> None:
-        for told in self.state_dir.latch.foreign():
-            self._warn(SystemEventKind.FILE_FOREIGN, f"ignored as a halt latch: {told}", "halt")
-
-    def _warn(self, kind: SystemEventKind, message: str, component: str) -> None:
-        self.alerts.raise_alert(kind, message, AlertSeverity.WARNING, component)
-
-    def _tell_of_bad_rows(self) -> None:
-        progress = self.feed.progress if isinstance(self.feed, RecordedFeed) else None
-        if progress is not None and progress.bad_rows:
-            first = progress.bad_rows[0]
-            message = (
-                f"not traded on: {counted(progress.bad_count, 'bad row')}; "
-                f"the first: {first.file}:{first.line}: {first.reason}"
-            )
-            if progress.left_out:
-                message += f"; left out from there on: {', '.join(progress.left_out)}"
-            self._warn(SystemEventKind.FEED_BAD_ROWS, message, "feed")
-
-    def _tell_of_unknown_coins(self) -> None:
-        simulated = isinstance(self.feed, SimulatedMarket)
-        unknown = unknown_coins(self.settings.undescribed(self.feed.symbols)) if simulated else ""
-        if unknown:
-            self._warn(SystemEventKind.SYMBOL_UNKNOWN, unknown, "feed")
-
-    def _tell_of_funding(self) -> None:
-        """As soon as it is known: of recorded data, at its end."""
-        missing = self.status.funding_missing()
-        if missing:
-            message = "; ".join(f"{symbol}: {why}" for symbol, why in missing.items())
-            self._warn(SystemEventKind.FUNDING_MISSING, message, "funding")
 
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.
