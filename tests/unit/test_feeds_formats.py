@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -103,10 +104,23 @@ def test_a_bad_row_of_a_file_that_is_turned_has_its_own_line(tmp_path: Path) -> 
     assert [bad.line for bad in feed.progress.bad_rows] == [5]
 
 
-def test_a_row_out_of_its_time_does_not_turn_a_file(tmp_path: Path) -> None:
+def test_a_file_that_there_is_no_room_to_turn_round_is_refused(tmp_path: Path) -> None:
+    rows = [f"{T0 - n * 1000},7,1" for n in range(5000)]
+    path = csv(tmp_path / "BTCUSDT.csv", "ts_ms,price,qty", rows)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+    try:
+        with pytest.raises(DataError, match=r"begins with the newest row, .* no room in .* TMPDIR"):
+            read_feed(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.parametrize("share", [0.5, 1])
+def test_a_row_out_of_its_time_does_not_turn_a_file(tmp_path: Path, share: float) -> None:
     times = [0, 1, 2, 1, 3, 4]
     path = csv(tmp_path / "BTCUSDT.csv", "ts_ms,price,qty", [f"{T0 + t},1,1" for t in times])
-    feed = RecordedFeed([path], max_bad_share=0.5, now_ns=NOW)
+    feed = RecordedFeed([path], max_bad_share=share, now_ns=NOW)
     assert [e.ts // MILLISECOND - T0 for b in feed.batches() for e in b] == [0, 1, 2, 3, 4]
 
 

@@ -153,6 +153,28 @@ def test_too_many_bad_rows_of_one_symbol_do_not_stop_the_others(tmp_path: Path) 
     assert [*feed.progress.left_out] == ["ETHUSDT"]
 
 
+@pytest.mark.parametrize("counts", [(300, 200), (300, 400), (9000, 4000, 9000)])
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_file_sorted_by_symbol_is_refused_by_that(
+    counts: tuple[int, ...], step: int, tmp_path: Path
+) -> None:
+    rows = [
+        (T0 + 100 * (n == 1) + i, symbol, 100 + n, 1)
+        for n, (symbol, count) in enumerate(
+            zip(("BTCUSDT", "ETHUSDT", "SOLUSDT"), counts, strict=False)
+        )
+        for i in range(count)
+    ]
+    path = write(tmp_path / "x.csv", lines(rows[::step], "time,symbol,price,qty"))
+    assert "it is sorted by symbol: sort it by time" in refusal(path)
+
+
+def test_a_file_of_several_symbols_out_of_order_is_not_sorted_by_symbol(tmp_path: Path) -> None:
+    rows = [(T0 + i - i % 5 * 9, ("BTCUSDT", "ETHUSDT")[i % 2], 100, 1) for i in range(500)]
+    path = write(tmp_path / "x.csv", lines(rows, "time,symbol,price,qty"))
+    assert "sorted by symbol" not in refusal(path)
+
+
 @pytest.mark.parametrize(
     ("steps", "interval"),
     [

@@ -56,7 +56,7 @@ class RowError(ValueError):
 
 class Tally:
     """The bad rows of one file, in all and by symbol. `rows` counts all rows read, good ones too;
-    `helpful` ends its errors.
+    `helpful` ends its errors, before it stands their `cause` where that is known.
 
     A symbol with too many bad rows is left out from there on, while the file has others that are good.
     """
@@ -66,6 +66,7 @@ class Tally:
     ) -> None:
         self.file = file
         self._helpful = helpful
+        self.cause = ""
         self.rows = 0
         self.bad = 0
         self.left_out: set[str] = set()
@@ -129,7 +130,7 @@ class Tally:
             raise DataError(
                 f"{self.file}: {self.bad} of {self.rows} rows are bad "
                 f"({self.bad / max(self.rows, 1):.1%}, allowed {self._max_share:.1%} by "
-                f"feed.max_bad_share); the first is {_where(self._first)}{self._helpful}"
+                f"feed.max_bad_share); the first is {_where(self._first)}{self.cause}{self._helpful}"
             )
 
     def finish(self, good: int) -> None:

@@ -31,7 +31,7 @@ from tradectl.feeds.csv.opening import cells_of, opened
 from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.csv.rows import read_row, symbol_of_row
 from tradectl.feeds.csv.stored import inner_name
-from tradectl.feeds.csv.stragglers import rejoined, stragglers
+from tradectl.feeds.csv.stragglers import is_sorted_by_symbol, rejoined, stragglers
 from tradectl.feeds.csv.symbols import symbol_in_name
 from tradectl.feeds.csv.times import DATES, are_midnights, dates_of, ends_with_year
 from tradectl.feeds.opens import with_opens
@@ -40,6 +40,10 @@ from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 
 MENDED = (
     "`tradectl data check FILE` shows what would be read, and --columns says which column is which"
+)
+OUT_OF_TIME = (TickFault.TIME_GOES_BACK, TickFault.RUNS_AHEAD)
+SORTED_BY_SYMBOL = (
+    "; it is sorted by symbol: sort it by time, or make it a file for each symbol and name them all"
 )
 
 
@@ -212,7 +216,7 @@ class CsvFile:
         first = first or next(blocks, b"")
         text = first.decode(errors="replace")
         if is_newest_first(self._unread(), text, self._reading.max_bad_share):
-            self._turned = Turned(chain([first], blocks), self._first_line)
+            self._turned = Turned(self._path, chain([first], blocks), self._first_line)
             blocks = self._turned.blocks()
             first = next(blocks, b"")
         if first and self.layout.kind is Kind.CANDLES:
@@ -247,6 +251,7 @@ class CsvFile:
         rows, state, turned = self._rows, self.state, self._turned
         lines = text.split("\n")
         apart = stragglers(state, lines)
+        may_be_sorted = self.layout.symbol is not None and not self._tally.cause
         for place, line in enumerate(lines):
             if not line.strip():
                 continue
@@ -263,8 +268,12 @@ class CsvFile:
                 rows.hold(number, row)
             except RowError as bad:
                 # a file sorted by symbol is no file of one bad symbol
+                if may_be_sorted and bad.fault in OUT_OF_TIME:
+                    may_be_sorted = False
+                    if is_sorted_by_symbol(state, lines):
+                        self._tally.cause = SORTED_BY_SYMBOL
                 is_late = bad.fault is TickFault.TIME_GOES_BACK
-                symbol = "" if is_late else symbol_of_row(state, line)
+                symbol = "" if is_late or self._tally.cause else symbol_of_row(state, line)
                 self._tally.read(symbol)
                 self._tally.note(number, bad, symbol)
         events = rows.take()

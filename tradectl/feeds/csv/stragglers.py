@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from tradectl.domain.time import iso
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.rows import split_row
+from tradectl.feeds.csv.rows import split_row, symbol_of_row
 from tradectl.feeds.quality import RowError, TickFault
 
 LOOKED_AT = 8
@@ -41,6 +41,18 @@ def stragglers(state: FileState, lines: Sequence[str]) -> dict[int, RowError]:
             detail = f"{iso(time)} before {iso(after)}"
             apart[place] = RowError(TickFault.RUNS_AHEAD, detail)
     return apart
+
+
+def is_sorted_by_symbol(state: FileState, lines: Sequence[str]) -> bool:
+    """All rows of a symbol stand together, and time goes back from one symbol to the next."""
+    rows = [(symbol, state.last_time) for symbol in state.symbols[-1:]]
+    for line in lines:
+        time, symbol = _time(state, line), symbol_of_row(state, line)
+        if time and symbol:
+            rows.append((symbol, time))
+    groups = [symbol for symbol, _ in groupby(rows, key=lambda row: row[0])]
+    goes_back = any(a[0] != b[0] and b[1] < a[1] for a, b in pairwise(rows))
+    return goes_back and len(groups) == len(set(groups))
 
 
 def rejoined(state: FileState, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -112,4 +124,4 @@ def _longest_run(times: Sequence[int]) -> set[int]:
     return kept
 
 
-__all__ = ["rejoined", "stragglers"]
+__all__ = ["is_sorted_by_symbol", "rejoined", "stragglers"]
