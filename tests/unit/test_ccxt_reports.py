@@ -12,6 +12,7 @@ from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
+from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 
 SPOT, PERPETUAL = client(), client("perpetual")
@@ -76,6 +77,30 @@ def test_a_cancelled_order_keeps_its_fill_and_our_id_not_that_of_the_cancel() ->
     assert (order.symbol, order.client_order_id) == ("LTCBTC", "myOrder1")
     assert order.status is OrderStatus.CANCELED
     assert [order.quantity, order.filled] == [10, 8]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "info", "reason"),
+    [
+        ("binance", {"r": "NONE"}, ""),
+        ("bybit", {"cancelType": "CancelByUser", "rejectReason": "EC_PerCancelRequest"}, ""),
+        ("bybit", {"cancelType": "CancelBySettle"}, "CancelBySettle"),
+        ("okx", {"cancelSource": "1"}, ""),
+        ("okx", {"cancelSource": ""}, ""),
+        ("okx", {"cancelSource": "0"}, "cancelSource 0"),
+        ("gate", {"finish_as": "cancelled"}, ""),
+        ("gate", {"finish_as": "stp"}, "stp"),
+        ("hyperliquid", {"status": "canceled"}, ""),
+        ("hyperliquid", {"status": "marginCanceled"}, "marginCanceled"),
+        ("kraken", {"cancelType": "CancelBySettle"}, ""),
+    ],
+)
+def test_an_exchange_that_cancels_by_itself_says_why_and_of_a_cancel_by_hand_nothing_is_said(
+    exchange: str, info: dict[str, str], reason: str
+) -> None:
+    raw = parsed(CANCELED) | {"info": info}
+    order = ReportParser(MARKETS, quirks_of(exchange)).order(raw)
+    assert (order.status, order.reason) == (OrderStatus.CANCELED, reason)
 
 
 def test_a_filled_order_names_its_fills() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,7 +154,33 @@ def test_one_that_the_exchange_made_smaller_and_filled_is_over() -> None:
     (_, end) = made.apply([fill("t1")])
     assert isinstance(end, OrderCanceled)
     assert (_kind(end), end.reason) == ("canceled", "the exchange filled 1 of it, and no more")
+    assert end.by_exchange
     assert made.working() == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "switch", "asked", "by_exchange"),
+    [
+        ("", False, False, False),
+        ("CancelByPrepareLiq", False, False, True),
+        ("", True, False, True),
+        ("", True, True, False),
+        ("CancelBySmp", False, True, False),
+    ],
+)
+def test_a_cancel_is_the_exchanges_own_where_it_gives_a_reason_or_its_switch_may_have_run_out(
+    reason: str, switch: bool, asked: bool, by_exchange: bool
+) -> None:
+    """And where we did not ask for it."""
+    made = tracker()
+    made.may_switch_cancel = lambda _symbol: switch
+    made.apply([order(S.ACCEPTED)])
+    tracked = made.get("o1")
+    assert tracked is not None
+    tracked.cancel_wanted = asked
+    (end,) = made.apply([order(S.CANCELED, reason=reason)])
+    assert isinstance(end, OrderCanceled)
+    assert (end.reason, end.by_exchange) == (reason, by_exchange)
 
 
 def test_a_rejection_is_no_acceptance() -> None:

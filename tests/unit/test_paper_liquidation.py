@@ -10,6 +10,8 @@ from tests.fixtures.perpetuals import ALONE, BTC, COIN, ETH, D, PerpetualMarket,
 from tradectl.domain.events import OrderCanceled, OrderFilled, OrderRejected, PositionLiquidated
 from tradectl.domain.instruments import Instruments, MarginMode
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.paper.perpetuals import NOT_FREE
 from tradectl.state.consistency import problems_of
 
 
@@ -122,8 +124,8 @@ def test_cross_positions_are_lost_together_at_their_marks() -> None:
     assert (first.symbol, second.symbol, second.price) == (BTC, ETH, D(55))
     assert market.books.position(ALONE).quantity == 20  # isolated: none of its business
     assert market.books.cash == 40  # which is what it has set aside
-    cancelled = {e.symbol for e in market.events if isinstance(e, OrderCanceled)}
-    assert cancelled == {ETH}
+    cancelled = {e.symbol: e.by_exchange for e in market.events if isinstance(e, OrderCanceled)}
+    assert cancelled == {ETH: True}
     assert [o.spec.symbol for o in market.books.working_orders()] == [ALONE]
 
 
@@ -148,6 +150,16 @@ def test_cash_that_stands_behind_perpetuals_does_not_buy_coins() -> None:
     assert denied is not None
     assert denied.code == "MARGIN"
     market.fit(COIN, "buy 49")
+
+
+def test_what_the_exchange_cancels_for_want_of_money_was_not_cancelled_by_hand() -> None:
+    market = PerpetualMarket("1000").price(COIN, "10").price(BTC, "100").fit(COIN, "buy 50 @9")
+    market.fit(BTC, "buy 40").price(BTC, "90").price(COIN, "9.5")
+    (cancelled,) = [e for e in market.events if isinstance(e, OrderCanceled)]
+    assert (cancelled.reason, cancelled.by_exchange) == (NOT_FREE, True)
+    known = market.books.refusal(COIN, exits=False)
+    assert known is not None
+    assert known.cause is RefusalCause.NOT_FILLED
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,10 @@ def test_two_cancels_by_hand_in_a_row_hold_an_entry(
     assert (found.is_held, found.count) == (held, count)
 
 
-def test_what_the_dead_man_switch_cancels_is_not_cancelled_by_hand() -> None:
+def test_what_the_exchange_cancels_by_itself_is_not_cancelled_by_hand() -> None:
     order = Order(OrderSpec("o1", SPOT, Side.BUY, D(1), OrderType.LIMIT, D(90)), 0, 0)
-    for by_switch, cause in ((False, RefusalCause.BY_HAND), (True, RefusalCause.NOT_FILLED)):
-        event = OrderCanceled(order_id="o1", symbol=SPOT, by_switch=by_switch)
+    for by_exchange, cause in ((False, RefusalCause.BY_HAND), (True, RefusalCause.NOT_FILLED)):
+        event = OrderCanceled(order_id="o1", symbol=SPOT, by_exchange=by_exchange)
         assert cause_of(event, order, OrderStatus.ACCEPTED) is cause
 
 

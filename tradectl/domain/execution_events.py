@@ -61,12 +61,12 @@ class OrderTriggered(ExecutionEvent, frozen=True, gc=False, kw_only=True):
 
 
 class OrderCanceled(ExecutionEvent, frozen=True, gc=False, kw_only=True):
-    """It ended by a cancel, with whatever it had traded. `by_switch`: the exchange's dead-man switch may
-    have done it, as it had not heard of us."""
+    """It ended by a cancel, with whatever it had traded. `by_exchange`: the exchange did it by itself (a
+    liquidation, a delisting, self-trade prevention), or may have: its dead-man switch."""
 
     trigger: ClassVar[Trigger] = Trigger.CANCEL
 
-    by_switch: bool = False
+    by_exchange: bool = False
 
 
 class OrderExpired(ExecutionEvent, frozen=True, gc=False, kw_only=True):

@@ -78,7 +78,8 @@ class VenueOrder(Struct, frozen=True):
     """An order as the venue reports it, ours or not.
 
     `status` is ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. `fills` are those
-    that the answer itself names; there may be others. `forced` is why it is the venue's own.
+    that the answer itself names; there may be others. `reason` is why the venue did not take it, or
+    cancelled it: empty where its owner did. `forced` is why it is the venue's own.
     """
 
     symbol: str

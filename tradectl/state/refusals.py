@@ -52,7 +52,7 @@ def cause_of(event: ExecutionEvent, order: Order, before: OrderStatus) -> Refusa
     if isinstance(event, OrderRejected):
         return event.cause
     rested = before in RESTS and not order.spec.is_at_once and not order.spec.reduce_only
-    by_hand = rested and isinstance(event, OrderCanceled) and not event.by_switch
+    by_hand = rested and isinstance(event, OrderCanceled) and not event.by_exchange
     return RefusalCause.BY_HAND if by_hand else RefusalCause.NOT_FILLED
 
 

@@ -54,8 +54,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """where an answer hides our id when it is not in its usual place"""
     trade_client_id_key: str = ""
     """our order's id in a fill of the user stream"""
-    reason_keys: tuple[str, ...] = ()
-    """why an order was rejected"""
+    reasons: Mapping[str, frozenset[str]] = {}
+    """where it says why it rejected or cancelled an order, and by that key what it says where nothing was
+    wrong, or the order's owner cancelled it"""
     stop_id_keys: tuple[str, ...] = ()
     """marks an order of the book of stops, which has ids of its own"""
     stop_became_keys: tuple[str, ...] = ()
@@ -154,7 +155,7 @@ _BINANCE = Quirks(
     cancel_id_param="clientOrderId",
     original_id_keys=("origClientOrderId",),
     trade_client_id_key="c",
-    reason_keys=("r", "rm", "rejectReason"),
+    reasons=dict.fromkeys(("r", "rm", "rejectReason"), frozenset({"NONE"})),
     stop_id_keys=("algoId", "aid"),
     stop_became_keys=("actualOrderId", "ai"),
     whole_position_keys=("closePosition", "cp"),
@@ -213,6 +214,9 @@ _GATE = Quirks(
     client_id_as_id=True,
     fills_until=frozenset({"perpetual"}),
     trade_client_id_key="text",
+    reasons={
+        "finish_as": frozenset({"open", "_new", "_update", "filled", "cancelled", "unknown", "-"}),
+    },
     kind_options={
         "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
         "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
@@ -240,6 +244,7 @@ TABLE: dict[str, Quirks] = {
         options={"fetchOrder": {"acknowledged": True}},
         client_id_param="orderLinkId",
         cancel_id_param="orderLinkId",
+        reasons={"cancelType": frozenset({"UNKNOWN", "CancelByUser"})},
         fills_window_ms={"spot": 7 * 86_400_000, "perpetual": 7 * 86_400_000},
         fills_history_ms={"spot": 700 * 86_400_000, "perpetual": 700 * 86_400_000},
         fills_asked={
@@ -277,6 +282,7 @@ TABLE: dict[str, Quirks] = {
         },
         client_id_param="clOrdId",
         cancel_id_param="clOrdId",
+        reasons={"cancelSource": frozenset({"1"})},
         stop_id_keys=("algoId",),
         forced_keys={
             # of a fill
@@ -300,7 +306,11 @@ TABLE: dict[str, Quirks] = {
     "gateeu": _GATE,
     "kraken": Quirks(cancel_id_param="clientOrderId", fills_until=frozenset({"spot"})),
     "mexc": Quirks(fills_until=frozenset({"spot"})),
-    "hyperliquid": Quirks(fills_until=frozenset({"spot", "perpetual"})),
+    "hyperliquid": Quirks(
+        fills_until=frozenset({"spot", "perpetual"}),
+        reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
+        statuses={"scheduledCancel": "canceled"},
+    ),
 }
 NONE = Quirks()
 

@@ -198,8 +198,12 @@ class ReportParser:
         return next((cause for cause in found if cause is not None), None)
 
     def _reason(self, info: Any) -> str:
-        texts = (info.get(key) for key in self._quirks.reason_keys)
-        return next((harmless(text) for text in texts if text and text != "NONE"), "")
+        """A number is a code: it stands beside what it is called there."""
+        for key, usual in self._quirks.reasons.items():
+            text = str(info.get(key) or "")
+            if text and text not in usual:
+                return harmless(f"{key} {text}" if text.isdecimal() else text)
+        return ""
 
     def _fills_of(self, raw: Any, venue_id: str) -> tuple[VenueFill, ...]:
         fills: list[VenueFill] = []

@@ -316,13 +316,11 @@ class OrderTracker:
         return []
 
     def _by_whom(self, report: ExecutionEvent, tracked: TrackedOrder) -> ExecutionEvent:
+        """Where the venue says why, it was its own doing: who cancels by hand gives no reason."""
         if not isinstance(report, OrderCanceled) or tracked.cancel_wanted:
             return report
-        return (
-            msgspec.structs.replace(report, by_switch=True)
-            if self.may_switch_cancel(report.symbol)
-            else report
-        )
+        by_exchange = bool(tracked.reason) or self.may_switch_cancel(report.symbol)
+        return msgspec.structs.replace(report, by_exchange=by_exchange)
 
     def find(self, report: VenueFill | VenueOrder) -> TrackedOrder | None:
         """The order that it is about, if that is ours. The client order id counts where it is one of a

@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tradectl.domain.commands import CancelOrder, SubmitOrder
 from tradectl.domain.events import (
     BarEvent,
@@ -130,7 +132,7 @@ class MatchingEngine:
     def cancel_where(self, meant: Callable[[OrderSpec, Instrument], bool], reason: str) -> Reports:
         """The exchange ends every order that is `meant`, by itself."""
         return [
-            end(book, order, OrderCanceled, reason)
+            replace(end(book, order, OrderCanceled, reason), by_exchange=True)
             for book in self._books.values()
             for order in tuple(book.working.values())
             if meant(order.spec, book.instrument)
