@@ -87,6 +87,8 @@ BAD_QUOTES = [
     (f"{T},BTCUSDT,10000,1,10100,2", "price_spike"),
 ]
 BAD_CANDLES = [
+    (f"{T},BTCUSDT,nan,nan,nan,nan,5", "not_finite"),
+    (f"{T},BTCUSDT,100,102,99,nan,0", "not_finite"),
     (f"{T},BTCUSDT,100,99,102,101,5", "impossible_candle"),
     (f"{T},BTCUSDT,100,102,101,101,5", "impossible_candle"),
     (f"{T},BTCUSDT,100,100.5,99,101,5", "impossible_candle"),
@@ -138,6 +140,18 @@ def test_bytes_that_are_no_text_are_one_bad_row(tmp_path: Path) -> None:
 def test_repeated_times_are_fine_but_for_candles(tmp_path: Path, kind: str) -> None:
     feed = feed_of(tmp_path / "x.csv", [HEADERS[kind], *[GOOD[kind].format(T)] * 50])
     assert len(read_feed(feed)) == 50
+
+
+@pytest.mark.parametrize("empty", ["NaN,NaN,NaN,NaN,NaN", ",,,,", "null,null,null,null,0.0"])
+def test_candles_without_a_price_are_gaps(tmp_path: Path, empty: str) -> None:
+    full = [n for n in range(400) if n % 3 and not 100 < n < 200]
+    header = "ts_ms,open,high,low,close,volume"
+    rows = [f"{T + n * 60_000},{'100,102,99,101,5' if n in full else empty}" for n in range(400)]
+    gaps = feed_of(tmp_path / "a_BTCUSDT.csv", [header, *(rows[n] for n in full)])
+    feed = feed_of(tmp_path / "b_BTCUSDT.csv", [header, *rows])
+    assert read_feed(feed) == read_feed(gaps)
+    assert feed.progress.empty_candles == 400 - len(full)
+    assert not feed.progress.bad
 
 
 def test_candles_of_two_symbols_may_share_their_time(tmp_path: Path) -> None:

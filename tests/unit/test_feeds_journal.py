@@ -197,6 +197,15 @@ def test_a_broken_archive_is_refused_or_played_up_to_the_break(tmp_path: Path) -
     assert feed.progress.bad == {"broken_off": 1}
 
 
+def test_columns_are_not_said_of_a_journal(tmp_path: Path) -> None:
+    path = journal(tmp_path / "run.jsonl", line(trade(T0)))
+    with pytest.raises(UsageError, match="--columns is of files with columns"):
+        RecordedFeed([path], columns={"price": "4"}, now_ns=NOW)
+    rows = tmp_path / "ETHUSDT.csv"
+    rows.write_text(f"ts_ms,qty,a,b\n{T0 // 10**6},1,7,8\n")
+    RecordedFeed([path, rows], columns={"price": "4"}, now_ns=NOW)
+
+
 def test_too_many_bad_lines_stop_the_feed(tmp_path: Path) -> None:
     path = journal(tmp_path / "run.jsonl", line(trade(T0)), *[line(trade(T0, "NaN"))] * 5)
     with pytest.raises(DataError, match=r"5 of 6 rows are bad .* line 4, not_finite"):

@@ -31,8 +31,9 @@ class SymbolData(Struct, kw_only=True, frozen=True):
 class DataCheck(Struct, kw_only=True, frozen=True):
     """`refused` says why a run would not play the file; null where it would. `kind` is trades, quotes,
     candles, books or several of them; `columns` are those that are read, each by what it is taken for.
-    `missing` counts the candles that gaps leave out, `duplicates` rows like the one before them,
-    `spikes` prices far from all others; `bad` all rows that are left out, by reason."""
+    `missing` counts the candles that gaps leave out, `empty_candles` the rows that have no price for it,
+    `duplicates` rows like the one before them, `spikes` prices far from all others; `bad` all rows that
+    are left out, by reason."""
 
     file: str
     refused: str | None
@@ -52,6 +53,7 @@ class DataCheck(Struct, kw_only=True, frozen=True):
     symbols: list[SymbolData]
     gaps: int
     longest_gaps: list[DataGap]
+    empty_candles: int
     duplicates: int
     spikes: int
     bad_rows: int

@@ -31,7 +31,7 @@ class Progress(Struct):
     Files are read ahead: `read_until` is the time of what was read, `last_ts` of what was handed out.
 
     `bad` counts the rows refused by the name of their fault; `bad_rows` are the first 20 of them;
-    `left_out` are the symbols that had too many of them, and why.
+    `left_out` are the symbols that had too many of them, and why. `empty_candles` have no price: gaps.
     """
 
     rows: int = 0
@@ -44,6 +44,7 @@ class Progress(Struct):
     bad: dict[str, int] = field(default_factory=dict)
     bad_rows: list[BadRow] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    empty_candles: int = 0
 
     @property
     def fraction(self) -> float:

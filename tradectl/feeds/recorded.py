@@ -38,7 +38,7 @@ class RecordedFeed:
     looks like an order book's rows is not; `columns` says which column is which; `allow_truncated` plays
     what an archive holds that breaks off. `check_symbol` is asked about each symbol before it is played,
     and raises what speaks against it. Raises DataError for a file that cannot be played, UsageError when
-    one of `symbols` is in no file.
+    one of `symbols` is in no file, or `columns` are said of journals alone.
     """
 
     simulated = False
@@ -76,6 +76,10 @@ class RecordedFeed:
         )
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
         self.files = self._open(self.progress)
+        if columns and not any(isinstance(file, CsvFile) for file in self.files):
+            raise UsageError(
+                f"{self.name}: --columns is of files with columns, and a journal has none"
+            )
         self._find_symbols()
 
     def _spell(self, symbol: str) -> str:

@@ -172,6 +172,7 @@ def _document(
             DataGap(symbol=symbol, after=iso(after), seconds=step / SECOND)
             for step, symbol, after in nlargest(GAPS_KEPT, seen.gaps)
         ],
+        empty_candles=progress.empty_candles if progress else 0,
         duplicates=sum(one.duplicates for one in series.values()) + bad.get("repeated_candle", 0),
         spikes=bad.get("price_spike", 0),
         bad_rows=sum(bad.values()),

@@ -52,6 +52,7 @@ def _facts(found: DataCheck) -> list[tuple[str, str]]:
             "longest gap",
             f"{figures.took(gap.seconds)} after {gap.after}, {gap.symbol}" if gap else "",
         ),
+        ("empty", f"{figures.count(found.empty_candles)} candles" if found.empty_candles else ""),
         ("spikes", figures.count(found.spikes) if found.spikes else ""),
     ]
 

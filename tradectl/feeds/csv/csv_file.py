@@ -29,7 +29,7 @@ from tradectl.feeds.csv.not_trades import (
 )
 from tradectl.feeds.csv.opening import cells_of, opened
 from tradectl.feeds.csv.reading import Reading
-from tradectl.feeds.csv.rows import read_row, symbol_of_row
+from tradectl.feeds.csv.rows import EmptyCandle, read_row, symbol_of_row
 from tradectl.feeds.csv.stored import inner_name
 from tradectl.feeds.csv.stragglers import is_sorted_by_symbol, rejoined, stragglers
 from tradectl.feeds.csv.symbols import symbol_in_name
@@ -266,6 +266,8 @@ class CsvFile:
             except UnconfirmedRow as row:
                 self._tally.read(row.event.symbol)
                 rows.hold(number, row)
+            except EmptyCandle:
+                self._progress.empty_candles += 1
             except RowError as bad:
                 # a file sorted by symbol is no file of one bad symbol
                 if may_be_sorted and bad.fault in OUT_OF_TIME:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.feeds.csv.file_state import FileState
-from tradectl.feeds.csv.layout import Layout
+from tradectl.feeds.csv.layout import EMPTY, Layout
 from tradectl.feeds.csv.names import Kind
 from tradectl.feeds.csv.opening import cells_of
 from tradectl.feeds.price_band import check_wicks
@@ -21,8 +21,12 @@ HALF = Decimal("0.5")
 LONGEST_LINE = 10_000
 
 
+class EmptyCandle(Exception):
+    """A candle without prices, as some write the time in which nothing was traded: a gap, no bad row."""
+
+
 def read_row(state: FileState, line: str) -> MarketDataEvent:
-    """The event that `line` spells, accepted by `state`. Raises RowError, UnconfirmedRow."""
+    """The event that `line` spells, accepted by `state`. Raises RowError, UnconfirmedRow, EmptyCandle."""
     layout = state.layout
     cells = split_row(line, layout.width, layout.separator)
     time = state.time(layout.time_in(cells))
@@ -34,6 +38,8 @@ def read_row(state: FileState, line: str) -> MarketDataEvent:
     elif layout.kind is Kind.QUOTES:
         event = _quote(symbol, time, numbers)
     else:
+        if _is_empty(numbers):
+            raise EmptyCandle
         state.new_candle(symbol, time)
         event = _bar(symbol, time, state.interval, numbers)
     state.commit(time, event)
@@ -88,6 +94,14 @@ def _quote(symbol: str, ts: int, numbers: list[str]) -> QuoteEvent:
         bid_size=bid_size,
         ask_size=ask_size,
         ts=ts,
+    )
+
+
+def _is_empty(numbers: list[str]) -> bool:
+    """No price, and no volume."""
+    prices, volume = numbers[:4], numbers[4:]
+    return all(price.strip().lower() in EMPTY for price in prices) and all(
+        amount.strip(" 0.").lower() in EMPTY for amount in volume
     )
 
 
