@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -15,6 +16,7 @@ import pytest
 
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import TradingState
+from tradectl.files.own import open_own
 from tradectl.storage.latch import LONGEST_REASON, READ_EVERY_S, SIZE, HaltInMemory, HaltLatch
 
 SPARES = "spares"
@@ -570,3 +572,68 @@ def test_written_nowhere_it_holds_for_its_process_and_is_written_as_soon_as_it_c
     assert latch.set("fire") == HaltLatch(path, places=places).read() == latch.read()
     latch.clear()
     assert latch.state() is TradingState.RUNNING
+
+
+# --- where the file is there and cannot be opened ----------------------------------------------------
+
+
+def cannot_open(monkeypatch: pytest.MonkeyPatch, number: int, *paths: Path) -> None:
+    """Those of `paths`, or any file at all."""
+
+    def refused(path: Path, *flags: int) -> int:
+        if not paths or path in paths:
+            raise OSError(number, os.strerror(number))  # of the kind that belongs to the number
+        return open_own(path, *flags)
+
+    monkeypatch.setattr("tradectl.storage.latch.open_own", refused)
+
+
+@pytest.mark.parametrize("by_operator", [True, False])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_a_halt_is_written_though_one_that_cannot_be_read_counts_already(
+    latch: HaltLatch, path: Path, monkeypatch: pytest.MonkeyPatch, number: int, by_operator: bool
+) -> None:
+    """For it ends once that can be read again."""
+    with monkeypatch.context() as broken:
+        cannot_open(broken, number, path)
+        assert latch.state() is TradingState.HALTED
+        halt = latch.set("fire", by_operator=by_operator)
+        assert latch.state() is TradingState.HALTED
+    assert latch_at(path).read() == halt
+    assert halt.reason.startswith("fire; before it: the latch file is unreadable")
+
+
+def test_where_nothing_can_be_opened_it_is_said_and_holds_for_its_process(
+    latch: HaltLatch, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        cannot_open(broken, errno.EMFILE)
+        with pytest.raises(StateError, match="cannot set the halt latch"):
+            latch.set("fire")
+    assert latch.state() is TradingState.HALTED
+    assert latch_at(path).read() is None
+
+
+def test_it_goes_before_what_a_spare_has(
+    latch: HaltLatch, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        cannot_open(broken, errno.EIO, path)
+        for _ in range(3):
+            latch.set("fire", TradingState.FLATTENING, by_operator=True)
+        cannot_open(broken, errno.EACCES, path)
+        closed = latch.set("done")
+    assert closed.state is TradingState.HALTED
+    assert latch_at(path).read() == closed
+
+
+def test_what_was_put_aside_comes_back_where_nothing_could_be_written(
+    path: Path, tmp_path: Path
+) -> None:
+    path.symlink_to("/dev/zero")
+    latch = HaltLatch(path, places=[tmp_path / "nowhere" / "here"])
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("tradectl.storage.latch.os.pwrite", lambda *_: os.close(-1))
+        with pytest.raises(StateError):
+            latch.set("fire")
+    assert latch_at(path).read() is not None

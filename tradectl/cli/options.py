@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ def _folder(text: str) -> Path:
     """Nothing at all is what a variable that was never set comes to, and not the folder one is in."""
     if not text:
         raise typer.BadParameter("expected the name of a folder, got ''")
-    if Path(text).is_file():
-        raise typer.BadParameter(f"expected a folder; {text!r} is a file")
+    with contextlib.suppress(PermissionError):  # whoever uses it says so
+        if Path(text).is_file():
+            raise typer.BadParameter(f"expected a folder; {text!r} is a file")
     return Path(text)
 
 
@@ -50,7 +52,11 @@ JsonOption = Annotated[
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "-c", "--config", help="TOML file; see `tradectl config init`.", show_default=False
+        "-c",
+        "--config",
+        help="TOML file; see `tradectl config init`.",
+        readable=False,  # whoever reads it says what is wrong: no reason for an emergency stop not to be
+        show_default=False,
     ),
 ]
 SetOption = Annotated[

@@ -135,10 +135,10 @@ class EmergencyStop:
     def _tell_in_alerts(self, receipt: Receipt) -> None:
         """The receipt says it all the same where this fails."""
         now = self._clock.wall()
-        with contextlib.suppress(TradectlError):
+        with contextlib.suppress(TradectlError, OSError):
             resolve_answered(self._dir, receipt, now)
         if receipt.method == "direct":
-            with contextlib.suppress(TradectlError):
+            with contextlib.suppress(TradectlError, OSError):
                 leave_alert(self._dir, receipt, now)
 
     def _latch(self) -> str | None:

@@ -25,8 +25,11 @@ OWN_NAME = "name a folder of your own with --state-dir"
 
 
 def check_folder(path: Path) -> None:
-    """The directory itself, where there is one. Raises StateError."""
-    found = _found(path)
+    """The directory itself, where there is one that can be looked at. Raises StateError."""
+    try:
+        found = _found(path)
+    except PermissionError:
+        return  # what is done in it says so
     if found is None:
         return
     if stat.S_ISLNK(found.st_mode):
@@ -46,6 +49,7 @@ def check_all(path: Path) -> None:
     check_folder(path)
     try:
         opening = opening_on_the_way(path)
+        found = _found(path)
     except OSError as error:
         raise StateError(f"cannot use the state directory {path}: {error.strerror}") from error
     if opening:
@@ -54,17 +58,24 @@ def check_all(path: Path) -> None:
                 f"the state directory {path} could be another one at any time: {opening}; {OWN_NAME}"
             )
         )
-    if _found(path) is None:
+    if found is None:
         return
-    with _opened(path) as fd:
-        names = _names(fd)
-        if names and others_write(os.fstat(fd)):
-            raise StateError(
-                f"others can write the state directory {path}: look at what is in it, then chmod 700 it"
-            )
-        for name in names:
-            if name in (*FILES, SOCKET, JOURNALS) and (odd := _odd(name, fd)):
-                raise StateError(f"{path / name} cannot be used: {odd}")
+    try:
+        with _opened(path) as fd:
+            _check_within(path, fd)
+    except OSError as error:
+        raise StateError(f"cannot use the state directory {path}: {error.strerror}") from error
+
+
+def _check_within(path: Path, fd: int) -> None:
+    names = _names(fd)
+    if names and others_write(os.fstat(fd)):
+        raise StateError(
+            f"others can write the state directory {path}: look at what is in it, then chmod 700 it"
+        )
+    for name in names:
+        if name in (*FILES, SOCKET, JOURNALS) and (odd := _odd(name, fd)):
+            raise StateError(f"{path / name} cannot be used: {odd}")
 
 
 def keep_to_ourselves(path: Path) -> None:
@@ -118,10 +129,13 @@ def _look(name: str, folder: int) -> os.stat_result | None:
 
 
 def _found(path: Path) -> os.stat_result | None:
+    """Raises PermissionError where nobody may look, StateError."""
     try:
         return path.lstat()
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise
     except OSError as error:
         raise StateError(f"cannot use the state directory {path}: {error.strerror}") from error
 

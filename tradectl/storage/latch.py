@@ -4,8 +4,9 @@ Today it is a latch in the state directory, a small file. It is made ahead, full
 overwrites bytes that exist: that works on a full disk. Where even that is refused (a directory turned
 read-only) spares in the private places of the user take its place. Where they are refused, too, the halt
 holds for this process, and by the account's records for the next one. Anything in it that is not blank
-and cannot be read means HALTED: a torn write must not let an order out. Another user's file in a spare's
-place is no halt, and is told of.
+and cannot be read means HALTED: a torn write must not let an order out. That ends once it can be read
+again, so a halt that is set meanwhile is written like any other. Another user's file in a spare's place
+is no halt, and is told of.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Protocol
 
@@ -123,10 +125,13 @@ class HaltLatch:
 
     def read(self) -> Halt | None:
         """The halt, or None. What cannot be read counts as set."""
-        held = _later(self._parse(_content(self._path)), self._unwritten)
+        return reduce(_later, self._halts(), None)
+
+    def _halts(self) -> Iterator[Halt | None]:
+        yield self._parse(_content(self._path))
+        yield self._unwritten
         for spare in self._spares:
-            held = _later(held, self._parse(_content_of_spare(spare)))
-        return held
+            yield self._parse(_content_of_spare(spare))
 
     def foreign(self) -> Iterator[str]:
         """Each file in a spare's place that is another user's, or could be: it counts for nothing."""
@@ -163,13 +168,16 @@ class HaltLatch:
         held = self.read()
         halt = _next(held, reason, state, self._wall, by_operator=by_operator)
         if halt is held and held is not self._unwritten:
-            return held
+            return held  # it stands in a file already
+        if held is UNREADABLE:  # it goes before each of those that can be read
+            before = max((each.written for each in self._halts() if each is not None), default=0)
+            halt = replace(halt, written=before + 1)
         self._unwritten = halt
-        try:
-            self._put_aside()
-            self._write(self._path, halt)
-        except OSError as error:
-            self._set_spares(halt, error)
+        with self._put_aside():
+            try:
+                self._write(self._path, halt)
+            except OSError as error:
+                self._set_spares(halt, error)
         self._unwritten = None
         return halt
 
@@ -187,15 +195,25 @@ class HaltLatch:
                 f"cannot clear the halt latch {self._path}: {error.strerror}"
             ) from error
 
-    def _put_aside(self) -> None:
-        """What is no file of ours cannot be set, nor could it be read: a halt must be, in any directory
-        that is ours."""
+    @contextlib.contextmanager
+    def _put_aside(self) -> Iterator[None]:
+        """What is no file of ours, or is shut to us, cannot be set, nor could it be read: a halt must be,
+        in any directory that is ours. Where none could be written it comes back: it counts as one."""
+        aside = None
         try:
-            os.close(open_own(self._path))
-        except ForeignFile:
-            self._path.rename(self._path.with_name(f"{self._path.name}.{os.urandom(4).hex()}"))
+            os.close(open_own(self._path, os.O_RDWR))
+        except (ForeignFile, PermissionError):
+            with contextlib.suppress(OSError):  # writing it says why
+                aside = self._path.rename(f"{self._path}.{os.urandom(4).hex()}")
         except OSError:
-            pass  # writing it says why
+            pass  # as above
+        try:
+            yield
+        except StateError:
+            if aside is not None:
+                with contextlib.suppress(OSError):
+                    aside.rename(self._path)
+            raise
 
     def _set_spares(self, halt: Halt, first_error: OSError) -> None:
         """In each place that takes it: nobody knows which of them the trading process sees."""
@@ -284,11 +302,15 @@ def _next(
     by_operator: bool,
 ) -> Halt:
     """What holds then, `held` itself where nothing changes. A graver halt has the reasons of both, and so
-    has one that an operator orders again; a reason stays as it is where HALTED is to close positions."""
+    has one that an operator orders again; a reason stays as it is where HALTED is to close positions. One
+    that could not be read is no halt that was written: a new one takes its place."""
     reason = harmless(reason, LONGEST_REASON)
     if held is None:
         return Halt(state, reason, iso(wall()), 1)
     both, written = both_reasons(reason, held.reason), held.written + 1
+    if held is UNREADABLE:
+        closes = held.may_become(state, by_operator=by_operator)
+        return Halt(state if closes else held.state, both, iso(wall()), written)
     if held.may_become(state, by_operator=by_operator):
         if held.state is TradingState.HALTED or both == held.reason:
             return replace(held, state=state, written=written)

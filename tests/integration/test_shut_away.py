@@ -1,0 +1,83 @@
+"""What its owner shut away from himself, by a wrong chmod, does not make an emergency stop untrue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.fixtures.command import Answer
+from tests.fixtures.users import Users, users_can_be_made
+
+pytestmark = users_can_be_made
+
+TRADED = ("run", "--headless", "--duration", "0.5")
+WHY_NOT_CONFIRMED = {
+    ".": "cannot read the journals in",
+    "journals": "cannot read the journals in",
+    "journals/*.jsonl": "cannot read the journal",
+    "lock": "cannot lock",
+    "state.db": None,
+    "halt": None,
+    "reserve": None,
+}
+
+
+@pytest.fixture
+def users() -> Iterator[Users]:
+    """In a folder that everybody may enter, as those of pytest are not."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Users(Path(made), bare=True)
+
+
+def shut(path: Path) -> int:
+    """Nobody but root can open it; the mode that it had."""
+    mode = path.stat().st_mode & 0o777
+    path.chmod(0)
+    return mode
+
+
+def stopped(users: Users, *words: str) -> Answer:
+    return users.tradectl("emergency-stop", "--json", *words)
+
+
+@pytest.mark.parametrize("name", WHY_NOT_CONFIRMED)
+def test_a_stop_is_latched_where_it_says_so_whatever_is_shut(users: Users, name: str) -> None:
+    """It still is when all can be read again."""
+    assert users.tradectl(*TRADED).code == 0
+    (path,) = users.state.glob(name) if "*" in name else [users.state / name]
+    mode = shut(path)
+    answer = stopped(users)
+    receipt = json.loads(answer.out)
+    why = WHY_NOT_CONFIRMED[name]
+    assert receipt["latched"]
+    assert (answer.code, receipt["confirmed"]) == ((0, True) if why is None else (5, False))
+    assert why is None or receipt["error"].startswith(why)
+    path.chmod(mode)
+    assert users.tradectl(*TRADED).code == 6
+    assert users.tradectl("clear-halt", "--confirm").code == 0
+    assert users.tradectl(*TRADED).code == 0
+
+
+def test_where_the_folder_on_the_way_is_shut_it_latches_too(users: Users) -> None:
+    state = users.home / "way" / "state"
+    named = ("--state-dir", str(state))
+    assert users.tradectl(*TRADED, *named).code == 0
+    mode = shut(state.parent)
+    answer = stopped(users, *named)
+    assert (answer.code, json.loads(answer.out)["latched"]) == (5, True)
+    state.parent.chmod(mode)
+    assert users.tradectl(*TRADED, *named).code == 6
+
+
+def test_a_configuration_that_is_shut_is_said_and_no_reason_not_to_stop(users: Users) -> None:
+    config = users.home / "mine.toml"
+    config.write_text("")
+    shut(config)
+    answer = stopped(users, "-c", str(config))
+    assert (answer.code, json.loads(answer.out)["confirmed"]) == (0, True)
+    assert f"{config}: cannot be read: Permission denied; it is stopped without it" in answer.err
