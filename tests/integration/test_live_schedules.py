@@ -140,6 +140,7 @@ FOUND = (
     53000623,
     53000473,
     3996365005,
+    3562649687,
 )
 """Seeds that once found something."""
 

@@ -348,17 +348,13 @@ class InvariantChecker:
         before = books.account.at_exchange().external.get(symbol, ZERO)
         return there - before - books.position(symbol).quantity
 
-    def what_others_did_is_held(self, books: Books, *, asked_in_vain: bool) -> None:
-        """Nobody trades it away or takes it for ours: the symbol waits for the operator, or where the
-        exchange was `asked_in_vain`, for its answer."""
-        held = {RestrictionKind.MISMATCH}
-        if asked_in_vain:
-            held.add(RestrictionKind.UNRECONCILED)
+    def what_others_did_is_held(self, books: Books) -> None:
+        """Nobody trades it away or takes it for ours: the symbol waits for the operator."""
         for symbol in self.lowest:
             if not self.own.operator_accepted and self._taken_over(symbol, books):
                 self.say(f"{symbol}: what came from outside was taken for ours by itself")
             difference = self._difference(symbol, books)
-            if difference and not held & books.restrictions(symbol).keys():
+            if difference and RestrictionKind.MISMATCH not in books.restrictions(symbol):
                 self.say(f"{symbol}: {difference} came from outside, and it is not held")
 
     def receipt(self, told: Mapping[str, Any], *, flatten: bool) -> None:

@@ -332,9 +332,10 @@ class ScheduledRun(Stops):
             return False
         if any(order.status not in AT_REST for order in run.books.working_orders()):
             return False
-        if self._moved_outside():
-            return not any(suspect.seen < 2 for suspect in live.discrepancies.values())
         holds = {kind for symbol in self.plan.symbols for kind in run.books.restrictions(symbol)}
+        if self._moved_outside():
+            is_compared = RestrictionKind.UNRECONCILED not in holds
+            return is_compared and not any(s.seen < 2 for s in live.discrepancies.values())
         if any(step.do == "clock-jump" for step in self.plan.steps):
             holds.discard(
                 RestrictionKind.STALE
@@ -379,9 +380,7 @@ class ScheduledRun(Stops):
         assert life is not None
         assert run is not None
         if self._moved_outside():
-            active = {alert.type for alert in run.alerts.get_active_alerts()}
-            asked_in_vain = SystemEventKind.RECONCILE_FAILED in active
-            self.checker.what_others_did_is_held(run.books, asked_in_vain=asked_in_vain)
+            self.checker.what_others_did_is_held(run.books)
             if self._is_held(run):
                 await self._reconciled(life, run, *SETTLES)
                 await life.process.run(asyncio.ensure_future, run.orchestrator.resume())
