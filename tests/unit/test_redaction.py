@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradectl.domain.redaction import HIDDEN, Redaction
+from tradectl.domain.redaction import HIDDEN, LOOKED_AT, SHOWN, Redaction
 
 SECRET = "Canary+Key/0123456789=abcdefghijklmnopqrstuvwxyz"
 Form = Callable[[str], str]
@@ -102,6 +102,24 @@ def test_whatever_it_is_and_wherever_it_stands(secret: str, form: Form, around: 
 def test_by_where_it_stands_nobody_needs_to_know_it(text: str) -> None:
     assert "VALUE" not in Redaction().clean(text)
     assert HIDDEN in Redaction().clean(text)
+
+
+@pytest.mark.parametrize(
+    "run", ["\\", "C\\", "C \\", "x-", "x-key-", "%25", "C%25", "&#0", "sign\\"]
+)
+def test_no_run_of_anything_holds_it_up(run: str) -> None:
+    """Each of them would be tried from every place to its end."""
+    for text in (run * (200_000 // len(run)), "C" + run[-1:] * 200_000):
+        assert Redaction([SECRET])._cleaned(text) == text
+
+
+@given(st.integers(LOOKED_AT - 800, LOOKED_AT + 800), st.sampled_from(sorted(FORMS)))
+def test_of_a_long_text_its_beginning_is_shown_and_nothing_that_was_cut(
+    before: int, form: str
+) -> None:
+    written = FORMS[form](SECRET)
+    shown = Redaction([SECRET]).clean("." * before + written + "." * 1_000_000)
+    assert shown == "." * SHOWN
 
 
 def test_what_is_none_stays() -> None:
