@@ -84,6 +84,30 @@ def test_ones_own_file_takes_its_place(journal: Path, theirs: Path, tmp_path: Pa
     assert ran(theirs) is None
 
 
+def test_a_file_of_ones_own_that_would_not_run_is_refused(
+    journal: Path, theirs: Path, tmp_path: Path
+) -> None:
+    """By the word of who replays another one runs, or none of it: he is told."""
+    own = written(tmp_path / "own")
+    ours = ("--strategy", f"{own}:Named")
+    assert tradectl(tmp_path / "plain", "run", "--headless", "--duration", "0.5").code == 0
+    plain = journals(tmp_path / "plain")[-1]
+    for where, words, why in (
+        (journal, ("--trust", *ours), "leave one out"),
+        (plain, ("--trust", *ours), "leave one out"),
+        (plain, ours, "takes the place of no file that the journal names, which are: none"),
+        (journal, (*ours, "--strategy", f"{own}:Other"), f"--strategy {own}:Other takes the place"),
+        (
+            journal,
+            ("--strategy", "nope.py:Named", *ours),
+            "--strategy nope.py:Named takes the place",
+        ),
+    ):
+        refused = replay(where, *words)
+        assert (refused.code, why in refused.complaint()) == (USAGE, True), refused.err
+    assert (ran(own), ran(theirs)) == (None, None)
+
+
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_on_a_terminal_it_is_asked(
     journal: Path, theirs: Path, typed: Any, answer: str, monkeypatch: pytest.MonkeyPatch

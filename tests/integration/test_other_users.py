@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,9 +20,6 @@ from tradectl.files.places import FOLDER
 from tradectl.storage.directory import StateDir
 
 pytestmark = users_can_be_made
-
-AT_ONCE_S = 30.0
-"""Far more than a command takes, on a busy machine too, and far less than for ever."""
 
 
 @pytest.fixture
@@ -81,14 +77,13 @@ def test_what_another_user_has_put_in_the_place_of_the_spare_is_ignored_and_told
 
 
 def assert_nobody_is_held_up(users: Users) -> None:
-    since = time.monotonic()
+    """Each command comes to its end, or is ended with an error by its time-out."""
     traded = users.tradectl("run", "--headless", "--duration", "0.5", "--json")
     assert traded.code == 0, traded.err
     stopped = users.tradectl("emergency-stop", "--json")
     assert (stopped.code, stopped.document()["confirmed"]) == (0, True)
     assert users.tradectl("run", "--headless", "--duration", "0.5").code == 6
     assert users.tradectl("clear-halt", "--confirm").code == 0
-    assert time.monotonic() - since < AT_ONCE_S
 
 
 # --- a configuration that somebody else could have written ---------------------------------------
@@ -242,7 +237,6 @@ def test_what_another_user_put_into_the_state_directory_is_not_gone_on_with(
         shutil.rmtree(users.state / "journals")
         code = code.partition(", ")[2]
     users.stranger(PLANTS_IN + code, users.state, his)
-    since = time.monotonic()
     users.owner("os.chmod(sys.argv[1], 0o700)", users.state)
     for words in ("run --headless --duration 0.5", "status"):
         assert why in users.tradectl(*words.split()).complaint()
@@ -255,7 +249,6 @@ def test_what_another_user_put_into_the_state_directory_is_not_gone_on_with(
     if any(word in plant for word in ("journals", "lock")):
         assert (stopped.code, receipt["confirmed"]) == (5, False)
         assert "journals" in receipt["error"] or "lock" in receipt["error"]
-    assert time.monotonic() - since < AT_ONCE_S
     assert StateDir(users.state).latch.read() is not None
 
 

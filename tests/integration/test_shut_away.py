@@ -81,3 +81,16 @@ def test_a_configuration_that_is_shut_is_said_and_no_reason_not_to_stop(users: U
     answer = stopped(users, "-c", str(config))
     assert (answer.code, json.loads(answer.out)["confirmed"]) == (0, True)
     assert f"{config}: cannot be read: Permission denied; it is stopped without it" in answer.err
+
+
+@pytest.mark.parametrize("name", [".", "journals", "way"])
+def test_the_doctor_finds_it_and_tells_the_rest(users: Users, name: str) -> None:
+    state = users.home / "way" / "state"
+    named = ("--state-dir", str(state))
+    assert users.tradectl(*TRADED, *named).code == 0
+    shut(state.parent if name == "way" else state / name)
+    examined = users.tradectl("doctor", "--json", *named)
+    findings = {found["check"]: found for found in json.loads(examined.out)["findings"]}
+    assert (examined.code, findings["reserve"]["verdict"]) == (1, "failed")
+    assert f"{state}/journals: Permission denied" in findings["reserve"]["message"]
+    assert findings["disk"]["verdict"] != "failed"

@@ -160,7 +160,14 @@ def latch_file(state_dir: StateDir) -> Finding:
 def reserve(state_dir: StateDir) -> Finding:
     """Room for the journal of an emergency stop on a full disk."""
     name, kept = "reserve", state_dir.reserve.size()
-    if not state_dir.journals.is_dir() or not any(state_dir.journals.iterdir()):
+    try:
+        is_new = not any(state_dir.journals.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        is_new = True
+    except OSError as error:
+        mend = f"chmod 700 {_quoted(state_dir.path)} {_quoted(state_dir.journals)}"
+        return failed(name, f"{state_dir.journals}: {error.strerror}", mend)
+    if is_new:
         return passed(name, "will be made by the first run")
     if kept < SMALLEST_RESERVE:
         return warned(

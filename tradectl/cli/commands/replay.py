@@ -81,6 +81,8 @@ def replay(
         )
         _counterfactual(file, config, as_json)
         return
+    both = "--trust runs the files that the journal names, and --strategy others: leave one out"
+    refuse_useless({both: trust and bool(strategy)})
     from tradectl.cli.commands.strategy_trust import judge
     from tradectl.replay.replay import NO_LIMIT, Replay
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr

@@ -2,7 +2,7 @@
 
 A strategy's file that a journal names is run as if he had typed its name, and whoever wrote the journal
 chose it. So he is asked, or says `--trust`, or names files of his own with `--strategy`: each takes the
-place of the one with the class of its name.
+place of the one with the class of its name. One that would take no place is refused.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ def judge(own: Sequence[str], *, trust: bool) -> Callable[[Settings], Settings]:
         files = list(
             dict.fromkeys(s.strategy for s in settings.strategies if names_a_file(s.strategy))
         )
-        instead = {named.rpartition(":")[2]: named for named in own}
-        if trust or not files:
+        instead = {_class(named): named for named in own}
+        if trust:
             return settings
-        unknown = [name for name in files if name.rpartition(":")[2] not in instead]
+        unknown = [name for name in files if _class(name) not in instead]
         if unknown and not (not own and _is_wanted(unknown)):
             raise UsageError(
                 f"the journal names code, which is not run unasked: {_told(unknown)}: read it, then add "
                 "--trust, or name yours with --strategy path/to/file.py:ClassName"
             )
+        _refuse_useless(own, instead, files)
         return settings if not own else _with_own(settings, instead)
 
     return judged
@@ -44,12 +45,23 @@ def judge(own: Sequence[str], *, trust: bool) -> Callable[[Settings], Settings]:
 
 def _with_own(settings: Settings, instead: dict[str, str]) -> Settings:
     strategies = tuple(
-        replace(s, strategy=instead[s.strategy.rpartition(":")[2]])
-        if names_a_file(s.strategy)
-        else s
+        replace(s, strategy=instead[_class(s.strategy)]) if names_a_file(s.strategy) else s
         for s in settings.strategies
     )
     return replace(settings, strategies=strategies)
+
+
+def _refuse_useless(own: Sequence[str], instead: dict[str, str], files: Sequence[str]) -> None:
+    taken = {instead.get(_class(name)) for name in files}
+    if useless := [named for named in own if named not in taken]:
+        raise UsageError(
+            f"--strategy {_told(useless)} takes the place of no file that the journal names, which are: "
+            f"{_told(files) or 'none'}: leave it out, or name it by the class of one"
+        )
+
+
+def _class(named: str) -> str:
+    return named.rpartition(":")[2]
 
 
 def _is_wanted(files: Sequence[str]) -> bool:
