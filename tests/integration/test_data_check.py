@@ -51,6 +51,14 @@ def test_what_a_run_refuses_is_refused_with_the_same_words(name: str, tmp_path: 
     )
 
 
+def test_candles_last_as_long_as_in_a_run(tmp_path: Path) -> None:
+    """Many more rows may be bad than in a run, which tells the length by the usual share of them."""
+    path = tmp_path / "BTCUSDT.csv"
+    rows = [f"{T0 + 60 * (n * 2 + n // 5)},100,101,99,100,1" for n in range(500)]
+    path.write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    assert checked(path)["candle_seconds"] == 60.0
+
+
 def test_two_currencies_are_told(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"ts,symbol,price,qty\n{T0},BTC/JPY,1,1\n{T0},ETH/BRL,1,1\n")

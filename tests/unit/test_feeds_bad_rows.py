@@ -154,6 +154,12 @@ def test_candles_without_a_price_are_gaps(tmp_path: Path, empty: str) -> None:
     assert not feed.progress.bad
 
 
+def test_candles_that_all_have_no_price_are_refused(tmp_path: Path) -> None:
+    rows = [f"{T + n * 60_000},BTCUSDT,nan,nan,nan,nan,nan" for n in range(400)]
+    with pytest.raises(DataError, match="no row that can be played; its candles have no prices"):
+        read_feed(feed_of(tmp_path / "x.csv", [HEADERS["candles"], *rows]))
+
+
 def test_candles_of_two_symbols_may_share_their_time(tmp_path: Path) -> None:
     rows = [
         GOOD["candles"].format(T + minute * 60_000).replace("BTC", coin)

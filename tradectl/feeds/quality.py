@@ -69,6 +69,7 @@ class Tally:
         self.cause = ""
         self.rows = 0
         self.bad = 0
+        self._empty = 0
         self.left_out: set[str] = set()
         self._first: BadRow | None = None
         self._progress = progress
@@ -97,6 +98,10 @@ class Tally:
             self._rows_of[symbols[0]] += len(events)
         else:
             self.read_all([event.symbol for event in events])
+
+    def skip_empty_candle(self) -> None:
+        self._empty += 1
+        self._progress.empty_candles += 1
 
     def note(self, line: int, bad: RowError, symbol: str = "") -> None:
         """Count the row at `line` as bad."""
@@ -137,8 +142,12 @@ class Tally:
         """At the end of the file: as `check`, and there must have been something to play."""
         self.check()
         if not good:
-            why = f"the first bad one is {_where(self._first)}" if self._first else "there are none"
-            raise DataError(f"{self.file}: no row that can be played; {why}{self._helpful}")
+            raise DataError(f"{self.file}: no row that can be played; {self._why()}{self._helpful}")
+
+    def _why(self) -> str:
+        if self._first:
+            return f"the first bad one is {_where(self._first)}"
+        return "its candles have no prices" if self._empty else "there are none"
 
     def _is_fit(self) -> bool:
         rows = self.rows - sum(self._rows_of[symbol] for symbol in self.left_out)

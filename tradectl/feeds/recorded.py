@@ -33,12 +33,13 @@ UNREADABLE = "\ufffd"
 class RecordedFeed:
     """The market data of `paths` in time order, of all symbols or of `symbols` only.
 
-    `max_bad_share` is the share of a file's rows that may be bad; `now_ns` the present: what lies more
-    than a day after it is a fault; `unnamed` is the symbol of a file that names none; `are_trades`: what
-    looks like an order book's rows is not; `columns` says which column is which; `allow_truncated` plays
-    what an archive holds that breaks off. `check_symbol` is asked about each symbol before it is played,
-    and raises what speaks against it. Raises DataError for a file that cannot be played, UsageError when
-    one of `symbols` is in no file, or `columns` are said of journals alone.
+    `max_bad_share` is the share of a file's rows that may be bad (`noise`: of those by which it is told
+    what it is; the same unless said); `now_ns` the present: what lies more than a day after it is a
+    fault; `unnamed` is the symbol of a file that names none; `are_trades`: what looks like an order
+    book's rows is not; `columns` says which column is which; `allow_truncated` plays what an archive
+    holds that breaks off. `check_symbol` is asked about each symbol before it is played, and raises
+    what speaks against it. Raises DataError for a file that cannot be played, UsageError when one of
+    `symbols` is in no file, or `columns` are said of journals alone.
     """
 
     simulated = False
@@ -54,6 +55,7 @@ class RecordedFeed:
         are_trades: bool = False,
         columns: Mapping[str, str] | None = None,
         allow_truncated: bool = False,
+        noise: float | None = None,
         check_symbol: Callable[[str], None] | None = None,
         now_ns: int,
     ) -> None:
@@ -68,6 +70,7 @@ class RecordedFeed:
         self._reading = Reading(
             latest=now_ns + DAY,
             max_bad_share=max_bad_share,
+            noise=max_bad_share if noise is None else noise,
             symbol=unnamed,
             are_trades=are_trades,
             columns=columns or {},

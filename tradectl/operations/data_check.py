@@ -40,6 +40,7 @@ class DataOptions(msgspec.Struct, frozen=True, kw_only=True):
             [path],
             self.symbols,
             max_bad_share,
+            noise=self.settings.feed.max_bad_share,
             unnamed=configured[0] if len(configured) == 1 else "",
             are_trades=self.settings.feed.rows == "trades",
             columns=self.columns,

@@ -165,7 +165,7 @@ class CsvFile:
     def _in_time(self, text: str) -> list[str]:
         """The rows of `text`, oldest first."""
         lines = text.split("\n")[self._first_line - 1 :]
-        if is_newest_first(self._unread(), text, self._reading.max_bad_share):
+        if is_newest_first(self._unread(), text, self._reading.noise):
             lines.reverse()
         return lines
 
@@ -215,7 +215,7 @@ class CsvFile:
             first = first.partition(b"\n")[2]
         first = first or next(blocks, b"")
         text = first.decode(errors="replace")
-        if is_newest_first(self._unread(), text, self._reading.max_bad_share):
+        if is_newest_first(self._unread(), text, self._reading.noise):
             self._turned = Turned(self._path, chain([first], blocks), self._first_line)
             blocks = self._turned.blocks()
             first = next(blocks, b"")
@@ -231,7 +231,7 @@ class CsvFile:
     def _interval(self, block: bytes) -> int:
         text = block.decode(errors="replace")
         try:
-            return candle_interval(self._unread(), text, self._reading.max_bad_share)
+            return candle_interval(self._unread(), text, self._reading.noise)
         except ValueError as error:
             raise self._refused(str(error)) from None
 
@@ -267,7 +267,7 @@ class CsvFile:
                 self._tally.read(row.event.symbol)
                 rows.hold(number, row)
             except EmptyCandle:
-                self._progress.empty_candles += 1
+                self._tally.skip_empty_candle()
             except RowError as bad:
                 # a file sorted by symbol is no file of one bad symbol
                 if may_be_sorted and bad.fault in OUT_OF_TIME:

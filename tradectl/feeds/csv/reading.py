@@ -13,13 +13,15 @@ def as_it_is(symbol: str) -> str:
 
 class Reading(Struct, frozen=True, kw_only=True):
     """`latest` is the last moment that can be (ns UTC); `max_bad_share` the share of a file's rows that
-    may be bad; `symbol` that of a file that names none; `are_trades`: rows that look like an order
-    book's, or an order's, are not; `columns` by name or number, as `names.parse_columns` has them;
-    `allow_truncated`: a compressed file that breaks off is played up to there. `spell` gives each symbol
-    the name that it goes by here, and may refuse it."""
+    may be bad, and `noise` that of those by which its direction and the length of its candles are told;
+    `symbol` that of a file that names none; `are_trades`: rows that look like an order book's, or an
+    order's, are not; `columns` by name or number, as `names.parse_columns` has them; `allow_truncated`: a
+    compressed file that breaks off is played up to there. `spell` gives each symbol the name that it goes
+    by here, and may refuse it."""
 
     latest: int
     max_bad_share: float
+    noise: float
     symbol: str = ""
     are_trades: bool = False
     columns: Mapping[str, str] = {}
