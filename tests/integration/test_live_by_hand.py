@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import SPOT, Trader, protected, settings_for, trading
+from tests.fixtures.fake_venue import turns
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tests.loopback.orders import STOPS
 from tradectl.domain.events import OrderInitialized, TargetComputed
@@ -193,6 +194,28 @@ async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_ch
             await trader.until(lambda: not trader.run.status.now().refused)
             assert len(ordered(trader)) == 1
             assert "entry_refused" not in trader.alerts()
+
+
+async def test_what_the_switch_of_a_run_before_cancelled_is_not_the_owners_word(
+    tmp_path: Path,
+) -> None:
+    """However often: each run found its entry gone as it began, and placed it again."""
+    async with LoopbackExchange() as exchange:
+        waiting = PortfolioSettings(
+            sizing="fixed_quantity", quantity=D("0.02"), order_type="limit",
+            limit_offset_bps=D(100),
+        )  # fmt: skip
+        switched = msgspec.structs.replace(QUICK, dead_man_seconds=30)
+        settings = settings_for(exchange, at=switched, market=FUTURES, portfolio=waiting)
+        for _ in range(3):
+            async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+                await insisting(trader, lambda: resting(trader))
+                causes = {row.cause for row in trader.run.status.now().refused}
+                assert causes <= {"not_filled"}
+            exchange.arm_countdown("main", SPOT, 30_000)  # as if that run had not come to its end
+            exchange.count_on(30)
+            await turns()
+            assert not resting(trader)
 
 
 @pytest.mark.parametrize("market", ["spot", FUTURES])

@@ -19,6 +19,7 @@ from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.venue import Abilities, VenueOrder
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -109,18 +110,57 @@ async def test_it_is_armed_at_once_and_again_well_within_its_time() -> None:
         assert harness.venue.take() == [(BTC, 60), (ETH, 60)]
 
 
+def entry(*, since_before: bool = False) -> TrackedOrder:
+    spec = OrderSpec("e", BTC, Side.BUY, D(1), OrderType.LIMIT, D(9))
+    return TrackedOrder(spec, "client", 0, since_before=since_before)
+
+
 async def test_for_a_while_after_it_ran_out_it_may_have_cancelled_what_is_gone() -> None:
     harness = Harness()
     async with harness.kept():
-        assert not harness.switch.may_have_cancelled(BTC)
+        assert not harness.switch.may_have_cancelled(entry())
         await harness.later(61)  # it was armed 61 s ago, and is armed again
         assert harness.venue.take()[-1] == (ETH, 60)
-        assert harness.switch.may_have_cancelled(BTC)
+        assert harness.switch.may_have_cancelled(entry())
         for _ in range(3):
             await harness.later(15)
-            assert harness.switch.may_have_cancelled(BTC)
+            assert harness.switch.may_have_cancelled(entry())
         await harness.later(16)
-        assert not harness.switch.may_have_cancelled(BTC)
+        assert not harness.switch.may_have_cancelled(entry())
+
+
+async def test_one_that_ran_out_while_the_exchange_did_not_answer_is_not_forgotten() -> None:
+    harness = Harness()
+    async with harness.kept():
+        harness.venue.failing = [NotExecuted("down")] * 10
+        for _ in range(5):
+            await harness.later(15)  # armed 75 s ago, and nothing was confirmed since
+        assert harness.switch.may_have_cancelled(entry())
+        harness.venue.failing = []
+        await harness.later(15)
+        assert harness.switch.may_have_cancelled(entry())
+        for _ in range(5):
+            await harness.later(15)
+        assert not harness.switch.may_have_cancelled(entry())
+
+
+@pytest.mark.parametrize(
+    ("abilities", "seconds", "may"),
+    [(OFFERED, 60, True), (OFFERED, 0, False), (Abilities(), 60, False)],
+)
+async def test_that_of_a_run_before_may_have_cancelled_what_is_gone_as_this_one_begins(
+    abilities: Abilities, seconds: float, may: bool
+) -> None:
+    """Where there is one; and another order until the exchange has confirmed this run's own."""
+    harness = Harness(abilities, seconds)
+    assert harness.switch.may_have_cancelled(entry()) is may
+    if may:
+        async with harness.kept():
+            assert not harness.switch.may_have_cancelled(entry())
+            await harness.later(30)
+            assert harness.switch.may_have_cancelled(entry(since_before=True))
+    else:
+        assert not harness.switch.may_have_cancelled(entry(since_before=True))
 
 
 async def test_where_a_stop_of_ours_rests_it_is_off() -> None:

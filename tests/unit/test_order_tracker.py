@@ -14,9 +14,9 @@ from tests.fixtures.books import PERP, RUN, SPOT, Ledger, instruments
 from tradectl.domain.events import Liquidity, OrderCanceled, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderStatus, client_order_id, order_tag
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, client_order_id, order_tag
 from tradectl.exchange.live.order_tracker import OrderTracker, Reports
-from tradectl.exchange.live.tracked_order import TrackingState
+from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState
 from tradectl.exchange.venue import VenueFill, VenueOrder
 
 S = OrderStatus
@@ -383,3 +383,21 @@ def test_a_fill_of_an_order_that_was_called_rejected_is_booked() -> None:
     assert known is not None
     assert (known.status, known.filled) == (S.REJECTED, Decimal(1))
     assert ledger.books.position(SPOT).quantity == 1
+
+
+def test_an_order_from_before_is_of_this_run_as_soon_as_it_is_seen_to_be_open() -> None:
+    for seen, since_before in (([], True), ([order(S.ACCEPTED)], False)):
+        made, told = OrderTracker("venue", RUN, instruments()), list[bool]()
+        known = Order(SPEC, 0, 0)
+        known.status, known.venue_order_id = S.ACCEPTED, "v1"
+        made.restore(known)
+
+        def may(tracked: TrackedOrder, told: list[bool] = told) -> bool:
+            told.append(tracked.since_before)
+            return tracked.since_before
+
+        made.may_switch_cancel = may
+        made.apply(seen)
+        (end,) = made.apply([order(S.CANCELED)])
+        assert isinstance(end, OrderCanceled)
+        assert (told, end.by_exchange) == ([since_before], since_before)

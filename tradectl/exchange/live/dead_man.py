@@ -20,6 +20,7 @@ from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.events import SystemEventKind
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.venue import Venue
 
 OFF_WITHIN_S = 3.0
@@ -57,6 +58,8 @@ class DeadManSwitch:
         self._monotonic = monotonic
         self._compared = False
         self._until = dict.fromkeys(self._symbols, NOBODY_KNOWS)
+        self._runs_out: dict[str, float] = {}
+        """the one that the exchange has confirmed, in this run; 0: none runs"""
         self._ran_out: dict[str, float] = {}
         """when it was last seen to have run out, monotonic s"""
         self._unsure: set[str] = set()
@@ -79,15 +82,21 @@ class DeadManSwitch:
         """A countdown may be running there."""
         return self._until.get(symbol, 0.0) > self._monotonic()
 
-    def may_have_cancelled(self, symbol: str) -> bool:
-        """A countdown ran out there, now or lately: what it cancels is told later."""
+    def may_have_cancelled(self, order: TrackedOrder) -> bool:
+        """A countdown ran out there, now or lately: what it cancels is told later. That of a run before
+        may have run out by now, and may at any time until the exchange has confirmed another."""
+        symbol = order.spec.symbol
+        if not self._seconds or not self._venue.abilities.dead_man:
+            return False
+        if order.since_before or symbol not in self._runs_out:
+            return True
         self._note_whether_it_ran_out(symbol)
         at = self._ran_out.get(symbol)
         return at is not None and self._monotonic() - at < TOLD_WITHIN_S
 
     def _note_whether_it_ran_out(self, symbol: str) -> None:
-        until, now = self._until.get(symbol, 0.0), self._monotonic()
-        if 0 < until <= now:
+        runs_out, now = self._runs_out.get(symbol, 0.0), self._monotonic()
+        if 0 < runs_out <= now:
             self._ran_out[symbol] = now
 
     def status(self) -> dict[str, str]:
@@ -201,12 +210,14 @@ class DeadManSwitch:
 
     async def _arm(self, symbol: str) -> None:
         self._note_whether_it_ran_out(symbol)
+        if self._runs_out.get(symbol) == 0:  # by the time of this one, should its answer be lost
+            self._runs_out[symbol] = self._monotonic() + self._seconds
         self._until[symbol] = NOBODY_KNOWS
         self._unsure.add(symbol)
         self._arming = asyncio.ensure_future(self._venue.arm_dead_man([symbol], self._seconds))
         self._arming.add_done_callback(_retrieve)
         await asyncio.shield(self._arming)
-        self._until[symbol] = self._monotonic() + self._seconds
+        self._until[symbol] = self._runs_out[symbol] = self._monotonic() + self._seconds
         self._unsure.discard(symbol)
 
     async def _armed(self) -> None:
@@ -226,6 +237,7 @@ class DeadManSwitch:
             self._unsure.discard(symbol)
         else:
             self._until[symbol] = 0.0
+        self._runs_out[symbol] = self._until[symbol]
 
 
 def _retrieve(asked: asyncio.Future[None]) -> None:

@@ -73,8 +73,8 @@ class OrderTracker:
         self._instruments = instruments
         self._in_books = in_books
         self._quote_value = quote_value
-        self.may_switch_cancel: Callable[[str], bool] = lambda _: False
-        """the dead-man switch of a symbol may have run out"""
+        self.may_switch_cancel: Callable[[TrackedOrder], bool] = lambda _: False
+        """the dead-man switch of its symbol may have run out"""
         self._orders: dict[str, TrackedOrder] = {}
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[OrderKey, TrackedOrder] = {}
@@ -98,6 +98,7 @@ class OrderTracker:
         """Follow an order from before, as the books know it. What the venue never named may not be
         there at all, and may be there where it was presumed not to be."""
         tracked = self.track(order.spec, order.created_at) or self._orders[order.spec.order_id]
+        tracked.since_before = True
         tracked.filled = tracked.counted = order.filled
         tracked.trades.update(order.trades)
         if not order.is_working:
@@ -230,7 +231,9 @@ class OrderTracker:
             reports += self._book_fill(tracked, fill)
         tracked.counted = max(tracked.counted, order.filled)
         ending = _ending_of(order, tracked.spec)
-        if ending is not None:
+        if ending is None:
+            tracked.since_before = False
+        else:
             tracked.step(TrackingTrigger.END)
             if tracked.state in (TrackingState.ENDING, TrackingState.RETURNED):
                 tracked.ending, tracked.reason = ending
@@ -319,7 +322,7 @@ class OrderTracker:
         """Where the venue says why, it was its own doing: who cancels by hand gives no reason."""
         if not isinstance(report, OrderCanceled) or tracked.cancel_wanted:
             return report
-        by_exchange = bool(tracked.reason) or self.may_switch_cancel(report.symbol)
+        by_exchange = bool(tracked.reason) or self.may_switch_cancel(tracked)
         return msgspec.structs.replace(report, by_exchange=by_exchange)
 
     def find(self, report: VenueFill | VenueOrder) -> TrackedOrder | None:

@@ -122,6 +122,8 @@ class TrackedOrder(Struct, eq=False):
     ending: type[ExecutionEvent] | None = None
     reason: str = ""
     cancel_wanted: bool = False
+    since_before: bool = False
+    """it is from a run before this one, and has not been seen to be open in this one"""
 
     def step(self, trigger: TrackingTrigger) -> bool:
         """Go on; True where the state has changed. Raises IllegalTransition where there is no row."""
