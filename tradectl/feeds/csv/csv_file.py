@@ -272,7 +272,7 @@ class CsvFile:
                 # a file sorted by symbol is no file of one bad symbol
                 if may_be_sorted and bad.fault in OUT_OF_TIME:
                     may_be_sorted = False
-                    if is_sorted_by_symbol(state, lines):
+                    if is_sorted_by_symbol(state, lines, place):
                         self._tally.cause = SORTED_BY_SYMBOL
                 is_late = bad.fault is TickFault.TIME_GOES_BACK
                 symbol = "" if is_late or self._tally.cause else symbol_of_row(state, line)

@@ -43,8 +43,11 @@ def stragglers(state: FileState, lines: Sequence[str]) -> dict[int, RowError]:
     return apart
 
 
-def is_sorted_by_symbol(state: FileState, lines: Sequence[str]) -> bool:
-    """All rows of a symbol stand together, and time goes back from one symbol to the next."""
+def is_sorted_by_symbol(state: FileState, lines: Sequence[str], place: int) -> bool:
+    """All rows of a symbol stand together, and time goes back from one symbol to the next: so it does in
+    the line at `place`."""
+    if symbol_of_row(state, lines[place]) in state.symbols:
+        return False
     rows = [(symbol, state.last_time) for symbol in state.symbols[-1:]]
     for line in lines:
         time, symbol = _time(state, line), symbol_of_row(state, line)
