@@ -1,7 +1,8 @@
 """The account over REST: its fills, what it holds, what its key may do.
 
 Fills are asked for page by page until one brings nothing new: by id where the exchange counts them, and
-backwards where its pages begin with the newest.
+backwards where its pages begin with the newest. Where it cannot be asked for those before a full page,
+nothing is told: some would be taken for all.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class AccountQueries:
         until = feature(client, kind, "fetchMyTrades", "untilDays")
         self._goes_back = until is not None or kind in quirks.fills_until
         """fills up to a time can be asked for"""
+        self._full_page = feature(client, kind, "fetchMyTrades", "limit")
+        """so many fills there may be others; None where ccxt does not say"""
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
         market = self._markets[symbol]
@@ -107,11 +110,16 @@ class AccountQueries:
         self, market: Market, begin: int, asked: Mapping[str, Any], found: Found
     ) -> None:
         until: int | None = None
-        for _ in range(MOST_PAGES):
+        asked_at, may_lack = self._clock(), False
+        for nth in range(MOST_PAGES):
             page = await self._page(
                 market, begin, {**asked, "until": until} if until is not None else asked
             )
             fresh = _add(page, found)
+            if nth == 0:
+                may_lack = bool(fresh) and self._is_full(page) and not self._goes_back
+            elif any(fill.ts < asked_at for fill in fresh):
+                may_lack = False  # they were there before: the first page was of the oldest
             oldest = min((fill.ts for fill in page), default=0) // MILLISECOND
             newest = max((fill.ts for fill in page), default=0) // MILLISECOND
             if fresh and oldest > begin and self._goes_back:
@@ -120,9 +128,15 @@ class AccountQueries:
                 until, begin = None, max(fill.ts for fill in found.values()) // MILLISECOND
             elif fresh and newest > begin:
                 begin = newest
+            elif may_lack:
+                what = f"fills of {market.symbol}: a page of {self._full_page} is full"
+                raise NotExecuted(f"{what}, and those before it cannot be asked for")
             else:
                 return
         raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
+
+    def _is_full(self, page: Sequence[VenueFill]) -> bool:
+        return self._full_page is not None and len(page) >= self._full_page
 
     async def _page(
         self, market: Market, since_ms: int | None, params: Mapping[str, Any]
