@@ -149,8 +149,11 @@ def test_candles_without_a_price_are_gaps(tmp_path: Path, empty: str) -> None:
     rows = [f"{T + n * 60_000},{'100,102,99,101,5' if n in full else empty}" for n in range(400)]
     gaps = feed_of(tmp_path / "a_BTCUSDT.csv", [header, *(rows[n] for n in full)])
     feed = feed_of(tmp_path / "b_BTCUSDT.csv", [header, *rows])
-    assert read_feed(feed) == read_feed(gaps)
+    found = read_feed(feed)
+    assert found == read_feed(gaps)
     assert feed.progress.empty_candles == 400 - len(full)
+    bare = feed_of(tmp_path / "c_BTCUSDT.csv", rows)
+    assert read_feed(bare) == found
     assert not feed.progress.bad
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
-from tradectl.feeds.csv.layout import EXPECTED, Layout
+from tradectl.feeds.csv.layout import EMPTY, EXPECTED, Layout
 from tradectl.feeds.csv.names import AMOUNTS, NUMBERS, Kind, places_chosen
 from tradectl.feeds.csv.times import Spelling, joined, spelling_of, to_ns, unit_of
 from tradectl.feeds.quality import shown
@@ -45,7 +45,7 @@ _SIDES = {"buy", "sell", "b", "s"}
 
 def is_row(cells: Sequence[str]) -> bool:
     """These cells are no header: half of them are numbers or times."""
-    told = [cell.strip() for cell in cells if cell.strip()]
+    told = [cell.strip() for cell in cells if not _is_empty(cell)]
     return bool(told) and 2 * sum(map(_is_value, told)) >= len(told)
 
 
@@ -58,15 +58,21 @@ def layout_of_rows(
     width = len(rows[0])
     if columns:
         return _layout_said(places_chosen(["" for _ in rows[0]], columns), width)
-    fitting = [shape.split() for shape in SHAPES if _fits(shape.split(), rows, latest)]
+    # what has hardly a cell, as a candle of a time without a trade, tells nothing
+    told = [row for row in rows if 2 * sum(map(_is_empty, row)) < len(row)]
+    fitting = [shape.split() for shape in SHAPES if _fits(shape.split(), told, latest)]
     layouts = [_layout(roles) for roles in fitting]
-    if layouts and all(_reads_the_same(layouts[0], other, rows) for other in layouts[1:]):
+    if layouts and all(_reads_the_same(layouts[0], other, told) for other in layouts[1:]):
         return layouts[0]
     why = "more than one reading fits them" if layouts else "they are of no known shape"
     raise ValueError(
         f"its first line is a row, {shown(','.join(rows[0]))}, and no header says what its {width} "
         f"columns are ({why}): say it, as in --columns time=1,price=2,qty=3, or add one; {EXPECTED}"
     )
+
+
+def _is_empty(cell: str) -> bool:
+    return cell.strip().lower() in EMPTY
 
 
 def _reads_the_same(one: Layout, other: Layout, rows: Sequence[Sequence[str]]) -> bool:
