@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import events_of, journals, records_of, running, tradectl, wait_until
+from tests.fixtures.command import (
+    events_of,
+    journals,
+    records_of,
+    reseal,
+    running,
+    tradectl,
+    wait_until,
+)
 from tests.fixtures.run_inputs import Character, replayed, written
 from tradectl.domain.events import MarketDataEvent, StrategySignalEvent, WarmUpReceived
 
@@ -95,6 +103,20 @@ def test_another_market_is_no_past(tmp_path: Path, config: Path) -> None:
             run.send(signal.SIGTERM)
             run.end()
     assert [len(warm_ups(path)) for path in journals(folder)] == [0, 0, 0]
+
+
+def test_a_journal_that_says_it_continues_itself_leads_nowhere(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    words = ("run", "--headless", "--duration", "0.2")
+    assert tradectl(folder, *words).code == 0
+    [path] = journals(folder)
+    header, *others = path.read_bytes().splitlines()
+    forged = header.replace(b'"source":"simulated"', b'"source":"reconcile"')
+    forged = forged.replace(b'"continues":""', b'"continues":"%s"' % path.stem.encode())
+    assert forged != header
+    path.write_bytes(reseal([forged, *others]))
+    assert tradectl(folder, *words).code == 0
+    assert warm_ups(journals(folder)[-1]) == []
 
 
 def test_a_position_that_a_run_has_no_data_of_is_told(tmp_path: Path) -> None:

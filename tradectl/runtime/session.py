@@ -181,7 +181,7 @@ class Session:
             return None
         header, path, last_seq = recovered.header, recovered.journal, recovered.last_seq
         with contextlib.suppress(JournalError):
-            while header.source in SHORT and header.continues:
+            while header.source in SHORT and "" < header.continues < header.run_id:  # an older one
                 path, last_seq = self.state_dir.journals / f"{header.continues}.jsonl", NO_LIMIT
                 header = read_header(path)
         there = Settings.load(header.config).exchanges
