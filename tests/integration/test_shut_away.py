@@ -94,3 +94,18 @@ def test_the_doctor_finds_it_and_tells_the_rest(users: Users, name: str) -> None
     assert (examined.code, findings["reserve"]["verdict"]) == (1, "failed")
     assert f"{state}/journals: Permission denied" in findings["reserve"]["message"]
     assert findings["disk"]["verdict"] != "failed"
+
+
+def test_a_run_whose_lock_is_shut_is_asked_all_the_same(users: Users) -> None:
+    with users.started("run", "--headless", "--duration", "60") as run:
+        assert run.stderr is not None
+        assert "on the simulated market" in run.stderr.readline()
+        shut(users.state / "lock")
+        examined = users.tradectl("doctor", "--json")
+        findings = {found["check"]: found for found in json.loads(examined.out)["findings"]}
+        assert "lock is shut" in findings["instance"]["message"]
+        answer = stopped(users)
+        receipt = json.loads(answer.out)
+        assert (answer.code, receipt["confirmed"], receipt["method"]) == (0, True, "control")
+        run.communicate(timeout=60)
+    assert run.returncode == 6

@@ -205,6 +205,10 @@ def hosts(settings: Settings, state_dir: StateDir) -> Finding | None:
 
 
 def instance(state_dir: StateDir) -> Finding:
+    lock = state_dir.path / "lock"
+    if os.path.lexists(lock) and not os.access(lock, os.R_OK | os.W_OK):
+        message = f"{lock} is shut: no run can start, and nobody knows whether one goes on"
+        return failed("instance", message, f"chmod 600 {_quoted(lock)}")
     other = other_instance(state_dir)
     if other is None:
         return passed("instance", "no other one runs on this state directory")

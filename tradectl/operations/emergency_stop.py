@@ -165,9 +165,10 @@ class EmergencyStop:
     # --- by the running process -------------------------------------------------------------------
 
     def _through_the_process(self) -> StopReport | None:
-        """What the running process says that it did; None when it said nothing, or did not finish."""
+        """What the running process says that it did; None when it said nothing, or did not finish. It is
+        asked where the lock cannot be looked at, too: who trades listens."""
         owner = self._dir.owner()
-        if owner is None or self._predecessor.is_stopped(owner):
+        if owner is not None and self._predecessor.is_stopped(owner):
             return None
         try:
             report = ask(
