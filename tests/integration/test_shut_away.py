@@ -15,7 +15,7 @@ from tests.fixtures.users import Users, users_can_be_made
 pytestmark = users_can_be_made
 
 TRADED = ("run", "--headless", "--duration", "0.5")
-WHY_NOT_CONFIRMED = {
+REASON_GIVEN = {
     ".": "cannot read the journals in",
     "journals": "cannot read the journals in",
     "journals/*.jsonl": "cannot read the journal",
@@ -45,7 +45,7 @@ def stopped(users: Users, *words: str) -> Answer:
     return users.tradectl("emergency-stop", "--json", *words)
 
 
-@pytest.mark.parametrize("name", WHY_NOT_CONFIRMED)
+@pytest.mark.parametrize("name", REASON_GIVEN)
 def test_a_stop_is_latched_where_it_says_so_whatever_is_shut(users: Users, name: str) -> None:
     """It still is when all can be read again."""
     assert users.tradectl(*TRADED).code == 0
@@ -53,7 +53,7 @@ def test_a_stop_is_latched_where_it_says_so_whatever_is_shut(users: Users, name:
     mode = shut(path)
     answer = stopped(users)
     receipt = json.loads(answer.out)
-    why = WHY_NOT_CONFIRMED[name]
+    why = REASON_GIVEN[name]
     assert receipt["latched"]
     assert (answer.code, receipt["confirmed"]) == ((0, True) if why is None else (5, False))
     assert why is None or receipt["error"].startswith(why)
