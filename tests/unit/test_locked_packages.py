@@ -37,4 +37,4 @@ def test_all_that_is_asked_for_has_a_lowest_and_a_highest_version() -> None:
 
 
 def test_nothing_is_locked_to_where_it_came_from() -> None:
-    assert not re.search(r"https?:|file:|--\w*index|--find-links", LOCK)
+    assert not re.search(r"https?:|file:|--[\w-]*index|--find-links", LOCK)
