@@ -1,7 +1,7 @@
 """How long the core's steps take: a sample of the newest, those that were slow, and how many of the next
 may go by between two looks at the time.
 
-A look costs about as much as a quarter of a quick step. So steps with market data that follow on each
+A look at the time is a part of what a quick step costs. So steps with market data that follow on each
 other are looked at together, as long as all of them are quick; a march that was not counts as one slow
 step, since it was one of them.
 """
