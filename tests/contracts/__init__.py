@@ -19,6 +19,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck
+from tradectl.documents.explain import EventRow, StateAt, StateDifference
 from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
 from tradectl.documents.operations import (
     Counterfactual,
@@ -38,6 +39,7 @@ DOCUMENTS: dict[str, Any] = {
     "data check": DataCheck,
     "doctor": DoctorReport,
     "emergency-stop": Receipt,
+    "events": list[EventRow],
     "exchanges": list[ExchangeRow],
     "fills": list[FillRow],
     "markets": list[MarketRow],
@@ -51,6 +53,8 @@ DOCUMENTS: dict[str, Any] = {
     "resume": StateChange,
     "run": Summary,
     "runs": list[RunRow],
+    "state": StateAt,
+    "state --diff": StateDifference,
     "status": Status,
     "stop": Stopped,
     "strategies": list[AvailableStrategy],
@@ -93,4 +97,6 @@ def name_of(words: Sequence[str]) -> str | None:
     if words[:2] == ["config", "show"]:
         return "config show"
     name = next((word for word in words if word in DOCUMENTS), None)
+    if name == "state" and "--diff" in words:
+        return "state --diff"
     return "replay -c" if name == "replay" and {"-c", "--config"} & {*words} else name

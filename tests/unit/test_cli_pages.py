@@ -87,7 +87,7 @@ def test_json_is_that_of_the_list(skip: int, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_time_is_utc_unless_it_says_otherwise() -> None:
-    parse = pages._moment
+    parse = pages.parse_moment
     assert parse("2026-11-29") == "2026-11-29T00:00:00.000000Z"
     assert parse("2026-11-29T08:30+02:00") == "2026-11-29T06:30:00.000000Z"
 
@@ -97,4 +97,4 @@ def test_a_time_is_utc_unless_it_says_otherwise() -> None:
 )
 def test_what_is_no_time_of_ours_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="expected a day or a time such as"):
-        pages._moment(text)
+        pages.parse_moment(text)

@@ -25,7 +25,7 @@ AT_ONCE = 500
 """Rows that are laid out together."""
 
 
-def _moment(text: str) -> str:
+def parse_moment(text: str) -> str:
     """As the database spells it. Without a zone it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
@@ -58,7 +58,7 @@ SinceOption = Annotated[
     typer.Option(
         "--since",
         help="None from before this day or time, UTC.",
-        parser=_moment,
+        parser=parse_moment,
         metavar="<time>",
         show_default=False,
     ),
@@ -110,4 +110,4 @@ def _print_json(rows: Iterator[Any]) -> None:
     sys.stdout.write("\n]\n")
 
 
-__all__ = ["LimitOption", "SinceOption", "SkipOption", "print_page"]
+__all__ = ["LimitOption", "SinceOption", "SkipOption", "parse_moment", "print_page"]

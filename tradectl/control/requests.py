@@ -89,8 +89,15 @@ class ResolveAlert(Request, frozen=True, kw_only=True):
     alert_id: AlertId
 
 
+class FailedEvents(Request, frozen=True, kw_only=True):
+    """Which events could a handler not handle? With `retry` it gets them once more."""
+
+    retry: bool = False
+
+
 KINDS: tuple[type[Request], ...] = (
     Status, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, AcknowledgeAlert, ResolveAlert,
+    FailedEvents,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
+from tradectl.documents.explain import FailedEvents
 from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
 from tradectl.domain.event import Acceptance
 from tradectl.exchange.base import Accepted
+from tradectl.explain.event_rows import failed_row
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.in_process_reconcile import SharedComparison
 from tradectl.runtime.in_process_stop import Stop, stop_session
@@ -51,6 +53,7 @@ class ControlHandlers:
             "reconcile": self.reconcile,
             "acknowledge_alert": self.acknowledge,
             "resolve_alert": self.resolve,
+            "failed_events": self.failed_events,
         }
 
     async def status(self) -> Status:
@@ -110,3 +113,11 @@ class ControlHandlers:
         self._alerts.resolve(alert_id)
         await self._alerts.flush()
         return Done()
+
+    async def failed_events(self, retry: bool = False) -> FailedEvents:
+        """Those that a handler could not handle, oldest first, as they were before a `retry`."""
+        bus = self._session.bus
+        failed = [failed_row(letter) for letter in bus.failed_events()]
+        if retry:
+            bus.retry_failed()
+        return FailedEvents(events=failed)

@@ -18,6 +18,8 @@ MODULES = {
     "orders": "account",
     "fills": "account",
     "runs": "account",
+    "events": "events",
+    "state": "events",
     "pause": "control",
     "resume": "control",
     "stop": "control",

@@ -63,28 +63,10 @@ class LineLog:
     def __init__(self) -> None:
         self._intents: dict[str, OrderSpec] = {}
         self._spellings: dict[type[Event], Callable[[Any], str | None]] = {
+            **WORDS,
             OrderInitialized: self._intent,
             OrderApproved: self._approved,
             OrderDenied: self._denied,
-            StrategySignalEvent: _signal,
-            OrderFilled: _fill,
-            PositionLiquidated: _liquidated,
-            FundingPaid: _funding,
-            CashMoved: _cash_moved,
-            OrderRejected: _execution,
-            OrderCanceled: _execution,
-            OrderExpired: _execution,
-            CancelRejected: _execution,
-            OrderOutcomeLost: _execution,
-            CancelRequested: _cancel,
-            LimitBreached: _risk,
-            PauseEnded: _pause_ended,
-            HaltContinued: _halt_continued,
-            TradingConcluded: _concluded,
-            SymbolRestricted: _restriction,
-            CommandReceived: _command,
-            EmergencyStopReceived: _command,
-            SystemEvent: _system,
         }
 
     def line(self, record: Record) -> str | None:
@@ -128,12 +110,12 @@ class LineLog:
 
     def _approved(self, event: OrderApproved) -> str:
         order = self._intents.pop(event.order_id, None)
-        asked = f" {_spec(order)}" if order else ""
+        asked = f" {spec_words(order)}" if order else ""
         return f"ORDER approved{asked} ({harmless(event.order_id)})"
 
     def _denied(self, event: OrderDenied) -> str:
         order = self._intents.pop(event.order_id, None)
-        asked = _spec(order) if order else harmless(event.symbol)
+        asked = spec_words(order) if order else harmless(event.symbol)
         why = f"{harmless(event.code)}: {harmless(event.message)}{_against(event)}"
         return f"ORDER denied {asked} {why} ({harmless(event.order_id)})"
 
@@ -143,7 +125,7 @@ def _stamp(at: int) -> str:
     return f"{iso(at)[:19]}Z" if at else "-"
 
 
-def _spec(order: OrderSpec) -> str:
+def spec_words(order: OrderSpec) -> str:
     parts = [f"{order.side} {plain(order.quantity)} {harmless(order.symbol)} {order.type}"]
     if order.stop_price is not None:
         parts.append(f"stop {order.stop_price:f}")
@@ -247,3 +229,29 @@ def _figure(text: str) -> str:
     if number is None or len(text) <= MOST_DIGITS:
         return harmless(text)
     return plain(Context(prec=MOST_DIGITS).plus(number))
+
+
+WORDS: dict[type[Event], Callable[[Any], str]] = {
+    StrategySignalEvent: _signal,
+    OrderFilled: _fill,
+    PositionLiquidated: _liquidated,
+    FundingPaid: _funding,
+    CashMoved: _cash_moved,
+    OrderRejected: _execution,
+    OrderCanceled: _execution,
+    OrderExpired: _execution,
+    CancelRejected: _execution,
+    OrderOutcomeLost: _execution,
+    CancelRequested: _cancel,
+    LimitBreached: _risk,
+    PauseEnded: _pause_ended,
+    HaltContinued: _halt_continued,
+    TradingConcluded: _concluded,
+    SymbolRestricted: _restriction,
+    CommandReceived: _command,
+    EmergencyStopReceived: _command,
+    SystemEvent: _system,
+}
+"""What each kind of event comes to, where it says all by itself."""
+
+__all__ = ["WORDS", "LineLog", "spec_words"]

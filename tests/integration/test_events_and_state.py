@@ -1,0 +1,161 @@
+"""What happened in a run, event by event, and the account after any of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.fixtures.command import BUSY, Answer, journals, running, tradectl
+from tests.fixtures.run_inputs import Typed, trades, waves
+from tradectl.bus.event_bus import EventBus
+from tradectl.documents.explain import EventRow
+from tradectl.domain.events import EventType, MarketDataEvent
+from tradectl.explain.event_filter import EventFilter
+from tradectl.explain.event_rows import event_of, follow
+from tradectl.journal.reader import JournalReader
+from tradectl.runtime.control_handlers import ControlHandlers
+from tradectl.runtime.session import Session
+from tradectl.storage.reader import Page
+
+FAR = 10_000_000
+
+
+@pytest.fixture
+def recorded(typed: Typed, tmp_path: Path) -> Path:
+    """The journal of a short run with orders."""
+    config = tmp_path / "busy.toml"
+    config.write_text(BUSY)
+    file = trades(tmp_path / "trades.csv", {"BTCUSDT": waves(60, length=20)})
+    typed(f"run --headless --json --data {file} -c {config}").document()
+    return journals(tmp_path / "state")[0]
+
+
+def test_every_record_is_told_with_its_cause(typed: Typed, recorded: Path) -> None:
+    with JournalReader(recorded) as journal:
+        records = list(journal.records())
+    rows = typed("events --all --json").document()
+    assert [(r["seq"], r["cause"]) for r in rows] == [(r.seq, r.cause) for r in records]
+    events = [event_of(row) for row in msgspec.convert(rows, list[EventRow])]
+    assert events == [r.event for r in records]
+    assert typed("events --all -n 0").out.count("\n") == len(records) + 1
+
+
+def test_a_chain_has_what_led_to_a_record_and_what_followed(typed: Typed, recorded: Path) -> None:
+    rows = {r["seq"]: r for r in typed("events --all --json").document()}
+    order = next(r for r in rows.values() if r["type"] == "order_initialized")
+    chain = typed(f"events --cause {order['seq']} --json").document()
+    assert [r["type"] for r in chain] == [
+        "market_data", "strategy_signal", "order_initialized", "order_approved", "order_submitted",
+    ]  # fmt: skip
+    for row in chain[1:]:
+        assert row["cause"] in {r["seq"] for r in chain}
+    assert typed(f"events --cause {FAR} --json").document() == []
+
+
+def test_events_are_chosen_by_type_symbol_and_time(typed: Typed, recorded: Path) -> None:
+    everything = typed("events --all --json").document()
+    families = {r["family"] for r in everything}
+    assert families >= {"order", "execution", "strategy_signal", "market_data"}
+    shown = typed("events --json").document()
+    assert {r["type"] for r in shown}.isdisjoint({"market_data", "timer_fired"})
+    fills = typed("events --type order_filled --json").document()
+    assert fills == [r for r in everything if r["type"] == "order_filled"] != []
+    orders = typed("events --type order --type order_filled --symbol BTCUSDT --json").document()
+    assert orders == [r for r in everything if r["family"] == "order" or r in fills]
+    assert typed("events --symbol ETHUSDT --json").document() == []
+    late = typed(f"events --since {fills[-1]['time']} --json").document()
+    assert late == [r for r in shown if r["time"] >= fills[-1]["time"]]
+    assert typed("events --json -n 3 --skip 2").document() == shown[-5:-2]
+    assert "did you mean 'order_filled'" in typed("events --type order_fild").complaint()
+
+
+def test_a_run_is_named_by_its_beginning_its_journal_or_as_the_latest(
+    typed: Typed, recorded: Path
+) -> None:
+    rows = typed("events --json").document()
+    for named in (recorded.stem, recorded.stem[:15], str(recorded), "latest"):
+        assert typed(f"events {named} --json").document() == rows
+    assert typed(f"events --run {recorded.stem} --json").document() == rows
+    assert "tradectl runs" in typed("events 1999").complaint()
+    assert "no journal at" in typed("events nowhere.jsonl").complaint()
+    assert "named twice" in typed("events latest --run latest").complaint()
+
+
+def test_a_run_that_goes_on_is_followed_to_its_end(tmp_path: Path) -> None:
+    config = tmp_path / "busy.toml"
+    config.write_text(BUSY)
+    words = ("-c", config, "--duration", 1)
+    with running(tmp_path, *words) as run:
+        seen = [r.seq for r in follow(journals(tmp_path)[0], EventFilter(), Page(limit=None))]
+        run.end()
+    with JournalReader(journals(tmp_path)[0]) as journal:
+        assert seen == [r.seq for r in journal.records()]
+    answer: Answer = tradectl(tmp_path, "events", "--failed")
+    assert (answer.code, "nothing is running" in answer.err) == (4, True)
+
+
+async def test_what_a_handler_failed_at_is_told_and_handed_over_again() -> None:
+    bus, works, handled = EventBus(), False, list[MarketDataEvent]()
+
+    def handler(event: MarketDataEvent) -> None:
+        if not works:
+            raise ValueError("not now")
+        handled.append(event)
+
+    bus.subscribe(EventType.MARKET_DATA, handler, name="mine")
+    await bus.start()
+    await bus.publish(MarketDataEvent(symbol="A", price=Decimal(1), volume=Decimal(1), ts=1))
+    while not bus.failed_events():
+        await bus.join()
+    session = cast(Session, SimpleNamespace(bus=bus))
+    handlers = ControlHandlers(session, cast(Any, None), cast(Any, None), lambda why: None)
+    (row,) = (await handlers.failed_events()).events
+    assert row.failed is not None
+    assert (row.failed.observer, row.symbols, row.type) == ("mine", ["A"], "market_data")
+    assert "not now" in row.failed.error
+    works = True
+    assert (await handlers.failed_events(retry=True)).events == [row]
+    await bus.join()
+    assert [event.symbol for event in handled] == ["A"]
+    assert (await handlers.failed_events()).events == []
+    await bus.stop()
+
+
+def test_the_state_after_any_record_is_that_of_the_run(typed: Typed, recorded: Path) -> None:
+    with JournalReader(recorded) as journal:
+        records = list(journal.records())
+        footer = journal.footer
+    assert footer is not None
+    last = typed("state --json").document()
+    assert (last["seq"], last["is_last"]) == (records[-1].seq, True)
+    assert last["account"]["state_hash"] == footer.state_hash
+    for record in records[:: len(records) // 7]:
+        found = typed(f"state --at {record.seq} --json").document()
+        assert (found["seq"], found["account"]["last_seq"]) == (record.seq, record.seq)
+        by_time = typed(f"state --at {found['time']} --json").document()
+        last_then = max(r.seq for r in records if r.at // 1000 == record.at // 1000)
+        assert by_time["seq"] == last_then
+    begin = typed("state --at 0 --json").document()
+    assert (begin["seq"], begin["time"], begin["account"]["positions"]) == (0, None, [])
+    assert "its last one is" in typed(f"state --at {FAR}").complaint()
+    assert "Open orders" in typed("state --at 40").out
+
+
+def test_two_states_are_compared_value_by_value(typed: Typed, recorded: Path) -> None:
+    fill = typed("events --type order_filled --json").document()[0]
+    before, after = fill["seq"] - 1, fill["seq"]
+    found = typed(f"state --at {before} --diff {after} --json").document()
+    assert (found["from_seq"], found["to_seq"]) == (before, after)
+    changed = {c["path"]: (c["before"], c["after"]) for c in found["changes"]}
+    bought, paid = Decimal(fill["event"]["quantity"]), Decimal(fill["event"]["price"])
+    assert Decimal(changed["positions.BTCUSDT.quantity"][1]) == bought
+    cash = [Decimal(amount) for amount in changed["cash"]]
+    assert cash[0] - cash[1] == bought * paid + Decimal(fill["event"]["fee"])
+    assert found == typed(f"state --at {after} --diff {before} --json").document()
+    nothing = typed(f"state --at {after} --diff {after} --json").document()
+    assert nothing["changes"] == []

@@ -1,0 +1,49 @@
+"""Which run is asked about: its journal is found by the beginning of an id, by a file, or the newest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tradectl.domain.errors import UsageError
+from tradectl.domain.text import harmless
+from tradectl.recovery.recovery import account_journals
+from tradectl.storage.directory import StateDir
+
+LATEST = "latest"
+
+
+def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
+    """The journal of the run whose id begins with `asked`, or the file of that name; of the newest run
+    with `latest`; and without anything of the account's newest run, or else of the newest on recorded
+    data. Raises UsageError where there is none, or more than one."""
+    if asked and (os.sep in asked or asked.endswith((".jsonl", ".jsonl.gz"))):
+        if not Path(asked).is_file():
+            raise UsageError(f"no journal at {harmless(asked)}: `tradectl runs` lists them")
+        return Path(asked)
+    state_dir.check()
+    if asked in (None, LATEST):
+        files = [] if asked else account_journals(state_dir)
+        files = files or state_dir.journal_files()
+        if not files:
+            raise UsageError("no run has left a journal here: `tradectl run --paper` makes one")
+        return files[-1]
+    return _one_of(state_dir.journal_files(), asked or "")
+
+
+def _one_of(files: list[Path], beginning: str) -> Path:
+    found = [file for file in files if beginning and file.stem.startswith(beginning)]
+    told = repr(harmless(beginning, 40))
+    if not found:
+        raise UsageError(
+            f"no run that left a journal begins with {told}: `tradectl runs` lists them"
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} runs begin with {told}: one of them is {found[-1].stem}, "
+            "`tradectl runs` lists them"
+        )
+    return found[0]
+
+
+__all__ = ["LATEST", "find_journal"]

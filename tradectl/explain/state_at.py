@@ -1,0 +1,134 @@
+"""The account at any point of a run: folded from its journal, as a recovery folds it.
+
+A point is a record's number, or a moment: then what had happened up to it counts. Between two points the
+difference is told value by value, by the names that the account has for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tradectl.bus.clock import DataClock
+from tradectl.config.settings import Settings
+from tradectl.documents.explain import StateAt, StateChanged, StateDifference
+from tradectl.domain.errors import UsageError
+from tradectl.domain.time import iso
+from tradectl.journal.event_log import LogReader, read_log
+from tradectl.journal.writer import Header
+from tradectl.state.account import Account
+from tradectl.state.status import account_status
+from tradectl.system.trading_system import BookkeepingSystem
+
+Point = int | str
+"""A sequence number, or a moment as `domain.time.iso` spells it."""
+
+_LISTED_BY = ("order_id", "symbol", "strategy")
+
+
+class Folded(NamedTuple):
+    """The books as of record `seq`, at `at` (ns UTC, 0 before the first); `is_last` as in StateAt."""
+
+    system: BookkeepingSystem
+    header: Header
+    seq: int
+    at: int
+    is_last: bool
+
+
+def fold_to(path: Path, point: Point | None = None) -> Folded:
+    """To the end without a `point`. Raises UsageError for a record that the journal does not have."""
+    with read_log(path) as log:
+        return _Fold(log).to(point, path)
+
+
+def state_at(path: Path, point: Point | None = None) -> StateAt:
+    folded = fold_to(path, point)
+    return StateAt(
+        run_id=folded.header.run_id,
+        journal=str(path),
+        seq=folded.seq,
+        time=iso(folded.at) if folded.at else None,
+        is_last=folded.is_last,
+        account=account_status(folded.system.books, folded.header.run_id, folded.seq),
+    )
+
+
+def state_difference(path: Path, one: Point | None, other: Point) -> StateDifference:
+    """Between two points of the journal, whichever comes first."""
+    found = []
+    for point in (one, other):
+        folded = fold_to(path, point)
+        found.append((folded.seq, folded.at, folded.system.books.snapshot().dump(), folded.header))
+    (from_seq, from_at, before, header), (to_seq, to_at, after, _) = sorted(
+        found, key=lambda state: state[0]
+    )
+    return StateDifference(
+        run_id=header.run_id,
+        journal=str(path),
+        from_seq=from_seq,
+        to_seq=to_seq,
+        from_time=iso(from_at) if from_at else None,
+        to_time=iso(to_at) if to_at else None,
+        changes=list(changes(before, after)),
+    )
+
+
+def changes(before: Any, after: Any, path: str = "") -> Iterator[StateChanged]:
+    """What differs of two dumped accounts. Lists of orders are compared by their ids."""
+    before, after = _by_name(before), _by_name(after)
+    if isinstance(before or after, dict):  # one that is not there has nothing in it
+        before, after = before or {}, after or {}
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        if before != after:
+            yield StateChanged(path=path, before=before, after=after)
+        return
+    for name in dict.fromkeys([*before, *after]):
+        below = f"{path}.{name}" if path else str(name)
+        yield from changes(before.get(name), after.get(name), below)
+
+
+def _by_name(value: Any) -> Any:
+    """A list of things that have names as a table of them."""
+    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
+        return value
+    spec = [each.get("spec", each) for each in value]
+    name = next((n for n in _LISTED_BY if all(n in each for each in spec)), None)
+    return value if name is None else {s[name]: v for s, v in zip(spec, value, strict=True)}
+
+
+class _Fold:
+    def __init__(self, log: LogReader) -> None:
+        self.header = header = log.header
+        self._log = log
+        self._system = BookkeepingSystem(
+            Settings.load(header.config), Account.load(header.state), header.run_id, DataClock()
+        )
+
+    def to(self, point: Point | None, path: Path) -> Folded:
+        seq, at = self._fold(point)
+        if isinstance(point, int) and seq < point:
+            raise UsageError(f"{path} has no record {point} so far: its last one is {seq}")
+        return Folded(self._system, self.header, seq, at, self._is_last)
+
+    def _fold(self, point: Point | None) -> tuple[int, int]:
+        last_seq = last_at = 0
+        self._is_last = False
+        for group in self._log.groups():
+            for record in group:
+                if _is_past(record.seq, record.at, point):
+                    return last_seq, last_at
+                last_seq, last_at = record.seq, record.at
+                self._system.fold(record)
+        self._is_last = True
+        return last_seq, last_at
+
+
+def _is_past(seq: int, at: int, point: Point | None) -> bool:
+    if point is None:
+        return False
+    return seq > point if isinstance(point, int) else iso(at) > point
+
+
+__all__ = ["Folded", "Point", "changes", "fold_to", "state_at", "state_difference"]
