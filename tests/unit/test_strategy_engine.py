@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -115,7 +115,7 @@ def instance(strategy: str, name: str = "", **parameters: object) -> StrategyIns
     return StrategyInstance(name=name or strategy, strategy=strategy, parameters=parameters)  # type: ignore[arg-type]
 
 
-def engine(*instances: StrategyInstance | str, **settings: int) -> StrategyEngine:
+def engine(*instances: StrategyInstance | str, **settings: Any) -> StrategyEngine:
     chosen = [instance(i) if isinstance(i, str) else i for i in instances]
     return StrategyEngine(chosen, find=CLASSES.__getitem__, **settings)
 

@@ -25,7 +25,7 @@ from decimal import Decimal
 from math import isfinite, nan
 from typing import ClassVar, get_args
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from tradectl.domain.commands import ApprovedOrder
@@ -69,6 +69,7 @@ from tradectl.domain.market_events import (
     MarketDataEvent,
     QuoteEvent,
 )
+from tradectl.domain.notes import NoteValue, sane_notes
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
@@ -81,7 +82,7 @@ from tradectl.domain.system_events import (
     WarmUpReceived,
 )
 
-WIRE_VERSION = 6
+WIRE_VERSION = 7
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -90,7 +91,8 @@ WIRE_VERSION = 6
 class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     """What a strategy wants of a symbol. `strength` (0 to 1) scales the position, `confidence`
     (0 to 1) its weight against other strategies. `followed`: there is another signal for the symbol at
-    the same moment, and nothing is ordered before that one is heard as well."""
+    the same moment, and nothing is ordered before that one is heard as well. `notes` are values that the
+    strategy looked at, by name: they decide nothing."""
 
     event_type: ClassVar[EventType] = EventType.STRATEGY_SIGNAL
 
@@ -101,6 +103,7 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     confidence: float = 1.0
     reason: str = ""
     followed: bool = False
+    notes: dict[str, NoteValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
@@ -110,6 +113,8 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
                 raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
             if type(value) is not float:
                 force_setattr(self, name, number)
+        if self.notes:
+            force_setattr(self, "notes", sane_notes(self.notes))
 
 
 class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True):

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from msgspec import Struct
@@ -69,6 +70,9 @@ class Strategy:
     not set, and cannot be made of a recording's candles, it is the candles' own."""
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
+    _noted: dict[str, object] | None = None
+    _noted_at: int = 0
+    _moment: Callable[[], int] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,6 +140,21 @@ class Strategy:
 
     def flat(self, reason: str = "") -> Signal:
         return Signal(SignalAction.CLOSE, reason=reason)
+
+    def note(self, **values: object) -> None:
+        """Name what you look at, `self.note(rsi=31.2)`: it is written down with the signal that is given
+        at this event, if there is one, and `tradectl why` shows it. Numbers, texts, None; 32 at most."""
+        now = self._moment() if self._moment is not None else 0
+        if self._noted is None or self._noted_at != now:
+            self._noted, self._noted_at = {}, now
+        self._noted.update(values)
+
+    def _take_notes(self) -> dict[str, object]:
+        """Those of the event that is being handled."""
+        noted, self._noted = self._noted, None
+        if noted and self._moment is not None and self._noted_at != self._moment():
+            return {}
+        return noted or {}
 
 
 def _collect(cls: type[Strategy]) -> dict[str, Parameter]:

@@ -45,6 +45,7 @@ class StrategyEngine:
 
     `max_failures` in a row of one callback put its instance in quarantine. Each instance may emit
     `max_signals_per_second` for a symbol; of those that come faster the last is deferred until it may.
+    `moment` gives the number of the event that is handled: notes of an earlier one are not this one's.
     Raises UsageError for an instance that cannot be run.
     """
 
@@ -57,6 +58,7 @@ class StrategyEngine:
         *,
         max_failures: int = 3,
         max_signals_per_second: int = 20,
+        moment: Callable[[], int] | None = None,
         find: Callable[[str], type[Strategy]] = catalog.find,
     ) -> None:
         if max_failures < 1 or max_signals_per_second < 1:
@@ -65,7 +67,9 @@ class StrategyEngine:
         for instance in instances:
             if instance.name in self._strategies:
                 raise UsageError(f"two strategies are named {instance.name!r}: rename one")
-            self._strategies[instance.name] = RunningStrategy(instance, find(instance.strategy))
+            self._strategies[instance.name] = RunningStrategy(
+                instance, find(instance.strategy), moment
+            )
         self._max_failures = max_failures
         self._max_signals = max_signals_per_second
         self._routes = Routes(self._strategies, self._slots, self._add_event)

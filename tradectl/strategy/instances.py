@@ -19,6 +19,7 @@ from msgspec import Struct
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, is_sane
+from tradectl.domain.notes import sane_notes
 from tradectl.domain.setting import Share
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
@@ -115,6 +116,7 @@ class SymbolSlot:
     ) -> None:
         self.running = running
         self.symbol = symbol
+        self.strategy = strategy
         self.timeframe = timeframe
         self.began = began
         self.callbacks = {
@@ -167,7 +169,12 @@ class SymbolSlot:
 class RunningStrategy:
     """An instance with its objects, one for each symbol, or one for all."""
 
-    def __init__(self, config: StrategyInstance, cls: type[Strategy]) -> None:
+    def __init__(
+        self,
+        config: StrategyInstance,
+        cls: type[Strategy],
+        moment: Callable[[], int] | None = None,
+    ) -> None:
         _check(config, cls)
         self.apart = apart()
         """where its code is called"""
@@ -179,6 +186,7 @@ class RunningStrategy:
             raise UsageError(f"strategy {config.name!r}: {containment.failure(error)}") from error
         self.config = config
         self.cls = cls
+        self._moment = moment
         self.callbacks = cls.callbacks()
         self.warmed_by = next(n for n in WARMED_BY if n in self.callbacks)
         self.component = f"strategy:{config.name}"
@@ -233,6 +241,7 @@ class RunningStrategy:
         strategy = self.apart.run(self.cls, of_symbol, **self.config.parameters)
         if timeframe != self.timeframe:
             strategy.timeframe = spell_timeframe(timeframe)
+        strategy._moment, strategy._noted = self._moment, None  # what `start` noted is of no event
         self.apart.run(strategy.start)
         if not self.cls.per_symbol:
             self._shared = strategy
@@ -298,6 +307,7 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
     """What a callback returned, checked. Raises TypeError or ValueError for what is no good signal."""
     if not isinstance(signal, Signal) or not isinstance(signal.action, SignalAction):
         raise TypeError(f"expected a Signal or None, got {containment.returned(signal)}")
+    noted = slot.strategy._noted
     return StrategySignalEvent(
         source_component="strategy",
         symbol=slot.running.config.trades or slot.symbol,
@@ -306,6 +316,7 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         strength=_fraction("strength", signal.strength),
         confidence=_fraction("confidence", signal.confidence),
         reason=_line(signal.reason),
+        notes={} if noted is None else sane_notes(slot.strategy._take_notes(), containment.line),
     )
 
 

@@ -144,6 +144,7 @@ class TradingSystem(BookkeepingSystem):
             settings.strategies,
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
+            moment=lambda: bus.core.seq,
         )
         risk = RiskEngine(limits)
         portfolio = PortfolioEngine(

@@ -8,7 +8,7 @@ judged it, and then shown in one line with what it said. Nothing here needs Rich
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Context
 from typing import Any
 
@@ -43,6 +43,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.money import plain
+from tradectl.domain.notes import NoteValue
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import iso
@@ -136,10 +137,22 @@ def spec_words(order: OrderSpec) -> str:
 
 def _signal(event: StrategySignalEvent) -> str:
     reason = f": {harmless(event.reason)}" if event.reason else ""
+    notes = f" [{note_words(event.notes)}]" if event.notes else ""
     return (
         f"SIGNAL {event.action} {harmless(event.symbol)} strength {event.strength:g} "
-        f"by {harmless(event.strategy)}{reason}"
+        f"by {harmless(event.strategy)}{reason}{notes}"
     )
+
+
+def note_words(notes: Mapping[str, NoteValue]) -> str:
+    """`fast 60012.5, slow 59998.1`."""
+    return ", ".join(f"{harmless(name)} {_note(value)}" for name, value in notes.items())
+
+
+def _note(value: NoteValue) -> str:
+    if value is None:
+        return figures.NOTHING
+    return f"{value:.8g}" if isinstance(value, float) else harmless(value)
 
 
 def _fill(event: OrderFilled) -> str:
@@ -254,4 +267,4 @@ WORDS: dict[type[Event], Callable[[Any], str]] = {
 }
 """What each kind of event comes to, where it says all by itself."""
 
-__all__ = ["WORDS", "LineLog", "spec_words"]
+__all__ = ["WORDS", "LineLog", "note_words", "spec_words"]

@@ -40,15 +40,19 @@ class DonchianBreakout(Strategy):
     ) -> Signal | None:
         side, above, below = self._side, high > before[0], low < before[1]
         if above and not below and side <= 0:
-            self._side = 1
+            self._turn(1, high, low, before)
             return self.long(reason=f"above the high of {self.entry} bars")
         if below and not above and side >= 0:
-            self._side = -1
+            self._turn(-1, high, low, before)
             return self.short(reason=f"below the low of {self.entry} bars")
         if side > 0 and low < leave[1]:
-            self._side = 0
+            self._turn(0, high, low, leave)
             return self.flat(reason=f"below the low of {self.exit} bars")
         if side < 0 and high > leave[0]:
-            self._side = 0
+            self._turn(0, high, low, leave)
             return self.flat(reason=f"above the high of {self.exit} bars")
         return None
+
+    def _turn(self, side: int, high: float, low: float, channel: tuple[float, float]) -> None:
+        self._side = side
+        self.note(high=high, low=low, channel_high=channel[0], channel_low=channel[1])

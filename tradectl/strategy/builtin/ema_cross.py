@@ -42,13 +42,14 @@ class EmaCross(Strategy):
         gap = fast - slow
         band = self._band * slow
         if gap > band:
-            return None if self._target is BUY else self._turn(BUY)
+            return None if self._target is BUY else self._turn(BUY, fast, slow)
         if gap < -band:
-            return None if self._target is SELL else self._turn(SELL)
+            return None if self._target is SELL else self._turn(SELL, fast, slow)
         return None
 
-    def _turn(self, target: SignalAction) -> Signal:
+    def _turn(self, target: SignalAction, fast: float, slow: float) -> Signal:
         self._target = target
+        self.note(fast=fast, slow=slow)
         self._band = self.band_bps * float(BPS)
         if target is BUY:
             return self.long(reason="fast average above slow")

@@ -31,12 +31,16 @@ class RsiReversion(Strategy):
         if rsi is None:
             return None
         if rsi < self.oversold and side <= 0:
-            self._side = 1
+            self._turn(1, rsi)
             return self.long(reason=f"RSI {rsi:.1f} is below {self.oversold:g}")
         if rsi > self.overbought and side >= 0:
-            self._side = -1
+            self._turn(-1, rsi)
             return self.short(reason=f"RSI {rsi:.1f} is above {self.overbought:g}")
         if (side > 0 and rsi > self.middle) or (side < 0 and rsi < self.middle):
-            self._side = 0
+            self._turn(0, rsi)
             return self.flat(reason=f"RSI {rsi:.1f} is back past {self.middle:g}")
         return None
+
+    def _turn(self, side: int, rsi: float) -> None:
+        self._side = side
+        self.note(rsi=rsi)
