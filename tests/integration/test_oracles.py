@@ -10,8 +10,12 @@ filled at a close, at a fee of 0.1 %; a turn is two orders; flat at the end.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+import math
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,23 @@ from tests.fixtures.command import journals, tradectl
 from tests.fixtures.run_inputs import replayed
 from tests.real_data import real_data
 from tests.unit.test_feeds_recorded import DATA
+from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.run_analysis import analyse
+from tradectl.analysis.statistics import (
+    annual_return,
+    beta,
+    cagr,
+    calmar,
+    compounded_volatility,
+    downside,
+    drawdowns,
+    geometric_mean,
+    kelly,
+    max_drawdown,
+    mean,
+    profit_factor,
+)
+from tradectl.domain.time import DAY
 
 STRATEGIES = Path(__file__).parents[1] / "oracles" / "crossings.py"
 GOOG = """
@@ -96,13 +117,92 @@ def round_trips(folder: Path) -> int:
     return ended
 
 
-def test_sma_10_30_on_goog(tmp_path: Path) -> None:
-    summary = played(tmp_path, GOOG, DATA / "goog_daily.csv.gz", "--fill", "next-open")
-    assert round_trips(tmp_path) == 66
+@pytest.fixture(scope="module")
+def goog(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of the run, and what it said at its end."""
+    folder = tmp_path_factory.mktemp("goog")
+    return folder, played(folder, GOOG, DATA / "goog_daily.csv.gz", "--fill", "next-open")
+
+
+def test_sma_10_30_on_goog(goog: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = goog
+    assert round_trips(folder) == 66
     portfolio = summary["portfolio"]
     assert portfolio["equity"] == "51422.99"
     assert portfolio["peak_equity"] == "75787.44"
     assert round(Decimal(summary["max_drawdown_pct"]), 8) == Decimal("47.98012705")
+
+
+def test_the_statistics_of_sma_10_30_on_goog(goog: tuple[Path, dict[str, Any]]) -> None:
+    """All that `test_compute_stats` of backtesting.py 0.6.6 expects, in its conventions: 252 days, days
+    of trading alone, compounded."""
+    trips: list[RoundTrip] = []
+    run = analyse(journals(goog[0] / "state")[0], trips.append)
+    days = [day for day in run.curve.days if day.mark]
+    equity = [float(day.equity) for day in days]
+    returns, year = [day.change for day in days[1:]], 252
+    annual, spread = annual_return(returns, year), compounded_volatility(returns, year)
+    bottom, falls = downside(returns), [fall for fall in drawdowns(equity) if fall[1] > fall[0] + 1]
+    of_trips = run.trips.returns
+    closes = [float(row[5]) for row in _rows(DATA / "goog_daily.csv.gz")]
+    hold = closes[-1] / closes[HELD_FROM] - 1
+    market = beta(_logs(equity), _logs(closes))
+    assert annual
+    assert spread
+    assert bottom
+    assert market
+    lasted = [days[end].day - days[top].day for top, end, _ in falls]
+    bars = {day.day for trip in trips for day in days if _holds(trip, day.day)}
+    expected = {
+        "equity": (float(run.curve.equity), 51422.98999999996),
+        "peak": (float(run.curve.highest), 75787.44),
+        "return": (float(run.pnl) / 10_000, 4.142298999999996),
+        "annual return": (annual, 0.21191099249053224),
+        "volatility": (spread, 0.3649716090702389),
+        "CAGR": (cagr(10_000, equity[-1], days[-1].day - days[0].day, 365.25), 0.21160245705962623),
+        "Sharpe": (annual / spread, 0.5806232244485349),
+        "Sortino": (annual / (bottom * math.sqrt(year)), 1.0853434352488662),
+        "Calmar": (calmar(annual, max_drawdown(equity)), 0.44166409202994605),
+        "drawdown": (float(run.curve.max_drawdown), 0.4798012705007589),
+        "mean drawdown": (mean([depth for _, _, depth in falls]), 0.05925851581948801),
+        "longest drawdown, days": (max(lasted), 584),
+        "mean drawdown, days": (math.ceil(sum(lasted) / len(lasted)), 41),
+        "trades": (run.trips.count, 66),
+        "win rate": (run.trips.win_rate, 0.4696969696969697),
+        "best": (max(of_trips), 0.5359595229490424),
+        "worst": (min(of_trips), -0.1839887353835481),
+        "mean trade": (geometric_mean(of_trips), 0.02531715975158555),
+        "expectancy": (mean(of_trips), 0.032748078066748834),
+        "profit factor": (profit_factor(of_trips), 2.167945974262033),
+        "SQN": (run.trips.sqn, 1.0766187356697705),
+        "Kelly": (kelly(run.trips.results), 0.1518705127029717),
+        "exposure": (len(bars) / len(days), 0.9674115456238361),
+        "longest trade, days": (run.trips.longest / DAY, 183),
+        "mean trade, days": (math.ceil((run.trips.mean_duration or 0) / DAY), 46),
+        "buy and hold": (hold, 5.220601851851852),
+        "beta": (market, 0.03803390709192),
+        "alpha": (float(run.pnl) / 10_000 - market * hold, 3.9437391142027462),
+    }
+    for name, (found, published) in expected.items():
+        assert found == pytest.approx(published, rel=1e-10), name
+    assert run.unexplained == 0
+
+
+HELD_FROM = 29
+"""The candle from which on its slow mean is known."""
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with gzip.open(path, "rt", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _logs(values: list[float]) -> list[float]:
+    return [math.log(after / before) for before, after in pairwise(values)]
+
+
+def _holds(trip: RoundTrip, day: int) -> bool:
+    return trip.opened_at // DAY <= day <= trip.closed_at // DAY
 
 
 @pytest.mark.parametrize("turn", ["one_order", "two_orders"])

@@ -1,0 +1,96 @@
+"""Why a position changed: the signal that a strategy gave last, and the order that was made of it.
+
+What is remembered is bounded: the last signal of each strategy in each symbol, orders that may still
+trade, and the newest of those that are over.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tradectl.analysis.round_trips import NOBODY, Why
+from tradectl.domain.events import (
+    OrderInitialized,
+    OrderSubmitted,
+    Record,
+    StrategySignalEvent,
+)
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.state.books import Books
+
+ORDERS_KEPT = 5_000
+STOP_LOSS = "stop-loss"
+
+
+class _Asked(Struct):
+    """An order: why, the signals of its owners, and what the price was."""
+
+    spec: OrderSpec
+    reason: str
+    signals: dict[str, Why]
+    price: Decimal | None = None
+
+
+class Causes:
+    """Of one run; `books` are those that its records are folded into."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._signals: dict[tuple[str, str], Why] = {}
+        self._orders: OrderedDict[str, _Asked] = OrderedDict()
+
+    def on_signal(self, event: StrategySignalEvent, record: Record) -> None:
+        self._signals[event.strategy, event.symbol] = Why(event.reason, record.seq, record.at)
+
+    def on_order(self, event: OrderInitialized, _record: Record) -> None:
+        spec = event.order
+        signals = {owner: self._signals.get((owner, spec.symbol), NOBODY) for owner in spec.owners}
+        self._orders[spec.order_id] = _Asked(spec, event.reason, signals, _own_price(spec))
+        if len(self._orders) > ORDERS_KEPT:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Of those that cannot trade any more; one that works stays, as the newest."""
+        for _ in range(len(self._orders)):
+            order_id, asked = self._orders.popitem(last=False)
+            known = self._books.order(order_id)
+            if known is None or not known.is_working:
+                return
+            self._orders[order_id] = asked
+
+    def on_submitted(self, event: OrderSubmitted, _record: Record) -> None:
+        asked = self._orders.get(event.order_id)
+        if asked is not None and asked.price is None:
+            asked.price = self._books.mark(event.symbol)
+
+    def of_order(self, order_id: str, strategy: str) -> Why:
+        """Why the order was made for the `strategy`; an order of before this run says what the books
+        know of it."""
+        asked = self._orders.get(order_id)
+        if asked is None:
+            known = self._books.order(order_id)
+            return Why(known.reason if known is not None else "", order_id=order_id)
+        signal = asked.signals.get(strategy, NOBODY)
+        reason = asked.reason
+        if asked.spec.is_stop_loss:
+            reason, signal = reason or STOP_LOSS, NOBODY
+        elif asked.spec.shares:
+            reason = signal.reason or reason
+        return Why(reason, signal.signal_seq, signal.signal_at, order_id, asked.price)
+
+    def of_cross(self, symbol: str, strategy: str, price: Decimal) -> Why:
+        """Strategies traded with each other."""
+        return self._signals.get((strategy, symbol), NOBODY)._replace(asked_at=price)
+
+
+def _own_price(spec: OrderSpec) -> Decimal | None:
+    """What a fill is measured against where that is not the price when the order leaves."""
+    if spec.type is OrderType.STOP_MARKET:
+        return spec.stop_price
+    return None if spec.is_at_once else spec.price
+
+
+__all__ = ["STOP_LOSS", "Causes"]

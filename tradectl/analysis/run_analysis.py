@@ -1,0 +1,351 @@
+"""A run, read from its journal from beginning to end, once, in memory that does not grow with it.
+
+    analyse(path)                a journal; of a run that still trades, as far as it is written
+    RunAnalysis(header)          the same of records as they are made: `take` each, then `end`
+
+The records are folded into books of its own, as a recovery folds them; what changes in the strategies'
+virtual positions becomes round trips, and what the account is worth at each mark becomes the equity.
+Round trips are handed on as they end (`on_trip`): whoever wants all of them keeps them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from tradectl.analysis.attribution import Attribution
+from tradectl.analysis.availability import Availability, Available
+from tradectl.analysis.benchmark import BuyAndHold
+from tradectl.analysis.causes import Causes
+from tradectl.analysis.equity import EquityCurve
+from tradectl.analysis.movements import Movements
+from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.trip_figures import TripFigures
+from tradectl.bus.core import Core
+from tradectl.config.settings import Settings
+from tradectl.domain.event import ReasonCode
+from tradectl.domain.events import (
+    AccountReported,
+    BarOpened,
+    CashMoved,
+    CommandReceived,
+    EmergencyStopReceived,
+    Event,
+    FundingPaid,
+    HaltContinued,
+    LimitBreached,
+    MarketDataEvent,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
+    OrderSubmitted,
+    PauseEnded,
+    PositionLiquidated,
+    Record,
+    StrategiesCrossed,
+    StrategySignalEvent,
+    SymbolRestricted,
+    TargetComputed,
+    TradingConcluded,
+)
+from tradectl.domain.instruments import Instruments
+from tradectl.domain.money import less_exactly
+from tradectl.journal.event_log import read_log
+from tradectl.journal.writer import Footer, Header
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+from tradectl.storage.manager import attach_books
+
+OnTrip = Callable[[RoundTrip], None]
+Watch = Callable[[Record, Books], None]
+
+NO_REFUSAL = (None, ReasonCode.ON_TARGET, ReasonCode.NOT_FILLED)
+"""Of a target: nothing was refused."""
+MOST_REASONS = 200
+
+
+def no_watch(_record: Record, _books: Books) -> None:
+    """Nobody else looks on."""
+
+
+class RunFigures(Struct, kw_only=True):
+    """What came of it. `pnl` is the account's worth at the end less that at the start and less what was
+    put in; `attribution.total.pnl` and `unexplained` add up to it, and `unexplained` is what the books'
+    28 digits rounded: zero but for absurd numbers. `open_trips` are those still under way at the end, at
+    their last mark. `refused` counts signals that led to no order and orders that were denied, by code,
+    with the newest words for it. `marks` are the last prices."""
+
+    header: Header
+    settings: Settings
+    footer: Footer | None
+    torn: bool
+    records: int
+    curve: EquityCurve
+    trips: TripFigures
+    open_trips: list[RoundTrip]
+    attribution: Attribution
+    pnl: Decimal
+    unexplained: Decimal
+    available: Available
+    hold: BuyAndHold
+    refused: Counter[str]
+    refused_words: dict[str, str]
+    limits: Counter[str]
+    signals: int
+    orders: int
+    fills: int
+    turnover: Decimal
+    currency: str
+    started: int
+    ended: int
+
+    @property
+    def hold_return(self) -> Decimal:
+        return self.hold.return_()
+
+    @property
+    def total_return(self) -> float:
+        """Time-weighted: 0.01 is 1 %."""
+        return self.curve.growth - 1.0
+
+
+class RunAnalysis:
+    """Takes the records of a run in their order. `on_trip` hears of each round trip that is over, `watch`
+    of each record once it is in the books."""
+
+    def __init__(
+        self, header: Header, on_trip: OnTrip | None = None, watch: Watch = no_watch
+    ) -> None:
+        self.header = header
+        self.settings = settings = Settings.load(header.config)
+        account = Account.load(header.state)
+        account.configured = tuple(strategy.name for strategy in settings.strategies)
+        self.books = Books(account, Instruments(settings.instruments), projected=False)
+        self._core = Core(header.run_id)
+        attach_books(self._core, self.books)
+        self._on_trip, self._watch = on_trip, watch
+        self.causes = Causes(self.books)
+        self.attribution = Attribution()
+        self.trips = TripFigures()
+        self._movements = Movements(self.books, self.causes, self._finished)
+        self._hold = BuyAndHold(settings.paper.taker_fee)
+        self._refused: Counter[str] = Counter()
+        self._words: dict[str, str] = {}
+        self._limits: Counter[str] = Counter()
+        self._signals = self._records = 0
+        self._begun: _Begun | None = None
+        self._at = 0
+        self._is_due = self._changed = False
+        self._inside: set[str] = set()
+        self._orders_before, self._fills_before = account.orders_count, account.fills_count
+        self._turnover_before = account.turnover
+
+    # --- records ---------------------------------------------------------------------------------------
+
+    def take(self, record: Record) -> None:
+        """The next one."""
+        if record.at != self._at:
+            self._go_to(record.at)
+        self._records += 1
+        event = record.event
+        if isinstance(event, MarketDataEvent):
+            self._on_market(event, record)
+        else:
+            self._on_other(event, record)
+        self._watch(record, self.books)
+
+    def _go_to(self, at: int) -> None:
+        """Another moment: what is known now is the mark of the one before."""
+        if self._begun is None:
+            self._begun = _Begun(self.books, at)
+            self._movements.begin(at)
+        else:
+            self._measure()
+        self._at = at
+
+    def _on_market(self, event: MarketDataEvent, record: Record) -> None:
+        if event.__class__ is BarOpened:
+            self._measure()
+            self._core.fold(record)
+            self._inside.add(event.symbol)
+        else:
+            self._core.fold(record)
+            if self._inside:
+                self._inside.discard(event.symbol)
+            self._is_due = True
+        self._hold.see(event.symbol, event.price)
+
+    def _on_other(self, event: Event, record: Record) -> None:
+        kind = event.__class__
+        if kind in MOVES_MONEY:
+            self._on_money(event, record)
+            return
+        self._core.fold(record)
+        if kind in CHANGES_STATE and self._begun is not None:
+            self._begun.availability.look(record.at, self._symbols())
+        if isinstance(event, StrategySignalEvent):
+            self._signals += 1
+            self.causes.on_signal(event, record)
+        elif isinstance(event, OrderInitialized):
+            self.causes.on_order(event, record)
+        elif isinstance(event, OrderSubmitted):
+            self.causes.on_submitted(event, record)
+        elif isinstance(event, OrderDenied):
+            self._refuse(event.code, event.message)
+        elif isinstance(event, TargetComputed):
+            if event.code not in NO_REFUSAL:
+                self._refuse(str(event.code), event.reason)
+        elif isinstance(event, LimitBreached):
+            self._limits[event.code] += 1
+
+    def _on_money(self, event: Event, record: Record) -> None:
+        """Positions, cash, or what was put in may be others after it."""
+        books, curve = self.books, self._curve
+        before, invested = books.equity(), books.account.invested
+        self._movements.before(event)
+        self._core.fold(record)
+        self._movements.after(event, record)
+        put_in = books.account.invested - invested
+        if put_in:
+            curve.moved(record.at, before, put_in)
+        self._changed = True
+
+    def _refuse(self, code: str, words: str) -> None:
+        if code in self._refused or len(self._refused) < MOST_REASONS:
+            self._refused[code] += 1
+            self._words[code] = words
+
+    # --- marks -----------------------------------------------------------------------------------------
+
+    @property
+    def _curve(self) -> EquityCurve:
+        if self._begun is None:
+            self._go_to(self._at)
+        assert self._begun is not None
+        return self._begun.curve
+
+    def _symbols(self) -> int:
+        return max(len(self._hold.symbols), 1)
+
+    def _measure(self) -> None:
+        if not (self._is_due or self._changed):
+            return
+        books, curve = self.books, self._curve
+        sums = books.sums()
+        equity = books.equity()
+        inside = bool(self._inside) and not self._inside.isdisjoint(sums.held)
+        if not inside:
+            curve.mark(self._at, equity, sums.exposure, self._hold.gain)
+        elif self._changed:
+            curve.expose(self._at, equity, sums.exposure)
+        self._is_due = self._changed = False
+
+    # --- round trips -----------------------------------------------------------------------------------
+
+    def _finished(self, trip: RoundTrip) -> None:
+        self.trips.add(trip)
+        self.attribution.add(trip)
+        if self._on_trip is not None:
+            self._on_trip(trip)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def end(self, footer: Footer | None = None, *, torn: bool = False) -> RunFigures:
+        """All records were taken."""
+        curve = self._curve
+        self._inside.clear()
+        self._is_due = True
+        self._measure()
+        curve.end(self._at)
+        open_trips = self._movements.end(self._at)
+        for trip in open_trips:
+            self.attribution.add(trip)
+        for (strategy, symbol), amount in self._movements.outside().items():
+            self.attribution.add_outside(strategy, symbol, amount)
+        assert self._begun is not None
+        account, total = self.books.account, self.books.equity()
+        put_in = account.invested - self._begun.invested
+        pnl = less_exactly(less_exactly(total, self._begun.equity), put_in)
+        return RunFigures(
+            header=self.header,
+            settings=self.settings,
+            footer=footer,
+            torn=torn,
+            records=self._records,
+            curve=curve,
+            trips=self.trips,
+            open_trips=open_trips,
+            attribution=self.attribution,
+            pnl=pnl,
+            unexplained=less_exactly(pnl, self.attribution.total.pnl),
+            available=self._begun.availability.end(self._at, self._symbols()),
+            hold=self._hold,
+            refused=self._refused,
+            refused_words=self._words,
+            limits=self._limits,
+            signals=self._signals,
+            orders=account.orders_count - self._orders_before,
+            fills=account.fills_count - self._fills_before,
+            turnover=account.turnover - self._turnover_before,
+            currency=account.currency,
+            started=curve.start,
+            ended=self._at,
+        )
+
+
+class _Begun:
+    """What is known once the first record has come: it says when the run began."""
+
+    def __init__(self, books: Books, at: int) -> None:
+        self.equity = books.equity()
+        self.invested = books.account.invested
+        self.curve = EquityCurve(at, self.equity)
+        self.availability = Availability(books.account, at)
+
+
+MOVES_MONEY: frozenset[type[Event]] = frozenset(
+    {OrderFilled, StrategiesCrossed, PositionLiquidated, FundingPaid, CashMoved, AccountReported}
+)
+CHANGES_STATE: frozenset[type[Event]] = frozenset(
+    {
+        LimitBreached, PauseEnded, CommandReceived, EmergencyStopReceived, HaltContinued,
+        TradingConcluded, SymbolRestricted, AccountReported,
+    }
+)  # fmt: skip
+
+
+def analyse(path: Path, on_trip: OnTrip | None = None, watch: Watch = no_watch) -> RunFigures:
+    """The journal `path`, group by group. Raises JournalError, ConfigError."""
+    with read_log(path) as log:
+        analysis = RunAnalysis(log.header, on_trip, watch)
+        for group in log.groups():
+            for record in group:
+                analysis.take(record)
+        return analysis.end(log.footer, torn=log.torn)
+
+
+def trips_of(path: Path) -> Iterator[RoundTrip]:
+    """The round trips of a journal, as they ended; those still open at its end come last."""
+    ended: list[RoundTrip] = []
+    with read_log(path) as log:
+        analysis = RunAnalysis(log.header, ended.append)
+        for group in log.groups():
+            for record in group:
+                analysis.take(record)
+            yield from _taken(ended)
+        figures = analysis.end(log.footer)
+    yield from _taken(ended)
+    yield from figures.open_trips
+
+
+def _taken(trips: list[RoundTrip]) -> Iterable[RoundTrip]:
+    taken = trips[:]
+    trips.clear()
+    return taken
+
+
+__all__ = ["RunAnalysis", "RunFigures", "analyse", "trips_of"]
