@@ -491,21 +491,6 @@ async def test_a_clock_that_jumps_is_told_of_and_ends_no_order(
         assert times[-1] - times[0] < 120 * SECOND
 
 
-async def test_a_clock_that_stays_ahead_is_followed(
-    exchange: LoopbackExchange, folder: Path
-) -> None:
-    async with trading(exchange, folder) as trader:
-        began = trader.seen[-1].at
-        simulated_system().clock.off = 3600
-        await trader.until(lambda: "clock_moved" in trader.alerts())
-        assert trader.seen[-1].at - began < 60 * SECOND
-        await trader.until(lambda: "clock_moved" not in trader.alerts())
-        assert trader.seen[-1].at - began > 3600 * SECOND
-        simulated_system().clock.off = 0
-        await trader.until(lambda: "clock_moved" in trader.alerts())
-        assert "restart the run" in trader.alerts()["clock_moved"].message
-
-
 # --- 35 to 37: the account ------------------------------------------------------------------------
 
 

@@ -21,49 +21,108 @@ def test_the_wall_clock_is_the_computers() -> None:
 
 
 class Computer:
-    """Its clock, in seconds: `set` by hand, and going by itself."""
+    """Its clock, in seconds: `set` by hand, and going by itself. The exchange's is right."""
 
-    def __init__(self) -> None:
-        self.wall, self.tick = 1_000_000.0, 50.0
-        self.clock = WallClock(lambda: round(self.wall * 10**9), lambda: round(self.tick * 10**9))
+    def __init__(self, *, by_exchange: bool = False) -> None:
+        self.wall, self.tick, self.theirs = 1_000_000.0, 50.0, 1_000_000.0
+        self.clock = WallClock(
+            lambda: round(self.wall * 10**9),
+            lambda: round(self.tick * 10**9),
+            by_exchange=by_exchange,
+        )
         self.began = self.wall
 
     def passes(self, seconds: float, *, off: float = 0.0) -> float:
         """So many seconds later, the clock having been set `off`: what time it is since the beginning."""
         self.wall += seconds + off
         self.tick += seconds
+        self.theirs += seconds
         return round(self.clock.now() / 10**9 - self.began, 3)
 
+    def messages(self, count: int = 10, *, late: float = 0.1) -> float:
+        """So many of the exchange's, one each tenth of a second: what time it is then."""
+        for _ in range(count):
+            self.passes(0.1)
+            self.clock.heard(round((self.theirs - late) * 10**9))
+        return self.passes(0)
 
-def test_a_clock_that_jumps_ahead_and_comes_back_makes_nothing_old() -> None:
-    computer = Computer()
+
+BOTH = pytest.mark.parametrize("by_exchange", [False, True])
+
+
+@BOTH
+@pytest.mark.parametrize("off", [86_400, 3, -3, -86_400])
+def test_a_clock_that_jumps_and_comes_back_makes_nothing_old(off: int, by_exchange: bool) -> None:
+    computer = Computer(by_exchange=by_exchange)
     assert computer.passes(1) == 1
-    assert [computer.passes(1, off=86_400), *(computer.passes(1) for _ in range(7))] == [
+    assert [computer.passes(1, off=off), *(computer.messages() for _ in range(7))] == [
         *range(2, 10)
     ]
-    assert computer.clock.moved == 86_400 * 10**9
-    assert computer.passes(1, off=-86_400) == 10
+    assert round(computer.clock.moved / 10**9, 3) == off
+    assert computer.passes(1, off=-off) == 10
     assert computer.clock.moved == 0
 
 
-def test_a_clock_that_was_set_ahead_is_followed_once_that_has_stood() -> None:
+@BOTH
+def test_what_it_dates_while_the_clock_is_wrong_is_of_today(by_exchange: bool) -> None:
+    computer = Computer(by_exchange=by_exchange)
+    assert computer.clock.wall() == computer.clock.now()
+    computer.passes(1, off=86_400)
+    assert computer.clock.wall() == computer.clock.now() == 1_000_001 * 10**9
+
+
+@pytest.mark.parametrize("late", [0.0, 0.1, 4.0])
+def test_the_exchanges_word_keeps_the_time_however_long_the_clock_is_wrong(late: float) -> None:
+    computer = Computer(by_exchange=True)
+    computer.messages(late=late)
+    for off in (86_400, -86_400, -5, 5, 2, -2):
+        computer.passes(0, off=off)
+        computer.messages(36_000, late=late)
+    assert computer.passes(0) == 6 * 3_600 + 1
+    assert computer.clock.moved == 0
+
+
+def test_a_clock_that_is_put_right_is_followed_ahead_at_the_exchanges_word() -> None:
+    computer = Computer(by_exchange=True)
+    computer.theirs += 3_600
+    assert computer.messages() == 1
+    assert computer.passes(3_599, off=3_600) == 3_600  # nothing was heard
+    assert (computer.messages(4), computer.messages(2)) == (3_600.4, 7_200.6)
+    assert computer.clock.moved == 0
+
+
+def test_a_clock_that_is_put_back_by_the_exchanges_word_is_gone_half_as_fast_for() -> None:
+    computer = Computer(by_exchange=True)
+    computer.theirs -= 60
+    assert computer.messages() == 1
+    computer.passes(0, off=-60)
+    began, after = computer.messages(10), computer.messages(100)
+    assert 1.5 < began < 2
+    assert round(after - began, 3) == 5
+    computer.messages(1200)
+    assert (computer.clock.moved, computer.passes(0)) == (0, 132 - 60)
+
+
+def test_without_an_exchange_a_clock_that_has_stood_is_gone_over_to_and_back() -> None:
     computer = Computer()
     assert computer.passes(1, off=3_600) == 1
-    assert [computer.passes(10), computer.passes(19.9)] == [11, 30.9]
-    assert computer.passes(0.1) == 3_631
-    assert (computer.passes(5), computer.clock.moved) == (3_636, 0)
+    assert [computer.passes(580), computer.passes(19.9), computer.passes(0.1)] == [
+        581,
+        600.9,
+        601.1,
+    ]
+    assert [computer.passes(10), computer.passes(10)] == [621.1, 641.1]  # twice as fast
+    assert computer.passes(1, off=-3_600) == 642.1
+    assert [computer.passes(599), computer.passes(1)] == [1241.1, 1241.6]
+    assert computer.passes(20) == 1251.6  # half as fast
+    assert [computer.passes(30), computer.passes(1)] == [1272, 1273]
+    assert computer.clock.moved == 0
 
 
 def test_a_clock_that_is_set_again_and_again_is_not_believed() -> None:
     computer = Computer()
-    times = [computer.passes(20, off=off) for off in (500, 500, -900, 7_000)]
-    assert times == [20, 40, 60, 80]
-
-
-def test_one_that_was_set_back_is_never_followed_back() -> None:
-    computer = Computer()
-    assert [computer.passes(60, off=-3_600), computer.passes(60)] == [60, 120]
-    assert computer.clock.moved == -3_600 * 10**9
+    times = [computer.passes(590, off=off) for off in (500, 500, -900, 7_000)]
+    assert times == [590, 1180, 1770, 2360]
 
 
 def test_time_waits_for_a_clock_that_is_a_little_behind() -> None:
@@ -72,13 +131,25 @@ def test_time_waits_for_a_clock_that_is_a_little_behind() -> None:
     assert (computer.passes(1), computer.clock.moved) == (5.5, 0)
 
 
-@given(st.lists(st.tuples(st.integers(-(2 * 10**9), 2 * 10**9), st.integers(0, 10**10))))
-def test_the_wall_clock_never_goes_back(steps: list[tuple[int, int]]) -> None:
+@BOTH
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2 * 10**9), 2 * 10**9),
+            st.integers(0, 10**11),
+            st.integers(-(10**10), 10**10),
+        )
+    )
+)
+def test_the_wall_clock_never_goes_back(
+    by_exchange: bool, steps: list[tuple[int, int, int]]
+) -> None:
     wall, tick = 10**15, 0
-    clock = WallClock(lambda: wall, lambda: tick)
+    clock = WallClock(lambda: wall, lambda: tick, by_exchange=by_exchange)
     last = clock.now()
-    for jump, passed in steps:
+    for jump, passed, word in steps:
         wall, tick = wall + jump, tick + passed
+        clock.heard(wall + word)
         now = clock.now()
         assert now >= last
         last = now
@@ -90,6 +161,13 @@ def test_the_data_clock_stands_at_the_latest_moment_seen(stamps: list[int]) -> N
     for index, ts in enumerate(stamps):
         assert clock.stamp(ts) == clock.now() == max(stamps[: index + 1])
     assert not clock.live
+
+
+def test_a_run_on_recorded_data_is_dated_by_a_clock_that_cannot_be_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(WallClock, "now", lambda _: 5)
+    assert DataClock(70).wall() == 5
 
 
 def test_a_data_clock_may_start_in_the_middle_of_time() -> None:

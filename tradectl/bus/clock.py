@@ -20,9 +20,14 @@ COUNTS_ON_NS = functools.partial(time.clock_gettime_ns, _COUNTS_ON)
 
 SET = 1_000_000_000
 """A clock that is so far from where it should be was set, and did not merely run fast or slow."""
-BELIEVED_AFTER = 30_000_000_000
+BELIEVED_AFTER = 600_000_000_000
+"""Where no exchange says which clock is right."""
+WORDS = 5
+"""So many messages of an exchange in a row say the same."""
+LATEST = 10_000_000_000
+"""What an exchange dates comes later than that by no more, where the clock is right."""
 WAITS = 10
-"""Every tenth moment, while it is ahead of the computer's clock."""
+"""Every tenth moment, while it is ahead of the computer's clock by less than that."""
 
 Sleep = Callable[[float], Awaitable[None]]
 """Waits so many seconds."""
@@ -34,7 +39,7 @@ class Clock(Protocol):
     live: bool
     """moves by itself"""
     moved: int
-    """how far (ns) the computer's clock was set ahead (+) or back, and is not followed"""
+    """how far (ns) the computer's clock was set ahead (+) or back, and is not followed yet"""
 
     def now(self) -> int:
         """Nanoseconds since 1970 UTC; never goes back."""
@@ -44,8 +49,12 @@ class Clock(Protocol):
         """The moment of an input that says it happened at `ts` (0: it does not say)."""
         ...
 
+    def heard(self, ts: int) -> None:
+        """An exchange dated `ts` (0: it does not say) what has just come from it."""
+        ...
+
     def wall(self) -> int:
-        """Nanoseconds since 1970 UTC, as the computer has it even where data has another time."""
+        """Nanoseconds since 1970 UTC, that of the computer even where data has another time."""
         ...
 
     def monotonic(self) -> float:
@@ -70,6 +79,9 @@ class ComputerClock:
     processor = staticmethod(time.process_time)
     """Seconds of a processor that this process has had."""
 
+    def heard(self, ts: int) -> None:
+        """What nobody can set needs no word of an exchange."""
+
     @staticmethod
     async def sleep(seconds: float) -> None:
         import asyncio  # takes long to load, and whoever only asks for the time needs none
@@ -81,9 +93,11 @@ class WallClock(ComputerClock):
     """The computer's clock, while it is right; `wall_ns` and `monotonic_ns` give nanoseconds.
 
     One that is set, by a second or more, is not believed at once, and time goes on at its own pace: a
-    clock that jumps a day ahead and comes back makes nothing a day old. What it was set ahead by is
-    followed once that has stood for half a minute; time never goes back, but waits for a clock that is
-    a little behind.
+    clock that jumps a day ahead and comes back makes nothing a day old, and dates nothing tomorrow. Where
+    there is an exchange (`by_exchange`) what it dates its data tells which of the two is right: that the
+    computer's was wrong before is followed ahead at once. Without one it is believed once it has stood
+    for ten minutes, and time then goes twice as fast until it is there. Time never goes back: where the
+    computer's clock is believed and behind it goes half as fast until that has come up.
     """
 
     live = True
@@ -92,12 +106,15 @@ class WallClock(ComputerClock):
         self,
         wall_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = COUNTS_ON_NS,
+        *,
+        by_exchange: bool = False,
     ) -> None:
         self.moved = 0
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
+        self._by_exchange = by_exchange
         self._last, self._last_tick = wall_ns(), monotonic_ns()
-        self._moved_at = 0
+        self._moved_at, self._words, self._late = 0, 0, 0
 
     def now(self) -> int:
         wall, tick = self._wall_ns(), self._monotonic_ns()
@@ -108,17 +125,36 @@ class WallClock(ComputerClock):
             now, self.moved = wall, 0
         elif -SET < apart < 0:
             now, self.moved = now - min(-apart, passed // WAITS), 0
-        elif self._has_stood(apart, tick) and apart > 0:
-            now, self.moved = wall, 0
+        else:
+            now += self._followed(apart, passed, tick)
+            self.moved = wall - now
         self._last, self._last_tick = now, tick
         return now
 
-    def _has_stood(self, apart: int, tick: int) -> bool:
-        """It was set so far for long enough."""
+    def wall(self) -> int:
+        """The same: one that was set dates nothing of ours."""
+        return self.now()
+
+    def heard(self, ts: int) -> None:
+        if not ts:
+            return
+        if not self.moved:
+            self._late = self._last - ts
+            return
+        off = ts + (self._late if 0 < self._late < LATEST else 0) - self.now()
+        self._words = self._words + 1 if abs(off - self.moved) < abs(off) else 0
+
+    def _followed(self, apart: int, passed: int, tick: int) -> int:
+        """How much of `apart` time goes now, `passed` after it went last."""
         if abs(apart - self.moved) >= SET:
-            self._moved_at = tick
-        self.moved = apart
-        return tick - self._moved_at >= BELIEVED_AFTER
+            self._moved_at, self._words = tick, 0
+        if self._by_exchange:
+            if self._words < WORDS:
+                return 0
+            return apart if apart > 0 else max(apart, -(passed // 2))
+        if tick - self._moved_at < BELIEVED_AFTER:
+            return 0
+        return min(apart, passed) if apart > 0 else max(apart, -(passed // 2))
 
     def stamp(self, ts: int) -> int:
         return self.now()
@@ -131,6 +167,7 @@ class DataClock(ComputerClock):
 
     def __init__(self, start: int = 0) -> None:
         self._now = start
+        self.wall = WallClock().now
 
     def now(self) -> int:
         return self._now

@@ -208,7 +208,7 @@ def _clock_event(moved: int) -> SystemEvent:
             message="the computer's clock is followed again",
         )
     where = "ahead" if moved > 0 else "back"
-    then = "it is followed if it stays so" if moved > 0 else "restart the run if it is to stay so"
+    then = "the run keeps its own time until that is known to be right"
     return SystemEvent(
         source_component="monitor",
         kind=SystemEventKind.CLOCK_MOVED,

@@ -72,7 +72,14 @@ async def record(
     Raises JournalFailed where the file is there already or cannot be written, ExchangeError.
     """
     recording = Recording(
-        venues, symbols, channels, path, stale_after, polls, on_progress, clock or WallClock()
+        venues,
+        symbols,
+        channels,
+        path,
+        stale_after,
+        polls,
+        on_progress,
+        clock or WallClock(by_exchange=True),
     )
     return await recording.run(duration)
 
@@ -113,6 +120,7 @@ class Recording:
             polls=polls,
             conflate=False,
             now=clock.now,
+            heard=clock.heard,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
         )

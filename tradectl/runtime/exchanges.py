@@ -160,6 +160,7 @@ class Venues:
             stale_after=self.settings.feed.stale_after_seconds,
             polls={name: self.settings_of(name).poll_seconds for name in self.by_name},
             now=clock.now,
+            heard=clock.heard,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
             known=known,

@@ -157,7 +157,7 @@ class TradingRun(Session):
         self._rebuilt_word = rebuilt_word
         self.options = options
         self.venues = venues
-        clock: Clock = DataClock() if options.data else WallClock()
+        clock: Clock = DataClock() if options.data else WallClock(by_exchange=bool(venues))
         self.feed = (
             venues.feed(self._post_market, self._post, clock, account.marks if account else {})
             if venues

@@ -144,13 +144,13 @@ class StateReader:
         return self._documents(FillRow, "fills", "run_id", run_id, page)
 
     def alerts(self) -> list[AlertRow]:
-        """Every alert but those of runs on recorded data, oldest first."""
+        """Every alert but those of runs on recorded data, in the order in which they came."""
         recorded = f"SELECT run_id FROM runs WHERE NOT {NOT_RECORDED}"
-        sql = f"SELECT * FROM alerts WHERE run_id NOT IN ({recorded}) ORDER BY created_at, id"
+        sql = f"SELECT * FROM alerts WHERE run_id NOT IN ({recorded}) ORDER BY rowid"
         return [self._document(AlertRow, row) for row in self._rows(sql)]
 
     def alerts_of_run(self, run_id: str) -> list[AlertRow]:
-        sql = "SELECT * FROM alerts WHERE run_id = ? ORDER BY created_at, id"
+        sql = "SELECT * FROM alerts WHERE run_id = ? ORDER BY rowid"
         return [self._document(AlertRow, row) for row in self._rows(sql, run_id)]
 
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:

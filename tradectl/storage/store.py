@@ -200,7 +200,13 @@ ORDERS = Insert(
     "updated_at = excluded.updated_at",
 )
 FILLS = Insert("fills", (*FillRow.__struct_fields__, "kept"), "INSERT OR IGNORE")
-ALERTS = Insert("alerts", AlertRow.__struct_fields__, "INSERT OR REPLACE")
+ALERTS = Insert(
+    "alerts",
+    AlertRow.__struct_fields__,
+    conflict="ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
+    "message = excluded.message, updated_at = excluded.updated_at, status = excluded.status, "
+    "count = excluded.count",
+)
 SNAPSHOTS = Insert(
     "snapshots", ("run_id", "seq", "taken_at", "hash", "body", "sealed"), "INSERT OR REPLACE"
 )

@@ -88,8 +88,7 @@ def signals(status: LiveStatus) -> Table[SignalRow]:
 
 def alerts(status: LiveStatus) -> Table[AlertRow]:
     """Urgent ones give the table the first claim on the screen's lines."""
-    newest = sorted(status.alerts, key=lambda row: str(row.created_at or ""), reverse=True)
-    rows = sorted(newest[:MOST_ROWS], key=cells.urgency)
+    rows = sorted(status.alerts[::-1][:MOST_ROWS], key=cells.urgency)
     urgent = bool(rows) and cells.urgency(rows[0]) <= SEVERITIES.index(AlertSeverity.ERROR)
     return Table("Alerts", ALERTS, rows, "none", rank=0 if urgent else 4)
 

@@ -62,7 +62,7 @@ class LiveFeed:
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
     is handed on. `patience` is the longest that trades wait for those before them. `known` are the prices
-    that were accepted before, by symbol.
+    that were accepted before, by symbol. `heard` gets the time (ns) of what has just been made.
     """
 
     simulated = False
@@ -80,6 +80,7 @@ class LiveFeed:
         conflate: bool = True,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         now: Callable[[], int] = ComputerClock.wall,
+        heard: Callable[[int], None] = lambda ts: None,
         sleep: Sleep = ComputerClock.sleep,
         patience: float = PATIENCE_S,
         known: Mapping[str, Decimal] = NOTHING,
@@ -89,6 +90,7 @@ class LiveFeed:
         self.name = ", ".join(dict.fromkeys(symbols.values()))
         self._venues = {symbol: venues[name] for symbol, name in symbols.items()}
         self._post = post
+        self._heard = heard
         self._sleep = sleep
         self._sequencers: dict[str, TradeSequencer] = {}
         self._lost: set[Stream] = set()
@@ -151,6 +153,8 @@ class LiveFeed:
         if stream in self._lost:
             self._lost.discard(stream)
             self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
+        if events:
+            self._heard(events[-1].ts)
         for event in self._valid(stream.symbols, events):
             if isinstance(event, QuoteEvent):
                 self._filter(event)
