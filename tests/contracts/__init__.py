@@ -17,6 +17,7 @@ import msgspec
 from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
+from tradectl.documents.backtest import Backtest, BacktestRow
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
@@ -34,6 +35,8 @@ FOLDER = Path(__file__).parent
 
 DOCUMENTS: dict[str, Any] = {
     "alerts": list[AlertRow],
+    "backtest": Backtest,
+    "backtests": list[BacktestRow],
     "clear-halt": HaltCleared,
     "config show": Settings,
     "data check": DataCheck,

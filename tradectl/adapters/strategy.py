@@ -32,7 +32,8 @@ class StrategyAdapter(Adapter):
         self.attach(WarmUpReceived, self._on_warm_up, Stage.STRATEGY)
 
     def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:
-        return self.engine.warm_up(warm_up.events, record.at)
+        goes_on = not warm_up.run_id  # it is of the same recording
+        return self.engine.warm_up(warm_up.events, record.at, goes_on=goes_on)
 
     def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command is Command.QUARANTINE:

@@ -181,7 +181,8 @@ class Summary(Struct, kw_only=True, frozen=True):
 
     `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
     and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
-    important first."""
+    important first. `tradable_from` is when on recorded data the first strategy had seen what it needs
+    and trading could begin; null while none has. `journal` is empty where none is kept."""
 
     run_id: str
     mode: str
@@ -214,6 +215,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     quarantined: dict[str, str]
     nothing_trades: bool
     untraded: list[Untraded]
+    tradable_from: Time | None
     journal: str
     state_hash: str
     exit_code: int

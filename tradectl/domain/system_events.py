@@ -70,7 +70,8 @@ class TimerFired(Event, frozen=True, gc=False, kw_only=True):
 
 class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
     """Market data that the run `run_id` recorded before this one, oldest first: strategies get to know it
-    and say nothing about it. It moves neither prices nor books."""
+    and say nothing about it. It moves neither prices nor books. Without a run it is what the recorded
+    data has before the part that is played, which goes on from there."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
 

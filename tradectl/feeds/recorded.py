@@ -23,6 +23,7 @@ from tradectl.feeds.csv.stored import BrokenArchiveError, kind_of
 from tradectl.feeds.csv.tables import JOURNAL
 from tradectl.feeds.merge import merged
 from tradectl.feeds.recorded_journal import JournalFile
+from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
 
 MAX_BAD_SHARE = 0.01
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -37,9 +38,10 @@ class RecordedFeed:
     what it is; the same unless said); `now_ns` the present: what lies more than a day after it is a
     fault; `unnamed` is the symbol of a file that names none; `are_trades`: what looks like an order
     book's rows is not; `columns` says which column is which; `allow_truncated` plays what an archive
-    holds that breaks off. `check_symbol` is asked about each symbol before it is played, and raises
-    what speaks against it. Raises DataError for a file that cannot be played, UsageError when one of
-    `symbols` is in no file, or `columns` are said of journals alone.
+    holds that breaks off. `span` is what is played of it all, and `before` hears what comes before that.
+    `check_symbol` is asked about each symbol before it is played, and raises what speaks against it.
+    Raises DataError for a file that cannot be played, UsageError when one of `symbols` is in no file, or
+    `columns` are said of journals alone.
     """
 
     simulated = False
@@ -57,8 +59,12 @@ class RecordedFeed:
         allow_truncated: bool = False,
         noise: float | None = None,
         check_symbol: Callable[[str], None] | None = None,
+        span: TimeRange = WHOLE,
+        before: Hear | None = None,
         now_ns: int,
     ) -> None:
+        self.span = span
+        self._before = before
         self._paths = [Path(path) for path in paths]
         if not self._paths:
             raise UsageError("no data file named")
@@ -114,11 +120,18 @@ class RecordedFeed:
                 batch = chosen[start : start + self._batch_size]
                 self._count(batch)
                 yield batch
+        if self.span and not self.progress.events:
+            raise DataError(f"{self.name}: it has nothing {self.span.spelled()}")
 
     def _read(self, file: CsvFile | JournalFile) -> Iterator[list[MarketDataEvent]]:
-        for events in file.events():
+        blocks = self.span.of(file.events(), self._hear) if self.span else file.events()
+        for events in blocks:
             self.progress.read_until = max(self.progress.read_until, events[-1].ts)
             yield events
+
+    def _hear(self, events: list[MarketDataEvent]) -> None:
+        if self._before is not None:
+            self._before([e for e in events if not self._wanted or e.symbol in self._wanted])
 
     def _count(self, batch: list[MarketDataEvent]) -> None:
         progress = self.progress

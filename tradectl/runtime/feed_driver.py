@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import MarketDataEvent, TimerFired
+from tradectl.domain.events import Event, MarketDataEvent, TimerFired
 from tradectl.domain.time import SECOND
 from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.feeds.base import FiniteFeed, PacedFeed
@@ -15,7 +17,8 @@ class RecordedFeedDriver:
     """Plays a recording. `speed` is a multiple of real time; None is full speed.
 
     Nothing of a recording is shed: the next batch waits until the bus has taken the last one. With
-    `flatten` every position is closed at its end.
+    `flatten` every position is closed at its end. `history` is asked for what strategies are shown before
+    the first of it.
     """
 
     def __init__(
@@ -25,7 +28,9 @@ class RecordedFeedDriver:
         speed: float | None = None,
         *,
         flatten: bool = False,
+        history: Callable[[], Sequence[Event]] = tuple,
     ) -> None:
+        self._history = history
         self._flatten = flatten
         self._bus = bus
         self._feed = feed
@@ -34,7 +39,11 @@ class RecordedFeedDriver:
         self._first_ts = 0
 
     async def run(self) -> None:
+        begun = False
         for batch in self._feed.batches():
+            if not begun:
+                begun = True
+                await self._show_history(batch[0].ts)
             if self._speed is None:
                 await self._hand_over(batch)
             else:
@@ -46,6 +55,15 @@ class RecordedFeedDriver:
             await self._bus.dispatched()
         self._bus.end_of_data()
         await self._bus.dispatched()
+
+    async def _show_history(self, at: int) -> None:
+        """What the feed has read by its first event, which comes at `at` (ns)."""
+        inputs = self._history()
+        if inputs:
+            self._bus.clock.stamp(at)
+            for event in inputs:
+                self._bus.post(event)
+            await self._bus.dispatched()
 
     async def _hand_over(self, batch: list[MarketDataEvent]) -> None:
         self._bus.post_market(batch)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,6 +38,7 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.recovery.history import History
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.conclusion import await_conclusion, await_protection, await_stops
@@ -85,7 +86,7 @@ class Screen(Protocol):
 async def trade(options: RunOptions, screen: Screen) -> Summary:
     """Run to the end; the summary, with `exit_code`. Raises Halted, AlreadyRunning, StateError, ..."""
     if options.data:
-        return await _trade_on_recorded_data(options, screen)
+        return (await trade_on_recorded_data(options, screen))[1]
     state_dir = options.state_dir
     state_dir.check()
     refuse_if_halted(state_dir.latch)  # says so even while the halted process is still ending
@@ -109,13 +110,14 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             return await TradingRun(options, recovered, rebuilt_word=rebuilt_word).execute(screen)
 
 
-async def _trade_on_recorded_data(options: RunOptions, screen: Screen) -> Summary:
+async def trade_on_recorded_data(options: RunOptions, screen: Screen) -> tuple[TradingRun, Summary]:
     """Beside whoever trades the account, and beside others like itself: nothing of the account is asked
-    for or touched, not its lock, its halt, its pause or its alerts."""
+    for or touched, not its lock, its halt, its pause or its alerts. The run, and its summary."""
     options.state_dir.create_folders()
-    rebuilt_word = await rebuilt_for_guest(options.state_dir)
+    rebuilt_word = await rebuilt_for_guest(options.state_dir) if options.journalled else ""
     with _collect_garbage_rarely():
-        return await TradingRun(options, None, rebuilt_word=rebuilt_word).execute(screen)
+        run = TradingRun(options, None, rebuilt_word=rebuilt_word)
+        return run, await run.execute(screen)
 
 
 async def _trade_on_exchange(
@@ -158,10 +160,11 @@ class TradingRun(Session):
         self.options = options
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock(by_exchange=bool(venues))
+        self._history: History | None = None
         self.feed = (
             venues.feed(self._post_market, self._post, clock, account.marks if account else {})
             if venues
-            else open_feed(options, clock.wall(), recovered)
+            else open_feed(options, clock.wall(), recovered, self._hear_before)
         )
         ahead = symbols_ahead(options, self.feed, clock.wall())
         if options.symbols or not options.data:
@@ -177,10 +180,14 @@ class TradingRun(Session):
             account_kind=account_kind(options),
             recovered=recovered,
             gateway=venues.gateway if venues is not None and options.live else None,
+            projected=options.journalled,
+            journalled=options.journalled,
         )
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.
-        self.alerts = AlertManager(self.bus, store=self.store, run_id=self.run_id)
+        self.alerts = AlertManager(
+            self.bus, store=self.store if options.journalled else None, run_id=self.run_id
+        )
         self.warnings = RunWarnings(self.alerts)
         self.monitor = SystemMonitor(
             self.bus,
@@ -226,9 +233,24 @@ class TradingRun(Session):
 
     def _recorded_driver(self, feed: RecordedFeed) -> RecordedFeedDriver:
         options = self.options
-        return RecordedFeedDriver(self.bus, feed, options.speed, flatten=options.flatten_at_end)
+        return RecordedFeedDriver(
+            self.bus,
+            feed,
+            options.speed,
+            flatten=options.flatten_at_end,
+            history=self._history_inputs,
+        )
+
+    def _history_inputs(self) -> Sequence[Event]:
+        return () if self._history is None else self._history.inputs()
 
     # The feed is made before the bus that it posts to: these look for it when they are called.
+
+    def _hear_before(self, events: list[MarketDataEvent]) -> None:
+        """What recorded data has before the part that is played."""
+        if self._history is None:
+            self._history = History(self.system.strategy.engine.warm_up_needs())
+        self._history.hear(events)
 
     def _post_market(self, events: list[MarketDataEvent]) -> None:
         self.bus.post_market(events)

@@ -19,6 +19,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
+from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.storage.directory import StateDir
@@ -37,7 +38,8 @@ class RunOptions(Struct, kw_only=True):
     """What the command line asks of one run. `speed` None is full speed, for recorded data only.
 
     `columns` says which column of the data is which, and `allow_truncated` that compressed data which
-    breaks off is played up to there.
+    breaks off is played up to there; `span` is the part of it that is played.
+    One that is not `journalled` leaves nothing behind but its summary.
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through. `environ` has the keys, where they were taken out of the
@@ -49,6 +51,8 @@ class RunOptions(Struct, kw_only=True):
     data: tuple[Path, ...] = ()
     columns: Mapping[str, str] = {}
     allow_truncated: bool = False
+    span: TimeRange = WHOLE
+    journalled: bool = True
     symbols: tuple[str, ...] = ()
     speed: float | None = None
     duration: float | None = None
@@ -83,21 +87,24 @@ async def account_on_exchange(
 
 
 def open_feed(
-    options: RunOptions, now: int, recovered: Recovered | None
+    options: RunOptions, now: int, recovered: Recovered | None, before: Hear | None = None
 ) -> RecordedFeed | SimulatedMarket:
     """Recorded files if some are named, else the simulated market, which goes on from the prices that the
-    account was left at; `now` is the computer's time, ns."""
+    account was left at; `now` is the computer's time, ns. `before` hears what a recording has before the
+    part of it that is played."""
     feed = options.settings.feed
     if options.data:
         batch_size = FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE
-        return _recorded(options, now, batch_size)
+        return _recorded(options, now, batch_size, before)
     symbols = options.symbols or options.settings.symbols
     check_simulated(options.settings.undescribed(symbols))
     left_at = recovered.account.marks if recovered is not None else {}
     return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
 
 
-def _recorded(options: RunOptions, now: int, batch_size: int = BATCH_SIZE) -> RecordedFeed:
+def _recorded(
+    options: RunOptions, now: int, batch_size: int = BATCH_SIZE, before: Hear | None = None
+) -> RecordedFeed:
     feed = options.settings.feed
     return RecordedFeed(
         options.data,
@@ -109,6 +116,8 @@ def _recorded(options: RunOptions, now: int, batch_size: int = BATCH_SIZE) -> Re
         columns=options.columns,
         allow_truncated=options.allow_truncated,
         check_symbol=OneCurrency(options.settings).check,
+        span=options.span,
+        before=before,
         now_ns=now,
     )
 

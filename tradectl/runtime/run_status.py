@@ -82,7 +82,7 @@ class RunStatus:
             account_id=session.books.account.account_id,
             started_at=iso(session.started_at),
             elapsed_s=round(elapsed, 3),
-            journal=str(session.journal_path),
+            journal=self._journal(),
             data_age_s=self._monitor.data_age(),
             slippage_bps=self._slippage(),
             exchanges=session.gateway.status(),
@@ -103,7 +103,7 @@ class RunStatus:
                 symbol: decimal_text(tick.price) for symbol, tick in session.books.last.items()
             },
             resources=self._monitor.resources(),
-            progress=self._progress(),
+            progress=self.progress(),
         )
 
     def summary(self, reason: str) -> Summary:
@@ -147,7 +147,8 @@ class RunStatus:
             quarantined=engine.quarantined(),
             untraded=self.untraded(),
             nothing_trades=engine.nothing_trades(),
-            journal=str(session.journal_path),
+            tradable_from=self._tradable_from(feed.first_ts) if feed else None,
+            journal=self._journal(),
             state_hash=session.state.state_hash(),
             exit_code=Halted.exit_code
             if books.trading_state.is_halt
@@ -163,6 +164,12 @@ class RunStatus:
             events = self._feed.progress.events if isinstance(self._feed, RecordedFeed) else 0
             reasons = as_reasons(self._held_back.rows(events)) + reasons
         return by_importance(reasons)
+
+    def _tradable_from(self, first_ts: int) -> str | None:
+        """When the first strategy had seen what it needs, none earlier than the data begins."""
+        warm = [each.warm_since for each in self._session.system.strategy.engine.statistics()]
+        since = min((moment for moment in warm if moment), default=0)
+        return iso(max(since, first_ts)) if since else None
 
     def _funding_from(self) -> str | None:
         settings, books = self._session.settings, self._session.books
@@ -191,7 +198,7 @@ class RunStatus:
             for name in sorted({*traded, *warm})
         ]
 
-    def _progress(self) -> Progress | None:
+    def progress(self) -> Progress | None:
         """How far recorded data has come; None for a feed without an end."""
         if not isinstance(self._feed, RecordedFeed):
             return None
@@ -212,6 +219,9 @@ class RunStatus:
         order = books.order(event.order_id)
         fill = Fill(event, order.spec.entered_by if order is not None else "", record.at)
         return fill_row(fill, books.account.account_id, self._session.run_id)
+
+    def _journal(self) -> str:
+        return str(self._session.journal_path) if self._session.journalled else ""
 
     def _slippage(self) -> str:
         return str(self._session.system.execution.engine.slippage_bps())

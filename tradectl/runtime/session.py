@@ -49,7 +49,7 @@ class Session:
     """`source` is where prices come from, `account_kind` which later runs continue the account; `gateway`
     makes the way to the exchange, which is the paper one without it. One on recorded data has nothing of
     the directory's account: its halt is its own, and it needs no lease. One that is not `projected` does
-    without the database."""
+    without the database, one that is not `journalled` without a journal."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Session:
         recovered: Recovered | None = None,
         gateway: MakeGateway | None = None,
         projected: bool = True,
+        journalled: bool = True,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -77,6 +78,7 @@ class Session:
         if not account.account_id:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
+        self.journalled = journalled
         self._header = self._make_header(account, account_kind)
         self._log: EventLog | None = None
         self._lock: RunLock | None = None
@@ -92,7 +94,7 @@ class Session:
             gateway=gateway or on_paper(settings),
             halt_switch=self.latch,
             lease=None if is_recorded else state_dir.lease,
-            projected=True,
+            projected=projected,
             has_strategies=source not in SHORT,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
@@ -134,13 +136,17 @@ class Session:
             await asyncio.to_thread(sync_file, self.recovered.journal)
         if self._projected:
             await self._open_database()
+        if self.journalled:
+            self._open_journal()
+        if self._projected:
+            await self._begin_in_database()
+
+    def _open_journal(self) -> None:
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
         self._log = FileEventLog(self.journal_path, self._header, strict=strict)
         self._lock = RunLock(self.journal_path)
         self.bus.command_release.journal = self._log
-        if self._projected:
-            await self._begin_in_database()
 
     async def _open_database(self) -> None:
         await self.store.open()

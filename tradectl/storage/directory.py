@@ -1,7 +1,7 @@
 """The state directory: one account's files, one owner, one process at a time.
 
 state.db   journals/RUN_ID.jsonl   control.sock   lock (the lease)   reserve (room)
-halt (the latch)   halt-cleared (a note for the next run)
+halt (the latch)   halt-cleared (a note for the next run)   backtests/RUN_ID.KEY.json (results)
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class StateDir:
             raise UsageError(f"the state directory {harmless(self.path, 100)!r} is not UTF-8 text")
         self.db = self.path / "state.db"
         self.journals = self.path / "journals"
+        self.backtests = self.path / "backtests"
         self.socket = self.path / "control.sock"
         self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")

@@ -114,8 +114,9 @@ class Strategy:
         """How many bars it must see before it is itself, or trades where it hears no bars, or quotes.
 
         By default as many as the slowest of our indicators among its attributes; a strategy that keeps
-        other state says it here. After a restart it is shown as many out of the run before. Asked once,
-        after `start`.
+        other state says it here, and does not trade before: of its signals only `flat` counts until
+        then. After a restart it is shown as many out of the run before, and in a backtest out of the
+        data before `--from`. Asked once, after `start`.
         """
         needs = (getattr(value, "warm_up", 0) for value in vars(self).values())
         return max((need for need in needs if type(need) is int), default=0)

@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     Event,
     MarketDataEvent,
     Record,
+    SignalAction,
     StrategySignalEvent,
     SystemEvent,
     SystemEventKind,
@@ -103,9 +104,12 @@ class StrategyEngine:
         events, self._events = self._events, []
         return events if len(events) == 1 else _netted(events)
 
-    def warm_up(self, events: Iterable[MarketDataEvent], at: int) -> list[Event]:
-        """Show the strategies what was recorded before this run, oldest first. Their signals are heard by
-        nobody; their failures are returned."""
+    def warm_up(
+        self, events: Iterable[MarketDataEvent], at: int, *, goes_on: bool = False
+    ) -> list[Event]:
+        """Show the strategies what was recorded before this run, oldest first; what they see next
+        `goes_on` from there, or comes after a hole. Nobody hears their signals; their failures are
+        returned."""
         failures: list[Event] = []
         self._silent = True
         for event in events:
@@ -113,7 +117,8 @@ class StrategyEngine:
         self._silent = False
         for running in self._strategies.values():
             running.begin(at)
-        self._routes.interrupt()
+        if not goes_on:
+            self._routes.interrupt()
         return failures
 
     def warm_up_needs(self) -> list[WarmUpNeed]:
@@ -172,7 +177,7 @@ class StrategyEngine:
                 self._emit(callback.slot, signal, at)
 
     def _emit(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
-        if self._silent:
+        if self._silent or (slot.is_held_back and signal.action is not SignalAction.CLOSE):
             return
         if slot.below_limit(at):
             slot.count(signal, at)

@@ -64,7 +64,8 @@ DEFAULT_STRATEGY = StrategyInstance(name="ema-cross", strategy="ema-cross")
 
 
 class StrategyStatistics(Struct, frozen=True):
-    """How an instance has done. `throttled` signals are those that came too fast."""
+    """How an instance has done. `throttled` signals are those that came too fast; `warm_since` is when it
+    could first trade a symbol, having seen enough of it (ns UTC, 0 before)."""
 
     name: str
     strategy: str
@@ -74,6 +75,7 @@ class StrategyStatistics(Struct, frozen=True):
     throttled: int
     quarantined: bool
     warm: bool
+    warm_since: int = 0
     last_signal: str = ""
     last_signal_at: int = 0
 
@@ -127,8 +129,17 @@ class SymbolSlot:
         self._throttled_at: int | None = None
         self.need = self.cold = running.apart.run(_need, strategy)
         """how many calls it takes until it is warm, and how many more now"""
+        self._says_its_need = type(strategy).warm_up is not Strategy.warm_up
+        self.warm_since = 0 if self.cold else began
+        """when it had seen enough, or first said something (ns UTC); 0 before"""
         if self.cold:
             self._count_calls(self.callbacks[running.warmed_by])
+
+    @property
+    def is_held_back(self) -> bool:
+        """It has said itself what it must have seen, and has not: what it says is no reason to trade. A
+        need that is only worked out from its indicators holds nothing back."""
+        return self.cold > 0 and self._says_its_need
 
     def _count_calls(self, callback: Callback) -> None:
         """Until it is warm; after that counting costs nothing."""
@@ -138,6 +149,7 @@ class SymbolSlot:
             self.cold -= 1
             if not self.cold:
                 callback.call = call
+                self.warm_since = self.warm_since or event.ts
             return call(event)
 
         callback.call = counted
@@ -149,6 +161,7 @@ class SymbolSlot:
 
     def count(self, signal: StrategySignalEvent, at: int) -> None:
         self._emitted_at.append(at)
+        self.warm_since = self.warm_since or at
         self.running.count_signal(signal, at)
 
     def defer(self, signal: StrategySignalEvent, at: int) -> bool:
@@ -298,6 +311,7 @@ class RunningStrategy:
             throttled=self.throttled,
             quarantined=bool(self.quarantined),
             warm=bool(self.slots) and not any(slot.cold for slot in self.slots.values()),
+            warm_since=min(filter(None, (s.warm_since for s in self.slots.values())), default=0),
             last_signal=f"{last.action.value} {last.symbol}: {last.reason}" if last else "",
             last_signal_at=self._last_signal_at,
         )

@@ -29,6 +29,8 @@ MODULES = {
     "reconcile": "reconcile",
     "doctor": "doctor",
     "record": "record",
+    "backtest": "backtest",
+    "backtests": "backtest",
     "data": "data",
     "exchanges": "exchange",
     "markets": "exchange",

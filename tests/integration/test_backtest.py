@@ -1,0 +1,249 @@
+"""`backtest`: recorded data through the live path, the part that was asked for, and results kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.command import Answer, events_of, journals, tradectl
+from tests.fixtures.run_inputs import replayed
+from tradectl.domain.events import BarEvent, BarOpened, OrderFilled, WarmUpReceived
+
+STRATEGIES = """
+from tradectl.strategy import Strategy
+
+
+class Eager(Strategy):
+    \"\"\"Long from the first bar on, which it says is too early: it needs `need` bars.\"\"\"
+
+    need: int = 5
+
+    def start(self):
+        self.seen = 0
+
+    def warm_up(self):
+        return self.need
+
+    def on_bar(self, bar):
+        self.seen += 1
+        return self.long(reason=f"bar {self.seen}")
+"""
+BEGIN = datetime(2023, 11, 14, tzinfo=UTC)
+HOURS = 48
+
+
+def moment(hour: int) -> str:
+    return (BEGIN + timedelta(hours=hour)).isoformat()
+
+
+def candles(path: Path, prices: Iterable[int]) -> Path:
+    """One an hour, each with its own open."""
+    rows = ["time,open,high,low,close,volume"]
+    for hour, price in enumerate(prices):
+        at = int((BEGIN + timedelta(hours=hour)).timestamp() * 1000)
+        rows.append(f"{at},{price},{price + 3},{price - 3},{price + 1},1000")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mine.py").write_text(STRATEGIES)
+    return candles(folder / "BTCUSDT.csv", (1000 + 40 * (hour // 6 % 2) for hour in range(HOURS)))
+
+
+def backtest(folder: Path, data: Path, *words: object) -> Answer:
+    if "--strategy" not in words and "-c" not in words:
+        words = ("--strategy", f"{data.parent / 'mine.py'}:Eager", *words)
+    return tradectl(folder, "backtest", "--data", data, "--json", *words)
+
+
+def played(folder: Path) -> list[int]:
+    """The hours, after the beginning, at which the candles opened that the run got."""
+    bars: list[BarEvent] = events_of(journals(folder)[-1], BarEvent)
+    begin = int(BEGIN.timestamp())
+    return [(bar.ts - bar.interval) // 10**9 // 3600 - begin // 3600 for bar in bars]
+
+
+def test_it_is_run_on_the_data_and_replays(tmp_path: Path, data: Path) -> None:
+    found = backtest(tmp_path, data).document()
+    assert (found["reason"], found["is_kept"], found["fills"]) == ("end of data", False, 1)
+    assert found["data"][0]["path"] == str(data)
+    assert found["data_to"].startswith("2023-11-16T00:00:00")
+    assert played(tmp_path) == list(range(HOURS))
+    assert replayed(tmp_path).verified
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "hours"),
+    [(10, None, range(10, HOURS)), (None, 20, range(20)), (10, 20, range(10, 20))],
+)
+def test_a_part_of_the_data_is_half_open(
+    tmp_path: Path, data: Path, since: int | None, until: int | None, hours: range
+) -> None:
+    words = [] if since is None else ["--from", moment(since)]
+    words += [] if until is None else ["--to", moment(until)]
+    found = backtest(tmp_path, data, *words).document()
+    assert played(tmp_path) == list(hours)
+    opened: list[BarOpened] = events_of(journals(tmp_path)[-1], BarOpened)
+    assert len(opened) == len(hours)
+    assert (found["since"] is None, found["until"] is None) == (since is None, until is None)
+    assert replayed(tmp_path).verified
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--from", "yesterday"), "--from: expected a day or a moment in UTC such as 2021-05-19"),
+        (("--from", "2023-11-15", "--to", "2023-11-15"), "does not come after --from"),
+        (("--from", "2031-01-01"), "it has nothing from 2031-01-01T00:00:00"),
+        (("--to", "2020-01-01"), "it has nothing up to 2020-01-01T00:00:00"),
+    ],
+)
+def test_a_part_that_cannot_be_is_refused(
+    tmp_path: Path, data: Path, words: tuple[str, ...], complaint: str
+) -> None:
+    assert complaint in backtest(tmp_path, data, *words).complaint()
+
+
+# --- warm-up ---------------------------------------------------------------------------------------
+
+
+def first_fill(folder: Path) -> OrderFilled:
+    fill: OrderFilled = events_of(journals(folder)[-1], OrderFilled)[0]
+    return fill
+
+
+def hours_after(fill: OrderFilled) -> float:
+    return (fill.ts / 10**9 - BEGIN.timestamp()) / 3600
+
+
+def test_a_strategy_does_not_trade_before_it_has_seen_what_it_needs(
+    tmp_path: Path, data: Path
+) -> None:
+    """The fifth bar closes at 5:00, and the sixth opens there."""
+    found = backtest(tmp_path, data).document()
+    assert hours_after(first_fill(tmp_path)) == 5
+    assert found["tradable_from"].startswith("2023-11-14T05:00:00")
+
+
+def test_it_gets_that_from_what_comes_before_the_part_played(tmp_path: Path, data: Path) -> None:
+    found = backtest(tmp_path, data, "--from", moment(10)).document()
+    (shown,) = events_of(journals(tmp_path)[-1], WarmUpReceived)
+    assert len(shown.events) >= 5
+    assert hours_after(first_fill(tmp_path)) == 11
+    assert found["tradable_from"].startswith("2023-11-14T10:00:00")
+
+
+def test_where_there_is_less_than_that_it_waits_for_the_rest(tmp_path: Path, data: Path) -> None:
+    found = backtest(tmp_path, data, "--from", moment(2)).document()
+    assert hours_after(first_fill(tmp_path)) == 5
+    assert found["tradable_from"].startswith("2023-11-14T05:00:00")
+
+
+def test_what_needs_more_than_there_is_does_not_trade_and_says_so(
+    tmp_path: Path, data: Path
+) -> None:
+    found = backtest(tmp_path, data, "--set", "strategy.need=100").document()
+    assert (found["fills"], found["tradable_from"]) == (0, None)
+    assert found["untraded"][0]["text"] == "needs 100 bars of 1h, saw 48"
+
+
+# --- kept ------------------------------------------------------------------------------------------
+
+
+def test_the_same_question_has_the_same_answer(tmp_path: Path, data: Path) -> None:
+    first = backtest(tmp_path, data).document()
+    again = backtest(tmp_path, data).document()
+    assert again == first | {"is_kept": True}
+    anew = backtest(tmp_path, data, "--again").document()
+    assert anew["run_id"] != first["run_id"]
+    rows = tradectl(tmp_path, "backtests", "--json").document()
+    assert [row["run_id"] for row in rows] == [anew["run_id"], first["run_id"]]
+    assert rows[0]["data_hash"] == first["data_hash"]
+
+
+def changed_data(copy: Path) -> None:
+    copy.write_text(copy.read_text() + f"{int(moment_ms(HOURS))},1000,1001,999,1000,5\n")
+
+
+def moment_ms(hour: int) -> float:
+    return (BEGIN + timedelta(hours=hour)).timestamp() * 1000
+
+
+def changed_strategy(copy: Path) -> None:
+    (copy.parent / "mine.py").write_text(STRATEGIES.replace("need: int = 5", "need: int = 6"))
+
+
+def removed_journal(copy: Path) -> None:
+    (journal,) = journals(copy.parent / "state")
+    journal.unlink()
+
+
+@pytest.mark.parametrize("change", [changed_data, changed_strategy, removed_journal])
+def test_what_has_changed_is_worked_out_again(tmp_path: Path, data: Path, change: Any) -> None:
+    copy = Path(shutil.copy(data, tmp_path))
+    shutil.copy(data.parent / "mine.py", tmp_path)
+    backtest(tmp_path / "state", copy).document()
+    change(copy)
+    assert backtest(tmp_path / "state", copy).document()["is_kept"] is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--set", "account.cash=50000"),
+        ("--fill", "close"),
+        ("--to", "2023-11-15"),
+        ("--flatten-at-end",),
+    ],
+)
+def test_another_question_has_an_answer_of_its_own(
+    tmp_path: Path, data: Path, words: tuple[str, ...]
+) -> None:
+    backtest(tmp_path, data).document()
+    assert backtest(tmp_path, data, *words).document()["is_kept"] is False
+
+
+# --- without a journal -----------------------------------------------------------------------------
+
+
+def test_without_a_journal_the_result_is_the_same_and_all_that_is_left(
+    tmp_path: Path, data: Path
+) -> None:
+    with_one = backtest(tmp_path / "a", data).document()
+    without = backtest(tmp_path / "b", data, "--no-journal").document()
+    assert without["journal"] == ""
+    for key in ("portfolio", "fills", "orders", "events", "pnl", "max_drawdown_pct"):
+        assert without[key] == with_one[key], key
+    assert not (tmp_path / "b" / "state.db").exists()
+    assert not list((tmp_path / "b" / "journals").iterdir())
+    (row,) = tradectl(tmp_path / "b", "backtests", "--json").document()
+    assert row["run_id"] == without["run_id"]
+    assert backtest(tmp_path / "b", data).document()["is_kept"] is False  # a journal is wanted now
+
+
+def test_no_money_comes_or_goes_but_by_trades_and_fees(tmp_path: Path, data: Path) -> None:
+    found = backtest(tmp_path, data, "--flatten-at-end").document()
+    fills: list[OrderFilled] = events_of(journals(tmp_path)[-1], OrderFilled)
+    assert len(fills) == 2
+    cash = Decimal(100_000) - sum(f.side.signed(f.quantity) * f.price + f.fee for f in fills)
+    assert Decimal(found["portfolio"]["cash"]) == cash
+
+
+def test_people_are_told_what_came_of_it(tmp_path: Path, data: Path) -> None:
+    words = ("backtest", "--data", data, "--strategy", f"{data.parent / 'mine.py'}:Eager")
+    said = tradectl(tmp_path, *words).out
+    assert "could begin at 2023-11-14T05:00:00" in said
+    assert "kept" not in said
+    assert "nothing changed since" in tradectl(tmp_path, *words).out
+    listed = tradectl(tmp_path, "backtests").out
+    assert json.loads(tradectl(tmp_path, "backtests", "--json").out)[0]["run_id"] in listed

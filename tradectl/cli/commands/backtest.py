@@ -1,0 +1,156 @@
+"""`backtest` and `backtests`: recorded data through the live path at full speed, and what came of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradectl.cli.commands.run_flags import (
+    ColumnsOption,
+    FillOption,
+    FlattenOption,
+    FundingOption,
+    RunFlags,
+    SeedOption,
+    StrategyOption,
+    SymbolOption,
+    TruncatedOption,
+)
+from tradectl.cli.options import ConfigOption, JsonOption, SetOption, StateDirOption, print_data
+
+if TYPE_CHECKING:
+    from tradectl.documents.backtest import Backtest
+    from tradectl.runtime.run_options import RunOptions
+
+HELP = """What a strategy would have done: recorded data through the live path, on a simulated clock.
+
+The same as `run --data` at full speed, with an account of its own, beside whatever trades. The result is
+kept (`tradectl backtests`) and shown again where nothing changed; --again works it out anew.
+
+Examples:
+
+    tradectl backtest --data trades.csv.gz
+
+    tradectl backtest -c tradectl.toml --data btc.csv --data eth.csv --from 2021-05-01 --to 2021-06-01
+
+    tradectl backtest --data hours.csv --strategy donchian-breakout --set strategy.entry=50
+
+    tradectl backtest --data minutes.csv --strategy my.py:Mine --fill close --flatten-at-end
+"""
+KEPT_HELP = "The backtests that were kept, newest first: of what, and what came of it."
+
+PlayedOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--data",
+        help="Recorded trades, quotes or candles, or a journal, merged by time; repeatable.",
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Trade from here on, as 2021-05-01 or 2021-05-01T12:00 (UTC); what comes before warms up.",
+        metavar="<time>",
+        show_default=False,
+    ),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="Up to here, which is not played any more.",
+        metavar="<time>",
+        show_default=False,
+    ),
+]
+NoJournalOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-journal",
+        help="Faster, and nothing but the result is left: no replay, no list of fills.",
+    ),
+]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Work it out, also where the result was kept.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("backtest", help=HELP, short_help="What a strategy would have done.")(backtest)
+    app.command("backtests", help=KEPT_HELP)(backtests)
+
+
+def backtest(
+    data: PlayedOption,
+    config: ConfigOption = None,
+    columns: ColumnsOption = None,
+    allow_truncated: TruncatedOption = False,
+    symbol: SymbolOption = None,
+    strategy: StrategyOption = None,
+    settings_set: SetOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    fill: FillOption = None,
+    flatten_at_end: FlattenOption = False,
+    funding: FundingOption = None,
+    seed: SeedOption = None,
+    no_journal: NoJournalOption = False,
+    again: AgainOption = False,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    flags = RunFlags(
+        False, None, data, None, fill, flatten_at_end, symbol or [], strategy or [],
+        settings_set or [], funding, seed, False, False, columns, allow_truncated,
+    )  # fmt: skip
+    flags.refuse_useless()
+    from tradectl.domain.keys import take_keys
+
+    take_keys(os.environ)  # before a strategy runs
+    from tradectl.feeds.time_range import parse_range
+    from tradectl.runtime.run_options import RunOptions
+    from tradectl.storage.directory import StateDir
+
+    options = RunOptions(
+        settings=flags.settings(config),
+        state_dir=StateDir(state_dir),
+        data=tuple(data),
+        columns=flags.columns_named(),
+        allow_truncated=allow_truncated,
+        span=parse_range(since, until),
+        symbols=tuple(flags.symbols),
+        flatten_at_end=flatten_at_end,
+        journalled=not no_journal,
+    )
+    found = _answered(options, "" if config is None else str(config), again=again)
+    print_data(found, as_json, "backtests.result")
+    raise typer.Exit(found.exit_code)
+
+
+def _answered(options: RunOptions, config: str, *, again: bool) -> Backtest:
+    """What was kept, or else worked out; what strategies print goes to stderr."""
+    import asyncio
+
+    from tradectl.cli.panel.progress import ProgressScreen
+    from tradectl.runtime.backtest import BacktestQuestion
+    from tradectl.strategy.own_process import stdout_to_stderr
+
+    with stdout_to_stderr():
+        question = BacktestQuestion(options, config)
+        kept = None if again else question.kept()
+        return kept or asyncio.run(question.answer(ProgressScreen()))
+
+
+def backtests(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    from tradectl.documents.backtest import row_of
+    from tradectl.storage.directory import StateDir
+    from tradectl.storage.kept_backtests import KeptBacktests
+
+    folder = StateDir(state_dir)
+    folder.check()
+    rows = [row_of(found) for found in KeptBacktests(folder.backtests).all()]
+    print_data(rows, as_json, "backtests.listing")

@@ -1,0 +1,56 @@
+"""How far a backtest has come, on stderr: one line that is written over on a terminal, else one now and
+then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from tradectl.cli.output import figures
+
+if TYPE_CHECKING:
+    from tradectl.documents.run import Progress
+    from tradectl.runtime.run import TradingRun
+
+ON_TERMINAL_S, ELSEWHERE_S = 0.25, 10.0
+
+
+class ProgressScreen:
+    """A `Screen` that says how fast, and how long still."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._is_terminal = sys.stderr.isatty()
+
+    async def start(self, run: TradingRun) -> None:
+        self._task = asyncio.ensure_future(self._beat(run))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            if self._is_terminal:
+                _write("\r\x1b[K")
+
+    async def _beat(self, run: TradingRun) -> None:
+        while True:
+            await run.bus.clock.sleep(ON_TERMINAL_S if self._is_terminal else ELSEWHERE_S)
+            progress = run.status.progress()
+            if progress is not None:
+                said = spelled(progress)
+                _write(f"\r{said}\x1b[K" if self._is_terminal else f"{said}\n")
+
+
+def spelled(progress: Progress) -> str:
+    left = "" if progress.eta_s is None else f", {figures.took(progress.eta_s)} left"
+    done = f"{progress.fraction:.0%}"
+    return f"{done:>4}  {progress.events:,} events, {figures.rate(progress.rate)}{left}"
+
+
+def _write(text: str) -> None:
+    """Nobody may be reading; that is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,89 @@
+"""A backtest as documents: what came of it, and its row among those that were kept."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tradectl.documents.run import Summary
+from tradectl.documents.values import Amount, Time
+
+
+class DataFile(Struct, kw_only=True, frozen=True):
+    """A file of recorded data as it is stored: its `size` in bytes, and the SHA-256 of all of them."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Backtest(Summary, kw_only=True, frozen=True):
+    """The summary of a run on recorded data, with what it was a run of: `config` is the file (empty: the
+    defaults), `data_hash` one hash over all of `data`, `since` and `until` the part that was played
+    (null: without a bound), `fill` where orders traded.
+
+    `key` is the same for the same question: version, settings, strategies' sources, data, part. `is_kept`
+    tells that the answer is of `made_at` and was not worked out again."""
+
+    key: str
+    made_at: Time
+    is_kept: bool
+    config: str
+    config_hash: str
+    fill: str
+    symbols: list[str]
+    data: list[DataFile]
+    data_hash: str
+    data_from: Time | None
+    data_to: Time | None
+    since: Time | None
+    until: Time | None
+    return_pct: Amount
+
+
+class BacktestRow(Struct, kw_only=True, frozen=True):
+    """A kept backtest in a list: what it was of, and its headline figures."""
+
+    run_id: str
+    made_at: Time
+    config: str
+    config_hash: str
+    data: list[str]
+    data_hash: str
+    data_from: Time | None
+    data_to: Time | None
+    symbols: list[str]
+    strategies: list[str]
+    fill: str
+    pnl: Amount
+    return_pct: Amount
+    max_drawdown_pct: Amount
+    orders: int
+    fills: int
+    reason: str
+    journal: str
+
+
+def row_of(found: Backtest) -> BacktestRow:
+    return BacktestRow(
+        run_id=found.run_id,
+        made_at=found.made_at,
+        config=found.config,
+        config_hash=found.config_hash,
+        data=[file.path for file in found.data],
+        data_hash=found.data_hash,
+        data_from=found.data_from,
+        data_to=found.data_to,
+        symbols=found.symbols,
+        strategies=[strategy.name for strategy in found.strategies],
+        fill=found.fill,
+        pnl=found.pnl,
+        return_pct=found.return_pct,
+        max_drawdown_pct=found.max_drawdown_pct,
+        orders=found.run_orders,
+        fills=found.run_fills,
+        reason=found.reason,
+        journal=found.journal,
+    )
+
+
+__all__ = ["Backtest", "BacktestRow", "DataFile", "row_of"]

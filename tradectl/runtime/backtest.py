@@ -1,0 +1,110 @@
+"""A backtest: a run on recorded data at full speed, whose result is kept and found again.
+
+It is `run --data` and nothing else: the same feed, system and journal. What is added is the question that
+it answers, as a hash, so that a question which was answered is not worked out again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import asdict
+
+from tradectl.bus.clock import ComputerClock
+from tradectl.documents.backtest import Backtest
+from tradectl.documents.run import Summary
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import WIRE_VERSION
+from tradectl.domain.money import decimal_text
+from tradectl.domain.time import iso
+from tradectl.feeds.base import Progress
+from tradectl.feeds.data_files import hash_of, hashed
+from tradectl.feeds.recorded import RecordedFeed
+from tradectl.journal.writer import FORMAT
+from tradectl.runtime.run import Screen, TradingRun, trade_on_recorded_data
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.kept_backtests import KeptBacktests
+from tradectl.system.trading_system import strategy_hashes
+from tradectl.version import __version__
+
+COMPLETE = ("end of data", "halted")
+"""How a run ends that has answered its question."""
+
+
+class BacktestQuestion:
+    """What `options` ask, of the data as it is now; `config` is the file that they come from, in words.
+
+    Raises DataError, UsageError."""
+
+    def __init__(self, options: RunOptions, config: str = "") -> None:
+        if not options.data:
+            raise UsageError("a backtest is of recorded data: add --data FILE")
+        self.options = options
+        self.config = config
+        self.data = hashed(options.data)
+        self.data_hash = hash_of(self.data)
+        self.key = self._key()
+        self._kept = KeptBacktests(options.state_dir.backtests)
+
+    def _key(self) -> str:
+        options, settings = self.options, self.options.settings
+        funding = settings.paper.funding_file
+        asked = (
+            (__version__, FORMAT, WIRE_VERSION),
+            settings.fingerprint(),
+            sorted(strategy_hashes(settings).items()),
+            self.data_hash,
+            [file.sha256 for file in hashed([Path(funding).expanduser()])] if funding else [],
+            sorted(options.columns.items()),
+            (options.symbols, options.span, options.allow_truncated, options.flatten_at_end),
+        )
+        return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
+
+    def kept(self) -> Backtest | None:
+        """The answer, where it was worked out before and what it led to is still there."""
+        found = self._kept.find(self.key)
+        if found is None or (self.options.journalled and not _is_there(found.journal)):
+            return None
+        return msgspec.structs.replace(found, is_kept=True)
+
+    async def answer(self, screen: Screen) -> Backtest:
+        """Work it out, and keep it if it came to its end."""
+        run, summary = await trade_on_recorded_data(self.options, screen)
+        found = self._described(run, summary)
+        if summary.reason in COMPLETE:
+            self._kept.keep(found)
+        return found
+
+    def _described(self, run: TradingRun, summary: Summary) -> Backtest:
+        settings, span = self.options.settings, self.options.span
+        feed = run.feed
+        played = feed.progress if isinstance(feed, RecordedFeed) else Progress()
+        cash = settings.account.cash
+        gained = Decimal(summary.pnl) / cash * 100 if cash else Decimal(0)
+        return Backtest(
+            **asdict(summary),
+            key=self.key,
+            made_at=iso(ComputerClock.wall()),
+            is_kept=False,
+            config=self.config,
+            config_hash=settings.fingerprint(),
+            fill=settings.paper.fill,
+            symbols=list(feed.symbols),
+            data=self.data,
+            data_hash=self.data_hash,
+            data_from=iso(played.first_ts) if played.first_ts else None,
+            data_to=iso(played.last_ts) if played.last_ts else None,
+            since=iso(span.since) if span.since else None,
+            until=iso(span.until) if span.until else None,
+            return_pct=decimal_text(round(gained, 4)),
+        )
+
+
+def _is_there(journal: str) -> bool:
+    return bool(journal) and Path(journal).is_file()
+
+
+__all__ = ["BacktestQuestion"]

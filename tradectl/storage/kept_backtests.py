@@ -1,0 +1,70 @@
+"""Results of backtests, kept: one small file each, `backtests/RUN_ID.KEY.json` in the state directory.
+
+The key is a hash of the whole question. So the same one is found by its file's name, and the answer shown
+again without being worked out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from tradectl.documents.backtest import Backtest
+from tradectl.domain.errors import StateError
+from tradectl.files.own import open_own, read_own
+from tradectl.files.places import make_folders
+
+LARGEST = 16 * 1024 * 1024
+_DECODER = msgspec.json.Decoder(Backtest)
+
+
+class KeptBacktests:
+    """Those in `folder`, which is made when the first is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, found: Backtest) -> None:
+        """Raises StateError."""
+        path = self._folder / f"{found.run_id}.{found.key}.json"
+        try:
+            make_folders(self._folder)
+            with os.fdopen(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+                file.write(msgspec.json.encode(found))
+        except OSError as error:
+            raise StateError(f"cannot keep the result in {path}: {error.strerror}") from error
+
+    def find(self, key: str) -> Backtest | None:
+        """The newest answer to the question of this key. Raises StateError."""
+        for path in reversed(self._files()):
+            if path.name.endswith(f".{key}.json") and (found := self._read(path)) is not None:
+                return found
+        return None
+
+    def all(self) -> list[Backtest]:
+        """Newest first; one of another version that cannot be read is passed over. Raises StateError."""
+        read = (self._read(path) for path in reversed(self._files()))
+        return [found for found in read if found is not None]
+
+    def _files(self) -> list[Path]:
+        """Run ids begin with their time: oldest first."""
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StateError(
+                f"cannot read the results in {self._folder}: {error.strerror}"
+            ) from error
+
+    @staticmethod
+    def _read(path: Path) -> Backtest | None:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return _DECODER.decode(read_own(path, LARGEST))
+        return None
+
+
+__all__ = ["KeptBacktests"]
