@@ -31,7 +31,7 @@ from tradectl.domain.events import Acceptance, TargetComputed
 from tradectl.domain.states import TradingState
 from tradectl.exchange.base import Accepted
 from tradectl.journal.reader import read_header
-from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.steering import Steering
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.storage.directory import StateDir
 
@@ -313,13 +313,13 @@ async def test_a_comparison_of_an_account_that_was_killed_finds_what_it_missed(
 async def test_a_comparison_trades_for_no_strategy(exchange: Any, tmp_path: Path) -> None:
     """What one wanted as its run ended, before anything was ordered, it gets when it runs again."""
     folder, settings = tmp_path / "state", protected(exchange, "spot", stop_loss_pct=None)
-    go = PortfolioEngine._go
+    go = Steering._go
 
     def no_exit(*given: Any) -> Any:
         events = go(*given)
         return events if given[1].target else events[:1]
 
-    with mock.patch.object(PortfolioEngine, "_go", no_exit):
+    with mock.patch.object(Steering, "_go", no_exit):
         async with trading(exchange, folder, settings=settings) as trader:
             trader.signal("buy")
             await trader.until(lambda: trader.held)

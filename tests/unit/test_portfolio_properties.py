@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import count
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.steering import Steering
 
 D = Decimal
 INSTRUMENTS = st.sampled_from([SPOT, PERP])
@@ -25,14 +27,14 @@ LOTS = st.integers(1, 40_000).map(lambda n: D(n) / 1000)
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> tuple[FakeAccount, Instrument]:
-    """One symbol with a price, a position, and up to four working orders, in a random mode."""
+def accounts(draw: st.DrawFn, most: int = 4) -> tuple[FakeAccount, Instrument]:
+    """One symbol with a price, a position, and up to `most` working orders, in a random mode."""
     instrument = draw(INSTRUMENTS)
     symbol = instrument.symbol
     view = FakeAccount("100000").price(symbol, draw(MARKS))
     held = draw(LOTS) * draw(st.sampled_from([0, 1, -1] if instrument.can_short else [0, 1]))
     view.own(symbol, held, view.marks[symbol])
-    for n in range(draw(st.integers(0, 4))):
+    for n in range(draw(st.integers(0, most))):
         kind = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET]))
         spec = OrderSpec(
             f"w-{n}",
@@ -144,3 +146,39 @@ def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing
             assert isinstance(answer, TargetComputed)
             assert view.position(instrument.symbol).quantity == answer.target
         assert orders(engine.on_signal(signal, view, 0)) == []
+
+
+OFF = st.sampled_from(["0", "0.1", "-0.1", "0.25", "-0.25", "0.26", "-0.3", "-1", "-2"]).map(D)
+SIZINGS = st.sampled_from(["fixed_fraction", "fixed_quantity"])
+
+
+@given(accounts(most=1), ACTIONS, st.floats(0.1, 1), OFF, SIZINGS)
+def test_what_a_rebalancing_sees_to_be_near_enough_takes_no_order_the_long_way_either(
+    account: tuple[FakeAccount, Instrument],
+    action: str,
+    strength: float,
+    off: D,
+    sizing: str,
+) -> None:
+    view, instrument = account
+    symbol, ids = instrument.symbol, count(1)
+    settings = PortfolioSettings(sizing=sizing, quantity=D(3))  # type: ignore[arg-type]
+    engine = PortfolioEngine(settings, {}, lambda: f"id-{next(ids)}")
+    said = StrategySignalEvent(symbol=symbol, action=action, strategy="s", strength=strength)  # type: ignore[arg-type]
+    state, view.trading_state = view.trading_state, TradingState.RUNNING
+    view.take(engine.on_signal(said, view, 0))
+    view.trading_state = state
+    aim = sum((target.quantity or D(0) for target in view.targets(symbol).values()), D(0))
+    view.own(symbol, aim * (1 + off) if instrument.can_short else max(aim * (1 + off), D(0)))
+    short = engine.rebalance(view, "schedule", 0)
+    with mock.patch.object(Steering, "_is_near", return_value=False):
+        whole = engine.rebalance(view, "schedule", 0)
+    assert [kind_of(event) for event in short] == [kind_of(event) for event in whole]
+
+
+def kind_of(event: Event) -> tuple[object, ...]:
+    """An event but for the id of its order, which is another one each time."""
+    if isinstance(event, OrderInitialized):
+        order = event.order
+        return type(event), order.symbol, order.side, order.quantity, order.reduce_only
+    return type(event), getattr(event, "order_id", ""), getattr(event, "reason", "")

@@ -64,13 +64,13 @@ def change_to(
     only_reduce: bool,
 ) -> PositionDelta:
     """The way from the position to the `targets`; with `only_reduce`, as far as it reduces."""
-    if not _is_alone(targets, view.holdings(instrument.symbol)):
+    if not is_alone(targets, view.holdings(instrument.symbol)):
         return shared_delta(instrument, mark, targets, view, only_reduce)
     (target,) = targets.values()
     return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
 
 
-def _is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Position]) -> bool:
+def is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Position]) -> bool:
     """One strategy has a target, and no other one holds anything."""
     if len(targets) != 1:
         return False
@@ -184,4 +184,4 @@ def _closing(want: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
     return side.signed(min(abs(want), max(-side.signed(own) - leaving, ZERO)))
 
 
-__all__ = ["SharedDelta", "change_to", "shared_delta"]
+__all__ = ["SharedDelta", "change_to", "is_alone", "shared_delta"]

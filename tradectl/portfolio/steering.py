@@ -1,0 +1,328 @@
+"""Toward the targets of one symbol: what is done now, and what has to come before it.
+
+    wanted       the targets, some of them sized afresh by the mark
+    change       from the position, and what orders on their way will make of it, to the aim
+    put off      where the symbol is restricted, what is refused or denied, what is near enough
+    first        a stop that binds the coins goes; one side is closed before the other is entered;
+                 what is more than one order may have goes in parts; a candle opens
+
+What comes first is remembered by symbol, until an execution, or the open, says that it is there. What
+risk denied is still wanted, and not ordered again and again: as long as nobody asks for something else
+and risk would say the same, nothing is sent to be denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from tradectl.domain.event import Reason, ReasonCode
+from tradectl.domain.events import Event
+from tradectl.domain.money import ZERO, plain
+from tradectl.domain.orders import OrderSpec
+from tradectl.domain.shares import StrategyTarget
+from tradectl.domain.states import TradingState
+from tradectl.domain.views import AccountView
+from tradectl.portfolio import refused_orders, resting_entries
+from tradectl.portfolio.decisions import (
+    CLOSED_FIRST,
+    NO_PRICE,
+    asks,
+    cancels,
+    cross,
+    idle,
+    moves,
+    obstacle,
+    or_stopped_out,
+    orders,
+    stays,
+)
+from tradectl.portfolio.order_making import OrderMaking
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
+from tradectl.portfolio.protection import Protection
+from tradectl.portfolio.shared_delta import SharedDelta, change_to, is_alone
+from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, is_at_rest
+
+RUNNING = TradingState.RUNNING
+FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
+
+WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
+Waiting = tuple[str, Collection[str]]
+"""Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
+_NOBODY: Mapping[str, StrategyTarget] = {}
+
+
+class Steering:
+    """`would_deny` says why risk would deny an order, if it would. `at` is everywhere the time of the
+    step, ns UTC. With `sized_at_open` what is decided as a candle closes is ordered as the next one
+    opens, of the size that it has then."""
+
+    def __init__(
+        self,
+        settings: PortfolioSettings,
+        targets: StrategyTargets,
+        making: OrderMaking,
+        protection: Protection,
+        would_deny: WouldDeny,
+        *,
+        sized_at_open: bool,
+    ) -> None:
+        self._settings = settings
+        self._targets = targets
+        self._orders = making
+        self._protection = protection
+        self._would_deny = would_deny
+        self._sized_at_open = sized_at_open
+        self._at_open: dict[str, Waiting] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._turning: dict[str, Waiting] = {}
+        self._in_parts: dict[str, Waiting] = {}
+
+    # --- what had to come first -----------------------------------------------------------------------
+
+    def waits(self) -> bool:
+        """Something becomes of an order first."""
+        return bool(self._waiting or self._turning or self._in_parts)
+
+    def forget(self) -> None:
+        """Nothing goes on."""
+        for by_symbol in (self._waiting, self._at_open, self._turning, self._in_parts):
+            by_symbol.clear()
+
+    def denied(self, order: OrderSpec) -> None:
+        """What would have followed it does not come about: the other side, or the next part."""
+        followed = self._turning if order.reduce_only else self._in_parts
+        followed.pop(order.symbol, None)
+
+    def opens(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """A candle opens: what was decided as the last one closed is ordered now."""
+        if symbol not in self._at_open:
+            return []
+        reason, names = self._at_open.pop(symbol)
+        return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+
+    def goes_on(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """Something became of an order: what waited for it goes on."""
+        events: list[Event] = []
+        if symbol in self._waiting and not awaits_cancel(symbol, view):
+            reason, names = self._waiting.pop(symbol)
+            events = self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+        if symbol in self._turning and not is_closing(symbol, view):
+            events = self._turn_over(symbol, view, at)
+        if symbol in self._in_parts and not asks(events) and is_at_hand(symbol, view):
+            reason, _ = self._in_parts.pop(symbol)
+            events += self.steer(symbol, view, reason, repeated=False, at=at)
+        return events
+
+    def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """The order that closed is over: the other side is entered if nothing of the position is left."""
+        reason, names = self._turning.pop(symbol)
+        if view.open_quantity(symbol):
+            return []
+        return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+
+    # --- toward the targets ---------------------------------------------------------------------------
+
+    def brought_back(self, symbol: str, view: AccountView, reason: str, at: int) -> list[Event]:
+        """What is to be done where a position drifted from its targets, or a resting entry from its
+        price; nothing is said where that is nothing."""
+        everyone = view.targets(symbol)
+        if symbol not in self._waiting and (
+            is_at_rest(symbol, view) or self._is_near(symbol, view, everyone)
+        ):
+            return []
+        answer = self._replace_outdated(symbol, view)
+        answer = answer or self.steer(symbol, view, reason, True, at, afresh=everyone)
+        return answer if len(answer) > 1 else []
+
+    def _is_near(
+        self, symbol: str, view: AccountView, everyone: Mapping[str, StrategyTarget]
+    ) -> bool:
+        """The usual case, told without all that it takes to decide: a single strategy, no order but stops
+        on its way, and the position is as near to the target by the mark as it has to be."""
+        mark = view.mark(symbol)
+        if len(everyone) != 1 or not mark or not is_at_hand(symbol, view):
+            return False
+        targets = self._targets.resized(
+            view.instrument(symbol), mark, view, _NOBODY, everyone
+        ).targets
+        if not is_alone(targets, view.holdings(symbol)):
+            return False
+        (target,) = targets.values()
+        wanted = target.quantity or ZERO
+        off = abs(wanted - view.position(symbol).quantity)
+        return off <= self._settings.drift * abs(wanted)
+
+    def steer(
+        self,
+        symbol: str,
+        view: AccountView,
+        reason: str,
+        repeated: bool,
+        at: int,
+        *,
+        said: Mapping[str, StrategyTarget] = _NOBODY,
+        afresh: Collection[str] = (),
+        only_reduce: bool = False,
+        crosses: bool = True,
+    ) -> list[Event]:
+        """Toward the targets: those in the books, some of them sized `afresh`, and what is `said` now.
+        Nothing is kept of what is `repeated` unless something is done about it."""
+        instrument, mark, state = view.instrument(symbol), view.mark(symbol), view.trading_state
+        if mark is None or mark <= 0:
+            held = view.position(symbol).quantity
+            unsized = self._targets.unsized(symbol, view, said)
+            return [stays(symbol, held, held, NO_PRICE, unsized)]
+        wanted = self._targets.resized(instrument, mark, view, said, afresh)
+        only_reduce = only_reduce or state.only_reduces
+        change = change_to(instrument, mark, wanted.targets, view, only_reduce)
+        position, target = change.position, change.target
+        new = () if repeated else wanted.changed
+        why = self._reason_to_wait(symbol, state, view)
+        if why:
+            return [stays(symbol, target, position, why, new)]
+        why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
+        if why:
+            return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
+        is_new = bool(said) and not repeated
+        why = self._put_off(change, wanted, view, at, repeated=repeated, is_new=is_new)
+        if why is None:
+            return self._go(change, wanted, new, view, at, (reason, said or afresh))
+        if position and not only_reduce:
+            part = f"the part that reduces passes: {why[1]}"
+            answer = self.steer(
+                symbol, view, part, True, at, afresh=afresh, only_reduce=True, crosses=False
+            )
+            if len(answer) > 1:
+                return answer
+        return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
+
+    def _stay(
+        self,
+        change: PositionDelta,
+        wanted: Wanted,
+        why: Reason,
+        *,
+        repeated: bool,
+        crosses: bool,
+    ) -> list[Event]:
+        """Nothing is ordered; what strategies want of each other may cross."""
+        why = or_stopped_out(why, wanted.targets.values())
+        crossed = self._cross(change, repeated) if crosses else []
+        new = wanted.changed if crossed or not repeated else ()
+        symbol = change.instrument.symbol
+        answer = stays(symbol, change.target, change.position, why, new)
+        return [answer, *cancels(change.misdirected, why[1]), *crossed]
+
+    def _put_off(
+        self,
+        change: PositionDelta,
+        wanted: Wanted,
+        view: AccountView,
+        at: int,
+        *,
+        repeated: bool,
+        is_new: bool,
+    ) -> Reason | None:
+        """Why what is wanted cannot be ordered now; what is repeated may have been denied before."""
+        now = self._first_part(change, view)
+        if not now.quantity:
+            return CLOSED_FIRST
+        refused = refused_orders.not_yet(change, view, at, is_new=is_new)
+        if refused or not repeated:
+            return refused
+        return self._would_deny(self._orders.draft(now, wanted.targets), view, at)
+
+    def _first_part(self, change: PositionDelta, view: AccountView) -> PositionDelta:
+        """What of a change is ordered now: to the other side it may be two, one after the other; it is
+        where either of them was refused."""
+        if not change.turns:
+            return change
+        symbol = change.instrument.symbol
+        refused = view.refusal(symbol, exits=True) or view.refusal(symbol, exits=False)
+        two = refused or self._settings.turn == "two_orders"
+        return change.closing_part() if two else change
+
+    def _go(
+        self,
+        change: PositionDelta,
+        wanted: Wanted,
+        new: tuple[StrategyTarget, ...],
+        view: AccountView,
+        at: int,
+        waiting: Waiting,
+    ) -> list[Event]:
+        """Order the change, or wait for what has to come before it."""
+        instrument, position, target = change.instrument, change.position, change.target
+        symbol, (reason, _) = instrument.symbol, waiting
+        if self._sized_at_open and view.awaits_open(symbol):
+            self._at_open[symbol] = waiting
+            why = ReasonCode.NOT_FILLED, f"{reason} (as the next candle opens)"
+            return [
+                stays(symbol, target, position, why, new),
+                *cancels(change.misdirected, reason),
+            ]
+        stops = view.working_in(symbol).stops
+        bound = [] if change.adds or instrument.can_short else [*stops.values()]
+        if bound:  # on spot the stop binds the coins that are to be sold
+            self._waiting[symbol] = waiting
+            why = ReasonCode.NOT_WANTED, "its stop is cancelled first"
+            return [
+                stays(symbol, target, position, why, wanted.changed),
+                *self._protection.make_room(bound, reason, at),
+            ]
+        now = self._first_part(change, view)
+        if now is not change:
+            self._turning[symbol] = waiting
+        now, whole = self._orders.most(now), now
+        if now is not whole:
+            self._in_parts[symbol] = waiting
+            reason = f"{reason} (a part: one order has {plain(abs(now.quantity))} at most)"
+        return [
+            moves(symbol, target, position, now.quantity, reason, wanted.changed),
+            *cancels(now.misdirected, reason),
+            orders(
+                self._orders.order(now, wanted.targets, view.refusal(symbol, exits=True)), reason
+            ),
+        ]
+
+    def _reason_to_wait(self, symbol: str, state: TradingState, view: AccountView) -> Reason | None:
+        """Why nothing is done about the symbol, whatever its target is."""
+        if state is FLATTENING or state is HALTED:
+            return ReasonCode.HALTED, "halted"
+        if symbol in self._waiting:
+            if awaits_cancel(symbol, view):
+                return ReasonCode.NOT_WANTED, "waiting for a cancel"
+            del self._waiting[symbol]
+        return CLOSED_FIRST if symbol in self._turning else None
+
+    def _cross(self, change: PositionDelta, repeated: bool) -> list[Event]:
+        """What strategies can trade with each other where no order is made."""
+        if not isinstance(change, SharedDelta):
+            return []
+        if repeated and change.is_within(self._settings.drift):
+            return []
+        shares = change.crossed()
+        if not shares:
+            return []
+        symbol = change.instrument.symbol
+        return [cross(symbol, change.mark, shares, "strategies that want the opposite")]
+
+    def _replace_outdated(self, symbol: str, view: AccountView) -> list[Event]:
+        """Cancel the resting entries whose price has been left behind: they are placed anew once that
+        is confirmed, so that there are never two."""
+        far = self._settings.replace_bps
+        if far is None:
+            return []
+        if symbol in self._waiting or view.trading_state is not RUNNING:
+            return []
+        outdated = resting_entries.left_behind(symbol, view, self._orders, far)
+        if not outdated:
+            return []
+        reason = "the price has left its order behind"
+        self._waiting[symbol] = reason, view.targets(symbol)
+        held, why = view.position(symbol).quantity, (ReasonCode.NOT_WANTED, reason)
+        return [stays(symbol, held, held, why), *cancels(outdated, reason)]
+
+
+__all__ = ["Steering", "WouldDeny"]
