@@ -33,7 +33,7 @@ class Hand:
         return self.book.end(lambda *_: quantity, lambda _: D(mark), self.now + 1)
 
 
-def figures(trip: RoundTrip) -> tuple[str, Decimal, Decimal, Decimal, Decimal, Decimal]:
+def figures(trip: RoundTrip) -> tuple[object, ...]:
     return trip.side, trip.entered, trip.entry_price, trip.exit_price, trip.pnl, trip.fees
 
 
@@ -75,7 +75,7 @@ def test_what_is_still_held_is_worth_its_mark() -> None:
     hand.fill("-1", "16")
     [trip] = hand.end("12")
     assert trip.is_open
-    assert (trip.pnl, trip.held, trip.exit_price) == (D("7.5"), 1, 14)
+    assert (trip.pnl, trip.held, trip.exit_price) == (D("7.5"), D(1), D(14))
     assert hand.trips == []
 
 
