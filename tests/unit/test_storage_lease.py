@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tradectl.domain.errors import AlreadyRunning, StateError
 from tradectl.storage.lease import GUEST_S, STOPS, FileLease
+from tradectl.storage.processes import end, is_stopped
 
 
 def test_it_is_held_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
@@ -96,7 +98,12 @@ def test_whoever_locks_it_is_the_owner_whatever_was_noted_before(tmp_path: Path,
         assert FileLease(path).owner() == process.pid
         with pytest.raises(AlreadyRunning, match=rf"process {process.pid}\)"):
             FileLease(path).acquire().__enter__()
-        process.stdin.close()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        identity = FileLease(path).identity_of(process.pid)
+        assert is_stopped(identity)
+        end(identity)
+        assert process.wait() == -signal.SIGKILL
     assert FileLease(path).owner() is None
 
 

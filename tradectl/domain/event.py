@@ -43,9 +43,17 @@ def wire_name(class_name: str) -> str:
 
 
 class Event(
-    Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag=wire_name
+    Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    kw_only=True,
+    tag_field="type",
+    tag=wire_name,
+    rename={"source_component": "by"},
 ):
-    """Base of all events. `source_component` names who said it."""
+    """Base of all events. `source_component` names who said it: `by` on the wire, for it is on every
+    line of a journal."""
 
     event_type: ClassVar[EventType]
     priority: ClassVar[EventPriority] = EventPriority.TIMER

@@ -31,6 +31,7 @@ class MarketDataEvent(Event, frozen=True, gc=False, kw_only=True):
 class QuoteEvent(MarketDataEvent, frozen=True, gc=False, kw_only=True):
     """Best bid and ask with the sizes behind them; `price` is the middle, `volume` zero."""
 
+    volume: Decimal = ZERO
     bid_size: Decimal = ZERO
     ask_size: Decimal = ZERO
 

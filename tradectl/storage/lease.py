@@ -18,7 +18,7 @@ from typing import Protocol
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import AlreadyRunning, StateError
 from tradectl.files.own import open_own, read_named
-from tradectl.storage.processes import WIDTH, Identity, this_process
+from tradectl.storage.processes import WIDTH, Identity, process_of, this_process
 
 NOTE = 16
 LARGEST = 64 * 1024
@@ -125,10 +125,16 @@ class FileLease:
         return None
 
     def identity_of(self, process: int) -> Identity:
-        """Of whom that `owner` names, as far as it has noted which process it is."""
+        """Of whom that `owner` names, as it has noted which process it is. The kernel tells of one that
+        was stopped, or lost the processor, between the lock and the note."""
         with contextlib.suppress(OSError), os.fdopen(open_own(self._path), "rb") as file:
             noted = Identity.from_note(process, os.pread(file.fileno(), WIDTH, 3 * NOTE))
-            if _number(os.pread(file.fileno(), NOTE, 0)) == process or noted.is_elsewhere:
+            if _number(os.pread(file.fileno(), NOTE, 0)) == process and not noted.is_elsewhere:
+                return noted
+            now = process_of(process)
+            if _holds(process, file.fileno()):  # only then is it the one that was read just before
+                return now
+            if noted.is_elsewhere:
                 return noted
         return Identity(process)
 

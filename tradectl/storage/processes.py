@@ -54,7 +54,11 @@ class Identity(Struct, frozen=True):
 
 
 def this_process() -> Identity:
-    number = os.getpid()
+    return process_of(os.getpid())
+
+
+def process_of(number: int) -> Identity:
+    """The one that has this number now, among those that we see."""
     return Identity(number, _started(number), _namespace(), _boot())
 
 
@@ -147,4 +151,13 @@ def _told(path: Path) -> bytes:
         return b""
 
 
-__all__ = ["WIDTH", "Identity", "NotEnded", "cannot_be_known", "end", "is_stopped", "this_process"]
+__all__ = [
+    "WIDTH",
+    "Identity",
+    "NotEnded",
+    "cannot_be_known",
+    "end",
+    "is_stopped",
+    "process_of",
+    "this_process",
+]
