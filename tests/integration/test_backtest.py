@@ -12,9 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import Answer, events_of, journals, tradectl
+from tests.fixtures.command import Answer, command, events_of, journals, tradectl
 from tests.fixtures.run_inputs import replayed
-from tradectl.domain.events import BarEvent, BarOpened, OrderFilled, WarmUpReceived
+from tradectl.domain.events import (
+    BarEvent,
+    BarOpened,
+    MarketDataEvent,
+    OrderFilled,
+    WarmUpReceived,
+)
+from tradectl.feeds.whole_log import read_log
 
 STRATEGIES = """
 from tradectl.strategy import Strategy
@@ -247,3 +254,81 @@ def test_people_are_told_what_came_of_it(tmp_path: Path, data: Path) -> None:
     assert "nothing changed since" in tradectl(tmp_path, *words).out
     listed = tradectl(tmp_path, "backtests").out
     assert json.loads(tradectl(tmp_path, "backtests", "--json").out)[0]["run_id"] in listed
+
+
+# --- a journal that refers to its market data ------------------------------------------------------
+
+
+@pytest.fixture
+def referring(tmp_path: Path, data: Path) -> tuple[Path, Path]:
+    """A copy of the data, and the journal of a run on it that only refers to it."""
+    copy = Path(shutil.copy(data, tmp_path))
+    shutil.copy(data.parent / "mine.py", tmp_path)
+    words = ("--journal", "reference", "--from", moment(7), "--flatten-at-end")
+    found = backtest(tmp_path / "reference", copy, *words).document()
+    return copy, Path(found["journal"])
+
+
+def test_it_is_read_as_if_it_had_the_data(tmp_path: Path, referring: tuple[Path, Path]) -> None:
+    data, journal = referring
+    backtest(tmp_path / "full", data, "--from", moment(7), "--flatten-at-end").document()
+    (whole,) = journals(tmp_path / "full")
+    with read_log(journal) as referred, read_log(whole) as full:
+        ours = [record for group in referred.groups() for record in group]
+        theirs = [record for group in full.groups() for record in group]
+    assert [(r.seq, r.at, r.cause) for r in ours] == [(r.seq, r.at, r.cause) for r in theirs]
+    markets = [r.event for r in theirs if isinstance(r.event, MarketDataEvent)]
+    assert [r.event for r in ours if isinstance(r.event, MarketDataEvent)] == markets
+    assert len(markets) == 2 * (HOURS - 7)
+    assert b'"type":"bar"' in whole.read_bytes()
+    assert b'"type":"bar"' not in journal.read_bytes().partition(b"warm_up")[0]
+
+
+def test_it_replays_and_is_looked_at_like_any_other(referring: tuple[Path, Path]) -> None:
+    _, journal = referring
+    verdict = command("replay", journal, "--trust", "--json").document()
+    assert (verdict["verified"], verdict["divergences"]) == (True, 0)
+    assert verdict["events"] > 2 * (HOURS - 7)
+
+
+def test_records_that_were_read_before_are_passed_over(referring: tuple[Path, Path]) -> None:
+    """A group that is passed over has data, too, that the next one does not begin with."""
+    _, journal = referring
+    with read_log(journal) as log:
+        groups = list(log.groups())
+    for after in (group[-1].seq for group in groups[:-1]):
+        with read_log(journal) as log:
+            rest = [record for group in log.groups(after) for record in group]
+        assert rest == [r for group in groups for r in group if r.seq > after]
+
+
+@pytest.mark.parametrize("what", ["changed", "gone"])
+def test_without_the_data_as_it_was_it_is_refused_by_name(
+    referring: tuple[Path, Path], what: str
+) -> None:
+    data, journal = referring
+    if what == "gone":
+        data.unlink()
+    else:
+        data.write_text(data.read_text().replace("1041,", "1042,", 1))
+    complaint = command("replay", journal, "--trust").complaint()
+    assert str(data) in complaint
+    assert {"gone": "is gone", "changed": "has changed since"}[what] in complaint
+    assert "SHA-256" in complaint
+
+
+def test_it_is_no_data_itself(tmp_path: Path, referring: tuple[Path, Path]) -> None:
+    data, journal = referring
+    complaint = tradectl(tmp_path, "backtest", "--data", journal).complaint()
+    assert f"name the data itself, --data {data}" in complaint
+
+
+def test_a_changed_reference_is_damage(referring: tuple[Path, Path]) -> None:
+    _, journal = referring
+    journal.write_bytes(journal.read_bytes().replace(b'"first":', b'"first": ', 1))
+    assert "is damaged at record" in command("replay", journal, "--trust").complaint()
+
+
+def test_no_journal_refers_to_nothing(tmp_path: Path, data: Path) -> None:
+    said = backtest(tmp_path, data, "--no-journal", "--journal", "reference").complaint()
+    assert "leave one out" in said

@@ -54,7 +54,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import less_exactly
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account
 from tradectl.state.books import Books

@@ -20,7 +20,7 @@ from tradectl.domain.event import wire_name
 from tradectl.domain.events import AnyEvent, Record
 from tradectl.domain.time import iso
 from tradectl.explain.event_filter import EventFilter, symbols_of
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.run_lock import goes_on
 from tradectl.storage.reader import Page
 

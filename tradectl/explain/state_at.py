@@ -15,7 +15,8 @@ from tradectl.config.settings import Settings
 from tradectl.documents.explain import StateAt, StateChanged, StateDifference
 from tradectl.domain.errors import UsageError
 from tradectl.domain.time import iso
-from tradectl.journal.event_log import LogReader, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.state.status import account_status

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tradectl.domain.errors import JournalDamaged, JournalError
+from tradectl.domain.errors import DataError, JournalDamaged, JournalError
 from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEvent, QuoteEvent
+from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.csv.blocks import read_blocks
@@ -37,6 +38,7 @@ from tradectl.feeds.quality import (
 )
 from tradectl.feeds.unconfirmed import RowsInOrder, UnconfirmedRow
 from tradectl.journal.reader import JournalReader
+from tradectl.journal.writer import Header
 
 LATEST_ARRIVAL = 60 * SECOND
 LONGEST_EVENT = 10_000
@@ -89,6 +91,7 @@ class JournalFile:
         before, at = self._progress.bytes_read, 0
         try:
             with JournalReader(self._path) as journal:
+                self._refuse_reference(journal.header)
                 for at, lines in journal.lines():
                     self._progress.bytes_read = before + at
                     yield lines + b"\n"
@@ -98,6 +101,13 @@ class JournalFile:
             if not at:
                 raise
             raise BrokenArchiveError(str(error)) from None
+
+    def _refuse_reference(self, header: Header) -> None:
+        if header.market is not None:
+            files = ", ".join(harmless(file.path) for file in header.market.files)
+            raise DataError(
+                f"{self._path} only refers to its market data: name the data itself, --data {files}"
+            )
 
     def _read(self, block: bytes, first_line: int) -> list[MarketDataEvent]:
         symbols: list[str] = []

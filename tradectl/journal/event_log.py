@@ -17,6 +17,7 @@ from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.reader import JournalReader
+from tradectl.journal.reference import OpenMarket
 from tradectl.journal.writer import Footer, Header, JournalWriter
 
 
@@ -117,9 +118,10 @@ class FileEventLog(JournalWriter):
         return read_log(self.path)
 
 
-def read_log(path: Path) -> LogReader:
-    """The log in a file, whether it is still written or not. Raises JournalError, NotBegun."""
-    return JournalReader(path)
+def read_log(path: Path, market: OpenMarket | None = None) -> LogReader:
+    """The log in a file, whether it is still written or not; `market` as a reader has it. Raises
+    JournalError, NotBegun."""
+    return JournalReader(path, market)
 
 
 __all__ = ["EventLog", "FileEventLog", "LogReader", "read_log"]

@@ -22,6 +22,7 @@ from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_named
+from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.writer import (
     BLOCK,
     FORMAT,
@@ -39,7 +40,7 @@ SEAL = b'{"seal":'
 NEXT_SEAL = b"\n" + SEAL
 RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
-KNOWN = (RECORD, FOOTER, HEADER)
+KNOWN = (RECORD, FOOTER, HEADER, ROWS)
 LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 BACKWARDS = 256 * 1024
 AT_FIRST, AT_ONCE = 16 * 1024, 1024 * 1024
@@ -63,12 +64,15 @@ class JournalReader:
     """The file `path`, gzipped or not, as a header, groups of records and perhaps a footer.
 
     `footer` is None until the end of a run that ended cleanly; `torn` tells, at the end of the file,
-    that an unfinished tail was dropped; `sealed` is the end of the last group read. Raises JournalError
-    for a file that is no journal and JournalDamaged for one that was changed.
+    that an unfinished tail was dropped; `sealed` is the end of the last group read. `market` opens the
+    files of market data that is only referred to; `feeds.whole_log` has it. Raises JournalError for what
+    is no journal and JournalDamaged for one that was changed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, market: OpenMarket | None = None) -> None:
         self.path = path
+        self._market = market
+        self._referred: ReferenceReader | None = None
         self.footer: Footer | None = None
         self.torn = False
         self.last_seq = -1
@@ -148,7 +152,7 @@ class JournalReader:
 
     def _decode(self, lines: bytes) -> list[Record]:
         try:
-            group = RECORDS.decode_lines(lines)
+            group = RECORDS.decode_lines(lines) if not has_rows(lines) else self._expanded(lines)
         except msgspec.DecodeError:
             self._name_what_is_no_record(lines)
         for seq, record in enumerate(group, self.last_seq + 1):
@@ -157,10 +161,41 @@ class JournalReader:
         self.last_seq += len(group)
         return group
 
-    def _name_what_is_no_record(self, lines: bytes) -> NoReturn:
-        for seq, line in enumerate(lines.splitlines(), self.last_seq + 1):
+    def _expanded(self, lines: bytes) -> list[Record]:
+        """With the market data that is referred to. Raises DecodeError, JournalError."""
+        records: list[Record] = []
+        for line in lines.splitlines():
+            if not line.startswith(ROWS):
+                records.append(RECORDS.decode(line))
+                continue
             try:
-                RECORDS.decode(line)
+                records += self._referred_to().records(line)
+            except LookupError as error:
+                raise JournalError(
+                    f"{self.path} refers to more market data than the {error} events that its files give "
+                    "now: use the tradectl that wrote it"
+                ) from error
+        return records
+
+    def _referred_to(self) -> ReferenceReader:
+        if self._referred is None:
+            source = self.header.market
+            if source is None or self._market is None:
+                raise JournalError(
+                    f"{self.path} only refers to its market data, which is not at hand"
+                )
+            self._referred = ReferenceReader(self._market(source))
+        return self._referred
+
+    def _name_what_is_no_record(self, lines: bytes) -> NoReturn:
+        seq = self.last_seq
+        for line in lines.splitlines():
+            seq += 1
+            try:
+                if line.startswith(ROWS):
+                    seq += records_in(line) - 1
+                else:
+                    RECORDS.decode(line)
             except msgspec.DecodeError as error:
                 raise self._damaged(seq, f"it is not a record ({error})") from error
         raise AssertionError("decoded one by one, all of them are records")
@@ -225,7 +260,7 @@ class JournalReader:
         try:
             seal = SEALS.decode(seal_line).seal
         except ValueError as error:
-            last = self.last_seq + group.count(b"\n")
+            last = self.last_seq + records_in(group)
             raise self._damaged(last, f"its seal is broken ({error})") from error
         if not group:
             raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
@@ -238,10 +273,12 @@ class JournalReader:
     def _does_not_match(self, group: bytes, actual: str, told: str) -> JournalDamaged:
         for n, start in enumerate(range(0, len(group), BLOCK)):
             if actual[8 * n : 8 * n + 8] != told[8 * n : 8 * n + 8]:
-                first = self.last_seq + 1 + group.count(b"\n", 0, start)
-                last = first + group.count(b"\n", start, min(start + BLOCK, len(group) - 1))
+                before = group.rfind(b"\n", 0, start) + 1
+                end = group.find(b"\n", min(start + BLOCK, len(group)) - 1) + 1
+                first = self.last_seq + 1 + records_in(group[:before])
+                last = first + max(records_in(group[before : end or len(group)]) - 1, 0)
                 return self._damaged(first, "what was written there was changed", last)
-        last = self.last_seq + group.count(b"\n")
+        last = self.last_seq + records_in(group)
         return self._damaged(last, "the lines and their seal do not belong together")
 
     def _damaged(self, seq: int, why: str, last: int = 0) -> JournalDamaged:

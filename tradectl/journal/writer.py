@@ -27,8 +27,9 @@ from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_own
+from tradectl.journal.reference import MarketSource, ReferenceWriter
 
-FORMAT = 7
+FORMAT = 8
 BLOCK = 1024
 """Bytes of a group under one checksum: a handful of lines."""
 
@@ -39,8 +40,9 @@ SHORT = (EMERGENCY, RECONCILE)
 
 class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective
-    configuration without secrets; `strategies` name -> hash of its source. `format` and `wire`, the
-    versions of the lines and of the events in them, are always written."""
+    configuration without secrets; `strategies` name -> hash of its source; `market` the files that its
+    market data is in, where the journal only refers to it. `format` and `wire`, the versions of the lines
+    and of the events in them, are always written."""
 
     run_id: str
     program: str
@@ -54,6 +56,7 @@ class Header(Struct):
     strategies: dict[str, str]
     state: dict[str, Any]
     continues: str = ""
+    market: MarketSource | None = None
     format: int = FORMAT
     wire: int = WIRE_VERSION
 
@@ -135,6 +138,9 @@ class JournalWriter:
         self._failure = ""
         self._closed = False
         self._encoder = msgspec.json.Encoder(decimal_format="string")
+        self._lines = (
+            self._encoder.encode_lines if header.market is None else ReferenceWriter().lines
+        )
         try:
             self._fd = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except OSError as error:
@@ -145,7 +151,7 @@ class JournalWriter:
     def append(self, records: list[Record]) -> None:
         """One sealed group, in one write to the operating system."""
         try:
-            group = self._encoder.encode_lines(records)
+            group = self._lines(records)
         except (msgspec.EncodeError, TypeError, ValueError) as error:
             self._fail(str(error), error)
         self.last_seq = records[-1].seq

@@ -21,7 +21,7 @@ from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
 from tradectl.recovery.recovery import CONTINUED, Recovered, Recovery

@@ -32,7 +32,8 @@ from tradectl.domain.errors import (
 from tradectl.domain.orders import Order
 from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
-from tradectl.journal.event_log import LogReader, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import LogReader
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account, Fill

@@ -26,7 +26,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper

@@ -20,7 +20,7 @@ from tradectl.documents.operations import Divergence, ReplayReport
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import SECOND
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import SHORT, Header
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding

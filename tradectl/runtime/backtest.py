@@ -42,9 +42,9 @@ class BacktestQuestion:
     def __init__(self, options: RunOptions, config: str = "") -> None:
         if not options.data:
             raise UsageError("a backtest is of recorded data: add --data FILE")
-        self.options = options
         self.config = config
         self.data = hashed(options.data)
+        self.options = msgspec.structs.replace(options, data_files=tuple(self.data))
         self.data_hash = hash_of(self.data)
         self.key = self._key()
         self._kept = KeptBacktests(options.state_dir.backtests)

@@ -54,9 +54,11 @@ from tradectl.runtime.halted_start import (
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
+    Recording,
     RunOptions,
     account_kind,
     account_on_exchange,
+    market_source,
     open_feed,
     refuse_to_forget,
     starting_account,
@@ -160,13 +162,14 @@ class TradingRun(Session):
         self.options = options
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock(by_exchange=bool(venues))
+        now = clock.wall()
         self._history: History | None = None
         self.feed = (
             venues.feed(self._post_market, self._post, clock, account.marks if account else {})
             if venues
-            else open_feed(options, clock.wall(), recovered, self._hear_before)
+            else open_feed(options, now, recovered, self._hear_before)
         )
-        ahead = symbols_ahead(options, self.feed, clock.wall())
+        ahead = symbols_ahead(options, self.feed, now)
         if options.symbols or not options.data:
             refuse_useless_file(settings, ahead)
         self.end_reason = ""
@@ -182,6 +185,7 @@ class TradingRun(Session):
             gateway=venues.gateway if venues is not None and options.live else None,
             projected=options.journalled,
             journalled=options.journalled,
+            market=market_source(options, now) if options.journal is Recording.REFERENCE else None,
         )
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.

@@ -7,12 +7,14 @@ is opened, with the configured cash on paper, and with money with what the excha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
+from tradectl.documents.backtest import DataFile
 from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
@@ -20,6 +22,8 @@ from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
+from tradectl.feeds.whole_log import feed_of
+from tradectl.journal.reference import MarketSource
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.storage.directory import StateDir
@@ -34,12 +38,21 @@ Approve = Callable[["Venues", StateDir], Awaitable[None]]
 FULL_SPEED_BATCH = 4096
 
 
+class Recording(StrEnum):
+    """What the journal of a run on recorded data has: all of it, only references to the market data, or
+    nothing: then the run leaves nothing behind but its summary."""
+
+    FULL = "full"
+    REFERENCE = "reference"
+    NONE = "none"
+
+
 class RunOptions(Struct, kw_only=True):
     """What the command line asks of one run. `speed` None is full speed, for recorded data only.
 
     `columns` says which column of the data is which, and `allow_truncated` that compressed data which
     breaks off is played up to there; `span` is the part of it that is played.
-    One that is not `journalled` leaves nothing behind but its summary.
+    `journal` says how much of it is kept; for one by reference `data_files` are the hashes of `data`.
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through. `environ` has the keys, where they were taken out of the
@@ -52,7 +65,8 @@ class RunOptions(Struct, kw_only=True):
     columns: Mapping[str, str] = {}
     allow_truncated: bool = False
     span: TimeRange = WHOLE
-    journalled: bool = True
+    journal: Recording = Recording.FULL
+    data_files: tuple[DataFile, ...] = ()
     symbols: tuple[str, ...] = ()
     speed: float | None = None
     duration: float | None = None
@@ -66,6 +80,10 @@ class RunOptions(Struct, kw_only=True):
     def live(self) -> bool:
         """With money."""
         return self.settings.mode == "live" and not self.data
+
+    @property
+    def journalled(self) -> bool:
+        return self.journal is not Recording.NONE
 
     @property
     def on_exchange(self) -> bool:
@@ -105,20 +123,30 @@ def open_feed(
 def _recorded(
     options: RunOptions, now: int, batch_size: int = BATCH_SIZE, before: Hear | None = None
 ) -> RecordedFeed:
-    feed = options.settings.feed
-    return RecordedFeed(
-        options.data,
-        options.symbols,
-        max_bad_share=feed.max_bad_share,
+    source = market_source(options, now)
+    return feed_of(
+        source,
         batch_size=batch_size,
+        check_symbol=OneCurrency(options.settings).check,
+        before=before,
+    )
+
+
+def market_source(options: RunOptions, now: int) -> MarketSource:
+    """The recorded data of a run, and how it is read."""
+    feed, span = options.settings.feed, options.span
+    unread = (DataFile(path=str(path), size=0, sha256="") for path in options.data)
+    return MarketSource(
+        files=options.data_files or tuple(unread),
+        now=now,
+        symbols=options.symbols,
         unnamed=_unnamed(options),
         are_trades=feed.rows == "trades",
-        columns=options.columns,
+        columns=dict(options.columns),
         allow_truncated=options.allow_truncated,
-        check_symbol=OneCurrency(options.settings).check,
-        span=options.span,
-        before=before,
-        now_ns=now,
+        max_bad_share=feed.max_bad_share,
+        since=span.since,
+        until=span.until,
     )
 
 
@@ -267,10 +295,12 @@ class OneCurrency:
 __all__ = [
     "Approve",
     "OneCurrency",
+    "Recording",
     "RunOptions",
     "account_kind",
     "account_on_exchange",
     "currency_of",
+    "market_source",
     "open_feed",
     "refuse_to_forget",
     "starting_account",

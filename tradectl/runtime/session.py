@@ -17,6 +17,7 @@ from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
+from tradectl.journal.reference import MarketSource
 from tradectl.journal.run_lock import RunLock
 from tradectl.journal.writer import SHORT, Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
@@ -49,7 +50,8 @@ class Session:
     """`source` is where prices come from, `account_kind` which later runs continue the account; `gateway`
     makes the way to the exchange, which is the paper one without it. One on recorded data has nothing of
     the directory's account: its halt is its own, and it needs no lease. One that is not `projected` does
-    without the database, one that is not `journalled` without a journal."""
+    without the database, one that is not `journalled` without a journal; where that only refers to its
+    market data, `market` is what to."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Session:
         gateway: MakeGateway | None = None,
         projected: bool = True,
         journalled: bool = True,
+        market: MarketSource | None = None,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -79,7 +82,7 @@ class Session:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
         self.journalled = journalled
-        self._header = self._make_header(account, account_kind)
+        self._header = self._make_header(account, account_kind, market)
         self._log: EventLog | None = None
         self._lock: RunLock | None = None
         self._entered = False
@@ -112,7 +115,9 @@ class Session:
             settings.orchestrator, bus=self.bus, state=self.state, latch=self.latch
         )
 
-    def _make_header(self, account: Account, account_kind: str) -> Header:
+    def _make_header(
+        self, account: Account, account_kind: str, market: MarketSource | None
+    ) -> Header:
         settings = self.settings
         return Header(
             run_id=self.run_id,
@@ -127,6 +132,7 @@ class Session:
             strategies=strategy_hashes(settings),
             state=account.dump(),
             continues=self.recovered.run_id if self.recovered else "",
+            market=market,
         )
 
     async def open(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,14 @@ from tradectl.cli.commands.run_flags import (
     SymbolOption,
     TruncatedOption,
 )
-from tradectl.cli.options import ConfigOption, JsonOption, SetOption, StateDirOption, print_data
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    StateDirOption,
+    print_data,
+    refuse_useless,
+)
 
 if TYPE_CHECKING:
     from tradectl.documents.backtest import Backtest
@@ -41,6 +49,14 @@ Examples:
     tradectl backtest --data minutes.csv --strategy my.py:Mine --fill close --flatten-at-end
 """
 KEPT_HELP = "The backtests that were kept, newest first: of what, and what came of it."
+
+
+class Journal(StrEnum):
+    """What a journal has of the market data."""
+
+    FULL = "full"
+    REFERENCE = "reference"
+
 
 PlayedOption = Annotated[
     list[Path],
@@ -74,6 +90,12 @@ NoJournalOption = Annotated[
         help="Faster, and nothing but the result is left: no replay, no list of fills.",
     ),
 ]
+JournalOption = Annotated[
+    Journal,
+    typer.Option(
+        help="What it has of market data: a copy, or where it is (small and fast; the files must stay)."
+    ),
+]
 AgainOption = Annotated[
     bool, typer.Option("--again", help="Work it out, also where the result was kept.")
 ]
@@ -98,6 +120,7 @@ def backtest(
     flatten_at_end: FlattenOption = False,
     funding: FundingOption = None,
     seed: SeedOption = None,
+    journal: JournalOption = Journal.FULL,
     no_journal: NoJournalOption = False,
     again: AgainOption = False,
     as_json: JsonOption = False,
@@ -108,11 +131,18 @@ def backtest(
         settings_set or [], funding, seed, False, False, columns, allow_truncated,
     )  # fmt: skip
     flags.refuse_useless()
+    by_reference = journal is Journal.REFERENCE
+    refuse_useless(
+        {
+            "--journal reference is of a journal, and --no-journal keeps none: leave one out": no_journal
+            and by_reference
+        }
+    )
     from tradectl.domain.keys import take_keys
 
     take_keys(os.environ)  # before a strategy runs
     from tradectl.feeds.time_range import parse_range
-    from tradectl.runtime.run_options import RunOptions
+    from tradectl.runtime.run_options import Recording, RunOptions
     from tradectl.storage.directory import StateDir
 
     options = RunOptions(
@@ -124,7 +154,7 @@ def backtest(
         span=parse_range(since, until),
         symbols=tuple(flags.symbols),
         flatten_at_end=flatten_at_end,
-        journalled=not no_journal,
+        journal=Recording.NONE if no_journal else Recording(journal.value),
     )
     found = _answered(options, "" if config is None else str(config), again=again)
     print_data(found, as_json, "backtests.result")
