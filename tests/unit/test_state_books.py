@@ -36,7 +36,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.views import AccountView
-from tradectl.state import books as books_module
+from tradectl.state import order_books
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_an_impossible_step_halts_and_changes_nothing(ledger: Ledger) -> None:
 def test_the_oldest_finished_orders_are_forgotten_the_working_ones_never(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books_module, "FINISHED_KEPT", 2)
+    monkeypatch.setattr(order_books, "FINISHED_KEPT", 2)
     ledger.work("resting", "buy 1")
     for n in range(4):
         ledger.trade(f"o{n}", "buy 1@10")

@@ -11,7 +11,6 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import (
     AccountReported,
-    Event,
     FundingPaid,
     MarketDataEvent,
     OrderFilled,
@@ -73,7 +72,7 @@ class PaperGateway:
         self._bus.attach(MarketDataEvent, self._exchange.on_market, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
         for kind in (OrderFilled, PositionLiquidated, FundingPaid, AccountReported):
-            self._bus.attach(kind, self._on_booked, Stage.EXCHANGE)
+            self._bus.attach(kind, self._exchange.booked, Stage.EXCHANGE)
 
     async def quiesce(self) -> None:
         pass
@@ -81,7 +80,7 @@ class PaperGateway:
     async def stop(self) -> None:
         self._bus.detach(self._exchange.on_market)
         self._bus.detach(self._on_timer)
-        self._bus.detach(self._on_booked)
+        self._bus.detach(self._exchange.booked)
 
     def attach_read_only(self) -> None:
         pass
@@ -120,9 +119,6 @@ class PaperGateway:
             self._exchange.wake(record.at)
         elif timer.name == END_OF_DATA_TIMER:
             self._exchange.end_of_data()
-
-    def _on_booked(self, event: Event, _record: Record) -> None:
-        self._exchange.booked(event)
 
     def _wake_at(self, due: int) -> None:
         self._bus.schedule(TimerFired(source_component="paper", name=PAPER_TIMER), due)

@@ -82,20 +82,20 @@ class AccountSums:
         """What working orders of other symbols may add to the exposure."""
         if not self.working:
             return ZERO
-        return shortest(plus_exactly(self._adds, -self.working.get(but, NOTHING_WORKS).adds))
+        return shortest(less_exactly(self._adds, self.working.get(but, NOTHING_WORKS).adds))
 
     def orders_take(self, but: str) -> Decimal:
         """The initial margin that working orders of other perpetuals may take."""
         if not self.working:
             return ZERO
-        return shortest(plus_exactly(self._takes, -self.working.get(but, NOTHING_WORKS).takes))
+        return shortest(less_exactly(self._takes, self.working.get(but, NOTHING_WORKS).takes))
 
     def margin(self, but: str) -> Decimal:
         """The initial margin that the other perpetuals take that are held."""
-        for symbol in self._margins_changed:
+        for symbol in [changed for changed in self._margins_changed if changed != but]:
             self._count_margin(symbol)
-        self._margins_changed.clear()
-        return shortest(plus_exactly(self._margin, -self._margins.get(but, ZERO)))
+            del self._margins_changed[symbol]
+        return shortest(less_exactly(self._margin, self._margins.get(but, ZERO)))
 
     # --- what changed ---------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ class Instruments:
     def perpetual(self, symbol: str) -> Instrument | None:
         """The symbol, if it is one; only what is described can be."""
         found = self._by_symbol.get(symbol) if self.any_perpetual else None
-        return found if found is not None and found.can_short else None
+        return found if found is not None and found.kind is PERPETUAL else None
 
     def symbol_of(self, coin: str, beside: str) -> str | None:
         """The described spot symbol of a coin, at the exchange of the symbol `beside`."""

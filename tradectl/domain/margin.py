@@ -26,29 +26,15 @@ from tradectl.domain.positions import Position
 
 ISOLATED = MarginMode.ISOLATED
 
-Band = tuple[Decimal, Decimal, Decimal | None]
-"""A rate, its deduction, and the notional up to which they hold (None: any)."""
-
-
-def bands(instrument: Instrument) -> list[Band]:
-    rate, deduction = instrument.maintenance_margin, ZERO
-    found: list[Band] = []
-    for tier in instrument.margin_tiers:
-        found.append((rate, deduction, tier.above))
-        deduction += tier.above * (tier.rate - rate)
-        rate = tier.rate
-    return [*found, (rate, deduction, None)]
-
 
 def maintenance(instrument: Instrument, notional: Decimal) -> Decimal:
     """The margin without which a position of this notional is liquidated."""
-    if not instrument.margin_tiers:
-        return notional * instrument.maintenance_margin
-    rate, deduction = next(
-        (rate, deduction)
-        for rate, deduction, limit in bands(instrument)
-        if limit is None or notional <= limit
-    )
+    rate, deduction = instrument.maintenance_margin, ZERO
+    for tier in instrument.margin_tiers:
+        if notional <= tier.above:
+            break
+        deduction += tier.above * (tier.rate - rate)
+        rate = tier.rate
     return notional * rate - deduction
 
 
@@ -68,11 +54,15 @@ def liquidation_price(
 ) -> Decimal | None:
     """Where `collateral` (without the position's own profit) and that profit are worth the maintenance
     margin and no more; None where no price above zero is so bad."""
-    size, price = abs(position.quantity), ZERO
-    for rate, deduction, limit in bands(instrument):
-        price = (position.cost - collateral - deduction) / (position.quantity - rate * size)
-        if limit is None or price * size <= limit:
+    quantity, owed = position.quantity, position.cost - collateral
+    size, rate, deduction = abs(quantity), instrument.maintenance_margin, ZERO
+    price = owed / (quantity - rate * size)
+    for tier in instrument.margin_tiers:
+        if price * size <= tier.above:
             break
+        deduction += tier.above * (tier.rate - rate)
+        rate = tier.rate
+        price = (owed - deduction) / (quantity - rate * size)
     return price if price > 0 else None
 
 

@@ -88,16 +88,16 @@ def book_fill(
 ) -> Booking:
     """`held` are the strategies' virtual positions in the symbol, by configuration. Raises CoreError for
     a fill whose figures are no numbers."""
-    signed = fill.side.signed(fill.quantity)
-    keeps = fill.side is Side.BUY and fill.fee_currency == instrument.base
-    kept = fill.fee_paid if keeps and not instrument.can_short else ZERO
-    after = _filled(before, fill.price, signed, fill.fee, kept)
-    paid = after.fees - before.fees
+    signed, kept = fill.side.signed(fill.quantity), ZERO
     if instrument.can_short:
-        paid -= after.realized - before.realized
+        after = before.after_fill(signed, fill.price, fill.fee)
+        cash += after.realized - before.realized
     else:
-        paid += (signed - kept) * fill.price
-    cash -= paid
+        if fill.side is Side.BUY and fill.fee_currency == instrument.base:
+            kept = fill.fee_paid
+        after = _filled(before, fill.price, signed, fill.fee, kept)
+        cash -= (signed - kept) * fill.price
+    cash -= after.fees - before.fees
     name = order.spec.strategy
     if order.spec.is_for_one and (not held or (len(held) == 1 and name in held)):
         own = held.get(name) or Position(fill.symbol)

@@ -8,32 +8,21 @@ float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from msgspec.structs import replace
-
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
     BarOpened,
-    CancelRequested,
     CashMoved,
     CloseCause,
     Command,
     CommandReceived,
     Event,
-    ExecutionEvent,
     FundingPaid,
     HaltContinued,
     InstrumentChanged,
     LimitBreached,
     MarketDataEvent,
-    OrderApproved,
-    OrderDenied,
-    OrderFilled,
-    OrderInitialized,
-    OrderSubmitted,
     PauseEnded,
     PositionLiquidated,
     Record,
@@ -44,14 +33,12 @@ from tradectl.domain.events import (
     TimerFired,
     TradingConcluded,
 )
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO
-from tradectl.domain.orders import WORKING, Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import refusals, trading_state
-from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill, StrategyTotals
+from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill
 from tradectl.state.adoption import accepted_fill, adopt, reduced
 from tradectl.state.baselines import (
     begin_anew,
@@ -59,10 +46,9 @@ from tradectl.state.baselines import (
     measure_closes,
     shift,
 )
-from tradectl.state.booking import Adoption, Booking, book_fill, refuse_contradiction
-from tradectl.state.books_view import BooksView
+from tradectl.state.booking import Adoption
 from tradectl.state.comparison import compared
-from tradectl.state.fee_coins import PaidInCoins, paid_in_coins
+from tradectl.state.fee_coins import paid_in_coins
 from tradectl.state.income_booking import (
     book_cash,
     closed_from,
@@ -71,9 +57,9 @@ from tradectl.state.income_booking import (
     is_new,
     note_held,
 )
+from tradectl.state.order_books import OrderBooks
 from tradectl.state.perpetual_booking import (
     book_funding,
-    held_from,
     liquidation,
     liquidation_fill,
 )
@@ -81,118 +67,17 @@ from tradectl.state.reconciliation import ReconciliationState
 from tradectl.state.snapshot import snapshot
 from tradectl.state.stopped_targets import stop_out
 
-FINISHED_KEPT = 250
 TAKES_MONEY = (Acceptance.FILL, Acceptance.TRANSFER)
 
 
-class Books(BooksView):
-    """The account, folded; `BooksView` has the questions.
-
-    `touched` orders and `new_fills` collect what changed until the projection takes it; where there is
-    none (`projected` is False) nothing is collected.
-    """
-
-    def __init__(
-        self, account: Account, instruments: Instruments | None = None, *, projected: bool = True
-    ) -> None:
-        super().__init__(account, instruments)
-        self.last_seq = 0
-        self._projected = projected
-        self.touched: dict[str, Order] = {}
-        self.new_fills: list[Fill] = []
+class Books(OrderBooks):
+    """The account, folded; `OrderBooks` has its orders and their fills, `BooksView` the questions."""
 
     def on_market(self, event: MarketDataEvent, record: Record) -> None:
         if event.__class__ is BarOpened and event.ts != self.account.opened_at:
             self.account.opened_at = event.ts
             measure_closes(self)
         self._arrived[event.symbol] = event
-
-    def on_order(self, event: OrderInitialized, record: Record) -> None:
-        spec = event.order
-        if spec.order_id in self._orders:
-            raise CoreError(f"a second order of the id {spec.order_id}")
-        order = Order(spec, record.at, record.at, reason=event.reason)
-        # in place
-        self._orders[spec.order_id] = order
-        self.account.orders_count += 1
-        for name in spec.owners:
-            self._strategy(name).orders += 1
-        self._touch(order, record)
-
-    def on_approved(self, event: OrderApproved, record: Record) -> None:
-        order = self._known(event.order_id)
-        self._move(order, Trigger.APPROVE, record)
-        self._work(order)
-
-    def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
-        self._move(self._known(event.order_id), Trigger.SUBMIT, record)
-
-    def on_denied(self, event: OrderDenied, record: Record) -> None:
-        order = self._known(event.order_id)
-        self._move(order, Trigger.DENY, record)
-        order.reason = f"{event.code}: {event.message}"
-        self.account.denied_count += 1
-        refusals.held_back(self, order, record.at)
-
-    def on_cancel(self, event: CancelRequested, record: Record) -> None:
-        order = self._known(event.order_id)
-        self._move(order, Trigger.REQUEST_CANCEL, record)
-        if event.makes_room:
-            self.account.lift(order.spec)
-
-    def on_execution(self, event: ExecutionEvent, record: Record) -> list[Event]:
-        """An exchange's word on an order."""
-        order = self._known(event.order_id)
-        before, was_over = order.status, order.is_over
-        self._move(order, event.trigger, record)
-        order.venue_order_id = event.venue_order_id or order.venue_order_id
-        order.reason = event.reason or order.reason
-        if was_over or not order.is_over or before is OrderStatus.PENDING_CANCEL:
-            return []
-        cause = refusals.cause_of(event, order, before)
-        return refusals.refused(self, order, cause, event.reason, record.at)
-
-    def on_fill(self, fill: OrderFilled, record: Record) -> list[Event]:
-        """A fill is booked once, whoever reports it and how often. Raises CoreError on an overfill."""
-        order, account = self._known(fill.order_id), self.account
-        if fill.trade_id in order.trades:
-            account.duplicates += 1
-            return []
-        refuse_contradiction(order, fill)
-        filled, asked = order.filled + fill.quantity, order.spec.quantity
-        if filled > asked:
-            raise CoreError(f"order {fill.order_id} of {asked} was filled {filled}: overfilled")
-        status = step(order.status, Trigger.FILL if filled == asked else Trigger.PARTIAL_FILL)
-        symbol, notional = fill.symbol, fill.quantity * fill.price
-        before, instrument = self.position(symbol), self.instruments[symbol]
-        booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
-        paid = paid_in_coins(self, fill, booking, record)
-        cost, fees = order.cost + notional, order.fees + fill.fee
-        turnover = account.turnover + notional
-        opens = not before.quantity and instrument.can_short
-        exits = refusals.is_exit(self, order)
-        # in place
-        if opens:
-            account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
-        self._enter(booking, Fill(fill, order.spec.entered_by, record.at, booking.kept))
-        for name in booking.owned:
-            self._strategy(name).fills += 1
-        account.fills_count += 1
-        account.turnover = turnover
-        if paid is not None:
-            self._pay_in_coins(paid)
-        order.cost, order.fees = cost, fees
-        order.trades.append(fill.trade_id)
-        order.venue_order_id = fill.venue_order_id or order.venue_order_id
-        self._set_status(order, status, record, filled)
-        if order.spec.is_stop_loss:
-            left = booking.position.quantity
-            stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
-        return [
-            *booking.events(fill),
-            *(paid.events() if paid is not None else ()),
-            *refusals.filled(self, order, exits=exits),
-        ]
 
     def on_crossed(self, event: StrategiesCrossed, record: Record) -> None:
         """Strategies traded with each other: the account is as before. Raises CoreError where what they
@@ -349,90 +234,6 @@ class Books(BooksView):
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
             measure(self, record.at, reads=event.name == RISK_TIMER)
-
-    # --- working it out --------------------------------------------------------------------------------
-
-    def _known(self, order_id: str) -> Order:
-        order = self.order(order_id)
-        if order is None:
-            raise CoreError(f"a report on order {order_id}, which is not ours or long over")
-        return order
-
-    # --- putting it in place: nothing here can fail ----------------------------------------------------
-
-    def _move(self, order: Order, trigger: Trigger, record: Record) -> None:
-        """Raises IllegalTransition, before anything is changed."""
-        self._set_status(order, step(order.status, trigger), record)
-
-    def _enter(self, booking: Booking, fill: Fill | None) -> None:
-        account, symbol = self.account, booking.position.symbol
-        if fill is not None:
-            note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
-        if account.lifted_stops and self._begins_anew(booking.position):
-            account.lifted_stops.pop(symbol, None)
-        self.hold(booking.position)
-        account.cash = booking.cash
-        account.holdings.setdefault(symbol, {}).update(booking.owned)
-        if self._projected and fill is not None:
-            self.new_fills.append(fill)
-
-    def _begins_anew(self, after: Position) -> bool:
-        """What is left is too little for any order, or was when something was added to it: a stop of
-        before has nothing to do with it. What only a falling price makes dust keeps its own."""
-        symbol, before = after.symbol, self.position(after.symbol).quantity
-        if before * after.quantity < 0 or self.is_dust(symbol, after.quantity, None):
-            return True
-        return abs(after.quantity) > abs(before) and not self.open_quantity(symbol)
-
-    def _pay_in_coins(self, paid: PaidInCoins) -> None:
-        if paid.sold is not None:
-            cash = self.account.cash + paid.sold.cash
-            self._enter(replace(paid.sold, cash=cash), paid.fill)
-        paid.note_external(self.account)
-
-    def _set_status(
-        self, order: Order, status: OrderStatus, record: Record, filled: Decimal | None = None
-    ) -> None:
-        """Set the status, and what is filled where that changed; an order that is over goes from the
-        working to the finished ones."""
-        before, spec = order.status, order.spec
-        if filled is None:
-            filled = order.filled
-        if before in WORKING:
-            self._working[spec.symbol].change(order, status, filled)
-            self._working_count -= status not in WORKING
-            self._changed[spec.symbol] = None
-        else:
-            order.status, order.filled = status, filled
-        if status not in WORKING and (before in WORKING or before is OrderStatus.INITIALIZED):
-            self._finished.append(spec.order_id)
-            if len(self._finished) > FINISHED_KEPT:
-                del self._orders[self._finished.popleft()]
-        self._touch(order, record)
-
-    def _touch(self, order: Order, record: Record) -> None:
-        order.updated_at = record.at
-        if self._projected:
-            self.touched[order.spec.order_id] = order
-
-    def _strategy(self, name: str) -> StrategyTotals:
-        found = self.account.strategies.get(name)
-        if found is None:
-            found = self.account.strategies[name] = StrategyTotals()
-        return found
-
-    # --- for the projection ----------------------------------------------------------------------------
-
-    def take_changed(self) -> tuple[list[Order], list[Fill]]:
-        """The orders and fills that changed since they were taken last."""
-        orders, fills = [*self.touched.values()], self.new_fills
-        self.touched, self.new_fills = {}, []
-        return orders, fills
-
-    def put_back(self, orders: list[Order], fills: list[Fill]) -> None:
-        """What was taken could not be stored: it comes with what is taken next."""
-        self.touched = {order.spec.order_id: order for order in orders} | self.touched
-        self.new_fills = fills + self.new_fills
 
     # --- dump and hash ---------------------------------------------------------------------------------
 

@@ -295,16 +295,18 @@ class BooksView:
         return _UNRESTRICTED if known is None else known.restrictions.get(symbol, _UNRESTRICTED)
 
     def open_quantity(self, symbol: str) -> Decimal:
-        held = self.position(symbol).quantity
-        if not held or self.is_dust(symbol, held, self.mark(symbol)):
+        position = self.account.positions.get(symbol)
+        if position is None or not position.quantity:
             return ZERO
-        return held
+        held = position.quantity
+        return ZERO if self.is_dust(symbol, held, self.mark(symbol)) else held
 
     def is_dust(self, symbol: str, quantity: Decimal, price: Decimal | None) -> bool:
         return too_small(symbol, quantity, price, self)
 
     def refusal(self, symbol: str, *, exits: bool) -> Refusal | None:
-        return self.account.refusals(exits).get(symbol)
+        account = self.account
+        return (account.refused_exits if exits else account.refused_entries).get(symbol)
 
     def rules_since(self, symbol: str) -> int:
         rules = self.account.rules.get(symbol)

@@ -9,6 +9,7 @@ Protective stops are not among them: whoever places them sees to them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -42,8 +43,11 @@ OVER = {True: SystemEventKind.EXIT_REFUSED_OVER, False: SystemEventKind.ENTRY_RE
 
 
 def is_exit(books: BooksView, order: Order) -> bool:
-    """By the position as it is; ask before the order's fill is booked."""
-    held = books.position(order.spec.symbol).quantity
+    """By the position as it is."""
+    return is_exit_from(books.position(order.spec.symbol).quantity, order)
+
+
+def is_exit_from(held: Decimal, order: Order) -> bool:
     return order.spec.reduce_only or order.spec.side.signed(held) < 0
 
 
@@ -95,16 +99,14 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
         kept[symbol] = next_refusal(kept[symbol], kept[symbol].cause, kept[symbol].reason, at)
 
 
-def filled(books: BooksView, order: Order, *, exits: bool) -> list[Event]:
-    """Something of it was: over when all is, or when nothing is left to exit from. `exits`: it was an
-    exit before; one that went on to the other side was an entry, too."""
-    account, symbol = books.account, order.spec.symbol
-    if not (account.refused_exits or account.refused_entries):
-        return []
+def filled(books: BooksView, order: Order, before: Decimal) -> list[Event]:
+    """Something of it was, where `before` was held: over when all is, or when nothing is left to exit
+    from. An exit that went on to the other side was an entry, too."""
+    symbol = order.spec.symbol
     events = [] if books.open_quantity(symbol) else end(books, symbol, exits=True)
     if order.remaining or order.spec.is_protective:
         return events
-    if exits:
+    if is_exit_from(before, order):
         events += end(books, symbol, exits=True)
     held = books.position(symbol).quantity
     if not order.spec.reduce_only and order.spec.side.signed(held) > 0:

@@ -180,7 +180,7 @@ class MatchingEngine:
             return []
         if unanswered and not known.filled:
             return [rejection(spec, "never reached the paper exchange", OrderExpired)]
-        book, order = self._order_book(spec.symbol), self._admit(spec, known.venue_order_id)
+        book, order = self._order_book(spec.symbol), self._admit_again(spec, known.venue_order_id)
         if known.filled:
             order.left, order.fills, order.stop = known.remaining, last_fill(known.trades), None
         if known.status is OrderStatus.PENDING_CANCEL:
@@ -190,14 +190,17 @@ class MatchingEngine:
 
     # --- books and numbers ------------------------------------------------------------------------
 
-    def _admit(self, spec: OrderSpec, number: str = "") -> WorkingOrder:
-        """A working order with the `number` that it had here before, or the next one."""
+    def _admit(self, spec: OrderSpec) -> WorkingOrder:
+        """A working order with the next number."""
+        self._admitted += 1
+        return WorkingOrder.of(spec, f"P{self._admitted}")
+
+    def _admit_again(self, spec: OrderSpec, number: str) -> WorkingOrder:
+        """With the `number` that it had here before, if it had one."""
         had = number.removeprefix("P")
-        if had.isdecimal():
-            self._admitted = max(self._admitted, int(had))
-        else:
-            self._admitted += 1
-            number = f"P{self._admitted}"
+        if not had.isdecimal():
+            return self._admit(spec)
+        self._admitted = max(self._admitted, int(had))
         return WorkingOrder.of(spec, number)
 
     def _order_book(self, symbol: str) -> PaperOrderBook:

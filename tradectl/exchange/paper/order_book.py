@@ -141,6 +141,8 @@ class PaperOrderBook:
 
     def idle_reducers(self) -> list[WorkingOrder]:
         """The reduce-only orders that have nothing to reduce, the oldest first."""
+        if not any(self._reducers.values()):
+            return []
         idle = [
             order
             for side, orders in self._reducers.items()

@@ -13,9 +13,10 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import OrderSpec, OrderType
 
 UNBOUNDED = Decimal("Infinity")
+BUY, MARKET = Side.BUY, OrderType.MARKET
 
 
 class WorkingOrder(Struct, eq=False):
@@ -39,15 +40,16 @@ class WorkingOrder(Struct, eq=False):
 
     @classmethod
     def of(cls, spec: OrderSpec, venue_order_id: str) -> WorkingOrder:
-        limit = spec.price if spec.type.has_limit else None
-        if limit is None:
-            limit = UNBOUNDED if spec.side is Side.BUY else ZERO
+        kind, any_price = spec.type, UNBOUNDED if spec.side is BUY else ZERO
+        if kind is MARKET:
+            return cls(spec, venue_order_id, any_price, spec.quantity)
+        limit = spec.price if kind.has_limit else None
         return cls(
             spec,
             venue_order_id,
-            limit,
+            any_price if limit is None else limit,
             spec.quantity,
-            spec.stop_price if spec.type.is_stop else None,
+            spec.stop_price if kind.is_stop else None,
         )
 
     @property

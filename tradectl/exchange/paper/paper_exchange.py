@@ -133,8 +133,8 @@ class PaperExchange:
         self.wake(NOTHING_IN_FLIGHT - 1)
         self._engine.end_of_data()
 
-    def booked(self, event: Event) -> None:
-        """A report that changes the account has come to the books."""
+    def booked(self, event: Event, _record: Record) -> None:
+        """A report that changes the account has come to the books: a handler of the core."""
         if self._perpetuals is not None:
             self._perpetuals.booked(event)
 
@@ -194,7 +194,7 @@ class PaperExchange:
         else:
             reports = self._engine.submit(command, at)
             self._answer(reports, at)
-            if self._perpetuals is not None and any(isinstance(r, OrderFilled) for r in reports):
+            if self._perpetuals is not None and OrderFilled in map(type, reports):
                 self._perpetuals.cover(command.order.spec.symbol, at)
 
     def _opens_a_lost_account(self, spec: OrderSpec) -> bool:

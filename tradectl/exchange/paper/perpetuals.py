@@ -198,9 +198,11 @@ class PaperPerpetuals:
         """A fill in a perpetual, or its fee, may have cost more than there was: what is left is closed,
         and the insurance bears the rest."""
         account = self._account
-        if account.crossed and account.cross_worth() < self._bounds.unseen:
+        worth = account.cross_worth() if account.crossed else ZERO
+        if worth < self._bounds.unseen:
             self._bounds.catch_up()
-        if account.crossed and account.cross_worth() < 0:
+            worth = account.cross_worth()
+        if worth < 0:
             first = account.cross()[0]
             self._liquidate(first, first.mark, at)
         elif not account.held and account.cash < 0 and self._view.instrument(symbol).can_short:

@@ -60,9 +60,12 @@ class PriceBounds:
 
     def lift(self, symbol: str) -> None:
         """Whoever does so puts the position at its last mark, or anew."""
-        self.by_symbol.pop(symbol, None)
-        self._isolated.pop(symbol, None)
-        self.unseen -= self._allowed.pop(symbol, ZERO)
+        if self.by_symbol.pop(symbol, None) is None:
+            return
+        if symbol in self._allowed:
+            self.unseen -= self._allowed.pop(symbol)
+        else:
+            del self._isolated[symbol]
 
     def is_safe(self, held: HeldPerpetual, price: Decimal) -> bool:
         """At `price` of this position, whose bounds are lifted, more than the maintenance margin is
