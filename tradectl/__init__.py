@@ -16,6 +16,7 @@ _HOMES = {
     "OrchestratorConfig": "tradectl.config.settings",
     "StateManager": "tradectl.storage.manager",
     "TradingOrchestrator": "tradectl.runtime.orchestrator",
+    "backtest": "tradectl.runtime.backtest_api",
     "ExecutionEvent": "tradectl.events",
     "EventPriority": "tradectl.events",
     "EventType": "tradectl.events",
@@ -42,6 +43,7 @@ __all__ = [
     "SystemEvent",
     "TradingOrchestrator",
     "__version__",
+    "backtest",
 ]
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         StrategySignalEvent,
         SystemEvent,
     )
+    from tradectl.runtime.backtest_api import backtest
     from tradectl.runtime.orchestrator import TradingOrchestrator
     from tradectl.storage.manager import StateManager
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
@@ -28,6 +30,14 @@ def check(settings: Settings) -> None:
     _check_funding(settings)
     _check_stop(settings)
     _check_strategies(settings)
+
+
+def on_paper(settings: Settings) -> Settings:
+    """The same settings without money. Raises ConfigError."""
+    if settings.mode == "live":
+        settings = msgspec.structs.replace(settings, mode="paper")
+        check(settings)
+    return settings
 
 
 def _check_mode(settings: Settings) -> None:

@@ -55,7 +55,7 @@ class BacktestQuestion:
         asked = (
             (__version__, FORMAT, WIRE_VERSION),
             settings.fingerprint(),
-            sorted(strategy_hashes(settings).items()),
+            sorted(strategy_hashes(settings, options.find).items()),
             self.data_hash,
             [file.sha256 for file in hashed([Path(funding).expanduser()])] if funding else [],
             sorted(options.columns.items()),

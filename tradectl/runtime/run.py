@@ -186,6 +186,8 @@ class TradingRun(Session):
             projected=options.journalled,
             journalled=options.journalled,
             market=market_source(options, now) if options.journal is Recording.REFERENCE else None,
+            find=options.find,
+            listener=options.listener,
         )
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.

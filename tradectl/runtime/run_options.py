@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tradectl.bus.command_release import Journal
 from tradectl.config.settings import Settings
 from tradectl.documents.backtest import DataFile
 from tradectl.domain.currencies import quote_in
@@ -24,11 +25,14 @@ from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
 from tradectl.feeds.whole_log import feed_of
 from tradectl.journal.reference import MarketSource
+from tradectl.journal.writer import Header
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.state.account import Account
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt
 from tradectl.storage.reader import RECORDED_ACCOUNT, StateReader
+from tradectl.strategy.catalog import find
+from tradectl.system.trading_system import Find
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
@@ -53,6 +57,8 @@ class RunOptions(Struct, kw_only=True):
     `columns` says which column of the data is which, and `allow_truncated` that compressed data which
     breaks off is played up to there; `span` is the part of it that is played.
     `journal` says how much of it is kept; for one by reference `data_files` are the hashes of `data`.
+    Where there is none, `listener` makes the one who takes the records. `find` gives the class of a
+    strategy's name.
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through. `environ` has the keys, where they were taken out of the
@@ -67,6 +73,8 @@ class RunOptions(Struct, kw_only=True):
     span: TimeRange = WHOLE
     journal: Recording = Recording.FULL
     data_files: tuple[DataFile, ...] = ()
+    listener: Callable[[Header], Journal] | None = None
+    find: Find = find
     symbols: tuple[str, ...] = ()
     speed: float | None = None
     duration: float | None = None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tradectl.bus.clock import Clock
+from tradectl.bus.command_release import Journal
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
@@ -33,7 +35,9 @@ from tradectl.storage.latch import HaltInMemory, HaltSwitch
 from tradectl.storage.manager import StateManager
 from tradectl.storage.reader import RECORDED_ACCOUNT, StateReader
 from tradectl.storage.store import RunBegun, Store
+from tradectl.strategy.catalog import find
 from tradectl.system.trading_system import (
+    Find,
     MakeGateway,
     TradingSystem,
     on_paper,
@@ -51,7 +55,8 @@ class Session:
     makes the way to the exchange, which is the paper one without it. One on recorded data has nothing of
     the directory's account: its halt is its own, and it needs no lease. One that is not `projected` does
     without the database, one that is not `journalled` without a journal; where that only refers to its
-    market data, `market` is what to."""
+    market data, `market` is what to. `find` as the trading system has it. `listener` makes the one who
+    takes the records where no journal does."""
 
     def __init__(
         self,
@@ -67,6 +72,8 @@ class Session:
         projected: bool = True,
         journalled: bool = True,
         market: MarketSource | None = None,
+        find: Find = find,
+        listener: Callable[[Header], Journal] | None = None,
     ) -> None:
         self.settings = settings
         self.state_dir = state_dir
@@ -82,7 +89,8 @@ class Session:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
         self.journalled = journalled
-        self._header = self._make_header(account, account_kind, market)
+        self._header = self._make_header(account, account_kind, market, find)
+        self._listener = listener
         self._log: EventLog | None = None
         self._lock: RunLock | None = None
         self._entered = False
@@ -99,6 +107,7 @@ class Session:
             lease=None if is_recorded else state_dir.lease,
             projected=projected,
             has_strategies=source not in SHORT,
+            find=find,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
         self.store = Store(state_dir.db)
@@ -116,7 +125,7 @@ class Session:
         )
 
     def _make_header(
-        self, account: Account, account_kind: str, market: MarketSource | None
+        self, account: Account, account_kind: str, market: MarketSource | None, find: Find
     ) -> Header:
         settings = self.settings
         return Header(
@@ -129,7 +138,7 @@ class Session:
             seed=settings.seed,
             config=settings.dump(),
             config_hash=settings.fingerprint(),
-            strategies=strategy_hashes(settings),
+            strategies=strategy_hashes(settings, find),
             state=account.dump(),
             continues=self.recovered.run_id if self.recovered else "",
             market=market,
@@ -144,6 +153,8 @@ class Session:
             await self._open_database()
         if self.journalled:
             self._open_journal()
+        elif self._listener is not None:
+            self.bus.command_release.journal = self._listener(self._header)
         if self._projected:
             await self._begin_in_database()
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def ended_by_signals(end: Callable[[str], None]) -> Iterator[None]:
-    """Call `end` with a reason for each of them. The end is bounded: a second one cannot cut it short."""
+    """Call `end` with a reason for each of them. The end is bounded: a second one cannot cut it short. A
+    thread beside the main one, as in a notebook, gets none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
     before = {}
     names = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}

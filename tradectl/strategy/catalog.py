@@ -92,9 +92,21 @@ def fingerprint(cls: type[Strategy]) -> str:
     known = getattr(module, _HASH, None)
     if isinstance(known, str):
         return known
-    if module.__file__ is None:
-        raise UsageError(f"{cls.__name__} has no source file: its decisions could not be replayed")
-    return hashlib.sha256(read_named(Path(module.__file__), LARGEST)).hexdigest()
+    path = getattr(module, "__file__", None)
+    source = _typed_in(cls) if path is None else read_named(Path(path), LARGEST)
+    return hashlib.sha256(source).hexdigest()
+
+
+def _typed_in(cls: type[Strategy]) -> bytes:
+    """The source of a class that is in no file, as in a notebook. Raises UsageError if there is none."""
+    import inspect
+
+    try:
+        return inspect.getsource(cls).encode()
+    except (OSError, TypeError) as error:
+        raise UsageError(
+            f"{cls.__name__} has no source file: its decisions could not be replayed"
+        ) from error
 
 
 def _file_and_class(name: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ from tradectl.state.books import Books
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
 from tradectl.storage.manager import attach_books
+from tradectl.strategy.base import Strategy
 from tradectl.strategy.catalog import find, fingerprint
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.tally import OutcomeTally
@@ -49,6 +50,7 @@ AT_ONCE = 1_000
 
 MOST_NAMED = 5
 
+Find = Callable[[str], type[Strategy]]
 MakeGateway = Callable[[EventBus, Books], Gateway]
 
 
@@ -120,7 +122,7 @@ class BookkeepingSystem:
 
 class TradingSystem(BookkeepingSystem):
     """With strategies, portfolio, risk and execution, and a gateway that orders go out by.
-    `has_strategies` as the portfolio's engine has it."""
+    `has_strategies` as the portfolio's engine has it; `find` gives the class of a strategy's name."""
 
     def __init__(
         self,
@@ -134,6 +136,7 @@ class TradingSystem(BookkeepingSystem):
         lease: Lease | None = None,
         projected: bool = False,
         has_strategies: bool = True,
+        find: Find = find,
     ) -> None:
         super().__init__(settings, account, run_id, clock, projected=projected)
         bus = self.bus
@@ -145,6 +148,7 @@ class TradingSystem(BookkeepingSystem):
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
             moment=lambda: bus.core.seq,
+            find=find,
         )
         risk = RiskEngine(limits)
         portfolio = PortfolioEngine(
@@ -225,6 +229,6 @@ def _few(symbols: list[str]) -> str:
     return ", ".join(symbols[:MOST_NAMED]) + (", ..." if len(symbols) > MOST_NAMED else "")
 
 
-def strategy_hashes(settings: Settings) -> dict[str, str]:
+def strategy_hashes(settings: Settings, find: Find = find) -> dict[str, str]:
     """Name -> hash of the source that decides under it. Raises UsageError for an unknown strategy."""
     return {s.name: fingerprint(find(s.strategy)) for s in settings.strategies}

@@ -37,8 +37,6 @@ def check_mode(settings: Settings, live: bool | None) -> Settings:
 
     Raises UsageError where configuration and command do not agree on trading with money.
     """
-    import msgspec
-
     if settings.mode == "live" and live is None:
         raise UsageError(
             'the configuration says mode = "live": add --live to trade with money, '
@@ -49,10 +47,9 @@ def check_mode(settings: Settings, live: bool | None) -> Settings:
             'the configuration says mode = "paper": set mode = "live" in it to trade with money'
         )
     if settings.mode == "live" and not live:
-        from tradectl.config.rules import check
+        from tradectl.config.rules import on_paper
 
-        settings = msgspec.structs.replace(settings, mode="paper")
-        check(settings)
+        return on_paper(settings)
     return settings
 
 
