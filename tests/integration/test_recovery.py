@@ -41,6 +41,7 @@ from tradectl.recovery.rebuild import rebuilt
 from tradectl.recovery.recovery import Recovered, recover
 from tradectl.storage.directory import StateDir
 from tradectl.storage.schema import VERSION
+from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 
 IDLE = "--strategy=donchian-breakout"
 """Bars of a minute: such a run ends before it has an order of its own."""
@@ -171,8 +172,11 @@ def test_each_run_is_shown_with_what_it_added_to_the_account(state: Path) -> Non
 
 
 def add_snapshot(state: Path, found: Recovered, state_hash: str, body: str) -> None:
-    row = (found.run_id, found.last_seq, time.time_ns(), state_hash, body)
-    change_database(state, "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, NULL)", *row)
+    """Signed, as by a run; where its journal is read on from, nobody says."""
+    mac = snapshot_mac(StateDir(state).keys.own(), found.run_id, found.last_seq, body, None)
+    sealed = msgspec.json.encode(SignedSeal(None, mac)).decode()
+    row = (found.run_id, found.last_seq, time.time_ns(), state_hash, body, sealed)
+    change_database(state, "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?)", *row)
 
 
 def test_a_sound_snapshot_saves_reading_the_journal(state: Path) -> None:

@@ -46,6 +46,13 @@ RunOption = Annotated[
         show_default=False,
     ),
 ]
+TrustJournalOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-journal",
+        help="Go by the last journal, though your key did not sign it or a newer one is known.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")
 ]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tradectl.config.settings import Settings
 from tradectl.doctor.finding import failed, passed, warned
+from tradectl.doctor.provenance import journal_key, provenance
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import ConfigError, JournalError, StateError, UsageError
 from tradectl.files import trust
@@ -44,6 +45,8 @@ def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -
         latch_file(state_dir),
         reserve(state_dir),
         account(state_dir),
+        journal_key(state_dir),
+        *(finding for finding in (provenance(state_dir),) if finding is not None),
         *(finding for finding in (hosts(settings, state_dir),) if finding is not None),
         instance(state_dir),
         disk(state_dir.path),

@@ -107,8 +107,10 @@ class Divergence(Struct, kw_only=True, frozen=True):
 
 
 class ReplayReport(Struct, kw_only=True):
-    """`verified` is null when nothing was to be verified (`--no-verify`). `clean`: the journal has its
-    end; `truncated_tail`: its last record is torn. `notes` say why a divergence might be no fault."""
+    """`verified` is null when nothing was to be verified (`--no-verify`). `signed` is about who wrote
+    it: yes (by your key), no (by nobody), no key (that of somebody else) or forged. `clean`: the journal
+    has its end; `truncated_tail`: its last record is torn. `notes` say why a divergence might be no
+    fault."""
 
     journal: str
     run_id: str
@@ -120,6 +122,7 @@ class ReplayReport(Struct, kw_only=True):
     state_hash: str = ""
     recorded_state_hash: str | None = None
     verified: bool | None = None
+    signed: str = "no"
     truncated_tail: bool = False
     clean: bool = False
     elapsed_s: float = 0.0

@@ -7,6 +7,7 @@ TradectlError
 ├── JournalError          a journal that cannot be used       exit 1
 │   ├── JournalDamaged    a record does not match its seal    exit 1
 │   ├── JournalMissing    the last run's is not there any more exit 1
+│   ├── JournalForged     nobody knows who wrote it           exit 1
 │   └── JournalFailed     the disk refused a write: fail-stop exit 1
 ├── StateError            durable state that cannot be used   exit 1
 │   └── DatabaseError     what SQLite refused                 exit 1
@@ -69,6 +70,10 @@ class JournalDamaged(JournalError):
 
 class JournalMissing(JournalError):
     pass
+
+
+class JournalForged(JournalError):
+    """Not signed by this user's key, or not the newest there was."""
 
 
 class JournalFailed(JournalError):

@@ -7,7 +7,9 @@ import contextlib
 import re
 from collections.abc import Iterator, MutableMapping
 
-_OF_KEYS = re.compile(r"TRADECTL_[A-Z0-9]+_(API_KEY|API_SECRET|PASSPHRASE|PROXY)")
+_OF_KEYS = re.compile(
+    r"TRADECTL_[A-Z0-9]+_(API_KEY|API_SECRET|PASSPHRASE|PROXY)|TRADECTL_JOURNAL_KEY"
+)
 
 
 class TakenKeys(dict[str, str]):

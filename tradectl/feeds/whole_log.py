@@ -19,13 +19,15 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.time_range import Hear, TimeRange
 from tradectl.journal import event_log
 from tradectl.journal.event_log import LogReader
+from tradectl.journal.reader import NO_KEYS
 from tradectl.journal.reference import MarketSource
+from tradectl.journal.signature import KnownKeys
 
 
-def read_log(path: Path) -> LogReader:
-    """The log in a file, whether it is still written or not. Raises JournalError, NotBegun; and where
+def read_log(path: Path, keys: KnownKeys = NO_KEYS) -> LogReader:
+    """The log in a file, whether it is still written or not; `keys` as a reader has them. Raises JournalError, NotBegun; and where
     market data that it refers to is missing or changed, as soon as that is reached."""
-    return event_log.read_log(path, market_of)
+    return event_log.read_log(path, market_of, keys)
 
 
 def market_of(source: MarketSource) -> Iterator[MarketDataEvent]:

@@ -7,6 +7,7 @@ looked into; one that vanishes with the last login, or one on a full disk, leave
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import sys
@@ -44,6 +45,15 @@ def private_places() -> list[Path]:
 def private_home() -> Path:
     """The one of them beside the state directory that the environment asks for."""
     return _state_home(Path.home()) / FOLDER
+
+
+def homes_of_state() -> list[Path]:
+    """That one, and the one that every process of the user finds, whatever its environment is: for what
+    is to stay when the system starts anew."""
+    found = [private_home()]
+    with contextlib.suppress(KeyError):  # a user without a name, as in a container
+        found.append(_state_of_home(Path(pwd.getpwuid(os.geteuid()).pw_dir)) / FOLDER)
+    return list(dict.fromkeys(found))
 
 
 def make_folders(path: Path) -> None:
@@ -89,4 +99,11 @@ def _runtime(user: int) -> list[Path]:
     return [Path(f"/run/user/{user}"), *([Path("/run")] if user == 0 else [])]
 
 
-__all__ = ["default_state_dir", "make_folders", "make_private", "private_home", "private_places"]
+__all__ = [
+    "default_state_dir",
+    "homes_of_state",
+    "make_folders",
+    "make_private",
+    "private_home",
+    "private_places",
+]

@@ -8,7 +8,7 @@ still going on read the same log, the last one again and again (`tail`). Today i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,20 +16,22 @@ from typing import Protocol, Self
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
-from tradectl.journal.reader import JournalReader
+from tradectl.journal.reader import NO_KEYS, JournalReader
 from tradectl.journal.reference import OpenMarket
+from tradectl.journal.signature import KnownKeys, Signature, SigningKey
 from tradectl.journal.writer import Footer, Header, JournalWriter
 
 
 class LogReader(Protocol):
-    """A log from its beginning. `footer` and `torn` (an unfinished tail was dropped) are known once all
-    groups were read; `position` is the sequence number of the last record read, `sealed` the end of its
-    group."""
+    """A log from its beginning; its `signature` is of what was read. `footer` and `torn` (an unfinished
+    tail was dropped) are known once all groups were read; `position` is the sequence number of the last
+    record read, `sealed` the end of its group."""
 
     header: Header
     footer: Footer | None
     torn: bool
     sealed: Sealed | None
+    signature: Signature
 
     @property
     def position(self) -> int: ...
@@ -97,9 +99,18 @@ class EventLog(Protocol):
 class FileEventLog(JournalWriter):
     """An `EventLog` in the new file `path`. Raises JournalFailed when it cannot be made: none is left."""
 
-    def __init__(self, path: Path, header: Header, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        *,
+        strict: bool = False,
+        key: SigningKey | None = None,
+        every: bool = True,
+        note: Callable[[Sealed], None] | None = None,
+    ) -> None:
         try:
-            super().__init__(path, header, strict=strict)
+            super().__init__(path, header, strict=strict, key=key, every=every, note=note)
         except JournalFailed as error:
             if not isinstance(error.__cause__, FileExistsError):  # that one is another run's
                 with contextlib.suppress(OSError):
@@ -118,10 +129,10 @@ class FileEventLog(JournalWriter):
         return read_log(self.path)
 
 
-def read_log(path: Path, market: OpenMarket | None = None) -> LogReader:
-    """The log in a file, whether it is still written or not; `market` as a reader has it. Raises
-    JournalError, NotBegun."""
-    return JournalReader(path, market)
+def read_log(path: Path, market: OpenMarket | None = None, keys: KnownKeys = NO_KEYS) -> LogReader:
+    """The log in a file, whether it is still written or not; `market` and `keys` as a reader has them.
+    Raises JournalError, NotBegun."""
+    return JournalReader(path, market, keys)
 
 
 __all__ = ["EventLog", "FileEventLog", "LogReader", "read_log"]

@@ -23,6 +23,7 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_named
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
+from tradectl.journal.signature import KnownKeys, Signature, SigningKey
 from tradectl.journal.writer import (
     BLOCK,
     FORMAT,
@@ -30,6 +31,7 @@ from tradectl.journal.writer import (
     FooterLine,
     Header,
     HeaderLine,
+    Seal,
     SealLine,
     VersionsLine,
     make_seal,
@@ -56,6 +58,16 @@ emergency stop reads journals in two."""
 Opened = BufferedReader | gzip.GzipFile
 
 
+class NoKeys:
+    """For who reads a journal whoever wrote it."""
+
+    def named(self, name: str) -> SigningKey | None:
+        return None
+
+
+NO_KEYS = NoKeys()
+
+
 class NotBegun(JournalError):
     """There is no sealed header: no journal, or one of a run that was killed before it did anything."""
 
@@ -66,10 +78,13 @@ class JournalReader:
     `footer` is None until the end of a run that ended cleanly; `torn` tells, at the end of the file,
     that an unfinished tail was dropped; `sealed` is the end of the last group read. `market` opens the
     files of market data that is only referred to; `feeds.whole_log` has it. Raises JournalError for what
-    is no journal and JournalDamaged for one that was changed.
+    is no journal and JournalDamaged for one that was changed. By `keys` its `signature` is looked at,
+    too, which tells and does not raise.
     """
 
-    def __init__(self, path: Path, market: OpenMarket | None = None) -> None:
+    def __init__(
+        self, path: Path, market: OpenMarket | None = None, keys: KnownKeys = NO_KEYS
+    ) -> None:
         self.path = path
         self._market = market
         self._referred: ReferenceReader | None = None
@@ -79,8 +94,11 @@ class JournalReader:
         self.sealed: Sealed | None = None
         self._chain = 0
         self._offset = 0
+        self._first: tuple[bytes, Seal] | None = None
         self._groups = self._read_groups()
         self.header = self._read_header()
+        self.signature = Signature(self.header.signature, keys)
+        self._take_signature_of_header()
         self.last_seq = 0
 
     def __enter__(self) -> JournalReader:
@@ -123,16 +141,11 @@ class JournalReader:
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
         over, where the file has no such seal there."""
-        with _opened(self.path) as file:
-            file.seek(sealed.at)
-            line = file.readline(LONGEST_SEAL)
-        try:
-            found = SEALS.decode(line).seal
-        except ValueError:
-            return False
-        if not line.endswith(b"\n") or (found.last, found.chain) != (sealed.last, sealed.chain):
+        found, line = _seal_at(self.path, sealed)
+        if found is None:
             return False
         self.close()
+        self.signature.go_on_from(sealed.mac)
         self.last_seq, self._chain, self.sealed = found.last, int(found.chain, 16), sealed
         self._offset = sealed.at + len(line)
         self._groups = self._read_groups()
@@ -265,10 +278,23 @@ class JournalReader:
         if not group:
             raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
         actual, chain = make_seal(seal.last, group, self._chain)
-        if actual != seal:
+        if (actual.blocks, actual.chain) != (seal.blocks, seal.chain):
             raise self._does_not_match(group, actual.blocks, seal.blocks)
         self._chain = chain
+        if self._first is None:
+            self._first = group, seal  # whose it is, the header in it says
+        else:
+            self._take_signature(group, seal)
         return seal.last
+
+    def _take_signature_of_header(self) -> None:
+        if self._first is not None:
+            self._take_signature(*self._first)
+
+    def _take_signature(self, group: bytes, seal: Seal) -> None:
+        at_an_end = group.startswith((HEADER, FOOTER))
+        signed = (seal.last, seal.chain, seal.mac)
+        self.signature.take(max(self.last_seq, 0), group, signed, at_an_end=at_an_end)
 
     def _does_not_match(self, group: bytes, actual: str, told: str) -> JournalDamaged:
         for n, start in enumerate(range(0, len(group), BLOCK)):
@@ -326,6 +352,26 @@ def _sealed(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
             return
         yield data[start:seal], data[seal:end], end
         start = end
+
+
+def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
+    """The seal that is to be there, and its line. Raises OSError."""
+    with _opened(path) as file:
+        file.seek(sealed.at)
+        line = file.readline(LONGEST_SEAL)
+    try:
+        found = SEALS.decode(line).seal
+    except ValueError:
+        return None, line
+    same = (found.last, found.chain, found.mac) == (sealed.last, sealed.chain, sealed.mac)
+    return (found if same and line.endswith(b"\n") else None), line
+
+
+def holds_seal(path: Path, sealed: Sealed) -> bool:
+    """The journal came as far as to that group, and still has it."""
+    with contextlib.suppress(OSError):
+        return _seal_at(path, sealed)[0] is not None
+    return False
 
 
 def has_footer(path: Path) -> bool:

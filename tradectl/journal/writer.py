@@ -3,19 +3,20 @@
     {"header": {...}}                      who, when, with what config, from which state
     {"seq":1,"at":...,"event":{...}}       an input
     {"seq":2,"at":...,"event":{...},"cause":1}   and what followed from it
-    {"seal":{"last":2,"blocks":"...","chain":"..."}}
+    {"seal":{"last":2,"blocks":"...","chain":"...","mac":"..."}}
     ...
     {"footer": {...}}                      only at a clean end, and sealed like the rest
 
 A group is one write to the operating system and ends in a seal: a CRC-32 of each kilobyte since the last
 seal, and a chain over all seals. So a reader can tell an unfinished tail (lines without a seal: nobody
 was told of them) from a damaged middle (a block that does not match), and name the lines of that block.
-"""
+With a key it is signed, too (`signature`)."""
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 from zlib import crc32
@@ -28,6 +29,7 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_own
 from tradectl.journal.reference import MarketSource, ReferenceWriter
+from tradectl.journal.signature import NONE, Signing, SigningKey
 
 FORMAT = 8
 BLOCK = 1024
@@ -41,8 +43,9 @@ SHORT = (EMERGENCY, RECONCILE)
 class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective
     configuration without secrets; `strategies` name -> hash of its source; `market` the files that its
-    market data is in, where the journal only refers to it. `format` and `wire`, the versions of the lines
-    and of the events in them, are always written."""
+    market data is in, where the journal only refers to it; `signature` the name of the key that the writer
+    signs with. `format` and `wire`, the versions of the lines and of the events in them, are always
+    written."""
 
     run_id: str
     program: str
@@ -57,6 +60,7 @@ class Header(Struct):
     state: dict[str, Any]
     continues: str = ""
     market: MarketSource | None = None
+    signature: Signing | None = None
     format: int = FORMAT
     wire: int = WIRE_VERSION
 
@@ -81,12 +85,13 @@ class Footer(Struct, omit_defaults=True):
     state_hash: str
 
 
-class Seal(Struct):
+class Seal(Struct, omit_defaults=True):
     """`blocks` are the CRC-32s of the lines since the last seal, a block each, in eight hex digits."""
 
     last: int
     blocks: str
     chain: str
+    mac: str = ""
 
 
 class SealLine(Struct):
@@ -123,18 +128,33 @@ def sync_file(path: Path) -> None:
 
 
 class JournalWriter:
-    """Appends to a new file `path`, mode 0600. `strict`: synced before any command leaves.
+    """Appends to a new file `path`, mode 0600. `strict`: synced before any command leaves. With a `key`
+    every group is signed, or not `every` one but the header and the footer; `note` is told of each that
+    will survive a loss of power.
 
     Raises JournalFailed when the file cannot be made or a write fails; after that every call does.
     """
 
-    def __init__(self, path: Path, header: Header, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        *,
+        strict: bool = False,
+        key: SigningKey | None = None,
+        every: bool = True,
+        note: Callable[[Sealed], None] | None = None,
+    ) -> None:
         self.path = path
         self.strict = strict
         self.last_seq = 0
         self.bytes_written = 0
         self.sealed: Sealed | None = None
         self._chain = 0
+        self._key, self._every, self._mac = key, every, NONE
+        self._note = note
+        if key is not None:
+            header = msgspec.structs.replace(header, signature=Signing(key.name, every))
         self._failure = ""
         self._closed = False
         self._encoder = msgspec.json.Encoder(decimal_format="string")
@@ -145,7 +165,7 @@ class JournalWriter:
             self._fd = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise JournalFailed(f"cannot create the journal {path}: {error.strerror}") from error
-        self._write_group(self._encoder.encode(HeaderLine(header)) + b"\n")
+        self._write_group(self._encoder.encode(HeaderLine(header)) + b"\n", at_an_end=True)
         self.sync()
 
     def append(self, records: list[Record]) -> None:
@@ -160,10 +180,13 @@ class JournalWriter:
     def sync(self) -> None:
         """Wait until what was written would survive a power loss."""
         self._check()
+        sealed = self.sealed
         try:
             os.fdatasync(self._fd)
         except OSError as error:
             self._fail(error.strerror or str(error), error)
+        if self._note is not None and sealed is not None:
+            self._note(sealed)
 
     def close(self, footer: Footer | None) -> None:
         """Write the footer of a clean end, if there is one, and close."""
@@ -172,16 +195,21 @@ class JournalWriter:
         self._closed = True
         try:
             if footer is not None:
-                self._write_group(self._encoder.encode(FooterLine(footer)) + b"\n")
+                line = self._encoder.encode(FooterLine(footer)) + b"\n"
+                self._write_group(line, at_an_end=True)
                 self.sync()
         finally:
             os.close(self._fd)
             self._failure = "it is closed"
 
-    def _write_group(self, group: bytes) -> None:
+    def _write_group(self, group: bytes, *, at_an_end: bool = False) -> None:
         self._check()
         seal, chain = make_seal(self.last_seq, group, self._chain)
-        sealed = Sealed(self.bytes_written + len(group), seal.last, seal.chain)
+        mac = self._mac
+        if self._key is not None and (self._every or at_an_end):
+            mac = self._key.of_group(mac, seal.last, seal.chain, group)
+            seal.mac = mac.hex()
+        sealed = Sealed(self.bytes_written + len(group), seal.last, seal.chain, seal.mac)
         data = memoryview(group + self._encoder.encode(SealLine(seal)) + b"\n")
         try:
             while data:
@@ -190,7 +218,7 @@ class JournalWriter:
                 data = data[written:]
         except OSError as error:
             self._fail(error.strerror or str(error), error)
-        self._chain, self.sealed = chain, sealed
+        self._chain, self._mac, self.sealed = chain, mac, sealed
 
     def _check(self) -> None:
         if self._failure:

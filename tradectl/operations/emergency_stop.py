@@ -51,12 +51,11 @@ from tradectl.recovery.recovery import (
     Recovered,
     last_journal,
     missing,
-    recover_from,
+    recover_account,
 )
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import StateReader
 
 ANSWER_SHARE = 0.4
 LEAST_S = 1.0
@@ -70,27 +69,38 @@ def emergency_stop(
     timeout: float,
     everything: bool = False,
     drop_protection: bool = False,
+    trusting: bool = False,
     clock: Clock | None = None,
 ) -> Receipt:
     """Stop everything; the receipt. `timeout` (s) bounds the whole of it as far as it can be bounded.
     With `everything` the orders of others on the same exchange account are cancelled, too, and with
-    `drop_protection` the stops that protect positions.
+    `drop_protection` the stops that protect positions; `trusting` a journal that nobody knows who wrote,
+    by which else no position is closed.
 
     A latch that cannot be set is no reason to stop here: the receipt says so, and the rest is done all
     the same. Raises StateError only where the directory is nobody's, or somebody else's.
     """
     state_dir.check_folder()
     stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
-    return EmergencyStop(state_dir, reason, stop, timeout, clock or WallClock()).execute()
+    clock = clock or WallClock()
+    return EmergencyStop(state_dir, reason, stop, timeout, clock, trusting=trusting).execute()
 
 
 class EmergencyStop:
     """One emergency stop of what trades in `state_dir`, from its latch to its receipt."""
 
     def __init__(
-        self, state_dir: StateDir, reason: str, stop: Stop, timeout: float, clock: Clock
+        self,
+        state_dir: StateDir,
+        reason: str,
+        stop: Stop,
+        timeout: float,
+        clock: Clock,
+        *,
+        trusting: bool = False,
     ) -> None:
         self._dir = state_dir
+        self._trusting = trusting
         self._reason = harmless(reason)  # an odd reason is no reason not to stop
         self._stop = stop
         self._clock = clock
@@ -214,8 +224,12 @@ class EmergencyStop:
         return report
 
     def _is_unfinished(self, path: Path) -> bool:
-        recovered = recover_from(path, StateReader(self._dir.db))
-        return self._has_work(recovered) or not recovered.clean
+        recovered = self._recovered(path)
+        return self._has_work(recovered) or not recovered.clean or bool(recovered.doubts)
+
+    def _recovered(self, path: Path) -> Recovered:
+        recovered = recover_account(path, self._dir)
+        return replace(recovered, doubts="") if self._trusting else recovered
 
     def _has_work(self, recovered: Recovered) -> bool:
         """There is something to be cancelled or closed."""
@@ -248,11 +262,13 @@ class EmergencyStop:
     def _finished(self, path: Path) -> StopReport:
         left = None
         try:
-            recovered = recover_from(path, StateReader(self._dir.db))
+            recovered = self._recovered(path)
             # by the journal: what is tried from here on may come to naught
             left = by_journal(recovered, self._clock.wall())
             report = self._finish(recovered)
-            return report.without_confirmation(recovered.lost) if recovered.lost else report
+            for why in filter(None, (recovered.lost, _doubtful(recovered, self._stop))):
+                report = report.without_confirmation(why)
+            return report
         except Exception as error:  # one that cannot be finished must not keep the others open
             return _failed(self._dir, error, left)
 
@@ -287,7 +303,8 @@ class EmergencyStop:
                 for symbol in held:
                     session.bus.post(_last_known_price(symbol, account.marks))
             await session.bus.dispatched()  # the stop goes first where both wait
-            report = await stop_session(session, self._reason, self._stop, self._deadline)
+            stop = self._stop if not recovered.doubts else _harmless(self._stop)
+            report = await stop_session(session, self._reason, stop, self._deadline)
         problem = await stored_afterwards(self._dir, recovered.journal, session.journal_path)
         return replace(report, error="; ".join(filter(None, [report.error, problem])) or None)
 
@@ -326,6 +343,21 @@ def _load_for_live(state_dir: StateDir) -> None:
             from tradectl.exchange.ccxt_venue.client import load_ahead
 
             load_ahead()
+
+
+def _harmless(stop: Stop) -> Stop:
+    """By a journal that nobody knows who wrote: what it says is held may be what others hold."""
+    return replace(stop, flatten=False, drop_protection=False)
+
+
+def _doubtful(recovered: Recovered, stop: Stop) -> str:
+    if not recovered.doubts:
+        return ""
+    more = ", and no position was closed" if stop.flatten else ""
+    return (
+        f"{recovered.doubts}; orders were cancelled as far as it knows them{more}: look at the exchange; "
+        "`emergency-stop --trust-journal` goes by it as it is"
+    )
 
 
 def _failed(state_dir: StateDir, error: Exception, left: StopReport | None = None) -> StopReport:

@@ -22,8 +22,9 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
-from tradectl.journal.reader import read_header, refuse_damaged
+from tradectl.journal.reader import NO_KEYS, read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
+from tradectl.journal.signature import Signed
 from tradectl.recovery.recovery import CONTINUED, Recovered, Recovery
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -57,7 +58,7 @@ def catch_up_with_the_killed(state_dir: StateDir, run: StoredRun) -> None:
             return
 
         async def caught_up() -> None:
-            store = Store(state_dir.db)
+            store = Store(state_dir.db, keys=state_dir.keys)
             await store.open()
             try:
                 await store_journal(path, store, reader)
@@ -89,8 +90,9 @@ async def store_journal(path: Path, store: Store, reader: StateReader) -> None:
     """Recover the run of a journal and store it, its rows as they come: a long run has a million. Raises
     JournalError, StateError; nothing of a damaged one is stored."""
     refuse_damaged(path)
-    with read_log(path) as log:
-        recovery = Recovery(log, path, reader, checked_elsewhere=True)
+    keys = store.keys or NO_KEYS
+    with read_log(path, keys) as log:
+        recovery = Recovery(log, path, reader, keys, checked_elsewhere=True)
         for orders, fills in recovery.fold(MOST_AT_ONCE):
             await store.write_rows(recovery.account_id, log.header.run_id, orders, fills)
         run = recovery.end()
@@ -141,6 +143,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         snapshot=account if is_news and header.account in CONTINUED else None,
         sealed=run.sealed,
         taken_at=run.journal.stat().st_mtime_ns,
+        signs=run.signed is Signed.YES,
     )
     await store.write(changes)
     if run.footer is not None:

@@ -10,18 +10,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from tradectl.bus.clock import Sleep
+from tradectl.domain.errors import JournalForged
 from tradectl.journal.reader import JournalReader
+from tradectl.journal.signature import KnownKeys, Signed
 
 PIECE = 128 * 1024
 PAUSE_S = 0.02
 """A piece takes a fraction of a millisecond, so that of the run's time a fiftieth is taken at most."""
 
 
-async def check_passed_over(path: Path, until: int, sleep: Sleep) -> None:
-    """Look at every seal of the journal before byte `until`. Raises JournalError."""
-    with JournalReader(path) as journal:
+async def check_passed_over(path: Path, until: int, sleep: Sleep, keys: KnownKeys) -> None:
+    """Look at every seal of the journal before byte `until`, and at its signature, where it has one by
+    one of `keys`. Raises JournalError."""
+    with JournalReader(path, keys=keys) as journal:
         checked = 0
         for place in journal.check():
+            if journal.signature.signed is Signed.FORGED:
+                after = journal.signature.forged_after
+                raise JournalForged(f"{path} was changed after record {after}: it is not signed so")
             if place >= until:
                 return
             if place - checked >= PIECE:

@@ -19,7 +19,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.text import counted, harmless
 from tradectl.journal.reader import NotBegun
 from tradectl.recovery.catch_up import catch_up, store_journal
-from tradectl.recovery.recovery import recover_from
+from tradectl.recovery.recovery import recover_account
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 from tradectl.storage.schema import damage_of
@@ -41,12 +41,12 @@ async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path) ->
     """The run of `journal`, of the owner of the directory, did without the database and has ended: store
     what that misses by now, of the run `before` it first. Why it could not be, in words."""
     reader = StateReader(state_dir.db)
-    store = Store(state_dir.db, lock_timeout=LOCK_TIMEOUT_S)
+    store = Store(state_dir.db, lock_timeout=LOCK_TIMEOUT_S, keys=state_dir.keys)
     try:
         set_aside_if_damaged(state_dir)
         await store.open()
         try:
-            await catch_up(store, state_dir, recover_from(before, reader))
+            await catch_up(store, state_dir, recover_account(before, state_dir))
             await store_journal(journal, store, reader)
         finally:
             await store.close()
@@ -119,7 +119,7 @@ async def _from_journals(state_dir: StateDir, reader: StateReader) -> tuple[int,
     if not files:
         return 0, 0
     stored = unread = 0
-    store = Store(state_dir.db)
+    store = Store(state_dir.db, keys=state_dir.keys)
     try:
         await store.open()
         for path in files:

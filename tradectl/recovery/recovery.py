@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from hmac import compare_digest
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from tradectl.domain.errors import (
     DatabaseDamaged,
     JournalDamaged,
     JournalError,
+    JournalForged,
     JournalMissing,
     StateError,
 )
@@ -34,24 +36,29 @@ from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
-from tradectl.journal.reader import NotBegun, read_header
+from tradectl.journal.reader import NO_KEYS, NotBegun, read_header
+from tradectl.journal.signature import KnownKeys, Signed, SigningKey
 from tradectl.journal.writer import Footer, Header
+from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
 from tradectl.state.account import Account, Fill
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun
+from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 from tradectl.system.follower import Folding
 from tradectl.system.trading_system import BookkeepingSystem
 
 PAPER_ACCOUNT = "paper"
 LIVE_ACCOUNT = "live"
+FRESH = "`tradectl run --fresh` opens a new account"
 CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
 """Accounts that go on from run to run; each has journals of its own."""
 
 
 class Recovered(Struct):
     """The account after the last record that counts, and how it was found; `lost` says, where it is only
-    a snapshot's, what its journal misses. Of the journal, what comes before byte `read_from` is what the
-    snapshot of record `from_snapshot` knows, and was not looked at."""
+    a snapshot's, what its journal misses, and `doubts` why it may be no word of ours. Of the journal,
+    what comes before byte `read_from` is what the snapshot of record `from_snapshot` knows, and was not
+    looked at."""
 
     run_id: str
     journal: Path
@@ -68,6 +75,8 @@ class Recovered(Struct):
     fills: list[Fill]
     header: Header
     lost: str = ""
+    signed: Signed = Signed.NO
+    doubts: str = ""
 
     @property
     def clean(self) -> bool:
@@ -119,10 +128,14 @@ def missing(run: StoredRun, state_dir: StateDir) -> JournalMissing:
 
 
 def recover(
-    state_dir: StateDir, kind: str = PAPER_ACCOUNT, *, checked_elsewhere: bool = False
+    state_dir: StateDir,
+    kind: str = PAPER_ACCOUNT,
+    *,
+    checked_elsewhere: bool = False,
+    trusting: bool = False,
 ) -> Recovered | None:
     """The account to continue; None when there was none. Raises JournalDamaged, JournalMissing,
-    StateError. `checked_elsewhere`: as `recover_from` has it."""
+    JournalForged (unless `trusting`), StateError. `checked_elsewhere`: as `recover_account` has it."""
     try:
         path = last_journal(state_dir, kind)
         with contextlib.suppress(DatabaseDamaged):  # without a readable one there are the journals
@@ -130,20 +143,41 @@ def recover(
             if lost is not None:
                 raise missing(lost, state_dir)
         if path is None:
+            why = "" if trusting else doubts_of_nothing(state_dir, kind)
+            if why:
+                raise JournalMissing(f"{why}; or {FRESH}")
             return None
-        return recover_from(path, StateReader(state_dir.db), checked_elsewhere=checked_elsewhere)
+        recovered = recover_account(path, state_dir, checked_elsewhere=checked_elsewhere)
+        if recovered.doubts and not trusting:
+            raise JournalForged(f"{recovered.doubts}; {TRUST}, and {FRESH}")
+        return msgspec.structs.replace(recovered, doubts="")
     except JournalDamaged as error:
-        message = f"{error}; `tradectl run --fresh` opens a new account"
+        message = f"{error}; {FRESH}"
         raise JournalDamaged(message, error.seq) from error
-    except JournalMissing:
+    except (JournalMissing, JournalForged):
         raise
     except JournalError as error:
         raise JournalError(f"{error}; or name another --state-dir") from error
 
 
+def recover_account(
+    path: Path, state_dir: StateDir, *, checked_elsewhere: bool = False
+) -> Recovered:
+    """The state at the end of the journal `path`, with what is doubtful about whose that is. What a
+    snapshot knows of it is passed over where it is `checked_elsewhere`; else its seals are looked at,
+    too."""
+    reader, keys = StateReader(state_dir.db), state_dir.keys
+    with read_log(path, keys) as log:
+        recovery = Recovery(log, path, reader, keys, checked_elsewhere=checked_elsewhere)
+        recovery.fold_all()
+        found = recovery.end()
+        signature = log.signature
+    why = doubts(state_dir, path, found.header, signature.signed, signature.forged_after)
+    return msgspec.structs.replace(found, doubts=why)
+
+
 def recover_from(path: Path, reader: StateReader, *, checked_elsewhere: bool = False) -> Recovered:
-    """The state at the end of the journal `path`. What a snapshot knows of it is passed over where it is
-    `checked_elsewhere`; else its seals are looked at, too."""
+    """The same of a journal whoever wrote it."""
     with read_log(path) as log:
         recovery = Recovery(log, path, reader, checked_elsewhere=checked_elsewhere)
         recovery.fold_all()
@@ -155,12 +189,19 @@ class Recovery:
     StateError."""
 
     def __init__(
-        self, log: LogReader, path: Path, reader: StateReader, *, checked_elsewhere: bool = False
+        self,
+        log: LogReader,
+        path: Path,
+        reader: StateReader,
+        keys: KnownKeys = NO_KEYS,
+        *,
+        checked_elsewhere: bool = False,
     ) -> None:
         self.header = header = log.header
         self._log, self._path, self._reader = log, path, reader
         _refuse_another_run(header, path)
-        self._start, account, sealed = _starting_account(header, reader)
+        key = keys.named(header.signature.key) if header.signature is not None else None
+        self._start, account, sealed = _starting_account(header, reader, key)
         self._read_from = 0
         if checked_elsewhere and sealed is not None and sealed.last <= self._start:
             self._read_from = sealed.at if log.go_on_from(sealed) else 0
@@ -208,6 +249,7 @@ class Recovery:
             fills=fills,
             header=self.header,
             lost=lost,
+            signed=log.signature.signed,
         )
 
 
@@ -232,14 +274,20 @@ def _refuse_another_run(header: Header, path: Path) -> None:
         )
 
 
-def _starting_account(header: Header, reader: StateReader) -> tuple[int, Account, Sealed | None]:
+def _starting_account(
+    header: Header, reader: StateReader, key: SigningKey | None
+) -> tuple[int, Account, Sealed | None]:
     """The newest valid snapshot's sequence number and account, or those that the journal began with; and
-    what the journal can be read on from."""
+    what the journal can be read on from. Where we have the journal's key, it has to have signed it."""
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
         for stored in reader.snapshots(header.run_id):
             with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                found = msgspec.json.decode(stored.sealed, type=SignedSeal)
+                sealed = found.sealed
+                mac = snapshot_mac(key, header.run_id, stored.seq, stored.body, sealed)
+                if mac and not compare_digest(mac.encode(), found.mac.encode()):
+                    continue
                 account = Account.load(msgspec.json.decode(stored.body))
-                sealed = msgspec.json.decode(stored.sealed or "null", type=Sealed | None)
                 if account.hash(header.run_id) == stored.hash:
                     return stored.seq, account, sealed
     return 0, Account.load(header.state), None
@@ -263,5 +311,6 @@ __all__ = [
     "missing",
     "missing_run",
     "recover",
+    "recover_account",
     "recover_from",
 ]

@@ -21,6 +21,8 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import SECOND
 from tradectl.feeds.whole_log import read_log
+from tradectl.journal.reader import NO_KEYS
+from tradectl.journal.signature import KnownKeys
 from tradectl.journal.writer import SHORT, Header
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
@@ -35,15 +37,16 @@ Progress = Callable[[int], None]
 
 class Replay:
     """A log and the system that is to repeat it; `judge` takes the log's settings, and gives those that
-    may be run. Raises JournalError, ConfigError, UsageError."""
+    may be run; by `keys` the report says who signed it. Raises JournalError, ConfigError, UsageError."""
 
     def __init__(
         self,
         path: Path,
         clock: Clock | None = None,
         judge: Callable[[Settings], Settings] = lambda settings: settings,
+        keys: KnownKeys = NO_KEYS,
     ) -> None:
-        self.log = read_log(path)
+        self.log = read_log(path, keys)
         header = self.log.header
         settings = judge(Settings.load(header.config))
         self.system = TradingSystem(
@@ -109,6 +112,7 @@ class Replay:
 
     def _finish(self, follower: Deciding, took_ns: int, *, verify: bool) -> ReplayReport:
         result = self.result
+        result.signed = self.log.signature.signed.value
         result.events, result.inputs = follower.records, follower.inputs
         result.compared = follower.compared
         result.fills = self.system.tally.fills

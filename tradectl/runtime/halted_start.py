@@ -57,7 +57,7 @@ def latch_by_records(state_dir: StateDir, kind: str, recovered: Recovered | None
         with contextlib.suppress(
             TradectlError
         ):  # one that cannot be recovered is left behind for that
-            recovered = recover(state_dir, kind)
+            recovered = recover(state_dir, kind, trusting=True)
     account = recovered.account if recovered is not None else None
     if account is None or not account.trading_state.is_halt:
         return

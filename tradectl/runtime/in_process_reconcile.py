@@ -18,13 +18,13 @@ from tradectl.documents.operations import (
     SymbolComparison,
     Unreachable,
 )
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import JournalForged, UsageError
 from tradectl.domain.events import Acceptance
 from tradectl.domain.money import ZERO, decimal_text
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.exchange.base import MONEY, Accepted, Compared, OpenOrder, Proof
 from tradectl.journal.writer import RECONCILE
-from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
+from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, recover
 from tradectl.runtime.proposal import propose
 from tradectl.runtime.session import Session
 from tradectl.runtime.short_run import short_run
@@ -44,10 +44,15 @@ NO_ACCOUNT = "there is no live account here: `tradectl run --live` opens one"
 
 
 def reconcile(
-    state_dir: StateDir, accepted: Accepted | None = None, *, confirm: bool = False
+    state_dir: StateDir,
+    accepted: Accepted | None = None,
+    *,
+    confirm: bool = False,
+    trusting: bool = False,
 ) -> Reconciliation:
     """Compare, whether a process runs or not; what is `accepted` is shown, and booked with `confirm`.
-    Raises UsageError without a live account, ExchangeError."""
+    With `trusting` the books are those of a journal that nobody knows who wrote. Raises UsageError
+    without a live account, ExchangeError."""
     state_dir.check()
     if not state_dir.journal_files():  # nor anything to lock
         raise UsageError(NO_ACCOUNT)
@@ -63,7 +68,7 @@ def reconcile(
             confirm=confirm,
         )
     with state_dir.owned():
-        recovered = recover(state_dir, LIVE_ACCOUNT)
+        recovered = _recovered(state_dir, trusting=trusting)
         if recovered is None:
             raise UsageError(NO_ACCOUNT)
 
@@ -73,6 +78,14 @@ def reconcile(
                 return await compare(session, accepted, confirm=confirm)
 
         return asyncio.run(compared())
+
+
+def _recovered(state_dir: StateDir, *, trusting: bool) -> Recovered | None:
+    """Raises JournalForged, ...: it says which exchange the account is at."""
+    try:
+        return recover(state_dir, LIVE_ACCOUNT, trusting=trusting)
+    except JournalForged as error:
+        raise JournalForged(f"no keys are sent: {error}") from error
 
 
 async def compare(

@@ -99,9 +99,11 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
             rebuilt_word = await rebuilt(state_dir, fresh=options.fresh)
-            recovered = None if options.fresh else recover(state_dir, kind, checked_elsewhere=True)
+            recovered = None if options.fresh else _recovered(options, kind)
+        if options.live:
+            state_dir.keys.made()  # what is not signed is not gone on from
         if options.live and options.fresh:
-            refuse_to_forget(state_dir)
+            refuse_to_forget(state_dir, trusting=options.trust_journal)
         latch_by_records(state_dir, kind, recovered)
         halt = halt_to_see_through(state_dir.latch, recovered, options.settings)
         if halt is not None:
@@ -110,6 +112,11 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             return await _trade_on_exchange(options, recovered, screen, rebuilt_word)
         with _collect_garbage_rarely():
             return await TradingRun(options, recovered, rebuilt_word=rebuilt_word).execute(screen)
+
+
+def _recovered(options: RunOptions, kind: str) -> Recovered | None:
+    trusting = options.trust_journal
+    return recover(options.state_dir, kind, checked_elsewhere=True, trusting=trusting)
 
 
 async def trade_on_recorded_data(options: RunOptions, screen: Screen) -> tuple[TradingRun, Summary]:

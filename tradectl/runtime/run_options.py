@@ -17,7 +17,7 @@ from tradectl.bus.command_release import Journal
 from tradectl.config.settings import Settings
 from tradectl.documents.backtest import DataFile
 from tradectl.domain.currencies import quote_in
-from tradectl.domain.errors import JournalMissing, UsageError
+from tradectl.domain.errors import JournalForged, JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
 from tradectl.feeds.base import BATCH_SIZE, Feed
 from tradectl.feeds.recorded import RecordedFeed
@@ -61,9 +61,8 @@ class RunOptions(Struct, kw_only=True):
     strategy's name.
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
-    what is latched and to be seen through. `environ` has the keys, where they were taken out of the
-    process's own.
-    """
+    what is latched and to be seen through. With `trust_journal` the account goes on from a journal that
+    nobody knows who wrote. `environ` has the keys, where they were taken out of the process's own."""
 
     settings: Settings
     state_dir: StateDir
@@ -83,6 +82,7 @@ class RunOptions(Struct, kw_only=True):
     approve: Approve | None = None
     halt: Halt | None = None
     environ: Mapping[str, str] | None = None
+    trust_journal: bool = False
 
     @property
     def live(self) -> bool:
@@ -197,11 +197,16 @@ def starting_account(
     return Account.open("", currency_of(settings, symbols), settings.account.cash)
 
 
-def refuse_to_forget(state_dir: StateDir) -> None:
+def refuse_to_forget(state_dir: StateDir, *, trusting: bool = False) -> None:
     """With money, an account is only left behind when nothing of it is open: by its journal, or where
     that is missing, by the database. Raises UsageError, JournalError, StateError."""
     try:
-        live = recover(state_dir, LIVE_ACCOUNT)
+        live = recover(state_dir, LIVE_ACCOUNT, trusting=trusting)
+    except JournalForged as error:
+        raise UsageError(
+            f"{error}; but with --fresh what the live account has open would be forgotten, and nobody "
+            "knows what that is: look at the exchange, then add --trust-journal"
+        ) from error
     except JournalMissing as error:
         if _open_by_the_database(state_dir):
             raise UsageError(

@@ -31,6 +31,7 @@ from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
 from tradectl.state.status import absent, paused, without_data
 from tradectl.storage.directory import StateDir, new_run_id
+from tradectl.storage.known_heads import HeadNote
 from tradectl.storage.latch import HaltInMemory, HaltSwitch
 from tradectl.storage.manager import StateManager
 from tradectl.storage.reader import RECORDED_ACCOUNT, StateReader
@@ -93,6 +94,7 @@ class Session:
         self._listener = listener
         self._log: EventLog | None = None
         self._lock: RunLock | None = None
+        self._head: HeadNote | None = None
         self._entered = False
         self._checking: asyncio.Task[None] | None = None
         is_recorded = account_kind == RECORDED_ACCOUNT
@@ -110,7 +112,7 @@ class Session:
             find=find,
         )
         self.bus, self.books, self.gateway = self.system.bus, self.system.books, self.system.gateway
-        self.store = Store(state_dir.db)
+        self.store = Store(state_dir.db, keys=state_dir.keys)
         self._projected = projected
         store_interval = settings.orchestrator.store_interval_seconds
         self.state = StateManager(
@@ -161,9 +163,26 @@ class Session:
     def _open_journal(self) -> None:
         # Recorded data never lets an order out, and waiting for the disk would change what it decides.
         strict = self.settings.journal.durability == "strict" and self.bus.clock.live
-        self._log = FileEventLog(self.journal_path, self._header, strict=strict)
+        self._log = self._begin_journal(strict=strict)
         self._lock = RunLock(self.journal_path)
         self.bus.command_release.journal = self._log
+
+    def _begin_journal(self, *, strict: bool) -> EventLog:
+        """Signed, but where it goes on from one that nobody knows who wrote: it is no better."""
+        is_recorded, key = self._header.account == RECORDED_ACCOUNT, None
+        if self.recovered is None or not self.recovered.doubts:
+            with contextlib.suppress(StateError):  # a run with money was refused for that
+                key = self.state_dir.keys.made()
+        if key is not None and not is_recorded:
+            self._head = self.state_dir.heads.note(self._header.account, self.run_id)
+        return FileEventLog(
+            self.journal_path,
+            self._header,
+            strict=strict,
+            key=key,
+            every=not is_recorded,
+            note=self._head,
+        )
 
     async def _open_database(self) -> None:
         await self.store.open()
@@ -227,6 +246,8 @@ class Session:
             await self.store.close()
             if self._lock is not None:
                 self._lock.release()
+            if self._head is not None:
+                self._head.close()
 
     def _footer(self, reason: str) -> Footer | None:
         if self.bus.failure is not None:
@@ -251,7 +272,7 @@ class Session:
     async def _check_passed_over(self, recovered: Recovered) -> None:
         path, until = recovered.journal, recovered.read_from
         try:
-            await check_passed_over(path, until, self.bus.clock.sleep)
+            await check_passed_over(path, until, self.bus.clock.sleep, self.state_dir.keys)
         except JournalError as error:
             self._report(
                 SystemEventKind.INCONSISTENT,

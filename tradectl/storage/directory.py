@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from tradectl.domain.text import harmless, is_utf8
 from tradectl.domain.time import MILLISECOND, SECOND, compact
 from tradectl.files.places import default_state_dir, make_folders
 from tradectl.journal.reserve import Reserve
+from tradectl.journal.signing_keys import SigningKeys
 from tradectl.storage.cleared_halt import ClearedHalt
 from tradectl.storage.folder_check import check_all, check_folder, keep_to_ourselves, own_names
+from tradectl.storage.known_heads import KnownHeads
 from tradectl.storage.known_hosts import KnownHosts
 from tradectl.storage.latch import HaltLatch
 from tradectl.storage.lease import FileLease
@@ -37,12 +40,15 @@ def new_run_id(now: int, last: str = "") -> str:
 
 
 class StateDir:
-    """`path` and the files in it; nothing is made before `create`.
+    """`path` and the files in it; nothing is made before `create`. `environ` has the key that its
+    journals are signed with, where that was taken out of the process's own.
 
     Raises UsageError for a path that is not UTF-8: journals and database could not name it.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.path = (path or default_state_dir()).absolute()
         if not is_utf8(str(self.path)):
             raise UsageError(f"the state directory {harmless(self.path, 100)!r} is not UTF-8 text")
@@ -55,6 +61,8 @@ class StateDir:
         self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
         self.reserve = Reserve(self.path / "reserve")
         self.hosts = KnownHosts(self.path)
+        self.heads = KnownHeads(self.path)
+        self.keys = SigningKeys(os.environ if environ is None else environ)
 
     def create(self) -> None:
         """Make the directory, mode 0700, with its latch. Raises StateError when that cannot be."""

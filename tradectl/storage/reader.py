@@ -59,12 +59,13 @@ class StoredRun(RunRecord, kw_only=True, frozen=True):
 
 
 class StoredSnapshot(NamedTuple):
-    """The account after record `seq`, and the seal from which on its journal has the rest: JSON."""
+    """The account after record `seq`, and the seal from which on its journal has the rest, with who says
+    so: JSON."""
 
     seq: int
     hash: str
     body: str
-    sealed: str | None
+    sealed: str
 
 
 class StateReader:
@@ -172,7 +173,7 @@ class StateReader:
         while rows := self._rows(sql, run_id, below):
             (row,) = rows
             below = row["seq"]
-            yield StoredSnapshot(below, row["hash"], row["body"], row["sealed"])
+            yield StoredSnapshot(below, row["hash"], row["body"], row["sealed"] or "")
 
     # --- rows -----------------------------------------------------------------------------------------
 

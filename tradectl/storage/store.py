@@ -29,9 +29,12 @@ from tradectl.domain.orders import Order
 from tradectl.domain.sealed import Sealed
 from tradectl.domain.time import DAY
 from tradectl.files.own import open_own
+from tradectl.journal.signature import SigningKey
+from tradectl.journal.signing_keys import SigningKeys
 from tradectl.state.account import Account, Fill
 from tradectl.state.status import fill_row, order_row
 from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, is_there, prepare
+from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 
 SNAPSHOTS_KEPT_NS = DAY
 
@@ -54,7 +57,8 @@ class RunBegun(Struct, frozen=True):
 
 class Changes(Struct):
     """What happened since the last write, up to and including `last_seq`. Without `untraded` the reasons
-    stay that were stored before. From `sealed` on its journal has what a snapshot does not."""
+    stay that were stored before. From `sealed` on its journal has what a snapshot does not. It is not to
+    be signed where nobody knows that its journal is ours."""
 
     run_id: str
     account_id: str
@@ -75,13 +79,22 @@ class Changes(Struct):
     snapshot: Account | None = None
     sealed: Sealed | None = None
     taken_at: int = 0
+    signs: bool = True
 
 
 class Store:
     """`path` is the database file, made when missing; another's lock on it is waited for as long as
-    `lock_timeout` (s). Raises StateError when it cannot be used."""
+    `lock_timeout` (s). Snapshots are signed with `keys`, where there are any. Raises StateError when it
+    cannot be used."""
 
-    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock_timeout: float = LOCK_TIMEOUT_S,
+        keys: SigningKeys | None = None,
+    ) -> None:
+        self.keys = keys
         self._path = path
         self._lock_timeout = lock_timeout
         self._db: aiosqlite.Connection | None = None
@@ -111,7 +124,8 @@ class Store:
 
     async def write(self, changes: Changes) -> None:
         """All of it, or none of it."""
-        await self._transact(_statements(changes))
+        key = self.keys.own() if self.keys is not None and changes.signs else None
+        await self._transact(_statements(changes, key))
         if changes.snapshot is not None:
             await self._give_pages_back()
 
@@ -230,7 +244,7 @@ def _rows(account: str, run_id: str, orders: list[Order], fills: list[Fill]) -> 
     yield from FILLS.of((*astuple(row), plain(kept)) for row, kept in booked)
 
 
-def _statements(changes: Changes) -> Iterator[Statement]:
+def _statements(changes: Changes, key: SigningKey | None = None) -> Iterator[Statement]:
     """Rows are made when they are written, and then let go."""
     account = changes.account_id
     yield from _rows(account, changes.run_id, changes.orders, changes.fills)
@@ -238,7 +252,8 @@ def _statements(changes: Changes) -> Iterator[Statement]:
     if changes.snapshot is not None:
         run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at
         body = msgspec.json.encode(changes.snapshot.dump()).decode()
-        sealed = msgspec.json.encode(changes.sealed).decode()
+        mac = snapshot_mac(key, run_id, seq, body, changes.sealed)
+        sealed = msgspec.json.encode(SignedSeal(changes.sealed, mac)).decode()
         yield from SNAPSHOTS.of([(run_id, seq, at, changes.state_hash, body, sealed)])
         yield PRUNE_SQL, (at - SNAPSHOTS_KEPT_NS, run_id, seq, account)
 

@@ -13,6 +13,7 @@ from tradectl.cli.options import (
     ConfigOption,
     JsonOption,
     StateDirOption,
+    TrustJournalOption,
     print_data,
     print_json,
     say,
@@ -87,6 +88,7 @@ def emergency_stop(
         float, typer.Option(help="Seconds that the whole may take.", min=0.5, max=600)
     ] = 5.0,
     config: ConfigOption = None,
+    trust_journal: TrustJournalOption = False,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -106,6 +108,7 @@ def emergency_stop(
                 timeout=timeout,
                 everything=everything,
                 drop_protection=drop_protection,
+                trusting=trust_journal,
             )
 
     receipt = stop(everything=everything and yes)  # ours are never left waiting for an answer

@@ -65,7 +65,9 @@ def doctor(
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
     private, keys = None if is_trusted else False, take_keys(os.environ)
-    examination = diagnose(settings, StateDir(state_dir), config, private=private, environ=keys)
+    examination = diagnose(
+        settings, StateDir(state_dir, environ=keys), config, private=private, environ=keys
+    )
     findings = asyncio.run(examination)
     report = report_of(findings)
     if as_json:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print_data
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    StateDirOption,
+    TrustJournalOption,
+    print_data,
+)
 
 if TYPE_CHECKING:
     from tradectl.exchange.base import Accepted
@@ -58,6 +64,7 @@ def reconcile(
         bool, typer.Option("--confirm", help="With --accept: book what is shown without it.")
     ] = False,
     config: ConfigOption = None,
+    trust_journal: TrustJournalOption = False,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -71,7 +78,7 @@ def reconcile(
         from tradectl.runtime.own_hosts import hosts_of
 
         directory.hosts.given = hosts_of(load_settings(config, keys=True).exchanges)
-    found = compare(directory, accepted, confirm=confirm)
+    found = compare(directory, accepted, confirm=confirm, trusting=trust_journal)
     print_data(found, as_json, "reports.reconciliation")
     if not found.clean or (found.proposal is not None and not found.accepted):
         raise typer.Exit(1)

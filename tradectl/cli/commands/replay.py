@@ -15,7 +15,8 @@ DIVERGED = 3
 
 HELP = """Recompute a run from its journal: every decision again, compared event by event.
 
-Exit code 0: verified. 3: it diverged; the first difference is shown. 1: the journal is damaged.
+Exit code 0: verified. 3: it diverged; the first difference is shown. 1: the journal is damaged, or forged
+(it says that your key signed it, and is not so).
 A strategy's file that the journal names is run only with --trust, or by your answer. With another config,
 shows the first decision that differs, and the difference in the result.
 
@@ -63,8 +64,9 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     from tradectl.domain.keys import take_keys
+    from tradectl.journal.signing_keys import SigningKeys
 
-    take_keys(os.environ)  # nothing is asked of an exchange, and strategies run
+    keys = SigningKeys(take_keys(os.environ))  # nothing is asked of an exchange, and strategies run
     multiple = parse_speed(speed)
     if config is not None:
         rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
@@ -84,11 +86,12 @@ def replay(
     both = "--trust runs the files that the journal names, and --strategy others: leave one out"
     refuse_useless({both: trust and bool(strategy)})
     from tradectl.cli.commands.strategy_trust import judge
+    from tradectl.journal.signature import Signed
     from tradectl.replay.replay import NO_LIMIT, Replay
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     with stdout_to_stderr(), interrupted_by_signals():
-        report = Replay(file, judge=judge(strategy or (), trust=trust)).run(
+        report = Replay(file, judge=judge(strategy or (), trust=trust), keys=keys).run(
             verify=verify,
             until=until or NO_LIMIT,
             speed=multiple,
@@ -97,6 +100,8 @@ def replay(
     print_data(report, as_json, "reports.replay")
     if report.divergences:
         raise typer.Exit(DIVERGED)
+    if report.signed == Signed.FORGED:
+        raise typer.Exit(1)
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:

@@ -33,6 +33,7 @@ from tradectl.cli.options import (
     JsonOption,
     SetOption,
     StateDirOption,
+    TrustJournalOption,
     parse_speed,
     print_data,
 )
@@ -88,6 +89,7 @@ def run(
     duration: DurationOption = None,
     seed: SeedOption = None,
     fresh: FreshOption = False,
+    trust_journal: TrustJournalOption = False,
     headless: HeadlessOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -97,6 +99,7 @@ def run(
     flags = RunFlags(
         live, exchange, data or [], speed, fill, flatten_at_end, symbol or [], strategy or [],
         settings_set or [], funding, seed, fresh, yes, columns, allow_truncated,
+        trust_journal,
     )  # fmt: skip
     flags.refuse_useless()
     from tradectl.domain.keys import take_keys
@@ -109,7 +112,7 @@ def run(
     settings = flags.settings(config)
     options = RunOptions(
         settings=settings,
-        state_dir=StateDir(state_dir),
+        state_dir=StateDir(state_dir, environ=keys),
         data=tuple(flags.data),
         columns=flags.columns_named(),
         allow_truncated=allow_truncated,
@@ -118,6 +121,7 @@ def run(
         duration=duration,
         flatten_at_end=flatten_at_end,
         fresh=fresh,
+        trust_journal=trust_journal,
         environ=keys,
         approve=approval(yes, config) if settings.mode == "live" else None,
     )

@@ -113,6 +113,7 @@ class RunFlags(NamedTuple):
     yes: bool
     columns: str | None
     allow_truncated: bool
+    trust_journal: bool = False
 
     def refuse_useless(self) -> None:
         """Raises UsageError for a flag that would be passed over in silence."""
@@ -130,6 +131,8 @@ class RunFlags(NamedTuple):
                 "--exchange brings its own market data: leave out --data, or --exchange": bool(
                     self.exchange and data
                 ),
+                "--trust-journal is of an account that goes on, recorded data has its own: leave it "
+                "out": self.trust_journal and data,
                 "--fresh is needless, recorded data has its own account: leave it out": self.fresh
                 and data,
                 "--yes confirms that money is traded: add --live": self.yes and not live,

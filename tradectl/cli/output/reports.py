@@ -34,6 +34,14 @@ from tradectl.documents.operations import (
 from tradectl.domain.orders import OrderType
 from tradectl.domain.text import harmless
 
+SIGNED = {
+    "yes": Cell("by your key", GOOD),
+    "no": Cell("by nobody: it adds up, and anybody could have written it", WARN),
+    "no key": Cell("by a key that is not yours, or not here: it adds up, whoever wrote it", WARN),
+    "forged": Cell(
+        "FORGED: it says by your key, and was written or changed by somebody else", LOUD
+    ),
+}
 FIT, NOT_FIT = "fit to trade", "not fit to trade"
 FINDING_STYLES = {Verdict.PASSED: GOOD, Verdict.WARNED: WARN, Verdict.FAILED: BAD}
 
@@ -49,6 +57,7 @@ def replay(report: ReplayReport) -> RenderableType:
         line("time", Cell(speed)),
         *untraded(report.untraded, everything=not report.fills),
         line("state", value(report.state_hash, DIM)),
+        line("signed", SIGNED.get(report.signed, Cell(report.signed))),
     ]
     if report.recorded_state_hash not in (None, report.state_hash):
         parts.append(line("recorded", value(report.recorded_state_hash, BAD)))

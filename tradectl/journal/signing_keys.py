@@ -1,0 +1,188 @@
+"""The key that a user's journals are signed with: outside of every state directory.
+
+In the variable TRADECTL_JOURNAL_KEY, for what has no home of its own, as a container; else in a file of
+the private folder that is beside the state directories; else, where the `keyring` package is there, in
+the system's keyring. The first run makes one, in the keyring or in the file. A journal names the key
+that it was signed with, and each of the three is asked for that."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from tradectl.domain.errors import StateError
+from tradectl.files.own import open_own
+from tradectl.files.places import homes_of_state, make_private
+from tradectl.files.trust import is_private
+from tradectl.journal.signature import SigningKey
+
+VARIABLE = "TRADECTL_JOURNAL_KEY"
+FILE = "journal.key"
+SERVICE, ENTRY = "tradectl", "journal.key"
+SHORTEST, LARGEST = 32, 4096
+KEYRING_S = 2.0
+"""A keyring that is locked may wait for a human, and an emergency stop does not."""
+
+
+class SigningKeys:
+    """Of this user, as the variable in `environ` has it now, else where it is found once it is asked for.
+    `problem` says why one that is there cannot be used."""
+
+    def __init__(self, environ: Mapping[str, str], places: list[Path] | None = None) -> None:
+        self._given = environ.get(VARIABLE, "").strip()
+        self._places = places
+        self._found: dict[str, SigningKey] | None = None
+        self._in_keyring: SigningKey | None = None
+        self._has_asked = False
+        self.problem = ""
+
+    def named(self, name: str) -> SigningKey | None:
+        """The key of this name; the keyring is asked where no other is it."""
+        found = self._known().get(name)
+        if found is None and (other := self._of_keyring()) is not None and other.name == name:
+            return other
+        return found
+
+    def own(self) -> SigningKey | None:
+        """The one that is signed with; None where none was made yet, or none can be used."""
+        known = self._known()
+        return next(iter(known.values()), None) or (None if self.problem else self._of_keyring())
+
+    def made(self) -> SigningKey:
+        """The same, made where there is none. Raises StateError."""
+        if (key := self.own()) is not None:
+            return key
+        if self.problem:
+            raise StateError(f"{self.problem}: no journal can be signed")
+        secret = os.urandom(32).hex()
+        if not self._kept_by_keyring(secret):
+            self._keep_in_file(secret)
+        self._found, self._has_asked = None, False
+        if (key := self.own()) is None:
+            raise StateError(
+                f"{self.problem or 'the key that was made is gone'}: no journal can be signed"
+            )
+        return key
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept, or would be, in a file."""
+        return self._files()[0]
+
+    @property
+    def where(self) -> str:
+        """Where the own one is, in words."""
+        if self._given:
+            return f"the variable {VARIABLE}"
+        return next((str(path) for path in self._files() if path.is_file()), "the keyring")
+
+    def _known(self) -> dict[str, SigningKey]:
+        if self._found is None:
+            self._found = {key.name: key for key in self._read()}
+        return self._found
+
+    def _read(self) -> Iterator[SigningKey]:
+        if self._given and len(self._given) < SHORTEST:
+            self.problem = f"{VARIABLE} has fewer than {SHORTEST} characters, which can be guessed"
+        elif self._given:
+            yield _key_of(self._given)
+        for path in self._files():
+            try:
+                text = _content(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.problem = f"the key of the journals, {path}, cannot be used: {error.strerror}"
+                continue
+            yield _key_of(text)
+
+    def _files(self) -> list[Path]:
+        places = homes_of_state() if self._places is None else self._places
+        return [place / FILE for place in places]
+
+    def _keep_in_file(self, secret: str) -> None:
+        """There all at once, or not at all; another process that made one first has made ours."""
+        path = self.path
+        aside = path.with_name(f"{FILE}.{os.urandom(4).hex()}")
+        try:
+            make_private(path.parent)
+            fd = open_own(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                with os.fdopen(fd, "w") as file:
+                    file.write(f"{secret}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, path)
+            finally:
+                aside.unlink()
+        except OSError as error:
+            raise StateError(
+                f"cannot make the key that journals are signed with, {path}: {error.strerror}; "
+                f"or set {VARIABLE} to {SHORTEST} characters or more that nobody can guess"
+            ) from error
+
+    def _of_keyring(self) -> SigningKey | None:
+        if not self._has_asked:
+            self._has_asked = True
+            text = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, ENTRY))
+            self._in_keyring = _key_of(text) if text else None
+        return self._in_keyring
+
+    def _kept_by_keyring(self, secret: str) -> bool:
+        def keep(keyring: Any) -> object:
+            keyring.set_password(SERVICE, ENTRY, secret)
+            return keyring.get_password(SERVICE, ENTRY)
+
+        return _ask_keyring(keep) == secret
+
+
+def _key_of(text: str) -> SigningKey:
+    return SigningKey(blake2b(text.encode(), digest_size=32, person=b"tradectl key").digest())
+
+
+def _content(path: Path) -> str:
+    """Raises OSError, also where somebody else can have read or written it."""
+    fd = open_own(path, largest=LARGEST)
+    try:
+        if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
+            raise PermissionError(
+                1, "others can read or write it; take it away, and a new one is made"
+            )
+        if not is_private(path.parent):
+            raise PermissionError(1, "others could have put it there")
+        text = os.read(fd, LARGEST).decode(errors="replace").strip()
+    finally:
+        os.close(fd)
+    if len(text) < SHORTEST:
+        raise OSError(5, "there is no key in it; take it away, and a new one is made")
+    return text
+
+
+def _ask_keyring(ask: Callable[[Any], object]) -> str:
+    """Its answer; empty where there is no keyring, it is locked, or it does not answer in time."""
+    try:
+        keyring = importlib.import_module("keyring")
+        errors = importlib.import_module("keyring.errors")
+    except ImportError:
+        return ""
+    answers: list[str] = []
+
+    def asked() -> None:
+        with contextlib.suppress(errors.KeyringError):
+            answers.append(str(ask(keyring) or "").strip())
+
+    thread = threading.Thread(target=asked, daemon=True)
+    thread.start()
+    thread.join(KEYRING_S)
+    return answers[0] if answers else ""
+
+
+__all__ = ["VARIABLE", "SigningKeys"]
