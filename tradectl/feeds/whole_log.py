@@ -25,8 +25,9 @@ from tradectl.journal.signature import KnownKeys
 
 
 def read_log(path: Path, keys: KnownKeys = NO_KEYS) -> LogReader:
-    """The log in a file, whether it is still written or not; `keys` as a reader has them. Raises JournalError, NotBegun; and where
-    market data that it refers to is missing or changed, as soon as that is reached."""
+    """The log in a file, whether it is still written or not; `keys` as a reader has them. Raises
+    JournalError, NotBegun; and where market data that it refers to is missing or changed, as soon as
+    that is reached."""
     return event_log.read_log(path, market_of, keys)
 
 

@@ -43,9 +43,9 @@ SHORT = (EMERGENCY, RECONCILE)
 class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective
     configuration without secrets; `strategies` name -> hash of its source; `market` the files that its
-    market data is in, where the journal only refers to it; `signature` the name of the key that the writer
-    signs with. `format` and `wire`, the versions of the lines and of the events in them, are always
-    written."""
+    market data is in, where the journal only refers to it; `signature` the name of the key that the
+    writer signs with. `format` and `wire`, the versions of the lines and of the events in them, are
+    always written."""
 
     run_id: str
     program: str
