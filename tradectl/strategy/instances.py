@@ -254,8 +254,8 @@ class RunningStrategy:
         strategy = self.apart.run(self.cls, of_symbol, **self.config.parameters)
         if timeframe != self.timeframe:
             strategy.timeframe = spell_timeframe(timeframe)
-        strategy._moment, strategy._noted = self._moment, None  # what `start` noted is of no event
         self.apart.run(strategy.start)
+        strategy._moment, strategy._noted = self._moment, None  # what `start` noted is of no event
         if not self.cls.per_symbol:
             self._shared = strategy
         return strategy
