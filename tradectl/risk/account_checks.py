@@ -6,11 +6,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.money import HUNDRED, ONE, ZERO, Side, money_text, plain
-from tradectl.risk.base import Check, Denial
+from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import lost_pct, value_of
 
 BUY = Side.BUY
+
+
+def _unless_exit(context: RiskContext, limit: Decimal, actual: Decimal) -> Figures | None:
+    return None if context.impact.reduces else Figures(limit, actual)
 
 
 class OrderNotionalCheck(Check):
@@ -31,6 +35,9 @@ class OrderNotionalCheck(Check):
             self._limit,
             impact.notional,
         )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        return _unless_exit(context, self._limit, context.impact.notional)
 
 
 class PositionNotionalCheck(Check):
@@ -53,6 +60,9 @@ class PositionNotionalCheck(Check):
             impact.reach,
         )
 
+    def figures(self, context: RiskContext) -> Figures | None:
+        return _unless_exit(context, self._limit, context.impact.reach)
+
 
 class GrossExposureCheck(Check):
     """Of all positions, long and short added up, with this order and the working ones filled."""
@@ -72,6 +82,9 @@ class GrossExposureCheck(Check):
             self._limit,
             impact.gross,
         )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        return _unless_exit(context, self._limit, context.impact.gross)
 
 
 class LeverageCheck(Check):
@@ -93,6 +106,12 @@ class LeverageCheck(Check):
         if impact.reach > own * equity and impact.instrument.can_short:
             return self._over(context.order.symbol, impact.reach, equity, own)
         return None
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        impact = context.impact
+        if impact.reduces or impact.equity <= 0:
+            return None
+        return Figures(self._limit, impact.gross / impact.equity)
 
     def _over(self, whose: str, exposure: Decimal, equity: Decimal, limit: Decimal) -> Denial:
         if equity <= 0:
@@ -126,6 +145,9 @@ class LossCheck(Check):
             f"{what} {lost:.2f}%: the limit is {plain(self._limit)}%", self._limit, lost
         )
 
+    def compared(self, context: RiskContext, before: Decimal) -> Figures | None:
+        return _unless_exit(context, self._limit, lost_pct(before, context.impact.equity))
+
 
 class DailyLossCheck(LossCheck):
     """Since the start of the UTC day."""
@@ -135,6 +157,9 @@ class DailyLossCheck(LossCheck):
     def check(self, context: RiskContext) -> Denial | None:
         return self.compare(context, context.view.day_start_equity, "today's loss is")
 
+    def figures(self, context: RiskContext) -> Figures | None:
+        return self.compared(context, context.view.day_start_equity)
+
 
 class DrawdownCheck(LossCheck):
     """Since equity was highest."""
@@ -143,6 +168,9 @@ class DrawdownCheck(LossCheck):
 
     def check(self, context: RiskContext) -> Denial | None:
         return self.compare(context, context.view.limit_peak, "the drawdown is")
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        return self.compared(context, context.view.limit_peak)
 
 
 # --- money and coins --------------------------------------------------------------------------------
@@ -162,7 +190,25 @@ class BalanceCheck(Check):
             return None
         return self._cash(context) if context.order.side == BUY else self._coins(context)
 
+    def figures(self, context: RiskContext) -> Figures | None:
+        impact = context.impact
+        if impact.instrument.can_short or impact.reduces or context.order.side != BUY:
+            return None
+        return Figures(context.view.cash, self._need(context))
+
     def _cash(self, context: RiskContext) -> Denial | None:
+        view, need = context.view, self._need(context)
+        if need <= view.cash:
+            return None
+        return self.deny(
+            f"{money_text(need, context.impact.instrument.quote)} is needed, fees and working buys "
+            f"included: there is {money_text(view.cash)}",
+            view.cash,
+            need,
+        )
+
+    def _need(self, context: RiskContext) -> Decimal:
+        """For the buy, the working ones, and fees."""
         impact, view = context.impact, context.view
         sums = view.sums()
         need = impact.notional + sums.orders_cost
@@ -172,15 +218,7 @@ class BalanceCheck(Check):
                 need += sum(
                     (o.remaining * (o.spec.price or value_of(o.spec, view)) for o in buys), ZERO
                 )
-        need *= self._factor
-        if need <= view.cash:
-            return None
-        return self.deny(
-            f"{money_text(need, impact.instrument.quote)} is needed, fees and working buys included: "
-            f"there is {money_text(view.cash)}",
-            view.cash,
-            need,
-        )
+        return need * self._factor
 
     def _coins(self, context: RiskContext) -> Denial | None:
         order, held = context.order, context.impact.held

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
 
@@ -23,6 +23,13 @@ class Denial(Struct, frozen=True, gc=False):
     actual: str = ""
 
 
+class Figures(NamedTuple):
+    """The limit, and the actual value that may not go beyond it."""
+
+    limit: Decimal
+    actual: Decimal
+
+
 class Check(ABC):
     """One rule. `code` names it; `check` answers None to let the context's order pass.
 
@@ -33,6 +40,11 @@ class Check(ABC):
 
     @abstractmethod
     def check(self, context: RiskContext) -> Denial | None: ...
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        """What an order that `check` let pass was held against, for who asks why; None where nothing is
+        compared, or it is an exit, which passes whatever they are."""
+        return None
 
     def deny(
         self, message: str, limit: Decimal | None = None, actual: Decimal | None = None

@@ -7,6 +7,7 @@ never counts as a yes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.event import Reason, ReasonCode
@@ -15,7 +16,7 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, iso
 from tradectl.domain.views import AccountView
-from tradectl.risk.base import Check, Denial, RememberingCheck
+from tradectl.risk.base import Check, Denial, Figures, RememberingCheck
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
 from tradectl.risk.limit_monitor import Reviewed, default_limit_monitors
@@ -30,6 +31,15 @@ DENIED_AS = {
     "HALTED": ReasonCode.HALTED,
     "MIN_NOTIONAL": ReasonCode.TOO_SMALL,
 }
+
+
+class Weighed(NamedTuple):
+    """What a check said of an order: `denial` is None where it let it pass, and `figures` are what it was
+    held against then, if anything."""
+
+    code: str
+    denial: Denial | None
+    figures: Figures | None
 
 
 class RiskEngine:
@@ -48,9 +58,26 @@ class RiskEngine:
         denial = self._denial(order, view, at)
         if denial is not None:
             return _denied(order, denial)
+        self.remember(order, at)
+        return ApprovedOrder(order, at)
+
+    def weigh(self, order: OrderSpec, view: AccountView, at: int) -> list[Weighed]:
+        """What each check says of the order, in their order, up to the one that denies it: for who asks
+        why."""
+        context = RiskContext(order, view, at)
+        weighed: list[Weighed] = []
+        for check in self._checks:
+            denial = self._ask(check, context)
+            figures = check.figures(context) if denial is None else None
+            weighed.append(Weighed(check.code, denial, figures))
+            if denial is not None:
+                break
+        return weighed
+
+    def remember(self, order: OrderSpec, at: int) -> None:
+        """It was let pass, by a journal."""
         for check in self._remembering:
             check.remember(order, at)
-        return ApprovedOrder(order, at)
 
     def would_deny(self, order: OrderSpec, view: AccountView, at: int) -> Reason | None:
         """Why the order would be denied, were it asked for now; in the same words as long as it is for
@@ -70,6 +97,12 @@ class RiskEngine:
             if denial is not None:
                 return denial
         return None
+
+    def _ask(self, check: Check, context: RiskContext) -> Denial | None:
+        try:
+            return check.check(context)
+        except Exception as error:  # as in _denial
+            return _failed(check.code, error)
 
     def review(self, view: AccountView) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to

@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradectl.domain.margin import initial
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.positions import widest
-from tradectl.risk.base import Check, Denial
+from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import value_of
 
@@ -19,6 +19,19 @@ class MarginCheck(Check):
     code = "MARGIN"
 
     def check(self, context: RiskContext) -> Denial | None:
+        figures = self.figures(context)
+        if figures is None or figures.actual <= figures.limit:
+            return None
+        there, need = figures
+        return self.deny(
+            f"{money_text(need, context.impact.instrument.quote)} of margin is needed, working orders "
+            f"included: {money_text(there)} of collateral is free",
+            there,
+            need,
+        )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        """The limit is the collateral that is free."""
         impact = context.impact
         is_perpetual = impact.instrument.can_short
         if impact.reduces or (not is_perpetual and context.order.side is Side.SELL):
@@ -27,15 +40,7 @@ class MarginCheck(Check):
         if there is None:
             return None
         need = initial(impact.instrument, impact.reach) if is_perpetual else impact.notional
-        need += _working_elsewhere(context)
-        if need <= there:
-            return None
-        return self.deny(
-            f"{money_text(need, impact.instrument.quote)} of margin is needed, working orders included: "
-            f"{money_text(there)} of collateral is free",
-            there,
-            need,
-        )
+        return Figures(there, need + _working_elsewhere(context))
 
 
 def _free(context: RiskContext) -> Decimal | None:

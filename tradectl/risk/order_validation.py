@@ -10,7 +10,7 @@ from tradectl.domain.money import HUNDRED, Side, is_multiple, is_sane, money_tex
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
-from tradectl.risk.base import Check, Denial
+from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
 
 PAUSED, REDUCING = TradingState.PAUSED, TradingState.REDUCING
@@ -106,6 +106,12 @@ class StaleDataCheck(Check):
             self._limit,
             age,
         )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        made = context.view.data_time(context.order.symbol)
+        if not made or context.only_reduces:
+            return None
+        return Figures(self._limit, Decimal(context.at - made) / SECOND)
 
 
 class UnknownSymbolCheck(Check):
@@ -223,6 +229,13 @@ class MinNotionalCheck(Check):
             notional,
         )
 
+    def figures(self, context: RiskContext) -> Figures | None:
+        """The limit is a floor."""
+        impact = context.impact
+        if context.order.reduce_only or impact.reduces or not impact.price:
+            return None
+        return Figures(impact.instrument.min_notional, impact.notional)
+
 
 class PriceCollarCheck(Check):
     """A limit or stop price stays near the mark, on either side of it. Exits pass: a protective stop may
@@ -243,6 +256,13 @@ class PriceCollarCheck(Check):
                 if away > self._limit:
                     return self._too_far(price, mark, away)
         return None
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        order, mark = context.order, context.impact.mark
+        named = [price for price in (order.price, order.stop_price) if price is not None]
+        if order.type is MARKET or not mark or context.impact.reduces:
+            return None
+        return Figures(self._limit, max(abs(price - mark) / mark * HUNDRED for price in named))
 
     def _too_far(self, price: Decimal, mark: Decimal, away: Decimal) -> Denial:
         side = "above" if price > mark else "below"

@@ -16,7 +16,7 @@ from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import counted
 from tradectl.domain.time import MILLISECOND, SECOND
-from tradectl.risk.base import Check, Denial, RememberingCheck
+from tradectl.risk.base import Check, Denial, Figures, RememberingCheck
 from tradectl.risk.context import RiskContext
 
 FILLED = OrderStatus.FILLED
@@ -46,6 +46,12 @@ class OrderRateCheck(RememberingCheck):
             Decimal(self._most + 1),
         )
 
+    def figures(self, context: RiskContext) -> Figures | None:
+        if context.impact.reduces:
+            return None
+        lately = sum(context.at - at < self._window for at in self._times)
+        return Figures(Decimal(self._most), Decimal(lately + 1))
+
     def remember(self, order: OrderSpec, at: int) -> None:
         self._times.append(at)
 
@@ -67,6 +73,11 @@ class WorkingOrdersCheck(Check):
             Decimal(self._limit),
             Decimal(working + 1),
         )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        if context.impact.reduces:
+            return None
+        return Figures(Decimal(self._limit), Decimal(context.view.working_count() + 1))
 
 
 class DuplicateCheck(RememberingCheck):
