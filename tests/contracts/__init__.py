@@ -30,6 +30,7 @@ from tradectl.documents.operations import (
     ReplayReport,
 )
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
 
 FOLDER = Path(__file__).parent
 
@@ -61,6 +62,9 @@ DOCUMENTS: dict[str, Any] = {
     "status": Status,
     "stop": Stopped,
     "strategies": list[AvailableStrategy],
+    "why --none": NotTraded,
+    "why ORDER_ID": OrderWhy,
+    "why SYMBOL": SymbolWhy,
 }
 MANY = {"--follow", "--watch"}
 """Options with which documents come one after the other."""
@@ -76,6 +80,12 @@ def schema(name: str) -> bytes:
             part["required"] = list(part["properties"])  # every key is there, whatever its value
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"tradectl {name}"}
     return msgspec.json.format(msgspec.json.encode(head | made), indent=2) + b"\n"
+
+
+def _why(asked: str) -> str:
+    """Orders are named in several ways; a symbol is written large and begins with a letter."""
+    is_order = not asked.isupper() or not asked[0].isalpha() or asked[1:].isdigit()
+    return "why ORDER_ID" if is_order else "why SYMBOL"
 
 
 def stored(name: str) -> Path:
@@ -99,6 +109,8 @@ def name_of(words: Sequence[str]) -> str | None:
         return None
     if words[:2] == ["config", "show"]:
         return "config show"
+    if words[0] == "why":
+        return "why --none" if "--none" in words else _why(words[1])
     name = next((word for word in words if word in DOCUMENTS), None)
     if name == "state" and "--diff" in words:
         return "state --diff"

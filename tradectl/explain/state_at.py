@@ -14,6 +14,7 @@ from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.explain import StateAt, StateChanged, StateDifference
 from tradectl.domain.errors import UsageError
+from tradectl.domain.events import Record
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
@@ -118,7 +119,7 @@ class _Fold:
         self._is_last = False
         for group in self._log.groups():
             for record in group:
-                if _is_past(record.seq, record.at, point):
+                if is_past(record, point):
                     return last_seq, last_at
                 last_seq, last_at = record.seq, record.at
                 self._system.fold(record)
@@ -126,10 +127,11 @@ class _Fold:
         return last_seq, last_at
 
 
-def _is_past(seq: int, at: int, point: Point | None) -> bool:
+def is_past(record: Record, point: Point | None) -> bool:
+    """It came after the point."""
     if point is None:
         return False
-    return seq > point if isinstance(point, int) else iso(at) > point
+    return record.seq > point if isinstance(point, int) else iso(record.at) > point
 
 
-__all__ = ["Folded", "Point", "changes", "fold_to", "state_at", "state_difference"]
+__all__ = ["Folded", "Point", "changes", "fold_to", "is_past", "state_at", "state_difference"]

@@ -17,7 +17,8 @@ is not its own to close.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
@@ -110,6 +111,18 @@ class PortfolioEngine:
         repeated = all(new.is_same_word(known.get(name)) for name, new in heard.items())
         reason = signal.reason or "signal"
         return events + self._steering.steer(symbol, view, reason, repeated, at, said=heard)
+
+    def answer(
+        self, symbol: str, view: AccountView, at: int, spoken: Iterable[StrategySignalEvent] = ()
+    ) -> list[Event]:
+        """What a rebalancing would do about the symbol now, for who asks why: of an engine that decides
+        nothing afterwards, for it keeps what it says here. `spoken` are signals of this run that it may
+        not have heard itself."""
+        for signal in spoken:
+            with contextlib.suppress(UsageError):  # it was refused then, too
+                self._targets.asked(signal, view.instrument(symbol))
+        everyone = view.targets(symbol)
+        return self._steer(symbol, view, "asked", repeated=True, at=at, afresh=everyone)
 
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""

@@ -37,7 +37,7 @@ class OrderNotionalCheck(Check):
         )
 
     def figures(self, context: RiskContext) -> Figures | None:
-        return _unless_exit(context, self._limit, context.impact.notional)
+        return Figures(self._limit, context.impact.notional)
 
 
 class PositionNotionalCheck(Check):
@@ -146,7 +146,7 @@ class LossCheck(Check):
         )
 
     def compared(self, context: RiskContext, before: Decimal) -> Figures | None:
-        return _unless_exit(context, self._limit, lost_pct(before, context.impact.equity))
+        return Figures(self._limit, lost_pct(before, context.impact.equity))
 
 
 class DailyLossCheck(LossCheck):

@@ -42,8 +42,8 @@ class Check(ABC):
     def check(self, context: RiskContext) -> Denial | None: ...
 
     def figures(self, context: RiskContext) -> Figures | None:
-        """What an order that `check` let pass was held against, for who asks why; None where nothing is
-        compared, or it is an exit, which passes whatever they are."""
+        """What an order is held against, for who asks why; None where nothing is compared. An exit passes
+        whatever they are."""
         return None
 
     def deny(

@@ -109,7 +109,7 @@ class StaleDataCheck(Check):
 
     def figures(self, context: RiskContext) -> Figures | None:
         made = context.view.data_time(context.order.symbol)
-        if not made or context.only_reduces:
+        if not made:
             return None
         return Figures(self._limit, Decimal(context.at - made) / SECOND)
 
@@ -232,7 +232,7 @@ class MinNotionalCheck(Check):
     def figures(self, context: RiskContext) -> Figures | None:
         """The limit is a floor."""
         impact = context.impact
-        if context.order.reduce_only or impact.reduces or not impact.price:
+        if not impact.price:
             return None
         return Figures(impact.instrument.min_notional, impact.notional)
 
@@ -260,7 +260,7 @@ class PriceCollarCheck(Check):
     def figures(self, context: RiskContext) -> Figures | None:
         order, mark = context.order, context.impact.mark
         named = [price for price in (order.price, order.stop_price) if price is not None]
-        if order.type is MARKET or not mark or context.impact.reduces:
+        if not named or not mark:
             return None
         return Figures(self._limit, max(abs(price - mark) / mark * HUNDRED for price in named))
 

@@ -47,8 +47,6 @@ class OrderRateCheck(RememberingCheck):
         )
 
     def figures(self, context: RiskContext) -> Figures | None:
-        if context.impact.reduces:
-            return None
         lately = sum(context.at - at < self._window for at in self._times)
         return Figures(Decimal(self._most), Decimal(lately + 1))
 
@@ -75,8 +73,6 @@ class WorkingOrdersCheck(Check):
         )
 
     def figures(self, context: RiskContext) -> Figures | None:
-        if context.impact.reduces:
-            return None
         return Figures(Decimal(self._limit), Decimal(context.view.working_count() + 1))
 
 

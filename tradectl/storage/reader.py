@@ -136,6 +136,15 @@ class StateReader:
         """Those that the run made."""
         return self._documents(OrderRow, "orders", "run_id", run_id, page)
 
+    def orders_called(self, name: str) -> list[str]:
+        """Our ids of the orders that an exchange knows under `name`, its own or the client's; oldest
+        first."""
+        sql = (
+            "SELECT order_id FROM orders WHERE client_order_id = ? OR venue_order_id = ? "
+            "ORDER BY run_id, rowid"
+        )
+        return [row["order_id"] for row in self._rows(sql, name, name)]
+
     def fills(self, account_id: str, page: Page = ALL) -> Iterator[FillRow]:
         """Fills of an account, as they were booked."""
         return self._documents(FillRow, "fills", "account_id", account_id, page)

@@ -156,6 +156,17 @@ class StrategyEngine:
         """Why an instance has said nothing about `symbol`, whose newest data is of `newest` (ns)."""
         return silence.why_silent(self._find(name), symbol, self._routes.candles_of(symbol), newest)
 
+    def warming(self, name: str, symbol: str) -> tuple[int, int] | None:
+        """How many calls an instance needs at `symbol` and how many it saw; None once it is warm."""
+        slot = self._find(name).slots.get(symbol)
+        if slot is None or slot.cold <= 0:
+            return None
+        return slot.need, slot.need - slot.cold
+
+    def deferred(self, name: str, symbol: str) -> bool:
+        """A signal of it waits: they came too fast."""
+        return (name, symbol) in self._deferred
+
     def statistics(self) -> list[StrategyStatistics]:
         return [running.statistics() for running in self._strategies.values()]
 

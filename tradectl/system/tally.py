@@ -7,7 +7,7 @@ something only where a strategy has spoken.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tradectl.bus.core import Core, Stage
 from tradectl.documents.reasons import Untraded, by_importance
@@ -72,6 +72,13 @@ class OutcomeTally:
     @property
     def fills(self) -> int:
         return sum(tally.fills for tally in self._symbols.values())
+
+    @property
+    def signals(self) -> int:
+        return sum(said.total() for said in self._signals.values())
+
+    def by_symbol(self) -> Mapping[str, SymbolTally]:
+        return self._symbols
 
     def bind(self, core: Core) -> None:
         core.attach(StrategySignalEvent, self._on_signal, Stage.STATE)

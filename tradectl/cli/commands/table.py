@@ -20,6 +20,7 @@ MODULES = {
     "runs": "account",
     "events": "events",
     "state": "events",
+    "why": "why",
     "pause": "control",
     "resume": "control",
     "stop": "control",

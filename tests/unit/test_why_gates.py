@@ -1,0 +1,294 @@
+"""Each gate that can hold a symbol back is brought about, and named with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.fixtures.fake_account import PERP
+from tests.fixtures.journalled import journalled
+from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settings
+from tradectl.config.settings import Settings
+from tradectl.documents.why import Gate, GateRow, SymbolWhy
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import (
+    Command,
+    CommandReceived,
+    EmergencyStopReceived,
+    Event,
+    LimitBreached,
+    MarketDataEvent,
+    OrderRejected,
+    QuoteEvent,
+    RestrictionKind,
+    RiskAction,
+    SignalAction,
+    StrategySignalEvent,
+    SymbolRestricted,
+)
+from tradectl.domain.refusals import RefusalCause
+from tradectl.domain.time import SECOND, iso
+from tradectl.explain.not_traded import not_traded
+from tradectl.explain.why_symbol import why_symbol
+from tradectl.strategy.instances import StrategyInstance
+from tradectl.system.trading_system import no_gateway
+
+D = Decimal
+BTC = "BTCUSDT"
+BUY, SELL = SignalAction.BUY, SignalAction.SELL
+
+
+def trade(price: str, second: int, symbol: str = BTC) -> MarketDataEvent:
+    ts = START + second * SECOND
+    return MarketDataEvent(symbol=symbol, price=D(price), volume=D(1), ts=ts)
+
+
+def signal(action: SignalAction, strategy: str = "it", symbol: str = BTC) -> StrategySignalEvent:
+    """Out of somebody's own code."""
+    return StrategySignalEvent(symbol=symbol, action=action, strategy=strategy, reason="by hand")
+
+
+def restricted(kind: RestrictionKind) -> SymbolRestricted:
+    return SymbolRestricted(symbol=BTC, kind=kind, message="so it is")
+
+
+def breached(code: str, action: RiskAction) -> LimitBreached:
+    return LimitBreached(code=code, message="too much", limit="5", actual="6.5", action=action)
+
+
+def two(*, perpetual: bool) -> Settings:
+    """Two strategies that speak only when they are spoken for."""
+    made = settings("donchian-breakout", "paper.fill=close")
+    pair = tuple(
+        StrategyInstance(name, "donchian-breakout", allocation=D("0.5")) for name in ("it", "other")
+    )
+    instruments = (msgspec.structs.replace(PERP, symbol=BTC),) if perpetual else ()
+    return msgspec.structs.replace(made, strategies=pair, instruments=instruments)
+
+
+DONCHIAN = settings("donchian-breakout")
+QUIET = settings("donchian-breakout", "paper.latency_ms=0", "paper.latency_jitter_ms=0")
+"""Silent by itself: two trades are no breakout."""
+HELD = [trade("100", 0), signal(BUY), trade("100", 1), trade("100", 2)]
+
+Case = tuple[Gate, Settings, list[Any], str, str | None, str | None]
+CASES: dict[str, Case] = {
+    "halted by a limit": (
+        Gate.HALTED, QUIET, [*HELD, breached("DRAWDOWN", RiskAction.HALT)], "too much", None, None,
+    ),
+    "halted by hand": (
+        Gate.HALTED, QUIET, [*HELD, EmergencyStopReceived(reason="enough")], "enough", None, None,
+    ),
+    "paused by hand": (
+        Gate.PAUSED, DONCHIAN, [PAUSE, *candles(RISING)], "paused: lunch", None, None,
+    ),
+    "paused by a limit": (
+        Gate.PAUSED, QUIET, [*HELD, breached("DAILY_LOSS", RiskAction.PAUSE)], "too much", "5", "6.5",
+    ),
+    "in quarantine": (
+        Gate.QUARANTINED,
+        DONCHIAN,
+        [
+            *candles(RISING[:2]),
+            CommandReceived(command=Command.QUARANTINE, target="it", reason="no more"),
+        ],
+        "no more",
+        None,
+        None,
+    ),
+    "quotes alone": (
+        Gate.NO_DATA,
+        DONCHIAN,
+        [QuoteEvent(symbol=BTC, price=D(1), volume=D(0), ts=START)],
+        "quotes alone",
+        None,
+        None,
+    ),
+    "bars that cannot be made": (
+        Gate.TIMEFRAME,
+        settings("donchian-breakout", "strategy.timeframe=1m"),
+        candles(RISING),
+        "the data has bars of 1h",
+        None,
+        None,
+    ),
+    "restricted": (
+        Gate.RESTRICTED, QUIET, [*HELD, restricted(RestrictionKind.MISMATCH)], "so it is", None, None,
+    ),
+    "a stale feed": (
+        Gate.STALE, QUIET, [*HELD, restricted(RestrictionKind.STALE)], "so it is", None, None,
+    ),
+    "a limit": (
+        Gate.LIMIT,
+        settings("donchian-breakout", "risk.max_order_notional=10"),
+        candles(RISING),
+        "over the limit of 10",
+        "10",
+        "19999",
+    ),
+    "not warm": (
+        Gate.WARMING_UP, DONCHIAN, candles(RISING[:2]), "needs 20 bars of 1h, saw 2", "20", "2",
+    ),
+    "silent from the beginning": (
+        Gate.NO_SIGNAL, DONCHIAN, candles([100] * 60), "no signal in 60 bars of 1h", None, None,
+    ),
+    "netted away": (
+        Gate.NETTED,
+        two(perpetual=True),
+        [trade("100", 0), signal(BUY), signal(SELL, "other"), trade("100", 1)],
+        "together",
+        None,
+        None,
+    ),
+    "too small": (
+        Gate.TOO_SMALL,
+        settings("donchian-breakout", "account.cash=20"),
+        [trade("100", 0), signal(BUY)],
+        "below the exchange's minimum of 5 USDT",
+        "5",
+        "4",
+    ),
+    "within the drift": (
+        Gate.DRIFT, QUIET, [*HELD, trade("101", 3)], "within the drift of 25% of the target", "25", "0.8",
+    ),
+    "stopped out": (
+        Gate.STOPPED_OUT,
+        settings(
+            "donchian-breakout", "portfolio.stop_loss_pct=5",
+            "paper.latency_ms=0", "paper.latency_jitter_ms=0",
+        ),
+        [*HELD, trade("90", 4), trade("90", 5), trade("90", 6)],
+        "stopped out",
+        None,
+        None,
+    ),
+}  # fmt: skip
+
+
+def asked(folder: Path, made: Settings, inputs: list[Any], **more: Any) -> SymbolWhy:
+    return why_symbol(journalled(folder, made, inputs, ends=False), BTC, **more)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_gate_is_named(name: str, tmp_path: Path) -> None:
+    gate, made, inputs, text, limit, actual = CASES[name]
+    why = asked(tmp_path, made, inputs)
+    assert why.held_by is gate, why.gates
+    (row,) = [row for row in why.gates if row.gate is gate][:1]
+    assert text in row.text
+    assert row.limit == limit
+    if actual is None:
+        assert row.actual is None
+    else:
+        assert row.actual is not None
+        assert row.actual.startswith(actual)
+
+
+def test_every_gate_is_brought_about_somewhere() -> None:
+    elsewhere = {Gate.NO_STRATEGY, Gate.COOLING_DOWN, Gate.WORKING_ORDER, Gate.ON_TARGET}
+    assert {case[0] for case in CASES.values()} | elsewhere == {*Gate}
+
+
+def named(why: SymbolWhy, gate: Gate) -> GateRow:
+    return next(row for row in why.gates if row.gate is gate)
+
+
+def test_a_symbol_without_data_or_without_a_strategy(tmp_path: Path) -> None:
+    alone = StrategyInstance("it", "donchian-breakout", symbols=(BTC,))
+    made = msgspec.structs.replace(DONCHIAN, strategies=(alone,))
+    path = journalled(tmp_path, made, candles(RISING[:3], "ETHUSDT"))
+    assert why_symbol(path, "ETHUSDT").held_by is Gate.NO_STRATEGY
+    assert why_symbol(path, BTC).held_by is Gate.NO_DATA
+    with pytest.raises(UsageError, match="did you mean 'ETHUSDT'"):
+        why_symbol(path, "ETHUSD")
+
+
+def test_data_that_is_old_by_the_clock_of_now(tmp_path: Path) -> None:
+    made = settings("donchian-breakout", "risk.max_data_age_seconds=30")
+    why = asked(tmp_path, made, [trade("100", 0)], now=START + 90 * SECOND)
+    assert why.held_by is Gate.STALE
+    row = named(why, Gate.STALE)
+    assert (row.limit, row.actual, why.data_age_s) == ("30", "90", 90.0)
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Callable[..., SymbolWhy]:
+    """An order that nobody answers, and what comes after it."""
+
+    def ask(*later: Event, at: str | int | None = None) -> SymbolWhy:
+        made = settings("donchian-breakout")
+        inputs = [trade("100", 0), signal(BUY), *later]
+        path = journalled(tmp_path, made, inputs, gateway=no_gateway, ends=False)
+        return why_symbol(path, BTC, at)
+
+    return ask
+
+
+def test_an_order_that_works_comes_first(working: Callable[..., SymbolWhy]) -> None:
+    why = working(trade("100", 1))
+    assert why.held_by is Gate.WORKING_ORDER
+    assert "submitted" in named(why, Gate.WORKING_ORDER).text
+    assert why.wanted[0].signal == "by hand"
+
+
+def test_what_an_exchange_refused_cools_down(working: Callable[..., SymbolWhy]) -> None:
+    order_id = "20240101T000000000-0001-2-1"
+    refused = OrderRejected(
+        order_id=order_id, symbol=BTC, reason="no money", cause=RefusalCause.FUNDS
+    )
+    why = working(refused)
+    assert why.held_by is Gate.COOLING_DOWN
+    assert "no money" in named(why, Gate.COOLING_DOWN).text
+    assert "the next try is at" in named(why, Gate.COOLING_DOWN).text
+
+
+def test_what_is_wanted_is_held(tmp_path: Path) -> None:
+    flat = [*HELD, StrategySignalEvent(symbol=BTC, action=SignalAction.CLOSE, strategy="it")]
+    why = asked(tmp_path, QUIET, [*flat, trade("100", 5), trade("100", 6)])
+    assert [row.gate for row in why.gates] == [Gate.NO_SIGNAL, Gate.ON_TARGET]
+    assert "no signal since" in why.gates[0].text
+    assert (why.position, why.wanted[0].quantity) == ("0", "0")
+
+
+def test_what_held_it_then_is_told_by_number_and_by_time(tmp_path: Path) -> None:
+    bars = candles(RISING)
+    pause_at = bars[40].ts  # type: ignore[union-attr]
+    path = journalled(tmp_path, DONCHIAN, [*bars[:41], PAUSE, *bars[41:]], ends=False)
+    assert why_symbol(path, BTC, 2).held_by is Gate.WARMING_UP
+    assert why_symbol(path, BTC, iso(pause_at - HOUR)).held_by is not Gate.PAUSED
+    assert why_symbol(path, BTC, iso(pause_at + HOUR)).held_by is Gate.PAUSED
+
+
+def test_code_that_a_journal_names_is_not_run_unasked(tmp_path: Path) -> None:
+    """All but what its strategies wait for is known all the same."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from tradectl.strategy import Strategy\n\n"
+        "class Mine(Strategy):\n"
+        "    def on_trade(self, trade):\n"
+        "        return self.long(reason='always')\n"
+    )
+    made = settings(f"{file}:Mine", "risk.max_order_notional=10")
+    path = journalled(tmp_path, made, [trade("100", 0), trade("100", 1)], ends=False)
+    unasked = why_symbol(path, BTC)
+    assert "--trust" in unasked.note
+    assert unasked.held_by is Gate.LIMIT
+    trusted = why_symbol(path, BTC, judge=lambda settings: settings)
+    assert (trusted.note, trusted.held_by) == ("", Gate.LIMIT)
+    assert trusted.wanted == unasked.wanted
+
+
+def test_all_that_was_not_traded_is_counted(tmp_path: Path) -> None:
+    made = settings("donchian-breakout", "risk.max_order_notional=10")
+    bars = candles(RISING)
+    found = not_traded(journalled(tmp_path, made, [*bars[:50], PAUSE, *bars[50:]]))
+    assert (found.signals, found.orders, found.fills) == (1, 1, 0)
+    ((code, count),) = [(row.code, row.count) for row in found.denied]
+    assert (code, count) == ("ORDER_NOTIONAL", 1)
+    assert {row.code for row in found.untraded} == {"denied"}
+    assert found.held_back["operator"] == pytest.approx(1 / 6, abs=0.02)

@@ -1,0 +1,121 @@
+"""A run brought to a point: the whole system as it was there, strategies and all, to be asked anything.
+
+Each input is decided again, as a replay does it. Where the journal names code of somebody's own that is
+not to be run, its records are folded instead: then all is known but what goes on inside of strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from tradectl.bus.clock import DataClock
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import Record
+from tradectl.explain.last_known import LastKnown
+from tradectl.explain.state_at import Point, is_past
+from tradectl.journal.event_log import LogReader, read_log
+from tradectl.journal.writer import SHORT, Header
+from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.state.account import Account
+from tradectl.strategy.catalog import names_a_file
+from tradectl.system.follower import Deciding, Folding
+from tradectl.system.trading_system import TradingSystem
+
+Judge = Callable[[Settings], Settings]
+"""Gives the settings whose strategies may be run. Raises UsageError."""
+Watch = Callable[[TradingSystem, Record], None]
+
+FOLDED = "strategies of one's own are run with --trust alone: what they wait for is not known"
+
+
+class SystemAt(NamedTuple):
+    """The `system` after record `seq`, at `at` (ns UTC; 0 before the first); `note` says why its
+    strategies were not run, empty where they were. `is_last`: there is nothing after it."""
+
+    system: TradingSystem
+    header: Header
+    last: LastKnown
+    seq: int
+    at: int
+    is_last: bool
+    note: str
+
+
+def nobody_watches(_system: TradingSystem, _record: Record) -> None:
+    pass
+
+
+def only_ours(settings: Settings) -> Settings:
+    """No file that a journal names is run."""
+    if any(names_a_file(each.strategy) for each in settings.strategies):
+        raise UsageError(FOLDED)
+    return settings
+
+
+def decide_to(
+    path: Path, point: Point | None, judge: Judge = only_ours, watch: Watch = nobody_watches
+) -> SystemAt:
+    """The journal's run at `point`, or at its end. Raises JournalError, UsageError."""
+    with read_log(path) as log:
+        return _decide(log, point, judge, watch)
+
+
+def _decide(log: LogReader, point: Point | None, judge: Judge, watch: Watch) -> SystemAt:
+    header = log.header
+    recorded = Settings.load(header.config)
+    try:
+        settings, note = judge(recorded), ""
+        system = _system(settings, header)
+    except UsageError as error:
+        system = _system(replace(recorded, strategies=()), header)
+        system.books.account.configured = tuple(each.name for each in recorded.strategies)
+        system.portfolio.engine = _portfolio(recorded, system)
+        note = str(error)
+    follower: Deciding | Folding = Folding(system) if note else Deciding(system)
+    last, seq, at = LastKnown(), 0, 0
+    is_last = True
+    for record in _records(log):
+        if is_past(record, point):
+            is_last = False
+            break
+        follower.take(record)
+        last.take(record)
+        watch(system, record)
+        seq, at = record.seq, record.at
+    if isinstance(follower, Deciding):
+        follower.end()
+    return SystemAt(system, header, last, seq, at, is_last, note)
+
+
+def _system(settings: Settings, header: Header) -> TradingSystem:
+    return TradingSystem(
+        settings,
+        Account.load(header.state),
+        header.run_id,
+        DataClock(),
+        has_strategies=header.source not in SHORT,
+    )
+
+
+def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:
+    """That of the strategies that are not run."""
+    return PortfolioEngine(
+        recorded.portfolio,
+        {each.name: each.allocation for each in recorded.strategies},
+        system.bus.core.new_id,
+        would_deny=system.risk.engine.would_deny,
+        sized_at_open=recorded.paper.fill == "next-open",
+    )
+
+
+def _records(log: LogReader) -> Iterator[Record]:
+    for group in log.groups():
+        yield from group
+
+
+__all__ = ["Judge", "SystemAt", "Watch", "decide_to", "nobody_watches", "only_ours"]

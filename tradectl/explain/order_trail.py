@@ -1,0 +1,188 @@
+"""The way of one order through a run, from the market data that moved a strategy to the end of what the
+order was for: read once from the journal, with the books as they were at each step.
+
+What risk let pass is not journalled with its figures: they are worked out again, by the same checks, on
+the books as they were when the order was judged.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.run_analysis import RunAnalysis
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import (
+    BarEvent,
+    CancelRequested,
+    ExecutionEvent,
+    MarketDataEvent,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
+    OrderSubmitted,
+    Record,
+    StrategySignalEvent,
+    TargetComputed,
+)
+from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.shares import StrategyTarget
+from tradectl.domain.text import harmless
+from tradectl.explain.heard_bars import HeardBars
+from tradectl.journal.event_log import read_log
+from tradectl.journal.writer import Header
+from tradectl.risk.context import RiskContext
+from tradectl.risk.engine import RiskEngine, Weighed
+from tradectl.state.books import Books
+
+OF_ORDER = (OrderApproved, OrderDenied, OrderSubmitted, CancelRequested, ExecutionEvent)
+
+
+class Traded(NamedTuple):
+    """A fill, and the market just before it."""
+
+    record: Record
+    fill: OrderFilled
+    mid: Decimal | None
+
+
+class OrderTrail:
+    """Takes the records of the run that made `order_id`, in their order."""
+
+    def __init__(self, header: Header, order_id: str) -> None:
+        self.header, self.order_id = header, order_id
+        settings = Settings.load(header.config)
+        limits = settings.risk.with_at_most(settings.orchestrator.max_concurrent_orders)
+        self._risk = RiskEngine(limits)
+        self._bars = HeardBars(settings.strategies)
+        self._analysis = RunAnalysis(header, self._trip_over, self._after)
+        self._step: list[Record] = []
+        self._signals: dict[tuple[str, str], tuple[Record, Record, BarEvent | None]] = {}
+        self.spec: OrderSpec | None = None
+        self.made: Record | None = None
+        self.led_to: list[Record] = []
+        """what caused the order, the input first"""
+        self.signals: list[tuple[Record, Record, BarEvent | None]] = []
+        """of the strategies that it is for: the signal, what it was given at, the bar they heard"""
+        self.target: Record | None = None
+        self.wanted: dict[str, StrategyTarget] = {}
+        self.weighed: list[Weighed] = []
+        self.is_exit = False
+        self.arrival: Decimal | None = None
+        self.events: list[Record] = []
+        self.fills: list[Traded] = []
+        self.trips: list[RoundTrip] = []
+        self.order: Order | None = None
+
+    @property
+    def books(self) -> Books:
+        return self._analysis.books
+
+    def take(self, record: Record) -> None:
+        event = record.event
+        if not record.cause:
+            self._step.clear()
+        self._step.append(record)
+        if isinstance(event, OrderFilled) and event.order_id == self.order_id:
+            self.fills.append(Traded(record, event, mid(self.books, event.symbol)))
+        self._analysis.take(record)
+
+    def _after(self, record: Record, books: Books) -> None:
+        """It is in the books."""
+        event = record.event
+        if isinstance(event, MarketDataEvent):
+            self._bars.take(event, record.at)
+        elif isinstance(event, StrategySignalEvent):
+            bar = self._bars.newest(event.strategy, event.symbol)
+            self._signals[event.strategy, event.symbol] = record, self._step[0], bar
+        elif isinstance(event, OrderInitialized) and event.order.order_id == self.order_id:
+            self._on_order(event, record, books)
+        elif isinstance(event, OF_ORDER):
+            if event.order_id == self.order_id:
+                self.events.append(record)
+                self.order = books.order(self.order_id) or self.order
+            if isinstance(event, OrderApproved):
+                self._risk.remember(event.order.spec, record.at)
+
+    def _on_order(self, event: OrderInitialized, record: Record, books: Books) -> None:
+        spec = event.order
+        self.spec, self.made, self.order = spec, record, books.order(spec.order_id)
+        by_seq = {each.seq: each for each in self._step}
+        cause = record.cause
+        while cause:
+            self.led_to.insert(0, by_seq[cause])
+            cause = by_seq[cause].cause
+        keys = [(owner, spec.symbol) for owner in spec.owners]
+        self.signals = [self._signals[key] for key in keys if key in self._signals]
+        targets = [r for r in self._step if isinstance(r.event, TargetComputed)]
+        self.target = next((r for r in reversed(targets) if _is_of(r, spec)), None)
+        self.wanted = dict(books.targets(spec.symbol))
+        self.weighed = self._risk.weigh(spec, books, record.at)
+        self.is_exit = RiskContext(spec, books, record.at).only_reduces
+        self.arrival = mid(books, spec.symbol)
+
+    def _trip_over(self, trip: RoundTrip) -> None:
+        self.trips += [trip] if self._is_part_of(trip) else []
+
+    def _is_part_of(self, trip: RoundTrip) -> bool:
+        spec = self.spec
+        if spec is None or trip.symbol != spec.symbol:
+            return False
+        owners = spec.owners
+        is_ours = not owners or trip.strategy in owners
+        return is_ours and any(
+            trip.entry_seq <= traded.record.seq
+            and (trip.is_open or traded.record.seq <= trip.exit_seq)
+            for traded in self.fills
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more can become of the order, nor of what it was for."""
+        if self.order is None or not self.order.is_over or self.spec is None:
+            return False
+        return not self.fills or self.books.position(self.spec.symbol).quantity == 0
+
+    def end(self) -> None:
+        if self.fills:
+            figures = self._analysis.end()
+            self.trips += [trip for trip in figures.open_trips if self._is_part_of(trip)]
+
+
+def trail_of(path: Path, order_id: str) -> OrderTrail:
+    """Of an order that the run of the journal `path` made. Raises UsageError where it made none."""
+    with read_log(path) as log:
+        trail = OrderTrail(log.header, order_id)
+        for group in log.groups():
+            for record in group:
+                trail.take(record)
+                if trail.is_over:
+                    break
+            if trail.is_over:
+                break
+    if trail.made is None:
+        raise UsageError(f"run {trail.header.run_id} made no order {harmless(order_id, 60)!r}")
+    trail.end()
+    return trail
+
+
+def mid(books: Books, symbol: str) -> Decimal | None:
+    """The middle of the market, or else the last price."""
+    tick = books.last.get(symbol)
+    if tick is None:
+        return books.mark(symbol)
+    if tick.bid is not None and tick.ask is not None:
+        return (tick.bid + tick.ask) / 2
+    return tick.price
+
+
+def _is_of(record: Record, spec: OrderSpec) -> bool:
+    event: Any = record.event
+    return bool(event.symbol == spec.symbol)
+
+
+__all__ = ["OrderTrail", "Traded", "mid", "trail_of"]
