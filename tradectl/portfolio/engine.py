@@ -122,7 +122,7 @@ class PortfolioEngine:
             with contextlib.suppress(UsageError):  # it was refused then, too
                 self._targets.asked(signal, view.instrument(symbol))
         everyone = view.targets(symbol)
-        return self._steer(symbol, view, "asked", repeated=True, at=at, afresh=everyone)
+        return self._steering.steer(symbol, view, "asked", repeated=True, at=at, afresh=everyone)
 
     def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
         """Bring the positions that drifted from their targets back. Says nothing of the others."""
