@@ -14,7 +14,7 @@ from tests.fixtures.fake_account import PERP
 from tests.fixtures.journalled import journalled
 from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settings
 from tradectl.config.settings import Settings
-from tradectl.documents.why import Gate, GateRow, SymbolWhy
+from tradectl.documents.why import GateRow, ShutGate, SymbolWhy
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     Command,
@@ -76,22 +76,22 @@ QUIET = settings("donchian-breakout", "paper.latency_ms=0", "paper.latency_jitte
 """Silent by itself: two trades are no breakout."""
 HELD = [trade("100", 0), signal(BUY), trade("100", 1), trade("100", 2)]
 
-Case = tuple[Gate, Settings, list[Any], str, str | None, str | None]
+Case = tuple[ShutGate, Settings, list[Any], str, str | None, str | None]
 CASES: dict[str, Case] = {
     "halted by a limit": (
-        Gate.HALTED, QUIET, [*HELD, breached("DRAWDOWN", RiskAction.HALT)], "too much", None, None,
+        ShutGate.HALTED, QUIET, [*HELD, breached("DRAWDOWN", RiskAction.HALT)], "too much", None, None,
     ),
     "halted by hand": (
-        Gate.HALTED, QUIET, [*HELD, EmergencyStopReceived(reason="enough")], "enough", None, None,
+        ShutGate.HALTED, QUIET, [*HELD, EmergencyStopReceived(reason="enough")], "enough", None, None,
     ),
     "paused by hand": (
-        Gate.PAUSED, DONCHIAN, [PAUSE, *candles(RISING)], "paused: lunch", None, None,
+        ShutGate.PAUSED, DONCHIAN, [PAUSE, *candles(RISING)], "paused: lunch", None, None,
     ),
     "paused by a limit": (
-        Gate.PAUSED, QUIET, [*HELD, breached("DAILY_LOSS", RiskAction.PAUSE)], "too much", "5", "6.5",
+        ShutGate.PAUSED, QUIET, [*HELD, breached("DAILY_LOSS", RiskAction.PAUSE)], "too much", "5", "6.5",
     ),
     "in quarantine": (
-        Gate.QUARANTINED,
+        ShutGate.QUARANTINED,
         DONCHIAN,
         [
             *candles(RISING[:2]),
@@ -102,7 +102,7 @@ CASES: dict[str, Case] = {
         None,
     ),
     "quotes alone": (
-        Gate.NO_DATA,
+        ShutGate.NO_DATA,
         DONCHIAN,
         [QuoteEvent(symbol=BTC, price=D(1), volume=D(0), ts=START)],
         "quotes alone",
@@ -110,7 +110,7 @@ CASES: dict[str, Case] = {
         None,
     ),
     "bars that cannot be made": (
-        Gate.TIMEFRAME,
+        ShutGate.TIMEFRAME,
         settings("donchian-breakout", "strategy.timeframe=1m"),
         candles(RISING),
         "the data has bars of 1h",
@@ -118,13 +118,13 @@ CASES: dict[str, Case] = {
         None,
     ),
     "restricted": (
-        Gate.RESTRICTED, QUIET, [*HELD, restricted(RestrictionKind.MISMATCH)], "so it is", None, None,
+        ShutGate.RESTRICTED, QUIET, [*HELD, restricted(RestrictionKind.MISMATCH)], "so it is", None, None,
     ),
     "a stale feed": (
-        Gate.STALE, QUIET, [*HELD, restricted(RestrictionKind.STALE)], "so it is", None, None,
+        ShutGate.STALE, QUIET, [*HELD, restricted(RestrictionKind.STALE)], "so it is", None, None,
     ),
     "a limit": (
-        Gate.LIMIT,
+        ShutGate.LIMIT,
         settings("donchian-breakout", "risk.max_order_notional=10"),
         candles(RISING),
         "over the limit of 10",
@@ -132,13 +132,13 @@ CASES: dict[str, Case] = {
         "19999",
     ),
     "not warm": (
-        Gate.WARMING_UP, DONCHIAN, candles(RISING[:2]), "needs 20 bars of 1h, saw 2", "20", "2",
+        ShutGate.WARMING_UP, DONCHIAN, candles(RISING[:2]), "needs 20 bars of 1h, saw 2", "20", "2",
     ),
     "silent from the beginning": (
-        Gate.NO_SIGNAL, DONCHIAN, candles([100] * 60), "no signal in 60 bars of 1h", None, None,
+        ShutGate.NO_SIGNAL, DONCHIAN, candles([100] * 60), "no signal in 60 bars of 1h", None, None,
     ),
     "netted away": (
-        Gate.NETTED,
+        ShutGate.NETTED,
         two(perpetual=True),
         [trade("100", 0), signal(BUY), signal(SELL, "other"), trade("100", 1)],
         "together",
@@ -146,7 +146,7 @@ CASES: dict[str, Case] = {
         None,
     ),
     "too small": (
-        Gate.TOO_SMALL,
+        ShutGate.TOO_SMALL,
         settings("donchian-breakout", "account.cash=20"),
         [trade("100", 0), signal(BUY)],
         "below the exchange's minimum of 5 USDT",
@@ -154,10 +154,10 @@ CASES: dict[str, Case] = {
         "4",
     ),
     "within the drift": (
-        Gate.DRIFT, QUIET, [*HELD, trade("101", 3)], "within the drift of 25% of the target", "25", "0.8",
+        ShutGate.DRIFT, QUIET, [*HELD, trade("101", 3)], "within the drift of 25%", "25", "0.8",
     ),
     "stopped out": (
-        Gate.STOPPED_OUT,
+        ShutGate.STOPPED_OUT,
         settings(
             "donchian-breakout", "portfolio.stop_loss_pct=5",
             "paper.latency_ms=0", "paper.latency_jitter_ms=0",
@@ -179,7 +179,7 @@ def test_a_gate_is_named(name: str, tmp_path: Path) -> None:
     gate, made, inputs, text, limit, actual = CASES[name]
     why = asked(tmp_path, made, inputs)
     assert why.held_by is gate, why.gates
-    (row,) = [row for row in why.gates if row.gate is gate][:1]
+    (row,) = [row for row in why.gates if row.kind is gate][:1]
     assert text in row.text
     assert row.limit == limit
     if actual is None:
@@ -190,20 +190,25 @@ def test_a_gate_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_every_gate_is_brought_about_somewhere() -> None:
-    elsewhere = {Gate.NO_STRATEGY, Gate.COOLING_DOWN, Gate.WORKING_ORDER, Gate.ON_TARGET}
-    assert {case[0] for case in CASES.values()} | elsewhere == {*Gate}
+    elsewhere = {
+        ShutGate.NO_STRATEGY,
+        ShutGate.COOLING_DOWN,
+        ShutGate.WORKING_ORDER,
+        ShutGate.ON_TARGET,
+    }
+    assert {case[0] for case in CASES.values()} | elsewhere == {*ShutGate}
 
 
-def named(why: SymbolWhy, gate: Gate) -> GateRow:
-    return next(row for row in why.gates if row.gate is gate)
+def named(why: SymbolWhy, kind: ShutGate) -> GateRow:
+    return next(row for row in why.gates if row.kind is kind)
 
 
 def test_a_symbol_without_data_or_without_a_strategy(tmp_path: Path) -> None:
     alone = StrategyInstance("it", "donchian-breakout", symbols=(BTC,))
     made = msgspec.structs.replace(DONCHIAN, strategies=(alone,))
     path = journalled(tmp_path, made, candles(RISING[:3], "ETHUSDT"))
-    assert why_symbol(path, "ETHUSDT").held_by is Gate.NO_STRATEGY
-    assert why_symbol(path, BTC).held_by is Gate.NO_DATA
+    assert why_symbol(path, "ETHUSDT").held_by is ShutGate.NO_STRATEGY
+    assert why_symbol(path, BTC).held_by is ShutGate.NO_DATA
     with pytest.raises(UsageError, match="did you mean 'ETHUSDT'"):
         why_symbol(path, "ETHUSD")
 
@@ -211,8 +216,8 @@ def test_a_symbol_without_data_or_without_a_strategy(tmp_path: Path) -> None:
 def test_data_that_is_old_by_the_clock_of_now(tmp_path: Path) -> None:
     made = settings("donchian-breakout", "risk.max_data_age_seconds=30")
     why = asked(tmp_path, made, [trade("100", 0)], now=START + 90 * SECOND)
-    assert why.held_by is Gate.STALE
-    row = named(why, Gate.STALE)
+    assert why.held_by is ShutGate.STALE
+    row = named(why, ShutGate.STALE)
     assert (row.limit, row.actual, why.data_age_s) == ("30", "90", 90.0)
 
 
@@ -231,8 +236,8 @@ def working(tmp_path: Path) -> Callable[..., SymbolWhy]:
 
 def test_an_order_that_works_comes_first(working: Callable[..., SymbolWhy]) -> None:
     why = working(trade("100", 1))
-    assert why.held_by is Gate.WORKING_ORDER
-    assert "submitted" in named(why, Gate.WORKING_ORDER).text
+    assert why.held_by is ShutGate.WORKING_ORDER
+    assert "submitted" in named(why, ShutGate.WORKING_ORDER).text
     assert why.wanted[0].signal == "by hand"
 
 
@@ -242,15 +247,15 @@ def test_what_an_exchange_refused_cools_down(working: Callable[..., SymbolWhy]) 
         order_id=order_id, symbol=BTC, reason="no money", cause=RefusalCause.FUNDS
     )
     why = working(refused)
-    assert why.held_by is Gate.COOLING_DOWN
-    assert "no money" in named(why, Gate.COOLING_DOWN).text
-    assert "the next try is at" in named(why, Gate.COOLING_DOWN).text
+    assert why.held_by is ShutGate.COOLING_DOWN
+    assert "no money" in named(why, ShutGate.COOLING_DOWN).text
+    assert "the next try is at" in named(why, ShutGate.COOLING_DOWN).text
 
 
 def test_what_is_wanted_is_held(tmp_path: Path) -> None:
     flat = [*HELD, StrategySignalEvent(symbol=BTC, action=SignalAction.CLOSE, strategy="it")]
     why = asked(tmp_path, QUIET, [*flat, trade("100", 5), trade("100", 6)])
-    assert [row.gate for row in why.gates] == [Gate.NO_SIGNAL, Gate.ON_TARGET]
+    assert [row.kind for row in why.gates] == [ShutGate.NO_SIGNAL, ShutGate.ON_TARGET]
     assert "no signal since" in why.gates[0].text
     assert (why.position, why.wanted[0].quantity) == ("0", "0")
 
@@ -259,9 +264,9 @@ def test_what_held_it_then_is_told_by_number_and_by_time(tmp_path: Path) -> None
     bars = candles(RISING)
     pause_at = bars[40].ts  # type: ignore[union-attr]
     path = journalled(tmp_path, DONCHIAN, [*bars[:41], PAUSE, *bars[41:]], ends=False)
-    assert why_symbol(path, BTC, 2).held_by is Gate.WARMING_UP
-    assert why_symbol(path, BTC, iso(pause_at - HOUR)).held_by is not Gate.PAUSED
-    assert why_symbol(path, BTC, iso(pause_at + HOUR)).held_by is Gate.PAUSED
+    assert why_symbol(path, BTC, 2).held_by is ShutGate.WARMING_UP
+    assert why_symbol(path, BTC, iso(pause_at - HOUR)).held_by is not ShutGate.PAUSED
+    assert why_symbol(path, BTC, iso(pause_at + HOUR)).held_by is ShutGate.PAUSED
 
 
 def test_code_that_a_journal_names_is_not_run_unasked(tmp_path: Path) -> None:
@@ -277,9 +282,9 @@ def test_code_that_a_journal_names_is_not_run_unasked(tmp_path: Path) -> None:
     path = journalled(tmp_path, made, [trade("100", 0), trade("100", 1)], ends=False)
     unasked = why_symbol(path, BTC)
     assert "--trust" in unasked.note
-    assert unasked.held_by is Gate.LIMIT
+    assert unasked.held_by is ShutGate.LIMIT
     trusted = why_symbol(path, BTC, judge=lambda settings: settings)
-    assert (trusted.note, trusted.held_by) == ("", Gate.LIMIT)
+    assert (trusted.note, trusted.held_by) == ("", ShutGate.LIMIT)
     assert trusted.wanted == unasked.wanted
 
 

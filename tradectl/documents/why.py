@@ -117,7 +117,7 @@ class OrderWhy(Struct, kw_only=True, frozen=True):
     trips: list[TripRow]
 
 
-class Gate(StrEnum):
+class ShutGate(StrEnum):
     """What holds a symbol back; the more important first."""
 
     HALTED = "halted"
@@ -154,7 +154,7 @@ class GateRow(Struct, kw_only=True, frozen=True):
     """A gate that is shut, of a `strategy` or of all (empty); since when, where that is known, and the
     figures that it goes by, where it has any."""
 
-    gate: Gate
+    kind: ShutGate
     text: str
     strategy: str = ""
     since: Time | None = None
@@ -189,7 +189,7 @@ class SymbolWhy(Struct, kw_only=True, frozen=True):
     data_age_s: float | None
     position: Amount
     wanted: list[WantedRow]
-    held_by: Gate | None
+    held_by: ShutGate | None
     gates: list[GateRow]
     note: str
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from tradectl.documents.why import Gate, GateRow
+from tradectl.documents.why import GateRow, ShutGate
 from tradectl.domain.event import ReasonCode, RestrictionKind
 from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.domain.money import HUNDRED, decimal_text, plain
@@ -28,22 +28,22 @@ from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.trading_system import TradingSystem
 
 BY_CODE = {
-    ReasonCode.QUARANTINED: Gate.QUARANTINED,
-    ReasonCode.NO_DATA: Gate.NO_DATA,
-    ReasonCode.TIMEFRAME: Gate.TIMEFRAME,
-    ReasonCode.HALTED: Gate.HALTED,
-    ReasonCode.PAUSED: Gate.PAUSED,
-    ReasonCode.RESTRICTED: Gate.RESTRICTED,
-    ReasonCode.REFUSED: Gate.COOLING_DOWN,
-    ReasonCode.DENIED: Gate.LIMIT,
-    ReasonCode.TOO_SMALL: Gate.TOO_SMALL,
-    ReasonCode.NOT_FILLED: Gate.WORKING_ORDER,
-    ReasonCode.WARM_UP: Gate.WARMING_UP,
-    ReasonCode.NO_SIGNAL: Gate.NO_SIGNAL,
-    ReasonCode.NOT_WANTED: Gate.WORKING_ORDER,
-    ReasonCode.ON_TARGET: Gate.ON_TARGET,
+    ReasonCode.QUARANTINED: ShutGate.QUARANTINED,
+    ReasonCode.NO_DATA: ShutGate.NO_DATA,
+    ReasonCode.TIMEFRAME: ShutGate.TIMEFRAME,
+    ReasonCode.HALTED: ShutGate.HALTED,
+    ReasonCode.PAUSED: ShutGate.PAUSED,
+    ReasonCode.RESTRICTED: ShutGate.RESTRICTED,
+    ReasonCode.REFUSED: ShutGate.COOLING_DOWN,
+    ReasonCode.DENIED: ShutGate.LIMIT,
+    ReasonCode.TOO_SMALL: ShutGate.TOO_SMALL,
+    ReasonCode.NOT_FILLED: ShutGate.WORKING_ORDER,
+    ReasonCode.WARM_UP: ShutGate.WARMING_UP,
+    ReasonCode.NO_SIGNAL: ShutGate.NO_SIGNAL,
+    ReasonCode.NOT_WANTED: ShutGate.WORKING_ORDER,
+    ReasonCode.ON_TARGET: ShutGate.ON_TARGET,
 }
-BY_REASON = {NETTED: Gate.NETTED, NO_PRICE: Gate.NO_DATA, STOPPED_OUT: Gate.STOPPED_OUT}
+BY_REASON = {NETTED: ShutGate.NETTED, NO_PRICE: ShutGate.NO_DATA, STOPPED_OUT: ShutGate.STOPPED_OUT}
 STRATEGY_GATES = (
     ReasonCode.QUARANTINED, ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.WARM_UP,
 )  # fmt: skip
@@ -59,15 +59,15 @@ class Gates:
 
     def shut(self) -> list[GateRow]:
         """The most important first; of a kind, by strategy."""
-        found: dict[tuple[Gate, str], GateRow] = {}
+        found: dict[tuple[ShutGate, str], GateRow] = {}
         for row in (*self._account(), *self._data(), *self._of_symbol(), *self._portfolio()):
-            found.setdefault((row.gate, row.strategy), row)
+            found.setdefault((row.kind, row.strategy), row)
         for row in self._strategies():
-            found.setdefault((row.gate, row.strategy), row)
-        order = list(Gate)
-        rows = sorted(found.values(), key=lambda row: order.index(row.gate))
-        specific = [row for row in rows if row.gate is not Gate.ON_TARGET]
-        return specific if any(r.gate is not Gate.NO_SIGNAL for r in specific) else rows
+            found.setdefault((row.kind, row.strategy), row)
+        order = list(ShutGate)
+        rows = sorted(found.values(), key=lambda row: order.index(row.kind))
+        specific = [row for row in rows if row.kind is not ShutGate.ON_TARGET]
+        return specific if any(r.kind is not ShutGate.NO_SIGNAL for r in specific) else rows
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -75,11 +75,11 @@ class Gates:
         account = self._books.account
         if account.trading_state.is_halt:
             text = f"{account.trading_state.lower()}: {account.trading_state_reason}"
-            yield self._row(Gate.HALTED, text, since=account.state_since)
+            yield self._row(ShutGate.HALTED, text, since=account.state_since)
         for cause, pause in account.pauses.items():
             limit = self._last.limit(cause)
             yield self._row(
-                Gate.PAUSED,
+                ShutGate.PAUSED,
                 f"paused: {pause.reason or cause}",
                 since=pause.since,
                 limit=limit.limit if limit else "",
@@ -92,19 +92,19 @@ class Gates:
         most = self._system.settings.risk.max_data_age_seconds
         made = self._books.data_time(self._symbol)
         if made is None:
-            yield self._row(Gate.NO_DATA, f"no data of {self._symbol} in this run so far")
+            yield self._row(ShutGate.NO_DATA, f"no data of {self._symbol} in this run so far")
         elif most is not None and made and self._at - made > most * SECOND:
             age = Decimal(self._at - made) / SECOND
             text = f"the newest data is {age:,.1f} s old: the limit is {plain(most)} s"
-            yield self._row(Gate.STALE, text, limit=plain(most), actual=decimal_text(age))
+            yield self._row(ShutGate.STALE, text, limit=plain(most), actual=decimal_text(age))
 
     # --- the symbol ------------------------------------------------------------------------------------
 
     def _of_symbol(self) -> Iterator[GateRow]:
         symbol, books = self._symbol, self._books
         for kind, message in books.restrictions(symbol).items():
-            gate = Gate.STALE if kind is RestrictionKind.STALE else Gate.RESTRICTED
-            yield self._row(gate, f"restricted ({kind}): {message}")
+            shut = ShutGate.STALE if kind is RestrictionKind.STALE else ShutGate.RESTRICTED
+            yield self._row(shut, f"restricted ({kind}): {message}")
         for exits, what in ((True, "exit"), (False, "entry")):
             refusal = books.refusal(symbol, exits=exits)
             if refusal is None:
@@ -117,12 +117,12 @@ class Gates:
                 f"its {what} was refused {refusal.count} times in a row "
                 f"({refusal.reason or refusal.cause}): {again}"
             )
-            yield self._row(Gate.COOLING_DOWN, text, since=refusal.since)
+            yield self._row(ShutGate.COOLING_DOWN, text, since=refusal.since)
         for order in books.working_in(symbol):
             if not order.spec.is_protective:
                 left = f"{order.spec.side} {plain(order.remaining)} {order.spec.type}"
                 text = f"an order works: {left}, {order.status} ({order.spec.order_id})"
-                yield self._row(Gate.WORKING_ORDER, text, since=order.created_at)
+                yield self._row(ShutGate.WORKING_ORDER, text, since=order.created_at)
 
     # --- the portfolio ---------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Gates:
         targets = books.targets(symbol)
         wanting = {n: t for n, t in targets.items() if t.size and not t.stopped}
         if len({t.size > 0 for t in wanting.values()}) > 1:
-            yield self._row(Gate.NETTED, wanted_words(wanting))
+            yield self._row(ShutGate.NETTED, wanted_words(wanting))
         if not targets or not books.knows(symbol):
             return
         spoken = [said[0] for n in targets if (said := self._last.signal(n, symbol))]
@@ -144,23 +144,23 @@ class Gates:
 
     def _answered(self, event: TargetComputed) -> GateRow:
         assert event.code is not None
-        gate = BY_REASON.get((event.code, event.reason)) or BY_CODE[event.code]
+        kind = BY_REASON.get((event.code, event.reason)) or BY_CODE[event.code]
         limit = actual = ""
         missing, mark = abs(event.target - event.current), self._books.mark(self._symbol)
         if event.reason.startswith(WITHIN_DRIFT):
-            gate = Gate.DRIFT
+            kind = ShutGate.DRIFT
             limit = plain(self._system.settings.portfolio.drift * HUNDRED)
             actual = decimal_text(missing / abs(event.target) * HUNDRED) if event.target else ""
-        elif gate is Gate.TOO_SMALL and mark is not None:
+        elif kind is ShutGate.TOO_SMALL and mark is not None:
             actual, limit = decimal_text(missing * mark), self._smallest(missing, mark)
-        elif gate is Gate.LIMIT:
+        elif kind is ShutGate.LIMIT:
             denied = self._last.denial(self._symbol)
             if denied is not None and denied[0].code in event.reason:
                 limit, actual = denied[0].limit, denied[0].actual
                 return self._row(
-                    gate, denied[0].message, since=denied[1], limit=limit, actual=actual
+                    kind, denied[0].message, since=denied[1], limit=limit, actual=actual
                 )
-        return self._row(gate, event.reason, limit=limit, actual=actual)
+        return self._row(kind, event.reason, limit=limit, actual=actual)
 
     def _smallest(self, size: Decimal, mark: Decimal) -> str:
         """Of an order, in the quote currency: the exchange's floor, or else our own."""
@@ -178,15 +178,15 @@ class Gates:
     def _denied(self, denial: Denial) -> GateRow:
         from tradectl.risk.engine import reason_of
 
-        gate = BY_CODE[reason_of(denial.code)]
-        return self._row(gate, denial.message, limit=denial.limit, actual=denial.actual)
+        kind = BY_CODE[reason_of(denial.code)]
+        return self._row(kind, denial.message, limit=denial.limit, actual=denial.actual)
 
     # --- strategies ------------------------------------------------------------------------------------
 
     def _strategies(self) -> Iterator[GateRow]:
         instances = self._instances()
         if not instances and not self._books.targets(self._symbol):
-            yield self._row(Gate.NO_STRATEGY, f"no strategy of this run trades {self._symbol}")
+            yield self._row(ShutGate.NO_STRATEGY, f"no strategy of this run trades {self._symbol}")
         for instance in instances:
             yield from self._silence(instance)
 
@@ -201,7 +201,7 @@ class Gates:
         hears = instance.symbols if instance.trades else (self._symbol,)
         if any(engine.deferred(name, symbol) for symbol in hears):
             text = "signals came too fast: the last one waits"
-            yield self._row(Gate.COOLING_DOWN, text, strategy=name)
+            yield self._row(ShutGate.COOLING_DOWN, text, strategy=name)
         reasons = [engine.why_silent(name, s, self._books.data_time(s)) for s in hears]
         said = self._last.signal(name, self._symbol)
         for symbol, (code, text) in zip(hears, reasons, strict=True):
@@ -213,16 +213,16 @@ class Gates:
                 )
                 return
         if said is None:
-            yield self._row(Gate.NO_SIGNAL, reasons[0][1], strategy=name)
+            yield self._row(ShutGate.NO_SIGNAL, reasons[0][1], strategy=name)
             return
         signal, at = said
         why = f" ({signal.reason})" if signal.reason else ""
         text = f"no signal since {iso(at)}, when it said {signal.action}{why}"
-        yield self._row(Gate.NO_SIGNAL, text, strategy=name, since=at)
+        yield self._row(ShutGate.NO_SIGNAL, text, strategy=name, since=at)
 
     def _row(
         self,
-        gate: Gate,
+        kind: ShutGate,
         text: str,
         *,
         strategy: str = "",
@@ -231,7 +231,7 @@ class Gates:
         actual: str = "",
     ) -> GateRow:
         return GateRow(
-            gate=gate,
+            kind=kind,
             text=text,
             strategy=strategy,
             since=iso(since) if since else None,
@@ -240,8 +240,8 @@ class Gates:
         )
 
 
-def first(rows: Iterable[GateRow]) -> Gate | None:
-    return next((row.gate for row in rows), None)
+def first(rows: Iterable[GateRow]) -> ShutGate | None:
+    return next((row.kind for row in rows), None)
 
 
 __all__ = ["Gates", "first"]

@@ -17,12 +17,12 @@ from tradectl.cli.output.render import untraded
 from tradectl.documents.why import (
     CheckRow,
     FillCost,
-    Gate,
     GateRow,
     Happened,
     NotTraded,
     OrderWhy,
     ReasonCount,
+    ShutGate,
     Step,
     SymbolWhy,
     TripRow,
@@ -31,8 +31,15 @@ from tradectl.documents.why import (
 from tradectl.domain.text import harmless
 
 STYLES = {Happened.FILL: GOOD, Happened.ENDED: WARN, Happened.ORDER: BOLD}
-LOUD_GATES = (Gate.HALTED, Gate.QUARANTINED)
-WARN_GATES = (Gate.PAUSED, Gate.NO_DATA, Gate.STALE, Gate.RESTRICTED, Gate.LIMIT, Gate.COOLING_DOWN)
+LOUD_GATES = (ShutGate.HALTED, ShutGate.QUARANTINED)
+WARN_GATES = (
+    ShutGate.PAUSED,
+    ShutGate.NO_DATA,
+    ShutGate.STALE,
+    ShutGate.RESTRICTED,
+    ShutGate.LIMIT,
+    ShutGate.COOLING_DOWN,
+)
 
 
 # --- an order -------------------------------------------------------------------------------------
@@ -164,8 +171,8 @@ def symbol(why: SymbolWhy) -> RenderableType:
     return Group(*parts)
 
 
-def _style(gate: Gate) -> Any:
-    return LOUD if gate in LOUD_GATES else WARN if gate in WARN_GATES else PLAIN
+def _style(kind: ShutGate) -> Any:
+    return LOUD if kind in LOUD_GATES else WARN if kind in WARN_GATES else PLAIN
 
 
 def _figures(row: GateRow) -> str:
@@ -186,7 +193,7 @@ def _gate_words(row: GateRow) -> Cell:
 
 
 GATES: tuple[Column[GateRow], ...] = (
-    Column("gate", lambda row: Cell(row.gate.replace("_", " "), _style(row.gate)), keep=2),
+    Column("held by", lambda row: Cell(row.kind.replace("_", " "), _style(row.kind)), keep=2),
     Column("why", _gate_words, least=30, keep=3, flexible=True),
 )
 WANTED: tuple[Column[WantedRow], ...] = (
