@@ -11,6 +11,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import OutboundCommand
 from tradectl.domain.events import (
     AccountReported,
+    BarEvent,
     FundingPaid,
     MarketDataEvent,
     OrderFilled,
@@ -20,6 +21,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order
+from tradectl.domain.time import MILLISECOND
 from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.domain.views import AccountView
 from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
@@ -53,6 +55,7 @@ class PaperGateway:
         self._bus = bus
         self.funding_rates = rates
         settings = settings or PaperSettings()
+        self._coarse = settings.decides_on_ms * MILLISECOND
         self._exchange = PaperExchange(
             settings,
             instruments,
@@ -62,14 +65,15 @@ class PaperGateway:
             view=view,
             rates=rates,
             # on a live market the order meets what stands there; on recorded data that is the past
-            next_event=settings.fill == "next-open" and not bus.clock.live,
+            next_event=settings.waits_for_next and not bus.clock.live,
         )
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
 
     def bind(self) -> None:
-        self._bus.attach(MarketDataEvent, self._exchange.on_market, Stage.EXCHANGE)
+        on_market = self._on_finer if self._coarse else self._exchange.on_market
+        self._bus.attach(MarketDataEvent, on_market, Stage.EXCHANGE)
         self._bus.attach(TimerFired, self._on_timer, Stage.EXCHANGE)
         for kind in (OrderFilled, PositionLiquidated, FundingPaid, AccountReported):
             self._bus.attach(kind, self._exchange.booked, Stage.EXCHANGE)
@@ -79,6 +83,7 @@ class PaperGateway:
 
     async def stop(self) -> None:
         self._bus.detach(self._exchange.on_market)
+        self._bus.detach(self._on_finer)
         self._bus.detach(self._on_timer)
         self._bus.detach(self._exchange.booked)
 
@@ -113,6 +118,11 @@ class PaperGateway:
 
     def status(self) -> list[ExchangeStatus]:
         return []
+
+    def _on_finer(self, event: MarketDataEvent, record: Record) -> None:
+        """All but the candles that are decided on: what is in them, orders have met by then."""
+        if not isinstance(event, BarEvent) or event.interval != self._coarse:
+            self._exchange.on_market(event, record)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> None:
         if timer.name == PAPER_TIMER:

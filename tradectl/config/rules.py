@@ -28,6 +28,7 @@ def check(settings: Settings) -> None:
         _check_instrument(f"instruments[{index}]", instrument)
     _check_currency(settings)
     _check_funding(settings)
+    _check_fill(settings)
     _check_stop(settings)
     _check_strategies(settings)
 
@@ -123,6 +124,15 @@ def _check_currency(settings: Settings) -> None:
                 f"symbols: {symbol} is quoted in {quote}, the account in {currency}: "
                 f"expected {quote} as account.currency, or other symbols"
             )
+
+
+def _check_fill(settings: Settings) -> None:
+    paper = settings.paper
+    if paper.decides_on_ms and paper.fill != "intrabar":
+        raise ConfigError(
+            f'paper.decides_on_ms: it is of fill = "intrabar", and here fill = "{paper.fill}": leave it '
+            "out, a run sets it"
+        )
 
 
 def _check_stop(settings: Settings) -> None:

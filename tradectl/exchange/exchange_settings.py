@@ -45,10 +45,17 @@ class PaperSettings(Section, frozen=True, kw_only=True):
         Slippage, "up to so much more, drawn evenly from the run's seed for each fill"
     ] = ZERO
     fill: Annotated[
-        Literal["next-open", "close"],
+        Literal["next-open", "close", "intrabar"],
         "recorded data: what takes trades at the open of the next candle, at the next trade or quote; "
-        "or as the market stands when it comes, at the close of the candle that it was decided on",
+        "or as the market stands when it comes, at the close of the candle that it was decided on; or "
+        "the longest candles are decided on, and orders meet the finer data beside them",
     ] = "next-open"
+    decides_on_ms: Annotated[
+        int, Bounds(ge=0), "with fill = intrabar, and set by the run: how long its candles are"
+    ] = 0
+    finer: Annotated[
+        Literal["candles", "ticks"], "with fill = intrabar, and set by the run: what orders meet"
+    ] = "candles"
     same_bar_stop: Annotated[
         Literal["worst", "next"],
         "a stop behind an entry inside a candle: the candle's high and low are taken to come after the "
@@ -85,6 +92,16 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     funding_file: Annotated[
         str, "published rates instead: a CSV of time, symbol and rate; for the symbols that it has"
     ] = ""
+
+    @property
+    def waits_for_next(self) -> bool:
+        """An order meets the next event, and not the one that it was decided on."""
+        return self.fill != "close"
+
+    @property
+    def sized_at_open(self) -> bool:
+        """An order is made as the next candle opens."""
+        return self.fill == "next-open" or (self.fill == "intrabar" and self.finer == "candles")
 
     @property
     def funding_from(self) -> str:

@@ -21,6 +21,7 @@ from tradectl.feeds.csv.layout import EXPECTED
 from tradectl.feeds.csv.reading import Reading
 from tradectl.feeds.csv.stored import BrokenArchiveError, kind_of
 from tradectl.feeds.csv.tables import JOURNAL
+from tradectl.feeds.finer import Lengths, lengths_in, without_opens
 from tradectl.feeds.merge import merged
 from tradectl.feeds.recorded_journal import JournalFile
 from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
@@ -39,6 +40,7 @@ class RecordedFeed:
     fault; `unnamed` is the symbol of a file that names none; `are_trades`: what looks like an order
     book's rows is not; `columns` says which column is which; `allow_truncated` plays what an archive
     holds that breaks off. `span` is what is played of it all, and `before` hears what comes before that.
+    Candles of `decides_on` ns have finer data beside them.
     `check_symbol` is asked about each symbol before it is played, and raises what speaks against it.
     Raises DataError for a file that cannot be played, UsageError when one of `symbols` is in no file, or
     `columns` are said of journals alone.
@@ -61,9 +63,11 @@ class RecordedFeed:
         check_symbol: Callable[[str], None] | None = None,
         span: TimeRange = WHOLE,
         before: Hear | None = None,
+        decides_on: int = 0,
         now_ns: int,
     ) -> None:
         self.span = span
+        self._decides_on = decides_on
         self._before = before
         self._paths = [Path(path) for path in paths]
         if not self._paths:
@@ -123,8 +127,21 @@ class RecordedFeed:
         if self.span and not self.progress.events:
             raise DataError(f"{self.name}: it has nothing {self.span.spelled()}")
 
+    def lengths(self) -> list[Lengths]:
+        """How long the candles of each file are, by its first rows; of the symbols asked for. Raises
+        DataError."""
+        return [
+            {s: n for s, n in lengths_in(events).items() if not self._wanted or s in self._wanted}
+            for file in self._open(Progress())
+            for events in islice(file.events(), 1)
+        ]
+
     def _read(self, file: CsvFile | JournalFile) -> Iterator[list[MarketDataEvent]]:
-        blocks = self.span.of(file.events(), self._hear) if self.span else file.events()
+        blocks = file.events()
+        if self._decides_on:
+            blocks = without_opens(blocks, self._decides_on)
+        if self.span:
+            blocks = self.span.of(blocks, self._hear)
         for events in blocks:
             self.progress.read_until = max(self.progress.read_until, events[-1].ts)
             yield events

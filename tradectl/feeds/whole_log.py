@@ -60,6 +60,7 @@ def feed_of(
         columns=source.columns,
         allow_truncated=source.allow_truncated,
         span=TimeRange(source.since, source.until),
+        decides_on=source.decides_on,
         batch_size=batch_size,
         check_symbol=check_symbol,
         before=before,

@@ -45,6 +45,7 @@ class MarketSource(Struct, frozen=True, omit_defaults=True):
     max_bad_share: float = 0.01
     since: int = 0
     until: int = 0
+    decides_on: int = 0
 
 
 class Rows(Struct, frozen=True):

@@ -20,19 +20,26 @@ MOST_OF_A_SYMBOL = 500_000
 
 
 class History:
-    """What `needs` ask for of the market data that `hear` is given."""
+    """What `needs` ask for of the market data that `hear` is given. With `decides_on` prices are those
+    candles alone, of so many ns."""
 
-    def __init__(self, needs: Iterable[WarmUpNeed]) -> None:
+    def __init__(self, needs: Iterable[WarmUpNeed], decides_on: int = 0) -> None:
         self._needs = list(needs)
+        self._decides_on = decides_on
         self._kept: dict[str, _Kept | None] = {}
 
     def hear(self, events: list[MarketDataEvent]) -> None:
         """Events in time order; the files of a recording may take turns."""
         for event in events:
-            if event.__class__ is not BarOpened:
+            if not self._is_passed_over(event):
                 kept = self._of(event.symbol)
                 if kept is not None:
                     kept.add(event)
+
+    def _is_passed_over(self, event: MarketDataEvent) -> bool:
+        if isinstance(event, QuoteEvent) or not self._decides_on:
+            return isinstance(event, BarOpened)
+        return not isinstance(event, BarEvent) or event.interval != self._decides_on
 
     def inputs(self) -> list[WarmUpReceived]:
         """Those that the run begins with."""

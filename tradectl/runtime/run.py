@@ -33,6 +33,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.states import ComponentStatus
+from tradectl.domain.time import MILLISECOND
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
@@ -63,6 +64,7 @@ from tradectl.runtime.run_options import (
     refuse_to_forget,
     starting_account,
     symbols_ahead,
+    with_finer_data,
 )
 from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.run_warnings import RunWarnings
@@ -164,12 +166,12 @@ class TradingRun(Session):
         *,
         rebuilt_word: str = "",
     ) -> None:
-        settings = options.settings
         self._rebuilt_word = rebuilt_word
-        self.options = options
         self.venues = venues
         clock: Clock = DataClock() if options.data else WallClock(by_exchange=bool(venues))
         now = clock.wall()
+        self.options = options = with_finer_data(options, now)
+        settings = options.settings
         self._history: History | None = None
         self.feed = (
             venues.feed(self._post_market, self._post, clock, account.marks if account else {})
@@ -262,7 +264,9 @@ class TradingRun(Session):
     def _hear_before(self, events: list[MarketDataEvent]) -> None:
         """What recorded data has before the part that is played."""
         if self._history is None:
-            self._history = History(self.system.strategy.engine.warm_up_needs())
+            needs = self.system.strategy.engine.warm_up_needs()
+            decides_on = self.settings.paper.decides_on_ms * MILLISECOND
+            self._history = History(needs, decides_on)
         self._history.hear(events)
 
     def _post_market(self, events: list[MarketDataEvent]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.bus.command_release import Journal
 from tradectl.config.settings import Settings
@@ -19,7 +20,9 @@ from tradectl.documents.backtest import DataFile
 from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import JournalForged, JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.time import MILLISECOND
 from tradectl.feeds.base import BATCH_SIZE, Feed
+from tradectl.feeds.finer import decided_on
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
 from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
@@ -155,7 +158,22 @@ def market_source(options: RunOptions, now: int) -> MarketSource:
         max_bad_share=feed.max_bad_share,
         since=span.since,
         until=span.until,
+        decides_on=options.settings.paper.decides_on_ms * MILLISECOND,
     )
+
+
+def with_finer_data(options: RunOptions, now: int) -> RunOptions:
+    """With `fill = "intrabar"`: what the data has to decide on, and to fill on, is part of the settings
+    that the run follows, as its journal's header has them. Raises UsageError, DataError."""
+    if not options.data or options.settings.paper.fill != "intrabar":
+        return options
+    decided = decided_on(_recorded(options, now).lengths())
+    paper = replace(
+        options.settings.paper,
+        decides_on_ms=decided.interval // MILLISECOND,
+        finer="ticks" if decided.by_ticks else "candles",
+    )
+    return replace(options, settings=replace(options.settings, paper=paper))
 
 
 def _unnamed(options: RunOptions) -> str:
@@ -318,4 +336,5 @@ __all__ = [
     "refuse_to_forget",
     "starting_account",
     "symbols_ahead",
+    "with_finer_data",
 ]

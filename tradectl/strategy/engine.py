@@ -61,6 +61,7 @@ class StrategyEngine:
         max_signals_per_second: int = 20,
         moment: Callable[[], int] | None = None,
         find: Callable[[str], type[Strategy]] = catalog.find,
+        decides_on: int = 0,
     ) -> None:
         if max_failures < 1 or max_signals_per_second < 1:
             raise UsageError("max_failures and max_signals_per_second must be at least 1")
@@ -73,7 +74,7 @@ class StrategyEngine:
             )
         self._max_failures = max_failures
         self._max_signals = max_signals_per_second
-        self._routes = Routes(self._strategies, self._slots, self._add_event)
+        self._routes = Routes(self._strategies, self._slots, self._add_event, decides_on)
         self._deferred: dict[tuple[str, str], SymbolSlot] = {}
         self._events: list[Event] = []
         self._silent = False

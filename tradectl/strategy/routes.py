@@ -34,7 +34,7 @@ class Routes(dict[int, dict[str, Route]]):
 
     `slots(symbol, feed, at)` gives the symbol's slots, one for each strategy that the feed, which begins
     at `at` (ns), has something for; `report(kind, component, message)` is told of data that cannot be
-    used, once for each message.
+    used, once for each message. With `decides_on` prices are those candles alone, of so many ns.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class Routes(dict[int, dict[str, Route]]):
         strategies: Mapping[str, RunningStrategy],
         slots: Callable[[str, int, int], list[SymbolSlot]],
         report: Callable[[SystemEventKind, str, str], None],
+        decides_on: int = 0,
     ) -> None:
         super().__init__()
         self._strategies = strategies
         self._slots = slots
         self._report = report
+        self._decides_on = decides_on
         self._builders: dict[tuple[str, int], BarBuilder] = {}
         self._finest: dict[str, int] = {}
         self._reported: set[tuple[str, str]] = set()
@@ -55,6 +57,8 @@ class Routes(dict[int, dict[str, Route]]):
         """At the first event of `symbol` on `feed`, at `at` (ns), and again after `reset`."""
         if feed == QUOTES:
             route = Route((), callbacks_of(self._slots(symbol, feed, at), "on_quote"))
+        elif self._decides_on and feed != self._decides_on:
+            route = NO_CALLBACKS
         elif self._is_finest(feed, symbol):
             route = self._price_route(feed, symbol, at)
         else:

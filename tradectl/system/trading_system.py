@@ -29,7 +29,7 @@ from tradectl.domain.errors import DataError
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.text import harmless
-from tradectl.domain.time import HOUR, SECOND
+from tradectl.domain.time import HOUR, MILLISECOND, SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.feeds.funding_file import read_funding
@@ -149,6 +149,7 @@ class TradingSystem(BookkeepingSystem):
             max_signals_per_second=settings.engine.max_signals_per_second,
             moment=lambda: bus.core.seq,
             find=find,
+            decides_on=settings.paper.decides_on_ms * MILLISECOND,
         )
         risk = RiskEngine(limits)
         portfolio = PortfolioEngine(
@@ -156,7 +157,7 @@ class TradingSystem(BookkeepingSystem):
             allocations,
             bus.core.new_id,
             would_deny=risk.would_deny,
-            sized_at_open=settings.paper.fill == "next-open",
+            sized_at_open=settings.paper.sized_at_open,
             has_strategies=has_strategies,
         )
         self.strategy = StrategyAdapter(bus, engine)

@@ -22,6 +22,7 @@ class Fill(StrEnum):
 
     NEXT_OPEN = "next-open"
     CLOSE = "close"
+    INTRABAR = "intrabar"
 
 
 LiveOption = Annotated[
@@ -57,7 +58,8 @@ SpeedOption = Annotated[
 FillOption = Annotated[
     Fill | None,
     typer.Option(
-        help="With --data: what is decided on a candle trades at its close, or the next one's open.",
+        help="With --data: what is decided on a candle trades at its close, at the next one's open, or "
+        "meets the finer data beside it.",
         show_default="next-open",
     ),
 ]
