@@ -24,12 +24,13 @@ MOST_LINES = 200
 """Of reasons and of symbols that are kept apart; all others are one line."""
 OTHERS = "others"
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_MEASURED = re.compile(r"[-+]?(?:\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+|\d{4,})(?:[eE][-+]?\d+)?")
+"""A number that was measured: it has decimals, or four digits and more. Others are settings."""
 
 
 def reason_kind(reason: str) -> str:
-    """A reason without its figures, so that those alike count together: `RSI # is below #`."""
-    return _NUMBER.sub("#", reason).strip() or NO_REASON
+    """A reason without what was measured, so that those alike count together: `RSI # is below 30`."""
+    return _MEASURED.sub("#", reason).strip() or NO_REASON
 
 
 def hour_of(ns: int) -> str:
@@ -109,6 +110,11 @@ class Attribution:
             if key not in lines:
                 lines[key] = Line()
         return lines[key]
+
+    @property
+    def ways(self) -> list[str]:
+        """The names of `KEYS`."""
+        return list(KEYS)
 
     def by(self, way: str) -> list[tuple[str, Line]]:
         """The lines of one of `KEYS`: hours and weekdays in their order, all others by result, the best

@@ -16,6 +16,7 @@ from heapq import heappush, heappushpop
 
 from msgspec import Struct
 
+from tradectl.analysis.downsampling import Downsampled
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import DAY
 from tradectl.state.books_view import drawdown_from
@@ -72,13 +73,13 @@ class EquityCurve:
         self.max_drawdown = ZERO
         self.lowest = self.highest = equity
         self.exposed_ns = 0
-        self.max_leverage = 0.0
+        self.max_leverage = self.max_exposure = 0.0
         self.leverage_time = 0.0
         self.days: list[Day] = []
         self.transferred = ZERO
         self._worst: list[Drawdown] = []
         self._trough, self._trough_at = equity, start
-        self._points = _Downsampled(most_points)
+        self._points = Downsampled(most_points, _joined)
         self._growth, self._base = 1.0, equity
         self._day = start // DAY
         self._day_start, self._day_moved, self._day_growth = equity, ZERO, 1.0
@@ -105,6 +106,7 @@ class EquityCurve:
         self._spend_time(at)
         self._leverage = float(exposure / equity) if exposure and equity > 0 else 0.0
         self.max_leverage = max(self.max_leverage, self._leverage)
+        self.max_exposure = max(self.max_exposure, float(exposure))
 
     def moved(self, at: int, before: Decimal, amount: Decimal) -> None:
         """`amount` was put in (+) or taken out; the account was worth `before` until then."""
@@ -140,7 +142,7 @@ class EquityCurve:
 
     @property
     def points(self) -> list[Point]:
-        return self._points.points()
+        return self._points.all()
 
     @property
     def worst(self) -> list[Drawdown]:
@@ -212,36 +214,6 @@ class EquityCurve:
         self._points.add(
             Point(at, worth, worth, worth, float(drawdown), float(exposure), self._hold)
         )
-
-
-class _Downsampled:
-    """At most so many points, of equal numbers of marks; two neighbours become one where there are
-    more."""
-
-    def __init__(self, most: int) -> None:
-        self._most = max(most, 2)
-        self._each = 1
-        self._points: list[Point] = []
-        self._newest: Point | None = None
-        self._in_newest = 0
-
-    def add(self, point: Point) -> None:
-        if self._newest is None:
-            self._newest, self._in_newest = point, 1
-        else:
-            self._newest, self._in_newest = _joined(self._newest, point), self._in_newest + 1
-        if self._in_newest < self._each:
-            return
-        self._points.append(self._newest)
-        self._newest = None
-        if len(self._points) >= self._most:
-            pairs = zip(self._points[::2], self._points[1::2], strict=False)
-            odd = self._points[-1:] if len(self._points) % 2 else []
-            self._points = [_joined(first, second) for first, second in pairs] + odd
-            self._each *= 2
-
-    def points(self) -> list[Point]:
-        return self._points + ([self._newest] if self._newest is not None else [])
 
 
 def _joined(first: Point, second: Point) -> Point:

@@ -77,7 +77,8 @@ class RunFigures(Struct, kw_only=True):
     put in; `attribution.total.pnl` and `unexplained` add up to it, and `unexplained` is what the books'
     28 digits rounded: zero but for absurd numbers. `open_trips` are those still under way at the end, at
     their last mark. `refused` counts signals that led to no order and orders that were denied, by code,
-    with the newest words for it. `marks` are the last prices."""
+    with the newest words for it. `first_data` is when market data came first (ns): what comes before it
+    only warms up."""
 
     header: Header
     settings: Settings
@@ -102,6 +103,7 @@ class RunFigures(Struct, kw_only=True):
     currency: str
     started: int
     ended: int
+    first_data: int
 
     @property
     def hold_return(self) -> Decimal:
@@ -138,7 +140,7 @@ class RunAnalysis:
         self._limits: Counter[str] = Counter()
         self._signals = self._records = 0
         self._begun: _Begun | None = None
-        self._at = 0
+        self._at = self._first_data = 0
         self._is_due = self._changed = False
         self._inside: set[str] = set()
         self._orders_before, self._fills_before = account.orders_count, account.fills_count
@@ -178,6 +180,7 @@ class RunAnalysis:
                 self._inside.discard(event.symbol)
             self._is_due = True
         self._hold.see(event.symbol, event.price)
+        self._first_data = self._first_data or record.at
 
     def _on_other(self, event: Event, record: Record) -> None:
         kind = event.__class__
@@ -294,6 +297,7 @@ class RunAnalysis:
             currency=account.currency,
             started=curve.start,
             ended=self._at,
+            first_data=self._first_data,
         )
 
 

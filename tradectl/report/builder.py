@@ -1,0 +1,368 @@
+"""A run becomes a report: its records are taken one by one, and its end is the document.
+
+report_of(journal)            a journal, recorded, paper or live
+ReportBuilder(header)         the same of records as they are made: `take` each, then `end`
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from tradectl.analysis import attribution, statistics
+from tradectl.analysis.equity import Day, Drawdown, EquityCurve, Point
+from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
+from tradectl.documents import report as documents
+from tradectl.documents.report import (
+    Bin,
+    CurvePoint,
+    DayRow,
+    DrawdownRow,
+    HeldBackBy,
+    MonthRow,
+    PricePoint,
+    RatioPoint,
+    Refused,
+    Report,
+    ReportAlert,
+    Statistics,
+    StopLine,
+    SymbolPrices,
+    TripRow,
+)
+from tradectl.domain.events import Record
+from tradectl.domain.money import HUNDRED, decimal_text
+from tradectl.domain.text import harmless
+from tradectl.domain.time import DAY, SECOND, iso
+from tradectl.journal.event_log import read_log
+from tradectl.journal.writer import Footer, Header
+from tradectl.report.limits import limits_used
+from tradectl.report.prices import PricePaths, SymbolPath
+
+MOST_TRIPS = 2_000
+"""Round trips that the document has: the newest."""
+MOST_CHARTS = 12
+"""Symbols whose price it has: those with the most round trips."""
+BINS = 24
+WINDOWS = (30, 14, 7)
+"""Days of a rolling Sharpe ratio: the first that the run has twice."""
+
+OnTrip = Callable[[RoundTrip], None]
+
+
+class ReportBuilder:
+    """`on_trip` hears of every round trip, those still open at the end too: of what the document has,
+    only the newest are kept."""
+
+    def __init__(self, header: Header, on_trip: OnTrip | None = None) -> None:
+        self._header = header
+        self._prices = PricePaths()
+        self._on_trip = on_trip
+        self._newest: deque[RoundTrip] = deque(maxlen=MOST_TRIPS)
+        self._analysis = RunAnalysis(header, self._keep, self._prices.watch)
+        self.take: Callable[[Record], None] = self._analysis.take
+
+    def _keep(self, trip: RoundTrip) -> None:
+        self._newest.append(trip)
+        self._prices.add_trip(trip)
+        if self._on_trip is not None:
+            self._on_trip(trip)
+
+    def end(
+        self,
+        footer: Footer | None = None,
+        *,
+        torn: bool = False,
+        journal: str = "",
+        alerts: Sequence[ReportAlert] = (),
+    ) -> Report:
+        """All records were taken. `journal` is where they are kept, `alerts` those of the run."""
+        run = self._analysis.end(footer, torn=torn)
+        for trip in run.open_trips:
+            self._keep(trip)
+        return _report(run, self._prices, list(self._newest), journal, list(alerts))
+
+
+def report_of(
+    path: Path, on_trip: OnTrip | None = None, alerts: Sequence[ReportAlert] = ()
+) -> Report:
+    """The journal `path`; of a run that still trades, as far as it is written. Raises JournalError,
+    ConfigError."""
+    with read_log(path) as log:
+        builder = ReportBuilder(log.header, on_trip)
+        take = builder.take
+        for group in log.groups():
+            for record in group:
+                take(record)
+        return builder.end(log.footer, torn=log.torn, journal=str(path), alerts=alerts)
+
+
+def _report(
+    run: RunFigures,
+    prices: PricePaths,
+    trips: list[RoundTrip],
+    journal: str,
+    alerts: list[ReportAlert],
+) -> Report:
+    curve, header = run.curve, run.header
+    window = next((days for days in WINDOWS if len(curve.days) >= 2 * days), 0)
+    return Report(
+        run_id=header.run_id,
+        mode=header.mode,
+        source=header.source,
+        program=header.program,
+        account=header.account,
+        config_hash=header.config_hash,
+        journal=journal,
+        strategies=[strategy.name for strategy in run.settings.strategies],
+        symbols=sorted(run.hold.symbols),
+        currency=run.currency,
+        started_at=iso(run.started),
+        ended_at=iso(run.ended),
+        tradable_from=iso(run.first_data) if run.first_data else None,
+        clean=run.footer is not None,
+        torn=run.torn,
+        end_reason=run.footer.reason if run.footer is not None else "",
+        records=run.records,
+        signals=run.signals,
+        orders=run.orders,
+        fills=run.fills,
+        turnover=decimal_text(run.turnover),
+        start_equity=decimal_text(curve.first),
+        end_equity=decimal_text(curve.equity),
+        transferred=decimal_text(curve.transferred),
+        pnl=decimal_text(run.pnl),
+        unexplained=decimal_text(run.unexplained),
+        fee_of_hold_pct=float(run.settings.paper.taker_fee * HUNDRED),
+        statistics=statistics_of(run),
+        costs=_line("all", run.attribution.total),
+        attribution={
+            way: [_line(key, line) for key, line in run.attribution.by(way)]
+            for way in run.attribution.ways
+        },
+        curve=[_point(point, run) for point in curve.points],
+        days=[_day(day, run) for day in curve.days],
+        months=_months(run),
+        drawdowns=[_drawdown(each) for each in curve.worst],
+        rolling_window=window,
+        rolling_sharpe=_rolling(curve, window),
+        distribution=_bins(run.trips.returns),
+        limits=limits_used(run),
+        refused=[
+            Refused(code=code, count=count, words=harmless(run.refused_words[code]))
+            for code, count in run.refused.most_common()
+        ],
+        available_pct=100 * run.available.share,
+        held_back=[
+            HeldBackBy(cause=harmless(cause, 60), share=share)
+            for cause, share in run.available.causes
+        ],
+        alerts=alerts,
+        prices=_symbols(prices),
+        trips=[trip_row(trip) for trip in trips],
+    )
+
+
+def statistics_of(run: RunFigures) -> Statistics:
+    """In the conventions of `analysis.statistics`."""
+    curve, trips, returns = run.curve, run.trips, run.curve.returns
+    days, growth = curve.duration / DAY, curve.growth
+    year = statistics.cagr(1.0, growth, days)
+    drawdown = float(curve.max_drawdown)
+    mean_duration = trips.mean_duration
+    return Statistics(
+        days=days,
+        return_pct=100 * run.total_return,
+        cagr_pct=_percent(year),
+        hold_pct=float(run.hold_return * HUNDRED),
+        volatility_pct=_percent(statistics.volatility(returns)),
+        sharpe=statistics.sharpe(returns),
+        sortino=statistics.sortino(returns),
+        calmar=statistics.calmar(year, drawdown),
+        max_drawdown_pct=100 * drawdown,
+        trips=trips.count,
+        open_trips=len(run.open_trips),
+        win_rate_pct=_percent(trips.win_rate),
+        profit_factor=trips.profit_factor,
+        expectancy=_amount(trips.expectancy),
+        sqn=trips.sqn,
+        best=_amount(trips.best.pnl if trips.best is not None else None),
+        worst=_amount(trips.worst.pnl if trips.worst is not None else None),
+        mean_duration_s=None if mean_duration is None else mean_duration / SECOND,
+        longest_duration_s=trips.longest / SECOND,
+        longest_losing=trips.longest_losing,
+        longest_winning=trips.longest_winning,
+        exposed_pct=100 * curve.exposed_ns / curve.duration if curve.duration else 0.0,
+        mean_leverage=curve.leverage_time / curve.duration if curve.duration else 0.0,
+        max_leverage=curve.max_leverage,
+    )
+
+
+def trip_row(trip: RoundTrip) -> TripRow:
+    return TripRow(
+        strategy=harmless(trip.strategy, 80),
+        symbol=harmless(trip.symbol, 80),
+        side=trip.side,
+        quantity=decimal_text(trip.entered),
+        entry_price=decimal_text(trip.entry_price),
+        exit_price=decimal_text(trip.exit_price),
+        pnl=decimal_text(trip.pnl),
+        return_pct=100 * trip.return_,
+        fees=decimal_text(trip.fees),
+        slippage=decimal_text(trip.slippage),
+        funding=decimal_text(trip.funding),
+        opened_at=iso(trip.opened_at),
+        closed_at=iso(trip.closed_at),
+        duration_s=trip.duration / SECOND,
+        signal_at=iso(trip.signal_at) if trip.signal_at else None,
+        entry_reason=harmless(trip.entry_reason),
+        exit_reason=harmless(trip.exit_reason),
+        entry_order=trip.entry_order,
+        exit_order=trip.exit_order,
+        is_open=trip.is_open,
+        carried=trip.carried,
+    )
+
+
+def _line(name: str, line: attribution.Line) -> documents.Line:
+    return documents.Line(
+        name=harmless(name, 120),
+        pnl=decimal_text(line.pnl),
+        gross=decimal_text(line.gross),
+        fees=decimal_text(line.fees),
+        slippage=decimal_text(line.slippage),
+        funding=decimal_text(line.funding),
+        trips=line.trips,
+        won=line.won,
+    )
+
+
+def _point(point: Point, run: RunFigures) -> CurvePoint:
+    return CurvePoint(
+        time=iso(point.at),
+        equity=point.equity,
+        low=point.low,
+        high=point.high,
+        drawdown_pct=100 * point.drawdown,
+        exposure=point.exposure,
+        hold=run.hold.worth(run.curve.first, point.hold),
+    )
+
+
+def date_of(day: int) -> str:
+    """`2021-05-19`."""
+    return f"{datetime.fromtimestamp(day * DAY // SECOND, UTC):%Y-%m-%d}"
+
+
+def _day(day: Day, run: RunFigures) -> DayRow:
+    return DayRow(
+        date=date_of(day.day),
+        equity=decimal_text(day.equity),
+        pnl=decimal_text(day.pnl),
+        return_pct=100 * day.change,
+        hold=run.hold.worth(run.curve.first, day.hold),
+    )
+
+
+def _months(run: RunFigures) -> list[MonthRow]:
+    """Returns of days, compounded."""
+    months: dict[str, list[Day]] = {}
+    for day in run.curve.days:
+        months.setdefault(date_of(day.day)[:7], []).append(day)
+    rows, before = [], float(run.curve.first)
+    for month, days in months.items():
+        after = run.hold.worth(run.curve.first, days[-1].hold)
+        rows.append(
+            MonthRow(
+                month=month,
+                pnl=decimal_text(sum((day.pnl for day in days), Decimal(0))),
+                return_pct=100 * statistics.growth(day.change for day in days),
+                hold_pct=100 * (after / before - 1) if before > 0 else 0.0,
+            )
+        )
+        before = after
+    return rows
+
+
+def _drawdown(each: Drawdown) -> DrawdownRow:
+    return DrawdownRow(
+        depth_pct=float(each.depth * HUNDRED),
+        amount=decimal_text(each.amount),
+        peak_at=iso(each.peak_at),
+        trough_at=iso(each.trough_at),
+        recovered_at=iso(each.recovered_at) if each.recovered_at else None,
+    )
+
+
+def _rolling(curve: EquityCurve, window: int) -> list[RatioPoint]:
+    if not window:
+        return []
+    values = statistics.rolling_sharpe(curve.returns, window)
+    return [
+        RatioPoint(date=date_of(day.day), value=value)
+        for day, value in zip(curve.days[window - 1 :], values, strict=True)
+    ]
+
+
+def _bins(returns: Sequence[float]) -> list[Bin]:
+    """Round trips by their return in percent: of equal width, one bound at zero, the few beyond the
+    outermost counted with those."""
+    values = sorted(100 * each for each in returns)
+    if not values:
+        return []
+    low, high = values[len(values) // 100], values[-1 - len(values) // 100]
+    width = _round_width((max(high, 0.0) - min(low, 0.0)) / BINS)
+    first, last = math.floor(min(low, 0.0) / width), math.ceil(max(high, 0.0) / width)
+    last = max(last, first + 1)
+    counts = [0] * (last - first)
+    for value in values:
+        counts[min(max(math.floor(value / width) - first, 0), len(counts) - 1)] += 1
+    return [
+        Bin(low_pct=(first + n) * width, high_pct=(first + n + 1) * width, count=count)
+        for n, count in enumerate(counts)
+    ]
+
+
+def _round_width(width: float) -> float:
+    """The next of 1, 2, 5, 10, ..."""
+    if width <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= width * (1 - 1e-9))
+
+
+def _symbols(paths: PricePaths) -> list[SymbolPrices]:
+    traded = [(name, path) for name, path in paths.symbols.items() if path.trips]
+    traded.sort(key=lambda entry: (-entry[1].trips, entry[0]))
+    return [_symbol(name, path) for name, path in traded[:MOST_CHARTS]]
+
+
+def _symbol(name: str, path: SymbolPath) -> SymbolPrices:
+    prices = path.prices
+    end = prices[-1].at if prices else 0
+    return SymbolPrices(
+        symbol=harmless(name, 80),
+        trips=path.trips,
+        points=[PricePoint(time=iso(p.at), price=p.price, low=p.low, high=p.high) for p in prices],
+        shown=[trip_row(trip) for trip in path.largest()],
+        stops=[
+            StopLine(since=iso(stop.since), until=iso(stop.until or end), price=stop.price)
+            for stop in path.stops
+        ],
+    )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _amount(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
+
+
+__all__ = ["ReportBuilder", "date_of", "report_of", "statistics_of", "trip_row"]

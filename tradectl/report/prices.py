@@ -1,0 +1,138 @@
+"""Each symbol's price over the run, its largest round trips and its stops: as much as can be drawn.
+
+A symbol has so many points however long the run was; of round trips those with the largest results are
+kept, of stops the newest. Beyond `MOST_SYMBOLS` no more symbols are followed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappush, heappushpop
+
+from msgspec import Struct
+
+from tradectl.analysis.downsampling import Downsampled
+from tradectl.analysis.round_trips import RoundTrip
+from tradectl.domain.events import (
+    BarEvent,
+    BarOpened,
+    Event,
+    ExecutionEvent,
+    MarketDataEvent,
+    OrderCanceled,
+    OrderDenied,
+    OrderExpired,
+    OrderFilled,
+    OrderInitialized,
+    OrderRejected,
+    Record,
+)
+from tradectl.state.books import Books
+
+MOST_SYMBOLS = 100
+MOST_POINTS = 800
+MOST_TRIPS = 250
+MOST_STOPS = 250
+ENDS: tuple[type[Event], ...] = (
+    OrderFilled, OrderCanceled, OrderRejected, OrderExpired, OrderDenied
+)  # fmt: skip
+
+
+class Price(Struct):
+    at: int
+    price: float
+    low: float
+    high: float
+
+
+class Stop(Struct):
+    """It rested from `since` until `until` (ns; 0: it does still)."""
+
+    since: int
+    price: float
+    until: int = 0
+
+
+class SymbolPath:
+    """One symbol's."""
+
+    def __init__(self) -> None:
+        self.trips = 0
+        self.stops: deque[Stop] = deque(maxlen=MOST_STOPS)
+        self._prices = Downsampled(MOST_POINTS, _joined)
+        self._largest: list[tuple[float, int, RoundTrip]] = []
+
+    @property
+    def prices(self) -> list[Price]:
+        return self._prices.all()
+
+    def see(self, event: MarketDataEvent, at: int) -> None:
+        price = float(event.price)
+        if isinstance(event, BarEvent):
+            self._prices.add(Price(at, price, float(event.low), float(event.high)))
+        else:
+            self._prices.add(Price(at, price, price, price))
+
+    def add_trip(self, trip: RoundTrip) -> None:
+        self.trips += 1
+        entry = (abs(float(trip.pnl)), self.trips, trip)
+        if len(self._largest) < MOST_TRIPS:
+            heappush(self._largest, entry)
+        else:
+            heappushpop(self._largest, entry)
+
+    def largest(self) -> list[RoundTrip]:
+        """By the time that they began."""
+        return sorted((trip for *_, trip in self._largest), key=lambda trip: trip.opened_at)
+
+
+class PricePaths:
+    """Looks on while a run is analysed."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[str, SymbolPath] = {}
+        self._stops: dict[str, Stop] = {}
+
+    def watch(self, record: Record, _books: Books) -> None:
+        event = record.event
+        if isinstance(event, MarketDataEvent):
+            if event.__class__ is not BarOpened:
+                path = self._of(event.symbol)
+                if path is not None:
+                    path.see(event, record.at)
+        elif isinstance(event, OrderInitialized):
+            self._on_order(event, record)
+        elif isinstance(event, ENDS):
+            self._on_end(event, record)
+
+    def _of(self, symbol: str) -> SymbolPath | None:
+        path = self.symbols.get(symbol)
+        if path is None and len(self.symbols) < MOST_SYMBOLS:
+            path = self.symbols[symbol] = SymbolPath()
+        return path
+
+    def _on_order(self, event: OrderInitialized, record: Record) -> None:
+        spec = event.order
+        path = self._of(spec.symbol)
+        if path is not None and spec.is_protective and spec.stop_price is not None:
+            stop = self._stops[spec.order_id] = Stop(record.at, float(spec.stop_price))
+            path.stops.append(stop)
+
+    def _on_end(self, event: Event, record: Record) -> None:
+        if not self._stops or not isinstance(event, ExecutionEvent | OrderDenied):
+            return
+        stop = self._stops.pop(event.order_id, None)
+        if stop is not None:
+            stop.until = record.at
+
+    def add_trip(self, trip: RoundTrip) -> None:
+        path = self._of(trip.symbol)
+        if path is not None:
+            path.add_trip(trip)
+
+
+def _joined(first: Price, second: Price) -> Price:
+    return Price(second.at, second.price, min(first.low, second.low), max(first.high, second.high))
+
+
+__all__ = ["PricePaths", "SymbolPath"]
