@@ -29,6 +29,7 @@ from tradectl.documents.operations import (
     Reconciliation,
     ReplayReport,
 )
+from tradectl.documents.report import Report
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
 
@@ -54,6 +55,7 @@ DOCUMENTS: dict[str, Any] = {
     "record": RecordingSummary,
     "replay": ReplayReport,
     "replay -c": Counterfactual,
+    "report": Report,
     "resume": StateChange,
     "run": Summary,
     "runs": list[RunRow],

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tests.fixtures.documents import document
 from tests.profiles import examples
-from tradectl.cli.panel.chart import EIGHTHS, bar, chart, sparkline, thinned
+from tradectl.cli.output.chart import EIGHTHS, bar, chart, sparkline, thinned
 from tradectl.cli.panel.panel import Panel, render, suits
 from tradectl.documents.run import LiveStatus
 

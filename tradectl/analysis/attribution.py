@@ -139,4 +139,13 @@ def total_of(lines: Iterable[Line]) -> Decimal:
     return total
 
 
-__all__ = ["KEYS", "OUTSIDE", "STILL_OPEN", "Attribution", "Line", "reason_kind", "total_of"]
+__all__ = [
+    "KEYS",
+    "OTHERS",
+    "OUTSIDE",
+    "STILL_OPEN",
+    "Attribution",
+    "Line",
+    "reason_kind",
+    "total_of",
+]

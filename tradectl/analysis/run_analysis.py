@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tradectl.analysis.attribution import Attribution
+from tradectl.analysis.attribution import OTHERS, Attribution, reason_kind
 from tradectl.analysis.availability import Availability, Available
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.causes import Causes
@@ -60,6 +60,8 @@ from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.storage.manager import attach_books
 
+Reason = tuple[str, str]
+"""A code, and words."""
 OnTrip = Callable[[RoundTrip], None]
 Watch = Callable[[Record, Books], None]
 
@@ -76,9 +78,9 @@ class RunFigures(Struct, kw_only=True):
     """What came of it. `pnl` is the account's worth at the end less that at the start and less what was
     put in; `attribution.total.pnl` and `unexplained` add up to it, and `unexplained` is what the books'
     28 digits rounded: zero but for absurd numbers. `open_trips` are those still under way at the end, at
-    their last mark. `refused` counts signals that led to no order and orders that were denied, by code,
-    with the newest words for it. `first_data` is when market data came first (ns): what comes before it
-    only warms up."""
+    their last mark. `refused` counts signals that led to no order and orders that were denied, by code
+    and words without what was measured. `first_data` is when market data came first (ns): what comes
+    before it only warms up."""
 
     header: Header
     settings: Settings
@@ -93,8 +95,7 @@ class RunFigures(Struct, kw_only=True):
     unexplained: Decimal
     available: Available
     hold: BuyAndHold
-    refused: Counter[str]
-    refused_words: dict[str, str]
+    refused: Counter[Reason]
     limits: Counter[str]
     signals: int
     orders: int
@@ -135,8 +136,7 @@ class RunAnalysis:
         self.trips = TripFigures()
         self._movements = Movements(self.books, self.causes, self._finished)
         self._hold = BuyAndHold(settings.paper.taker_fee)
-        self._refused: Counter[str] = Counter()
-        self._words: dict[str, str] = {}
+        self._refused: Counter[Reason] = Counter()
         self._limits: Counter[str] = Counter()
         self._signals = self._records = 0
         self._begun: _Begun | None = None
@@ -218,9 +218,9 @@ class RunAnalysis:
         self._changed = True
 
     def _refuse(self, code: str, words: str) -> None:
-        if code in self._refused or len(self._refused) < MOST_REASONS:
-            self._refused[code] += 1
-            self._words[code] = words
+        why = code, reason_kind(words)
+        known = why in self._refused or len(self._refused) < MOST_REASONS
+        self._refused[why if known else (code, OTHERS)] += 1
 
     # --- marks -----------------------------------------------------------------------------------------
 
@@ -288,7 +288,6 @@ class RunAnalysis:
             available=self._begun.availability.end(self._at, self._symbols()),
             hold=self._hold,
             refused=self._refused,
-            refused_words=self._words,
             limits=self._limits,
             signals=self._signals,
             orders=account.orders_count - self._orders_before,

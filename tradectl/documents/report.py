@@ -115,7 +115,8 @@ class LimitUse(Struct, kw_only=True, frozen=True):
 
 
 class Refused(Struct, kw_only=True, frozen=True):
-    """Signals that led to no order and orders that were denied, by code; the newest words for it."""
+    """Signals that led to no order and orders that were denied, by code and words (without what was
+    measured)."""
 
     code: str
     count: int

@@ -154,8 +154,8 @@ def _report(
         distribution=_bins(run.trips.returns),
         limits=limits_used(run),
         refused=[
-            Refused(code=code, count=count, words=harmless(run.refused_words[code]))
-            for code, count in run.refused.most_common()
+            Refused(code=code, count=count, words=harmless(words))
+            for (code, words), count in run.refused.most_common()
         ],
         available_pct=100 * run.available.share,
         held_back=[

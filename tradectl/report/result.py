@@ -14,6 +14,7 @@ from tradectl.report.markup import NOTHING, Markup, tag
 
 MOST_DRAWN = 700
 FEW_DAYS = 30
+FEW_SYMBOLS, MOST_NAMED = 3, 30
 FEW_TRIPS = 30
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -28,13 +29,15 @@ def head(report: Report) -> Markup:
     kind = {"recorded": "Backtest", "exchange": "Paper on live data"}.get(report.source, "Paper")
     kind = "Live" if report.mode == "live" else kind
     many = len(report.symbols)
-    traded = ", ".join(report.symbols[:8]) + (f" and {many - 8} more" if many > 8 else "")
+    named = ", ".join(report.symbols[:MOST_NAMED]) + (", ..." if many > MOST_NAMED else "")
+    on = (named or "nothing") if many <= FEW_SYMBOLS else f"{many} symbols"
     span = f"{figures.moment(report.started_at)} to {figures.moment(report.ended_at)} UTC"
     lasted = figures.duration(report.statistics.days * 86_400)
     return tag(
         "header",
         tag("p", f"tradectl \N{MIDDLE DOT} {kind}", class_="kind"),
-        tag("h1", f"{', '.join(report.strategies) or 'No strategy'} on {traded or 'nothing'}"),
+        tag("h1", f"{', '.join(report.strategies) or 'No strategy'} on {on}"),
+        tag("p", named, class_="soft") if many > FEW_SYMBOLS else None,
         tag(
             "p", f"{span} \N{MIDDLE DOT} {lasted} \N{MIDDLE DOT} run {report.run_id}", class_="soft"
         ),

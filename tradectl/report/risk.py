@@ -170,7 +170,7 @@ def not_traded(report: Report) -> Markup:
         )
         for each in report.refused[:MOST_ROWS]
     ]
-    table = data_table((("Reason", ""), ("Times", "n"), ("Last said", "")), rows, "Not traded")
+    table = data_table((("Reason", ""), ("Times", "n"), ("In words", "")), rows, "Not traded")
     said = table if rows else tag("p", "Every signal that asked for a trade led to an order.")
     return section(
         "Not traded",

@@ -32,6 +32,7 @@ MODULES = {
     "record": "record",
     "backtest": "backtest",
     "backtests": "backtest",
+    "report": "report",
     "data": "data",
     "exchanges": "exchange",
     "markets": "exchange",

@@ -23,7 +23,7 @@ from tradectl.cli.output.cells import (
     component_status,
     profit,
 )
-from tradectl.cli.panel.chart import bar, chart, sparkline
+from tradectl.cli.output.chart import bar, chart, sparkline
 from tradectl.cli.panel.grid import MARGIN, SPACE, Line, Phrase, cropped, drawn, wrapped
 from tradectl.documents.run import ComponentRow, LiveStatus
 from tradectl.domain.states import ComponentStatus, TradingState

@@ -1,0 +1,76 @@
+"""A run's report, with what its journal does not have: the alerts of the time."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import ExitStack
+from pathlib import Path
+
+from tradectl.documents.report import Report, ReportAlert
+from tradectl.domain.errors import StateError, UsageError
+from tradectl.domain.text import harmless
+from tradectl.explain.runs import find_journal
+from tradectl.report.builder import report_of
+from tradectl.report.csv_files import TripFile, write_rest
+from tradectl.report.page import page
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+
+
+def run_report(
+    state_dir: StateDir, asked: str, html: Path | None = None, csv: Path | None = None
+) -> Report:
+    """Of the run that is asked for (`explain.runs`); as a page in the file `html`, and as CSV files in
+    the folder `csv`, where they are named. Raises UsageError, JournalError."""
+    journal = find_journal(state_dir, asked)
+    if html is not None:
+        refuse_unwritable(html)
+    alerts = _alerts(state_dir, journal.name.split(".")[0])
+    with ExitStack() as files:
+        trips = files.enter_context(TripFile(csv)) if csv is not None else None
+        report = report_of(journal, trips.add if trips is not None else None, alerts)
+    if csv is not None:
+        write_rest(report, csv)
+    if html is not None:
+        write_page(report, html)
+    return report
+
+
+def refuse_unwritable(html: Path) -> None:
+    """Before the work is done. Raises UsageError."""
+    if not html.absolute().parent.is_dir():
+        raise UsageError(
+            f"cannot write {harmless(html)}: there is no folder {html.absolute().parent}"
+        )
+    if html.is_dir():
+        raise UsageError(f"cannot write {harmless(html)}: it is a folder; name a file in it")
+
+
+def write_page(report: Report, html: Path) -> None:
+    """The page, whole or not at all. Raises UsageError."""
+    beside = html.with_name(f".{html.name}.part")
+    try:
+        beside.write_text(page(report), encoding="utf-8")
+        beside.replace(html)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {harmless(html)}: {error.strerror}") from error
+
+
+def _alerts(state_dir: StateDir, run_id: str) -> list[ReportAlert]:
+    """Those of the run that the database knows."""
+    with contextlib.suppress(StateError):
+        return [
+            ReportAlert(
+                time=row.created_at,
+                severity=str(row.severity),
+                message=harmless(row.message),
+                count=row.count,
+            )
+            for row in StateReader(state_dir.db).alerts_of_run(run_id)
+        ]
+    return []
+
+
+__all__ = ["refuse_unwritable", "run_report", "write_page"]
