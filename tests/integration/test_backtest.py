@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import Answer, command, events_of, journals, tradectl
+from tests.fixtures.command import BUSY, Answer, command, events_of, journals, tradectl
 from tests.fixtures.run_inputs import replayed
+from tests.real_data import real_data
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
@@ -41,6 +42,18 @@ class Eager(Strategy):
     def on_bar(self, bar):
         self.seen += 1
         return self.long(reason=f"bar {self.seen}")
+"""
+EIGHT = """
+symbols = [
+    "ADAUSDT", "BCHUSDT", "BTCUSDT", "BTTUSDT", "DOGEUSDT", "ETHUSDT", "LTCUSDT", "XRPUSDT",
+]
+portfolio = { fraction = 0.12, stop_loss_pct = 3 }
+risk = { daily_loss_alert_pct = 1, daily_loss_pause_pct = 2 }
+
+[[strategies]]
+name = "donchian"
+strategy = "donchian-breakout"
+parameters = { timeframe = "5m" }
 """
 BEGIN = datetime(2023, 11, 14, tzinfo=UTC)
 HOURS = 48
@@ -332,3 +345,47 @@ def test_a_changed_reference_is_damage(referring: tuple[Path, Path]) -> None:
 def test_no_journal_refers_to_nothing(tmp_path: Path, data: Path) -> None:
     said = backtest(tmp_path, data, "--no-journal", "--journal", "reference").complaint()
     assert "leave one out" in said
+
+
+# --- one path --------------------------------------------------------------------------------------
+
+
+def decisions(folder: Path) -> list[bytes]:
+    """All that was decided and why, without the name of the run."""
+    (journal,) = journals(folder)
+    run_id = journal.stem.encode()
+    lines = journal.read_bytes().splitlines()
+    return [line.replace(run_id, b"RUN") for line in lines if line.startswith(b'{"seq":')]
+
+
+def test_a_run_in_real_time_and_a_replay_decide_the_same(tmp_path: Path) -> None:
+    """Two seconds of trades, at the pace at which they were made."""
+    rows = ["ts_ms,symbol,price,qty,side"]
+    for n in range(200):
+        price = 60_000 + 30 * (n // 8 % 2) + n % 3
+        rows.append(f"{1_700_000_000_000 + 10 * n},BTCUSDT,{price},1,buy")
+    file = tmp_path / "trades.csv"
+    file.write_text("\n".join(rows) + "\n")
+    (tmp_path / "busy.toml").write_text(BUSY)
+    words = ("-c", tmp_path / "busy.toml", "--data", file, "--json")
+    tested = tradectl(tmp_path / "tested", "backtest", *words).document()
+    paced = tradectl(
+        tmp_path / "paced", "run", "--paper", "--speed", 1, "--headless", *words
+    ).document()
+    assert tested["fills"] == paced["fills"] > 20
+    assert decisions(tmp_path / "tested") == decisions(tmp_path / "paced")
+    assert replayed(tmp_path / "tested").verified
+    assert replayed(tmp_path / "paced").verified
+
+
+def test_the_crash_of_may_2021_is_traded_within_its_limits(tmp_path: Path) -> None:
+    """Two days of one-minute candles of eight symbols, merged by time; the worst of them is inside."""
+    folder = real_data("candles/binance_1m_20210420_20210520/BTCUSDT.csv.gz").parent
+    (tmp_path / "eight.toml").write_text(EIGHT)
+    data = [word for file in sorted(folder.glob("*.csv.gz")) for word in ("--data", file)]
+    words = ("--from", "2021-05-18T12:00", "--to", "2021-05-20", "--journal", "reference", "--json")
+    found = tradectl(tmp_path, "backtest", "-c", tmp_path / "eight.toml", *data, *words).document()
+    assert len(found["data"]) == len(found["symbols"]) == 8
+    assert found["fills"] > 50
+    assert {row["cause"] for row in found["held_back"]} & {"DAILY_LOSS", "DRAWDOWN"}
+    assert replayed(tmp_path).verified

@@ -96,10 +96,13 @@ min_notional = 1
 """
 
 
-def played(folder: Path, config: str, data: Path, *options: str) -> dict[str, Any]:
+def played(
+    folder: Path, config: str, data: Path, *options: str, command: str = "run"
+) -> dict[str, Any]:
     (folder / "config.toml").write_text(config.replace("STRATEGIES", str(STRATEGIES)))
+    command_line = ("run", "--headless") if command == "run" else (command,)
     answer = tradectl(
-        folder / "state", "run", "--headless", "--json", "-c", folder / "config.toml",
+        folder / "state", *command_line, "--json", "-c", folder / "config.toml",
         "--data", data, "--flatten-at-end", *options,
     )  # fmt: skip
     document: dict[str, Any] = answer.document()
@@ -219,9 +222,10 @@ def test_it_is_the_same_money_however_many_orders_a_turn_has(tmp_path: Path, tur
     assert replayed(tmp_path / "state").verified
 
 
-def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["run", "backtest"])
+def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, command: str) -> None:
     data = real_data("oracles/btcperp_1m_first10000.csv.gz")
-    summary = played(tmp_path, BTC, data, "--fill", "close")
+    summary = played(tmp_path, BTC, data, "--fill", "close", command=command)
     assert summary["run_orders"] == summary["run_fills"] == 902
     assert Decimal(summary["portfolio"]["cash"]) == Decimal("9999954.94313300")
     assert Decimal(summary["portfolio"]["equity"]) == Decimal("9999954.94313300")

@@ -40,6 +40,8 @@ LOG_LEVELS = {
 }
 
 log = logging.getLogger("tradectl.alerts")
+log.addHandler(logging.NullHandler())
+"""Who asks for it gets it; nobody does unless he does."""
 
 
 class AlertManager:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 10.0
 
-logging.getLogger("tradectl").addHandler(logging.NullHandler())
 GRAVE = (LimitBreached, PauseEnded, SymbolRestricted, SystemEvent, CommandReceived)
 """At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SHOWN = [family for family in EventType if family is not EventType.MARKET_DATA]
