@@ -153,3 +153,25 @@ def test_keys_are_taken_out_of_the_environment_and_show_nothing_of_themselves() 
     assert environ == kept
     assert taken == {**KEYS, "TRADECTL_OKX_PASSPHRASE": "p", "TRADECTL_OKX_PROXY": "q"}
     assert repr(taken) == str(taken) == f"{taken}" == "TakenKeys(hidden)"
+
+
+def test_a_changed_helper_is_named(tmp_path: Path) -> None:
+    """The strategy's own file is what it was."""
+    folder = tmp_path / "strategies"
+    file = written(folder)
+    helper = folder / "helper_of_named.py"
+    file.write_text(
+        f"import sys; sys.path.insert(0, {str(folder)!r})\nimport helper_of_named\n{STRATEGY}"
+    )
+    helper.write_text("x = 1\n")
+    helper.chmod(0o600)
+    words = ("run", "--headless", "--duration", "1", "--strategy", f"{file}:Named")
+    assert tradectl(tmp_path / "state", *words).code == 0
+    (path,) = journals(tmp_path / "state")
+    assert replay(path, "--trust", "--json").document()["notes"] == []
+    helper.write_text("x = 2\n")
+    changed = "the module helper_of_named, which strategies load, has changed since"
+    assert replay(path, "--trust", "--json").document()["notes"] == [changed]
+    assert changed in " ".join(replay(path, "--trust").out.split())
+    again = tradectl(tmp_path / "state", *words)
+    assert "other source of helper_of_named" in again.err

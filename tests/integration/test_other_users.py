@@ -138,17 +138,34 @@ def test_no_key_is_read_before_the_configuration_is_known_to_be_ours(
         assert signed(exchange)
 
 
-@pytest.mark.parametrize("whose", ["his", "open to all"])
+@pytest.mark.parametrize(
+    "whose", ["his", "open to all", "in a folder of his", "with a helper of his", "behind his link"]
+)
 def test_a_strategy_that_somebody_else_could_have_written_is_refused_before_a_key_is_sent(
     users: Users, whose: str
 ) -> None:
+    """It, what it loads, and whatever leads to them."""
     with loopback_thread(seed=1) as exchange:
-        strategy = users.folder / "momentum.py"
+        folder = users.home / "strategies"
+        strategy, helper = folder / "momentum.py", folder / "helper.py"
+        folder.mkdir(mode=0o755)
         strategy.write_text(
+            f"import sys\nsys.path.insert(0, {str(folder)!r})\nimport helper\n"
             "from tradectl.strategy import Strategy\nclass M(Strategy):\n    pass\n"
         )
-        os.chown(strategy, STRANGER if whose == "his" else OWNER, OWNER)
-        strategy.chmod(0o644 if whose == "his" else 0o666)
+        helper.write_text("x = 1\n")
+        for path, named in (
+            (folder, "in a folder of his"),
+            (strategy, "his"),
+            (helper, "with a helper of his"),
+        ):
+            os.chown(path, STRANGER if whose == named else OWNER, OWNER)
+        if whose == "open to all":
+            strategy.chmod(0o666)
+        if whose == "behind his link":
+            users.folder.joinpath("link.py").symlink_to(strategy)
+            strategy = users.folder / "link.py"
+            os.lchown(strategy, STRANGER, STRANGER)
         config = users.home / "live.toml"
         named = f'[[strategies]]\nname = "m"\nstrategy = "{strategy}:M"\n'
         config.write_text(LIVE.format(url=exchange.url) + named)
@@ -157,6 +174,8 @@ def test_a_strategy_that_somebody_else_could_have_written_is_refused_before_a_ke
         refused = users.tradectl(*words, **KEYS)
         assert refused.code == 2, refused.err
         assert exchange.truth.requests() == []
+        told = users.tradectl("doctor", "-c", str(config), **KEYS).complaint()
+        assert str(strategy if whose != "with a helper of his" else helper) in told
 
 
 # --- a state directory that somebody else has prepared -------------------------------------------

@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from tradectl.files.trust import OF_ANOTHER, distrust_of
+from tradectl.files.trust import OF_ANOTHER, ROOT, distrust_of
 
 MODE = 0o600
 NEVER_WAIT = os.O_NONBLOCK | os.O_CLOEXEC
@@ -43,11 +43,11 @@ def open_named(path: Path, *, largest: int | None = None) -> int:
     return _judged(fd, _kind(found) or _size(found, largest))
 
 
-def open_trusted(path: Path, *, largest: int | None = None) -> int:
-    """The same of one that decides what we do: nobody but us and root can have written it. Raises
-    ForeignFile, OSError."""
+def open_trusted(path: Path, *, largest: int | None = None, also: int = ROOT) -> int:
+    """The same of one that decides what we do: nobody but us, root and the user `also` can have written
+    it. Raises ForeignFile, OSError."""
     fd = open_named(path, largest=largest)
-    return _judged(fd, distrust_of(os.fstat(fd)))
+    return _judged(fd, distrust_of(os.fstat(fd), also))
 
 
 def open_folder(path: Path) -> int:

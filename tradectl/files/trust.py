@@ -19,29 +19,31 @@ OF_ANOTHER = "it belongs to another user"
 OTHERS_WRITE = "others can write it"
 
 
-def is_trusted(uid: int) -> bool:
+def is_trusted(uid: int, also: int = ROOT) -> bool:
     """Ours, or that of who can change anything all the same."""
-    return uid in (os.geteuid(), ROOT)
+    return uid in (os.geteuid(), ROOT, also)
 
 
 def others_write(found: os.stat_result) -> bool:
     return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
-def distrust_of(found: os.stat_result) -> str:
-    """Why somebody else could have written the file, in words; empty where only we and root can."""
-    if not is_trusted(found.st_uid):
+def distrust_of(found: os.stat_result, also: int = ROOT) -> str:
+    """Why somebody else could have written the file, in words; empty where only we, root and the user
+    `also` can."""
+    if not is_trusted(found.st_uid, also):
         return OF_ANOTHER
     return OTHERS_WRITE if others_write(found) else ""
 
 
-def opening_on_the_way(path: Path) -> str:
-    """Where on the way to `path` somebody else could put another thing in its place, in words; empty
-    where nobody can. Links are followed, and their owners asked for. Raises OSError."""
+def opening_on_the_way(path: Path, also: int = ROOT) -> str:
+    """Where on the way to `path` somebody but us, root and the user `also` could put another thing in
+    its place, in words; empty where nobody can. Links are followed, and their owners asked for. Raises
+    OSError."""
     at, links = Path("/"), 0
     names = [*reversed(path.absolute().parts[1:])]
     while names:
-        if why := _opening(at):
+        if why := _opening(at, also):
             return why
         here = at / names.pop()
         try:
@@ -52,7 +54,7 @@ def opening_on_the_way(path: Path) -> str:
             at = at.parent if here.name == ".." else here
             continue
         links += 1
-        if not is_trusted(found.st_uid) or links > LONGEST_CHAIN_OF_LINKS:
+        if not is_trusted(found.st_uid, also) or links > LONGEST_CHAIN_OF_LINKS:
             return f"the link {here} belongs to another user"
         target = here.readlink()
         at = Path("/") if target.is_absolute() else at
@@ -69,9 +71,9 @@ def is_private(folder: Path) -> bool:
     return False
 
 
-def _opening(folder: Path) -> str:
+def _opening(folder: Path, also: int) -> str:
     found = folder.stat()
-    if not is_trusted(found.st_uid):
+    if not is_trusted(found.st_uid, also):
         return f"the folder {folder} belongs to another user"
     if not found.st_mode & stat.S_ISVTX and _strangers_write(found):
         return f"others can write the folder {folder}"
@@ -96,6 +98,7 @@ def _is_group_of_our_own(gid: int) -> bool:
 __all__ = [
     "OF_ANOTHER",
     "OTHERS_WRITE",
+    "ROOT",
     "distrust_of",
     "is_private",
     "is_trusted",

@@ -42,10 +42,10 @@ SHORT = (EMERGENCY, RECONCILE)
 
 class Header(Struct):
     """First line. `state` is what the run started from, as the books dump it; `config` the effective
-    configuration without secrets; `strategies` name -> hash of its source; `market` the files that its
-    market data is in, where the journal only refers to it; `signature` the name of the key that the
-    writer signs with. `format` and `wire`, the versions of the lines and of the events in them, are
-    always written."""
+    configuration without secrets; `strategies` name -> hash of its source, `modules` the same of what
+    these load; `market` the files that its market data is in, where the journal only refers to it;
+    `signature` the name of the key that the writer signs with. `format` and `wire`, the versions of the
+    lines and of the events in them, are always written."""
 
     run_id: str
     program: str
@@ -59,6 +59,7 @@ class Header(Struct):
     strategies: dict[str, str]
     state: dict[str, Any]
     continues: str = ""
+    modules: dict[str, str] = {}
     market: MarketSource | None = None
     signature: Signing | None = None
     format: int = FORMAT

@@ -33,6 +33,7 @@ def changes(state_dir: StateDir, now: Header) -> str:
         if symbols := _other_rules(then, current):
             found.append(f"other rules of {', '.join(symbols)}")
     sources = [name for name in now.strategies if _is_rewritten(before, now, name)]
+    sources += [m for m, hash_ in now.modules.items() if before.modules.get(m, hash_) != hash_]
     if sources:
         found.append(f"other source of {', '.join(sources)}")
     return f"since run {before.run_id}: {'; '.join(found)}" if found else ""

@@ -26,7 +26,7 @@ from tradectl.journal.signature import KnownKeys
 from tradectl.journal.writer import SHORT, Header
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
-from tradectl.system.trading_system import TradingSystem, strategy_hashes
+from tradectl.system.trading_system import TradingSystem, module_hashes, strategy_hashes
 from tradectl.version import __version__
 
 LONGEST_NAP_S = 0.2
@@ -156,10 +156,13 @@ def _differences(header: Header, settings: Settings) -> list[str]:
     if header.program != __version__:
         notes.append(f"recorded by tradectl {header.program}, replayed by {__version__}")
     try:
-        now = strategy_hashes(settings)
+        now, modules = strategy_hashes(settings), module_hashes(settings)
     except UsageError as error:
         raise UsageError(f"cannot replay {header.run_id}: {error}") from error
     for name, recorded in header.strategies.items():
         if now.get(name) != recorded:
             notes.append(f"the strategy {name} has changed since it was recorded")
+    for name in sorted({*header.modules, *modules}):
+        if header.modules.get(name) != modules.get(name):
+            notes.append(f"the module {name}, which strategies load, has changed since")
     return notes

@@ -27,7 +27,7 @@ from tradectl.journal.writer import FORMAT
 from tradectl.runtime.run import Screen, TradingRun, trade_on_recorded_data
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.kept_backtests import KeptBacktests
-from tradectl.system.trading_system import strategy_hashes
+from tradectl.system.trading_system import module_hashes, strategy_hashes
 from tradectl.version import __version__
 
 COMPLETE = ("end of data", "halted")
@@ -56,6 +56,7 @@ class BacktestQuestion:
             (__version__, FORMAT, WIRE_VERSION),
             settings.fingerprint(),
             sorted(strategy_hashes(settings, options.find).items()),
+            sorted(module_hashes(settings, options.find).items()),
             self.data_hash,
             [file.sha256 for file in hashed([Path(funding).expanduser()])] if funding else [],
             sorted(options.columns.items()),

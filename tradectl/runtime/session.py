@@ -41,6 +41,7 @@ from tradectl.system.trading_system import (
     Find,
     MakeGateway,
     TradingSystem,
+    module_hashes,
     on_paper,
     strategy_hashes,
 )
@@ -141,6 +142,7 @@ class Session:
             config=settings.dump(),
             config_hash=settings.fingerprint(),
             strategies=strategy_hashes(settings, find),
+            modules=module_hashes(settings, find),
             state=account.dump(),
             continues=self.recovered.run_id if self.recovered else "",
             market=market,

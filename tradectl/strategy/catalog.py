@@ -1,8 +1,9 @@
 """Where strategies come from: built in, a file of the user's, or an installed package.
 
 A strategy is code that trades, so a file of it is treated like a key: nobody else may be able to write
-it. It is read once, through the descriptor that was checked, and run from those very bytes; the cached
-bytecode beside it is never looked at, and its hash for the journal is the hash of what runs.
+it, nor put another in its place. It is read once, through the descriptor that was checked, and run from
+those very bytes; the cached bytecode beside it is never looked at, and its hash for the journal is the
+hash of what runs. So with what it imports (`imports`).
 """
 
 from __future__ import annotations
@@ -21,23 +22,20 @@ from msgspec import Struct
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.keys import without_keys
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
-from tradectl.files.own import ForeignFile, open_trusted, read_named
-from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE
 from tradectl.strategy.base import Parameter, Strategy
+from tradectl.strategy.imports import HASH, CheckedImports, read_trusted, refuse_open
 from tradectl.strategy.own_process import while_loading
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "tradectl.strategies"
-LARGEST = 16 * 1024 * 1024
+MODULES = "__tradectl_modules__"
 BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
     "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",
     "donchian-breakout": "tradectl.strategy.builtin.donchian_breakout:DonchianBreakout",
 }
-
-_HASH = "__tradectl_sha256__"
 
 
 class StrategyInfo(Struct, frozen=True):
@@ -89,12 +87,22 @@ def available() -> list[StrategyInfo]:
 def fingerprint(cls: type[Strategy]) -> str:
     """SHA-256 of the source file that `cls` came from: a changed strategy decides differently."""
     module = sys.modules[cls.__module__]
-    known = getattr(module, _HASH, None)
+    known = getattr(module, HASH, None)
     if isinstance(known, str):
         return known
     path = getattr(module, "__file__", None)
-    source = _typed_in(cls) if path is None else read_named(Path(path), LARGEST)
+    source = _typed_in(cls) if path is None else read_trusted(Path(path))
     return hashlib.sha256(source).hexdigest()
+
+
+def modules_of(cls: type[Strategy]) -> dict[str, str]:
+    """Name -> SHA-256 of what it loaded from its user's own folders, or its package's."""
+    return getattr(sys.modules[cls.__module__], MODULES, {})
+
+
+def _keep(module: ModuleType, modules: dict[str, str]) -> None:
+    """One that was loaded before has its modules already."""
+    setattr(module, MODULES, {**modules, **getattr(module, MODULES, {})})
 
 
 def _typed_in(cls: type[Strategy]) -> bytes:
@@ -153,38 +161,53 @@ def _installed() -> dict[str, EntryPoint]:
 
 
 def _from_package(entry: EntryPoint) -> type[Strategy]:
+    imports = CheckedImports(entry.module.partition(".")[0])
     try:
-        with while_loading(), without_keys(os.environ):
+        with while_loading(), without_keys(os.environ), imports.checking():
             module = importlib.import_module(entry.module)
+            imports.load_what_is_named(_source_of(module))
     except Interrupted:  # the operator's: nothing trades yet, and nothing will
         raise
     except BaseException as error:  # somebody else's code: whatever it raises, it cannot be used
         where = f"strategy {entry.name!r} ({entry.value})"
-        raise UsageError(f"{where}: {described(error)}") from error
+        why = str(error) if isinstance(error, UsageError) else described(error)
+        raise UsageError(f"{where}: {why}") from error
+    _keep(module, imports.modules)
     return _strategy_in(module, entry.attr, entry.value)
+
+
+def _source_of(module: ModuleType) -> bytes:
+    """Of one that was loaded, now or before. Raises UsageError."""
+    path = Path(module.__file__ or module.__name__)
+    refuse_open(path)
+    return read_trusted(path)
 
 
 def _load(path: Path) -> ModuleType:
     """The module of a user's file; the same file with the same text is loaded once."""
-    source = _read_trusted(path)
+    refuse_open(path)
+    source = read_trusted(path)
     digest = hashlib.sha256(source).hexdigest()
     name = "_tradectl_" + hashlib.sha256(f"{path.resolve()} {digest}".encode()).hexdigest()[:16]
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
     module.__file__ = str(path)
-    setattr(module, _HASH, digest)
+    setattr(module, HASH, digest)
     sys.modules[name] = module
+    imports = CheckedImports()
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
-        with while_loading(), without_keys(os.environ):
+        with while_loading(), without_keys(os.environ), imports.checking():
             exec(code, module.__dict__)  # noqa: S102  # what an import is
+            imports.load_what_is_named(source)
     except Interrupted:  # the operator's: nothing trades yet, and nothing will
         del sys.modules[name]
         raise
     except BaseException as error:  # the user's code: whatever it raises is theirs to mend
         del sys.modules[name]
         raise UsageError(f"{path}, {_what_went_wrong(error, str(path))}") from error
+    _keep(module, imports.modules)
     return module
 
 
@@ -195,23 +218,3 @@ def _what_went_wrong(error: BaseException, path: str) -> str:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     text = harmless(str(error), LONGEST_LINE) if isinstance(error, UsageError) else described(error)
     return f"line {lines[-1] if lines else 1}: {text}"
-
-
-def _read_trusted(path: Path) -> bytes:
-    """The bytes of a file that only we, or root, can have written."""
-    try:
-        fd = open_trusted(path, largest=LARGEST)
-    except ForeignFile as error:
-        raise UsageError(_not_trusted(path, error.strerror)) from error
-    except OSError as error:
-        raise UsageError(f"cannot read the strategy file {path}: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as file:
-        return file.read()
-
-
-def _not_trusted(path: Path, why: str | None) -> str:
-    if why == OTHERS_WRITE:
-        return f"others can write {path}: chmod go-w {path}"
-    if why == OF_ANOTHER:
-        return f"{path} belongs to somebody else: copy it, read it, use the copy"
-    return f"cannot use the strategy {path}: {why}"

@@ -41,7 +41,7 @@ from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
 from tradectl.storage.manager import attach_books
 from tradectl.strategy.base import Strategy
-from tradectl.strategy.catalog import find, fingerprint
+from tradectl.strategy.catalog import find, fingerprint, modules_of
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.tally import OutcomeTally
 
@@ -228,6 +228,15 @@ def funding_rates(settings: Settings) -> FundingRates:
 
 def _few(symbols: list[str]) -> str:
     return ", ".join(symbols[:MOST_NAMED]) + (", ..." if len(symbols) > MOST_NAMED else "")
+
+
+def module_hashes(settings: Settings, find: Find = find) -> dict[str, str]:
+    """Module -> hash of its source, of all that strategies load from the user's own folders. Raises the
+    same."""
+    hashes: dict[str, str] = {}
+    for strategy in settings.strategies:
+        hashes |= modules_of(find(strategy.strategy))
+    return dict(sorted(hashes.items()))
 
 
 def strategy_hashes(settings: Settings, find: Find = find) -> dict[str, str]:

@@ -52,6 +52,7 @@ def replay(report: ReplayReport) -> RenderableType:
     parts: list[RenderableType] = [
         _is_verified(report),
         *_difference(report.first_divergence),
+        *(line("note", Cell(harmless(note), WARN)) for note in report.notes),
         line("records", Cell(records)),
         line("compared", Cell(f"{figures.count(report.compared)} decisions")),
         line("time", Cell(speed)),
