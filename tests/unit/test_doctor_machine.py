@@ -27,6 +27,7 @@ from tradectl.doctor.machine import (
     reserve,
     strategies,
 )
+from tradectl.doctor.python_path import python_path
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.storage.directory import StateDir
 from tradectl.strategy.instances import StrategyInstance
@@ -51,6 +52,29 @@ def reported(finding: Finding | None) -> tuple[Verdict, str]:
     assert finding is not None
     assert bool(finding.mend) is (finding.verdict is not PASSED)
     return finding.verdict, f"{finding.message} -> {finding.mend}"
+
+
+def test_where_python_takes_its_code_from_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders on the path, and what is run from them unasked."""
+    assert reported(python_path())[0] is PASSED
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, mode, path in (
+        ("planted.pth", 0o666, tmp_path / "planted.pth"),
+        ("sitecustomize.py", 0o602, tmp_path / "sitecustomize.py"),
+        ("no.txt", 0o666, None),
+    ):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+        verdict, words = reported(python_path())
+        assert (verdict is FAILED, path is None or f"{path}: others can write it" in words) == (
+            path is not None, True,
+        )  # fmt: skip
+        (tmp_path / name).unlink()
+    tmp_path.chmod(0o757)
+    verdict, words = reported(python_path())
+    assert (verdict, f"others can write the folder {tmp_path}" in words) == (FAILED, True)
 
 
 def test_a_configuration_is_told_in_a_line() -> None:

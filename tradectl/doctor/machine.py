@@ -15,6 +15,7 @@ from pathlib import Path
 from tradectl.config.settings import Settings
 from tradectl.doctor.finding import failed, passed, warned
 from tradectl.doctor.provenance import journal_key, provenance
+from tradectl.doctor.python_path import python_path
 from tradectl.documents.operations import Finding
 from tradectl.domain.errors import ConfigError, JournalError, StateError, UsageError
 from tradectl.files import trust
@@ -36,7 +37,8 @@ OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
 
 def machine(settings: Settings, state_dir: StateDir, config_path: Path | None) -> list[Finding]:
-    findings = [configuration(settings), config_file(config_path), strategies(settings)]
+    findings = [configuration(settings), config_file(config_path)]
+    findings += [strategies(settings), python_path()]
     directory = directory_of_state(state_dir)
     return [
         *(finding for finding in findings if finding is not None),

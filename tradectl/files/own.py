@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from tradectl.files.trust import OF_ANOTHER, ROOT, distrust_of
+from tradectl.files.trust import OF_ANOTHER, ROOT, distrust_of, distrust_of_installed
 
 MODE = 0o600
 NEVER_WAIT = os.O_NONBLOCK | os.O_CLOEXEC
@@ -48,6 +48,13 @@ def open_trusted(path: Path, *, largest: int | None = None, also: int = ROOT) ->
     it. Raises ForeignFile, OSError."""
     fd = open_named(path, largest=largest)
     return _judged(fd, distrust_of(os.fstat(fd), also))
+
+
+def refuse_installed(path: Path, also: int) -> None:
+    """The same of what is installed, which Python opens by its name. Raises ForeignFile, OSError."""
+    odd = distrust_of_installed(path.stat(), also)
+    if odd:
+        raise ForeignFile(errno.EPERM, odd)
 
 
 def open_folder(path: Path) -> int:
@@ -112,6 +119,15 @@ def _judged(fd: int, odd: str) -> int:
 
 
 __all__ = [
-    "MODE", "ForeignFile", "open_folder", "open_named", "open_own",
-    "open_trusted", "read_named", "read_own", "refuse_foreign", "what_is_odd",
+    "MODE",
+    "ForeignFile",
+    "open_folder",
+    "open_named",
+    "open_own",
+    "open_trusted",
+    "read_named",
+    "read_own",
+    "refuse_foreign",
+    "refuse_installed",
+    "what_is_odd",
 ]  # fmt: skip

@@ -36,6 +36,13 @@ def distrust_of(found: os.stat_result, also: int = ROOT) -> str:
     return OTHERS_WRITE if others_write(found) else ""
 
 
+def distrust_of_installed(found: os.stat_result, also: int) -> str:
+    """The same of what an installer made, who may leave it to the group that a user has for himself."""
+    if not is_trusted(found.st_uid, also):
+        return OF_ANOTHER
+    return OTHERS_WRITE if _strangers_write(found) else ""
+
+
 def opening_on_the_way(path: Path, also: int = ROOT) -> str:
     """Where on the way to `path` somebody but us, root and the user `also` could put another thing in
     its place, in words; empty where nobody can. Links are followed, and their owners asked for. Raises
@@ -100,6 +107,7 @@ __all__ = [
     "OTHERS_WRITE",
     "ROOT",
     "distrust_of",
+    "distrust_of_installed",
     "is_private",
     "is_trusted",
     "opening_on_the_way",

@@ -25,7 +25,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from tradectl.domain.errors import UsageError
-from tradectl.files.own import ForeignFile, open_trusted
+from tradectl.files.own import ForeignFile, open_trusted, refuse_installed
 from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE, opening_on_the_way
 
 LARGEST = 16 * 1024 * 1024
@@ -183,7 +183,7 @@ def _refuse_open_library(name: str, spec: ModuleSpec) -> None:
         if not any(file.is_relative_to(folder) for folder in _libraries()):
             continue  # with Python itself
         refuse_open(file, what)
-        close_trusted(file, what)
+        refuse_installed_open(file, what)
 
 
 @functools.cache
@@ -245,8 +245,11 @@ def read_trusted(path: Path, what: str = "", largest: int = LARGEST) -> bytes:
         return file.read()
 
 
-def close_trusted(path: Path, what: str) -> None:
-    os.close(_opened(path, what, LARGEST_LIBRARY))
+def refuse_installed_open(path: Path, what: str) -> None:
+    try:
+        refuse_installed(path, _installer())
+    except OSError as error:
+        raise UsageError(what + _not_trusted(path, error.strerror)) from error
 
 
 def _opened(path: Path, what: str, largest: int) -> int:
