@@ -22,6 +22,8 @@ def canonical_hash(value: Any, *, without: str = "", named: frozenset[str] = fro
 
 
 def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return value.removeprefix(without) if field in named else value
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Struct):
@@ -31,8 +33,6 @@ def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) ->
         }
     if isinstance(value, dict):
         return {key: _spelled_out(item, field, without, named) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_spelled_out(item, field, without, named) for item in value]
-    if isinstance(value, str) and field in named:
-        return value.removeprefix(without)
     return value

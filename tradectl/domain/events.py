@@ -108,11 +108,12 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     def __post_init__(self) -> None:
         """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
         for name, value in (("strength", self.strength), ("confidence", self.confidence)):
-            number = float(value) if isinstance(value, float | int | Decimal) else nan
+            number = value
+            if type(value) is not float:
+                number = float(value) if isinstance(value, (float, int, Decimal)) else nan
+                force_setattr(self, name, number)
             if not isfinite(number):
                 raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
-            if type(value) is not float:
-                force_setattr(self, name, number)
         if self.notes:
             force_setattr(self, "notes", sane_notes(self.notes))
 

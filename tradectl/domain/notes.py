@@ -31,7 +31,12 @@ def sane_notes(given: Mapping[str, object], spell: Spell = _line) -> dict[str, N
     Raises TypeError, or ValueError for too many."""
     if len(given) > MOST_NOTES:
         raise ValueError(f"expected at most {MOST_NOTES} notes beside a signal, got {len(given)}")
-    return {spell(name)[:LONGEST_NAME]: _value(name, found, spell) for name, found in given.items()}
+    return {
+        spell(name)[:LONGEST_NAME]: (
+            found if type(found) is float and isfinite(found) else _value(name, found, spell)
+        )
+        for name, found in given.items()
+    }
 
 
 def _value(name: str, found: object, spell: Spell) -> NoteValue:
