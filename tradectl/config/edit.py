@@ -14,9 +14,9 @@ from typing import Any
 
 from tradectl.config.file import parse, read_text, write_text
 from tradectl.config.load import settings_from
-from tradectl.config.model import value_of
 from tradectl.config.places import is_secret
 from tradectl.config.render import literal
+from tradectl.config.variables import value_of
 from tradectl.domain.errors import ConfigError
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

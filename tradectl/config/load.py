@@ -71,13 +71,19 @@ def settings_from(
 ) -> Settings:
     """As `load_settings`, of a file that has been parsed, and of none but our own variables."""
     from tradectl.config.assignments import assign_to_strategies, parsed, with_assigned
-    from tradectl.config.model import merge_layers, read_layer
+    from tradectl.config.model import merged, read_layer
     from tradectl.config.rules import check
 
     assigned = parsed(assignments)
     plain = with_assigned(msgspec.to_builtins(dict(overrides), builtin_types=(Decimal,)), assigned)
     file, flags = read_layer(table, str(path)), read_layer(plain, FLAGS)
-    tree = assign_to_strategies(merge_layers(flags, variables, file), assigned)
+    if variables:
+        from tradectl.config.variables import merge_layers
+
+        tree = merge_layers(flags, variables, file)
+    else:
+        tree = merged(flags, file)
+    tree = assign_to_strategies(tree, assigned)
     try:
         settings = msgspec.convert(tree, Settings)
         check(settings)

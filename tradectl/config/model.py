@@ -1,8 +1,8 @@
 """What people write, read by models that are made of the settings' own fields.
 
-The file and the flags have types: there a number in quotes is a mistake. A variable has none, and spells
-its value as its key's type wants it. What pydantic finds wrong is said in our words. This is the only
-module that imports pydantic, which takes a third of a second; import it inside a function.
+The file and the flags have types: there a number in quotes is a mistake. (A variable has none: see
+`variables`.) What pydantic finds wrong is said in our words. Pydantic takes a third of a second to
+import; import this inside a function.
 
 The models judge names and types and nothing else: each Struct holds its values to their bounds whoever
 makes it, and what goes together is the affair of `rules`.
@@ -10,7 +10,6 @@ makes it, and what goes together is the affair of `rules`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache, reduce
@@ -27,25 +26,13 @@ from pydantic import (
     create_model,
 )
 from pydantic import Field as ModelField
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from tradectl.config.file import refuse_secrets
 from tradectl.config.places import (
-    PREFIX,
     Place,
     hint,
-    is_key,
-    is_section,
     locate,
     spelled,
-    variable,
 )
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
@@ -65,42 +52,18 @@ def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
     if not tree:
         return {}
     try:
-        return _set_in(_known(Settings).model_validate(dict(tree), strict=True))
+        return set_in(_known(Settings).model_validate(dict(tree), strict=True))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_worst(error)[1]}") from error
+        raise ConfigError(f"{where}: {worst(error)[1]}") from error
 
 
-def merge_layers(flags: Tree, variables: Mapping[str, str], file: Tree) -> Tree:
-    """All layers in one. Raises ConfigError for a variable that sets nothing, or badly."""
-    for name in variables:
-        place: Place = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        if not is_key(place) and not is_section(place):
-            raise ConfigError(f"{name}: there is no key {spelled(place)!r}; {hint(place)}")
-    try:
-        tree = _layered(flags, variables, file)
-    except ValidationError as error:
-        place, message = _worst(error)
-        names = (variable(place[:depth]) for depth in range(len(place), 0, -1))
-        where = next((name for name in names if name in variables), "environment")
-        raise ConfigError(f"{where}: {message}") from error
-    refuse_secrets(tree, "environment")
-    return tree
-
-
-def value_of(key: str, text: str) -> Any:
-    """What `text` spells for `key`, as in a variable. Raises ConfigError."""
-    place: Place = tuple(key.split("."))
-    if is_section(place):
-        raise ConfigError(f"{key}: a section; {hint((*place, ''))}")
-    if not is_key(place):
-        raise ConfigError(f"{key}: unknown key; {hint(place)}")
-    try:
-        value: Any = _layered({}, {variable(place): text}, {})
-    except ValidationError as error:
-        raise ConfigError(_worst(error)[1]) from error
-    for step in place:
-        value = value[step]
-    return value
+def merged(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> Tree:
+    """Two layers that were read, in one: of what is in both, the upper one's."""
+    both = {**lower, **upper}
+    for name in upper.keys() & lower.keys():
+        if isinstance(upper[name], dict) and isinstance(lower[name], dict):
+            both[name] = merged(upper[name], lower[name])
+    return both
 
 
 class Known(BaseModel):
@@ -109,62 +72,16 @@ class Known(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
-class Environment(EnvSettingsSource):
-    """Variables given by hand; lists are JSON, or plain words with commas between them."""
-
-    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
-        super().__init__(settings_cls)
-        self.env_vars = {name.lower(): text for name, text in environ.items()}
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        try:
-            return json.loads(value, parse_float=Decimal)
-        except (ValueError, ArithmeticError, RecursionError):
-            if value.lstrip().startswith(("[", "{")):
-                return value
-            return [word.strip() for word in value.split(",")]
-
-
-def _layered(flags: Tree, environ: Mapping[str, str], table: Tree) -> Tree:
-    """What is set in one of the layers, the first that has it; variables spell their values.
-
-    Raises pydantic.ValidationError for a variable that does not spell its key's type.
-    """
-
-    class Layers(BaseSettings):
-        model_config = SettingsConfigDict(
-            extra="forbid",
-            allow_inf_nan=False,
-            validate_default=False,
-            env_prefix=PREFIX,
-            env_nested_delimiter="__",
-        )
-
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            *_unused: PydanticBaseSettingsSource,
-            **_also_unused: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            file = InitSettingsSource(settings_cls, table)
-            return init_settings, Environment(settings_cls, environ), file
-
-    model = create_model("Settings", __base__=Layers, **_readable_fields(Settings))
-    return _set_in(model(**flags))
-
-
-def _set_in(model: BaseModel) -> Tree:
+def set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
 
 @cache
 def _known(struct: type[Struct]) -> type[Known]:
-    return create_model(struct.__name__, __base__=Known, **_readable_fields(struct))
+    return create_model(struct.__name__, __base__=Known, **readable_fields(struct))
 
 
-def _readable_fields(struct: type[Struct]) -> dict[str, Any]:
+def readable_fields(struct: type[Struct]) -> dict[str, Any]:
     """Required keys are required; the others' defaults stay in the Struct, and are not repeated."""
     return {
         name: (_readable(field.kind), ... if field.required else None)
@@ -215,7 +132,7 @@ _SCALARS: dict[Any, Any] = {
 }
 
 
-def _worst(error: ValidationError) -> tuple[Place, str]:
+def worst(error: ValidationError) -> tuple[Place, str]:
     """The place of the error that is shown, and the message.
 
     An unknown key comes first: where it was meant for another, that one is missing, too.
