@@ -19,7 +19,7 @@ from tradectl.bus.clock import DataClock
 from tradectl.documents.report import Report, ReportAlert
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import iso
-from tradectl.report.builder import ReportBuilder
+from tradectl.report.builder import Beside, ReportBuilder
 from tradectl.report.csv_files import cell
 from tradectl.report.markup import join, tag
 from tradectl.report.page import page
@@ -79,7 +79,7 @@ def report(strategy: str) -> Report:
         for record in made.apply(tick):
             builder.take(record)
     alert = ReportAlert(time=iso(START), severity="warning", message="it fell", count=1)
-    return builder.end(alerts=[alert])
+    return builder.end(beside=Beside([alert]))
 
 
 def hostile(document: Any) -> Any:

@@ -192,8 +192,9 @@ class Statistics(Struct, kw_only=True, frozen=True):
 
 
 class Report(Struct, kw_only=True, frozen=True):
-    """`clean`: the run ended by itself; `torn`: its last record was cut off. `trips` are the newest, of
-    `statistics.trips` in all. The lines of each way of looking at the result (`attribution`) add up to
+    """`clean`: the run ended by itself; `torn`: its last record was cut off. `data_from` is when market
+    data came first, `tradable_from` when trading could begin, where that is known. `trips` are the
+    newest, of `statistics.trips` in all. The lines of each way of looking at the result (`attribution`) add up to
     `pnl` exactly."""
 
     run_id: str
@@ -208,6 +209,7 @@ class Report(Struct, kw_only=True, frozen=True):
     currency: str
     started_at: Time
     ended_at: Time
+    data_from: Time | None
     tradable_from: Time | None
     clean: bool
     torn: bool

@@ -1,4 +1,4 @@
-"""A run's report, with what its journal does not have: the alerts of the time."""
+"""A run's report, with what its journal does not have: its alerts, and when trading could begin."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tradectl.documents.report import Report, ReportAlert
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless
 from tradectl.explain.runs import find_journal
-from tradectl.report.builder import report_of
+from tradectl.report.builder import Beside, report_of
 from tradectl.report.csv_files import TripFile, write_rest
 from tradectl.report.page import page
 from tradectl.storage.directory import StateDir
+from tradectl.storage.kept_backtests import KeptBacktests
 from tradectl.storage.reader import StateReader
 
 
@@ -25,10 +26,10 @@ def run_report(
     journal = find_journal(state_dir, asked)
     if html is not None:
         refuse_unwritable(html)
-    alerts = _alerts(state_dir, journal.name.split(".")[0])
+    beside = _beside(state_dir, journal.name.split(".")[0])
     with ExitStack() as files:
         trips = files.enter_context(TripFile(csv)) if csv is not None else None
-        report = report_of(journal, trips.add if trips is not None else None, alerts)
+        report = report_of(journal, trips.add if trips is not None else None, beside)
     if csv is not None:
         write_rest(report, csv)
     if html is not None:
@@ -58,10 +59,11 @@ def write_page(report: Report, html: Path) -> None:
         raise UsageError(f"cannot write {harmless(html)}: {error.strerror}") from error
 
 
-def _alerts(state_dir: StateDir, run_id: str) -> list[ReportAlert]:
-    """Those of the run that the database knows."""
+def _beside(state_dir: StateDir, run_id: str) -> Beside:
+    """What the state directory knows of the run beside its journal."""
+    alerts, kept = list[ReportAlert](), None
     with contextlib.suppress(StateError):
-        return [
+        alerts = [
             ReportAlert(
                 time=row.created_at,
                 severity=str(row.severity),
@@ -70,7 +72,9 @@ def _alerts(state_dir: StateDir, run_id: str) -> list[ReportAlert]:
             )
             for row in StateReader(state_dir.db).alerts_of_run(run_id)
         ]
-    return []
+    with contextlib.suppress(StateError):
+        kept = KeptBacktests(state_dir.backtests).of_run(run_id)
+    return Beside(alerts, None if kept is None else kept.tradable_from)
 
 
 __all__ = ["refuse_unwritable", "run_report", "write_page"]

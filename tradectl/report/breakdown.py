@@ -242,12 +242,12 @@ def trades(report: Report) -> Markup:
     if len(report.trips) < total:
         lead = (
             f"The newest {figures.count(len(report.trips))} of {figures.count(total)}; "
-            f"`tradectl report --csv` writes all of them. {lead}"
+            f"tradectl report --csv writes all of them. {lead}"
         )
     columns = (
-        ("Entry", ""), ("Exit", ""), ("Symbol", ""), ("Strategy", "spare"), ("Side", ""), ("Size", "n"),
-        ("In at", "n"), ("Out at", "n"), ("P&L", "n"), ("Return", "n"), ("Fees", "n spare"),
-        ("Held", "n spare"), ("Why in", ""), ("Why out", ""),
+        ("Entry", ""), ("Symbol", ""), ("Side", ""), ("P&L", "n"), ("Return", "n"), ("Size", "n"),
+        ("In at", "n"), ("Out at", "n"), ("Held", "n"), ("Fees", "n"), ("Strategy", ""), ("Why in", ""),
+        ("Why out", ""),
     )  # fmt: skip
     head_row = tag(
         "tr",
@@ -268,27 +268,28 @@ def trades(report: Report) -> Markup:
         class_="filter",
     )  # fmt: skip
     scroll = tag(
-        "div", table, class_="scroll", tabindex="0", role="region", aria_label="Round trips"
+        "div", table, class_="scroll long", tabindex="0", role="region", aria_label="Round trips"
     )
-    return section("Round trips", lead, search, scroll)
+    printed = tag("p", "A print has the first rows only.", class_="print soft")
+    return section("Round trips", lead, search, scroll, printed)
 
 
 def _trip(trip: TripRow) -> Markup:
+    returned = figures.percent(trip.return_pct, signed=True)
     open_or = "still open" if trip.is_open else trip.exit_reason
     return tag(
         "tr",
-        tag("td", figures.moment(trip.opened_at), class_="when"),
-        tag("td", figures.moment(trip.closed_at), class_="when"),
+        tag("td", figures.moment(trip.opened_at)),
         tag("td", trip.symbol),
-        tag("td", trip.strategy, class_="spare"),
         tag("td", trip.side),
+        _number(figures.money(trip.pnl, signed=True), trip.pnl, tone(trip.pnl)),
+        _number(returned, f"{trip.return_pct:.6f}", tone(trip.pnl)),
         _number(figures.quantity(trip.quantity), trip.quantity),
         _number(figures.price(trip.entry_price), trip.entry_price),
         _number(figures.price(trip.exit_price), trip.exit_price),
-        _number(figures.money(trip.pnl, signed=True), trip.pnl, tone(trip.pnl)),
-        _number(figures.percent(trip.return_pct, signed=True), f"{trip.return_pct:.6f}", tone(trip.pnl)),
-        _number(figures.money(trip.fees), trip.fees, "spare"),
-        _number(figures.duration(trip.duration_s), f"{trip.duration_s:.3f}", "spare"),
+        _number(figures.duration(trip.duration_s), f"{trip.duration_s:.3f}"),
+        _number(figures.money(trip.fees), trip.fees),
+        tag("td", trip.strategy),
         tag("td", trip.entry_reason or ("held before" if trip.carried else ""), class_="why"),
         tag("td", open_or, class_="why"),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from tradectl.analysis import attribution, statistics
 from tradectl.analysis.equity import Day, Drawdown, EquityCurve, Point
@@ -55,6 +56,16 @@ WINDOWS = (30, 14, 7)
 OnTrip = Callable[[RoundTrip], None]
 
 
+class Beside(NamedTuple):
+    """What no journal has: the run's alerts, and when its strategies had seen enough to trade."""
+
+    alerts: Sequence[ReportAlert] = ()
+    tradable_from: str | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
 class ReportBuilder:
     """`on_trip` hears of every round trip, those still open at the end too: of what the document has,
     only the newest are kept."""
@@ -79,18 +90,16 @@ class ReportBuilder:
         *,
         torn: bool = False,
         journal: str = "",
-        alerts: Sequence[ReportAlert] = (),
+        beside: Beside = NOTHING_BESIDE,
     ) -> Report:
-        """All records were taken. `journal` is where they are kept, `alerts` those of the run."""
+        """All records were taken. `journal` is where they are kept."""
         run = self._analysis.end(footer, torn=torn)
         for trip in run.open_trips:
             self._keep(trip)
-        return _report(run, self._prices, list(self._newest), journal, list(alerts))
+        return _report(run, self._prices, list(self._newest), journal, beside)
 
 
-def report_of(
-    path: Path, on_trip: OnTrip | None = None, alerts: Sequence[ReportAlert] = ()
-) -> Report:
+def report_of(path: Path, on_trip: OnTrip | None = None, beside: Beside = NOTHING_BESIDE) -> Report:
     """The journal `path`; of a run that still trades, as far as it is written. Raises JournalError,
     ConfigError."""
     with read_log(path) as log:
@@ -99,7 +108,7 @@ def report_of(
         for group in log.groups():
             for record in group:
                 take(record)
-        return builder.end(log.footer, torn=log.torn, journal=str(path), alerts=alerts)
+        return builder.end(log.footer, torn=log.torn, journal=str(path), beside=beside)
 
 
 def _report(
@@ -107,7 +116,7 @@ def _report(
     prices: PricePaths,
     trips: list[RoundTrip],
     journal: str,
-    alerts: list[ReportAlert],
+    beside: Beside,
 ) -> Report:
     curve, header = run.curve, run.header
     window = next((days for days in WINDOWS if len(curve.days) >= 2 * days), 0)
@@ -124,7 +133,8 @@ def _report(
         currency=run.currency,
         started_at=iso(run.started),
         ended_at=iso(run.ended),
-        tradable_from=iso(run.first_data) if run.first_data else None,
+        data_from=iso(run.first_data) if run.first_data else None,
+        tradable_from=beside.tradable_from,
         clean=run.footer is not None,
         torn=run.torn,
         end_reason=run.footer.reason if run.footer is not None else "",
@@ -162,7 +172,7 @@ def _report(
             HeldBackBy(cause=harmless(cause, 60), share=share)
             for cause, share in run.available.causes
         ],
-        alerts=alerts,
+        alerts=list(beside.alerts),
         prices=_symbols(prices),
         trips=[trip_row(trip) for trip in trips],
     )
@@ -365,4 +375,4 @@ def _amount(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-__all__ = ["ReportBuilder", "date_of", "report_of", "statistics_of", "trip_row"]
+__all__ = ["Beside", "ReportBuilder", "date_of", "report_of", "statistics_of", "trip_row"]

@@ -16,9 +16,9 @@ def money(value: str | float | Decimal, *, signed: bool = False) -> str:
 
 
 def price(value: str | float) -> str:
-    """Seven digits or so: `60,000.00`, `0.00001234`."""
+    """Six digits or so: `60,000.00`, `0.00001234`."""
     amount = Decimal(str(value))
-    places = min(max(6 - amount.adjusted(), 2), 10) if amount else 2
+    places = min(max(5 - amount.adjusted(), 2), 10) if amount else 2
     whole, _, decimals = f"{amount:,.{places}f}".partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 

@@ -89,7 +89,8 @@ def _provenance(report: Report) -> Markup:
         "Run": report.run_id,
         "Mode": f"{report.mode}, {report.source}",
         "Strategies": ", ".join(report.strategies),
-        "Trading could begin": figures.moment(report.tradable_from),
+        "Data begins": figures.moment(report.data_from),
+        "Trading could begin": figures.moment(report.tradable_from or report.data_from),
         "Ended": report.end_reason or "not by itself",
         "Records": figures.count(report.records),
         "Configuration": report.config_hash,
@@ -97,9 +98,10 @@ def _provenance(report: Report) -> Markup:
         "tradectl": report.program,
     }
     told = [join(tag("dt", name), tag("dd", value)) for name, value in facts.items()]
-    replay = f"`tradectl replay {report.journal}` decides it again and compares, event by event."
-    lead = replay if report.journal else ""
-    return result.section("Where it comes from", lead, tag("dl", *told, class_="facts"))
+    lead = "Each decision can be made again from the journal, and compared: tradectl replay."
+    return result.section(
+        "Where it comes from", lead if report.journal else "", tag("dl", *told, class_="facts")
+    )
 
 
 def _asset(name: str) -> Markup:

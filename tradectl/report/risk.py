@@ -174,7 +174,8 @@ def not_traded(report: Report) -> Markup:
     said = table if rows else tag("p", "Every signal that asked for a trade led to an order.")
     return section(
         "Not traded",
-        f"{figures.count(report.signals)} signals made {figures.count(report.orders)} orders.",
+        f"{figures.count(report.signals)} signals, {figures.count(report.orders)} orders, those of stops "
+        "among them. Each time that a target was not followed at once, or an order was denied, by reason.",
         said,
     )
 

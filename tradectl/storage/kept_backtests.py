@@ -44,6 +44,13 @@ class KeptBacktests:
                 return found
         return None
 
+    def of_run(self, run_id: str) -> Backtest | None:
+        """Raises StateError."""
+        for path in self._files():
+            if path.name.startswith(f"{run_id}.") and (found := self._read(path)) is not None:
+                return found
+        return None
+
     def all(self) -> list[Backtest]:
         """Newest first; one of another version that cannot be read is passed over. Raises StateError."""
         read = (self._read(path) for path in reversed(self._files()))
