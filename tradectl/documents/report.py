@@ -194,8 +194,8 @@ class Statistics(Struct, kw_only=True, frozen=True):
 class Report(Struct, kw_only=True, frozen=True):
     """`clean`: the run ended by itself; `torn`: its last record was cut off. `data_from` is when market
     data came first, `tradable_from` when trading could begin, where that is known. `trips` are the
-    newest, of `statistics.trips` in all. The lines of each way of looking at the result (`attribution`) add up to
-    `pnl` exactly."""
+    newest, of `statistics.trips` in all. The lines of each way of looking at the result (`attribution`)
+    add up to `pnl` exactly."""
 
     run_id: str
     mode: str

@@ -112,9 +112,9 @@ def drawdowns(report: Report) -> Markup:
             tag("td", figures.percent(-each.depth_pct), class_="n loss"),
             tag("td", charts.gauge(each.depth_pct / deepest if deepest else 0, "much"), class_="wide"),
             tag("td", figures.money(each.amount), class_="n spare"),
-            tag("td", figures.moment(each.peak_at)),
-            tag("td", figures.moment(each.trough_at)),
-            tag("td", figures.moment(each.recovered_at) if each.recovered_at else "not yet"),
+            _when(each.peak_at),
+            _when(each.trough_at),
+            _when(each.recovered_at),
             tag("td", _lasted(each.peak_at, each.recovered_at or report.ended_at), class_="n spare"),
         )
         for each in report.drawdowns
@@ -122,6 +122,14 @@ def drawdowns(report: Report) -> Markup:
     names = (("Depth", "n"), ("", "wide"), (report.currency, "n spare"), ("Peak", ""), ("Trough", ""),
              ("Recovered", ""), ("Lasted", "n spare"))  # fmt: skip
     return section("Worst drawdowns", "", data_table(names, rows, "Worst drawdowns"))
+
+
+def _when(time: str | None) -> Markup:
+    """On a narrow screen the day alone."""
+    if time is None:
+        return tag("td", "not yet")
+    day, clock = figures.moment(time).split(" ")
+    return tag("td", day, tag("span", f" {clock}", class_="spare"), class_="when")
 
 
 def _lasted(begun: str, ended: str) -> str:
@@ -175,7 +183,7 @@ def not_traded(report: Report) -> Markup:
     return section(
         "Not traded",
         f"{figures.count(report.signals)} signals, {figures.count(report.orders)} orders, those of stops "
-        "among them. Each time that a target was not followed at once, or an order was denied, by reason.",
+        "among them. Each time that a target was not followed at once, or an order was denied.",
         said,
     )
 
