@@ -82,6 +82,10 @@ class FiniteFeed(Feed, Protocol):
 
     @property
     def progress(self) -> Progress: ...
+    def skip_ahead(self) -> Iterator[None]:
+        """Go on to what is played of a recording, a little at a time."""
+        ...
+
     def batches(self) -> Iterator[list[MarketDataEvent]]:
         """All events in time order, in lists of at most the batch size, none of them empty.
 

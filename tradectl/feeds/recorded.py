@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from tradectl.domain.errors import DataError, UsageError
@@ -89,6 +89,7 @@ class RecordedFeed:
         )
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
         self.files = self._open(self.progress)
+        self._sources = [self._read(file) for file in self.files]
         if columns and not any(isinstance(file, CsvFile) for file in self.files):
             raise UsageError(
                 f"{self.name}: --columns is of files with columns, and a journal has none"
@@ -112,12 +113,21 @@ class RecordedFeed:
             return self._asked
         return tuple(dict.fromkeys(symbol for file in self.files for symbol in file.symbols))
 
+    def skip_ahead(self) -> Iterator[None]:
+        """Go on to what is played of each file, a little at a time; `batches` does it at once."""
+        for place, source in enumerate(self._sources):
+            for events in source:
+                if events:
+                    self._sources[place] = chain([events], source)
+                    break
+                yield
+
     def batches(self) -> Iterator[list[MarketDataEvent]]:
         """All events in time order, in lists of at most the batch size; to be called once.
 
         Raises DataError when too many rows of a file are bad, or none is good.
         """
-        sources = [self._read(file) for file in self.files]
+        sources = [filter(None, source) for source in self._sources]
         for events in sources[0] if len(sources) == 1 else merged(sources):
             chosen = [e for e in events if e.symbol in self._wanted] if self._wanted else events
             for start in range(0, len(chosen), self._batch_size):
@@ -143,7 +153,8 @@ class RecordedFeed:
         if self.span:
             blocks = self.span.of(blocks, self._hear)
         for events in blocks:
-            self.progress.read_until = max(self.progress.read_until, events[-1].ts)
+            if events:
+                self.progress.read_until = max(self.progress.read_until, events[-1].ts)
             yield events
 
     def _hear(self, events: list[MarketDataEvent]) -> None:

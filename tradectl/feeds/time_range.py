@@ -34,24 +34,24 @@ class TimeRange(Struct, frozen=True):
     def of(
         self, blocks: Iterator[list[MarketDataEvent]], before: Hear | None = None
     ) -> Iterator[list[MarketDataEvent]]:
-        """What of `blocks`, events in time order, is within; `before` hears what comes before it."""
+        """What of each of `blocks`, events in time order, is within: perhaps nothing. `before` hears what
+        comes before it."""
         for block in blocks:
             if self.until and began(block[0]) > self.until:
                 return
-            within = self._upto(self._since(block, before))
-            if within:
-                yield within
+            yield self._upto(self._since(block, before))
 
     def _since(self, block: list[MarketDataEvent], before: Hear | None) -> list[MarketDataEvent]:
         since = self.since
         if not since or block[0].ts >= since + LONGEST_CANDLE:
             return block
-        earlier = [event for event in block if began(event) < since]
+        is_over = block[-1].ts < since
+        earlier = block if is_over else [event for event in block if began(event) < since]
         if not earlier:
             return block
         if before is not None:
             before(earlier)
-        return [event for event in block if began(event) >= since]
+        return [] if is_over else [event for event in block if began(event) >= since]
 
     def _upto(self, block: list[MarketDataEvent]) -> list[MarketDataEvent]:
         until = self.until

@@ -39,6 +39,8 @@ class RecordedFeedDriver:
         self._first_ts = 0
 
     async def run(self) -> None:
+        for _ in self._feed.skip_ahead():
+            await self._bus.clock.sleep(0)
         begun = False
         for batch in self._feed.batches():
             if not begun:

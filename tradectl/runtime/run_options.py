@@ -193,7 +193,7 @@ def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
     `now` is the computer's time, ns. Raises DataError.
     """
     if options.data and not options.symbols:
-        ahead = _recorded(options, now)
+        ahead = _recorded(replace(options, span=WHOLE), now)
         next(ahead.batches(), None)
         return ahead.symbols
     return feed.symbols
