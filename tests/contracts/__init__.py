@@ -18,6 +18,7 @@ from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.backtest import Backtest, BacktestRow
+from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
@@ -40,6 +41,7 @@ DOCUMENTS: dict[str, Any] = {
     "backtest": Backtest,
     "backtests": list[BacktestRow],
     "clear-halt": HaltCleared,
+    "compare": Comparison,
     "config show": Settings,
     "data check": DataCheck,
     "doctor": DoctorReport,

@@ -47,7 +47,8 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
     (below zero where it was paid). `slippage` is what fills cost against the price when their order was
     asked for (a stop's or a resting limit's: against that price). `carried` trips were under way when the
     run began, and those that `is_open` when it ended: `closed_at` is then the end of the run.
-    `entry_seq` and `exit_seq` are the records of the first fill and of the last.
+    `entry_seq` and `exit_seq` are the records of the first fill and of the last, `signal_seq` and
+    `exit_signal_seq` those of the signals that they came from (0: of none).
     """
 
     strategy: str
@@ -67,6 +68,7 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
     closed_at: int
     signal_at: int
     signal_seq: int
+    exit_signal_seq: int
     entry_seq: int
     exit_seq: int
     entry_reason: str
@@ -313,6 +315,7 @@ def _as_trip(
         closed_at=at,
         signal_at=trip.why.signal_at,
         signal_seq=trip.why.signal_seq,
+        exit_signal_seq=trip.exit.signal_seq,
         entry_seq=trip.seq,
         exit_seq=trip.exit_seq,
         entry_reason=trip.why.reason,

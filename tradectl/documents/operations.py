@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tradectl.documents.compare import Comparison
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import Acceptance, RestrictionKind
@@ -156,7 +157,8 @@ class ResultDifference(Struct, kw_only=True, frozen=True):
 
 
 class Counterfactual(Struct, kw_only=True, frozen=True):
-    """`replay -c OTHER_CONFIG`; `first_difference` is null when every decision is the same."""
+    """`replay -c OTHER_CONFIG`; `first_difference` is null when every decision is the same. The results
+    are of the run; `comparison` has the recorded one as A and the simulated one as B."""
 
     journal: str
     run_id: str
@@ -165,6 +167,7 @@ class Counterfactual(Struct, kw_only=True, frozen=True):
     recorded: TradingResult
     simulated: TradingResult
     difference: ResultDifference
+    comparison: Comparison
 
 
 # --- reconciliation -------------------------------------------------------------------------------

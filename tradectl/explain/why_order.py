@@ -188,7 +188,7 @@ def _became(record: Record) -> _Step | None:
 def _fields(event: Any) -> dict[str, Any]:
     """Of an event, without what every one has."""
     fields: dict[str, Any] = msgspec.to_builtins(event)
-    for name in ("type", "source_component", "order_id", "symbol"):
+    for name in ("type", "by", "order_id", "symbol"):
         fields.pop(name, None)
     return fields
 

@@ -106,7 +106,7 @@ def replay(
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
     from tradectl.config.load import load_settings
-    from tradectl.replay.counterfactual import counterfactual
+    from tradectl.explain.counterfactual import counterfactual
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     with stdout_to_stderr(), interrupted_by_signals():

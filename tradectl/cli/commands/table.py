@@ -21,6 +21,7 @@ MODULES = {
     "events": "events",
     "state": "events",
     "why": "why",
+    "compare": "compare",
     "pause": "control",
     "resume": "control",
     "stop": "control",

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tradectl.cli.output import columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
+from tradectl.cli.output.compared import ledger
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.render import show, untraded
 from tradectl.documents.operations import (
@@ -88,6 +89,8 @@ def counterfactual(result: Counterfactual) -> RenderableType:
         line("recorded", Cell(_result(result.recorded))),
         line("simulated", Cell(_result(result.simulated))),
         line("difference", Cell(f"P&L {change}", BOLD)),
+        Text(),
+        *ledger(result.comparison),
     )
 
 
