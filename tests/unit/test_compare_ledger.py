@@ -51,7 +51,7 @@ def seen(draw: st.DrawFn) -> SeenTrip:
     return SeenTrip(made, draw(st.sampled_from([0, moment, moment + 5])), left, draw(COSTS))
 
 
-@given(st.lists(seen(), max_size=12), st.lists(seen(), max_size=12), AMOUNTS)
+@given(st.lists(seen(), max_size=6), st.lists(seen(), max_size=6), AMOUNTS)
 def test_the_lines_add_up_exactly(a: list[SeenTrip], b: list[SeenTrip], outside: Decimal) -> None:
     found = matched(a, b)
     assert len(found.pairs) * 2 + len(found.only_a) + len(found.only_b) == len(a) + len(b)
