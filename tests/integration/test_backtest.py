@@ -270,6 +270,27 @@ def test_people_are_told_what_came_of_it(tmp_path: Path, data: Path) -> None:
     assert json.loads(tradectl(tmp_path, "backtests", "--json").out)[0]["run_id"] in listed
 
 
+# --- a page ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("--no-journal",), ("--journal", "reference")])
+def test_a_page_is_made_of_it(tmp_path: Path, data: Path, words: tuple[str, ...]) -> None:
+    page = tmp_path / "report.html"
+    for _ in range(2):  # the second one is of the result that was kept
+        assert backtest(tmp_path / "state", data, *words, "--report", page).code == 0
+        text = page.read_text()
+        assert text.startswith("<!doctype html>")
+        assert "BTCUSDT" in text
+        assert "could begin" in text or "2023-11-14 05:00" in text
+        page.unlink()
+
+
+def test_where_no_page_can_be_written_nothing_is_begun(tmp_path: Path, data: Path) -> None:
+    said = backtest(tmp_path / "state", data, "--report", tmp_path / "no" / "report.html")
+    assert "there is no folder" in said.complaint()
+    assert not (tmp_path / "state").exists()
+
+
 # --- a journal that refers to its market data ------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.time import SECOND
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir

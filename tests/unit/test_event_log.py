@@ -13,7 +13,8 @@ from tests.fixtures.journal import FOOTER, GROUPS, HEADER
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
-from tradectl.journal.event_log import EventLog, FileEventLog, LogReader, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import EventLog, FileEventLog, LogReader
 from tradectl.journal.reader import NotBegun
 
 LOGS: dict[str, Callable[[Path], EventLog]] = {

@@ -29,7 +29,8 @@ from tradectl.domain.events import (
 from tradectl.domain.positions import Position
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.journal.event_log import FileEventLog, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import FileEventLog
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.account import Account
 from tradectl.strategy.instances import StrategyInstance

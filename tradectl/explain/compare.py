@@ -19,7 +19,8 @@ from tradectl.domain.time import iso
 from tradectl.explain.compared_run import ComparedRun, Decision
 from tradectl.explain.first_difference import Decisions, Records, first_difference
 from tradectl.explain.ledger import Line, Matched, Pair, SeenTrip, matched, summed, totals
-from tradectl.journal.event_log import LogReader, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import LogReader
 
 MOST_TRIPS = 20
 """Those with the largest difference are told one by one."""

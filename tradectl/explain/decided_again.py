@@ -18,7 +18,8 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
 from tradectl.explain.last_known import LastKnown
 from tradectl.explain.state_at import Point, is_past
-from tradectl.journal.event_log import LogReader, read_log
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import SHORT, Header
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.state.account import Account

@@ -16,7 +16,7 @@ from tradectl.documents.control import Done
 from tradectl.domain.errors import JournalError, NotRunning, StateError
 from tradectl.domain.events import ExecutionEvent, OrderInitialized
 from tradectl.domain.orders import client_order_id, run_of
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.storage.directory import RUN_ID, StateDir
 from tradectl.storage.reader import StateReader
 

@@ -33,7 +33,7 @@ from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.text import harmless
 from tradectl.explain.heard_bars import HeardBars
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Header
 from tradectl.risk.context import RiskContext
 from tradectl.risk.engine import RiskEngine, Weighed

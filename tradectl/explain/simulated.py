@@ -19,7 +19,7 @@ from tradectl.domain.events import MarketDataEvent, Record, WarmUpReceived
 from tradectl.explain.compare import comparison, records_of, together
 from tradectl.explain.compared_run import ComparedRun
 from tradectl.explain.decided_again import Judge
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.system.trading_system import TradingSystem, on_paper, strategy_hashes

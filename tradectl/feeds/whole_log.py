@@ -17,9 +17,8 @@ from tradectl.feeds.base import BATCH_SIZE
 from tradectl.feeds.data_files import hashed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.time_range import Hear, TimeRange
-from tradectl.journal import event_log
 from tradectl.journal.event_log import LogReader
-from tradectl.journal.reader import NO_KEYS
+from tradectl.journal.reader import NO_KEYS, JournalReader
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.signature import KnownKeys
 
@@ -28,7 +27,7 @@ def read_log(path: Path, keys: KnownKeys = NO_KEYS) -> LogReader:
     """The log in a file, whether it is still written or not; `keys` as a reader has them. Raises
     JournalError, NotBegun; and where market data that it refers to is missing or changed, as soon as
     that is reached."""
-    return event_log.read_log(path, market_of, keys)
+    return JournalReader(path, market_of, keys)
 
 
 def market_of(source: MarketSource) -> Iterator[MarketDataEvent]:

@@ -16,9 +16,8 @@ from typing import Protocol, Self
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
-from tradectl.journal.reader import NO_KEYS, JournalReader
-from tradectl.journal.reference import OpenMarket
-from tradectl.journal.signature import KnownKeys, Signature, SigningKey
+from tradectl.journal.reader import JournalReader
+from tradectl.journal.signature import Signature, SigningKey
 from tradectl.journal.writer import Footer, Header, JournalWriter
 
 
@@ -126,13 +125,7 @@ class FileEventLog(JournalWriter):
         return self.bytes_written
 
     def read(self) -> LogReader:
-        return read_log(self.path)
+        return JournalReader(self.path)
 
 
-def read_log(path: Path, market: OpenMarket | None = None, keys: KnownKeys = NO_KEYS) -> LogReader:
-    """The log in a file, whether it is still written or not; `market` and `keys` as a reader has them.
-    Raises JournalError, NotBegun."""
-    return JournalReader(path, market, keys)
-
-
-__all__ = ["EventLog", "FileEventLog", "LogReader", "read_log"]
+__all__ = ["EventLog", "FileEventLog", "LogReader"]

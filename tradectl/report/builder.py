@@ -40,7 +40,7 @@ from tradectl.domain.events import Record
 from tradectl.domain.money import HUNDRED, decimal_text
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND, iso
-from tradectl.journal.event_log import read_log
+from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
 from tradectl.report.limits import limits_used
 from tradectl.report.prices import PricePaths, SymbolPath

@@ -21,18 +21,16 @@ from typing import Any
 import msgspec
 
 from tradectl.analysis.round_trips import RoundTrip
-from tradectl.analysis.run_analysis import RunAnalysis, analyse
 from tradectl.config.load import load_settings
 from tradectl.config.rules import on_paper
 from tradectl.config.settings import Settings
 from tradectl.documents.backtest import Backtest
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import Record
-from tradectl.domain.sealed import Sealed
 from tradectl.feeds.time_range import parse_range
-from tradectl.journal.writer import Header
+from tradectl.report.builder import Beside, report_of
 from tradectl.runtime.backtest import BacktestQuestion
 from tradectl.runtime.backtest_result import BacktestResult
+from tradectl.runtime.report_listener import ReportListener
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import Recording, RunOptions
 from tradectl.storage.directory import StateDir
@@ -96,42 +94,21 @@ def _kept(options: RunOptions, config: str, *, again: bool) -> BacktestResult:
     found = None if again else question.kept()
     found = found or _answer(question)
     trips: list[RoundTrip] = []
-    figures = analyse(Path(found.journal), trips.append)
-    return BacktestResult(found, figures, [*trips, *figures.open_trips])
+    report = report_of(Path(found.journal), trips.append, Beside(tradable_from=found.tradable_from))
+    return BacktestResult(found, report, trips)
 
 
 def _left_nowhere(options: RunOptions, config: str) -> BacktestResult:
-    listening: list[_Listener] = []
-
-    def listener(header: Header) -> _Listener:
-        listening.append(_Listener(header))
-        return listening[0]
-
+    listener = ReportListener()
     with tempfile.TemporaryDirectory(prefix="tradectl-") as folder:
         options = msgspec.structs.replace(
-            options, state_dir=StateDir(Path(folder)), journal=Recording.NONE, listener=listener
+            options,
+            state_dir=StateDir(Path(folder)),
+            journal=Recording.NONE,
+            listener=listener.listen,
         )
         found = _answer(BacktestQuestion(options, config))
-    figures = listening[0].analysis.end()
-    return BacktestResult(found, figures, [*listening[0].trips, *figures.open_trips])
-
-
-class _Listener:
-    """Takes a run's records in place of a journal, and works out what came of it."""
-
-    strict = False
-    sealed: Sealed | None = None
-
-    def __init__(self, header: Header) -> None:
-        self.trips: list[RoundTrip] = []
-        self.analysis = RunAnalysis(header, self.trips.append)
-
-    def append(self, records: list[Record]) -> None:
-        for record in records:
-            self.analysis.take(record)
-
-    def sync(self) -> None:
-        pass
+    return BacktestResult(found, listener.report(found.tradable_from), listener.trades)
 
 
 class _NoScreen:

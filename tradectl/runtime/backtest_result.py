@@ -3,68 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import asdict
 
-from tradectl.analysis import statistics
-from tradectl.analysis.equity import Point
 from tradectl.analysis.round_trips import RoundTrip
-from tradectl.analysis.run_analysis import RunFigures
 from tradectl.documents.backtest import Backtest
+from tradectl.documents.report import Report
 from tradectl.domain.errors import UsageError
-from tradectl.domain.time import DAY
 
 if TYPE_CHECKING:
     import pyarrow
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class BacktestResult:
-    """`summary` is what the command prints, `trades` the round trips, those still open at the end last,
-    `figures` all that was worked out: days, drawdowns, attribution."""
+    """`summary` is what the command prints, `report` what `tradectl report --json` does, and `trades` the
+    round trips, those still open at the end last."""
 
-    def __init__(self, summary: Backtest, figures: RunFigures, trades: Sequence[RoundTrip]) -> None:
+    def __init__(self, summary: Backtest, report: Report, trades: Sequence[RoundTrip]) -> None:
         self.summary = summary
-        self.figures = figures
+        self.report = report
         self.trades = list(trades)
 
     @property
     def equity(self) -> list[tuple[datetime, float]]:
         """Time (UTC) and worth of the account, at every mark or, of many, at the last of each part."""
-        return [(_time(point.at), point.equity) for point in self._points]
+        return [(datetime.fromisoformat(point.time), point.equity) for point in self.report.curve]
 
     @property
-    def _points(self) -> list[Point]:
-        return self.figures.curve.points
+    def statistics(self) -> dict[str, Any]:
+        """By name, as in the report: percentages are 1.0 for 1 %; None where there is too little to say.
+        Returns are daily at UTC midnight, the year has 365 days, the risk-free rate is 0, deviations have
+        ddof 1."""
+        return asdict(self.report.statistics)
 
-    @property
-    def statistics(self) -> dict[str, float | None]:
-        """By name. Shares are 0.01 for 1 %; None where there is too little to say. Returns are daily at
-        UTC midnight, the year has 365 days, the risk-free rate is 0, deviations have ddof 1."""
-        figures, trips = self.figures, self.figures.trips
-        curve, returns = figures.curve, figures.curve.returns
-        days = curve.duration / DAY
-        annual = statistics.cagr(1.0, curve.growth, days) if days > 0 else None
-        drawdown = float(curve.max_drawdown)
-        exposed = curve.exposed_ns / curve.duration if curve.duration else None
-        return {
-            "total_return": figures.total_return,
-            "buy_and_hold_return": float(figures.hold_return),
-            "cagr": annual,
-            "volatility": statistics.volatility(returns),
-            "sharpe": statistics.sharpe(returns),
-            "sortino": statistics.sortino(returns),
-            "calmar": statistics.calmar(annual, drawdown),
-            "max_drawdown": drawdown,
-            "exposure": exposed,
-            "trades": float(trips.count),
-            "win_rate": trips.win_rate,
-            "profit_factor": trips.profit_factor,
-            "sqn": trips.sqn,
-        }
+    def html(self) -> str:
+        """The report as a page of its own, as `tradectl report --html` writes it."""
+        from tradectl.report.page import page
+
+        return page(self.report)
 
     def to_arrow(self) -> dict[str, pyarrow.Table]:
         """Tables `equity`, `trades` and `days`. Raises UsageError where pyarrow is missing."""
@@ -74,11 +53,10 @@ class BacktestResult:
             raise UsageError(
                 "to_arrow needs pyarrow: pip install 'tradectl[arrow]'; .equity and .trades need nothing"
             ) from None
-        days = self.figures.curve.days
         return {
-            "equity": _table(pa, self._points, "at"),
+            "equity": _table(pa, self.report.curve),
             "trades": _table(pa, self.trades, "opened_at", "closed_at", "signal_at"),
-            "days": _table(pa, days),
+            "days": _table(pa, self.report.days),
         }
 
     def __repr__(self) -> str:
@@ -90,18 +68,19 @@ class BacktestResult:
 
 
 def _table(pa: Any, rows: Sequence[msgspec.Struct], *times: str) -> Any:
-    """A column for each field; `times` are ns UTC."""
+    """A column for each field; `times` are ns UTC, `time` is ISO 8601."""
     if not rows:
         return pa.table({})
-    names = rows[0].__struct_fields__
-    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    columns: dict[str, Any] = {
+        name: [getattr(row, name) for row in rows] for name in rows[0].__struct_fields__
+    }
+    if "time" in columns:
+        columns["time"] = pa.array(
+            map(datetime.fromisoformat, columns["time"]), pa.timestamp("us", tz="UTC")
+        )
     for name in times:
         columns[name] = pa.array(columns[name], pa.timestamp("ns", tz="UTC"))
     return pa.table(columns)
-
-
-def _time(ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=ns // 1000)
 
 
 __all__ = ["BacktestResult"]

@@ -27,10 +27,11 @@ from tradectl.cli.options import (
     StateDirOption,
     print_data,
     refuse_useless,
+    say,
 )
 
 if TYPE_CHECKING:
-    from tradectl.documents.backtest import Backtest
+    from tradectl.operations.asked_backtest import Asked
     from tradectl.runtime.run_options import RunOptions
 
 HELP = """What a strategy would have done: recorded data through the live path, on a simulated clock.
@@ -96,6 +97,15 @@ JournalOption = Annotated[
         help="What it has of market data: a copy, or where it is (small and fast; the files must stay)."
     ),
 ]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write a page of what came of it, as `tradectl report --html` does.",
+        metavar="<file>",
+        show_default=False,
+    ),
+]
 AgainOption = Annotated[
     bool, typer.Option("--again", help="Work it out, also where the result was kept.")
 ]
@@ -123,6 +133,7 @@ def backtest(
     journal: JournalOption = Journal.FULL,
     no_journal: NoJournalOption = False,
     again: AgainOption = False,
+    report: ReportOption = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -156,23 +167,20 @@ def backtest(
         flatten_at_end=flatten_at_end,
         journal=Recording.NONE if no_journal else Recording(journal.value),
     )
-    found = _answered(options, "" if config is None else str(config), again=again)
+    question = _question(options, "" if config is None else str(config), report)
+    found = question.answer(again=again)
     print_data(found, as_json, "backtests.result")
+    if report is not None:
+        question.write_page(found)
+        say(f"written: {report}", err=True)
     raise typer.Exit(found.exit_code)
 
 
-def _answered(options: RunOptions, config: str, *, again: bool) -> Backtest:
-    """What was kept, or else worked out; what strategies print goes to stderr."""
-    import asyncio
-
+def _question(options: RunOptions, config: str, html: Path | None) -> Asked:
     from tradectl.cli.panel.progress import ProgressScreen
-    from tradectl.runtime.backtest import BacktestQuestion
-    from tradectl.strategy.own_process import stdout_to_stderr
+    from tradectl.operations.asked_backtest import Asked
 
-    with stdout_to_stderr():
-        question = BacktestQuestion(options, config)
-        kept = None if again else question.kept()
-        return kept or asyncio.run(question.answer(ProgressScreen()))
+    return Asked(options, config, ProgressScreen(), html)
 
 
 def backtests(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
