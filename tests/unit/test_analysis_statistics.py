@@ -75,7 +75,8 @@ def test_each_time_below_a_peak() -> None:
 @pytest.mark.parametrize(
     "nothing",
     [
-        sharpe([]), sharpe([0.01]), sharpe([0.01, 0.01, 0.01]), sortino([]), sortino([0.01, 0.02]),
+        sharpe([]), sharpe([0.01]), sharpe([0.01, 0.01, 0.01]),
+        sortino([]), sortino([-0.01]), sortino([0.01, 0.02]),
         deviation([1.0]), cagr(0, 1, 10), cagr(1, 0, 10), cagr(1, 2, 0.5), cagr(1, 1e300, 1),
         annual_return([]), annual_return([-1.0]), calmar(0.1, 0.0), sqn([]), sqn([1.0]),
         profit_factor([1.0]), kelly([1.0, 2.0]), kelly([]), omega([0.1]),

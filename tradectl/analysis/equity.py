@@ -64,13 +64,15 @@ class Point(Struct):
 
 
 class EquityCurve:
-    """Takes what the account is worth, mark by mark, from the `start` on (ns UTC)."""
+    """Takes what the account is worth, mark by mark, from the `start` on (ns UTC). `worst_day` is the
+    largest share of the equity that a day began with that was lost at a mark of that day."""
 
     def __init__(self, start: int, equity: Decimal, most_points: int = MOST_POINTS) -> None:
         self.start = self.at = start
         self.first = self.equity = equity
         self.peak, self.peak_at = equity, start
         self.max_drawdown = ZERO
+        self.worst_day = 0.0
         self.lowest = self.highest = equity
         self.exposed_ns = 0
         self.max_leverage = self.max_exposure = 0.0
@@ -98,6 +100,9 @@ class EquityCurve:
         self.equity = equity
         self.lowest, self.highest = min(self.lowest, equity), max(self.highest, equity)
         drawdown = self._measure(at, equity)
+        lost = self._day_start + self._day_moved - equity
+        if lost > 0 and self._day_start > 0:
+            self.worst_day = max(self.worst_day, float(lost / self._day_start))
         self.expose(at, equity, exposure)
         self._add_point(at, equity, drawdown, exposure)
 

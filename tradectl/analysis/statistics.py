@@ -128,8 +128,9 @@ def downside(returns: Sequence[float], target: float = 0.0) -> float | None:
 
 
 def sortino(returns: Sequence[float], year: float = YEAR, target: float = 0.0) -> float | None:
-    """Mean return beyond the `target` by the downside, a year's (Sortino and Price, 1994)."""
-    middle = mean(returns)
+    """Mean return beyond the `target` by the downside, a year's (Sortino and Price, 1994); of two returns
+    at least."""
+    middle = mean(returns) if len(returns) > 1 else None
     beyond = None if middle is None else middle - target
     return _quotient(beyond, downside(returns, target), math.sqrt(year))
 

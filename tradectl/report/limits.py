@@ -12,12 +12,11 @@ def limits_used(run: RunFigures) -> list[LimitUse]:
     """The loss limits by what was lost at most, measured at every mark; leverage and exposure by what was
     held; and those that were reached without a figure of ours."""
     limits, curve = run.settings.risk, run.curve
-    worst_day = max((-100 * day.change for day in curve.days), default=0.0)
     drawdown, daily = limits.no_entries_from("drawdown"), limits.no_entries_from("daily_loss")
     reached = run.limits
     rows = [
         _use("drawdown", 100 * float(curve.max_drawdown), drawdown, "%", reached["DRAWDOWN"]),
-        _use("loss of a day", max(worst_day, 0.0), daily, "%", reached["DAILY_LOSS"]),
+        _use("loss of a day", 100 * curve.worst_day, daily, "%", reached["DAILY_LOSS"]),
         _use("leverage", curve.max_leverage, limits.max_leverage, "x"),
         _use("exposure", curve.max_exposure, limits.max_gross_notional, run.currency),
     ]

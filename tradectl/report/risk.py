@@ -148,7 +148,7 @@ def limits(report: Report) -> Markup:
         )
         for use in report.limits
     ]
-    names = (("", ""), ("", "wide"), ("At most", "n"), ("Limit", "n"), ("Acted", "n"))
+    names = (("", ""), ("", "wide"), ("At most", "n"), ("Limit", "n"), ("Reached", "n"))
     lead = "How near the run came to its limits. A loss limit here is the one that ends entries."
     return section("Use of risk", lead, data_table(names, rows, "Use of risk"))
 
