@@ -17,6 +17,8 @@ from tradectl.domain.money import ZERO, less_exactly, plus_exactly, shortest
 from tradectl.domain.positions import Position, widest
 from tradectl.domain.working_orders import WorkingOrders
 
+CROSS = MarginMode.CROSS
+
 
 class HeldValue(Struct, frozen=True, gc=False):
     """A position at a `price`: what it adds to the cash (`worth`), its size in money, and of one on cross
@@ -152,7 +154,7 @@ def _value(position: Position, mark: Decimal | None, perpetual: Instrument | Non
     if perpetual is None:
         return HeldValue(position, None, price, notional, abs(notional), ZERO)
     worth = notional - position.cost
-    profit = worth if perpetual.margin is MarginMode.CROSS else ZERO
+    profit = worth if perpetual.margin is CROSS else ZERO
     return HeldValue(position, perpetual, price, worth, abs(notional), profit)
 
 

@@ -79,14 +79,14 @@ class HeldPerpetual(Struct, frozen=True, gc=False):
 
     @classmethod
     def at(cls, position: Position, instrument: Instrument, mark: Decimal) -> HeldPerpetual:
-        isolated = instrument.margin is ISOLATED
+        isolated, worth = instrument.margin is ISOLATED, position.quantity * mark
         return cls(
             position,
             instrument,
             mark,
             isolated,
-            position.unrealized(mark),
-            maintenance(instrument, abs(position.quantity) * mark),
+            worth - position.cost,
+            maintenance(instrument, abs(worth)),
             initial(instrument, abs(position.cost)) if isolated else ZERO,
         )
 

@@ -30,11 +30,15 @@ class OrderType(StrEnum):
 
     @property
     def is_stop(self) -> bool:
-        return self in (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+        return self in _STOPS
 
     @property
     def has_limit(self) -> bool:
-        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+        return self in _WITH_LIMIT
+
+
+_STOPS = frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT})
+_WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
 
 class TimeInForce(StrEnum):
@@ -232,6 +236,8 @@ def step(status: OrderStatus, trigger: Trigger) -> OrderStatus:
 
 PROTECTOR = "stop-loss"
 """The name that protective stops are entered under."""
+NOBODYS = ("", PROTECTOR)
+"""No strategy's own."""
 
 
 class OrderSpec(Struct, frozen=True, omit_defaults=True):
@@ -264,11 +270,11 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def is_for_all(self) -> bool:
         """For every strategy that holds the symbol, in proportion."""
-        return not self.shares and self.strategy in ("", PROTECTOR)
+        return self.strategy in NOBODYS and not self.shares
 
     @property
     def is_for_one(self) -> bool:
-        return not self.shares and not self.is_for_all
+        return self.strategy not in NOBODYS and not self.shares
 
     @property
     def entered_by(self) -> str:
@@ -278,7 +284,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def is_stop_loss(self) -> bool:
         """A protective stop, or the market order in place of one that came too late."""
-        return self.is_protective or self.strategy == PROTECTOR
+        return self.strategy == PROTECTOR or self.is_protective
 
     @property
     def is_at_once(self) -> bool:

@@ -16,6 +16,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 
 ARRIVALS_KEPT = 10_000
+APPROVED = OrderStatus.APPROVED
 
 
 class ExecutionEngine:
@@ -38,7 +39,7 @@ class ExecutionEngine:
         order = self._order(order_id, view)
         if order.spec != approved.spec:
             raise CoreError(f"the books hold another order {order_id} than risk let pass")
-        if order.status is not OrderStatus.APPROVED:
+        if order.status is not APPROVED:
             raise CoreError(f"order {order_id} is {order.status}: only an approved one is sent")
         mark = view.mark(approved.spec.symbol)
         if mark is not None:

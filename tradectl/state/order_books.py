@@ -35,6 +35,13 @@ from tradectl.state.perpetual_booking import held_from
 from tradectl.state.stopped_targets import stop_out
 
 FINISHED_KEPT = 250
+INITIALIZED, PENDING_CANCEL = OrderStatus.INITIALIZED, OrderStatus.PENDING_CANCEL
+APPROVE, SUBMIT, FILL, PARTIAL_FILL = (
+    Trigger.APPROVE,
+    Trigger.SUBMIT,
+    Trigger.FILL,
+    Trigger.PARTIAL_FILL,
+)
 
 
 class OrderBooks(BooksView):
@@ -67,11 +74,11 @@ class OrderBooks(BooksView):
 
     def on_approved(self, event: OrderApproved, record: Record) -> None:
         order = self._known(event.order_id)
-        self._move(order, Trigger.APPROVE, record)
+        self._move(order, APPROVE, record)
         self._work(order)
 
     def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
-        self._move(self._known(event.order_id), Trigger.SUBMIT, record)
+        self._move(self._known(event.order_id), SUBMIT, record)
 
     def on_denied(self, event: OrderDenied, record: Record) -> None:
         order = self._known(event.order_id)
@@ -93,7 +100,7 @@ class OrderBooks(BooksView):
         self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
-        if was_over or not order.is_over or before is OrderStatus.PENDING_CANCEL:
+        if was_over or not order.is_over or before is PENDING_CANCEL:
             return []
         cause = refusals.cause_of(event, order, before)
         return refusals.refused(self, order, cause, event.reason, record.at)
@@ -112,7 +119,7 @@ class OrderBooks(BooksView):
                 f"order {fill.order_id} of {spec.quantity} was filled {filled}: overfilled"
             )
         is_all = filled == spec.quantity
-        status = step(order.status, Trigger.FILL if is_all else Trigger.PARTIAL_FILL)
+        status = step(order.status, FILL if is_all else PARTIAL_FILL)
         before, instrument = self.position(symbol), self.instruments[symbol]
         booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
         paid = paid_in_coins(self, fill, booking, record)
@@ -163,7 +170,7 @@ class OrderBooks(BooksView):
             self._changed[spec.symbol] = None
         else:
             order.status, order.filled = status, filled
-        if not works and (before in WORKING or before is OrderStatus.INITIALIZED):
+        if not works and (before in WORKING or before is INITIALIZED):
             self._finished.append(spec.order_id)
             if len(self._finished) > FINISHED_KEPT:
                 del self._orders[self._finished.popleft()]

@@ -10,6 +10,7 @@ from tradectl.domain.money import BPS, Side
 from tradectl.exchange.exchange_settings import PaperSettings
 
 FEE_STEP = Decimal("1e-8")
+BUY, TAKER = Side.BUY, Liquidity.TAKER
 JITTER_STEPS = 10_000
 
 
@@ -38,7 +39,7 @@ class SlippageModel:
             slippage += self._jitter_step * self._random.randrange(JITTER_STEPS + 1)
         if not slippage:
             return price
-        if side is Side.BUY:
+        if side is BUY:
             return ((price + price * slippage) / tick).to_integral_value(ROUND_CEILING) * tick
         worse = ((price - price * slippage) / tick).to_integral_value(ROUND_FLOOR) * tick
         return worse if worse > 0 else min(price, tick)
@@ -53,7 +54,7 @@ class FeeModel:
         self._taker_rate = settings.taker_fee
 
     def fee(self, notional: Decimal, liquidity: Liquidity) -> Decimal:
-        rate = self._taker_rate if liquidity is Liquidity.TAKER else self._maker_rate
+        rate = self._taker_rate if liquidity is TAKER else self._maker_rate
         return (notional * rate).quantize(FEE_STEP, ROUND_HALF_EVEN)
 
 

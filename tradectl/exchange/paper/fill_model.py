@@ -44,6 +44,9 @@ from tradectl.exchange.paper.order_book import (
 from tradectl.exchange.paper.order_queue import WorkingOrder
 from tradectl.exchange.paper.reports import SOURCE, Reports, report_on
 
+BUY, FOK, GTC = Side.BUY, TimeInForce.FOK, TimeInForce.GTC
+MAKER, TAKER = Liquidity.MAKER, Liquidity.TAKER
+
 
 class FillModel:
     """The rules of trading under one set of settings; all state is in the book and the order."""
@@ -144,7 +147,7 @@ class FillModel:
         if not quantity:
             return []
         book.take_from(event, side, quantity)
-        return [self._fill(book, order, quantity, price, Liquidity.MAKER, at)]
+        return [self._fill(book, order, quantity, price, MAKER, at)]
 
     def _is_used_up(
         self, book: PaperOrderBook, order: WorkingOrder, event: MarketDataEvent
@@ -171,10 +174,10 @@ class FillModel:
         if offer is not None and reaches(spec.side, offer[0], order.limit):
             if spec.post_only:
                 return [end(book, order, OrderRejected, "post-only, and it would take")]
-            if spec.time_in_force is TimeInForce.FOK and not self._can_fill(book, order, offer):
+            if spec.time_in_force is FOK and not self._can_fill(book, order, offer):
                 return [end(book, order, OrderExpired, "fok: not all of it at once")]
             reports += self._take(book, order, offer, at)
-        if order.left and spec.time_in_force is not TimeInForce.GTC:
+        if order.left and spec.time_in_force is not GTC:
             reports.append(end(book, order, OrderExpired, f"{spec.time_in_force}: what is left"))
         elif order.left:
             book.add(order)
@@ -195,8 +198,8 @@ class FillModel:
             return []
         tick, usual = book.instrument.tick_at(price), book.usual_size(side)
         price = self._slippage.taker_price(price, side, tick, quantity, usual)
-        price = min(price, order.limit) if side is Side.BUY else max(price, order.limit)
-        return [self._fill(book, order, quantity, price, Liquidity.TAKER, at)]
+        price = min(price, order.limit) if side is BUY else max(price, order.limit)
+        return [self._fill(book, order, quantity, price, TAKER, at)]
 
     def _fill(
         self,

@@ -102,7 +102,7 @@ class MatchingEngine:
             self.duplicates += 1
             return []
         self._remember(spec.order_id)
-        if spec.symbol not in self._instruments:
+        if spec.symbol not in self._books and spec.symbol not in self._instruments:
             return [rejection(spec, f"unknown symbol {spec.symbol}")]
         book = self._order_book(spec.symbol)
         reason = unacceptable(spec, book)

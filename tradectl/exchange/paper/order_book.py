@@ -22,6 +22,7 @@ from tradectl.domain.positions import closable
 from tradectl.exchange.paper.order_queue import UNBOUNDED, OrderQueue, WorkingOrder
 
 NEVER = 0
+BUY, SELL = Side.BUY, Side.SELL
 
 Offer = tuple[Decimal, MarketDataEvent]
 """A price at which one can take, and the event that offers it."""
@@ -29,17 +30,17 @@ Offer = tuple[Decimal, MarketDataEvent]
 
 def reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
     """`price` is as good as `limit`, or better, for who trades on `side`."""
-    return price <= limit if side is Side.BUY else price >= limit
+    return price <= limit if side is BUY else price >= limit
 
 
 def triggers(side: Side, price: Decimal, stop: Decimal) -> bool:
     """`price` sets off a stop that would then trade on `side`: who buys waits for a rise."""
-    return price >= stop if side is Side.BUY else price <= stop
+    return price >= stop if side is BUY else price <= stop
 
 
 def quoted(event: MarketDataEvent, side: Side) -> Decimal | None:
     """The quote that one takes on `side`."""
-    return event.ask if side is Side.BUY else event.bid
+    return event.ask if side is BUY else event.bid
 
 
 def opened_at(event: MarketDataEvent) -> Decimal | None:
@@ -52,14 +53,14 @@ def opened_at(event: MarketDataEvent) -> Decimal | None:
 def best_traded(event: MarketDataEvent, side: Side) -> Decimal:
     """The best price in `event` for who trades on `side`: a bar's low for a buyer."""
     if type(event) is BarEvent:
-        return event.low if side is Side.BUY else event.high
+        return event.low if side is BUY else event.high
     return event.price
 
 
 def size_of(event: MarketDataEvent, side: Side) -> Decimal:
     """How much `event` offers to who trades on `side`; zero where it does not say."""
     if isinstance(event, QuoteEvent):
-        return event.ask_size if side is Side.BUY else event.bid_size
+        return event.ask_size if side is BUY else event.bid_size
     return event.volume
 
 
@@ -89,7 +90,7 @@ class PaperOrderBook:
         self.arriving: dict[str, WorkingOrder] = {}
         self.bids, self.asks = OrderQueue(), OrderQueue()
         self.rising, self.falling = OrderQueue(), OrderQueue()
-        self._reducers: dict[Side, dict[str, WorkingOrder]] = {Side.BUY: {}, Side.SELL: {}}
+        self._reducers: dict[Side, dict[str, WorkingOrder]] = {BUY: {}, SELL: {}}
         self._quote_max_age = quote_max_age
         self._taken: dict[Side | None, tuple[MarketDataEvent | Decimal | int | None, Decimal]] = {}
 
@@ -134,7 +135,7 @@ class PaperOrderBook:
             self._queue(order).take_out(order)
 
     def _queue(self, order: WorkingOrder) -> OrderQueue:
-        buys = order.spec.side is Side.BUY
+        buys = order.spec.side is BUY
         if order.stop is not None:
             return self.rising if buys else self.falling
         return self.bids if buys else self.asks

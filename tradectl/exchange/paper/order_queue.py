@@ -72,7 +72,7 @@ class OrderQueue(list[WorkingOrder]):
 def _rank(order: WorkingOrder) -> tuple[Decimal, int]:
     """The higher, the sooner: high bids, low asks, low stops of buyers, high stops of sellers; of two at
     a price the older."""
-    buys = order.spec.side is Side.BUY
+    buys = order.spec.side is BUY
     if order.stop is not None:
         return (-order.stop if buys else order.stop), -order.place
     return (order.limit if buys else -order.limit), -order.place

@@ -81,9 +81,10 @@ class PriceBounds:
     def account_changed(self) -> None:
         """By cash, or by a position that is put anew: how far isolated ones can go is another price now,
         and the others' shares may be more than there is."""
-        for symbol in self._isolated:
-            del self.by_symbol[symbol]
-        self._isolated.clear()
+        if self._isolated:
+            for symbol in self._isolated:
+                del self.by_symbol[symbol]
+            self._isolated.clear()
         if self._allowed and self._account.spare() <= self.unseen:
             self.catch_up()
 

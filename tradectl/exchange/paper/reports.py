@@ -11,6 +11,7 @@ from tradectl.exchange.paper.order_book import PaperOrderBook
 from tradectl.exchange.paper.order_queue import WorkingOrder
 
 SOURCE = "paper"
+MARKET = OrderType.MARKET
 
 Reports = list[ExecutionEvent]
 
@@ -47,7 +48,7 @@ def unacceptable(spec: OrderSpec, book: PaperOrderBook) -> str:
     """Why an order cannot be accepted, whatever the price; empty when it can."""
     if spec.quantity <= 0:
         return f"the quantity must be above zero, not {spec.quantity}"
-    if spec.type is not OrderType.MARKET:
+    if spec.type is not MARKET:
         if spec.type.has_limit and not _is_price(spec.price):
             return f"a {spec.type} order needs a price above zero, not {spec.price}"
         if spec.type.is_stop and not _is_price(spec.stop_price):
