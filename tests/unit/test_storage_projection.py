@@ -171,6 +171,17 @@ class SlowClock(DataClock):
         await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize(("took", "pause"), [(0, 0.75), (0.05, 0.75), (0.3, 0.3), (2, 0.05)])
+def test_where_a_write_takes_long_the_next_one_follows_sooner(
+    store: Store, took: float, pause: float
+) -> None:
+    """What others see is a second old at most, also on a computer that has much else to do."""
+    state = projecting(make_bus(), store, flush_interval=0.75)
+    projection = state._projection
+    assert projection is not None
+    assert projection._pause(took) == pytest.approx(pause)
+
+
 @pytest.mark.parametrize(("each", "pause"), [(0.001, 0.25), (0.02, 0.4), (1, LONGEST_PAUSE_S)])
 async def test_where_changes_take_long_to_collect_the_database_is_written_less_often(
     store: Store, each: float, pause: float

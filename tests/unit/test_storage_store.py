@@ -33,7 +33,7 @@ from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.storage import schema
 from tradectl.storage.schema import connect
-from tradectl.storage.store import PRUNE_SQL, ROWS_AT_ONCE, Store, _statements
+from tradectl.storage.store import ALERTS, PRUNE_SQL, ROWS_AT_ONCE, Store
 
 
 @pytest.fixture
@@ -125,14 +125,20 @@ async def test_texts_go_in_as_they_are(store: Store, path: Path, text: str) -> N
     assert rows(path, "SELECT message, typeof(message) FROM alerts") == [(text, "text")]
 
 
-async def test_many_rows_are_one_statement_of_the_same_words(store: Store, path: Path) -> None:
+async def test_many_rows_are_few_statements_of_the_same_words(store: Store, path: Path) -> None:
     """One for each number of rows would be compiled, and kept, anew."""
+    most, words = ROWS_AT_ONCE, set[str]()
+    for count in range(2 * most):
+        statements = [*ALERTS.of([("text",) * len(ALERTS.columns)] * count)]
+        words |= {sql for sql, _ in statements}
+        assert len(statements) == -(-count // most)
+    assert len(words) == 9
     ledger = Ledger()
-    for n in range(ROWS_AT_ONCE + 1):
+    for n in range(most + 3):
         ledger.trade(f"o{n}", "buy 1@100")
-    written = [sql for sql, _ in _statements(changes(ledger))]
-    assert len(written) == 5
-    assert len({*written}) == 3
+    await store.write(changes(ledger))
+    for table in ("orders", "fills"):
+        assert rows(path, f"SELECT count(*) FROM {table}") == [(most + 3,)]
 
 
 async def test_alerts_are_new_or_changed_by_their_id(store: Store, path: Path) -> None:

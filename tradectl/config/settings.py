@@ -43,7 +43,7 @@ class OrchestratorConfig(Section, frozen=True, kw_only=True):
     health_check_interval_seconds: Annotated[Seconds, "how often components are checked"] = 5.0
     store_interval_seconds: Annotated[
         Seconds, "how often what `status` and the other commands read is brought up to date"
-    ] = 0.25
+    ] = 0.75
     enable_auto_recovery: Annotated[
         bool, "restart a component that failed, with growing pauses"
     ] = True

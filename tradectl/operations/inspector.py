@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +22,8 @@ from tradectl.domain.text import harmless
 from tradectl.journal.run_lock import goes_on
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import ALL, Page, StateReader, StoredRun, change_alert
+
+Row = TypeVar("Row")
 
 ANSWER_S = 2.0
 LAST_KNOWN = "this is what the database last knew"
@@ -73,6 +76,11 @@ class Inspector:
 
     def _status_of(self, run: StoredRun) -> Status:
         """As that run left it, or stored it last."""
+        if run.status is None and run.pruned:
+            from tradectl.operations.past_run import read_again
+
+            with read_again(self._journal(run), self._dir.keys) as reader:
+                run = reader.run(run.run_id) or run
         status, is_running = run.status or Status(), goes_on(self._journal(run))
         ended = status.halt.state.value if status.halt is not None else "STOPPED"
         return replace(
@@ -116,13 +124,33 @@ class Inspector:
     def orders(self, page: Page = ALL) -> Iterator[OrderRow]:
         """One by one: there may be more than are wanted in memory at a time. So with the others."""
         if self._beginning is not None:
-            return self._reader.orders_of_run(self._flushed_run(), page)
-        return self._reader.orders(self._account(), page)
+            return self._of_run(lambda reader, run: reader.orders_of_run(run, page))
+        account_id = self._account()
+        self._say_where_the_rest_is("orders", account_id, page)
+        return self._reader.orders(account_id, page)
 
     def fills(self, page: Page = ALL) -> Iterator[FillRow]:
         if self._beginning is not None:
-            return self._reader.fills_of_run(self._flushed_run(), page)
-        return self._reader.fills(self._account(), page)
+            return self._of_run(lambda reader, run: reader.fills_of_run(run, page))
+        account_id = self._account()
+        self._say_where_the_rest_is("fills", account_id, page)
+        return self._reader.fills(account_id, page)
+
+    def _of_run(self, rows: Callable[[StateReader, str], Iterator[Row]]) -> Iterator[Row]:
+        """Of the run asked for; what the database does not keep comes from its journal."""
+        run_id = self._flushed_run()
+        run = self._reader.run(run_id)
+        if run is None or not run.pruned:
+            return rows(self._reader, run_id)
+        from tradectl.operations.past_run import rows_of
+
+        return rows_of(self._journal(run), self._dir.keys, lambda reader: rows(reader, run_id))
+
+    def _say_where_the_rest_is(self, what: str, account_id: str, page: Page) -> None:
+        if page.limit is None and self._reader.has_pruned(account_id):
+            self._warn(
+                f"older {what} are in the journals of their runs: `tradectl {what} --run ID`"
+            )
 
     def runs(self, page: Page = ALL) -> Iterator[RunRow]:
         return map(self._run_row, self._reader.runs(page))

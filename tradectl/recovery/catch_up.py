@@ -146,6 +146,8 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         signs=run.signed is Signed.YES,
     )
     await store.write(changes)
+    if known is not None and known.pruned:
+        await store.forget_again(run.run_id)
     if run.footer is not None:
         await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
     elif not goes_on(run.journal):

@@ -47,7 +47,7 @@ from tradectl.system.trading_system import (
 )
 from tradectl.version import __version__
 
-RECORDED_FLUSH_S = 0.25
+RECORDED_FLUSH_S = 0.5
 SNAPSHOT_S = 60.0
 NO_LIMIT = 1 << 63
 

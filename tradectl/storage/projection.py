@@ -20,6 +20,9 @@ from tradectl.storage.store import Changes, Store
 PAUSE_SHARE, LONGEST_PAUSE_S = 10, 0.75
 """A large account takes long to describe: the pause is so many times as long, but what others see is
 not older than a second for that."""
+MOST_BEHIND_S, LEAST_PAUSE_S = 0.9, 0.05
+"""On a busy computer a write takes long, and the next one may take twice as long: the pause before it is
+the shorter."""
 
 
 class Projection:
@@ -105,13 +108,21 @@ class Projection:
         return self._bus.core.seq if self._bus is not None else self._books.last_seq
 
     async def _run(self) -> None:
+        took = 0.0
         while True:
-            pause = min(PAUSE_SHARE * self._collected_in, LONGEST_PAUSE_S)
-            await self._clock.sleep(max(self._flush_interval, pause))
+            await self._clock.sleep(self._pause(took))
+            began = self._clock.monotonic()
             try:
                 await self.flush()
             except Exception as error:  # a run's own status is in it; whatever it is, go on trying
                 self._report_if_stalled(harmless(error))
+            took = self._clock.monotonic() - began
+
+    def _pause(self, took: float) -> float:
+        """Seconds, after a write that took so many."""
+        shortest = min(PAUSE_SHARE * self._collected_in, LONGEST_PAUSE_S)
+        longest = max(LEAST_PAUSE_S, MOST_BEHIND_S - 2 * took)
+        return max(shortest, min(self._flush_interval, longest))
 
     async def _sync_journal(self) -> None:
         """The database outlives a loss of power: it must not know what the journal of an account that

@@ -35,6 +35,9 @@ AT_ONCE = 1_000
 RECORDED_ACCOUNT = "recorded"
 """Of a run on recorded data: nobody continues it, and it is not the account of the directory."""
 
+OF_ACCOUNT = "account_id = ?"
+OF_RUN = "account_id = (SELECT account_id FROM runs WHERE run_id = ?) AND run_id = ?"
+
 NOT_RECORDED = f"account_kind <> '{RECORDED_ACCOUNT}'"
 
 
@@ -56,6 +59,8 @@ class StoredRun(RunRecord, kw_only=True, frozen=True):
     last_seq: int
     state_hash: str
     status: Status | None = None
+    pruned: bool = False
+    """what it left is not all here any more: its journal has it"""
 
 
 class StoredSnapshot(NamedTuple):
@@ -118,7 +123,7 @@ class StateReader:
         columns = (
             "run_id, account_id, account_kind, mode, source, started_at, ended_at, end_reason, "
             "events, pnl, run_orders, run_fills, run_pnl, run_funding, run_insurance, "
-            "max_drawdown_pct, untraded, journal, last_seq, state_hash"
+            "max_drawdown_pct, untraded, journal, last_seq, state_hash, pruned"
         )
         for row in self._page("runs", "started_at >= ?", (page.since,), page, "run_id", columns):
             yield self._stored_run(row)
@@ -130,11 +135,11 @@ class StateReader:
 
     def orders(self, account_id: str, page: Page = ALL) -> Iterator[OrderRow]:
         """Orders of an account, as they were made."""
-        return self._documents(OrderRow, "orders", "account_id", account_id, page)
+        return self._documents(OrderRow, "orders", OF_ACCOUNT, account_id, page)
 
     def orders_of_run(self, run_id: str, page: Page = ALL) -> Iterator[OrderRow]:
         """Those that the run made."""
-        return self._documents(OrderRow, "orders", "run_id", run_id, page)
+        return self._documents(OrderRow, "orders", OF_RUN, run_id, page)
 
     def orders_called(self, name: str) -> list[str]:
         """Our ids of the orders that an exchange knows under `name`, its own or the client's; oldest
@@ -147,11 +152,11 @@ class StateReader:
 
     def fills(self, account_id: str, page: Page = ALL) -> Iterator[FillRow]:
         """Fills of an account, as they were booked."""
-        return self._documents(FillRow, "fills", "account_id", account_id, page)
+        return self._documents(FillRow, "fills", OF_ACCOUNT, account_id, page)
 
     def fills_of_run(self, run_id: str, page: Page = ALL) -> Iterator[FillRow]:
         """Those that the run booked."""
-        return self._documents(FillRow, "fills", "run_id", run_id, page)
+        return self._documents(FillRow, "fills", OF_RUN, run_id, page)
 
     def alerts(self) -> list[AlertRow]:
         """Every alert but those of runs on recorded data, in the order in which they came."""
@@ -164,8 +169,10 @@ class StateReader:
         return [self._document(AlertRow, row) for row in self._rows(sql, run_id)]
 
     def filled_quantities(self, account_id: str) -> dict[str, Decimal]:
-        """Signed quantity per symbol over all stored fills of the account, less what was kept as fees."""
-        totals: dict[str, Decimal] = {}
+        """Signed quantity per symbol over all fills of the account that were ever stored, less what was
+        kept as fees."""
+        pruned = "SELECT symbol, quantity FROM pruned_fills WHERE account_id = ?"
+        totals = {row["symbol"]: Decimal(row["quantity"]) for row in self._rows(pruned, account_id)}
         sql = (
             "SELECT symbol, side, quantity, kept, count(*) AS times FROM fills WHERE account_id = ? "
             "GROUP BY symbol, side, quantity, kept"
@@ -174,6 +181,11 @@ class StateReader:
             each = Side(row["side"]).signed(Decimal(row["quantity"])) - Decimal(row["kept"])
             totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + each * row["times"]
         return totals
+
+    def has_pruned(self, account_id: str) -> bool:
+        """Whether there were orders and fills of the account that only journals have now."""
+        sql = "SELECT 1 FROM runs WHERE account_id = ? AND pruned LIMIT 1"
+        return bool(self._rows(sql, account_id))
 
     def snapshots(self, run_id: str) -> Iterator[StoredSnapshot]:
         """Those of a run, newest first. Each is read when it is asked for: there may be thousands."""
@@ -190,8 +202,9 @@ class StateReader:
         self, kind: type[Document], table: str, owner: str, owner_id: str, page: Page
     ) -> Iterator[Document]:
         dated = "time" if kind is FillRow else "created_at"
-        wanted = f"{owner} = ? AND {dated} >= ?"
-        for row in self._page(table, wanted, (owner_id, page.since), page, "rowid"):
+        wanted = f"{owner} AND {dated} >= ?"
+        owners = (owner_id,) * owner.count("?")
+        for row in self._page(table, wanted, (*owners, page.since), page, "rowid"):
             yield self._document(kind, row)
 
     def _page(

@@ -3,7 +3,8 @@
 The database is a projection of the journals that other processes can read. Every write says in the
 same transaction which record it reflects (`runs.last_seq`). Orders, fills and alerts are stored as the
 documents that `--json` prints, a column for each field; fills also have `kept`,
-the quantity of the coins traded that an exchange kept as its fee.
+the quantity of the coins traded that an exchange kept as its fee. Each row has its account, by which it
+is found; that of a run is looked up in `runs`: an index more would be a page more with every write.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from tradectl.domain.errors import DatabaseDamaged, DatabaseError, StateError
 from tradectl.files.own import refuse_foreign
 
-VERSION = 9
+VERSION = 10
 LOCK_TIMEOUT_S = 5.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
@@ -33,7 +34,8 @@ CREATE TABLE runs (
     run_funding TEXT NOT NULL DEFAULT '0', run_insurance TEXT NOT NULL DEFAULT '0',
     max_drawdown_pct TEXT NOT NULL DEFAULT '0',
     untraded TEXT, journal TEXT NOT NULL, last_seq INTEGER NOT NULL DEFAULT 0,
-    state_hash TEXT NOT NULL DEFAULT '', status TEXT
+    state_hash TEXT NOT NULL DEFAULT '', status TEXT,
+    pruned INTEGER NOT NULL DEFAULT 0, pruned_until TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE orders (
     order_id TEXT PRIMARY KEY, client_order_id TEXT NOT NULL, venue_order_id TEXT NOT NULL,
@@ -43,7 +45,6 @@ CREATE TABLE orders (
     fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account_id);
-CREATE INDEX orders_by_run ON orders (run_id);
 CREATE TABLE fills (
     trade_id TEXT NOT NULL, order_id TEXT NOT NULL, client_order_id TEXT NOT NULL,
     account_id TEXT NOT NULL, run_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
@@ -53,7 +54,10 @@ CREATE TABLE fills (
     PRIMARY KEY (order_id, trade_id)
 ) STRICT;
 CREATE INDEX fills_by_account ON fills (account_id);
-CREATE INDEX fills_by_run ON fills (run_id);
+CREATE TABLE pruned_fills (
+    account_id TEXT NOT NULL, symbol TEXT NOT NULL, quantity TEXT NOT NULL,
+    PRIMARY KEY (account_id, symbol)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
     message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,
@@ -139,9 +143,10 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def connect(path: str, *, timeout: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
     """A connection with the settings that every writer uses: WAL, synced at each commit. A new database
-    can give free pages back."""
+    can give free pages back, and has small ones: a commit writes each that it touches."""
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
+        db.execute("PRAGMA page_size = 2048")
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,14 +33,23 @@ from tradectl.journal.signature import SigningKey
 from tradectl.journal.signing_keys import SigningKeys
 from tradectl.state.account import Account, Fill
 from tradectl.state.status import fill_row, order_row
+from tradectl.storage.retention import (
+    forget_again,
+    prune_account,
+    prune_alerts,
+    prune_recorded,
+    prune_runs,
+)
 from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, is_there, prepare
 from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 
 SNAPSHOTS_KEPT_NS = DAY
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 256
 
 Statement = tuple[str, Sequence[Any]]
+Step = Callable[[sqlite3.Connection], None]
+"""What a transaction does last."""
 
 
 class RunBegun(Struct, frozen=True):
@@ -84,8 +93,8 @@ class Changes(Struct):
 
 class Store:
     """`path` is the database file, made when missing; another's lock on it is waited for as long as
-    `lock_timeout` (s). Snapshots are signed with `keys`, where there are any. Raises StateError when it
-    cannot be used."""
+    `lock_timeout` (s). Snapshots are signed with `keys`, where there are any. What is older than the
+    newest is let go where it `prunes`. Raises StateError when it cannot be used."""
 
     def __init__(
         self,
@@ -93,20 +102,22 @@ class Store:
         *,
         lock_timeout: float = LOCK_TIMEOUT_S,
         keys: SigningKeys | None = None,
+        prunes: bool = True,
     ) -> None:
         self.keys = keys
         self._path = path
+        self._prunes = prunes
         self._lock_timeout = lock_timeout
-        self._db: aiosqlite.Connection | None = None
+        self._db: Database | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
         path = str(self._path)
         try:
             await asyncio.to_thread(_prepare, path, self._lock_timeout)
-            self._db = await aiosqlite.Connection(
-                lambda: connect(path, timeout=self._lock_timeout), iter_chunk_size=64
-            )
+            db = Database(lambda: connect(path, timeout=self._lock_timeout), iter_chunk_size=64)
+            await db
+            self._db = db
         except sqlite3.Error as error:
             raise database_error("use", self._path, error) from error
 
@@ -120,14 +131,17 @@ class Store:
 
     async def end_run(self, run_id: str, ended_at: str, reason: str) -> None:
         sql = "UPDATE runs SET ended_at = ?, end_reason = ? WHERE run_id = ?"
-        await self._transact([(sql, (ended_at, reason, run_id))])
+        await self._transact([(sql, (ended_at, reason, run_id))], self._prune_runs)
 
     async def write(self, changes: Changes) -> None:
         """All of it, or none of it."""
         key = self.keys.own() if self.keys is not None and changes.signs else None
-        await self._transact(_statements(changes, key))
-        if changes.snapshot is not None:
-            await self._give_pages_back()
+        account_id, statements = changes.account_id, _statements(changes, key)
+        if changes.snapshot is None or not self._prunes:
+            await self._transact(statements)
+            return
+        await self._transact(statements, lambda db: prune_account(db, account_id))
+        await self._give_pages_back()
 
     async def write_rows(
         self, account_id: str, run_id: str, orders: list[Order], fills: list[Fill]
@@ -135,9 +149,21 @@ class Store:
         """A part of what a run that is over left, ahead of `write`, which says how far it came."""
         await self._transact(_rows(account_id, run_id, orders, fills))
 
+    async def forget_again(self, run_id: str) -> None:
+        """A run's journal was stored anew: what had been pruned of it goes once more."""
+        await self._transact([], lambda db: forget_again(db, run_id))
+
     async def write_alerts(self, alerts: list[AlertRow]) -> None:
         """New ones, and changed ones by their id."""
         await self._transact(ALERTS.of(astuple(alert) for alert in alerts))
+
+    def _prune_runs(self, db: sqlite3.Connection) -> None:
+        if not self._prunes:
+            return
+        prune_runs(db)
+        prune_recorded(db)
+        with suppress(OSError):  # they stay where they are
+            prune_alerts(db, self._path.parent)
 
     async def _give_pages_back(self) -> None:
         """What pruned snapshots took; where that cannot be now, another time will do."""
@@ -146,28 +172,44 @@ class Store:
                 with suppress(sqlite3.Error):
                     await self._db.executescript(GIVE_BACK_SQL)
 
-    async def _transact(self, statements: Iterable[Statement]) -> None:
+    async def _transact(
+        self, statements: Iterable[Statement], then: Step = lambda db: None
+    ) -> None:
         if self._db is None:
             raise StateError(f"{self._path} is not open")
         try:
-            await asyncio.shield(self._in_one_transaction(self._db, statements))
+            await asyncio.shield(self._in_one_transaction(self._db, statements, then))
         except sqlite3.Error as error:
             raise database_error("write", self._path, error) from error
 
     async def _in_one_transaction(
-        self, db: aiosqlite.Connection, statements: Iterable[Statement]
+        self, db: Database, statements: Iterable[Statement], then: Step
     ) -> None:
         """Runs to its end even when whoever asked for it is cancelled."""
         async with self._one_at_a_time:
-            await db.execute("BEGIN IMMEDIATE")
-            try:
-                for sql, values in statements:
-                    await db.execute(sql, values)
-                await db.execute("COMMIT")
-            except BaseException:  # of SQLite, or of a row that could not be made
-                if db.in_transaction:  # a full disk has rolled it back already
-                    await db.execute("ROLLBACK")
-                raise
+            await db.transact(statements, then)
+
+
+class Database(aiosqlite.Connection):
+    """A connection with a thread of its own. A transaction goes there as a whole: were each statement
+    asked for by itself, a loop that is busy, or a computer, would come between all of them."""
+
+    async def transact(self, statements: Iterable[Statement], then: Step) -> None:
+        run = self._transact
+        await self._execute(run, statements, then)  # type: ignore[no-untyped-call]  # it has no types
+
+    def _transact(self, statements: Iterable[Statement], then: Step) -> None:
+        db = self._conn
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, values in statements:
+                db.execute(sql, values)
+            then(db)
+            db.execute("COMMIT")
+        except BaseException:  # of SQLite, or of a row that could not be made
+            if db.in_transaction:  # a full disk has rolled it back already
+                db.execute("ROLLBACK")
+            raise
 
 
 def _prepare(path: str, lock_timeout: float) -> None:
@@ -189,19 +231,20 @@ class Insert(NamedTuple):
     conflict: str = ""
 
     def of(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Statement]:
-        """Many rows a statement, as one JSON text: SQLite lets Python go on between statements only, and
-        while the loop is busy each of them then waits for its turn."""
-        rows, sql = iter(rows), self.sql
-        while some := [*islice(rows, ROWS_AT_ONCE)]:
-            yield sql, (msgspec.json.encode(some).decode(),)
+        """Many rows a statement: SQLite lets Python go on with each, and while the loop is busy each of
+        them then waits for its turn. Each number of rows is compiled and kept, so there are few: the
+        last row is there more than once, which changes nothing."""
+        rows = iter(rows)
+        while some := msgspec.to_builtins([*islice(rows, ROWS_AT_ONCE)]):
+            size = 1 << (len(some) - 1).bit_length()
+            some += some[-1:] * (size - len(some))
+            yield self.sql(size), [*chain.from_iterable(some)]
 
-    @property
-    def sql(self) -> str:
-        """The same for any number of rows, so that it is compiled once."""
+    def sql(self, rows: int) -> str:
+        row = f"({', '.join('?' * len(self.columns))})"
+        values = ", ".join([row] * rows)
         columns = ", ".join(self.columns)
-        values = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(self.columns)))
-        rows = f"SELECT {values} FROM json_each(?) WHERE true"  # else ON is taken for a join's
-        return f"{self.how} INTO {self.table} ({columns}) {rows} {self.conflict}"
+        return f"{self.how} INTO {self.table} ({columns}) VALUES {values} {self.conflict}"
 
 
 RUNS = Insert("runs", RunBegun.__struct_fields__)
@@ -229,8 +272,8 @@ PRUNE_SQL = (
     "WHERE taken_at < ? AND NOT (run_id = ? AND seq = ?) "
     "AND run_id IN (SELECT run_id FROM runs WHERE account_id = ?)"
 )
-GIVE_BACK_SQL = "PRAGMA incremental_vacuum(1000)"
-"""Pages of 4 kB, so that little is moved at a time. It takes a step a page, which no `execute` does."""
+GIVE_BACK_SQL = "PRAGMA incremental_vacuum(2000)"
+"""Pages of 2 kB, so that little is moved at a time. It takes a step a page, which no `execute` does."""
 RUN_SQL = (
     "UPDATE runs SET events = ?, pnl = ?, run_orders = ?, run_fills = ?, run_pnl = ?, "
     "run_funding = ?, run_insurance = ?, max_drawdown_pct = ?, untraded = coalesce(?, untraded), "
@@ -239,15 +282,20 @@ RUN_SQL = (
 
 
 def _rows(account: str, run_id: str, orders: list[Order], fills: list[Fill]) -> Iterator[Statement]:
-    yield from ORDERS.of(astuple(order_row(order, account)) for order in orders)
+    """Orders change where they are, and are described before the loop goes on; fills are in the thread
+    that writes them, a few at a time."""
+    made = [astuple(order_row(order, account)) for order in orders]
     booked = ((fill_row(fill, account, run_id), fill.kept) for fill in fills)
-    yield from FILLS.of((*astuple(row), plain(kept)) for row, kept in booked)
+    return chain(ORDERS.of(made), FILLS.of((*astuple(row), plain(kept)) for row, kept in booked))
 
 
 def _statements(changes: Changes, key: SigningKey | None = None) -> Iterator[Statement]:
-    """Rows are made when they are written, and then let go."""
+    rows = _rows(changes.account_id, changes.run_id, changes.orders, changes.fills)
+    return chain(rows, _run_statements(changes, key))
+
+
+def _run_statements(changes: Changes, key: SigningKey | None) -> Iterator[Statement]:
     account = changes.account_id
-    yield from _rows(account, changes.run_id, changes.orders, changes.fills)
     yield RUN_SQL, _run_values(changes)
     if changes.snapshot is not None:
         run_id, seq, at = changes.run_id, changes.last_seq, changes.taken_at

@@ -1,0 +1,148 @@
+"""The database keeps the newest of everything; what goes is in the journals, and is still counted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from tests.fixtures.books import RUN, SPOT, Ledger
+from tests.fixtures.store import ROW, an_alert, changes, rows, with_snapshot
+from tradectl.documents.run import AlertRow
+from tradectl.domain.states import AlertStatus
+from tradectl.domain.time import DAY, SECOND
+from tradectl.storage import retention
+from tradectl.storage.reader import StateReader
+from tradectl.storage.retention import ALERTS_FILE
+from tradectl.storage.store import Store
+
+END = "2026-01-02T00:00:00.000000Z"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = Store(path)
+    await store.open()
+    await store.begin_run(ROW)
+    yield store
+    await store.close()
+
+
+@pytest.fixture(autouse=True)
+def _few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in (("KEPT_ROWS", 4), ("KEPT_ALERTS", 2), ("KEPT_RUNS", 1), ("AT_ONCE", 3)):
+        monkeypatch.setattr(retention, name, few)
+
+
+def traded(count: int, name: str = "o") -> Ledger:
+    """An order and a fill each second, bought and sold in turns; the first order still works."""
+    ledger = Ledger().work(f"{name}first", "buy 1")
+    for n in range(count):
+        ledger.at += SECOND
+        ledger.trade(f"{name}{n}", "sell 1@100" if n % 3 == 2 else "buy 1@100")
+    return ledger
+
+
+async def test_the_newest_of_an_account_are_kept_and_what_still_works(
+    store: Store, path: Path
+) -> None:
+    ledger = traded(9)
+    await store.write(with_snapshot(ledger, DAY))
+    for _ in range(4):  # a little with each snapshot
+        await store.write(with_snapshot(ledger, DAY))
+    assert [order for (order,) in rows(path, "SELECT order_id FROM orders ORDER BY rowid")] == [
+        "ofirst", "o5", "o6", "o7", "o8"
+    ]  # fmt: skip
+    assert [order for (order,) in rows(path, "SELECT order_id FROM fills ORDER BY rowid")] == [
+        "o5", "o6", "o7", "o8"
+    ]  # fmt: skip
+    reader = StateReader(path)
+    assert reader.filled_quantities(RUN) == {SPOT: 3}
+    assert reader.has_pruned(RUN)
+    run = reader.run(RUN)
+    assert run is not None
+    assert run.pruned
+
+
+async def test_as_few_as_are_kept_stay(store: Store, path: Path) -> None:
+    await store.write(with_snapshot(traded(4), DAY))
+    assert len(rows(path, "SELECT * FROM fills")) == 4
+    assert not StateReader(path).has_pruned(RUN)
+
+
+async def test_of_one_moment_all_go_or_none(store: Store, path: Path) -> None:
+    ledger = Ledger()
+    for n in range(8):
+        ledger.trade(f"o{n}", "buy 1@100")
+    await store.write(with_snapshot(ledger, DAY))
+    assert len(rows(path, "SELECT * FROM fills")) == 8
+    ledger.at += SECOND
+    for n in range(8, 16):
+        ledger.trade(f"o{n}", "buy 1@100")
+    for _ in range(9):
+        await store.write(with_snapshot(ledger, DAY))
+    assert StateReader(path).filled_quantities(RUN) == {SPOT: 16}
+
+
+async def test_a_journal_that_is_stored_once_more_brings_nothing_back(
+    store: Store, path: Path
+) -> None:
+    await store.write(with_snapshot(traded(9), DAY))
+    pruned = rows(path, "SELECT order_id FROM fills")
+    await store.write(changes(traded(9)))
+    assert len(rows(path, "SELECT * FROM fills")) == 9
+    await store.forget_again(RUN)
+    assert rows(path, "SELECT order_id FROM fills") == pruned
+    assert StateReader(path).filled_quantities(RUN) == {SPOT: 3}
+
+
+async def test_old_runs_on_recorded_data_lose_their_rows_and_the_account_none(
+    store: Store, path: Path
+) -> None:
+    await store.write(changes(traded(3)))
+    for n in range(1, 5):
+        name = f"run{n}-recorded"
+        row = replace(ROW, run_id=name, account_id=name, account_kind="recorded")
+        await store.begin_run(row)
+        of_it = replace(changes(traded(2, name)), run_id=name, account_id=name)
+        await store.write(msgspec.structs.replace(of_it, run_orders=2, run_fills=2))
+        await store.end_run(name, END, "end of the data")
+    left = {account for (account,) in rows(path, "SELECT DISTINCT account_id FROM fills")}
+    assert RUN in left
+    assert "run1-recorded" not in left
+    assert "run4-recorded" in left
+
+
+async def test_a_run_of_long_ago_is_a_line(store: Store, path: Path) -> None:
+    await store.write(changes(traded(1)))
+    await store.end_run(RUN, END, "stopped")
+    for name in ("run2", "run3"):
+        await store.begin_run(replace(ROW, run_id=name))
+        await store.end_run(name, END, "stopped")
+    assert rows(path, "SELECT run_id, status IS NULL, pruned FROM runs WHERE events") == [
+        (RUN, 1, 1)
+    ]
+
+
+async def test_alerts_that_go_are_in_a_file(store: Store, path: Path) -> None:
+    alerts = [
+        replace(
+            an_alert(), id=f"a{n}", status=AlertStatus.ACTIVE if n == 1 else AlertStatus.RESOLVED
+        )
+        for n in range(6)
+    ]
+    await store.write_alerts(alerts)
+    await store.end_run(RUN, END, "stopped")
+    assert [alert.id for alert in StateReader(path).alerts()] == ["a1", "a4", "a5"]
+    lines = (path.parent / ALERTS_FILE).read_bytes().splitlines()
+    assert [msgspec.json.decode(line, type=AlertRow) for line in lines] == [
+        alert for alert in alerts if alert.id in {"a0", "a2", "a3"}
+    ]
