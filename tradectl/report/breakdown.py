@@ -69,7 +69,7 @@ def _hour(known: dict[str, Line], hour: int, currency: str) -> str:
         return f"{when}: no round trip"
     return (
         f"{when}: {figures.money(line.pnl, signed=True)} {currency} of "
-        f"{figures.count(line.trips)} round trips, {_won(line)} won"
+        f"{figures.trips(line.trips)}, {_won(line)} won"
     )
 
 
@@ -163,8 +163,8 @@ def prices(report: Report) -> Markup:
 
 def _counted(of: SymbolPrices) -> str:
     if len(of.shown) < of.trips:
-        return f"the {len(of.shown)} largest of {figures.count(of.trips)} round trips"
-    return f"{figures.count(of.trips)} round trip{'' if of.trips == 1 else 's'}"
+        return f"the {len(of.shown)} largest of {figures.trips(of.trips)}"
+    return figures.trips(of.trips)
 
 
 def _price_chart(of: SymbolPrices, report: Report) -> Markup:
@@ -200,7 +200,7 @@ def _price_chart(of: SymbolPrices, report: Report) -> Markup:
         shapes.append(charts.dots([pair[0] for pair in pairs], "hollow"))
         shapes.append(charts.dots([pair[1] for pair in pairs], class_))
     plot = charts.plot(
-        f"{of.symbol}: price with {len(of.shown)} round trips",
+        f"{of.symbol}: price with {figures.trips(len(of.shown))}",
         *shapes,
         y_labels=charts.value_labels(up, compact),
         x_labels=charts.time_labels(across),

@@ -65,7 +65,15 @@ def seconds(time: str) -> float:
 def time_labels(scale: Scale, most: int = 5) -> list[tuple[float, str]]:
     """Where to write what, of a scale in seconds."""
     span = scale.high - scale.low
-    form = "%H:%M" if span < 2 * 86_400 else "%d %b" if span < 400 * 86_400 else "%b %Y"
+    form = (
+        "%H:%M:%S"
+        if span < 1_800
+        else "%H:%M"
+        if span < 2 * 86_400
+        else "%d %b"
+        if span < 400 * 86_400
+        else "%b %Y"
+    )
     labels = []
     for n in range(most):
         at = scale.low + span * (n + 0.5) / most

@@ -51,6 +51,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def trips(many: int) -> str:
+    """`1 round trip`, `2,345 round trips`."""
+    return f"{many:,} round trip{'' if many == 1 else 's'}"
+
+
 def moment(time: str | None) -> str:
     """`2021-05-19 13:04` of an ISO 8601 time."""
     return f"{time[:10]} {time[11:16]}" if time else MISSING
@@ -86,4 +91,5 @@ __all__ = [
     "price",
     "quantity",
     "ratio",
+    "trips",
 ]

@@ -54,8 +54,8 @@ def notes(report: Report) -> list[str]:
         found.append("Nothing was traded: see below what was asked for, and what held it back.")
     elif numbers.days < FEW_DAYS or numbers.trips < FEW_TRIPS:
         found.append(
-            f"{figures.duration(numbers.days * 86_400)} and {figures.count(numbers.trips)} round trips: "
-            "too little to tell skill from luck, and yearly figures are far extrapolated."
+            f"{figures.duration(numbers.days * 86_400)} and {figures.trips(numbers.trips)}: too little "
+            "to tell skill from luck, and yearly figures are far extrapolated."
         )
     if float(report.transferred):
         found.append(

@@ -80,7 +80,7 @@ def distribution(report: Report) -> Markup:
     ]  # fmt: skip
     said = [
         Said(round((n + 0.5) * width, 1), up(each.count),
-             f"{_pct(each.low_pct)} to {_pct(each.high_pct)}: {figures.count(each.count)} round trips")
+             f"{_pct(each.low_pct)} to {_pct(each.high_pct)}: {figures.trips(each.count)}")
         for n, each in enumerate(bins)
     ]  # fmt: skip
     every = max(len(bins) // 5, 1)
