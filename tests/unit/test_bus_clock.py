@@ -220,6 +220,24 @@ def test_timers_asked_for_before_time_begins_wait_for_it_and_are_then_all_set() 
     ]
 
 
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=20))
+def test_a_timer_that_is_taken_comes_again_as_one_that_is_popped_and_set(steps: list[int]) -> None:
+    taking, popping = Scheduler(), Scheduler()
+    for scheduler in (taking, popping):
+        scheduler.every(10, "slow", 1)
+        scheduler.every(5, "fast", 1)
+        scheduler.put(timer("once"), 10)
+        scheduler.put(note("answer"), 10)
+    now = 10
+    for step in steps:
+        due, event = popping.pop()
+        if isinstance(event, TimerFired):
+            popping.set_timer(event.name, now)
+        assert taking.take(now) == (due, event)
+        assert taking.next_due == popping.next_due
+        now += step
+
+
 def test_a_name_without_an_interval_is_not_set_again() -> None:
     scheduler = Scheduler()
     scheduler.set_timer("once", 5)

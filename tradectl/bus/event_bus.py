@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tradectl.bus.alarm import Alarm
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.command_release import CommandRelease, Journal, Sender, broken
 from tradectl.bus.components import ComponentRegistry, Terms
@@ -40,7 +41,6 @@ from tradectl.domain.events import (
     SystemEventKind,
     TimerFired,
 )
-from tradectl.domain.time import SECOND
 
 SLICE_NS = 5_000_000
 RECORDED_SLICE_NS = 20_000_000
@@ -83,10 +83,10 @@ class EventBus:
         self.failed = asyncio.Event()
         self._inputs = InputQueue(max_queue_size)
         self._scheduler = Scheduler()
+        self._alarm = Alarm(self._scheduler, self.clock, self.post)
         self._data_ended = False
         self._observers = Observers(max_queue_size, history, self._observer_fails, self.clock)
         self._turn_task: asyncio.Task[None] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._quiet.set()
         self._history: deque[Record] = deque(maxlen=history)
@@ -135,7 +135,7 @@ class EventBus:
             self.post(event)
             return
         self._scheduler.put(event, due)
-        self._set_alarm()
+        self._alarm.set()
 
     def every(self, interval: int, name: str) -> None:
         """A TimerFired `name` at every multiple of `interval` ns; times passed over are not made up.
@@ -143,7 +143,7 @@ class EventBus:
         On recorded data time begins with the first event, and the timers with it.
         """
         self._scheduler.every(interval, name, self.clock.now())
-        self._set_alarm()
+        self._alarm.set()
 
     def end_of_data(self) -> None:
         """Recorded data has ended: let the answers that are still under way arrive."""
@@ -209,9 +209,9 @@ class EventBus:
                 elif not market:
                     if not self._data_ended or scheduler.next_due == NEVER:
                         break
-                    self._step_due(0, records)
+                    steps = self._take_due(self.clock.now(), records)
                 elif on_recorded_time and market[0].ts >= scheduler.next_due:
-                    self._step_due(market[0].ts, records)
+                    steps = self._take_due(market[0].ts, records)
                 else:
                     steps = core.march(inputs, due, stamp, records, most)
                 if core.outbox:
@@ -235,22 +235,25 @@ class EventBus:
 
     def _take_urgent(self) -> Event:
         event = self._inputs.take_urgent()
-        self._set_again(event)
+        if isinstance(event, TimerFired):
+            self._scheduler.set_timer(event.name, self.clock.now())
+            self._alarm.set()
         return event
 
-    def _step_due(self, now: int, records: list[Record]) -> None:
-        """Recorded time has come to a scheduled input, or has only just begun."""
-        if self._scheduler.begins:
-            self._scheduler.begin(self.clock.stamp(now))
-            return
-        due, event = self._scheduler.pop()
-        self._set_again(event, now)
-        self.core.step(event, self.clock.stamp(due), records)
-
-    def _set_again(self, event: Event, now: int = 0) -> None:
-        if isinstance(event, TimerFired):
-            self._scheduler.set_timer(event.name, now or self.clock.now())
-            self._set_alarm()
+    def _take_due(self, now: int, records: list[Record]) -> int:
+        """Recorded time has come to scheduled inputs, or has only just begun: how many were taken, as
+        long as nothing else is to be done."""
+        core, inputs, scheduler = self.core, self._inputs, self._scheduler
+        if scheduler.begins:
+            scheduler.begin(self.clock.stamp(now))
+            return 1
+        steps = 0
+        while True:
+            due, event = scheduler.take(now)
+            steps += 1
+            core.step(event, self.clock.stamp(due), records)
+            if core.outbox or inputs.urgent_waiting or scheduler.next_due > now:
+                return steps
 
     def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""
@@ -321,7 +324,7 @@ class EventBus:
         self._turn_task = asyncio.ensure_future(self._run())
         self._observers.start()
         self.components.started("bus")
-        self._set_alarm()
+        self._alarm.start()
         self._awake()
 
     async def stop(self, drain_s: float = 5.0) -> None:
@@ -337,8 +340,7 @@ class EventBus:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await self._observers.stop()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._alarm.stop()
         self.components.stopped("bus")
 
     @property
@@ -396,23 +398,6 @@ class EventBus:
         if self._quiet.is_set():
             self._quiet.clear()
         self._wake.set()
-
-    def _set_alarm(self) -> None:
-        """Live clocks only: have the loop call when the next scheduled input is due."""
-        if not self.clock.live or self._turn_task is None:
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._scheduler.next_due != NEVER:
-            delay = max(0, self._scheduler.next_due - self.clock.now()) / SECOND
-            self._alarm = asyncio.get_running_loop().call_later(delay, self._post_due)
-
-    def _post_due(self) -> None:
-        now = self.clock.now()
-        while self._scheduler.next_due <= now:
-            self.post(self._scheduler.pop()[1])
-        self._set_alarm()
 
     # --- figures ---------------------------------------------------------------------------------------
 

@@ -47,6 +47,17 @@ class Scheduler:
         self._look()
         return due, event
 
+    def take(self, now: int) -> tuple[int, Event]:
+        """The same; a timer comes again, at its next moment after `now`."""
+        due, _, event = self._heap[0]
+        known = self._timers.get(event.name) if event.__class__ is TimerFired else None
+        if known is None:
+            return self.pop()
+        self._put += 1
+        heapq.heapreplace(self._heap, (_next_of(known[0], now), self._put, event))
+        self._look()
+        return due, event
+
     def every(self, interval: int, name: str, now: int) -> None:
         """A timer; set at once, or when time begins (`now` is 0 until then)."""
         self._timers[name] = interval, TimerFired(source_component="timer", name=name)
@@ -70,7 +81,7 @@ class Scheduler:
         known = self._timers.get(name)
         if known is not None:
             interval, timer = known
-            self.put(timer, now - now % interval + interval)
+            self.put(timer, _next_of(interval, now))
 
     def drop_timers(self) -> None:
         """Forget every timer; answers still come."""
@@ -83,3 +94,7 @@ class Scheduler:
     def _look(self) -> None:
         first = self._heap[0][0] if self._heap else NEVER
         self.next_due = FIRST_TIME if self.begins else first
+
+
+def _next_of(interval: int, now: int) -> int:
+    return now - now % interval + interval

@@ -31,6 +31,11 @@ class HeldValue(Struct, frozen=True, gc=False):
     size: Decimal
     profit: Decimal
 
+    def worth_at(self, price: Decimal) -> Decimal:
+        """What it would add to the cash at another price."""
+        notional = self.position.quantity * price
+        return notional if self.perpetual is None else notional - self.position.cost
+
 
 class WorkingValue(Struct, frozen=True, gc=False):
     """What a symbol's working orders may add to its exposure, cost (coins) and take as initial margin
@@ -57,13 +62,16 @@ class AccountSums:
         self._margins_changed: dict[str, None] = {}
         self._worth = self._size = self._profit = self._margin = ZERO
         self._adds = self._costs = self._takes = ZERO
+        self._told_worth: Decimal | None = ZERO
 
     # --- what is asked --------------------------------------------------------------------------------
 
     @property
     def worth(self) -> Decimal:
         """What positions add to the cash: coins are worth their price, perpetuals their open profit."""
-        return shortest(self._worth)
+        if self._told_worth is None:
+            self._told_worth = shortest(self._worth)
+        return self._told_worth
 
     @property
     def exposure(self) -> Decimal:
@@ -105,6 +113,8 @@ class AccountSums:
         """A position as it is now, at the `mark`, or before the first at its entry."""
         symbol = position.symbol
         before = self.held.get(symbol, NOTHING_HELD)
+        if before.position is position and before.price == mark and before.perpetual is perpetual:
+            return
         if position.quantity:
             after = self.held[symbol] = _value(position, mark, perpetual)
         elif before is NOTHING_HELD:
@@ -112,12 +122,16 @@ class AccountSums:
         else:
             after = NOTHING_HELD
             del self.held[symbol]
-        self._worth = plus_exactly(self._worth, less_exactly(after.worth, before.worth))
-        self._size = plus_exactly(self._size, less_exactly(after.size, before.size))
+        self._told_worth = None
         if perpetual is not None:
             self.perpetuals += (after is not NOTHING_HELD) - (before is not NOTHING_HELD)
-            self._profit = plus_exactly(self._profit, less_exactly(after.profit, before.profit))
             self._margins_changed[symbol] = None
+        if len(self.held) == 1 and after is not NOTHING_HELD:  # the usual case
+            self._worth, self._size, self._profit = after.worth, after.size, after.profit
+            return
+        self._worth = plus_exactly(self._worth, less_exactly(after.worth, before.worth))
+        self._size = plus_exactly(self._size, less_exactly(after.size, before.size))
+        self._profit = _moved(self._profit, before.profit, after.profit)
 
     def work(
         self,

@@ -186,7 +186,11 @@ class Instruments:
             for i in [*self._by_symbol.values()]
             if not i.can_short
         }
-        self.any_perpetual = any(i.can_short for i in self._by_symbol.values())
+        self._perpetuals = {i.symbol: i for i in self._by_symbol.values() if i.can_short}
+
+    @property
+    def any_perpetual(self) -> bool:
+        return bool(self._perpetuals)
 
     def __contains__(self, symbol: str) -> bool:
         return not self._known or symbol in self._by_symbol
@@ -201,8 +205,7 @@ class Instruments:
 
     def perpetual(self, symbol: str) -> Instrument | None:
         """The symbol, if it is one; only what is described can be."""
-        found = self._by_symbol.get(symbol) if self.any_perpetual else None
-        return found if found is not None and found.kind is PERPETUAL else None
+        return self._perpetuals.get(symbol)
 
     def symbol_of(self, coin: str, beside: str) -> str | None:
         """The described spot symbol of a coin, at the exchange of the symbol `beside`."""
@@ -211,6 +214,8 @@ class Instruments:
     def describe(self, instrument: Instrument) -> None:
         """Its rules from now on."""
         self._by_symbol[instrument.symbol] = instrument
+        if instrument.can_short:
+            self._perpetuals[instrument.symbol] = instrument
 
     def all(self) -> list[Instrument]:
         return list(self._by_symbol.values())

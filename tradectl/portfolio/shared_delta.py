@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, side_of
 from tradectl.domain.orders import Order
-from tradectl.domain.positions import Position, nearer_zero
+from tradectl.domain.positions import nearer_zero
 from tradectl.domain.shares import StrategyTarget, fitted, part_of
 from tradectl.domain.views import AccountView
 from tradectl.domain.working_orders import counts
@@ -26,6 +26,7 @@ from tradectl.portfolio.position_delta import (
     only_closing,
     rests,
 )
+from tradectl.portfolio.strategy_targets import is_alone
 
 
 class SharedDelta(PositionDelta, frozen=True):
@@ -68,15 +69,6 @@ def change_to(
         return shared_delta(instrument, mark, targets, view, only_reduce)
     (target,) = targets.values()
     return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
-
-
-def is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Position]) -> bool:
-    """One strategy has a target, and no other one holds anything."""
-    if len(targets) != 1:
-        return False
-    if holdings.keys() <= targets.keys():
-        return True
-    return not any(own.quantity and name not in targets for name, own in holdings.items())
 
 
 def shared_delta(
@@ -184,4 +176,4 @@ def _closing(want: Decimal, own: Decimal, coming: Iterable[Decimal]) -> Decimal:
     return side.signed(min(abs(want), max(-side.signed(own) - leaving, ZERO)))
 
 
-__all__ = ["SharedDelta", "change_to", "is_alone", "shared_delta"]
+__all__ = ["SharedDelta", "change_to", "shared_delta"]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event
-from tradectl.domain.money import ZERO, plain
+from tradectl.domain.money import plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -40,7 +40,7 @@ from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
 from tradectl.portfolio.protection import Protection
-from tradectl.portfolio.shared_delta import SharedDelta, change_to, is_alone
+from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, is_at_rest
 
 RUNNING = TradingState.RUNNING
@@ -126,30 +126,21 @@ class Steering:
     def brought_back(self, symbol: str, view: AccountView, reason: str, at: int) -> list[Event]:
         """What is to be done where a position drifted from its targets, or a resting entry from its
         price; nothing is said where that is nothing."""
-        everyone = view.targets(symbol)
         if symbol not in self._waiting and (
-            is_at_rest(symbol, view) or self._is_near(symbol, view, everyone)
+            is_at_rest(symbol, view) or self._is_near(symbol, view)
         ):
             return []
+        everyone = view.targets(symbol)
         answer = self._replace_outdated(symbol, view)
         answer = answer or self.steer(symbol, view, reason, True, at, afresh=everyone)
         return answer if len(answer) > 1 else []
 
-    def _is_near(
-        self, symbol: str, view: AccountView, everyone: Mapping[str, StrategyTarget]
-    ) -> bool:
+    def _is_near(self, symbol: str, view: AccountView) -> bool:
         """The usual case, told without all that it takes to decide: a single strategy, no order but stops
         on its way, and the position is as near to the target by the mark as it has to be."""
-        mark = view.mark(symbol)
-        if len(everyone) != 1 or not mark or not is_at_hand(symbol, view):
+        wanted = self._targets.of_one(symbol, view)
+        if wanted is None or not is_at_hand(symbol, view):
             return False
-        targets = self._targets.resized(
-            view.instrument(symbol), mark, view, _NOBODY, everyone
-        ).targets
-        if not is_alone(targets, view.holdings(symbol)):
-            return False
-        (target,) = targets.values()
-        wanted = target.quantity or ZERO
         off = abs(wanted - view.position(symbol).quantity)
         return off <= self._settings.drift * abs(wanted)
 

@@ -21,7 +21,7 @@ from msgspec import Struct
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, floor_to, side_of
-from tradectl.domain.positions import nearer_zero
+from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.shares import StrategyTarget, part_of
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.netting import Allocations, net_target, parts_of_net, target_of
@@ -136,6 +136,19 @@ class StrategyTargets:
         sized = self._sized(target, net, net, instrument, mark, view)
         return Wanted({name: sized}, () if sized == known.get(name) else (sized,))
 
+    def of_one(self, symbol: str, view: AccountView) -> Decimal | None:
+        """What the symbol's only strategy wants to hold, by the mark of now. None where others want or
+        hold something, too, and where it has not spoken in this run, or was stopped out."""
+        targets, mark = view.targets(symbol), view.mark(symbol)
+        if not mark or not is_alone(targets, view.holdings(symbol)):
+            return None
+        ((name, target),) = targets.items()
+        if self._rests(symbol, target) or name not in self._allocations:
+            return None
+        net = self._allocations.of(name) * target.size if target.confidence else ZERO
+        quantity = self._sizer.quantity(symbol, net, net, mark, view)
+        return view.instrument(symbol).floor_quantity(quantity)
+
     def _sized(
         self,
         target: StrategyTarget,
@@ -221,6 +234,15 @@ def is_stopped(new: StrategyTarget, old: StrategyTarget | None) -> bool:
     return old is not None and old.stopped and new.is_same_word(old)
 
 
+def is_alone(targets: Mapping[str, StrategyTarget], holdings: Mapping[str, Position]) -> bool:
+    """One strategy has a target, and no other one holds anything."""
+    if len(targets) != 1:
+        return False
+    if holdings.keys() <= targets.keys():
+        return True
+    return not any(own.quantity and name not in targets for name, own in holdings.items())
+
+
 def is_at_rest(symbol: str, view: AccountView) -> bool:
     """Nothing is held there, wanted or on its way: there is nothing to bring back."""
     return (
@@ -244,4 +266,4 @@ def total_of(targets: Mapping[str, StrategyTarget]) -> Decimal:
     return sum((target.quantity or ZERO for target in targets.values()), ZERO)
 
 
-__all__ = ["StrategyTargets", "Wanted", "all_out", "is_at_rest", "total_of"]
+__all__ = ["StrategyTargets", "Wanted", "all_out", "is_alone", "is_at_rest", "total_of"]

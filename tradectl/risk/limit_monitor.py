@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.money import plain
@@ -30,7 +31,7 @@ Level = tuple[Decimal, RiskAction]
 """Where it begins, and what is done."""
 
 
-class Reviewed(NamedTuple):
+class Reviewed(Struct, frozen=True):
     """The account at one review, with the figures that several limits ask for."""
 
     view: AccountView

@@ -9,15 +9,15 @@ lets trading go on. Money put in or taken out moves them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from tradectl.domain.money import plus_exactly
 from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView, drawdown_from
-from tradectl.state.readings import Prices, Reading, Readings, last_two, middle
+from tradectl.state.readings import Prices, Reading, Readings, middle
 
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
@@ -96,10 +96,9 @@ def readings_of(account: Account) -> Readings:
     return account.readings or Readings(peak=account.peak_equity)
 
 
-def with_unread(books: BooksView, symbols: Iterable[str]) -> Readings | None:
-    """The readings as a snapshot keeps them: with those of the `symbols` whose price none has seen."""
-    known = books.account.readings
-    unread = tuple(sorted(symbol for symbol in symbols if books.has_new_price(symbol)))
+def with_unread(books: BooksView) -> Readings | None:
+    """The readings as a snapshot keeps them: with the symbols whose price none has seen."""
+    known, unread = books.account.readings, tuple(sorted(books.unread()))
     if known is None:
         return Readings(unread=unread) if unread else None
     return replace(known, unread=unread)
@@ -107,25 +106,27 @@ def with_unread(books: BooksView, symbols: Iterable[str]) -> Readings | None:
 
 def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readings:
     """The readings after this check: the same where it found no new price."""
-    held = books.positions()
+    held, unread = books.sums().held, books.unread()
     if not held:
         return _without_prices(before, at, equity)
-    any_new, prices, best, worst = False, dict[str, Prices](), books.cash, books.cash
-    values = books.sums().held
-    for position in held:
-        symbol, is_new = position.symbol, books.has_new_price(position.symbol)
-        any_new = any_new or is_new
-        known, now = before.prices.get(symbol), values[symbol]
-        earlier, last = prices[symbol] = last_two(position, known, now.price, is_new=is_new)
-        one = books.worth_at(position, earlier)
-        other = now.worth if last is now.price else books.worth_at(position, last)
-        best, worst = (best + one, worst + other) if one > other else (best + other, worst + one)
-    if not any_new:
+    if unread.isdisjoint(held):
         return before
+    prices, best, worst = dict[str, Prices](), books.cash, books.cash
+    for symbol, now in held.items():
+        known = before.prices.get(symbol)
+        if known is None:  # what was paid for it stands for the price before the first
+            known = now.position.entry_price, now.price
+        elif symbol in unread:
+            known = known[1], now.price
+        earlier, last = prices[symbol] = known
+        one = now.worth_at(earlier)
+        other = now.worth if last is now.price else now.worth_at(last)
+        better, worse = (one, other) if one > other else (other, one)
+        best, worst = plus_exactly(best, better), plus_exactly(worst, worse)
     if before.start is not None:
         began = {"peak": middle(before.start, before.peak, equity)} if before.limits_began else {}
         before = replace(before, start=None, limits_began=False, **began)
-    return before.taken(Reading(at, equity, best, worst), prices)
+    return before.taken(Reading(at, equity, +best, +worst), prices)
 
 
 def _without_prices(before: Readings, at: int, equity: Decimal) -> Readings:
@@ -137,10 +138,10 @@ def _without_prices(before: Readings, at: int, equity: Decimal) -> Readings:
 
 def _before_now(books: BooksView, before: Readings) -> Decimal | None:
     """The equity that was read before the prices of now; None where there was none, or none is needed."""
-    held = books.positions()
+    held = books.sums().held
     if not held:
         return None
-    if any(books.has_new_price(position.symbol) for position in held):
+    if not books.unread().isdisjoint(held):
         return before.newest[-1].equity if before.newest else None
     return _before_last(before)
 

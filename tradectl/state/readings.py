@@ -22,7 +22,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.domain.money import ZERO
-from tradectl.domain.positions import Position
 from tradectl.domain.time import SECOND
 
 KEPT = 3
@@ -61,9 +60,8 @@ class Readings(Struct, frozen=True, omit_defaults=True):
 
     def taken(self, reading: Reading, prices: dict[str, Prices]) -> Readings:
         """With one more."""
-        newest = (*self.newest, reading)[-KEPT:]
-        agreeing = _agreeing(newest)
-        peak = self.peak
+        newest, peak = (*self.newest, reading)[-KEPT:], self.peak
+        agreeing = _agreeing(newest) if reading.worst > peak else ()
         if agreeing:
             peak = max(peak, min(reading.worst, *[each.equity for each in agreeing]))
         return Readings(newest, prices, (), peak, self.start, self.limits_began)
@@ -107,15 +105,4 @@ def middle(one: Decimal, other: Decimal, third: Decimal) -> Decimal:
     return sorted((one, other, third))[1]
 
 
-def last_two(
-    position: Position, known: Prices | None, mark: Decimal | None, *, is_new: bool
-) -> Prices:
-    """Of a position whose `known` prices were read; `mark` is the last one, which `is_new` or not. What
-    was paid for it stands for the price before the first."""
-    if known is not None and not is_new:
-        return known
-    last = mark or position.entry_price
-    return (position.entry_price if known is None else known[1]), last
-
-
-__all__ = ["Prices", "Reading", "Readings", "last_two", "middle"]
+__all__ = ["Prices", "Reading", "Readings", "middle"]

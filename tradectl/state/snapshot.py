@@ -20,7 +20,7 @@ def snapshot(books: BooksView) -> Account:
     return replace(
         account,
         reconciliation=known.copy() if known is not None else None,
-        readings=with_unread(books, {*books.last, *books.unread()}),
+        readings=with_unread(books),
         positions=dict(account.positions),
         pauses=dict(account.pauses),
         rules=dict(sorted(account.rules.items())),
