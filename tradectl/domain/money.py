@@ -82,7 +82,7 @@ def shortest(total: Decimal) -> Decimal:
     """A running total as it is told: in the same digits, however it came about."""
     if not total:
         return ZERO
-    return +_ALL_DIGITS.normalize(total) + ZERO  # 100, which else were 1E+2
+    return _ALL_DIGITS.normalize(total) + ZERO  # 28 digits, and 100, which else were 1E+2
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:

@@ -175,7 +175,7 @@ def is_closing(symbol: str, view: AccountView) -> bool:
 def is_at_hand(symbol: str, view: AccountView) -> bool:
     """No order but stops is on its way in it."""
     working = view.working_in(symbol)
-    return not (working.on(Side.BUY) or working.on(Side.SELL))
+    return len(working) == len(working.stops)
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:

@@ -178,7 +178,8 @@ class Protection:
         position = replace(view.position(symbol), quantity=view.free(symbol))
         working = view.working_in(symbol)
         said = self._what_became_of_it(symbol, view, at)
-        stops, idle = list[Order](), list[Order]()
+        stops: list[Order] = []
+        idle: list[Order] = []
         for stop in working.stops.values():
             if self._is_needed(stop, position, view):
                 stops.append(stop)

@@ -111,7 +111,8 @@ def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readi
         return _without_prices(before, at, equity)
     if unread.isdisjoint(held):
         return before
-    prices, best, worst = dict[str, Prices](), books.cash, books.cash
+    prices: dict[str, Prices] = {}
+    best = worst = books.cash
     for symbol, now in held.items():
         known = before.prices.get(symbol)
         if known is None:  # what was paid for it stands for the price before the first
