@@ -92,7 +92,7 @@ def _decision(made: DecisionMade | None) -> Cell:
     said = "  ".join(f"{harmless(name)} {_value(value)}" for name, value in what.items())
     kind = made.type.replace("_", " ").replace("order initialized", "order")
     reason = f" ({harmless(made.reason)})" if made.reason else ""
-    when = figures.moment(made.data_time)
+    when = f"{figures.moment(made.data_time)}{made.data_time[19:23]}"
     return Cell(f"{when} UTC, record {made.seq}: {kind} {harmless(made.symbol)} {said}{reason}")
 
 
