@@ -159,3 +159,20 @@ def test_two_states_are_compared_value_by_value(typed: Typed, recorded: Path) ->
     assert found == typed(f"state --at {after} --diff {before} --json").document()
     nothing = typed(f"state --at {after} --diff {after} --json").document()
     assert nothing["changes"] == []
+
+
+def test_of_a_damaged_journal_what_is_whole_is_told(
+    typed: Typed, recorded: Path, tmp_path: Path
+) -> None:
+    text = recorded.read_text()
+    damaged = tmp_path / "damaged.jsonl"
+    half = text.rindex('"price":"60', 0, len(text) * 3 // 4)
+    damaged.write_text(text[:half] + text[half:].replace('"price":"60', '"price":"61', 1))
+    answer = typed(f"events {damaged} -n 5")
+    assert answer.code == 1
+    assert "is damaged at record" in answer.err
+    assert answer.out.count("\n") <= 6
+    torn = tmp_path / "torn.jsonl"
+    torn.write_text(text[:-40])
+    assert typed(f"state {torn} --json").document()["account"]["state_hash"]
+    assert typed(f"events {torn} --json").document()

@@ -22,10 +22,13 @@ from tradectl.domain.events import (
     OrderInitialized,
     RiskAction,
 )
+from tradectl.domain.money import Side
 from tradectl.explain.find_order import find_order
+from tradectl.explain.state_at import fold_to
 from tradectl.explain.why_order import why_order
 from tradectl.journal.reader import JournalReader
 from tradectl.storage.directory import StateDir
+from tradectl.system.trading_system import no_gateway
 
 D = Decimal
 H = Happened
@@ -166,3 +169,52 @@ def test_a_running_system_is_asked(tmp_path: Path) -> None:
         run.kill()
     again = tradectl(tmp_path, "why", order_id, "--json").document()
     assert again["order"]["order_id"] == order_id
+
+
+def test_an_order_is_followed_into_the_next_run(tmp_path: Path) -> None:
+    """It rested as its run was killed; the run after it was told what had become of it."""
+    path = journalled(tmp_path, QUIET, HELD[:2], gateway=no_gateway, ends=False)
+    account = fold_to(path).system.books.snapshot()
+    order_id = f"{RUN}-2-1"
+    fill = OrderFilled(
+        order_id=order_id, symbol="BTCUSDT", trade_id="7", side=Side.BUY, quantity=D(1),
+        price=D(99), fee=D(1), fee_currency="USDT",
+    )  # fmt: skip
+    later = [trade("100", 50), fill, trade("101", 51)]
+    journalled(
+        tmp_path, QUIET, later, run_id="20240102T000000000-0002", gateway=no_gateway, ends=False,
+        after=(RUN, account),
+    )  # fmt: skip
+    why = why_order(path, order_id)
+    assert [step.what for step in why.steps] == [
+        H.SIGNAL, H.TARGET, H.ORDER, H.RISK, H.SUBMITTED, H.FILL, H.ROUND_TRIP,
+    ]  # fmt: skip
+    assert (why.run_id, why.fills[0].price, why.slippage) == (RUN, "99", "-1")
+    assert why.order.filled == "1"
+    assert why.trips[0].pnl == "1"
+
+
+def test_what_risk_let_pass_is_let_pass_by_the_figures(tmp_path: Path) -> None:
+    """Worked out again from the journal, each verdict is the recorded one."""
+    made = settings(
+        "ema-cross", "strategy.fast=2", "strategy.slow=4", "risk.max_orders_per_second=1",
+        "risk.rate_window_seconds=60", "risk.max_order_notional=20200", "risk.daily_loss_pause_pct=1",
+        "risk.daily_loss_alert_pct=none",
+    )  # fmt: skip
+    ticks = [trade(str(100 + (n % 7 if n // 7 % 2 else 7 - n % 7)), n) for n in range(300)]
+    path = journalled(tmp_path, made, ticks)
+    recorded = {
+        r.event.order_id: r.event for r in records_of(path) if isinstance(r.event, OrderDenied)
+    }
+    told = whys(path)
+    assert len(recorded) > 3
+    assert len(told) > len(recorded) + 1
+    for why in told:
+        denied = recorded.get(why.order.order_id)
+        last = why.checks[-1]
+        assert all(check.passed for check in why.checks[:-1])
+        assert last.passed is (denied is None)
+        if denied is not None:
+            assert (last.code, last.limit or "", last.actual or "") == (
+                denied.code, denied.limit, denied.actual,
+            )  # fmt: skip

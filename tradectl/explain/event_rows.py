@@ -16,6 +16,7 @@ import msgspec
 
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.documents.explain import EventRow, FailedHandling
+from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.event import wire_name
 from tradectl.domain.events import AnyEvent, Record
 from tradectl.domain.time import iso
@@ -65,12 +66,18 @@ def events(path: Path, wanted: EventFilter, page: Page) -> Iterator[EventRow]:
     with read_log(path) as log:
         found = _since(wanted.of(_records(log.groups())), page.since)
         kept: deque[Record] = deque(maxlen=page.limit and page.limit + page.skip)
-        for record in found:
-            kept.append(record)
-            if page.limit is None and len(kept) > page.skip:
-                yield row(kept.popleft())
+        damage = None
+        try:
+            for record in found:
+                kept.append(record)
+                if page.limit is None and len(kept) > page.skip:
+                    yield row(kept.popleft())
+        except JournalDamaged as error:
+            damage = error
         if page.limit is not None:
             yield from map(row, list(kept)[: max(len(kept) - page.skip, 0)])
+        if damage is not None:
+            raise damage
 
 
 def follow(

@@ -33,7 +33,9 @@ from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.text import harmless
 from tradectl.explain.heard_bars import HeardBars
+from tradectl.explain.runs import run_after
 from tradectl.feeds.whole_log import read_log
+from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import Header
 from tradectl.risk.context import RiskContext
 from tradectl.risk.engine import RiskEngine, Weighed
@@ -43,11 +45,12 @@ OF_ORDER = (OrderApproved, OrderDenied, OrderSubmitted, CancelRequested, Executi
 
 
 class Traded(NamedTuple):
-    """A fill, and the market just before it."""
+    """A fill of run `run_id`, and the market just before it."""
 
     record: Record
     fill: OrderFilled
     mid: Decimal | None
+    run_id: str
 
 
 class OrderTrail:
@@ -88,7 +91,8 @@ class OrderTrail:
             self._step.clear()
         self._step.append(record)
         if isinstance(event, OrderFilled) and event.order_id == self.order_id:
-            self.fills.append(Traded(record, event, mid(self.books, event.symbol)))
+            before = mid(self.books, event.symbol)
+            self.fills.append(Traded(record, event, before, self._analysis.header.run_id))
         self._analysis.take(record)
 
     def _after(self, record: Record, books: Books) -> None:
@@ -132,10 +136,11 @@ class OrderTrail:
         spec = self.spec
         if spec is None or trip.symbol != spec.symbol:
             return False
-        owners = spec.owners
+        owners, run_id = spec.owners, self._analysis.header.run_id
         is_ours = not owners or trip.strategy in owners
         return is_ours and any(
-            trip.entry_seq <= traded.record.seq
+            traded.run_id == run_id
+            and trip.entry_seq <= traded.record.seq
             and (trip.is_open or traded.record.seq <= trip.exit_seq)
             for traded in self.fills
         )
@@ -147,6 +152,16 @@ class OrderTrail:
             return False
         return not self.fills or self.books.position(self.spec.symbol).quantity == 0
 
+    def go_on(self, header: Header) -> None:
+        """The order works on in the next run of the account."""
+        self.end()
+        self._analysis = RunAnalysis(header, self._trip_over, self._after)
+
+    @property
+    def works(self) -> bool:
+        """The order may still trade."""
+        return self.order is not None and self.order.is_working
+
     def end(self) -> None:
         if self.fills:
             figures = self._analysis.end()
@@ -157,17 +172,24 @@ def trail_of(path: Path, order_id: str) -> OrderTrail:
     """Of an order that the run of the journal `path` made. Raises UsageError where it made none."""
     with read_log(path) as log:
         trail = OrderTrail(log.header, order_id)
-        for group in log.groups():
-            for record in group:
-                trail.take(record)
-                if trail.is_over:
-                    break
-            if trail.is_over:
-                break
+        _read(trail, log)
     if trail.made is None:
         raise UsageError(f"run {trail.header.run_id} made no order {harmless(order_id, 60)!r}")
+    while trail.works and (later := run_after(path)) is not None:
+        path = later
+        with read_log(path) as log:
+            trail.go_on(log.header)
+            _read(trail, log)
     trail.end()
     return trail
+
+
+def _read(trail: OrderTrail, log: LogReader) -> None:
+    for group in log.groups():
+        for record in group:
+            trail.take(record)
+            if trail.is_over:
+                return
 
 
 def mid(books: Books, symbol: str) -> Decimal | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import JournalError, UsageError
 from tradectl.domain.text import harmless
+from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import account_journals
-from tradectl.storage.directory import StateDir
+from tradectl.storage.directory import RUN_ID, StateDir
 
 LATEST = "latest"
 
@@ -31,6 +33,16 @@ def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
     return _one_of(state_dir.journal_files(), asked or "")
 
 
+def run_after(path: Path) -> Path | None:
+    """The journal of the run that went on from that of `path`, beside it; None where there is none."""
+    for later in sorted(path.parent.glob("*.jsonl")):
+        if later.name > path.name and RUN_ID.fullmatch(later.stem):
+            with contextlib.suppress(JournalError):
+                if read_header(later).continues == path.stem:
+                    return later
+    return None
+
+
 def _one_of(files: list[Path], beginning: str) -> Path:
     found = [file for file in files if beginning and file.stem.startswith(beginning)]
     told = repr(harmless(beginning, 40))
@@ -46,4 +58,4 @@ def _one_of(files: list[Path], beginning: str) -> Path:
     return found[0]
 
 
-__all__ = ["LATEST", "find_journal"]
+__all__ = ["LATEST", "find_journal", "run_after"]

@@ -24,6 +24,8 @@ def why_symbol(
     """In the run of the journal `path`; `now` (ns UTC) is what time it is where the run goes on. Raises
     UsageError for a symbol that it has nothing to do with."""
     found = decide_to(path, point, judge)
+    if isinstance(point, int) and found.seq < point:
+        raise UsageError(f"{path} has no record {point} so far: its last one is {found.seq}")
     _refuse_unknown(symbol, found)
     system, books = found.system, found.system.books
     at = max(now or 0, found.at) if found.is_last else found.at
