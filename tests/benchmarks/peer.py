@@ -4,6 +4,10 @@ Run by an interpreter that has the library (2.0.0rc6 with its Rust core, or 1.23
 reads recorded trades, builds ticks, runs a backtest and prints what came of it:
 
     PYTHON tests/benchmarks/peer.py trades.csv --mode flip --json
+    PYTHON tests/benchmarks/peer.py candles.csv --candles --fast 20 --slow 100 --quantity 0.01 --json
+
+On candles (2.0.0rc6 and later) a close is what a trade's price is else: the averages are of closes, and
+orders fill at the close that caused them.
 
 So that ours can do exactly the same:
 
@@ -82,6 +86,8 @@ else:
     from nautilus_trader.model import (
         AccountType,
         AggressorSide,
+        Bar,
+        BarType,
         CryptoPerpetual,
         Currency,
         InstrumentId,
@@ -106,6 +112,7 @@ else:
 VENUE = Venue("SIM")
 BTCUSDT = InstrumentId.from_str("BTCUSDT.SIM")
 USDT = Currency.from_str("USDT")
+MINUTES, MINUTE_NS = "BTCUSDT.SIM-1-MINUTE-LAST-EXTERNAL", 60_000_000_000
 
 
 def new_engine() -> Any:
@@ -154,6 +161,24 @@ def read_ticks(path: Path) -> list[Any]:
                 int(ts) * 1_000_000,
             )
             for n, (ts, _, price, quantity, side) in enumerate(rows, 1)
+        ]
+
+
+def read_candles(path: Path) -> list[Any]:
+    """All candles of a CSV file, as bars of a minute that close when they are over."""
+    minute = BarType.from_str(MINUTES)
+    with path.open() as file:
+        rows = csv.reader(file)
+        next(rows)
+        return [
+            Bar(
+                minute,
+                *(Price(float(price), PRICE_PRECISION) for price in prices),
+                Quantity(float(volume), SIZE_PRECISION),
+                int(ts) * 1_000_000 + MINUTE_NS,
+                int(ts) * 1_000_000 + MINUTE_NS,
+            )
+            for ts, _, *prices, volume in rows
         ]
 
 
@@ -220,6 +245,19 @@ class Flip(Averages):
         self.fills.append(event)
 
 
+class FlipOnCandles(Flip):
+    """The same on the closes of candles."""
+
+    def on_start(self) -> None:
+        minute = BarType.from_str(MINUTES)
+        self.register_indicator_for_bars(minute, self.fast)
+        self.register_indicator_for_bars(minute, self.slow)
+        self.subscribe_bars(minute)
+
+    def on_bar(self, bar: Any) -> None:
+        self.on_trade(bar)
+
+
 STRATEGIES = {"empty": Empty, "ema": Averages, "flip": Flip}
 
 
@@ -263,10 +301,10 @@ def outcome(fills: list[Fill]) -> dict[str, Any]:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Do all of it. Seconds are of the wall but for `cpu_s`, money is USDT in decimal strings."""
     started = time.perf_counter()
-    ticks = read_ticks(options.trades)
+    ticks = read_candles(options.trades) if options.candles else read_ticks(options.trades)
     loaded = time.perf_counter()
     engine = new_engine()
-    strategy = STRATEGIES[options.mode](options)
+    strategy = FlipOnCandles(options) if options.candles else STRATEGIES[options.mode](options)
     engine.add_strategy(strategy)
     engine.add_data(ticks)
     engine.run()
@@ -299,6 +337,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="An EMA cross by NautilusTrader.")
     parser.add_argument("trades", type=Path, help="CSV or CSV.gz: ts_ms,symbol,price,qty,side")
     parser.add_argument("--mode", choices=STRATEGIES, default="flip")
+    parser.add_argument("--candles", action="store_true", help="the file has candles of a minute")
     parser.add_argument("--fast", type=int, default=2, help="trades (%(default)s)")
     parser.add_argument("--slow", type=int, default=11, help="trades (%(default)s)")
     parser.add_argument("--quantity", type=float, default=0.0005, help="BTC held (%(default)s)")

@@ -1,12 +1,13 @@
 """Every figure that tradectl promises, measured here and beside what it is to be compared with.
 
-    python tests/benchmarks/run.py [NAME...] [--peer PYTHON]... [--rows N] [--source FILE]
-                                   [--quick] [--json]
+    python tests/benchmarks/run.py [NAME...] [--peer PYTHON]... [--backtesting PYTHON] [--rows N]
+                                   [--source FILE] [--quick] [--json]
 
 Without a name, all of them:
 
     bus      events through the bus, beside asyncio.PriorityQueue and NautilusTrader's
     file     from a file of recorded trades to the result, whole process, beside NautilusTrader
+    backtest of 500,000 candles and of the trades, beside backtesting.py and NautilusTrader
     replay   replay of those runs' journals, every decision verified
     latency  tick to order and to fill, at 1,000 ticks a second on a live clock
     start    from the start of `run` to its first event and its first fill
@@ -19,7 +20,8 @@ Without a name, all of them:
     growth   what an order and an event cost where there is much, beside where there is little
 
 `--peer` names an interpreter that has NautilusTrader (2.0.0rc6 needs Python 3.12 or later, in an
-environment of its own); it may be given more than once; without it ours runs alone. Trades are made
+environment of its own); it may be given more than once; without it ours runs alone. `--backtesting`
+names one that has backtesting.py. Trades are made
 out of the recording beside the checkout, or of the excerpt that comes with the tests.
 
 What is compared takes turns in one run, and medians count: the machine may be busy, the ratios stand.
@@ -53,7 +55,7 @@ def main() -> int:
     options = parse()
     source = options.source or default_source()
     load_before = load()
-    known = benchmarks(options.peer)
+    known = benchmarks(options.peer, options.backtesting)
     rows: list[Row] = []
     all_taken = True
     with tempfile.TemporaryDirectory(prefix="tradectl-bench-") as folder:
@@ -80,13 +82,16 @@ def load() -> str:
 
 
 NAMES = (
-    "bus", "file", "replay", "latency", "start", "cold", "cpu", "memory", "recovery", "state", "alerts",
-    "growth",
+    "bus", "file", "backtest", "replay", "latency", "start", "cold", "cpu", "memory", "recovery", "state",
+    "alerts", "growth",
 )  # fmt: skip
 
 
-def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
+def benchmarks(
+    peers: list[str], backtesting: list[str]
+) -> dict[str, Callable[[Bench], Iterable[Row]]]:
     from tests.benchmarks import (
+        backtests,
         bus_speed,
         growth,
         latency,
@@ -102,6 +107,7 @@ def benchmarks(peers: list[str]) -> dict[str, Callable[[Bench], Iterable[Row]]]:
     return {
         "bus": lambda bench: bus_speed.measure(bench, peers),
         "file": lambda bench: whole_process.measure(bench, peers),
+        "backtest": lambda bench: backtests.measure(bench, peers, backtesting),
         "replay": replay_speed.measure,
         "latency": latency.measure,
         "start": start_up.measure_first_event,
@@ -135,6 +141,7 @@ def parse() -> Any:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--peer", action="append", default=[], metavar="PYTHON")
+    parser.add_argument("--backtesting", action="append", default=[], metavar="PYTHON")
     parser.add_argument("--rows", type=int, help="trades a file (200000, --quick: 20000)")
     parser.add_argument("--source", type=Path, help="recorded trades to make the files out of")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller files")

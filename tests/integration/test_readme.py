@@ -47,6 +47,11 @@ def test_the_system_in_code_trades(capsys: pytest.CaptureFixture[str]) -> None:
     assert Decimal(portfolio["cash"]) < Decimal(portfolio["equity"]) < 100_000
 
 
+def test_a_backtest_in_code_trades(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("from tradectl import backtest"), str(README), "exec"), {})  # noqa: S102
+    assert "<backtest " in capsys.readouterr().out
+
+
 def test_the_strategy_of_ones_own_gives_signals(tmp_path: Path) -> None:
     file = tmp_path / "momentum.py"
     file.write_text(block("class Momentum(Strategy):"))
