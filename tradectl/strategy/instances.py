@@ -330,7 +330,7 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         strength=_fraction("strength", signal.strength),
         confidence=_fraction("confidence", signal.confidence),
         reason=_line(signal.reason),
-        notes={} if noted is None else sane_notes(slot.strategy._take_notes(), containment.line),
+        notes={} if noted is None else _notes(slot.strategy._take_notes()),
     )
 
 
@@ -342,6 +342,13 @@ def _need(strategy: Strategy) -> int:
             f"warm_up: expected a number of bars, trades or quotes, got {containment.returned(need)}"
         )
     return need
+
+
+def _notes(noted: dict[str, object]) -> dict[str, Any]:
+    """Texts without what is another one in every process; the event sees to the rest."""
+    if any(isinstance(value, str) for value in noted.values()):
+        return dict(sane_notes(noted, containment.line))
+    return noted
 
 
 def _line(reason: str) -> str:

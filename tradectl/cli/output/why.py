@@ -176,10 +176,9 @@ def _style(kind: ShutGate) -> Any:
 
 
 def _figures(row: GateRow) -> str:
-    if row.limit is None and row.actual is None:
-        return ""
-    limit, actual = figures.short_quantity(row.limit), figures.short_quantity(row.actual)
-    return f" [limit {limit}, actual {actual}]"
+    named = (("limit", row.limit), ("actual", row.actual))
+    said = [f"{name} {figures.short_quantity(each)}" for name, each in named if each is not None]
+    return f" [{', '.join(said)}]" if said else ""
 
 
 def _gate_words(row: GateRow) -> Cell:
