@@ -21,6 +21,7 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderInitialized,
     RiskAction,
+    StrategySignalEvent,
 )
 from tradectl.domain.money import Side
 from tradectl.explain.find_order import find_order
@@ -218,3 +219,19 @@ def test_what_risk_let_pass_is_let_pass_by_the_figures(tmp_path: Path) -> None:
             assert (last.code, last.limit or "", last.actual or "") == (
                 denied.code, denied.limit, denied.actual,
             )  # fmt: skip
+
+
+def test_the_bar_that_a_strategy_heard_is_told(tmp_path: Path) -> None:
+    """It is made again of the trades that the journal has."""
+    made = settings("donchian-breakout", "strategy.timeframe=5s")
+    prices = [100 + n // 5 for n in range(150)]
+    path = journalled(tmp_path, made, [trade(str(p), n) for n, p in enumerate(prices)])
+    signals = [r for r in records_of(path) if isinstance(r.event, StrategySignalEvent)]
+    first = whys(path)[0]
+    assert [step.what for step in first.steps][:3] == [H.MARKET_DATA, H.BAR, H.SIGNAL]
+    bar = first.steps[1].figures
+    notes = signals[0].event.notes
+    assert (D(bar["high"]), D(bar["low"])) == (D(notes["high"]), D(notes["low"]))
+    assert bar["ts"] <= signals[0].at
+    assert first.steps[2].figures["notes"] == notes
+    assert "bar of 5s: open" in first.steps[1].text

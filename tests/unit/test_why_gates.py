@@ -85,7 +85,7 @@ CASES: dict[str, Case] = {
         ShutGate.HALTED, QUIET, [*HELD, EmergencyStopReceived(reason="enough")], "enough", None, None,
     ),
     "paused by hand": (
-        ShutGate.PAUSED, DONCHIAN, [PAUSE, *candles(RISING)], "paused: lunch", None, None,
+        ShutGate.PAUSED, DONCHIAN, [PAUSE, *candles(RISING)], "lunch", None, None,
     ),
     "paused by a limit": (
         ShutGate.PAUSED, QUIET, [*HELD, breached("DAILY_LOSS", RiskAction.PAUSE)], "too much", "5", "6.5",

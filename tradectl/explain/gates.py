@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from tradectl.documents.why import GateRow, ShutGate
-from tradectl.domain.event import ReasonCode, RestrictionKind
+from tradectl.domain.event import ReasonCode, RestrictionKind, SignalAction
 from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.domain.money import HUNDRED, decimal_text, plain
 from tradectl.domain.time import SECOND, iso
@@ -48,6 +48,7 @@ STRATEGY_GATES = (
     ReasonCode.QUARANTINED, ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.WARM_UP,
 )  # fmt: skip
 WITHIN_DRIFT = "within the drift"
+SPOT = ": spot cannot be sold short"
 
 
 class Gates:
@@ -74,13 +75,13 @@ class Gates:
     def _account(self) -> Iterator[GateRow]:
         account = self._books.account
         if account.trading_state.is_halt:
-            text = f"{account.trading_state.lower()}: {account.trading_state_reason}"
+            text = f"{account.trading_state}: {account.trading_state_reason}"
             yield self._row(ShutGate.HALTED, text, since=account.state_since)
         for cause, pause in account.pauses.items():
             limit = self._last.limit(cause)
             yield self._row(
                 ShutGate.PAUSED,
-                f"paused: {pause.reason or cause}",
+                pause.reason or cause,
                 since=pause.since,
                 limit=limit.limit if limit else "",
                 actual=limit.actual if limit else "",
@@ -217,8 +218,13 @@ class Gates:
             return
         signal, at = said
         why = f" ({signal.reason})" if signal.reason else ""
-        text = f"no signal since {iso(at)}, when it said {signal.action}{why}"
+        spot = "" if signal.action != SignalAction.SELL or self._can_short() else SPOT
+        text = f"no signal since {iso(at)}, when it said {signal.action}{why}{spot}"
         yield self._row(ShutGate.NO_SIGNAL, text, strategy=name, since=at)
+
+    def _can_short(self) -> bool:
+        books = self._books
+        return books.knows(self._symbol) and books.instrument(self._symbol).can_short
 
     def _row(
         self,
