@@ -218,20 +218,16 @@ def test_what_has_changed_is_worked_out_again(tmp_path: Path, data: Path, change
     assert backtest(tmp_path / "state", copy).document()["is_kept"] is False
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_another_question_has_an_answer_of_its_own(tmp_path: Path, data: Path) -> None:
+    questions = (
+        (),
         ("--set", "account.cash=50000"),
         ("--fill", "close"),
         ("--to", "2023-11-15"),
         ("--flatten-at-end",),
-    ],
-)
-def test_another_question_has_an_answer_of_its_own(
-    tmp_path: Path, data: Path, words: tuple[str, ...]
-) -> None:
-    backtest(tmp_path, data).document()
-    assert backtest(tmp_path, data, *words).document()["is_kept"] is False
+    )
+    for words in questions:
+        assert backtest(tmp_path, data, *words).document()["is_kept"] is False
 
 
 # --- without a journal -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tradectl.events import BarEvent
 from tradectl.replay.replay import Replay
 from tradectl.strategy import Signal, Strategy
 
-DAYS = 60
+DAYS = 28
 
 
 class Waves(Strategy):

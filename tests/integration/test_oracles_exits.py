@@ -142,8 +142,13 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("turn", ["one_order", "two_orders"])
-@pytest.mark.parametrize("name", CASES)
+TURNING = ("54 from long to short", "55 from short to long")
+
+
+@pytest.mark.parametrize(
+    ("name", "turn"),
+    [*((name, "two_orders") for name in CASES), *((name, "one_order") for name in TURNING)],
+)
 def test_exits_inside_a_candle(tmp_path: Path, name: str, turn: str) -> None:
     case = CASES[name]
     rows = ["time,open,high,low,close,volume"]

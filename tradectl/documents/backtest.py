@@ -30,6 +30,7 @@ class Backtest(Summary, kw_only=True, frozen=True):
     config: str
     config_hash: str
     fill: str
+    strategy_names: list[str]
     symbols: list[str]
     data: list[DataFile]
     data_hash: str
@@ -74,7 +75,7 @@ def row_of(found: Backtest) -> BacktestRow:
         data_from=found.data_from,
         data_to=found.data_to,
         symbols=found.symbols,
-        strategies=[strategy.name for strategy in found.strategies],
+        strategies=found.strategy_names,
         fill=found.fill,
         pnl=found.pnl,
         return_pct=found.return_pct,

@@ -93,6 +93,7 @@ class BacktestQuestion:
             config=self.config,
             config_hash=settings.fingerprint(),
             fill=settings.paper.fill,
+            strategy_names=[strategy.name for strategy in settings.strategies],
             symbols=list(feed.symbols),
             data=self.data,
             data_hash=self.data_hash,
