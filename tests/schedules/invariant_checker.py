@@ -326,13 +326,13 @@ class InvariantChecker:
             self.say(f"a manual fill in the books is not there: {closed}")
 
     def _booked(self) -> Iterable[OrderFilled]:
-        for event in self.own.recorded():
-            if isinstance(event, OrderFilled) and not event.order_id.startswith(EXTERNAL):
+        for event in self.own.recorded(OrderFilled):
+            if not event.order_id.startswith(EXTERNAL):
                 yield event
 
     def _closed(self) -> Iterable[PositionLiquidated]:
         """By the exchange itself."""
-        return (event for event in self.own.recorded() if isinstance(event, PositionLiquidated))
+        return self.own.recorded(PositionLiquidated)
 
     def _compare_position(self, symbol: str, books: Books) -> None:
         if difference := self._difference(symbol, books):

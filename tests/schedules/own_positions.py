@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from tests.loopback import LoopbackExchange
 from tradectl.domain.events import CloseCause, Event, PositionLiquidated
@@ -22,6 +23,13 @@ from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
+
+E = TypeVar("E", bound=Event)
+
+
+def _named(kind: type[Event]) -> bytes:
+    """As it stands in a record's line."""
+    return f'"{kind.__struct_config__.tag}"'.encode()
 
 
 class OwnPositions:
@@ -46,12 +54,17 @@ class OwnPositions:
     def others_traded(self) -> bool:
         return any(o.foreign and o.fills for o in self._exchange.truth.orders)
 
-    def recorded(self) -> Iterator[Event]:
-        """In the journals of all runs."""
+    def recorded(self, kinds: type[E] | tuple[type[E], ...]) -> Iterator[E]:
+        """Events of these kinds in the journals of all runs; one that holds none is not read through."""
+        named = [_named(kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
         for path in sorted((self._folder / "journals").glob("*.jsonl")):
+            text = path.read_bytes()
+            if not any(name in text for name in named):
+                continue
             with contextlib.suppress(NotBegun), JournalReader(path) as journal:
                 for record in journal.records():
-                    yield record.event
+                    if isinstance(record.event, kinds):
+                        yield record.event
 
     def _moved(self, symbol: str) -> Decimal:
         """What became of it otherwise than by our orders and by the exchange's own."""
@@ -68,9 +81,8 @@ class OwnPositions:
         ]
         closed = [
             event.side.signed(event.quantity)
-            for event in self.recorded()
-            if isinstance(event, PositionLiquidated) and event.symbol == symbol
-            if event.cause is not CloseCause.MANUAL
+            for event in self.recorded(PositionLiquidated)
+            if event.symbol == symbol and event.cause is not CloseCause.MANUAL
         ]
         position = account.positions.get(symbol, Position(symbol))
         return position.quantity - sum([*filled, *closed], ZERO)

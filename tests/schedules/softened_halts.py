@@ -40,7 +40,7 @@ class SoftenedHalts:
             self._say(f"it goes on in {state}, and was {was} before")
 
     def _recorded(self) -> int:
-        return sum(isinstance(event, OF_HALTS) for event in self._own.recorded())
+        return sum(1 for _ in self._own.recorded(OF_HALTS))
 
 
 __all__ = ["SoftenedHalts"]
