@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,9 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 PATIENCE_S = 120.0
 SLOW_PATIENCE_S = 300.0
 WORKERS_PER_PROCESSOR = 2
+IN_MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 << 30
+"""The tests write three gigabytes, and what failed is kept for the next two times."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +51,23 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(deep=config.getoption("--deep"))
-    if not hasattr(
-        config, "workerinput"
-    ):  # what is kept beside state directories stays in the tests
+    if not hasattr(config, "workerinput"):
+        _write_to_memory()
+        # what is kept beside state directories stays in the tests
         os.environ[STATE_HOME] = made = tempfile.mkdtemp(prefix="tradectl-tests-")
         atexit.register(shutil.rmtree, made, ignore_errors=True)
     # Hundreds of processes are started: none compiles what another one has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+def _write_to_memory() -> None:
+    """Where the system has a folder for it with room enough: no power fails between two tests."""
+    if "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
+        return
+    if shutil.disk_usage(IN_MEMORY).free > ROOM_BYTES:
+        os.environ["TMPDIR"] = str(IN_MEMORY)
+        tempfile.tempdir = None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ source. None of that can be refused by a program that it may have changed, so it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -29,8 +30,12 @@ def python_path() -> Finding:
     return passed(name, "nobody else can write where Python takes its code from")
 
 
-def _folders() -> list[Path]:
-    return [folder for named in dict.fromkeys(sys.path) if (folder := Path(named or ".")).is_dir()]
+def _folders() -> Iterator[Path]:
+    """Those that can be looked at: from any other nothing is taken."""
+    for named in dict.fromkeys(sys.path):
+        with contextlib.suppress(OSError):
+            if Path(named or ".").is_dir():
+                yield Path(named or ".")
 
 
 def _open_to_others(folder: Path) -> Iterator[str]:
