@@ -32,7 +32,10 @@ from tradectl.explain.compared_run import Decision, Moments
 from tradectl.journal.writer import Header
 
 DECIDING = (
-    "strategies", "symbols", "instruments", "account", "portfolio", "risk", "engine", "orchestrator",
+    "strategies", "symbols", "instruments", "account", "portfolio", "risk", "engine",
+)  # fmt: skip
+OF_ORCHESTRATOR = (
+    "max_concurrent_orders", "risk_check_interval_seconds", "portfolio_rebalance_interval_seconds",
 )  # fmt: skip
 """Sections of the configuration that decisions are made by."""
 MOST_EVIDENCE = 6
@@ -178,6 +181,9 @@ def _event(row: tuple[Any, ...] | None) -> str:
 def _config(a: Header, b: Header) -> Iterator[str]:
     for section in DECIDING:
         yield from _differ(a.config.get(section), b.config.get(section), section)
+    one, two = (each.config.get("orchestrator", {}) for each in (a, b))
+    for name in OF_ORCHESTRATOR:
+        yield from _differ(one.get(name), two.get(name), f"orchestrator.{name}")
     for name in sorted({*a.strategies} & {*b.strategies}):
         if a.strategies[name] != b.strategies[name]:
             yield f"the code of the strategy {name} is another"

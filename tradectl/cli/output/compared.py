@@ -48,11 +48,15 @@ UNSAID = ("strategy", "type", "symbol")
 
 
 def comparison(found: Comparison) -> RenderableType:
-    parts: list[RenderableType] = [_headline(found), Text()]
-    parts += [_side("A", found.a), _side("B", found.b)]
+    return Group(_headline(found), *parts(found))
+
+
+def parts(found: Comparison) -> list[RenderableType]:
+    """But for the headline."""
+    shown: list[RenderableType] = [Text(), _side("A", found.a), _side("B", found.b)]
     if found.first_difference is not None:
-        parts += [Text(), *_first(found.first_difference)]
-    return Group(*parts, Text(), *ledger(found))
+        shown += [Text(), *_first(found.first_difference)]
+    return [*shown, Text(), *_ledger(found)]
 
 
 def _headline(found: Comparison) -> Text:
@@ -100,7 +104,7 @@ def _value(value: Any) -> str:
     return harmless(value if isinstance(value, str) else json.dumps(value))
 
 
-def ledger(found: Comparison) -> list[RenderableType]:
+def _ledger(found: Comparison) -> list[RenderableType]:
     total = LedgerLine(line="B - A", amount=found.difference, trips=0)
     shown = [row for row in found.ledger if row.trips or figures.is_something(row.amount)]
     sums = "adds up exactly" if found.adds_up else "DOES NOT ADD UP"
@@ -108,11 +112,11 @@ def ledger(found: Comparison) -> list[RenderableType]:
     head.append(f"  {figures.counted(found.matched, 'round trip')} in both, ", DIM)
     head.append(f"{found.only_a} in A alone, {found.only_b} in B alone; it ", DIM)
     head.append(sums, DIM if found.adds_up else LOUD)
-    parts: list[RenderableType] = [head, Listing(LEDGER, [*shown, total], "")]
+    lines: list[RenderableType] = [head, Listing(LEDGER, [*shown, total], "")]
     if found.trips:
-        parts += [Text(), Text("Round trips that make most of it", TITLE)]
-        parts.append(Listing(TRIPS, found.trips, ""))
-    return parts
+        lines += [Text(), Text("Round trips that make most of it", TITLE)]
+        lines.append(Listing(TRIPS, found.trips, ""))
+    return lines
 
 
 def _biggest(row: ComparedTrip) -> Cell:
@@ -137,4 +141,4 @@ TRIPS: tuple[Column[ComparedTrip], ...] = (
     Column("by", _biggest, least=16, keep=2, flexible=True),
 )
 
-__all__ = ["comparison", "ledger"]
+__all__ = ["comparison", "parts"]

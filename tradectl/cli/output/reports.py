@@ -10,15 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradectl.cli.output import columns, figures
+from tradectl.cli.output import columns, compared, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
-from tradectl.cli.output.compared import ledger
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.render import show, untraded
 from tradectl.documents.operations import (
     ByBooks,
     Counterfactual,
-    DecisionDifference,
     Divergence,
     DoctorReport,
     Finding,
@@ -29,7 +27,6 @@ from tradectl.documents.operations import (
     Receipt,
     Reconciliation,
     ReplayReport,
-    TradingResult,
     Verdict,
 )
 from tradectl.domain.orders import OrderType
@@ -78,31 +75,15 @@ def _is_verified(report: ReplayReport) -> Text:
 
 
 def counterfactual(result: Counterfactual) -> RenderableType:
+    """A is what was recorded, B what the other configuration makes of it."""
     if result.first_difference is None:
         head = Text("SAME: this configuration decides nothing differently", GOOD + BOLD)
     else:
-        head = Text("OTHERWISE: the first decision that differs", WARN + BOLD)
-    change = figures.money(result.difference.pnl, signed=True)
-    return Group(
-        head,
-        *_difference(result.first_difference),
-        line("recorded", Cell(_result(result.recorded))),
-        line("simulated", Cell(_result(result.simulated))),
-        line("difference", Cell(f"P&L {change}", BOLD)),
-        Text(),
-        *ledger(result.comparison),
-    )
+        head = Text("OTHERWISE: this configuration decides differently", WARN + BOLD)
+    return Group(head, *compared.parts(result.comparison))
 
 
-def _result(result: TradingResult) -> str:
-    return (
-        f"P&L {figures.money(result.pnl, signed=True)}  fees {figures.money(result.fees)}  "
-        f"{figures.counted(result.orders, 'order')} ({figures.count(result.denied)} denied)  "
-        f"{figures.counted(result.fills, 'fill')}"
-    )
-
-
-def _difference(first: Divergence | DecisionDifference | None) -> list[RenderableType]:
+def _difference(first: Divergence | None) -> list[RenderableType]:
     fields: dict[str, Any] = asdict(first) if first is not None else {}
     return [line(name, value(found, BAD)) for name, found in fields.items()]
 
