@@ -34,10 +34,10 @@ from tradectl.journal.writer import Header
 DECIDING = (
     "strategies", "symbols", "instruments", "account", "portfolio", "risk", "engine",
 )  # fmt: skip
+"""Sections of the configuration that decisions are made by."""
 OF_ORCHESTRATOR = (
     "max_concurrent_orders", "risk_check_interval_seconds", "portfolio_rebalance_interval_seconds",
 )  # fmt: skip
-"""Sections of the configuration that decisions are made by."""
 MOST_EVIDENCE = 6
 Records = Callable[[], Iterable[Record]]
 """Gives the records of a run from its beginning, each time that it is called."""

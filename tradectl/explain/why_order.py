@@ -34,6 +34,7 @@ from tradectl.explain.order_trail import OrderTrail, Traded, trail_of
 from tradectl.explain.words import (
     bar_words,
     cause_words,
+    late_words,
     market_words,
     signal_words,
     wanted_words,
@@ -153,7 +154,7 @@ def _decided(trail: OrderTrail) -> Iterator[_Step]:
 def _cause(record: Record) -> _Step:
     event = record.event
     if isinstance(event, MarketDataEvent):
-        what, text = Happened.MARKET_DATA, market_words(event)
+        what, text = Happened.MARKET_DATA, market_words(event, record.at)
     elif isinstance(event, StrategySignalEvent):
         what, text = Happened.SIGNAL, signal_words(event)
     else:
@@ -176,7 +177,8 @@ def _became(record: Record) -> _Step | None:
         text = f"denied by {event.code}: {event.message}"
         return _Step(Happened.RISK, record, record.at, text, _fields(event))
     if isinstance(event, OrderFilled):
-        text = f"{plain(event.quantity)} at {plain(event.price)}, fee {plain(event.fee)}"
+        late = late_words(event.ts, record.at, "traded")
+        text = f"{plain(event.quantity)} at {plain(event.price)}, fee {plain(event.fee)}{late}"
         return _Step(Happened.FILL, record, record.at, text, _fields(event))
     what, text = WORDS.get(type(event), (Happened.ENDED, ""))
     reason = getattr(event, "reason", "")

@@ -10,22 +10,30 @@ from tradectl.domain.events import BarEvent, Event, MarketDataEvent, StrategySig
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.text import harmless
+from tradectl.domain.time import MILLISECOND
 from tradectl.strategy.bars import spell_timeframe
 
 MOST_WANTED = 8
 """Strategies that are named."""
 
 
-def market_words(event: MarketDataEvent) -> str:
-    """`60,000 traded, 59,999 bid and 60,001 asked`."""
+def market_words(event: MarketDataEvent, at: int) -> str:
+    """`price 60000, volume 0.5, bid 59999, ask 60001`, and how old it was as it came, at `at` (ns)."""
+    old = late_words(event.ts, at, "made")
     if isinstance(event, BarEvent):
-        return bar_words(event)
+        return bar_words(event) + old
     words = [f"price {plain(event.price)}"]
     if event.volume:
         words.append(f"volume {plain(event.volume)}")
     if event.bid is not None and event.ask is not None:
         words.append(f"bid {plain(event.bid)}, ask {plain(event.ask)}")
-    return ", ".join(words)
+    return ", ".join(words) + old
+
+
+def late_words(then: int, at: int, what: str) -> str:
+    """`, made 12 ms before it came`; nothing where it came at once."""
+    late = (at - then) // MILLISECOND if then else 0
+    return f", {what} {late:,} ms before it came" if late > 0 else ""
 
 
 def bar_words(bar: BarEvent) -> str:
@@ -62,12 +70,15 @@ def cause_words(event: Event) -> str:
         (text for name in ("message", "reason", "name") if (text := getattr(event, name, ""))), ""
     )
     kind = wire_name(type(event).__name__).replace("_", " ")
-    return harmless(f"{kind}: {said}" if said else kind)
+    order_id = getattr(event, "order_id", "")
+    about = f" ({order_id})" if order_id else ""
+    return harmless(f"{kind}: {said}{about}" if said else kind + about)
 
 
 __all__ = [
     "bar_words",
     "cause_words",
+    "late_words",
     "market_words",
     "quantity_words",
     "signal_words",
