@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.fixtures.fake_account import PERP
 from tests.fixtures.journalled import journalled
 from tests.unit.test_untraded import PAUSE, settings
-from tests.unit.test_why_gates import signal, trade
+from tests.unit.test_why_gates import BTC, signal, trade
 from tradectl.config.settings import Settings
 from tradectl.documents.compare import Comparison, DifferenceCause
 from tradectl.domain.events import SignalAction
+from tradectl.domain.time import SECOND
 from tradectl.explain.compare import compare, sum_of
 from tradectl.explain.counterfactual import counterfactual
 from tradectl.explain.simulated import compare_with_backtest
+from tradectl.strategy.instances import StrategyInstance
 
 D = Decimal
 C = DifferenceCause
@@ -178,3 +182,46 @@ def test_another_configuration_says_the_same_as_a_comparison(tmp_path: Path) -> 
     assert first.cause is C.CONFIG
     assert (asked.recorded.pnl, asked.simulated.pnl) == (told.a.pnl, told.b.pnl)
     assert counterfactual(a, BASE).first_difference is None
+
+
+def any_settings(chance: random.Random) -> Settings:
+    """Two strategies of a perpetual that is paid for, which net, reverse and are stopped out."""
+    made = settings(
+        "ema-cross",
+        f"strategy.fast={chance.randint(2, 4)}", f"strategy.slow={chance.randint(5, 9)}",
+        f"paper.taker_fee={chance.choice(['0', '0.0004', '0.003'])}",
+        f"paper.slippage_bps={chance.choice(['0', '3', '20'])}",
+        f"paper.latency_ms={chance.choice([0, 200, 1500])}",
+        f"paper.funding_rate={chance.choice(['0', '0.01', '-0.003'])}",
+        f"portfolio.stop_loss_pct={chance.choice(['none', '2'])}",
+        f"portfolio.turn={chance.choice(['one_order', 'two_orders'])}",
+        "risk.max_leverage=5", "orchestrator.risk_check_interval_seconds=600",
+        "orchestrator.portfolio_rebalance_interval_seconds=3600",
+    )  # fmt: skip
+    other = StrategyInstance(
+        "other", "donchian-breakout", allocation=D("0.5"),
+        parameters={"timeframe": "5s", "entry": chance.randint(3, 8), "exit": 3},
+    )  # fmt: skip
+    own = msgspec.structs.replace(made.strategies[0], allocation=D("0.5"))
+    perpetual = msgspec.structs.replace(PERP, symbol=BTC)
+    return msgspec.structs.replace(made, strategies=(own, other), instruments=(perpetual,))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_ledger_adds_up_whatever_two_runs_do(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    price, walk = 1000, []
+    for _ in range(300):
+        price += chance.randint(-12, 12)
+        walk.append(price)
+    day = 8 * 3600 * SECOND // 250  # funding comes in between
+    inputs = [
+        msgspec.structs.replace(each, ts=each.ts + n * day) for n, each in enumerate(quoted(walk))
+    ]
+    sides = [(any_settings(chance), inputs) for _ in range(2)]
+    found = compare(*two(tmp_path, sides[0], sides[1]))
+    assert found.matched + found.only_a + found.only_b > 10
+    assert found.a.pnl != found.b.pnl
+    assert adds_up(found)
+    for row in found.trips:
+        assert sum(map(D, row.lines.values())) == D(row.difference)
