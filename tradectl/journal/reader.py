@@ -165,7 +165,8 @@ class JournalReader:
 
     def _decode(self, lines: bytes) -> list[Record]:
         try:
-            group = RECORDS.decode_lines(lines) if not has_rows(lines) else self._expanded(lines)
+            refers = self.header.market is not None and has_rows(lines)
+            group = self._expanded(lines) if refers else RECORDS.decode_lines(lines)
         except msgspec.DecodeError:
             self._name_what_is_no_record(lines)
         for seq, record in enumerate(group, self.last_seq + 1):
