@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from tradectl.cli.quick_options import QuickCommand, quick
+
 MODULES = {
     "run": "run",
     "strategies": "run",
@@ -43,6 +45,13 @@ MODULES = {
 """In the order of the help."""
 
 
+class OfOneModule(typer.Typer):
+    """What a module registers its commands with."""
+
+    def command(self, *name: Any, **attributes: Any) -> Any:
+        return super().command(*name, cls=QuickCommand, **attributes)
+
+
 class Commands(Mapping[str, Any]):
     """The parser's commands by name. A module of the table has `register(app)` for its own."""
 
@@ -51,7 +60,7 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
-            app = typer.Typer(rich_markup_mode=None)
+            app = OfOneModule(rich_markup_mode=None)
             import_module(f"tradectl.cli.commands.{MODULES[name]}").register(app)
             self._loaded.update(get_group(app).commands)
         return self._loaded[name]
@@ -72,6 +81,9 @@ class CommandGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = Commands()  # type: ignore[assignment]  # the parser only reads it
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return quick(super().get_params(ctx))
 
 
 __all__ = ["MODULES", "CommandGroup"]

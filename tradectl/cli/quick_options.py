@@ -1,0 +1,41 @@
+"""Options that do not wait for the parser's own types.
+
+To give an option its type the parser builds a model, and loads for it what takes longer than most
+commands do. What was not typed needs none, a text is one already, and where there is a function that
+reads the text it is called with it. All else, a number or a choice, is left to the parser.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperOption
+
+
+class QuickOption(TyperOption):
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value is None and not self.required:
+            nothing = () if self.multiple else None
+            return nothing if self.callback is None else self.callback(ctx, self, nothing)
+        described = getattr(self, "type_descriptor", None)  # older parsers load nothing for it
+        if described is not None and type(value) is str and self.callback is None:
+            if described.parameter_info.parser is not None:
+                return described.parameter_info.parser(value)
+            if described.annotation is str:
+                return value
+        return super().process_value(ctx, value)
+
+
+class QuickCommand(TyperCommand):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return quick(super().get_params(ctx))
+
+
+def quick(options: list[Any]) -> list[Any]:
+    for option in options:
+        if type(option) is TyperOption:
+            option.__class__ = QuickOption
+    return options
+
+
+__all__ = ["QuickCommand", "quick"]
