@@ -18,7 +18,8 @@ from tradectl.domain.text import harmless
 from tradectl.files.own import MODE, open_folder
 from tradectl.files.trust import OF_ANOTHER, opening_on_the_way, others_write
 
-JOURNALS, SOCKET = "journals", "control.sock"
+JOURNALS, BACKTESTS, SOCKET = "journals", "backtests", "control.sock"
+FOLDERS = (JOURNALS, BACKTESTS)
 DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal")
 FILES = ("lock", "halt", "halt-cleared", "reserve", *DATABASE)
 OWN_NAME = "name a folder of your own with --state-dir"
@@ -74,7 +75,7 @@ def _check_within(path: Path, fd: int) -> None:
             f"others can write the state directory {path}: look at what is in it, then chmod 700 it"
         )
     for name in names:
-        if name in (*FILES, SOCKET, JOURNALS) and (odd := _odd(name, fd)):
+        if name in (*FILES, *FOLDERS, SOCKET) and (odd := _odd(name, fd)):
             raise StateError(f"{path / name} cannot be used: {odd}")
 
 
@@ -103,7 +104,8 @@ def _odd(name: str, folder: int) -> str:
     found = _look(name, folder)
     if found is None:
         return ""
-    expected = {JOURNALS: stat.S_ISDIR, SOCKET: stat.S_ISSOCK}.get(name, stat.S_ISREG)
+    kinds = {**dict.fromkeys(FOLDERS, stat.S_ISDIR), SOCKET: stat.S_ISSOCK}
+    expected = kinds.get(name, stat.S_ISREG)
     if not expected(found.st_mode):
         what = "a link" if stat.S_ISLNK(found.st_mode) else "something else"
         return f"it is {what} in the place of ours; take it away"
@@ -111,7 +113,7 @@ def _odd(name: str, folder: int) -> str:
         return f"{OF_ANOTHER}; take it away"
     if others_write(found) and name != SOCKET:
         return (
-            f"others can write it: look at it, then chmod {'700' if name == JOURNALS else '600'} it"
+            f"others can write it: look at it, then chmod {'700' if name in FOLDERS else '600'} it"
         )
     return ""
 
