@@ -57,6 +57,12 @@ def test_a_run_that_begins_at_midnight_has_no_day_before_it() -> None:
     assert [day.day for day in found.days] == [20_000]
 
 
+def test_a_run_of_one_moment_has_a_day() -> None:
+    found = curve((0, 90))
+    found.end(NOON)
+    assert [day.pnl for day in found.days] == [D(-10)]
+
+
 def test_drawdowns_with_their_dates() -> None:
     found = curve((1, 120), (2, 90), (3, 60), (4, 120), (5, 110), (6, 130), (7, 117))
     found.end(NOON + 7 * HOUR)

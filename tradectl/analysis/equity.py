@@ -128,7 +128,7 @@ class EquityCurve:
         """The run is over: its last day ends here."""
         self._end_days_before(at)
         self._spend_time(at)
-        if at > self.start:
+        if at > self.start or self.equity != self.first:
             self._end_day()
         if self._trough < self.peak:
             self._keep_drawdown(0)
