@@ -18,11 +18,14 @@ from tradectl.domain.events import (
     Record,
     StrategySignalEvent,
 )
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.state.books import Books
 
 ORDERS_KEPT = 5_000
 STOP_LOSS = "stop-loss"
+FLAT_WITH_ALL = "flat with the account"
+"""A fill that makes the account flat makes every strategy flat, what it wants or not."""
 
 
 class _Asked(Struct):
@@ -32,6 +35,14 @@ class _Asked(Struct):
     reason: str
     signals: dict[str, Why]
     price: Decimal | None = None
+
+    def wanted(self, strategy: str) -> Decimal:
+        """What of it was for the strategy, signed."""
+        spec = self.spec
+        if not spec.shares:
+            return spec.side.signed(spec.quantity) if strategy == spec.strategy else ZERO
+        parts = (share.quantity for share in spec.shares if share.strategy == strategy)
+        return sum(parts, ZERO)
 
 
 class Causes:
@@ -66,9 +77,9 @@ class Causes:
         if asked is not None and asked.price is None:
             asked.price = self._books.mark(event.symbol)
 
-    def of_order(self, order_id: str, strategy: str) -> Why:
-        """Why the order was made for the `strategy`; an order of before this run says what the books
-        know of it."""
+    def of_order(self, order_id: str, strategy: str, signed: Decimal) -> Why:
+        """Why a fill of the order moved the `strategy` by so many coins; an order of before this run says
+        what the books know of it."""
         asked = self._orders.get(order_id)
         if asked is None:
             known = self._books.order(order_id)
@@ -77,6 +88,8 @@ class Causes:
         reason = asked.reason
         if asked.spec.is_stop_loss:
             reason, signal = reason or STOP_LOSS, NOBODY
+        elif not asked.spec.is_for_all and asked.wanted(strategy) * signed <= 0:
+            reason, signal = FLAT_WITH_ALL, NOBODY
         elif asked.spec.shares:
             reason = signal.reason or reason
         return Why(reason, signal.signal_seq, signal.signal_at, order_id, asked.price)
@@ -93,4 +106,4 @@ def _own_price(spec: OrderSpec) -> Decimal | None:
     return None if spec.is_at_once else spec.price
 
 
-__all__ = ["STOP_LOSS", "Causes"]
+__all__ = ["FLAT_WITH_ALL", "STOP_LOSS", "Causes"]

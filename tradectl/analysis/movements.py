@@ -102,14 +102,17 @@ class Movements:
     ) -> None:
         symbol = after.symbol
         price = _price_of(event, symbol, before, after)
-        why = self._why(event, symbol, strategy, price)
+        signed = after.quantity - before.quantity
+        why = self._why(event, symbol, strategy, price, signed)
         self._trips.moved(strategy, before, after, price, record.at, record.seq, why)
 
-    def _why(self, event: Event, symbol: str, strategy: str, price: Decimal) -> Why:
+    def _why(
+        self, event: Event, symbol: str, strategy: str, price: Decimal, signed: Decimal
+    ) -> Why:
         if isinstance(event, OrderFilled):
             if event.symbol != symbol:
                 return Why(FEE_IN_COINS, asked_at=price)
-            return self._causes.of_order(event.order_id, strategy)
+            return self._causes.of_order(event.order_id, strategy, signed)
         if isinstance(event, StrategiesCrossed):
             return self._causes.of_cross(symbol, strategy, price)
         if isinstance(event, PositionLiquidated):
