@@ -265,6 +265,8 @@ def test_what_held_it_then_is_told_by_number_and_by_time(tmp_path: Path) -> None
     pause_at = bars[40].ts  # type: ignore[union-attr]
     path = journalled(tmp_path, DONCHIAN, [*bars[:41], PAUSE, *bars[41:]], ends=False)
     assert why_symbol(path, BTC, 2).held_by is ShutGate.WARMING_UP
+    with pytest.raises(UsageError, match="nothing had happened by then"):
+        why_symbol(path, BTC, iso(START - HOUR))
     assert why_symbol(path, BTC, iso(pause_at - HOUR)).held_by is not ShutGate.PAUSED
     assert why_symbol(path, BTC, iso(pause_at + HOUR)).held_by is ShutGate.PAUSED
 

@@ -16,6 +16,7 @@ from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
+from tradectl.domain.time import iso
 from tradectl.explain.last_known import LastKnown
 from tradectl.explain.state_at import Point, is_past
 from tradectl.feeds.whole_log import read_log
@@ -82,6 +83,9 @@ def _decide(log: LogReader, point: Point | None, judge: Judge, watch: Watch) -> 
     is_last = True
     for record in _records(log):
         if is_past(record, point):
+            if not seq:
+                begins = f"its first record is of {iso(record.at)}"
+                raise UsageError(f"nothing had happened by then in run {header.run_id}: {begins}")
             is_last = False
             break
         follower.take(record)
